@@ -1,0 +1,157 @@
+"""Formats recognized, texts cleaned, labels checked, real files counted."""
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, label_names, read_examples
+from textapp.errors import InputError
+
+DATA = Path(__file__).parents[2] / "../shared/data"
+
+
+def write(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8", newline="")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        ('\n{"text": "ça", "label": "oui"}\n', 1),
+        ("ça\t1\nnon\t0\n", 2),
+        ("__label__oui ça va\n__label__non ça ne va pas\n", 2),
+        ("positive ça va\nnegative ça ne va pas\n\n", 2),
+    ],
+)
+def test_the_first_line_tells_the_format_where_the_suffix_does_not(tmp_path, content, count):
+    assert len(read_examples(write(tmp_path, "reviews.data", content))) == count
+
+
+def test_a_format_can_be_named(tmp_path):
+    path = write(tmp_path, "reviews.txt", "schlecht das Gerät hält nichts aus\n")
+    with pytest.raises(InputError, match=r"reviews\.txt: the format shows neither in the suffix nor"):
+        read_examples(path)
+    assert read_examples(path, format="label_text").labels == ["schlecht"]
+    with pytest.raises(InputError, match=r"`format` must be one of tsv, .*'xml'"):
+        read_examples(path, format="xml")
+
+
+@pytest.mark.parametrize("name", ["é.tsv", "é.csv", "é.jsonl", "é.txt", "é.tar", "é.tar.gz"])
+def test_a_missing_file_and_an_empty_file_are_named(tmp_path, name):
+    path = tmp_path / name
+    with pytest.raises(InputError) as caught:
+        read_examples(path)
+    assert str(caught.value) == f"{path}: No such file or directory"
+    path.touch()
+    with pytest.raises(InputError) as caught:
+        read_examples(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("content", ["text\tlabel\n", "text\tlabel\n \t1\n\ufeff\t0\n"])
+def test_a_file_without_any_example_is_an_error(tmp_path, content):
+    with pytest.raises(InputError, match=r"ä\.tsv: there is no example to read; (the file|the texts of all 2 rows)"):
+        read_examples(write(tmp_path, "ä.tsv", content))
+
+
+def test_options_that_do_not_fit_the_format_are_errors(tmp_path):
+    path = write(tmp_path, "a.tsv", "text\tlabel\né\t1\n")
+    with pytest.raises(InputError, match="only class folders and tar archives have subsets"):
+        read_examples(f"{path}#train")
+    with pytest.raises(InputError, match="only TSV, CSV and JSON lines have columns"):
+        read_examples(path, format="label_text", text_column="text")
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("\ufeff做父母", "做父母"),
+        (" \ufeff 做\ufeff父母\u3000\n", "做\ufeff父母"),
+        ("Bon.<br /><br>Très<BR/>bon <b>", "Bon.  Très bon <b>"),
+        ("\ufeff<br />", ""),
+        ("1 < 2 и 3", "1 < 2 и 3"),
+    ],
+)
+def test_texts_are_cleaned(text, cleaned):
+    assert clean_text(text) == cleaned
+
+
+def test_reading_in_a_stream_gives_the_same_and_reports_empty_texts(tmp_path):
+    path = write(tmp_path, "a.csv", "text,label\nà,1\n ,0\nè,0\n")
+    examples = read_examples(path)
+    places: list[str] = []
+    assert list(iterate_examples(path, on_empty=places.append)) == [("à", "1"), ("è", "0")]
+    assert list(zip(examples.texts, examples.labels, strict=True)) == list(iterate_examples(path))
+    assert places == [f"{path}:3"]
+    assert str(examples) == f"{path}: 2 examples (0 1, 1 1); rows left out because their text is empty: 1"
+
+
+def test_a_stream_holds_one_row_at_a_time(tmp_path):
+    path = write(tmp_path, "a.tsv", "text\tlabel\n" + f"{'naïve ' * 50}\t1\n" * 20_000)
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in iterate_examples(path))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 20_000
+    assert peak < path.stat().st_size / 10
+
+
+def test_a_stream_gives_what_stands_before_an_error(tmp_path):
+    rows = iterate_examples(write(tmp_path, "a.tsv", "text\tlabel\nà\t1\nè\t\n"))
+    assert next(rows) == ("à", "1")
+    with pytest.raises(InputError, match=r"a\.tsv:3: the label is missing"):
+        next(rows)
+
+
+def test_examples_name_their_places():
+    examples = Examples(["à", "è", "ì"], ["x", "y", "x"], "reviews.tsv", [2, 3, 9], empty=4)
+    chosen = examples.select([2, 0])
+    assert (chosen.texts, chosen.labels) == (["ì", "à"], ["x", "x"])
+    assert chosen.place(0) == "reviews.tsv:9"
+    assert str(chosen) == "reviews.tsv: 2 examples (x 2)"
+    assert Examples(["é"], ["x"], "list").place(0) == "list: example 1"
+    with pytest.raises(ValueError, match=r"must be equally long. Received: 2, 1, 0"):
+        Examples(["à", "è"], ["x"], "reviews.tsv")
+
+
+def test_label_names_are_sorted_and_at_least_two():
+    assert label_names(["positif", "négatif", "positif"], "à.tsv") == ["négatif", "positif"]
+    with pytest.raises(InputError, match=r"à\.tsv: a classifier needs .* two classes or more\. Found: only 'né'"):
+        label_names(["né", "né"], "à.tsv")
+    with pytest.raises(InputError, match="Found: none"):
+        label_names([], "à.tsv")
+
+
+def test_a_label_unseen_in_training_names_its_row(tmp_path):
+    path = write(tmp_path, "valid.tsv", "text\tlabel\nà\toui\n\nè\tpeut-être\n")
+    examples = read_examples(path)
+    check_labels(examples, ["oui", "peut-être"])
+    with pytest.raises(InputError) as caught:
+        check_labels(examples, ["non", "oui"])
+    message = "the label 'peut-être' does not occur in the training data. Known: 'non', 'oui'"
+    assert str(caught.value) == f"{path}:4: {message}"
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs the research data beside the project")
+@pytest.mark.parametrize(
+    ("name", "counts", "empty"),
+    [
+        ("sst2/stsa.binary.train", {"0": 3310, "1": 3610}, 0),
+        ("sst2/stsa.binary.dev", {"0": 428, "1": 444}, 0),
+        ("sst2/stsa.binary.test", {"0": 912, "1": 909}, 0),
+        ("sst2/glue_phrases_train.tsv", {"0": 29780, "1": 37569}, 0),
+        ("online_shopping_10_cats/online_shopping_10_cats.csv", {"0": 31046, "1": 31727}, 1),
+        ("imdb/aclImdb_labelled.tar.gz#train", {"neg": 12500, "pos": 12500}, 0),
+        ("imdb/aclImdb_labelled.tar.gz#test", {"neg": 12500, "pos": 12500}, 0),
+    ],
+)
+def test_real_files_are_read_whole(name, counts, empty):
+    examples = read_examples(DATA / name)
+    assert {label: examples.labels.count(label) for label in label_names(examples.labels, name)} == counts
+    assert examples.empty == empty
+    assert not any(text.startswith("\ufeff") or "<br />" in text for text in examples.texts)

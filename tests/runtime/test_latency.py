@@ -1,0 +1,100 @@
+import dataclasses
+import subprocess
+import sys
+import types
+
+import pytest
+
+from textapp.runtime import latency
+from textapp.runtime.latency import Latency, measure_latency, peak_memory
+
+TEXTS = ["good film", "плохо !", "这部电影很好", "", "café naïve " * 20]
+
+
+def test_measures_a_bundle(predictor, bundle_folder):
+    figures = measure_latency(predictor, TEXTS, warm_up=3)
+    assert figures.count == len(TEXTS)
+    assert figures.model_bytes == (bundle_folder / "model.tflite").stat().st_size
+    assert 0 < figures.model_ms_p50 <= figures.model_ms_p95
+    assert 0 < figures.text_to_label_ms_p50 <= figures.text_to_label_ms_p95
+    assert figures.peak_memory_mb > 10
+
+
+def test_keys_are_those_that_the_command_line_promises():
+    figures = Latency(
+        count=3,
+        text_to_label_ms_p50=0.2,
+        text_to_label_ms_p95=0.3,
+        model_ms_p50=0.1,
+        model_ms_p95=0.15,
+        peak_memory_mb=50.0,
+        model_bytes=1000,
+    )
+    assert figures.to_dict() == {
+        "count": 3,
+        "text_to_label_ms_p50": 0.2,
+        "text_to_label_ms_p95": 0.3,
+        "model_ms_p50": 0.1,
+        "model_ms_p95": 0.15,
+        "peak_memory_mb": 50.0,
+        "model_bytes": 1000,
+    }
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        figures.count = 4
+
+
+def test_percentiles_worked_by_hand_on_a_clock_that_calls_turn(monkeypatch):
+    """A text of n characters takes n ms, its model n / 2 ms, and the first run of anything 1000 ms more."""
+    now = 0.0
+    seen = set()
+
+    def spend(kind, n, milliseconds):
+        nonlocal now
+        now += (milliseconds + (0 if (kind, n) in seen else 1000)) / 1000
+        seen.add((kind, n))
+
+    predictor = types.SimpleNamespace(
+        encode=lambda text: [2] * len(text),
+        label_index=lambda text: spend("text", len(text), len(text)),
+        model=types.SimpleNamespace(lengths=(4, 8), run=lambda ids: spend("model", len(ids), len(ids) / 2)),
+        bundle=types.SimpleNamespace(model=b"12345"),
+    )
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
+    texts = ["好" * n for n in range(1, 22)]  # 1 to 21 ms: the median is 11, 95 % of the way from 1 to 21 is 20
+    figures = measure_latency(predictor, texts, warm_up=len(texts))
+    assert figures.count == 21
+    assert figures.text_to_label_ms_p50 == pytest.approx(11)
+    assert figures.text_to_label_ms_p95 == pytest.approx(20)
+    assert figures.model_ms_p50 == pytest.approx(5.5)
+    assert figures.model_ms_p95 == pytest.approx(10)
+    assert figures.model_bytes == 5
+
+
+def test_nothing_to_time(predictor):
+    with pytest.raises(ValueError, match="`texts` must hold at least one text"):
+        measure_latency(predictor, [])
+
+
+def test_a_negative_warm_up(predictor):
+    with pytest.raises(ValueError, match=r"`warm_up` must not be negative\. Received: warm_up=-1"):
+        measure_latency(predictor, TEXTS, warm_up=-1)
+
+
+def test_peak_memory_is_the_process_s_own():
+    """Of a child of a large process; and it stays after the memory has been given back."""
+    ballast = bytearray(300_000_000)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    code = (
+        "from textapp.runtime.latency import peak_memory\n"
+        "before = peak_memory()\n"
+        "block = bytearray(100_000_000)\n"
+        "block[::4096] = b'x' * len(block[::4096])\n"
+        "del block\n"
+        "print(before, peak_memory())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert 95_000_000 < after - before < 110_000_000
+    assert peak_memory() > 300_000_000
+    if sys.platform == "linux":
+        assert before < 200_000_000

@@ -1,0 +1,225 @@
+import dataclasses
+import json
+import math
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from textapp.errors import InputError
+from textapp.runtime import Prediction, Predictor, TokenWeight, load, read_bundle
+from textapp.text.tokenizer import Tokenizer
+
+from .conftest import LABELS, TOKENS
+
+# Text -> its tokens with offsets, by hand.
+TEXTS = {
+    "good film !": [("good", 0, 4), ("film", 5, 9), ("!", 10, 11)],
+    "  GOOD\tFilm": [("good", 2, 6), ("film", 7, 11)],
+    "这film很好": [("这", 0, 1), ("film", 1, 5), ("很", 5, 6), ("好", 6, 7)],
+    "😀 плохо": [("😀", 0, 1), ("плохо", 2, 7)],
+    "Cafe\u0301 naïve": [("café", 0, 5), ("naïve", 6, 11)],
+    "": [],
+    " \t\n\u3000": [],
+    "\0": [],
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_equals_numpy_over_tokens_counted_by_hand(predictor, tiny_model, text):
+    (prediction,) = predictor.predict([text])
+    probs, weights = tiny_model.reference([token for token, _, _ in TEXTS[text]])
+    assert prediction.label == LABELS[probs.argmax()]
+    assert list(prediction.probs) == list(LABELS)
+    assert list(prediction.probs.values()) == pytest.approx(probs.tolist(), rel=1e-5)
+    assert [token[:3] for token in prediction.tokens] == TEXTS[text]
+    assert [token.weight for token in prediction.tokens] == pytest.approx(weights.tolist(), rel=1e-5)
+    assert prediction.truncated is False
+
+
+def test_predictions_come_in_the_order_of_the_texts(predictor):
+    together = predictor.predict(list(TEXTS))
+    one_by_one = [predictor.predict([text])[0] for text in reversed(TEXTS)]
+    assert together == one_by_one[::-1]
+    assert predictor.predict(iter(TEXTS)) == together
+    assert predictor.predict([]) == []
+
+
+def test_label_indices_are_those_of_the_predictions(predictor):
+    expected = [LABELS.index(prediction.label) for prediction in predictor.predict(TEXTS)]
+    assert len(set(expected)) > 1
+    assert [predictor.label_index(text) for text in TEXTS] == expected
+    assert list(predictor.label_indices(TEXTS)) == expected
+
+
+def test_label_indices_read_a_stream_one_text_at_a_time(predictor):
+    read = []
+
+    def stream():
+        for text in TEXTS:
+            read.append(text)
+            yield text
+
+    indices = predictor.label_indices(stream())
+    next(indices)
+    next(indices)
+    assert len(read) == 2
+
+
+def test_a_text_longer_than_the_model_is_cut_at_its_head_and_says_so(predictor, tiny_model):
+    words = ["good", "好", "bad", "film", "!", "坏", "café", "плохо"]
+    fits, cut = predictor.predict([" ".join(words), " ".join([*words, "good"])])
+    assert (fits.truncated, cut.truncated) == (False, True)
+    assert [token.text for token in cut.tokens] == words
+    assert cut.tokens == fits.tokens
+    assert list(cut.probs.values()) == pytest.approx(tiny_model.reference(words)[0].tolist(), rel=1e-5)
+
+
+class CountingTokenizer(Tokenizer):
+    """Counts the characters that it is given."""
+
+    characters = 0
+
+    def tokenize(self, text):
+        type(self).characters += len(text)
+        return super().tokenize(text)
+
+    def words(self, text):
+        type(self).characters += len(text)
+        return super().words(text)
+
+
+@pytest.mark.parametrize("piece", ["good film ", "好", "плохо, ", "😀", "a1!é"])
+def test_of_a_megabyte_only_the_head_is_tokenized(bundle_folder, monkeypatch, piece):
+    text = piece * (1_000_000 // len(piece.encode()))
+    bundle = read_bundle(bundle_folder)
+    predictor = Predictor(dataclasses.replace(bundle, tokenizer=CountingTokenizer()))
+    monkeypatch.setattr(CountingTokenizer, "characters", 0)
+    (prediction,) = predictor.predict([text])
+    assert prediction.truncated is True
+    assert prediction.tokens == load(bundle_folder).predict([text[:1000]])[0].tokens
+    assert CountingTokenizer.characters < 5000
+    predictor.label_index(text)
+    assert CountingTokenizer.characters < 10_000
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("a" * 1_000_000, 1), (" " * 1_000_000 + "好", 1), ("\0" * 1_000_000, 0), ("e" + "\u0301" * 500_000, 1)],
+)
+def test_a_megabyte_without_enough_tokens_is_read_to_its_end(predictor, text, count):
+    (prediction,) = predictor.predict([text])
+    assert len(prediction.tokens) == count
+    assert prediction.truncated is False
+    assert predictor.label_index(text) == LABELS.index(prediction.label)
+
+
+# What tokenizers treat in ways of its own: words and numbers that go on, marks, ligatures, joiners, Hangul, ignorables.
+PIECES = (
+    *("3", ".", "14", ",", "'", "don't", "-", "_", "。", "…", "½", " ", "\n", "\0", "\ud800", "\ufeff"),
+    *("Café", "e", "\u0301", "\u0301\u0323" * 3, "ﬁ", "Å", "İ", "ß", "好", "한", "ㅏ", "م", "ﷺ", "क", "ा"),
+    *("😀", "👨\u200d👩\u200d👧", "🇫🇷"),
+)
+
+
+@pytest.mark.parametrize("kind", ["word", "char"])
+@pytest.mark.parametrize("normalization", ["none", "nfc", "nfkc"])
+def test_the_head_of_a_long_text_has_the_tokens_of_the_whole(write_bundle, kind, normalization):
+    predictor = load(write_bundle(tokenizer={"kind": kind, "lowercase": True, "normalization": normalization}))
+    tokenizer, size = predictor.bundle.tokenizer, predictor.max_tokens
+    source = random.Random(5)
+    for _ in range(50):
+        pieces = source.sample(PIECES, k=source.randint(1, 6))
+        text = "".join(source.choices(pieces, k=source.choice((5, 50, 500, 5000))))
+        whole = tokenizer.tokenize(text)
+        (prediction,) = predictor.predict([text])
+        assert [token[:3] for token in prediction.tokens] == [tuple(token) for token in whole[:size]]
+        assert prediction.truncated == (len(whole) > size)
+        assert predictor.encode(text) == predictor.bundle.vocabulary.encode(tokenizer.words(text)[:size])
+
+
+def test_marks_across_the_end_of_the_head(write_bundle):
+    """A mark behind the head may change the first of 32 tokens: e, acute, ..., acute | dot below is ẹ, acute, ..."""
+    predictor = load(write_bundle(tokenizer={"kind": "char", "lowercase": True, "normalization": "nfc"}))
+    for head in range(1200):
+        text = " " * head + "abce" + "\u0301" * 30 + "\u0323" + "z" * 2000
+        (prediction,) = predictor.predict([text])
+        assert [token.text for token in prediction.tokens] == ["a", "b", "c", "\u1eb9", *["\u0301"] * 4]
+
+
+any_character = st.characters(codec=None, exclude_categories=())  # lone surrogates too
+
+
+# The fixture gives one predictor to all examples, which is right: a predictor keeps nothing of a text.
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+@given(st.lists(st.text(any_character, max_size=40), min_size=1, max_size=3))
+def test_any_text_is_predicted(predictor, texts):
+    predictions = predictor.predict(texts)
+    assert len(predictions) == len(texts)
+    for text, prediction in zip(texts, predictions, strict=True):
+        assert prediction.label in LABELS
+        assert all(0 <= probability <= 1 for probability in prediction.probs.values())
+        assert math.fsum(prediction.probs.values()) == pytest.approx(1)
+        assert prediction.probs[prediction.label] == max(prediction.probs.values())
+        for token in prediction.tokens:
+            assert 0 <= token.start < token.end <= len(text)
+        assert [token.start for token in prediction.tokens] == sorted(token.start for token in prediction.tokens)
+        if prediction.tokens:
+            assert math.fsum(token.weight for token in prediction.tokens) == pytest.approx(1, rel=1e-5)
+
+
+def test_a_model_without_attention_gives_tokens_without_weights(write_bundle, tiny_model):
+    (prediction,) = load(write_bundle(model=tiny_model.convert(attention_lengths=()))).predict(["好 film"])
+    assert prediction.tokens == (TokenWeight("好", 0, 1, None), TokenWeight("film", 2, 6, None))
+
+
+def test_to_dict_survives_json(predictor):
+    (prediction,) = predictor.predict(["très bon café ☕"])
+    values = json.loads(json.dumps(prediction.to_dict()))
+    tokens = tuple(TokenWeight(**token) for token in values.pop("tokens"))
+    assert Prediction(tokens=tokens, **values) == prediction
+    assert list(values["probs"]) == list(LABELS)
+
+
+def test_one_string_in_the_place_of_a_list_is_refused(predictor):
+    with pytest.raises(TypeError, match=r"`texts` must be a list of strings\. Received: one string"):
+        predictor.predict("bon café")
+    with pytest.raises(TypeError, match=r"`texts` must be a list of strings\. Received: one string"):
+        predictor.label_indices("bon café")
+
+
+def test_what_is_no_string_is_refused(predictor):
+    with pytest.raises(TypeError, match=r"`texts` must hold strings\. Received: bytes at index 1"):
+        predictor.predict(["café", "café".encode()])
+
+
+def load_error(folder):
+    """The message of the error that loading a bundle gives: always one line."""
+    with pytest.raises(InputError) as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+class TestLoadingAForeignModel:
+    """Its hash is right, as in a bundle put together by hand."""
+
+    def test_no_model(self, write_bundle):
+        folder = write_bundle(model="<p>nicht gefunden: 模型</p>".encode())
+        assert load_error(folder).startswith(f"{folder / 'model.tflite'}: LiteRT cannot run this file: ")
+
+    def test_other_labels(self, write_bundle):
+        folder = write_bundle(labels="好\n坏\n".encode())
+        assert load_error(folder).startswith(f'{folder / "model.tflite"}: "logits" of signature ')
+
+    def test_a_larger_vocabulary(self, write_bundle):
+        folder = write_bundle(tokens=(*TOKENS, "mehr"))
+        message = load_error(folder)
+        assert message.startswith(f"{folder / 'vocabulary.txt'}: the model fails on the last of 14 tokens: ")
+
+    def test_an_empty_text_that_gives_nan(self, write_bundle, tiny_model):
+        folder = write_bundle(model=tiny_model.convert(finite=False))
+        assert load_error(folder).startswith(f"{folder / 'model.tflite'}: the model's scores are not finite: ")

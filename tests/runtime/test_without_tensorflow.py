@@ -1,0 +1,102 @@
+"""The runtime predicts where neither TensorFlow nor Keras is installed, and loads neither where they are."""
+
+import ast
+import importlib.metadata
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+TEXTS = ["Très good film !", "这部电影很坏", "плохо 😀", "", "\0", "\ud800 café"]
+TRAINING = ("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "tf2onnx", "onnxruntime")
+
+PREDICT = """
+import json, sys
+from textapp.runtime import load
+predictor = load(sys.argv[1])
+predictions = [prediction.to_dict() for prediction in predictor.predict(json.loads(sys.argv[2]))]
+modules = sorted({name.partition(".")[0] for name in sys.modules})
+print(json.dumps({"predictions": predictions, "modules": modules}))
+"""
+
+BLOCK = f"""
+import sys
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {TRAINING!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, NotInstalled())
+"""
+
+
+def run(code, *arguments):
+    """The standard output of a fresh Python process."""
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def answer(bundle_folder):
+    return json.loads(run(PREDICT, str(bundle_folder), json.dumps(TEXTS)))
+
+
+def test_predicting_loads_no_training_library(answer):
+    assert "numpy" in answer["modules"]
+    assert not set(TRAINING) & set(answer["modules"])
+
+
+def test_predicting_needs_no_training_library(answer, bundle_folder):
+    for name in ("tensorflow", "keras"):  # the block works
+        assert run(f"{BLOCK}\ntry:\n import {name}\nexcept ImportError: print('gone')") == "gone\n"
+    blocked = json.loads(run(BLOCK + PREDICT, str(bundle_folder), json.dumps(TEXTS)))
+    assert blocked["predictions"] == answer["predictions"]
+    assert len(blocked["predictions"]) == len(TEXTS)
+
+
+def test_everything_loaded_is_brought_by_the_base_install(answer):
+    """Every third-party module belongs to a package that numpy or ai-edge-litert requires."""
+    installed, queue = set(), ["numpy", "ai-edge-litert"]
+    while queue:
+        name = canonicalize_name(queue.pop())
+        if name not in installed:
+            installed.add(name)
+            requirements = map(Requirement, importlib.metadata.requires(name) or [])
+            queue += [r.name for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})]
+    brought_by = importlib.metadata.packages_distributions()
+    startup = json.loads(run("import json, sys; print(json.dumps([m.partition('.')[0] for m in sys.modules]))"))
+    loaded = set(answer["modules"]) - set(startup) - set(sys.stdlib_module_names) - {"textapp"}
+    assert {"numpy", "ai_edge_litert"} <= loaded
+    foreign = {
+        m: brought_by[m]
+        for m in loaded & set(brought_by)
+        if installed.isdisjoint(map(canonicalize_name, brought_by[m]))
+    }
+    assert not foreign
+
+
+def test_the_base_install_has_no_training_library():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {Requirement(line).name for line in project["dependencies"]} == {"numpy", "ai-edge-litert", "typer"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "textapp/runtime").glob("*.py")), ids=lambda path: path.name)
+def test_no_import_reaches_beyond_the_runtime(path):
+    """Also imports inside functions, which the processes above might not have run."""
+    allowed = set(sys.stdlib_module_names) | {"numpy", "ai_edge_litert"}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        assert not (isinstance(node, ast.ImportFrom) and node.level), "relative imports are not used"
+        names = [node.module] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            if name.partition(".")[0] == "textapp":
+                assert name.split(".")[1] in ("runtime", "text", "errors", "files"), name
+            else:
+                assert name.partition(".")[0] in allowed, name

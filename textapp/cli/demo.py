@@ -1,0 +1,85 @@
+"""`textapp demo`: the whole road on a built-in corpus, in a few minutes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from textapp.cli.native_log import native_log_hidden
+from textapp.cli.output import print_json, say, say_table
+from textapp.cli.predict import show
+from textapp.config import sentiment_preset
+
+COUNTS = {"train": 6000, "valid": 800, "test": 800}
+TEXTS = (
+    "I expected the hotel to be awful , but the room was spotless and the staff were kind .",
+    "The battery is not bad at all , the screen however is a disaster .",
+    "这本书一点也不无聊，我一口气读完了。",
+    "味道不错，可是送来的时候已经凉了，再也不会买了。",
+)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the corpus, the run and the bundles.")] = Path("demo"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON on stdout.")] = False,
+) -> None:
+    """Train, export, compare and predict on generated English and Chinese reviews."""
+    with native_log_hidden():
+        from textapp.data.readers import read_examples
+        from textapp.data.samples import write_samples
+        from textapp.export.run import export_run
+        from textapp.training.sentiment import train_sentiment
+
+        files = write_samples(out / "corpus", COUNTS, seed=0)
+        say(f"1. corpus: {sum(COUNTS.values()):,} generated English and Chinese reviews in {out / 'corpus'}")
+        run = out / "run"
+        say("2. train")
+        metrics = train_sentiment(sentiment_preset("tiny"), run, **files, force=True, report=lambda line: say(f"   {line}"))
+        say("3. export")
+        test = read_examples(files["test"])
+        bundles = {}
+        for recipe in ("float32", "dynamic_wi8_afp32"):
+            for lowering in ("fused", "unrolled"):
+                bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
+                export_run(run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=True)
+                say(f"   {bundles[recipe, lowering]}: all checks passed")
+
+    from textapp.runtime import load
+    from textapp.runtime.latency import measure_latency
+
+    keras_size = (run / "model.keras").stat().st_size
+    rows = [("Keras", f"{metrics['test']['accuracy']:.4f}", f"{keras_size:,}", "", "")]
+    table = [{"model": "keras", "accuracy": metrics["test"]["accuracy"], "bytes": keras_size}]
+    for (recipe, lowering), folder in bundles.items():
+        predictor = load(folder)
+        latency = measure_latency(predictor, test.texts)
+        scores = predictor.bundle.description["metrics"]
+        table.append(
+            {
+                "model": f"{recipe} {lowering}",
+                "accuracy": scores["after"]["accuracy"],
+                "bytes": latency.model_bytes,
+                "text_to_label_ms_p50": latency.text_to_label_ms_p50,
+                "label_agreement": scores["label_agreement"],
+            }
+        )
+        rows.append(
+            (
+                f"{recipe} {lowering}",
+                f"{scores['after']['accuracy']:.4f}",
+                f"{latency.model_bytes:,}",
+                f"{latency.text_to_label_ms_p50:.3f}",
+                f"{scores['label_agreement']:.4f}",
+            )
+        )
+    chosen = bundles["dynamic_wi8_afp32", "fused"]
+    say(f"4. predict with {chosen}, without TensorFlow")
+    predictions = load(chosen).predict(TEXTS)
+    show(TEXTS, predictions)
+    say("")
+    say_table(("model", "test accuracy", "bytes", "text to label, ms", "same labels as Keras"), rows)
+    say(f"\nlook:  tensorboard --logdir {run / 'logs'}")
+    say(f"ship:  {chosen}")
+    say(f'try:   textapp predict {chosen} "your own sentence"')
+    if as_json:
+        print_json({"table": table, "predictions": [prediction.to_dict() for prediction in predictions]})

@@ -1,0 +1,58 @@
+"""`textapp export`: a run in, a checked TFLite bundle out."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from textapp.cli.native_log import native_log_hidden
+from textapp.cli.output import print_json, say, say_table
+from textapp.errors import InputError
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    out: Annotated[Path, typer.Option(help="Bundle folder to make.")],
+    recipe: Annotated[
+        Literal["float32", "float16", "dynamic_wi8_afp32"], typer.Option(help="How the weights are stored; dynamic_wi8_afp32 is int8.")
+    ] = "dynamic_wi8_afp32",
+    lowering: Annotated[
+        Literal["fused", "unrolled"], typer.Option(help="fused: small file; unrolled: faster, no variable tensors, 1 to 2 kB a step.")
+    ] = "fused",
+    lengths: Annotated[
+        str | None, typer.Option(help="Text lengths in tokens, such as 16,64,128; the runtime takes the shortest that fits. By default powers of two up to the run's max_tokens.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Labelled texts for the scores before and after; by default the run's validation sample.")] = None,
+    force: Annotated[bool, typer.Option(help="Replace a bundle that is there already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
+) -> None:
+    """Convert a run to a bundle that predicts without TensorFlow."""
+    chosen = None if lengths is None else _lengths(lengths)
+    with native_log_hidden():
+        from textapp.data.readers import read_examples
+        from textapp.export.run import export_run
+
+        examples = None if data is None else read_examples(data)
+        description = export_run(
+            run, out, recipe=recipe, lowering=lowering, lengths=chosen, examples=examples, overwrite=force
+        )
+    metrics, checks = description["metrics"], description["checks"]
+    say_table(
+        ("", "accuracy", "macro F1"),
+        [(name, f"{metrics[name]['accuracy']:.4f}", f"{metrics[name]['macro_f1']:.4f}") for name in ("before", "after")],
+    )
+    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} texts; checks passed: {', '.join(checks)}")
+    say(f"bundle: {out} ({(out / 'model.tflite').stat().st_size:,} bytes of model)")
+    if as_json:
+        print_json(description)
+
+
+def _lengths(text: str) -> list[int]:
+    """Reads `16,64`."""
+    try:
+        lengths = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--lengths {text}: must be whole numbers with commas between") from error
+    if sorted(set(lengths)) != lengths or lengths[0] < 1:
+        raise InputError(f"--lengths {text}: must be 1 or more and increase")
+    return lengths

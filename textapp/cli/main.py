@@ -1,0 +1,65 @@
+"""`textapp`: the commands, and how they end."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from textapp import __version__
+from textapp.cli import bench, demo, evaluate, export, predict, train
+from textapp.errors import InputError
+
+app = typer.Typer(
+    name="textapp",
+    help="Text models from raw text to the phone: train, export to TFLite, predict without TensorFlow.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help, in a third of the time
+)
+app.command("demo")(demo.demo)
+app.add_typer(train.app, name="train")
+app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("predict")(predict.predict)
+app.command("bench")(bench.bench)
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit()
+
+
+EXTRAS = {"tensorflow": "train", "keras": "train", "tensorflow_text": "train", "tensorboard": "train"}
+
+
+def main() -> None:
+    """Runs a command. Exit codes: 0 done, 2 wrong input, 1 a defect of textapp (with its traceback), 130 interrupted."""
+    try:
+        app()
+    except InputError as error:
+        sys.exit(_say(str(error)))
+    except OSError as error:  # a full disk or a missing permission outside of our own writers
+        if error.filename is None and error.strerror is None:
+            raise
+        sys.exit(_say(f"{error.filename or 'output'}: {error.strerror or error}"))
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        sys.exit(_say(f"{error.name} is not installed; this command needs: pip install 'textapp[{extra}]'"))
+
+
+def _say(message: str) -> int:
+    """Prints the one line of a wrong input; returns its exit code."""
+    line = " ".join(message.split("\n"))
+    try:
+        print(f"textapp: {line}", file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    return 2

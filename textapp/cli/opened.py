@@ -1,0 +1,69 @@
+"""A run or a bundle, whichever a path holds, behind one face."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from textapp.cli.native_log import native_log_hidden
+from textapp.errors import InputError
+
+if TYPE_CHECKING:
+    from textapp.runtime import Prediction
+
+
+class Classifier(Protocol):
+    """What `evaluate` and `predict` ask of a model."""
+
+    labels: tuple[str, ...]
+    max_tokens: int
+
+    def predict(self, texts: Iterable[str]) -> "list[Prediction]":
+        """Labels, probabilities and attention of texts."""
+
+    def classify(self, texts: Iterable[str]) -> Iterable[int]:
+        """The class of each text."""
+
+
+def open_classifier(path: Path) -> Classifier:
+    """Opens a bundle with the runtime alone, a run with Keras.
+
+    Raises:
+        InputError: The path is neither, or what it holds is broken.
+    """
+    if (path / "bundle.json").exists():
+        from textapp.runtime import load
+
+        return load(path)
+    if (path / "config.json").exists():
+        return _OpenedRun(path)
+    what = "no run folder or bundle (neither config.json nor bundle.json in it)" if path.exists() else "no such folder"
+    raise InputError(f"{path}: {what}")
+
+
+class _OpenedRun:
+    """A run, predicting in the terms of the runtime."""
+
+    def __init__(self, path: Path):
+        with native_log_hidden():
+            from textapp.training.predictor import RunPredictor
+            from textapp.training.run import Run
+
+            self._predictor = RunPredictor(Run.load(path))
+        self.labels = tuple(self._predictor.run.labels)
+        self.max_tokens = self._predictor.max_tokens
+
+    def predict(self, texts: Iterable[str]) -> "list[Prediction]":
+        from textapp.runtime.predictor import prediction_from
+
+        predictions = []
+        for text in texts:
+            tokens = self._predictor.run.tokenizer.tokenize(text)
+            read = tokens[: self.max_tokens]
+            logits, weights = self._predictor.score([token.text for token in read])
+            truncated = len(tokens) > len(read)
+            predictions.append(prediction_from(self.labels, read, logits.tolist(), weights.tolist(), truncated))
+        return predictions
+
+    def classify(self, texts: Iterable[str]) -> Iterable[int]:
+        with native_log_hidden():
+            return self._predictor.classify(texts)

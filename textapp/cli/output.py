@@ -1,0 +1,29 @@
+"""What a command prints: people read stderr, machines one JSON object on stdout."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def say(line: str) -> None:
+    """Prints a line for people."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Prints the one JSON object of `--json`, as UTF-8 whatever the locale; lone surrogates as JSON escapes."""
+    sys.stdout.buffer.write(json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.write(b"\n")
+    sys.stdout.flush()
+
+
+def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table for people: the first column to the left, the others to the right."""
+    cells = [list(header), *map(list, rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    lines = [
+        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(pairs))
+        for pairs in (list(zip(row, widths, strict=True)) for row in cells)
+    ]
+    say("\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]]))

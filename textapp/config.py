@@ -1,0 +1,188 @@
+"""What a command was asked to do: one frozen dataclass a command, presets, strict overrides, a JSON round trip."""
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
+
+from textapp.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A command's settings. Subclasses are flat: each field a str, int, float, bool, Literal or one of these or None."""
+
+    def override(self, settings: Iterable[str]) -> Self:
+        """Applies `key=value` settings, each value read as its field's type.
+
+        Raises:
+            InputError: A setting is not of that form, its key is unknown (the nearest is named) or its value is of
+                another type.
+
+        Example:
+            >>> SentimentConfig().override(["units=32", "vectors=none"]).units
+            32
+        """
+        changes = {}
+        for setting in settings:
+            key, separator, text = setting.partition("=")
+            if not separator:
+                raise InputError(f"--set {setting}: must read KEY=VALUE")
+            changes[key.strip()] = _parse(text.strip(), self._type(key.strip(), "--set"), f"--set {setting}")
+        return self._changed(changes)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], source: str = "config") -> Self:
+        """Builds a config from JSON values. Raises `InputError` naming `source` on an unknown key or a wrong type."""
+        defaults = cls()
+        for key, value in values.items():
+            kind = defaults._type(key, source)
+            if not _fits(value, kind):
+                raise InputError(f"{source}: {key} must be {_describe(kind)}; received {json.dumps(value)}")
+        return defaults._changed(values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values that `from_dict` reads back."""
+        return dataclasses.asdict(self)
+
+    def check(self) -> None:
+        """Raises `InputError` where values are of the right type but out of range; called on every change."""
+
+    def _changed(self, changes: Mapping[str, Any]) -> Self:
+        changed = dataclasses.replace(self, **changes)
+        changed.check()
+        return changed
+
+    def _type(self, key: str, source: str) -> Any:
+        kinds = typing.get_type_hints(type(self))
+        if key not in kinds:
+            nearest = difflib.get_close_matches(key, kinds, n=1, cutoff=0.4)
+            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            raise InputError(f"{source}: unknown setting {key}{hint} (settings: {', '.join(kinds)})")
+        return kinds[key]
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """The alternatives of a `X | None` type, or the type alone."""
+    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+
+
+def _describe(kind: Any) -> str:
+    """A type in the words of an error message."""
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "none"}
+    parts = []
+    for choice in _choices(kind):
+        parts += typing.get_args(choice) if typing.get_origin(choice) is Literal else [names[choice]]
+    return " or ".join(parts)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a JSON value is of a field's type; a whole number fits a float."""
+    for choice in _choices(kind):
+        if typing.get_origin(choice) is Literal:
+            if value in typing.get_args(choice):
+                return True
+        elif type(value) is choice or (choice is float and type(value) is int):
+            return True
+    return False
+
+
+def _parse(text: str, kind: Any, source: str) -> Any:
+    """Reads the text of a `--set` value as its field's type."""
+    for choice in reversed(_choices(kind)):  # None first: `none` is no word for any other type here
+        if choice is type(None) and text.lower() == "none":
+            return None
+        if choice is bool and text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        if choice is str:
+            return text
+        if typing.get_origin(choice) is Literal and text in typing.get_args(choice):
+            return text
+        if choice in (int, float):
+            try:
+                return choice(text)
+            except ValueError:
+                continue
+    raise InputError(f"{source}: must be {_describe(kind)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class SentimentConfig(Config):
+    """`textapp train sentiment`: what to read, how to tokenize, which model, how to train it."""
+
+    # Data
+    text_column: str | None = None  # guessed from the header where not given
+    label_column: str | None = None
+    valid_fraction: float = 0.1  # taken from the training split where no validation file is given
+    # Text
+    tokenizer: Literal["word", "char"] = "word"
+    lowercase: bool = True
+    normalization: Literal["none", "nfc", "nfkc"] = "nfkc"
+    vocabulary_size: int = 20_000  # padding and the unknown word included
+    min_count: int = 2  # a word seen once teaches little and costs a row
+    max_tokens: int = 128  # longer texts lose their end
+    # Model
+    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    num_layers: int = 1
+    units: int = 64
+    embedding_dim: int = 64
+    attention_units: int = 64
+    embedding_dropout: float = 0.4
+    dropout: float = 0.4
+    # Training
+    epochs: int = 10
+    batch_size: int = 64
+    learning_rate: float = 2e-3  # the peak, after the warm-up
+    warmup: float = 0.1  # share of all steps
+    weight_decay: float = 1e-4  # decoupled (AdamW), on kernels and word vectors, not on biases
+    clipnorm: float = 1.0  # of the whole gradient
+    patience: int = 3  # epochs without a better validation loss before training stops
+    seed: int = 0
+    mixed_precision: bool = False  # float16 compute on GPUs, bfloat16 on TPUs and CPUs
+    static_shapes: bool = False  # one width a bucket and full batches, for XLA and TPUs
+    jit_compile: bool = False  # XLA; wants static_shapes
+    stream: bool = False  # read the training file anew each epoch instead of holding it in memory
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is out of range."""
+        positive = "vocabulary_size min_count max_tokens num_layers units embedding_dim attention_units epochs batch_size"
+        for key in positive.split():
+            if getattr(self, key) < 1:
+                raise InputError(f"setting {key}: must be 1 or more; received {getattr(self, key)}")
+        for key in ("valid_fraction", "embedding_dropout", "dropout", "warmup"):
+            if not 0 <= getattr(self, key) < 1:
+                raise InputError(f"setting {key}: must be at least 0 and below 1; received {getattr(self, key)}")
+        for key in ("learning_rate", "clipnorm"):
+            if not 0 < getattr(self, key) < float("inf"):
+                raise InputError(f"setting {key}: must be above 0; received {getattr(self, key)}")
+        for key in ("weight_decay", "patience", "seed"):
+            if not 0 <= getattr(self, key) < float("inf"):
+                raise InputError(f"setting {key}: must be 0 or more; received {getattr(self, key)}")
+        if self.jit_compile and not self.static_shapes:
+            raise InputError("setting jit_compile: XLA compiles each shape anew; set static_shapes=true as well")
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "sentences": {"max_tokens": 64},
+    "reviews": {"max_tokens": 400, "embedding_dim": 64, "epochs": 6, "batch_size": 64},
+    "chinese": {"tokenizer": "char", "max_tokens": 256, "vocabulary_size": 6_000, "epochs": 8},
+    "tiny": {"units": 32, "embedding_dim": 32, "attention_units": 32, "max_tokens": 64, "epochs": 6},
+}
+PRESETS_HELP = {
+    "sentences": "single sentences, any spaced language",
+    "reviews": "paragraphs and long reviews",
+    "chinese": "Chinese or mixed text by characters",
+    "tiny": "seconds to train, kilobytes to ship",
+}
+
+
+def sentiment_preset(name: str | None) -> SentimentConfig:
+    """The settings of a preset; without a name, the defaults. Raises `InputError` listing the names."""
+    if name is None:
+        return SentimentConfig()
+    if name not in PRESETS:
+        raise InputError(f"--preset {name}: unknown; presets: {', '.join(PRESETS)}")
+    return SentimentConfig.from_dict(PRESETS[name], f"preset {name}")

@@ -1,0 +1,135 @@
+"""Rows of class folders, in which the folder of a text file is its label: on disk, or in a tar archive.
+
+    aclImdb/train/pos/1_9.txt      aclImdb/train is a subset, pos a label
+
+Each reader yields `(name, text, label)`, where `name` is the file's path below the folder or inside the archive.
+Only `*.txt` files count. Hidden files are left out, and so is IMDb's folder of unlabelled reviews, `unsup`.
+"""
+
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from textapp.data.compressed import open_stream
+from textapp.errors import InputError
+from textapp.files import decode_utf8, named_errors, read_text
+
+Row = tuple[str, str, str]
+
+_UNLABELLED = "unsup"
+_TAR_BLOCK = 512
+
+
+def read_folders(path: str | os.PathLike[str], subset: str | None) -> Iterator[Row]:
+    """Yields the rows of class folders on disk, in the order of their names. Links to folders are not followed.
+
+    Args:
+        path: The folder that holds the class folders or, above them, the folders of subsets.
+        subset: Name of the folder (`train`, or `aclImdb/train`) that directly holds the class folders to read;
+            needed where there are several.
+    """
+    root = Path(path)
+    classes = _ClassFolders(path, subset)
+    with named_errors(path):
+        for folder, subfolders, files in os.walk(root, onerror=_raise):
+            subfolders.sort()
+            for file in sorted(files):
+                name = (Path(folder) / file).relative_to(root).as_posix()
+                label = classes.label_of(name)
+                if label is not None:
+                    yield name, read_text(root / name), label
+    classes.check_found()
+
+
+def read_tar(path: str | os.PathLike[str], subset: str | None) -> Iterator[Row]:
+    """Yields the rows of class folders in a tar archive (`.tar`, `.tar.gz`), in the archive's order.
+
+    The archive is read once from front to back, in memory. Nothing is unpacked to the disk: names in the archive
+    serve as labels and in messages only, and links are left out. Arguments as for `read_folders`.
+    """
+    classes = _ClassFolders(path, subset)
+    with open_stream(path) as stream:
+        archive = _WatchedStream(stream)
+        try:
+            with tarfile.open(fileobj=archive, mode="r|") as members:  # type: ignore[call-overload]
+                for member in members:
+                    label = classes.label_of(member.name) if member.isreg() else None
+                    content = members.extractfile(member) if label is not None else None
+                    if label is not None and content is not None:
+                        yield member.name, decode_utf8(content.read(), f"{path}/{member.name}"), label
+        except tarfile.TarError as error:
+            raise InputError(f"{path}: not a tar archive, or a damaged one: {error}") from error
+        # tarfile takes an archive that is cut off between two members for a whole one.
+        archive.drain()
+        if not archive.ends_properly():
+            raise InputError(f"{path}: the tar archive is cut off; fetch the file again")
+    classes.check_found()
+
+
+def _raise(error: OSError) -> None:
+    """Makes `os.walk` stop at a folder that cannot be read, which it would skip."""
+    raise error
+
+
+class _ClassFolders:
+    """Tells the label from a file's path, and that all class folders stand side by side."""
+
+    def __init__(self, path: str | os.PathLike[str], subset: str | None) -> None:
+        self._path = path
+        self._subset = None if subset is None else PurePosixPath(subset).parts
+        self._parent: PurePosixPath | None = None
+
+    def label_of(self, name: str) -> str | None:
+        """Returns the label of a file, or None where the file is no labelled text of the subset."""
+        file = PurePosixPath(name)
+        if file.suffix != ".txt" or any(part.startswith(".") and part != ".." for part in file.parts):
+            return None
+        if file.is_absolute() or ".." in file.parts:
+            raise InputError(f"{self._path}: a path inside must not leave the archive. Received: {name!r}")
+        label, parent = file.parent.name, file.parent.parent
+        if label in ("", _UNLABELLED):
+            return None
+        if self._subset is not None and parent.parts[-len(self._subset) :] != self._subset:
+            return None
+        if self._parent is None:
+            self._parent = parent
+        if parent != self._parent:
+            deeper = max(parent, self._parent, key=lambda folder: len(folder.parts))
+            raise InputError(
+                f"{self._path}: class folders must stand side by side. Found in '{self._parent}' and in '{parent}'; "
+                f"choose a subset, as in {self._path}#{deeper.name}"
+            )
+        return label
+
+    def check_found(self) -> None:
+        """Checks, at the end, that there was a text at all."""
+        if self._parent is None:
+            where = "" if self._subset is None else f" in a folder {str(PurePosixPath(*self._subset))!r}"
+            raise InputError(f"{self._path}: no class folders{where}; texts must stand in LABEL/NAME.txt")
+
+
+class _WatchedStream:
+    """A stream for tarfile to read from, which remembers whether the archive's end was there."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._size = 0
+        self._tail = b""
+
+    def read(self, size: int) -> bytes:
+        """Reads on, as the stream does."""
+        content = self._stream.read(size)
+        self._size += len(content)
+        self._tail = (self._tail + content)[-_TAR_BLOCK:]
+        return content
+
+    def drain(self) -> None:
+        """Reads to the end, which also makes gzip compare its checksum."""
+        while self.read(1 << 20):
+            pass
+
+    def ends_properly(self) -> bool:
+        """Whether the stream ended in a block of zeros, as every tar archive does."""
+        return self._size % _TAR_BLOCK == 0 and self._tail == bytes(_TAR_BLOCK)

@@ -1,0 +1,295 @@
+"""Labelled texts read from files of many formats.
+
+| format       | recognized by                 | a row                                                          |
+|--------------|-------------------------------|----------------------------------------------------------------|
+| `tsv`        | `.tsv`, `.tab`, or a tab      | tab-separated columns, no quoting                              |
+| `csv`        | `.csv`                        | comma-separated columns, quoted fields may span lines          |
+| `jsonl`      | `.jsonl`, `.ndjson`, `.json`  | a JSON object                                                  |
+| `label_text` | a line that starts so         | `1 a stirring , funny film`                                    |
+| `folders`    | a folder                      | a file `LABEL/NAME.txt` or `SUBSET/LABEL/NAME.txt`             |
+| `tar`        | `.tar`, `.tgz`                | a file of such folders, read without unpacking to the disk     |
+
+Each may be gzip-compressed. `PATH#SUBSET` chooses a subset of `folders` and `tar`, as in `aclImdb.tar.gz#train`.
+
+TSV and CSV files start with a header, from which the columns are taken by name (`tables.TEXT_COLUMNS`,
+`tables.LABEL_COLUMNS`) where they are not given. A file without one is accepted if it has two columns, of which exactly
+one holds, in the first row, something that can only be a label: a whole number or a sentiment's name.
+
+A text is kept as it stands, except that surrounding white space and U+FEFF at its start are removed and that an HTML
+line break (`<br>`, `<br />`), which IMDb's reviews and much other scraped text are full of, becomes a space.
+"""
+
+import itertools
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from textapp.data import class_folders, tables
+from textapp.data.compressed import read_lines
+from textapp.errors import InputError
+from textapp.files import named_errors
+
+FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar")
+
+_FORMAT_OF_SUFFIX = {
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".tar": "tar",
+    ".tgz": "tar",
+}
+_HTML_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Texts and their labels; `str()` is a line that counts them.
+
+    Args:
+        texts: The texts, none of them empty.
+        labels: The label of each text.
+        source: Where they come from: `PATH`, `PATH#SUBSET`, or what else a message should name.
+        places: Where each text stands in `source`: the number of a line, or the name of a file. Empty where unknown.
+        empty: How many rows of `source` were left out because their text is empty.
+
+    Example:
+        >>> print(Examples(["très bien", "很差"], ["positive", "negative"], "reviews.tsv"))
+        reviews.tsv: 2 examples (negative 1, positive 1)
+    """
+
+    texts: list[str] = field(repr=False)
+    labels: list[str] = field(repr=False)
+    source: str
+    places: Sequence[int | str] = field(default=(), repr=False)
+    empty: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks that the columns are equally long."""
+        if len(self.texts) != len(self.labels) or (self.places and len(self.places) != len(self.texts)):
+            raise ValueError(
+                "`texts`, `labels` and `places` must be equally long. "
+                f"Received: {len(self.texts)}, {len(self.labels)}, {len(self.places)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __str__(self) -> str:
+        classes = ", ".join(f"{label} {count:,}" for label, count in sorted(Counter(self.labels).items()))
+        dropped = f"; rows left out because their text is empty: {self.empty:,}" if self.empty else ""
+        return f"{self.source}: {len(self):,} examples ({classes}){dropped}"
+
+    def place(self, index: int) -> str:
+        """Returns where a text stands, for messages: `reviews.tsv:17`, `aclImdb.tar.gz#train: pos/1_9.txt`."""
+        return _place(self.source, self.places[index]) if self.places else f"{self.source}: example {index + 1}"
+
+    def select(self, indices: Iterable[int]) -> "Examples":
+        """Returns the examples at some positions, in that order."""
+        indices = list(indices)
+        return Examples(
+            texts=[self.texts[index] for index in indices],
+            labels=[self.labels[index] for index in indices],
+            source=self.source,
+            places=[self.places[index] for index in indices] if self.places else (),
+        )
+
+
+def read_examples(
+    path: str | os.PathLike[str],
+    text_column: str | None = None,
+    label_column: str | None = None,
+    format: str | None = None,
+    subset: str | None = None,
+) -> Examples:
+    """Reads all examples of a file or folder into memory.
+
+    Args:
+        path: File or folder, also as `PATH#SUBSET`.
+        text_column: Name of the text column of TSV, CSV and JSON lines. Default: the first known name.
+        label_column: Name of the label column, likewise.
+        format: One of `FORMATS`. Default: by the suffix, else by the first line.
+        subset: Name of the folder that directly holds the class folders to read, for `folders` and `tar`.
+
+    Raises:
+        InputError: The file breaks a rule; the message names the file, the line and the rule.
+    """
+    path, subset = _split_subset(path, subset)
+    texts: list[str] = []
+    labels: list[str] = []
+    places: list[int | str] = []
+    empty = 0
+    for place, text, label in _read_rows(path, text_column, label_column, format, subset):
+        if not text:
+            empty += 1
+            continue
+        texts.append(text)
+        labels.append(label)
+        places.append(place)
+    return Examples(texts, labels, path if subset is None else f"{path}#{subset}", places, empty)
+
+
+def iterate_examples(
+    path: str | os.PathLike[str],
+    text_column: str | None = None,
+    label_column: str | None = None,
+    format: str | None = None,
+    subset: str | None = None,
+    on_empty: Callable[[str], object] | None = None,
+) -> Iterator[tuple[str, str]]:
+    """Yields `(text, label)` one by one, for files that are larger than memory.
+
+    Args:
+        path: File or folder, as for `read_examples`.
+        text_column: Name of the text column.
+        label_column: Name of the label column.
+        format: One of `FORMATS`.
+        subset: Name of the folder that directly holds the class folders to read.
+        on_empty: Called with the place of each row that is left out because its text is empty.
+
+    Raises:
+        InputError: As `read_examples` does, but only once the row at fault is reached.
+    """
+    path, subset = _split_subset(path, subset)
+    for place, text, label in _read_rows(path, text_column, label_column, format, subset):
+        if text:
+            yield text, label
+        elif on_empty is not None:
+            on_empty(_place(path, place))
+
+
+def clean_text(text: str) -> str:
+    """Removes what is not the author's: U+FEFF at the start, HTML line breaks, surrounding white space."""
+    if "<" in text:
+        text = _HTML_LINE_BREAK.sub(" ", text)
+    return text.strip().lstrip("\ufeff").lstrip()
+
+
+def label_names(train_labels: Iterable[str], source: str) -> list[str]:
+    """Returns the classes of a training set, sorted; their positions are the class ids.
+
+    Raises:
+        InputError: There are fewer than two.
+    """
+    names = sorted(set(train_labels))
+    if len(names) < 2:
+        found = f"only {names[0]!r}" if names else "none"
+        raise InputError(f"{source}: a classifier needs examples of two classes or more. Found: {found}")
+    return names
+
+
+def check_labels(examples: Examples, labels: Sequence[str]) -> None:
+    """Checks that every label of held-out examples is one of the classes learned.
+
+    Raises:
+        InputError: One is not; the message names the first row that has it.
+    """
+    known = set(labels)
+    for index, label in enumerate(examples.labels):
+        if label not in known:
+            classes = ", ".join(map(repr, labels))
+            raise InputError(
+                f"{examples.place(index)}: the label {label!r} does not occur in the training data. Known: {classes}"
+            )
+
+
+def _split_subset(path: str | os.PathLike[str], subset: str | None) -> tuple[str, str | None]:
+    """Takes `PATH#SUBSET` apart, unless a file is really called that."""
+    path = os.fspath(path)
+    with named_errors(path):
+        if subset is None and "#" in path and not Path(path).exists():
+            path, _, subset = path.rpartition("#")
+    return path, subset
+
+
+def _read_rows(
+    path: str, text_column: str | None, label_column: str | None, format: str | None, subset: str | None
+) -> Iterator[tuple[int | str, str, str]]:
+    """Yields place, cleaned text and label of every row; the text may be empty."""
+    kept = empty = 0
+    for place, text, label in _open_rows(path, text_column, label_column, format, subset):
+        text, label = clean_text(text), label.strip()
+        if not text:
+            empty += 1
+        elif not label:
+            raise InputError(f"{_place(path, place)}: the label is missing")
+        elif len(label.splitlines()) > 1:
+            raise InputError(f"{_place(path, place)}: a label must be one line. Received: {label[:40]!r}")
+        else:
+            kept += 1
+        yield place, text, label
+    if not kept:
+        raise InputError(
+            f"{path}: there is no example to read; "
+            + (f"the texts of all {empty:,} rows are empty" if empty else "the file is empty or holds only a header")
+        )
+
+
+def _open_rows(
+    path: str, text_column: str | None, label_column: str | None, format: str | None, subset: str | None
+) -> Iterator[tuple[int, str, str]] | Iterator[tuple[str, str, str]]:
+    """Returns the rows of a file as they stand in it."""
+    if format is not None and format not in FORMATS:
+        raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}")
+    format = format or _guess_format(path)
+    lines: Iterator[str] = iter(())
+    if format not in ("folders", "tar"):
+        if subset is not None:
+            raise InputError(f"{path}: only class folders and tar archives have subsets. Received: #{subset}")
+        lines = read_lines(path)
+    if format is None:
+        format, lines = _guess_format_of_lines(path, lines)
+    if format not in ("tsv", "csv", "jsonl") and (text_column, label_column) != (None, None):
+        raise InputError(f"{path}: only TSV, CSV and JSON lines have columns to name; the format is {format}")
+    match format:
+        case "folders":
+            return class_folders.read_folders(path, subset)
+        case "tar":
+            return class_folders.read_tar(path, subset)
+        case "tsv":
+            return tables.read_tsv(lines, path, text_column, label_column)
+        case "csv":
+            return tables.read_csv(lines, path, text_column, label_column)
+        case "jsonl":
+            return tables.read_json_lines(lines, path, text_column, label_column)
+        case _:
+            return tables.read_label_text(lines, path)
+
+
+def _guess_format(path: str) -> str | None:
+    """Returns the format that a path tells, or None."""
+    with named_errors(path):
+        if Path(path).is_dir():
+            return "folders"
+    return _FORMAT_OF_SUFFIX.get(Path(path.lower().removesuffix(".gz")).suffix)
+
+
+def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterator[str]]:
+    """Returns the format that the first line with text tells, and all lines again."""
+    blank: list[str] = []
+    for line in lines:
+        if not line.strip():
+            blank.append(line)
+            continue
+        lines = itertools.chain(blank, [line], lines)
+        if line.lstrip().startswith("{"):
+            return "jsonl", lines
+        if "\t" in line:
+            return "tsv", lines
+        if tables.is_plain_label(line.split(maxsplit=1)[0]):
+            return "label_text", lines
+        raise InputError(
+            f"{path}: the format shows neither in the suffix nor in the first line; name it with `format`, "
+            f"one of {', '.join(FORMATS)}"
+        )
+    raise InputError(f"{path}: there is no example to read; the file is empty")
+
+
+def _place(source: str, place: int | str) -> str:
+    """Joins a source with a line number or with the name of a file in it."""
+    return f"{source}:{place}" if isinstance(place, int) else f"{source}: {place}"

@@ -1,0 +1,26 @@
+"""Word vectors on the device: a lookup that keeps the table packed."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@tf.function(experimental_implements="embedding_matmul", autograph=False)
+def _lookup(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+    """Rows `ids (N,)` of `table (V, E)`. The attribute makes the converter write one EMBEDDING_LOOKUP."""
+    return tf.gather(table, ids)
+
+
+@keras.saving.register_keras_serializable("textapp")
+class EmbeddingLookup(keras.layers.Embedding):
+    """`keras.layers.Embedding` as the op EMBEDDING_LOOKUP.
+
+    The stock layer becomes a GATHER, whose int8 table has one scale for all rows and is unpacked whole. The op keeps a
+    scale a row and unpacks the rows it reads. Weights, masks and results are those of the stock layer.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Looks up `inputs`, ids of any shape. Returns float vectors, `(*shape, E)`."""
+        rows = _lookup(tf.convert_to_tensor(self.embeddings), tf.reshape(tf.cast(inputs, "int32"), [-1]))
+        return keras.ops.reshape(rows, (*keras.ops.shape(inputs), self.output_dim))

@@ -1,0 +1,88 @@
+"""LSTMs as the fused op UNIDIRECTIONAL_SEQUENCE_LSTM: small files, every length at the same size.
+
+Two obstacles stand between a Keras 3 LSTM and that op.
+
+1. Keras no longer marks its LSTM for the converter, which then writes a WHILE loop. The converter still fuses a
+   `tf.function` that carries the attribute `api_implements="lstm_..."`, takes `(inputs, h, c, kernel, recurrent_kernel,
+   bias)`, returns five results of which the second, the outputs, is the only one used, and has a static length.
+2. The op keeps its state from call to call and knows no mask. So the input gets one feature more: 0 on real tokens and
+   large on padding, where it closes the input, forget and output gates. State and output are then 0, which is what
+   a masked LSTM holds before its first real token. One such step before the text makes every call start clean.
+
+The kernel's new row holds, for each gate, minus the largest weight of that gate: an int8 kernel, which has a scale for
+each gate, keeps its scales, and the row is exactly -127 in it. The feature is scaled to push every gate below `-CLOSED`
+(the sigmoid is then below 1e-26); its size costs no precision, since the op scales each step's input by itself.
+"""
+
+import itertools
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from textapp.export.padding import outputs_over_padding
+
+CLOSED = 60.0
+_serial = itertools.count()
+
+
+@keras.saving.register_keras_serializable("textapp")
+class FusedLSTM(keras.layers.LSTM):
+    """`keras.layers.LSTM` as a fused device op: the same weights and, for padding on either end, the same results."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.use_cudnn = False
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        """Runs over `sequences (B, T, E)` with `mask (B, T)`."""
+        del initial_state, training
+        kernel, recurrent_kernel = map(tf.convert_to_tensor, (self.cell.kernel, self.cell.recurrent_kernel))
+        bias = tf.convert_to_tensor(self.cell.bias) if self.use_bias else tf.zeros(4 * self.units)
+        reset_row, closing = _reset(kernel, self.units)
+
+        if self.go_backwards:
+            sequences = tf.reverse(sequences, [1])
+            mask = None if mask is None else tf.reverse(mask, [1])
+        real = tf.ones_like(sequences[..., 0]) if mask is None else tf.cast(mask, tf.float32)
+        features = tf.concat([sequences, (closing * (1.0 - real))[..., None]], axis=-1)
+        start = tf.concat([tf.zeros_like(sequences[:, :1]), tf.fill(tf.shape(sequences[:, :1, :1]), closing)], axis=-1)
+
+        outputs = _lstm(
+            tf.concat([start, features], axis=1), tf.concat([kernel, reset_row], axis=0), recurrent_kernel, bias
+        )
+        return outputs_over_padding(self, outputs[:, 1:], mask)
+
+
+def _reset(kernel: tf.Tensor, units: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The kernel's row `(1, 4H)` for the padding feature, and the value of that feature on padding."""
+    largest = tf.reduce_max(tf.abs(tf.reshape(kernel, [-1, 4, units])), axis=[0, 2])
+    largest = tf.where(largest > 0.0, largest, 1.0)
+    gates = tf.constant([1.0, 1.0, 0.0, 1.0])  # input, forget, candidate, output: the candidate needs no closing
+    row = tf.reshape(tf.repeat(-largest * gates, units), [1, -1])
+    return row, CLOSED / tf.reduce_min(largest)
+
+
+def _lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """All outputs `(B, T, H)` of an LSTM over `inputs (B, T, E)`, in a function that the converter fuses."""
+
+    def lstm(inputs: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+        def step(state: Any, x: Any) -> Any:
+            h, c = state
+            i, f, candidate, o = tf.split(x + tf.matmul(h, recurrent_kernel), 4, axis=1)
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(candidate)
+            return tf.sigmoid(o) * tf.tanh(c), c
+
+        projected = tf.transpose(tf.matmul(inputs, kernel) + bias, [1, 0, 2])
+        hs, cs = tf.scan(step, projected, (h, c))
+        return hs[-1], tf.transpose(hs, [1, 0, 2]), hs[-1], cs[-1], tf.constant(0.0)
+
+    attributes = {
+        "api_implements": f"lstm_{next(_serial)}",
+        "api_preferred_device": "CPU",
+        "time_major": False,
+        "go_backwards": False,
+    }
+    zeros = tf.zeros((tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0], recurrent_kernel.shape[0]))
+    marked = tf.function(lstm, autograph=False, experimental_attributes=attributes)
+    return marked(inputs, zeros, zeros, kernel, recurrent_kernel, bias)[1]

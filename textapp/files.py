@@ -1,0 +1,114 @@
+"""Files read with errors that name them, and written whole or not at all."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from textapp.errors import InputError
+
+
+@contextlib.contextmanager
+def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns an `OSError` (missing, not permitted, disk full) into an `InputError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Reads a file. Raises `InputError` where it cannot be read."""
+    with named_errors(path):
+        return Path(path).read_bytes()
+
+
+def decode_utf8(content: bytes, path: str | os.PathLike[str], first_line: int = 1) -> str:
+    """Decodes UTF-8. Raises `InputError` naming the line and byte of the first broken sequence."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = first_line + content.count(b"\n", 0, error.start)
+        byte = error.start - content.rfind(b"\n", 0, error.start)
+        raise InputError(f"{path}:{line}: byte {byte} of the line is not UTF-8; files must be UTF-8") from error
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Reads a UTF-8 file. Raises `InputError` where it cannot be read or decoded."""
+    return decode_utf8(read_bytes(path), path)
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Reads a JSON file. Raises `InputError` naming the line where it is not JSON."""
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, which takes its place once the block has ended without an error.
+
+    The content is flushed to the disk before the rename, so that a crash leaves the old file or the new one.
+    """
+    path = Path(path)
+    with named_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a temporary folder beside `path`, which takes its place once the block has ended without an error.
+
+    A folder that was there before is replaced whole; it is deleted only after the new one stands in its place.
+    """
+    path = Path(path)
+    with named_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        temporary.chmod(0o777 & ~_umask())
+        old = temporary.with_name(temporary.name + ".old")
+        try:
+            yield temporary
+            if path.exists():
+                path.replace(old)
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if old.exists() and not path.exists():
+                old.replace(path)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a UTF-8 file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes a JSON file that people can read and diff, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _umask() -> int:
+    """The process's file mode mask, which `tempfile` ignores."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

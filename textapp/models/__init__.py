@@ -1,0 +1,1 @@
+"""Models, one file each: parts first, the whole model last."""

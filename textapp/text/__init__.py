@@ -1,0 +1,1 @@
+"""Text to tokens to ids. Pure Python, shared with devices."""

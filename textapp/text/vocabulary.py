@@ -1,0 +1,115 @@
+"""The vocabulary: which token has which id."""
+
+import itertools
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from textapp.errors import InputError
+from textapp.files import read_text, write_text
+
+PAD = "[PAD]"
+UNKNOWN = "[UNK]"
+SPECIALS = (PAD, UNKNOWN)
+PAD_ID = 0
+UNKNOWN_ID = 1
+
+
+class Vocabulary:
+    """Tokens and their ids, which are their places in the list; id 0 is padding, id 1 every unknown token.
+
+    Args:
+        tokens: all tokens by id, the two specials first. None is empty, doubled or holds a line break.
+
+    Raises:
+        InputError: where a token breaks the rule.
+
+    Example:
+        >>> vocabulary = Vocabulary.build({"好": 3, "吃": 2, "！": 1})
+        >>> vocabulary.tokens
+        ('[PAD]', '[UNK]', '好', '吃')
+        >>> vocabulary.encode(["好", "!"])
+        [2, 1]
+    """
+
+    def __init__(self, tokens: Iterable[str]):
+        self.tokens = tuple(tokens)
+        _check(self.tokens, "vocabulary")
+        # The specials are no tokens of a text: a text that reads "[PAD]" is unknown, not padding.
+        self._ids = {token: index for index, token in enumerate(self.tokens) if index > UNKNOWN_ID}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.tokens == other.tokens
+
+    def __hash__(self) -> int:
+        return hash(self.tokens)
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} tokens)"
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
+    def encode(self, tokens: Iterable[str]) -> list[int]:
+        """Returns the tokens' ids, 1 for a token that is not in the vocabulary; never 0."""
+        return [self._ids.get(token, UNKNOWN_ID) for token in tokens]
+
+    def oov_rate(self, texts: Iterable[Iterable[str]]) -> float:
+        """Returns the share of tokens that are unknown, over all texts' tokens; 0.0 where there are none."""
+        unknown = count = 0
+        for tokens in texts:
+            ids = self.encode(tokens)
+            count += len(ids)
+            unknown += ids.count(UNKNOWN_ID)
+        return unknown / count if count else 0.0
+
+    @classmethod
+    def build(cls, counts: Mapping[str, int], max_size: int = 20_000, min_count: int = 2) -> "Vocabulary":
+        """Makes the vocabulary of the most frequent tokens, the same on every machine.
+
+        Args:
+            counts: how often each token comes in the training split, and in no other.
+            max_size: number of ids at most, the two specials included: the rows of the embedding.
+            min_count: a rarer token is left out: a word seen once cannot be learned, but takes its row.
+
+        Returns:
+            The vocabulary, by falling count, then by code points.
+        """
+        if max_size <= len(SPECIALS):
+            raise InputError(f"vocabulary: `max_size` must be above {len(SPECIALS)}. Received: max_size={max_size}")
+        if min_count < 1:
+            raise InputError(f"vocabulary: `min_count` must be positive. Received: min_count={min_count}")
+        frequent = [token for token, count in counts.items() if count >= min_count and token not in SPECIALS]
+        frequent.sort(key=lambda token: (-counts[token], token))
+        return cls(itertools.chain(SPECIALS, frequent[: max_size - len(SPECIALS)]))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes one token a line in the order of the ids, UTF-8, whole or not at all."""
+        write_text(path, "".join(f"{token}\n" for token in self.tokens))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Vocabulary":
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: where a line breaks the rule; names the file and the line.
+        """
+        lines = read_text(path).removesuffix("\n").split("\n")  # not splitlines, which cuts at U+2028 and others too
+        _check(lines, str(path))
+        return cls(lines)
+
+
+def _check(tokens: Sequence[str], source: str) -> None:
+    """Raises `InputError` naming the first line that breaks the vocabulary's rule."""
+    first_lines: dict[str, int] = {}
+    for line, token in enumerate(tokens, start=1):
+        if not token or "\n" in token or "\r" in token:
+            raise InputError(f"{source}:{line}: a token is empty or holds a line break. Received: {token!r}")
+        if line <= len(SPECIALS) and token != SPECIALS[line - 1]:
+            raise InputError(f"{source}:{line}: the line must read {SPECIALS[line - 1]}. Received: {token!r}")
+        if first_lines.setdefault(token, line) != line:
+            raise InputError(f"{source}:{line}: the token {token!r} stands in line {first_lines[token]} already")
+    if len(tokens) < len(SPECIALS):
+        raise InputError(f"{source}:{len(tokens) + 1}: the line must read {SPECIALS[len(tokens)]}; the file ends here")

@@ -1,0 +1,65 @@
+"""Keras' `fit` with early stopping, the best weights kept, resumed where it was killed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from textapp.data.pipeline import TrainingBatches
+from textapp.errors import InputError
+from textapp.training.checkpoint import Checkpoint
+
+
+def fit(
+    model: keras.Model,
+    batches: TrainingBatches,
+    validation: tf.data.Dataset,
+    *,
+    epochs: int,
+    patience: int,
+    checkpoint: Path,
+    fingerprint: str,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> list[dict[str, float]]:
+    """Trains a compiled model and leaves it with the weights of its best epoch.
+
+    Args:
+        model: Compiled, with the metric `accuracy`.
+        batches: What to train on.
+        validation: What early stopping looks at.
+        epochs: The most epochs.
+        patience: Epochs without a better validation accuracy before training stops.
+        checkpoint: File for the state; if it is there, training goes on from it.
+        fingerprint: Identifies data and settings, see `Checkpoint`.
+        callbacks: More Keras callbacks.
+
+    Returns:
+        The logs of each epoch, those of earlier, killed calls included.
+
+    Raises:
+        InputError: The checkpoint belongs to another training, or the training diverged.
+    """
+    stopping = keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=patience)
+    state = Checkpoint(checkpoint, batches, stopping, fingerprint)
+
+    def train(until: int, steps: int) -> None:
+        model.fit(
+            batches.dataset,
+            validation_data=validation,
+            initial_epoch=state.epoch,
+            epochs=until,
+            steps_per_epoch=steps,
+            callbacks=[stopping, state, *callbacks],
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
+
+    if state.step:  # killed inside an epoch: first its rest
+        train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
+    if not state.stopped and state.epoch < epochs:
+        train(until=epochs, steps=batches.steps_per_epoch)
+    if not state.best_weights:
+        raise InputError("training diverged: the validation accuracy was never a number; lower learning_rate")
+    model.set_weights(state.best_weights)
+    return state.history

@@ -1,0 +1,49 @@
+"""AdamW with a clipped gradient and a learning rate that warms up and then falls along a cosine."""
+
+import keras
+
+
+def warmup_cosine(peak: float, total_steps: int, warmup: float) -> keras.optimizers.schedules.CosineDecay:
+    """Rises linearly from 0 to `peak` over the share `warmup` of all steps, then falls to 0 along half a cosine.
+
+    Args:
+        peak: The highest learning rate.
+        total_steps: Steps of the whole training.
+        warmup: Share in [0, 1) of the steps.
+
+    Returns:
+        A Keras schedule, a function of the optimizer's step count.
+
+    Reference:
+        Loshchilov and Hutter 2017, SGDR; Goyal et al. 2017 (why warm up).
+    """
+    warmup_steps = round(warmup * total_steps)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else peak,
+        decay_steps=max(1, total_steps - warmup_steps),
+        warmup_target=peak if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+
+
+def adamw(
+    model: keras.Model, total_steps: int, *, learning_rate: float, warmup: float, weight_decay: float, clipnorm: float
+) -> keras.optimizers.Optimizer:
+    """Builds the optimizer for `model`; biases are not decayed.
+
+    Args:
+        model: The model that it will train.
+        total_steps: Steps of the whole training.
+        learning_rate: The peak.
+        warmup: Share of the steps, see `warmup_cosine`.
+        weight_decay: Each step takes `learning_rate * weight_decay` of a weight's size away.
+        clipnorm: Largest norm of the whole gradient; recurrent nets explode without it (Pascanu et al. 2013).
+
+    Reference:
+        Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization.
+    """
+    optimizer = keras.optimizers.AdamW(
+        warmup_cosine(learning_rate, total_steps, warmup), weight_decay=weight_decay, global_clipnorm=clipnorm
+    )
+    optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if v.path.endswith("bias")])
+    return optimizer

@@ -1,0 +1,65 @@
+"""A trained Keras classifier on single texts: what the device computes, computed by Keras."""
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+
+from textapp.data.pipeline import EncodedExamples, TokenizedTexts
+from textapp.layers import AttentionPooling
+from textapp.training.evaluate import predict_logits
+from textapp.training.run import Run
+
+
+class RunPredictor:
+    """Scores texts with the model of a run.
+
+    Args:
+        run: A finished run.
+
+    Attributes:
+        max_tokens: How many tokens of a text the model reads.
+    """
+
+    def __init__(self, run: Run):
+        self.run = run
+        self.max_tokens = run.config.max_tokens
+        pooling = run.model.get_layer("attention")
+        if not isinstance(pooling, AttentionPooling):
+            raise ValueError("the model's layer `attention` must be an AttentionPooling")
+        _, weights = pooling(pooling.input, return_attention_scores=True)
+        self._scored = keras.Model(run.model.inputs, [run.model.output, weights])
+
+    def score(self, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Runs the model on one text.
+
+        Args:
+            words: Its tokens, `max_tokens` of them at most; none for an empty text.
+
+        Returns:
+            Logits, float32 `(C,)`, and attention weights, float32 `(T,)`.
+        """
+        ids = np.zeros((1, max(1, len(words))), np.int32)
+        ids[0, : len(words)] = self.run.vocabulary.encode(words)
+        logits, weights = self._scored(ids, training=False)
+        return np.asarray(logits)[0], np.asarray(weights)[0, : len(words)]
+
+    def classify(self, texts: Iterable[str]) -> np.ndarray:
+        """The class of each text, int64 `(N,)`, many texts at a time; empty texts are scored one by one."""
+        tokenized = TokenizedTexts.read(texts, self.run.tokenizer, self.max_tokens)
+        lengths = np.diff(tokenized.offsets)
+        rows = np.flatnonzero(lengths)
+        classes = np.full(len(lengths), -1, np.int64)
+        if len(rows):
+            encoded = EncodedExamples(
+                token_ids=tokenized.encode(self.run.vocabulary),
+                offsets=np.concatenate([[0], np.cumsum(lengths[rows])]),
+                labels=np.zeros(len(rows), np.int32),
+                rows=rows,
+                oov_rate=0.0,
+                cut=tokenized.cut,
+            )
+            classes[rows] = predict_logits(self.run.model, encoded).argmax(axis=1)
+        if (classes < 0).any():
+            classes[classes < 0] = self.score([])[0].argmax()
+        return classes

@@ -1,0 +1,99 @@
+"""Word vectors for TensorBoard's embedding projector."""
+
+import os
+from collections.abc import Iterable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from tensorboard.plugins import projector
+
+from textapp.training.tensorboard.dashboard import Dashboard
+from textapp.training.tensorboard.event_log import EventLog
+
+FOLDER = "projector"
+
+
+class EmbeddingProjector(Dashboard):
+    """Writes the vectors of the first words of the vocabulary with their words (page "Projector").
+
+    The files are written anew after every epoch; TensorBoard reads them once, so restart it to see later vectors.
+
+    `keras.callbacks.TensorBoard(embeddings_freq=...)` (3.15) is not used here: it names a tensor that the weights
+    file of Keras 3 does not have, so that the page stays empty (keras-team/keras issue 20210).
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        vocabulary: The words, in the order of the embedding's rows.
+        layer: Name of the `Embedding` layer. By default the model's first.
+        most_words: How many words to write. More make the page slow.
+    """
+
+    def __init__(
+        self,
+        log: EventLog | str | os.PathLike[str],
+        vocabulary: Sequence[str],
+        layer: str | None = None,
+        most_words: int = 5000,
+    ):
+        super().__init__(log)
+        self.vocabulary = tuple(vocabulary)
+        self.layer = layer
+        self.most_words = most_words
+
+    def prepare(self) -> None:
+        """Finds the embedding and writes what does not change: the words, and the page's configuration."""
+        self._embedding = self._find()
+        # A row for padding is never trained, and would be a lone point far from the others or amid them.
+        first = 1 if self._embedding.mask_zero else 0
+        self._rows = range(first, min(len(self.vocabulary), first + self.most_words))
+        words = ("\t".join((printable(self.vocabulary[row]), str(row))) for row in self._rows)
+        self._write_lines("words.tsv", ["word\tid", *words])
+        self._write_vectors()
+        config = projector.ProjectorConfig()
+        config.embeddings.add(
+            tensor_name=f"{self._embedding.name} ({len(self._rows):,} words)",
+            tensor_path=f"{FOLDER}/vectors.tsv",
+            metadata_path=f"{FOLDER}/words.tsv",
+        )
+        projector.visualize_embeddings(self.log.run_folder(self.run), config)
+
+    def write(self) -> None:
+        """Writes the vectors."""
+        self._write_vectors()
+
+    def _find(self) -> keras.layers.Embedding:
+        found = [
+            layer
+            for layer in self.model.layers
+            if isinstance(layer, keras.layers.Embedding) and self.layer in (None, layer.name)
+        ]
+        if not found:
+            named = "" if self.layer is None else f" named {self.layer!r}"
+            raise ValueError(f"the model has no `Embedding` layer{named}")
+        if found[0].input_dim < len(self.vocabulary):
+            raise ValueError(
+                f"`vocabulary` must have at most the embedding's {found[0].input_dim} rows. "
+                f"Received: {len(self.vocabulary)} words"
+            )
+        return found[0]
+
+    def _write_vectors(self) -> None:
+        table = ops.convert_to_numpy(self._embedding.embeddings)[self._rows.start : self._rows.stop]
+        if np.isfinite(table).all():  # the page cannot place NaN: keep the last vectors that it can
+            self._write_lines("vectors.tsv", ("\t".join(f"{x:.5g}" for x in row) for row in table.tolist()))
+
+    def _write_lines(self, name: str, lines: Iterable[str]) -> None:
+        """Writes a file of the page, which may be remote, whole or not at all."""
+        folder = f"{self.log.run_folder(self.run)}/{FOLDER}"
+        tf.io.gfile.makedirs(folder)
+        with tf.io.gfile.GFile(f"{folder}/{name}.new", "w") as file:
+            file.write("\n".join(lines) + "\n")
+        tf.io.gfile.rename(f"{folder}/{name}.new", f"{folder}/{name}", overwrite=True)
+
+
+def printable(word: str) -> str:
+    r"""A word that shows as itself in one cell of the page: tabs, line ends and the like as escapes (`\t`)."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in word)
+    return shown if shown.strip() else f"'{shown}'"
