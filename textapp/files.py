@@ -48,6 +48,10 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not JSON that can be read: {error}") from error
 
 
 @contextlib.contextmanager

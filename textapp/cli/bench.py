@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say_table
 
 
@@ -24,7 +25,8 @@ def bench(
     from textapp.runtime import load
     from textapp.runtime.latency import measure_latency
 
-    predictor = load(bundle, threads)
+    with native_log_hidden():
+        predictor = load(bundle, threads)
     texts = [text for text, _ in islice(iterate_examples(data, text_column, label_column), count)]
     figures = measure_latency(predictor, texts).to_dict()
     say_table(

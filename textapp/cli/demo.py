@@ -11,12 +11,6 @@ from textapp.cli.predict import show
 from textapp.config import sentiment_preset
 
 COUNTS = {"train": 6000, "valid": 800, "test": 800}
-TEXTS = (
-    "I expected the hotel to be awful , but the room was spotless and the staff were kind .",
-    "The battery is not bad at all , the screen however is a disaster .",
-    "这本书一点也不无聊，我一口气读完了。",
-    "味道不错，可是送来的时候已经凉了，再也不会买了。",
-)
 
 
 def demo(
@@ -34,14 +28,18 @@ def demo(
         say(f"1. corpus: {sum(COUNTS.values()):,} generated English and Chinese reviews in {out / 'corpus'}")
         run = out / "run"
         say("2. train")
-        metrics = train_sentiment(sentiment_preset("tiny"), run, **files, force=True, report=lambda line: say(f"   {line}"))
+        metrics = train_sentiment(
+            sentiment_preset("tiny"), run, **files, force=True, report=lambda line: say(f"   {line}")
+        )
         say("3. export")
         test = read_examples(files["test"])
         bundles = {}
         for recipe in ("float32", "dynamic_wi8_afp32"):
             for lowering in ("fused", "unrolled"):
                 bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
-                export_run(run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=True)
+                export_run(
+                    run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=True
+                )
                 say(f"   {bundles[recipe, lowering]}: all checks passed")
 
     from textapp.runtime import load
@@ -51,7 +49,8 @@ def demo(
     rows = [("Keras", f"{metrics['test']['accuracy']:.4f}", f"{keras_size:,}", "", "")]
     table = [{"model": "keras", "accuracy": metrics["test"]["accuracy"], "bytes": keras_size}]
     for (recipe, lowering), folder in bundles.items():
-        predictor = load(folder)
+        with native_log_hidden():
+            predictor = load(folder)
         latency = measure_latency(predictor, test.texts)
         scores = predictor.bundle.description["metrics"]
         table.append(
@@ -74,8 +73,11 @@ def demo(
         )
     chosen = bundles["dynamic_wi8_afp32", "fused"]
     say(f"4. predict with {chosen}, without TensorFlow")
-    predictions = load(chosen).predict(TEXTS)
-    show(TEXTS, predictions)
+    shown = sorted(zip(test.texts, test.labels, strict=True), key=lambda pair: pair[0].isascii())[:: len(test) // 5]
+    texts = [text for text, _ in shown]
+    with native_log_hidden():
+        predictions = load(chosen).predict(texts)
+    show(texts, predictions)
     say("")
     say_table(("model", "test accuracy", "bytes", "text to label, ms", "same labels as Keras"), rows)
     say(f"\nlook:  tensorboard --logdir {run / 'logs'}")

@@ -26,7 +26,7 @@ def evaluate(
     check_labels(examples, classifier.labels)
     index = {label: number for number, label in enumerate(classifier.labels)}
     matrix = confusion_matrix(
-        [index[label] for label in examples.labels], list(classifier.classify(examples.texts)), len(index)
+        [index[label] for label in examples.labels], list(classifier.label_indices(examples.texts)), len(index)
     )
     scores = {"accuracy": accuracy(matrix), "macro_f1": macro_f1(matrix), "count": len(examples)}
     say(f"accuracy {scores['accuracy']:.4f}  macro F1 {scores['macro_f1']:.4f}  on {len(examples):,} texts")

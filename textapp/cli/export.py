@@ -14,15 +14,23 @@ def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     out: Annotated[Path, typer.Option(help="Bundle folder to make.")],
     recipe: Annotated[
-        Literal["float32", "float16", "dynamic_wi8_afp32"], typer.Option(help="How the weights are stored; dynamic_wi8_afp32 is int8.")
+        Literal["float32", "float16", "dynamic_wi8_afp32"],
+        typer.Option(help="How the weights are stored; dynamic_wi8_afp32 is int8."),
     ] = "dynamic_wi8_afp32",
     lowering: Annotated[
-        Literal["fused", "unrolled"], typer.Option(help="fused: small file; unrolled: faster, no variable tensors, 1 to 2 kB a step.")
+        Literal["fused", "unrolled"],
+        typer.Option(help="fused: small file; unrolled: faster, no variable tensors, 1 to 2 kB a step."),
     ] = "fused",
     lengths: Annotated[
-        str | None, typer.Option(help="Text lengths in tokens, such as 16,64,128; the runtime takes the shortest that fits. By default powers of two up to the run's max_tokens.")
+        str | None,
+        typer.Option(
+            help="Text lengths in tokens, such as 16,64,128; the runtime takes the shortest that fits. By default powers of two up to the run's max_tokens."
+        ),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Labelled texts for the scores before and after; by default the run's validation sample.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Labelled texts for the scores before and after; by default the run's validation sample."),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Replace a bundle that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
@@ -39,9 +47,14 @@ def export(
     metrics, checks = description["metrics"], description["checks"]
     say_table(
         ("", "accuracy", "macro F1"),
-        [(name, f"{metrics[name]['accuracy']:.4f}", f"{metrics[name]['macro_f1']:.4f}") for name in ("before", "after")],
+        [
+            (name, f"{metrics[name]['accuracy']:.4f}", f"{metrics[name]['macro_f1']:.4f}")
+            for name in ("before", "after")
+        ],
     )
-    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} texts; checks passed: {', '.join(checks)}")
+    say(
+        f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} texts; checks passed: {', '.join(checks)}"
+    )
     say(f"bundle: {out} ({(out / 'model.tflite').stat().st_size:,} bytes of model)")
     if as_json:
         print_json(description)

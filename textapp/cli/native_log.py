@@ -1,4 +1,4 @@
-"""The chatter of TensorFlow's native code, kept off the terminal until it matters."""
+"""The chatter of native code (TensorFlow, LiteRT), kept off the terminal until it matters."""
 
 import contextlib
 import os

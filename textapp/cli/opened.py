@@ -20,7 +20,7 @@ class Classifier(Protocol):
     def predict(self, texts: Iterable[str]) -> "list[Prediction]":
         """Labels, probabilities and attention of texts."""
 
-    def classify(self, texts: Iterable[str]) -> Iterable[int]:
+    def label_indices(self, texts: Iterable[str]) -> Iterable[int]:
         """The class of each text."""
 
 
@@ -33,7 +33,8 @@ def open_classifier(path: Path) -> Classifier:
     if (path / "bundle.json").exists():
         from textapp.runtime import load
 
-        return load(path)
+        with native_log_hidden():
+            return load(path)
     if (path / "config.json").exists():
         return _OpenedRun(path)
     what = "no run folder or bundle (neither config.json nor bundle.json in it)" if path.exists() else "no such folder"
@@ -53,17 +54,17 @@ class _OpenedRun:
         self.max_tokens = self._predictor.max_tokens
 
     def predict(self, texts: Iterable[str]) -> "list[Prediction]":
+        with native_log_hidden():
+            return [self._predict(text) for text in texts]
+
+    def _predict(self, text: str) -> "Prediction":
         from textapp.runtime.predictor import prediction_from
 
-        predictions = []
-        for text in texts:
-            tokens = self._predictor.run.tokenizer.tokenize(text)
-            read = tokens[: self.max_tokens]
-            logits, weights = self._predictor.score([token.text for token in read])
-            truncated = len(tokens) > len(read)
-            predictions.append(prediction_from(self.labels, read, logits.tolist(), weights.tolist(), truncated))
-        return predictions
+        tokens = self._predictor.run.tokenizer.tokenize(text)
+        read = tokens[: self.max_tokens]
+        logits, weights = self._predictor.score([token.text for token in read])
+        return prediction_from(self.labels, read, logits.tolist(), weights.tolist(), len(tokens) > len(read))
 
-    def classify(self, texts: Iterable[str]) -> Iterable[int]:
+    def label_indices(self, texts: Iterable[str]) -> Iterable[int]:
         with native_log_hidden():
             return self._predictor.classify(texts)

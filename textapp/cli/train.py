@@ -17,14 +17,25 @@ def _group() -> None:
     """Keeps `sentiment` a command of its own while it is the only one."""
 
 
-@app.command("sentiment", epilog="Presets: " + "; ".join(f"{name}: {text}" for name, text in PRESETS_HELP.items()) + ".")
+@app.command(
+    "sentiment", epilog="Presets: " + "; ".join(f"{name}: {text}" for name, text in PRESETS_HELP.items()) + "."
+)
 def sentiment(
-    train: Annotated[str, typer.Option(help="Labelled texts: TSV, CSV, JSON lines, `label text` lines, a folder or tar of class folders (PATH#SUBSET), each also gzipped.")],
+    train: Annotated[
+        str,
+        typer.Option(
+            help="Labelled texts: TSV, CSV, JSON lines, `label text` lines, a folder or tar of class folders (PATH#SUBSET), each also gzipped."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
     valid: Annotated[str | None, typer.Option(help="Validation texts; by default a share of --train.")] = None,
     test: Annotated[str | None, typer.Option(help="Test texts, scored once at the end.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Settings for a kind of text: " + ", ".join(PRESETS_HELP) + ".")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Settings for a kind of text: " + ", ".join(PRESETS_HELP) + ".")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Delete a run that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
@@ -34,6 +45,8 @@ def sentiment(
         from textapp.training.sentiment import train_sentiment
 
         metrics = train_sentiment(config, out, train=train, valid=valid, test=test, force=force, report=say)
-        say(f"run: {out}\nwatch: tensorboard --logdir {out / 'logs'}\nnext: textapp export {out} --out export/bundles/{out.name}")
+        say(
+            f"run: {out}\nwatch: tensorboard --logdir {out / 'logs'}\nnext: textapp export {out} --out export/bundles/{out.name}"
+        )
     if as_json:
         print_json(metrics)

@@ -32,6 +32,9 @@ class GraphTokenizer:
     whether a token begins at one depends on its neighbours alone. Each text is closed by a space, so that no rule looks
     across texts. tensorflow-text normalizes the chunks that change, and only those.
 
+    The other exact way, tensorflow-text's `regex_split` by `token_pattern`, took 1.5 times as long on IMDb and 2.8
+    times on Chinese reviews, and would still need the normalization before it.
+
     Args:
         tokenizer: the settings.
         vocabulary: the tokens by id.
@@ -55,14 +58,10 @@ class GraphTokenizer:
         self._classes = _letter_table(CLASSES, default="O")
         self._roles = _letter_table(ROLES, default=".")
         self._lower_deltas = _lower_deltas()
-        first = UNKNOWN_ID + 1
-        self._ids = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(vocabulary.tokens[first:], tf.string, shape=(len(vocabulary) - first,)),
-                tf.range(first, len(vocabulary), dtype=tf.int32),
-            ),
-            default_value=UNKNOWN_ID,
-        )
+        # From the unknown token on: "[PAD]" in a text is no padding, and the table may not be empty.
+        keys = tf.constant(vocabulary.tokens[UNKNOWN_ID:])
+        ids = tf.range(UNKNOWN_ID, len(vocabulary), dtype=tf.int32)
+        self._ids = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, ids), default_value=UNKNOWN_ID)
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Returns the ids of the tokens, int32 `(B, None)`."""
@@ -107,8 +106,8 @@ def _chunks(roles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds the chunks to normalize: whether a code point is inside one, and whether it begins one; bool `(N,)`."""
     joins = roles == ord("j")
     changes = roles == ord("c")
-    inside = joins | changes | ((roles == ord("b")) & _next(joins, False))
-    begins = inside & ~(joins & _previous(inside, False))
+    inside = joins | changes | ((roles == ord("b")) & _next(joins))
+    begins = inside & ~(joins & _previous(inside))
     # Too long a chunk is cut after each LONGEST_CHUNK code points.
     indices = tf.range(tf.size(roles))
     begin_indices = tf.concat([[0], tf.boolean_mask(indices, begins)], 0)
@@ -137,30 +136,30 @@ def _word_begins(classes: tf.Tensor) -> tf.Tensor:
     mark = classes == ord("M")
     # A mark belongs to the character before it. The other rules see through such marks, but for one that stands on an
     # apostrophe or point: that joins nothing.
-    attached = mark & _previous(classes != ord("S"), False)
-    bare = tf.boolean_mask(~_next(mark, False), ~attached)
+    attached = mark & _previous(classes != ord("S"))
+    bare = tf.boolean_mask(~_next(mark), ~attached)
     bases = tf.boolean_mask(classes, ~attached)
 
     def joined(kind: str, joint: str) -> tf.Tensor:
         """Whether a joint stands between two of a kind, or one of a kind behind such a joint."""
         is_kind = bases == ord(kind)
-        is_inner = (bases == ord(joint)) & bare & _previous(is_kind, False) & _next(is_kind, False)
-        return is_inner | (is_kind & _previous(is_inner, False))
+        is_inner = (bases == ord(joint)) & bare & _previous(is_kind) & _next(is_kind)
+        return is_inner | (is_kind & _previous(is_inner))
 
     alphanumeric = (bases == ord("L")) | (bases == ord("D"))
-    goes_on = (alphanumeric & _previous(alphanumeric, False)) | joined("L", "Q") | joined("D", "P")
+    goes_on = (alphanumeric & _previous(alphanumeric)) | joined("L", "Q") | joined("D", "P")
     begins = (bases != ord("S")) & ~goes_on
     return ~attached & tf.gather(begins, tf.cumsum(tf.cast(~attached, tf.int32)) - 1)
 
 
-def _previous(values: tf.Tensor, first: bool) -> tf.Tensor:
-    """Each place's left neighbour, `first` for the first place."""
-    return tf.concat([tf.constant([first], values.dtype), values[:-1]], 0)
+def _previous(values: tf.Tensor) -> tf.Tensor:
+    """Each place's left neighbour, False for the first place; bool `(N,)`."""
+    return tf.concat([[False], values], 0)[:-1]
 
 
-def _next(values: tf.Tensor, last: bool) -> tf.Tensor:
-    """Each place's right neighbour, `last` for the last place."""
-    return tf.concat([values[1:], tf.constant([last], values.dtype)], 0)
+def _next(values: tf.Tensor) -> tf.Tensor:
+    """Each place's right neighbour, False for the last place; bool `(N,)`."""
+    return tf.concat([values, [False]], 0)[1:]
 
 
 def _running_sum(values: tf.Tensor) -> tf.Tensor:

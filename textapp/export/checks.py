@@ -2,66 +2,76 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
 
 from textapp.errors import InputError
+from textapp.export import flatbuffer
+from textapp.export.comparison import keras_logits, padded_rows
 from textapp.export.convert import Recipe, signature_name
 from textapp.export.embedding import EmbeddingLookup
-from textapp.export.lowering import recurrent_layers
+from textapp.export.lowering import leaves
 from textapp.export.recurrent_fused import FusedLSTM
 
-# The largest difference of a logit from Keras' own, as a share of the largest logit (at least 1). float16 keeps 11 bits of a
-# weight and int8 7; a defect (a lost weight, a wrong mask, a leaking state) moves logits by more than any of these.
+# How far a logit may be from Keras', as a share of the largest logit (or of 1). float16 keeps 11 bits of a weight, int8
+# 7; a defect (a lost weight, a wrong mask, a state that leaks) is further away than any of these.
 LOGIT_TOLERANCE: dict[Recipe, float] = {"float32": 1e-4, "float16": 1e-2, "dynamic_wi8_afp32": 1e-1}
-# The share of texts that may change their label. One text always may: two classes can be as good as equal.
+# Which share of the texts may change its label. One always may, since two classes can be as good as equal.
 LABEL_TOLERANCE: dict[Recipe, float] = {"float32": 0.0, "float16": 0.005, "dynamic_wi8_afp32": 0.02}
-# Control flow, and what only starts with it: MediaPipe and LiteRT's compiled model refuse these.
+# Control flow splits a file into graphs that call each other, and custom operators need code beside it: not every
+# client runs them.
 FORBIDDEN = ("WHILE", "IF", "CALL_ONCE", "CUSTOM")
+OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
 
 class ExportError(InputError):
-    """A converted file fails a check, and is not kept. The message says which check and by how much."""
+    """A converted file fails a check and is not kept. The message says which check, and by how much."""
 
 
 def check_file(
-    content: bytes, model: keras.Model, lowered: keras.Model, lengths: Sequence[int], recipe: Recipe, ids: Sequence[Sequence[int]]
+    content: bytes,
+    lowered: keras.Model,
+    reference: keras.Model,
+    lengths: Sequence[int],
+    recipe: Recipe,
+    token_ids: Sequence[Sequence[int]],
 ) -> dict[str, Any]:
-    """Checks a converted file against the model that it came from.
+    """Checks a converted file against the models that it came from.
 
     Args:
         content: The file.
-        model: The original Keras model: one output, logits `(B, C)`.
         lowered: The model that was converted.
-        lengths: The lengths of its signatures.
-        recipe: How its weights are stored: sets the tolerances.
-        ids: Token ids of real texts, any lengths. Each signature is given all of them, cut or padded to its length.
+        reference: The original model in float32 (see `in_float32`), from token ids to logits `(B, C)`.
+        lengths: The lengths of the file's signatures.
+        recipe: How its weights are stored, which sets the tolerances.
+        token_ids: Real texts as token ids, of any lengths. Every signature gets all of them, cut or padded.
 
     Returns:
-        What was measured: `operators` by name, `texts`, `max_logit_difference` and `label_agreement`.
+        What each check measured, by its name.
 
     Raises:
         ExportError: A check fails.
     """
     interpreter = check_loads(content)
     operators = check_operators(content, lowered, lengths)
-    report: dict[str, Any] = {"operators": operators, "texts": len(ids)}
-    rows = {length: padded_rows([[], *ids], length) for length in lengths}
-    logits = check_order(interpreter, rows)
-    for length, values in logits.items():
-        if not np.isfinite(values).all():
-            which = "the empty text" if not np.isfinite(values[0]).all() else "a text"
-            raise ExportError(f"model.tflite: {signature_name(length)} gives NaN or infinity on {which}")
-    return {**report, **check_agreement(model, rows, logits, recipe)}
+    rows = {length: padded_rows([[], *token_ids], length) for length in lengths}  # the empty text first
+    outputs = check_order(interpreter, rows)
+    for length in lengths:
+        check_finite(outputs[length], rows[length], signature_name(length))
+    logits = {length: outputs[length]["logits"] for length in lengths}
+    agreement = check_agreement(reference, rows, logits, recipe)
+    calls = 2 * len(lengths) * (len(token_ids) + 1)
+    return {"builtin operators": operators, "order of calls": calls, "finite": calls, "agreement with Keras": agreement}
 
 
 def check_loads(content: bytes) -> Interpreter:
-    """Loads a file into the device's interpreter."""
+    """Loads a file into the device's interpreter; refuses one that is cut or no model."""
     try:
         interpreter = Interpreter(model_content=content, num_threads=1)
         interpreter.allocate_tensors()
@@ -71,68 +81,94 @@ def check_loads(content: bytes) -> Interpreter:
 
 
 def check_operators(content: bytes, lowered: keras.Model, lengths: Sequence[int]) -> dict[str, int]:
-    """Counts operators; refuses control flow, custom ones, and lowerings that did not take."""
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    file = schema.ModelT.InitFromPackedBuf(content)
-    counts: Counter[str] = Counter()
-    for graph in file.subgraphs:
-        for operator in graph.operators:
-            code = file.operatorCodes[operator.opcodeIndex]
-            counts[names[max(code.builtinCode, code.deprecatedBuiltinCode)]] += 1
+    """Counts the operators; refuses control flow, custom operators and lowerings that did not take."""
+    file = flatbuffer.read(content)
+    operators = [operator for subgraph in file.subgraphs for operator in subgraph.operators]
+    counts = Counter(OPERATORS[flatbuffer.operator_code(file, operator)] for operator in operators)
     for name in FORBIDDEN:
         if counts[name]:
-            raise ExportError(f"model.tflite: holds {counts[name]} {name} operators; only straight builtin ones run on every device")
-    expected = {
-        "UNIDIRECTIONAL_SEQUENCE_LSTM": sum(isinstance(layer, FusedLSTM) for layer in recurrent_layers(lowered)),
-        "EMBEDDING_LOOKUP": sum(isinstance(layer, EmbeddingLookup) for layer in lowered.layers),
-    }
-    for name, count in expected.items():
-        if counts[name] != count * len(lengths):
-            raise ExportError(f"model.tflite: holds {counts[name]} {name} operators instead of {count} for each of {len(lengths)} lengths")
+            raise ExportError(
+                f"model.tflite: has {counts[name]} {name} operators; devices get straight builtin ones only"
+            )
+    for name, kind in (("UNIDIRECTIONAL_SEQUENCE_LSTM", FusedLSTM), ("EMBEDDING_LOOKUP", EmbeddingLookup)):
+        expected = len(lengths) * sum(isinstance(layer, kind) for layer in leaves(lowered))
+        if counts[name] < expected:
+            raise ExportError(f"model.tflite: has {counts[name]} {name} operators where its layers need {expected}")
     return dict(sorted(counts.items()))
 
 
-def check_order(interpreter: Interpreter, rows: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    """Runs all rows forwards and backwards; refuses scores that depend on the call before. Returns logits `(N, C)` by length."""
+def check_order(
+    interpreter: Interpreter, rows: Mapping[int, NDArray[np.int32]]
+) -> dict[int, dict[str, NDArray[np.float32]]]:
+    """Runs all rows in one order and in the reverse one; refuses scores that depend on the call before.
+
+    Args:
+        interpreter: The loaded file.
+        rows: Token ids `(N, T)` by length T, as many rows for each length.
+
+    Returns:
+        By length and name, the outputs `(N, ...)`.
+    """
     runners = {length: interpreter.get_signature_runner(signature_name(length)) for length in rows}
     calls = [(length, index) for index in range(len(next(iter(rows.values())))) for length in rows]
-    first, second = (
-        {(length, index): runners[length](token_ids=rows[length][index : index + 1])["logits"] for length, index in order}
-        for order in (calls, calls[::-1])
-    )
+
+    def run(order: list[tuple[int, int]]) -> dict[tuple[int, int], dict[str, NDArray[np.float32]]]:
+        return {(length, n): runners[length](token_ids=rows[length][n : n + 1]) for length, n in order}
+
+    first, second = run(calls), run(calls[::-1])
     for call in calls:
-        if not np.array_equal(first[call], second[call], equal_nan=True):
-            difference = float(np.abs(first[call] - second[call]).max())
+        for name, values in first[call].items():
+            if not np.array_equal(values, second[call][name], equal_nan=True):
+                difference = np.abs(values - second[call][name]).max()
+                raise ExportError(
+                    f"model.tflite: {name} of {signature_name(call[0])} depend on the text before, by {difference:.1e}; "
+                    "state leaks from call to call"
+                )
+    return {
+        length: {name: np.concatenate([first[length, n][name] for n in range(len(ids))]) for name in first[length, 0]}
+        for length, ids in rows.items()
+    }
+
+
+def check_finite(outputs: Mapping[str, NDArray[np.float32]], rows: NDArray[np.int32], signature: str) -> None:
+    """Refuses NaN and infinity, on the empty text too, and attention weights that do not sum to 1 on a text."""
+    for name, values in outputs.items():
+        broken = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+        if broken.any():
+            text = "a real text" if rows[broken].any(axis=1).any() else "the empty text"
+            raise ExportError(f"model.tflite: {name} of {signature} are not finite on {text}")
+    if "attention_weights" in outputs:
+        sums = outputs["attention_weights"][rows.any(axis=1)].sum(axis=1)
+        if len(sums) and np.abs(sums - 1.0).max() > 1e-3:
+            wrong = sums[np.abs(sums - 1.0).argmax()]
             raise ExportError(
-                f"model.tflite: {signature_name(call[0])} gives other scores after another text (difference {difference:.1e}): "
-                "state leaks from call to call"
+                f"model.tflite: attention_weights of {signature} sum to {wrong:.3g} on a real text, not 1"
             )
-    return {length: np.concatenate([first[length, index] for index in range(len(rows[length]))]) for length in rows}
 
 
 def check_agreement(
-    model: keras.Model, rows: dict[int, np.ndarray], logits: dict[int, np.ndarray], recipe: Recipe
+    reference: keras.Model,
+    rows: Mapping[int, NDArray[np.int32]],
+    logits: Mapping[int, NDArray[np.float32]],
+    recipe: Recipe,
 ) -> dict[str, float]:
-    """Compares logits with Keras' own on the same rows."""
-    differences, changed, largest, total = [], 0, 1.0, 0
-    for length, ids in rows.items():
-        wanted = np.concatenate([np.asarray(model(ids[start : start + 64], training=False)) for start in range(0, len(ids), 64)])
-        if not np.isfinite(wanted).all():
-            raise ExportError("model: gives NaN or infinity in Keras itself; was its training stopped by one?")
-        differences.append(float(np.abs(wanted - logits[length]).max()))
-        changed += int((wanted.argmax(-1) != logits[length].argmax(-1)).sum())
-        largest, total = max(largest, float(np.abs(wanted).max())), total + len(ids)
-    worst, allowed = max(differences), LOGIT_TOLERANCE[recipe] * largest
-    if worst > allowed:
-        raise ExportError(f"model.tflite: a logit differs from Keras by {worst:.2g}; {recipe} allows {allowed:.2g}")
-    if changed > math.ceil(max(1.0, LABEL_TOLERANCE[recipe] * total)):
-        raise ExportError(f"model.tflite: {changed} of {total} labels differ from Keras; {recipe} allows {LABEL_TOLERANCE[recipe]:.1%}")
-    return {"max_logit_difference": worst, "label_agreement": 1.0 - changed / total}
-
-
-def padded_rows(ids: Sequence[Sequence[int]], length: int) -> np.ndarray:
-    """Token ids as int32 `(N, length)`: cut at the end, padded with 0 on the right."""
-    rows = np.zeros((len(ids), length), np.int32)
-    for row, text in zip(rows, ids, strict=True):
-        row[: min(len(text), length)] = text[:length]
-    return rows
+    """Compares logits `(N, C)` of each length with those of Keras on the same rows."""
+    expected = np.concatenate([keras_logits(reference, rows[length]) for length in rows])
+    received = np.concatenate([logits[length] for length in rows])
+    if not np.isfinite(expected).all():
+        raise ExportError("model: gives NaN or infinity in Keras already; look at its training")
+    difference = float(np.abs(received - expected).max())
+    allowed = LOGIT_TOLERANCE[recipe] * max(1.0, float(np.abs(expected).max()))
+    if difference > allowed:
+        raise ExportError(f"model.tflite: a logit is {difference:.2g} from Keras'; {recipe} allows {allowed:.2g}")
+    changed = int((received.argmax(axis=1) != expected.argmax(axis=1)).sum())
+    if changed > max(1, math.ceil(LABEL_TOLERANCE[recipe] * len(expected))):
+        share = LABEL_TOLERANCE[recipe]
+        raise ExportError(
+            f"model.tflite: {changed} of {len(expected)} labels are not Keras'; {recipe} allows {share:.1%}"
+        )
+    return {
+        "max_logit_difference": difference,
+        "allowed_difference": allowed,
+        "label_agreement": 1.0 - changed / len(expected),
+    }

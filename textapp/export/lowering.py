@@ -1,44 +1,46 @@
 """Device lowering: a Keras model becomes an equal Keras model of layers that convert to builtin device ops.
 
 Each layer is rebuilt from its own config and given its own weights; a few stock layers are rebuilt as a subclass that
-overrides `call` alone. So weights, masks, shapes and merge modes stay Keras' own, the lowered model can be compared with
-the original before anything is converted, and there is no second definition of any model.
+overrides `call` alone. So weights, masks, shapes and merge modes stay Keras' own, the lowered model can be compared
+with the original before anything is converted, and no model is defined twice.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
 import keras
-from keras import layers
+from keras import activations, layers
 
 from textapp.errors import InputError
 from textapp.export.attention import ScoredAttentionPooling
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.recurrent_fused import FusedLSTM
-from textapp.export.recurrent_unrolled import UnrolledLSTM
+from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
 from textapp.layers import AttentionPooling
 
 Lowering = Literal["fused", "unrolled"]
 
-# Stock layers that convert as they are. Layers and operations from elsewhere pass too: the converter judges them.
-PLAIN = (
-    "Dense Dropout SpatialDropout1D GaussianDropout GaussianNoise Masking Activation ReLU LeakyReLU PReLU ELU Softmax Identity "
-    "LayerNormalization BatchNormalization Conv1D SeparableConv1D DepthwiseConv1D MaxPooling1D AveragePooling1D "
-    "GlobalMaxPooling1D GlobalAveragePooling1D Concatenate Add Subtract Multiply Average Maximum Minimum Dot "
-    "Flatten Reshape Permute RepeatVector"
-).split()
-LOWERED = "Embedding LSTM GRU SimpleRNN Bidirectional".split()
+# Stock layers that convert as they are. Layers from elsewhere and `keras.ops` pass too: the converter judges them.
+PLAIN = """
+    Dense Dropout SpatialDropout1D GaussianDropout GaussianNoise Masking Activation ReLU LeakyReLU PReLU ELU Softmax
+    Identity LayerNormalization BatchNormalization Conv1D DepthwiseConv1D SeparableConv1D MaxPooling1D AveragePooling1D
+    GlobalMaxPooling1D GlobalAveragePooling1D Concatenate Add Subtract Multiply Average Maximum Minimum Dot Flatten
+    Reshape Permute RepeatVector
+""".split()  # noqa: SIM905 - a list of names reads better as text
+LOWERED = ("Embedding", "LSTM", "GRU", "SimpleRNN", "Bidirectional")
 
 
 def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
     """Rebuilds a model for devices.
 
-    Embeddings become lookups that stay packed, LSTMs fused ops or unrolled steps, GRUs and simple RNNs unrolled steps.
-    Computation is in float32 whatever the model was trained in. Padding must be on the right (or left) of a text: the
-    real tokens are one run.
+    Embeddings become lookups that stay packed, LSTMs fused ops or unrolled steps, GRUs and simple RNNs unrolled steps
+    (and LSTMs with other activations than tanh and sigmoid, which the op lacks). Everything computes in float32,
+    whatever the model was trained in. The real tokens of a text must be one run: padding on the right, or on the left.
 
     Args:
-        model: A built functional (or sequential) Keras model with one input, token ids `(B, T)`. Not changed.
-        lowering: `fused`, one op for an LSTM layer, or `unrolled`, some ops for a step: faster, larger files, no state.
+        model: A functional or sequential Keras model with one input, token ids `(B, T)`. It is not changed.
+        lowering: `fused`, one op for an LSTM: small files. `unrolled`, a dozen ops for a step: faster, no variable
+            tensors (which LiteRT's CompiledModel and LiteRT.js refuse), some half a kilobyte of file for a step.
 
     Returns:
         A functional model from the same input to a dictionary: `logits`, or the output names of a model with several
@@ -56,113 +58,166 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
         raise InputError(f"lowering {lowering!r}: must be one of {', '.join(get_args(Lowering))}")
     _check_model(model)
     pooling = [layer for layer in model.layers if isinstance(layer, AttentionPooling)]
-    pairs: list[tuple[layers.Layer, layers.Layer]] = []
     attention_weights = []
 
-    def clone(layer: Any) -> Any:
-        if not isinstance(layer, layers.Layer):  # an operation of keras.ops: no weights
-            return type(layer).from_config(layer.get_config())
-        lowered = _rebuilt(layer, lowering, exposed=pooling == [layer])
-        pairs.append((layer, lowered))
-        return lowered
+    def rebuild(layer: layers.Layer) -> layers.Layer:
+        if pooling == [layer]:
+            return ScoredAttentionPooling.from_config(_float32(layer))
+        return _for_devices(layer, lowering)
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(layer, layers.RNN | layers.Bidirectional) and (len(args) > 1 or "initial_state" in kwargs):
+            raise InputError(f"{_title(layer)}: `initial_state` has no device lowering")
         outputs = layer(*args, **kwargs)
         if isinstance(layer, ScoredAttentionPooling):
             outputs, weights = outputs
             attention_weights.append(weights)
         return outputs
 
-    # A view over the same layers, so that a compiled model's losses and optimizer are not cloned too.
-    view = keras.Model(model.inputs[0], model.output)
-    cloned = keras.models.clone_model(view, clone_function=clone, call_function=call, recursive=True)
-    for layer, lowered in pairs:
-        lowered.set_weights(layer.get_weights())
+    cloned = _clone(model, rebuild, call)
     outputs = _named_outputs(model, cloned)
     if attention_weights:
         outputs["attention_weights"] = attention_weights[0]
     return keras.Model(cloned.inputs[0], outputs, name=model.name)
 
 
-def _check_model(model: Any) -> None:
-    """Raises `InputError` unless the model is functional, built and has one input of token ids."""
-    if not isinstance(model, keras.Model):
-        raise InputError(f"model: must be a Keras model. Received: {type(model).__name__}")
-    if not hasattr(model, "output_names") and not isinstance(model, keras.Sequential):
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same model computing in float32 and without cuDNN: what a device has to agree with.
+
+    Mixed precision, and the reduced precision of matrix products on GPUs, are further from float32 than a device is.
+    """
+
+    def rebuild(layer: layers.Layer) -> layers.Layer:
+        rebuilt = type(layer).from_config(_float32(layer))
+        for recurrent in directions(rebuilt):
+            recurrent.use_cudnn = False
+        return rebuilt
+
+    return _clone(model, rebuild, lambda layer, *args, **kwargs: layer(*args, **kwargs))
+
+
+def leaves(model: keras.Model) -> Iterator[layers.Layer]:
+    """The layers of a model, those of nested models and each direction of a `Bidirectional` among them."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaves(layer)
+        else:
+            yield from directions(layer)
+
+
+def directions(layer: layers.Layer) -> tuple[layers.Layer, ...]:
+    """The two layers of a `Bidirectional`, or the layer itself."""
+    return (layer.forward_layer, layer.backward_layer) if isinstance(layer, layers.Bidirectional) else (layer,)
+
+
+def _clone(
+    model: keras.Model, rebuild: Callable[[layers.Layer], layers.Layer], call: Callable[..., Any]
+) -> keras.Model:
+    """A model of rebuilt layers with the weights of the original ones."""
+    pairs = []
+
+    def clone(layer: Any) -> Any:
+        if not isinstance(layer, layers.Layer):  # an operation of keras.ops, without weights
+            return type(layer).from_config(layer.get_config())
+        pairs.append((layer, rebuild(layer)))
+        return pairs[-1][1]
+
+    # A view of the same layers, as a compiled model's optimizer and losses would be cloned too.
+    view = keras.Model(model.inputs[0], model.outputs[0] if isinstance(model, keras.Sequential) else model.output)
+    cloned = keras.models.clone_model(view, clone_function=clone, call_function=call, recursive=True)
+    for layer, rebuilt in pairs:
+        if len(layer.weights) != len(rebuilt.weights):
+            raise InputError(f"{_title(layer)}: has other weights in float32; export the model from before `quantize`")
+        rebuilt.set_weights(layer.get_weights())
+    return cloned
+
+
+def _for_devices(layer: layers.Layer, lowering: Lowering) -> layers.Layer:
+    """A layer of the same config, in float32, of the class that runs on devices."""
+    if type(layer) is layers.Bidirectional:
+        forward, backward = (_for_devices(direction, lowering) for direction in directions(layer))
+        return layers.Bidirectional(
+            forward, layer.merge_mode, backward_layer=backward, name=layer.name, dtype="float32"
+        )
+    kind: Any = type(layer)
+    if kind is layers.Embedding:
+        kind = EmbeddingLookup
+    elif isinstance(layer, layers.RNN):
+        kind = _recurrent_class(layer, lowering)
+    elif kind.__module__.partition(".")[0] == "keras" and kind.__name__ not in PLAIN:
+        raise _unsupported(layer)
+    return kind.from_config(_float32(layer))
+
+
+def _recurrent_class(layer: layers.RNN, lowering: Lowering) -> Any:
+    """The class that a recurrent layer is lowered to. Raises `InputError` on a setting that has no lowering."""
+    if type(layer) not in (layers.LSTM, layers.GRU, layers.SimpleRNN):
+        raise _unsupported(layer)
+    for setting in ("stateful", "return_state"):
+        if getattr(layer, setting):
+            raise InputError(f"{_title(layer)}: `{setting}=True` has no device lowering")
+    if isinstance(layer, layers.SimpleRNN):
+        return UnrolledSimpleRNN
+    if layer.recurrent_activation not in (activations.sigmoid, activations.hard_sigmoid):
         raise InputError(
-            f"model {model.name!r} ({type(model).__name__}): must be a functional Keras model, as "
-            "keras.Model(inputs, outputs) makes"
+            f"{_title(layer)}: `recurrent_activation` must be sigmoid or hard_sigmoid, to close on padding"
+        )
+    if isinstance(layer, layers.GRU):
+        return UnrolledGRU
+    fusable = layer.activation is activations.tanh and layer.recurrent_activation is activations.sigmoid
+    return FusedLSTM if fusable and lowering == "fused" else UnrolledLSTM
+
+
+def _float32(layer: layers.Layer) -> dict[str, Any]:
+    """A layer's config with the dtype policy float32, that of the layers inside it too."""
+
+    def converted(value: Any, key: str = "") -> Any:
+        if key == "dtype":
+            return "float32"
+        return {name: converted(part, name) for name, part in value.items()} if isinstance(value, dict) else value
+
+    try:
+        return converted(layer.get_config())
+    except NotImplementedError as error:
+        raise InputError(f"{_title(layer)}: needs a get_config() that gives its arguments, as for saving it") from error
+
+
+def _check_model(model: Any) -> None:
+    """Raises `InputError` unless a model is functional, built and has one input of token ids."""
+    name = f"model {getattr(model, 'name', model)!r}"
+    functional = isinstance(model, keras.Sequential) or (
+        isinstance(model, keras.Model) and hasattr(model, "output_names")
+    )
+    if not functional:
+        raise InputError(
+            f"{name} ({type(model).__name__}): must be a functional Keras model, keras.Model(inputs, outputs)"
         )
     if not model.built or not model.inputs:
-        raise InputError(f"model {model.name!r}: is not built; give it a keras.Input((None,), dtype='int32')")
+        raise InputError(f"{name}: is not built; give it a keras.Input((None,), dtype='int32')")
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 2:
         shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
-        raise InputError(f"model {model.name!r}: must have one input, token ids (B, T). Received: {shapes}")
+        raise InputError(f"{name}: must have one input, token ids (B, T). Received: {shapes}")
 
 
 def _named_outputs(model: keras.Model, cloned: keras.Model) -> dict[str, Any]:
-    """The cloned model's outputs by name."""
+    """The outputs of the clone by name."""
     if isinstance(cloned.output, dict):
         return dict(cloned.output)
     if len(cloned.outputs) == 1:
         return {"logits": cloned.outputs[0]}
-    if len(set(model.output_names)) < len(cloned.outputs):
-        raise InputError(f"model {model.name!r}: outputs must come from different layers: {', '.join(model.output_names)}")
-    return dict(zip(model.output_names, cloned.outputs, strict=True))
-
-
-def _rebuilt(layer: layers.Layer, lowering: Lowering, exposed: bool) -> layers.Layer:
-    """A layer of the same config, in float32, of the class that runs on devices."""
-    config = _in_float32(layer.get_config())
-    kind: Any = type(layer)
-    if kind is layers.Bidirectional:
-        directions = [_rebuilt(direction, lowering, exposed) for direction in (layer.forward_layer, layer.backward_layer)]
-        return layers.Bidirectional(
-            directions[0], layer.merge_mode, backward_layer=directions[1], name=layer.name, dtype="float32"
+    names = model.output_names
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"model {model.name!r}: two outputs have one name: {', '.join(names)}; make the outputs a dictionary"
         )
-    if isinstance(layer, layers.RNN):
-        _check_recurrent(layer)
-        return _recurrent_class(layer, lowering).from_config(config)
-    if kind is layers.Embedding:
-        return EmbeddingLookup.from_config(config)
-    if exposed:
-        return ScoredAttentionPooling.from_config(config)
-    if kind.__module__.partition(".")[0] == "keras" and kind.__name__ not in PLAIN:
-        raise _unsupported(layer)
-    return kind.from_config(config)
+    return dict(zip(names, cloned.outputs, strict=True))
 
 
-def _recurrent_class(layer: layers.RNN, lowering: Lowering) -> Any:
-    """The lowered class of a recurrent layer."""
-    fusable = layer.activation is keras.activations.tanh and layer.recurrent_activation is keras.activations.sigmoid
-    return FusedLSTM if lowering == "fused" and fusable else UnrolledLSTM
-
-
-def _check_recurrent(layer: layers.RNN) -> None:
-    """Raises `InputError` on a recurrent layer, or a setting of one, that has no lowering."""
-    if type(layer) not in (layers.LSTM, layers.GRU, layers.SimpleRNN):
-        raise _unsupported(layer)
+def _title(layer: layers.Layer) -> str:
+    """A layer in an error message."""
+    return f"layer {layer.name!r} ({type(layer).__name__})"
 
 
 def _unsupported(layer: layers.Layer) -> InputError:
-    """The error for a layer without a lowering."""
-    supported = ", ".join([*LOWERED, *PLAIN])
-    return InputError(f"layer {layer.name!r} ({type(layer).__name__}): has no device lowering; supported are {supported}")
-
-
-def _in_float32(config: dict[str, Any]) -> dict[str, Any]:
-    """A layer's config with every dtype policy float32: devices get no mixed precision."""
-    return {key: "float32" if key == "dtype" else value for key, value in config.items()}
-
-
-def recurrent_layers(model: keras.Model) -> list[layers.RNN]:
-    """The recurrent layers of a model, each direction by itself."""
-    found = []
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            found += recurrent_layers(layer)
-        elif isinstance(layer, layers.Bidirectional):
-            found += [layer.forward_layer, layer.backward_layer]
-        elif isinstance(layer, layers.RNN):
-            found.append(layer)
-    return found
+    """The error for a stock layer without a lowering."""
+    return InputError(f"{_title(layer)}: has no device lowering; supported are {', '.join([*LOWERED, *PLAIN])}")

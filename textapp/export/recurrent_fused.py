@@ -20,9 +20,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from textapp.export.padding import outputs_over_padding
+from textapp.export.padding import in_order, outputs_over_padding
 
 CLOSED = 60.0
+ALIGNMENT = 4  # ARM kernels copy each row of an int8 matrix whose width is not a multiple of this
 _serial = itertools.count()
 
 
@@ -37,30 +38,27 @@ class FusedLSTM(keras.layers.LSTM):
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """Runs over `sequences (B, T, E)` with `mask (B, T)`."""
         del initial_state, training
-        kernel, recurrent_kernel = map(tf.convert_to_tensor, (self.cell.kernel, self.cell.recurrent_kernel))
+        kernel, recurrent_kernel = (tf.convert_to_tensor(w) for w in (self.cell.kernel, self.cell.recurrent_kernel))
         bias = tf.convert_to_tensor(self.cell.bias) if self.use_bias else tf.zeros(4 * self.units)
-        reset_row, closing = _reset(kernel, self.units)
+        reset_rows, closing = _reset(kernel, self.units)
 
-        if self.go_backwards:
-            sequences = tf.reverse(sequences, [1])
-            mask = None if mask is None else tf.reverse(mask, [1])
-        real = tf.ones_like(sequences[..., 0]) if mask is None else tf.cast(mask, tf.float32)
-        features = tf.concat([sequences, (closing * (1.0 - real))[..., None]], axis=-1)
-        start = tf.concat([tf.zeros_like(sequences[:, :1]), tf.fill(tf.shape(sequences[:, :1, :1]), closing)], axis=-1)
-
-        outputs = _lstm(
-            tf.concat([start, features], axis=1), tf.concat([kernel, reset_row], axis=0), recurrent_kernel, bias
-        )
+        real = tf.ones_like(sequences[..., 0]) if mask is None else tf.cast(in_order(self, mask), tf.float32)
+        padding = tf.pad(1.0 - real, [[0, 0], [1, 0]], constant_values=1.0)  # a step of padding before the text
+        inputs = tf.pad(in_order(self, sequences), [[0, 0], [1, 0], [0, 0]])
+        inputs = tf.concat([inputs, tf.expand_dims(padding, -1) * closing], axis=-1)
+        outputs = _lstm(inputs, tf.concat([kernel, reset_rows], axis=0), recurrent_kernel, bias)
         return outputs_over_padding(self, outputs[:, 1:], mask)
 
 
 def _reset(kernel: tf.Tensor, units: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The kernel's row `(1, 4H)` for the padding feature, and the value of that feature on padding."""
+    """New rows `(N, 4H)` of the kernel and the values `(N,)` of their features on padding. The first does the work."""
     largest = tf.reduce_max(tf.abs(tf.reshape(kernel, [-1, 4, units])), axis=[0, 2])
     largest = tf.where(largest > 0.0, largest, 1.0)
     gates = tf.constant([1.0, 1.0, 0.0, 1.0])  # input, forget, candidate, output: the candidate needs no closing
     row = tf.reshape(tf.repeat(-largest * gates, units), [1, -1])
-    return row, CLOSED / tf.reduce_min(largest)
+    filling = -(kernel.shape[0] + 1) % ALIGNMENT
+    rows = tf.concat([row, tf.zeros((filling, 4 * units))], axis=0)
+    return rows, tf.concat([[CLOSED / tf.reduce_min(largest)], tf.zeros(filling)], axis=0)
 
 
 def _lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:

@@ -26,6 +26,7 @@ def sentiment_classifier(
     num_layers: int = 1,
     cell: Cell = "lstm",
     attention_units: int = 64,
+    word_dropout: float = 0.1,
     embedding_dropout: float = 0.3,
     dropout: float = 0.3,
     vectors: np.ndarray | None = None,
@@ -41,6 +42,7 @@ def sentiment_classifier(
         num_layers: Encoder layers, one or more, each with dropout before it.
         cell: `lstm`, `gru` or `rnn`.
         attention_units: Width of the attention's hidden layer.
+        word_dropout: Rate in [0, 1) at which whole words are left out.
         embedding_dropout: Rate in [0, 1) on the word vectors; high, as the table holds most of the parameters.
         dropout: Rate in [0, 1) between encoder layers and on the pooled context.
         vectors: Optional word vectors `(V, E)` to start from.
@@ -76,7 +78,9 @@ def sentiment_classifier(
         vocabulary_size, embedding_dim, mask_zero=True, trainable=train_embedding, name="embedding"
     )
     embedded = embedding(token_ids)
-    encoded = layers.Dropout(embedding_dropout, name="embedding_dropout")(embedded)
+    # One draw a word, not a number: the model must not hang on single words (Gal and Ghahramani 2016).
+    encoded = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="word_dropout")(embedded)
+    encoded = layers.Dropout(embedding_dropout, name="embedding_dropout")(encoded)
     for depth in range(num_layers):
         if depth:
             encoded = layers.Dropout(dropout, name=f"encoder_dropout_{depth}")(encoded)

@@ -85,7 +85,7 @@ class DeviceModel:
         if count > self.lengths[-1]:
             raise ValueError(f"`token_ids` must hold at most {self.lengths[-1]} ids. Received: {count}")
         length = self.lengths[bisect_left(self.lengths, count)]
-        if True:
+        with self._lock:
             row = self._rows[length]
             row[0, :count] = token_ids
             row[0, count:] = PAD_ID

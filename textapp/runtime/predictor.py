@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, repeat
 from typing import Any, NamedTuple, TypeVar
@@ -11,6 +11,7 @@ from textapp.errors import InputError
 from textapp.runtime.bundle import MODEL, VOCABULARY, Bundle, read_bundle
 from textapp.runtime.model import DeviceModel
 from textapp.text.normalization import LONGEST_CHUNK
+from textapp.text.tokenizer import Token
 
 _MARGIN = 4 * LONGEST_CHUNK  # tokens: more than one normalized chunk can hold, each of its code points a token
 _CHARACTERS = 8  # tokenized at first per token that is wanted: more than texts have on average
@@ -120,21 +121,8 @@ class Predictor:
         """The prediction for one text."""
         tokens, truncated = _first(self.bundle.tokenizer.tokenize, text, self.max_tokens)
         logits, attention_weights = self.model.run(self.bundle.vocabulary.encode([token.text for token in tokens]))
-        weights = repeat(None) if attention_weights is None else attention_weights.tolist()
-        # Softmax in Python floats: for a handful of classes it takes a fraction of NumPy's time.
-        scores = logits.tolist()
-        largest = max(scores)
-        powers = [math.exp(score - largest) for score in scores]
-        total = sum(powers)
-        return Prediction(
-            label=self.labels[scores.index(largest)],
-            probs={label: power / total for label, power in zip(self.labels, powers, strict=True)},
-            tokens=tuple(
-                TokenWeight(token.text, token.start, token.end, weight)
-                for token, weight in zip(tokens, weights, strict=False)
-            ),
-            truncated=truncated,
-        )
+        weights = None if attention_weights is None else attention_weights.tolist()
+        return prediction_from(self.labels, tokens, logits.tolist(), weights, truncated)
 
     def _check_model(self) -> None:
         """Runs the model on the empty text and on the last id, so that a foreign model fails when it is loaded."""
@@ -158,6 +146,33 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Predictor:
         InputError: a file of the bundle is missing, changed or malformed, in one line that names it.
     """
     return Predictor(read_bundle(path), threads)
+
+
+def prediction_from(
+    labels: Sequence[str], tokens: Sequence[Token], logits: list[float], weights: list[float] | None, truncated: bool
+) -> Prediction:
+    """Puts a model's numbers for one text into words.
+
+    Args:
+        labels: the classes.
+        tokens: what the model read.
+        logits: a score per class.
+        weights: an attention weight per token, padding behind them or not; None for a model without attention.
+        truncated: whether the text had more tokens.
+    """
+    # Softmax in Python floats: for a handful of classes it takes a fraction of NumPy's time.
+    largest = max(logits)
+    powers = [math.exp(logit - largest) for logit in logits]
+    total = sum(powers)
+    return Prediction(
+        label=labels[logits.index(largest)],
+        probs={label: power / total for label, power in zip(labels, powers, strict=True)},
+        tokens=tuple(
+            TokenWeight(token.text, token.start, token.end, weight)
+            for token, weight in zip(tokens, repeat(None) if weights is None else weights, strict=False)
+        ),
+        truncated=truncated,
+    )
 
 
 def _strings(texts: Iterable[str]) -> Iterator[str]:

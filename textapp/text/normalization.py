@@ -5,7 +5,7 @@ Before a text is cut into tokens, in this order:
 1. A surrogate (a Python string may hold one) is read as U+FFFD; the code points of `IGNORABLES` are dropped.
 2. Form "nfkc" only: the typographic apostrophes `QUOTES` become `'` (U+0027).
 3. Forms "nfc" and "nfkc": the chunks of the text are normalized, each for itself. With `J` = `MARKS` and `COMPOSING`,
-   `C` = `CHANGING`, `B` = `BASES`, a chunk is a leftmost longest match of `[CB]J{1,31}|J{1,32}|C`. All else stays.
+   `C` = `CHANGING`, `B` = `BASES`, a chunk is a match of `[CB]J{1,31}|J{1,32}|C`. All else stays.
 
 By the Unicode stability policy, strings of code points that were assigned in 14.0 normalize alike in every later
 version. A chunk holds no others, so that Python 3.11, 3.12, TensorFlow's ICU and a browser of tomorrow agree. On texts
@@ -60,10 +60,9 @@ CHANGING = """
 """Changed by NFKC or NFC on their own, without what is in `MARKS`, `COMPOSING`, `IGNORABLES` and `QUOTES`."""
 
 BASES = """
-    3C-7A C2-113 14C-16B 1A0-1B7 1EA-1EB 226-292 391-3A1 3A5-3CE 406-475 4D8-4E9 627-64A 6C1-6D5 928-933 9C7 B47 B92
-    BC6-BC7 C46 CBF CC6 CCA D46-D47 DD9 DDC 1025 1100-1112 1B05-1B11 1B3A 1B3C 1B3E-1B3F 1B42 1E36-1E63 1EA0-1F11
-    1F18-1F19 1F20-1F41 1F48-1F49 1F50-1F51 1F59 1F60-1F70 1F74 1F7C 1FB6 1FC6 1FF6 2190-2225 223C-22B5 3046-307B
-    309D 30A6-30FD AC00-D788 11099-110A5 11131-11132 11347 114B9 115B8-115B9 11935
+    3C-7A C2-113 14C-16B 1A0-1B7 1EA-1EB 226-292 391-3A1 3A5-3CE 406-475 4D8-4E9 627-64A 6C1-6D5 928-933 B92 1025
+    1100-1112 1B05-1B11 1E36-1E63 1EA0-1F11 1F18-1F19 1F20-1F41 1F48-1F49 1F50-1F51 1F59 1F60-1F70 1F74 1F7C 1FB6
+    1FC6 1FF6 2190-2225 223C-22B5 3046-307B 309D 30A6-30FD AC00-D788 11099-110A5
 """
 """May change together with a mark, jamo or voice mark after them (a superset: letters between them are taken along)."""
 

@@ -105,10 +105,10 @@ def _check(tokens: Sequence[str], source: str) -> None:
     """Raises `InputError` naming the first line that breaks the vocabulary's rule."""
     first_lines: dict[str, int] = {}
     for line, token in enumerate(tokens, start=1):
-        if not token or "\n" in token or "\r" in token:
-            raise InputError(f"{source}:{line}: a token is empty or holds a line break. Received: {token!r}")
         if line <= len(SPECIALS) and token != SPECIALS[line - 1]:
             raise InputError(f"{source}:{line}: the line must read {SPECIALS[line - 1]}. Received: {token!r}")
+        if not token or "\n" in token or "\r" in token:
+            raise InputError(f"{source}:{line}: a token is empty or holds a line break. Received: {token!r}")
         if first_lines.setdefault(token, line) != line:
             raise InputError(f"{source}:{line}: the token {token!r} stands in line {first_lines[token]} already")
     if len(tokens) < len(SPECIALS):

@@ -72,6 +72,7 @@ class Checkpoint(keras.callbacks.Callback):
         for name, value in self._memory.items():  # its own on_train_begin has just forgotten it
             setattr(self.early_stopping, name, value)
         if self._variables:
+            self.model.optimizer.build(self.model.trainable_variables)  # `fit` does so at its first step only
             for variable, value in zip(self._state_variables(), self._variables, strict=True):
                 variable.assign(value)
             self._variables = []
@@ -100,7 +101,9 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.stop_training = True
         self.epoch, self.step = epoch + 1, 0
         self.stopped = bool(self.model.stop_training)
-        self._memory = {name: getattr(self.early_stopping, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")}
+        self._memory = {
+            name: getattr(self.early_stopping, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")
+        }
         if finite and self.early_stopping.best_epoch == epoch:
             self.best_weights = self.model.get_weights()
         self._save()

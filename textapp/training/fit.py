@@ -56,6 +56,7 @@ def fit(
         )
 
     if state.step:  # killed inside an epoch: first its rest
+        model.evaluate(validation.take(1), verbose=0)  # creates the metrics' variables, which the checkpoint sets
         train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
     if not state.stopped and state.epoch < epochs:
         train(until=epochs, steps=batches.steps_per_epoch)

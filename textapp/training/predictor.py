@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 
-import keras
 import numpy as np
 
 from textapp.data.pipeline import EncodedExamples, TokenizedTexts
-from textapp.layers import AttentionPooling
+from textapp.layers import attention_scores
 from textapp.training.evaluate import predict_logits
 from textapp.training.run import Run
 
@@ -24,11 +23,7 @@ class RunPredictor:
     def __init__(self, run: Run):
         self.run = run
         self.max_tokens = run.config.max_tokens
-        pooling = run.model.get_layer("attention")
-        if not isinstance(pooling, AttentionPooling):
-            raise ValueError("the model's layer `attention` must be an AttentionPooling")
-        _, weights = pooling(pooling.input, return_attention_scores=True)
-        self._scored = keras.Model(run.model.inputs, [run.model.output, weights])
+        self._scores = attention_scores(run.model)
 
     def score(self, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Runs the model on one text.
@@ -39,9 +34,9 @@ class RunPredictor:
         Returns:
             Logits, float32 `(C,)`, and attention weights, float32 `(T,)`.
         """
-        ids = np.zeros((1, max(1, len(words))), np.int32)
+        ids = np.zeros((1, max(2, len(words))), np.int32)  # Keras warns of a softmax over one step
         ids[0, : len(words)] = self.run.vocabulary.encode(words)
-        logits, weights = self._scored(ids, training=False)
+        logits, weights = self._scores(ids)
         return np.asarray(logits)[0], np.asarray(weights)[0, : len(words)]
 
     def classify(self, texts: Iterable[str]) -> np.ndarray:

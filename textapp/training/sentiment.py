@@ -172,6 +172,7 @@ def build_model(config: SentimentConfig, vocabulary_size: int, num_classes: int)
         num_layers=config.num_layers,
         cell=config.cell,
         attention_units=config.attention_units,
+        word_dropout=config.word_dropout,
         embedding_dropout=config.embedding_dropout,
         dropout=config.dropout,
     )
@@ -198,7 +199,9 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
         differing += [key for key, value in command["settings"].items() if old.get(key) != value]
         differing.remove("settings")
     if differing:
-        raise InputError(f"{folder}: holds an unfinished run with other {', '.join(differing)}; use --force, or another --out")
+        raise InputError(
+            f"{folder}: holds an unfinished run with other {', '.join(differing)}; use --force, or another --out"
+        )
 
 
 def read_splits(

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from textapp.layers import AttentionPooling
 from textapp.training.tensorboard import attention_figure, attention_page
+from textapp.training.tensorboard.compiled import compiled
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
 from textapp.training.tensorboard.figures import write_figure
@@ -80,7 +81,7 @@ class AttentionMaps(Dashboard):
             return weights, outputs
 
         self._length = self.model.inputs[0].shape[1]
-        self._forward = tf.function(forward, reduce_retracing=True)
+        self._forward = compiled(self.model, forward, [tf.TensorSpec((1, self._length), "int32")])
 
     def write(self) -> None:
         """Draws every text."""
@@ -103,5 +104,5 @@ class AttentionMaps(Dashboard):
         length = self._length or len(token_ids)
         row = np.zeros((1, length), np.int32)
         row[0, : len(token_ids)] = token_ids[:length]
-        weights, outputs = self._forward(row)
+        weights, outputs = self._forward(tf.constant(row))
         return np.asarray(weights)[0, : len(token_ids)], class_probabilities(outputs, self.from_logits)[0]

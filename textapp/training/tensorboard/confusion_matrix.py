@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -74,7 +75,7 @@ def draw(counts: np.ndarray, names: Sequence[str]) -> Figure:
     figure = new_figure(side + 0.5, side)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    style = {"fontfamily": families, "parse_math": False}
+    style: dict[str, Any] = {"fontfamily": families, "parse_math": False}
     axes.set_xticks(range(classes), names, **style, rotation=0 if classes <= 3 else 90)
     axes.set_yticks(range(classes), names, **style, rotation=90 if classes <= 3 else 0, va="center")
     axes.set_xlabel("predicted class")

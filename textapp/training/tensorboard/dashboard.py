@@ -28,6 +28,7 @@ class Dashboard(keras.callbacks.Callback):
     def __init__(self, log: EventLog | str | os.PathLike[str]):
         super().__init__()
         self.log = log if isinstance(log, EventLog) else EventLog(log)
+        self._step_written = -1
 
     def prepare(self) -> None:
         """Raises `ValueError` where this dashboard cannot be drawn for the model."""
@@ -47,17 +48,17 @@ class Dashboard(keras.callbacks.Callback):
         return self.model.distribute_strategy.extended.should_save_summary
 
     def write_now(self) -> None:
-        """Writes this dashboard at the current step."""
-        if self.is_chief:
-            writer = self.log.writer(self.run)
-            with writer.as_default(self.step):
+        """Writes this dashboard at the current step, once."""
+        if self.is_chief and self.step != self._step_written:
+            self._step_written = self.step
+            with self.log.writing(self.run, self.step):
                 self.write()
-            writer.flush()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that the model suits the dashboard."""
+        """Checks that the log can be written and that the model suits the dashboard."""
         del logs
         if self.is_chief:
+            self.log.make_folder(self.run)
             self.prepare()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

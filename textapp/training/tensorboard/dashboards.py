@@ -29,6 +29,7 @@ def dashboards(
     tokenizer: Tokenizer | None = None,
     vocabulary: Vocabulary | None = None,
     texts: Sequence[str] = (),
+    probe: tuple[Any, Any] | None = None,
     from_logits: bool = True,
 ) -> list[keras.callbacks.Callback]:
     """Callbacks for `fit` that fill TensorBoard's pages, written to one log.
@@ -40,6 +41,7 @@ def dashboards(
         tokenizer: What made the token ids; needed for `texts`.
         vocabulary: The words of the embedding's rows; needed for `texts`, and for the embedding projector.
         texts: Sample texts whose attention weights are drawn; the model then needs an `AttentionPooling` layer.
+        probe: Inputs and labels of the batch whose gradient norms are drawn. By default some of `validation`.
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
 
     Returns:
@@ -60,7 +62,7 @@ def dashboards(
     scores = ValidationScores(validation, label_names, from_logits)
     callbacks: list[keras.callbacks.Callback] = [
         Scalars(log),
-        GradientNorms(log, scores.probe(_PROBE)),
+        GradientNorms(log, probe or scores.probe(_PROBE)),
         Histograms(log),
         ConfusionMatrix(log, scores),
         PrecisionRecall(log, scores),

@@ -41,27 +41,33 @@ class EmbeddingProjector(Dashboard):
         self.vocabulary = tuple(vocabulary)
         self.layer = layer
         self.most_words = most_words
+        self._written = False
 
     def prepare(self) -> None:
-        """Finds the embedding and writes what does not change: the words, and the page's configuration."""
+        """Finds the embedding."""
         self._embedding = self._find()
         # A row for padding is never trained, and would be a lone point far from the others or amid them.
         first = 1 if self._embedding.mask_zero else 0
         self._rows = range(first, min(len(self.vocabulary), first + self.most_words))
-        words = ("\t".join((printable(self.vocabulary[row]), str(row))) for row in self._rows)
-        self._write_lines("words.tsv", ["word\tid", *words])
-        self._write_vectors()
-        config = projector.ProjectorConfig()
-        config.embeddings.add(
-            tensor_name=f"{self._embedding.name} ({len(self._rows):,} words)",
-            tensor_path=f"{FOLDER}/vectors.tsv",
-            metadata_path=f"{FOLDER}/words.tsv",
-        )
-        projector.visualize_embeddings(self.log.run_folder(self.run), config)
 
     def write(self) -> None:
-        """Writes the vectors."""
-        self._write_vectors()
+        """Writes the vectors; the first time also the words, and what tells TensorBoard of them."""
+        if not self._written:
+            words = ("\t".join((printable(self.vocabulary[row]), str(row))) for row in self._rows)
+            self._write_lines("words.tsv", ["word\tid", *words])
+        table = ops.convert_to_numpy(self._embedding.embeddings)[self._rows.start : self._rows.stop]
+        if not np.isfinite(table).all():  # the page cannot place NaN: keep the last vectors that it can
+            return
+        self._write_lines("vectors.tsv", ("\t".join(f"{x:.5g}" for x in row) for row in table.tolist()))
+        if not self._written:
+            config = projector.ProjectorConfig()
+            config.embeddings.add(
+                tensor_name=f"{self._embedding.name} ({len(self._rows):,} words)",
+                tensor_path=f"{FOLDER}/vectors.tsv",
+                metadata_path=f"{FOLDER}/words.tsv",
+            )
+            projector.visualize_embeddings(self.log.run_folder(self.run), config)
+        self._written = True
 
     def _find(self) -> keras.layers.Embedding:
         found = [
@@ -78,11 +84,6 @@ class EmbeddingProjector(Dashboard):
                 f"Received: {len(self.vocabulary)} words"
             )
         return found[0]
-
-    def _write_vectors(self) -> None:
-        table = ops.convert_to_numpy(self._embedding.embeddings)[self._rows.start : self._rows.stop]
-        if np.isfinite(table).all():  # the page cannot place NaN: keep the last vectors that it can
-            self._write_lines("vectors.tsv", ("\t".join(f"{x:.5g}" for x in row) for row in table.tolist()))
 
     def _write_lines(self, name: str, lines: Iterable[str]) -> None:
         """Writes a file of the page, which may be remote, whole or not at all."""

@@ -1,6 +1,8 @@
 """The event files of a training."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -27,12 +29,31 @@ class EventLog:
         """The folder of a run."""
         return os.path.join(self.folder, run)  # noqa: PTH118 (a Path would turn gs:// into gs:/)
 
-    def writer(self, run: str) -> Any:
-        """The run's `tf.summary.SummaryWriter`, opened on first use. Raises `InputError` where it cannot be."""
-        if run not in self._writers:
-            folder = self.run_folder(run)
-            try:
-                self._writers[run] = tf.summary.create_file_writer(folder, flush_millis=10_000)
-            except tf.errors.OpError as error:
-                raise InputError(f"{folder}: no TensorBoard log can be written here: {error.message}") from error
-        return self._writers[run]
+    def make_folder(self, run: str) -> None:
+        """Makes the folder of a run. Raises `InputError` where that cannot be."""
+        try:
+            tf.io.gfile.makedirs(self.run_folder(run))
+        except tf.errors.OpError as error:
+            raise self._error(run, error) from error
+
+    @contextlib.contextmanager
+    def writing(self, run: str, step: int) -> Iterator[None]:
+        """Sends the summaries of the block to the run at `step`; they are in the file when the block has ended.
+
+        Raises:
+            InputError: A file of the run could not be written.
+        """
+        try:
+            if run not in self._writers:
+                self._writers[run] = tf.summary.create_file_writer(self.run_folder(run))
+            with self._writers[run].as_default(step):
+                yield
+            self._writers[run].flush()
+        except tf.errors.OpError as error:
+            if self.run_folder(run) not in error.message:  # the model's own, such as a device out of memory
+                raise
+            raise self._error(run, error) from error
+
+    def _error(self, run: str, error: tf.errors.OpError) -> InputError:
+        reason = error.message.splitlines()[0].rpartition("; ")[2]
+        return InputError(f"{self.run_folder(run)}: TensorBoard's log cannot be written here: {reason}")

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from textapp.training.tensorboard.compiled import compiled
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
 
@@ -27,7 +28,7 @@ class GradientNorms(Dashboard):
         every: Training steps between two points, besides the one at the end of an epoch.
     """
 
-    def __init__(self, log: EventLog | str | os.PathLike[str], probe: tuple[Any, Any], every: int = 100):
+    def __init__(self, log: EventLog | str | os.PathLike[str], probe: tuple[Any, Any], every: int = 50):
         super().__init__(log)
         if every < 1:
             raise ValueError(f"`every` must be positive. Received: every={every}")
@@ -37,8 +38,8 @@ class GradientNorms(Dashboard):
 
     def prepare(self) -> None:
         """Groups the trainable variables by layer."""
-        self._layers = {layer.name: layer for layer in _leaf_layers(self.model) if layer.trainable_variables}
-        self._norms = tf.function(self.norms)
+        self._layers = {name: layer for name, layer in _leaf_layers(self.model) if layer.trainable_variables}
+        self._norms = compiled(self.model, self._replica_norms)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts counting the epoch's batches."""
@@ -54,14 +55,19 @@ class GradientNorms(Dashboard):
 
     def write(self) -> None:
         """Writes one point a layer and the two sums."""
-        for name, norm in self._norms().items():
+        for name, norm in self.norms().items():
             tf.summary.scalar(f"gradient_norm/{name}", norm, description=_DESCRIPTION)
 
-    def norms(self) -> dict[str, tf.Tensor]:
-        """L2 norm by layer name, scalars float32."""
-        inputs, labels = self.probe
-        # Half precision loses small gradients unless the loss is scaled up, as training does it.
+    def norms(self) -> dict[str, float]:
+        """L2 norm by layer, and the sums."""
+        return {name: float(norm) for name, norm in self._norms(*self.probe).items()}
+
+    def _replica_norms(self, inputs: Any, labels: Any) -> dict[str, tf.Tensor]:
+        """What `norms` returns, as scalars float32."""
+        # Half precision loses small gradients unless the loss is scaled up, as training does it; and Keras divides the
+        # loss by the number of replicas, which add their gradients later.
         scale = tf.cast(self.model.optimizer.scale_loss(tf.constant(1.0)), "float32")
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         variables = [layer.trainable_variables for layer in self._layers.values()]
         with tf.GradientTape() as tape:
             outputs = self.model(inputs, training=False)
@@ -69,25 +75,29 @@ class GradientNorms(Dashboard):
             loss = tf.cast(loss, "float32") * scale
         gradients = tape.gradient(loss, [[variable.value for variable in group] for group in variables])
         squares = {
-            name: tf.add_n([_square_sum(gradient) for gradient in group if gradient is not None] or [tf.constant(0.0)])
+            name: _total([_square_sum(gradient) for gradient in group if gradient is not None])
             for name, group in zip(self._layers, gradients, strict=True)
         }
-        others = [square for name, square in squares.items() if not _is_embedding(self._layers[name])]
-        sums = {"all_layers": tf.add_n(list(squares.values())), "all_but_embeddings": tf.add_n(others)}
-        return {name: tf.sqrt(square) / scale for name, square in (squares | sums).items()}
+        others = [
+            squares[name] for name, layer in self._layers.items() if not isinstance(layer, keras.layers.Embedding)
+        ]
+        sums = {"all_layers": _total(list(squares.values())), "all_but_embeddings": _total(others)}
+        return {name: tf.sqrt(square) * replicas / scale for name, square in (squares | sums).items()}
 
 
-def _leaf_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """The layers of a model, nested models opened."""
+def _leaf_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    """The layers of a model with their names, nested models opened."""
     for layer in model.layers:
+        name = prefix + layer.name
         if isinstance(layer, keras.Model):
-            yield from _leaf_layers(layer)
+            yield from _leaf_layers(layer, f"{name}/")
         else:
-            yield layer
+            yield name, layer
 
 
-def _is_embedding(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, keras.layers.Embedding)
+def _total(squares: list[tf.Tensor]) -> tf.Tensor:
+    """Sum of scalars, 0 of none."""
+    return tf.add_n([tf.constant(0.0), *squares])
 
 
 def _square_sum(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor:

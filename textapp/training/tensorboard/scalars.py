@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from textapp.training.tensorboard.dashboard import Dashboard, Run
+from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
 
 _METRIC = (
@@ -37,7 +37,8 @@ class Scalars(Dashboard):
         if every < 1:
             raise ValueError(f"`every` must be positive. Received: every={every}")
         self.every = every
-        self._batch_written = 0
+        self._batch_written = -1
+        self._metrics: Mapping[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts counting the epoch's batches."""
@@ -47,32 +48,34 @@ class Scalars(Dashboard):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Writes the training's scalars every `every` steps."""
         # Not `batch % every`: with `steps_per_execution` the batches seen here skip numbers.
-        if batch - self._batch_written >= self.every and self.is_chief:
+        if batch - self._batch_written >= self.every:
             self._batch_written = batch
-            self._write("train", logs or {})
+            self._metrics = logs or {}
+            self.write_now()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Writes the epoch's scalars."""
         del epoch
-        if not self.is_chief:
-            return
         logs = logs or {}
-        self._write("train", {name: value for name, value in logs.items() if not name.startswith("val_")})
+        self._metrics = {name: value for name, value in logs.items() if not name.startswith("val_")}
+        self.write_now()
         validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
-        if validation:
-            self._write("validation", validation)
+        if validation and self.is_chief:
+            with self.log.writing("validation", self.step):
+                _write_metrics(validation)
 
-    def _write(self, run: Run, metrics: Mapping[str, Any]) -> None:
-        writer = self.log.writer(run)
-        with writer.as_default(self.step):
-            for name, value in metrics.items():
-                if name == "learning_rate":  # put into the logs by Keras' schedule callbacks; written below
-                    continue
-                values = np.ravel(ops.convert_to_numpy(value))  # a metric without averaging has a value a class
-                for index, number in enumerate(values):
-                    tag = f"fit/{name}" if len(values) == 1 else f"fit/{name}/{index}"
-                    tf.summary.scalar(tag, number, description=_METRIC)
-            if run == "train":
-                rate = ops.convert_to_numpy(self.model.optimizer.learning_rate)
-                tf.summary.scalar("fit/learning_rate", rate, description=_LEARNING_RATE)
-        writer.flush()
+    def write(self) -> None:
+        """Writes the training's scalars."""
+        # Keras' callbacks for schedules put the learning rate into the logs as well.
+        _write_metrics({name: value for name, value in self._metrics.items() if name != "learning_rate"})
+        rate = ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        tf.summary.scalar("fit/learning_rate", rate, description=_LEARNING_RATE)
+
+
+def _write_metrics(metrics: Mapping[str, Any]) -> None:
+    """Writes scalars, and of a metric that has a value for each class a scalar each."""
+    for name, value in metrics.items():
+        values = np.ravel(ops.convert_to_numpy(value))
+        for index, number in enumerate(values):
+            tag = f"fit/{name}" if len(values) == 1 else f"fit/{name}/{index}"
+            tf.summary.scalar(tag, number, description=_METRIC)

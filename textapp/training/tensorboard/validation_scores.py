@@ -1,11 +1,14 @@
 """Class probabilities of the validation texts."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from textapp.training.tensorboard.compiled import compiled
 
 
 def class_probabilities(outputs: Any, from_logits: bool) -> np.ndarray:
@@ -64,27 +67,34 @@ class ValidationScores:
             yield keras.tree.map_structure(lambda array, rows=rows: array[rows], inputs), labels[rows]
 
     def probe(self, count: int) -> tuple[Any, Any]:
-        """Inputs and labels of the first examples, `count` or, where the first batch is smaller, fewer."""
-        for inputs, labels, *_ in self.batches():
+        """Inputs and labels of `count` examples of one batch, or all of it where it is smaller."""
+        # A dataset is often sorted by length: its middle has texts of usual length.
+        skipped = max(0, int(self.validation.cardinality())) // 2 if isinstance(self.validation, tf.data.Dataset) else 0
+        for inputs, labels, *_ in itertools.islice(self.batches(), skipped, None):
             return keras.tree.map_structure(lambda array: array[:count], (inputs, labels))
         raise ValueError("`validation` must hold at least one batch. Received: none")
 
     def check(self, model: keras.Model) -> None:
         """Scores one batch. Raises `ValueError` where the model, the labels and their names do not fit together."""
         self._use(model)
-        labels, probs = self._score(self.probe(self.batch_size))
-        classes = probs.shape[1]
+        inputs, labels = self.probe(self.batch_size)
+        classes = self._score((inputs, labels))[1].shape[1]
+        self._check_scale(tf.cast(self._forward(inputs), "float32").numpy())
         if not self.label_names:
             self.label_names = tuple(map(str, range(classes)))
         if len(self.label_names) != classes:
             raise ValueError(
                 f"`label_names` must name the model's {classes} classes. Received: label_names={self.label_names}"
             )
-        if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-            raise ValueError(
-                f"labels must be class numbers from 0 to {classes - 1}. "
-                f"Received: labels from {labels.min()} to {labels.max()}"
-            )
+
+    def _check_scale(self, outputs: np.ndarray) -> None:
+        """Raises `ValueError` where outputs `(B, C)` are evidently not what `from_logits` says."""
+        if outputs.shape[1] == 1 or len(outputs) < 2 or not np.isfinite(outputs).all():
+            return
+        probabilities = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-2)
+        if probabilities == self.from_logits:
+            found = "probabilities" if probabilities else "logits"
+            raise ValueError(f"the model returns {found}. Received: from_logits={self.from_logits}")
 
     def at(self, model: keras.Model, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Labels int64 `(N,)` and probabilities float32 `(N, C)`; rows with scores that are not finite are left out."""
@@ -97,10 +107,13 @@ class ValidationScores:
 
     def _use(self, model: keras.Model) -> None:
         """Compiles the forward pass of a model that is new here."""
+
+        def forward(inputs: Any) -> Any:
+            return model(inputs, training=False)
+
         if model is not self._model:
             self._model, self._step = model, None
-            # Not `model.predict`: with several machines all would have to call it, and only the first draws.
-            self._forward = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+            self._forward = compiled(model, forward)
 
     def _score(self, batch: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Labels `(B,)` and probabilities `(B, C)` of a batch."""
@@ -109,5 +122,10 @@ class ValidationScores:
         labels = np.asarray(labels)
         one_hot = labels.ndim == 2 and labels.shape[1] > 1
         labels = labels.argmax(axis=1) if one_hot else labels.reshape(-1).astype(np.int64)
+        if labels.size and not 0 <= labels.min() <= labels.max() < probs.shape[1]:
+            raise ValueError(
+                f"labels must be class numbers from 0 to {probs.shape[1] - 1}. "
+                f"Received: labels from {labels.min()} to {labels.max()}"
+            )
         counted = np.asarray(weights[0]).reshape(-1) != 0 if weights else slice(None)
         return labels[counted], probs[counted]

@@ -1,0 +1,39 @@
+# Each target sets up what it needs: a machine with Python 3.11 and make is enough.
+PYTHON ?= python3.11
+BIN := .venv/bin
+DATA ?= ../shared/data
+
+.PHONY: demo setup test lint bench clean
+
+demo: setup
+	$(BIN)/textapp demo
+
+setup: .venv/installed
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Hours. Each part can be stopped and goes on where it was; results/README.md says what each one shows.
+bench: .venv/installed-bench
+	$(BIN)/python -m benchmarks.tokenizer_parity --data $(DATA)
+	$(BIN)/python -m benchmarks.training_speed --data $(DATA)
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA)
+	$(BIN)/python -m benchmarks.latency --data $(DATA)
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[train,dev]'
+	touch $@
+
+.venv/installed-bench: .venv/installed
+	$(BIN)/python -m pip install --quiet -e '.[train,dev,bench]'
+	touch $@
+
+clean:
+	rm -rf .venv demo build *.egg-info

@@ -1,0 +1,258 @@
+"""Latency of a call to the model: textapp's lowerings beside the stock conversion of Keras 3 and ONNX Runtime.
+
+    python -m benchmarks.latency [--data ../shared/data]
+
+A masked BiLSTM + attention classifier with random weights, in two sizes, is converted in each way. Then a fresh process
+that never loads TensorFlow (`latency_timing`) times all files in turn, one thread, one text a call, and this round is
+repeated. Two sets of rows: random tokens at full length, and the test sentences of SST-2, which the stock conversion
+gets padded to full length and textapp's length signatures get padded to the next power of two. Writes
+results/latency.json and the table results/latency.md.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.environment import describe_environment, environment_line
+from benchmarks.latency_rivals import STOCK_OUTPUT, STOCK_SIGNATURE, convert_stock, export_onnx
+from textapp.data.pipeline import TokenizedTexts
+from textapp.data.readers import read_examples
+from textapp.export import convert, lower
+from textapp.export.comparison import keras_logits, padded_rows
+from textapp.export.convert import signature_name
+from textapp.export.run import default_lengths
+from textapp.files import write_json, write_text
+from textapp.models.sentiment import sentiment_classifier
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import Vocabulary
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ["tensorflow", "keras", "ai-edge-litert", "onnxruntime", "numpy"]
+VOCABULARY_SIZE, EMBEDDING_DIM = 8_000, 64
+SIZES = [(64, 64), (128, 128)]  # units, tokens
+TURNS = 5  # within a round
+FULL, TEXTS = "full", "texts"
+TITLES = {FULL: "Full length", TEXTS: "SST-2 test sentences"}
+PROMISES = {  # largest share of the stock int8 conversion's time
+    "textapp fused, int8": 0.5,
+    "textapp unrolled, int8": 0.3,
+    "textapp unrolled, int8, length signatures": 0.15,
+}
+# How far a logit may be from Keras', as a share of the largest: a file that answers something else is no contestant.
+TOLERANCE = {"float32": 1e-4, "int8": 0.05}
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """A file and how to call it; the fields are those that `latency_timing` reads."""
+
+    name: str
+    rows: str  # FULL or TEXTS
+    weights: str  # a key of TOLERANCE
+    file: str
+    runtime: str = "litert"
+    signatures: dict[int, str] = dataclasses.field(default_factory=dict)  # by length in tokens
+    output: str = ""
+
+
+def prepare(model: keras.Model, length: int, folder: Path, with_texts: bool) -> list[Contestant]:
+    """Converts a model in every way, into `folder`; the stock int8 conversion is the first contestant of its rows."""
+    contestants = []
+    lengths = default_lengths(length)
+    onnx = {weights: folder / f"{weights}.onnx" for weights in TOLERANCE}
+    export_onnx(model, onnx["float32"], onnx["int8"])
+    for weights, recipe in (("int8", "dynamic_wi8_afp32"), ("float32", "float32")):
+
+        def keep(
+            name: str, content: bytes, rows: str, signatures: dict[int, str], output: str, weights=weights
+        ) -> None:
+            file = folder / f"{len(contestants)}.tflite"
+            file.write_bytes(content)
+            contestants.append(Contestant(name, rows, weights, str(file), "litert", signatures, output))
+
+        stock = convert_stock(model, length, int8=weights == "int8")
+        keep(f"stock Keras 3, {weights}", stock, FULL, {length: STOCK_SIGNATURE}, STOCK_OUTPUT)
+        for lowering in ("fused", "unrolled"):
+            content = convert(lower(model, lowering), [length], recipe)
+            keep(f"textapp {lowering}, {weights}", content, FULL, {length: signature_name(length)}, "logits")
+        contestants.append(Contestant(f"ONNX Runtime, {weights}", FULL, weights, str(onnx[weights]), "onnxruntime"))
+        if with_texts and weights == "int8":
+            keep("stock Keras 3, int8, padded", stock, TEXTS, {length: STOCK_SIGNATURE}, STOCK_OUTPUT)
+            for lowering in ("fused", "unrolled"):
+                content = convert(lower(model, lowering), lengths, recipe)
+                signatures = {each: signature_name(each) for each in lengths}
+                keep(f"textapp {lowering}, int8, length signatures", content, TEXTS, signatures, "logits")
+            contestants.append(
+                Contestant("ONNX Runtime, int8, unpadded", TEXTS, weights, str(onnx[weights]), "onnxruntime")
+            )
+    return contestants
+
+
+def time_round(contestants: Sequence[Contestant], rows: dict[str, list[list[int]]], folder: Path) -> dict[str, Any]:
+    """Times all contestants in a fresh process; see `latency_timing.measure`."""
+    job = {"contestants": [dataclasses.asdict(each) for each in contestants], "rows": rows, "turns": TURNS}
+    path = folder / "job.json"
+    path.write_text(json.dumps(job), encoding="utf-8")
+    command = [sys.executable, "-m", "benchmarks.latency_timing", str(path)]
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def summarize(
+    contestants: Sequence[Contestant],
+    rounds: Sequence[dict[str, Any]],
+    expected: dict[str, np.ndarray],
+) -> list[dict[str, Any]]:
+    """A line a contestant: times, ratios to the stock int8 conversion round by round, size, agreement with Keras.
+
+    Args:
+        contestants: The first of each kind of rows is what the others are compared with.
+        rounds: What `time_round` returned.
+        expected: Keras' logits `(N, C)` for the first rows of each kind.
+
+    Raises:
+        RuntimeError: A file gives other scores than Keras.
+    """
+    lines = []
+    for each in contestants:
+        reference = next(other.name for other in contestants if other.rows == each.rows)
+        line: dict[str, Any] = {"name": each.name, "rows": each.rows, "bytes": Path(each.file).stat().st_size}
+        for key in ("ms_p50", "ms_mean"):
+            line[key] = statistics.median(result[each.name][key] for result in rounds)
+            line[f"{key}_rounds"] = [result[each.name][key] for result in rounds]
+            line[f"{key}_ratio_rounds"] = [result[each.name][key] / result[reference][key] for result in rounds]
+            line[f"{key}_ratio"] = statistics.median(line[f"{key}_ratio_rounds"])
+        wanted = expected[each.rows]
+        got = np.asarray(rounds[0][each.name]["logits"])[: len(wanted)]
+        line["difference"] = float(np.abs(got - wanted).max() / np.abs(wanted).max())
+        if not line["difference"] <= TOLERANCE[each.weights]:
+            raise RuntimeError(f"{each.name}: logits differ from Keras' by {line['difference']:.1e} of the largest")
+        if each.name in PROMISES:
+            line["promised"] = PROMISES[each.name]
+            line["kept"] = line["ms_p50_ratio"] <= line["promised"]
+        lines.append(line)
+    return lines
+
+
+def measure(units: int, length: int, texts: list[list[int]], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Converts and times one size of the model."""
+    generator = np.random.default_rng(arguments.seed)
+    keras.utils.set_random_seed(arguments.seed)
+    model = sentiment_classifier(
+        VOCABULARY_SIZE,
+        num_classes=2,
+        embedding_dim=EMBEDDING_DIM,
+        units=units,
+        # Keras' own initial table is so small that all texts score alike, and a defect would not show.
+        vectors=generator.normal(size=(VOCABULARY_SIZE, EMBEDDING_DIM)),
+    )
+    rows = {FULL: generator.integers(2, VOCABULARY_SIZE, (arguments.calls, length)).tolist()}
+    if texts:
+        rows[TEXTS] = [text[:length] for text in texts]
+    # The stock conversion pads to the full length as well; a few dozen rows show a wrong file.
+    expected = {kind: keras_logits(model, padded_rows(of_kind[:32], length)) for kind, of_kind in rows.items()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        contestants = prepare(model, length, folder, with_texts=bool(texts))
+        rounds = []
+        for number in range(arguments.rounds):
+            print(f"units {units}, {length} tokens: round {number + 1} of {arguments.rounds}", file=sys.stderr)
+            rounds.append(time_round(contestants, rows, folder))
+        lines = summarize(contestants, rounds, expected)
+    return {
+        "units": units,
+        "tokens": length,
+        "rows": {kind: len(of_kind) for kind, of_kind in rows.items()},
+        "lines": lines,
+    }
+
+
+def read_texts(data: Path, limit: int | None) -> list[list[int]]:
+    """The test sentences of SST-2 as token ids of a vocabulary from its training sentences; none without the data."""
+    folder = data / "sst2"
+    if not folder.is_dir():
+        print(f"{folder}: is not there; the real texts are left out", file=sys.stderr)
+        return []
+    tokenizer = Tokenizer()
+    train, test = (read_examples(folder / f"stsa.binary.{split}").texts for split in ("train", "test"))
+    counts = TokenizedTexts.read(train, tokenizer, max_tokens=1_000).counts()
+    vocabulary = Vocabulary.build(counts, VOCABULARY_SIZE, min_count=1)
+    return [vocabulary.encode(tokenizer.words(text)) for text in test[:limit]]
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result as Markdown."""
+    lines = [
+        "# Latency of a call to the model",
+        "",
+        f"`{result['command']}`: masked BiLSTM + attention, V = {VOCABULARY_SIZE:,}, E = {EMBEDDING_DIM}, random weights; "
+        f"one thread, one text a call, all in turn in a process of their own, median of {result['rounds']} rounds "
+        "(smallest to largest). Ratios are to the stock Keras 3 conversion with int8 weights, round by round. "
+        "ONNX has no mask: with one its LSTM becomes a loop. It gets no padding either, so that its scores are right.",
+        "",
+        environment_line(result["environment"]),
+    ]
+    for model in result["models"]:
+        for kind, count in model["rows"].items():
+            lines += [
+                "",
+                f"## {TITLES[kind]}: {model['units']} units, {model['tokens']} tokens, {count:,} rows a round",
+                "",
+                "| | p50 ms | p50 ratio | promised | mean ms | mean ratio | bytes |",
+                "|---|--:|--:|--:|--:|--:|--:|",
+            ]
+            lines += [_row(line) for line in model["lines"] if line["rows"] == kind]
+    return "\n".join(lines) + "\n"
+
+
+def _row(line: dict[str, Any]) -> str:
+    """A contestant as a row of the table."""
+
+    def spread(key: str) -> str:
+        values = line[f"{key}_rounds"]
+        return f"{line[key]:.3f} ({min(values):.3f} to {max(values):.3f})"
+
+    promised = f"{line['promised']} {'kept' if line['kept'] else 'missed'}" if "promised" in line else ""
+    return (
+        f"| {line['name']} | {spread('ms_p50')} | {spread('ms_p50_ratio')} | {promised} | {line['ms_mean']:.3f} | "
+        f"{line['ms_mean_ratio']:.3f} | {line['bytes']:,} |"
+    )
+
+
+def main() -> None:
+    """Measures all sizes and writes the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT / "../shared/data", help="folder of the data sets")
+    parser.add_argument("--out", type=Path, default=ROOT / "results/latency", help="results, without the suffix")
+    parser.add_argument("--rounds", type=int, default=5, help="processes that time everything once")
+    parser.add_argument("--calls", type=int, default=500, help="full-length calls a contestant and round")
+    parser.add_argument("--texts", type=int, help="use only so many of the sentences")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    tf.config.set_visible_devices([], "GPU")  # a trace on a GPU would hold cuDNN ops
+    texts = read_texts(arguments.data, arguments.texts)
+    result: dict[str, Any] = {
+        "command": "python -m benchmarks.latency --data DATA "
+        f"--rounds {arguments.rounds} --calls {arguments.calls} --seed {arguments.seed}"
+        + (f" --texts {arguments.texts}" if arguments.texts else ""),
+        "environment": describe_environment(PACKAGES),
+        "rounds": arguments.rounds,
+        "models": [measure(units, length, texts, arguments) for units, length in SIZES],
+    }
+    write_json(arguments.out.with_suffix(".json"), result)
+    write_text(arguments.out.with_suffix(".md"), table(result))
+    print(table(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The clock of the latency benchmark: times converted models in turn, in a process that never loads TensorFlow.
+
+    python -m benchmarks.latency_timing JOB.json
+
+TensorFlow's threads and an eager Keras call just before leave cold caches that triple a call's time; so whoever
+prepared the files starts this as a process of its own. Prints one JSON object: for each contestant the median and mean
+milliseconds of a call, and its logits for the first rows.
+"""
+
+import json
+import sys
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+WARM_UP = 5  # untimed calls at the start of each turn, as the contestant before has filled the caches
+CHECKED_ROWS = 32  # rows whose logits are handed back, so that nobody is fast by being wrong
+
+Call = Callable[[], NDArray[np.float32]]
+
+
+def litert_calls(contestant: dict[str, Any], rows: Sequence[Sequence[int]]) -> list[Call]:
+    """A call for each row: padded with 0 up to the shortest signature that holds it."""
+    interpreter = Interpreter(model_path=contestant["file"], num_threads=1)
+    signatures = {int(length): name for length, name in contestant["signatures"].items()}
+    lengths = sorted(signatures)
+    runners = {length: interpreter.get_signature_runner(name) for length, name in signatures.items()}
+
+    def call(row: Sequence[int]) -> Call:
+        length = lengths[bisect_left(lengths, len(row))]
+        token_ids = np.zeros((1, length), np.int32)
+        token_ids[0, : len(row)] = row
+        runner, output = runners[length], contestant["output"]
+        return lambda: runner(token_ids=token_ids)[output]
+
+    return [call(row) for row in rows]
+
+
+def onnx_calls(contestant: dict[str, Any], rows: Sequence[Sequence[int]]) -> list[Call]:
+    """A call for each row, without padding."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(contestant["file"], options, providers=["CPUExecutionProvider"])
+
+    def call(row: Sequence[int]) -> Call:
+        inputs = {"token_ids": np.asarray([row], np.int32)}
+        return lambda: session.run(None, inputs)[0]
+
+    return [call(row) for row in rows]
+
+
+RUNTIMES = {"litert": litert_calls, "onnxruntime": onnx_calls}
+
+
+def measure(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Times all contestants of a job.
+
+    Args:
+        job: `contestants`, each with `name`, `runtime` (a key of `RUNTIMES`), `rows` (a key of the next) and `file`,
+            those of LiteRT also with `signatures` (length to name) and `output`; `rows`, by name, lists of token ids;
+            `turns`, into how many parts the rows are cut. All contestants run the first part, then all the second...
+
+    Returns:
+        By contestant: `ms_p50`, `ms_mean` and `logits`.
+    """
+    calls = [RUNTIMES[each["runtime"]](each, job["rows"][each["rows"]]) for each in job["contestants"]]
+    if "tensorflow" in sys.modules:
+        raise RuntimeError("TensorFlow is loaded: the times would not be those of a device")
+    logits = [[call()[0].tolist() for call in of_one[:CHECKED_ROWS]] for of_one in calls]
+    seconds: list[list[float]] = [[] for _ in calls]
+    for turn in range(job["turns"]):
+        for of_one, spent in zip(calls, seconds, strict=True):
+            spent += _timed(of_one[turn :: job["turns"]])
+    return {
+        each["name"]: {
+            "ms_p50": 1e3 * float(np.median(spent)),
+            "ms_mean": 1e3 * float(np.mean(spent)),
+            "logits": of_one,
+        }
+        for each, spent, of_one in zip(job["contestants"], seconds, logits, strict=True)
+    }
+
+
+def _timed(calls: Sequence[Call]) -> list[float]:
+    """Seconds of each call."""
+    for call in calls[:WARM_UP]:
+        call()
+    seconds = []
+    for call in calls:
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))))

@@ -1,0 +1,140 @@
+"""A training that is interrupted anywhere ends with the numbers of one that is not."""
+
+import keras
+import numpy as np
+import pytest
+
+from textapp.data.pipeline import EncodedExamples, TrainingBatches, evaluation_batches
+from textapp.errors import InputError
+from textapp.layers import AttentionPooling
+from textapp.training.checkpoint import Checkpoint
+from textapp.training.fit import fit
+from textapp.training.optimizer import adamw
+
+EPOCHS, BATCH = 4, 8
+
+
+class Killed(Exception):
+    """Stands for `kill -9`: nothing after it runs."""
+
+
+class KillAt(keras.callbacks.Callback):
+    """Raises after some steps; the checkpoint before it in the list has saved by then, or has not."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            raise Killed
+
+
+def examples(seed=0) -> EncodedExamples:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 9, 60)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    token_ids = rng.integers(1, 30, offsets[-1]).astype("int32")
+    labels = (token_ids[offsets[:-1]] % 2).astype("int32")
+    return EncodedExamples(token_ids, offsets, labels, np.arange(60), 0.0, 0)
+
+
+def small_model() -> keras.Model:
+    """No recurrent layer, whose tracing takes seconds, but dropout, whose random state must be restored too."""
+    ids = keras.Input((None,), dtype="int32")
+    embedded = keras.layers.Embedding(30, 8, mask_zero=True)(ids)
+    context = AttentionPooling(4)(keras.layers.Dropout(0.3)(embedded))
+    return keras.Model(ids, keras.layers.Dense(2)(context))
+
+
+def train(path, monkeypatch, kill_at=None, every_seconds=0.0, patience=9, fingerprint="a", learning_rate=0.01):
+    """Trains anew, or goes on from `path`. Returns weights and history."""
+    keras.utils.set_random_seed(3)
+    model = small_model()
+    batches = TrainingBatches(examples(), BATCH, seed=5)
+    optimizer = adamw(
+        model,
+        EPOCHS * batches.steps_per_epoch,
+        learning_rate=learning_rate,
+        warmup=0.1,
+        weight_decay=0.01,
+        clipnorm=1.0,
+    )
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (every_seconds,))
+    history = fit(
+        model,
+        batches,
+        evaluation_batches(examples(1), BATCH),
+        epochs=EPOCHS,
+        patience=patience,
+        checkpoint=path,
+        fingerprint=fingerprint,
+        callbacks=[KillAt(kill_at)] if kill_at else [],
+    )
+    return model.get_weights(), history
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return train(tmp_path_factory.mktemp("whole") / "checkpoint.npz", monkeypatch)
+
+
+# 8 steps an epoch: at the last step of the first epoch, inside the second; inside the first, then twice more.
+@pytest.mark.parametrize(("every_seconds", "kills"), [(0.0, [8]), (1e9, [13]), (0.0, [3, 9, 4])])
+def test_ends_as_if_never_killed(uninterrupted, tmp_path, monkeypatch, every_seconds, kills):
+    path = tmp_path / "Prüfpunkt.npz"
+    for steps in kills:
+        with pytest.raises(Killed):
+            train(path, monkeypatch, kill_at=steps, every_seconds=every_seconds)
+    weights, history = train(path, monkeypatch, every_seconds=every_seconds)
+    assert history == uninterrupted[1]
+    for value, expected in zip(weights, uninterrupted[0], strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_a_finished_training_is_not_trained_again(uninterrupted, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    train(path, monkeypatch)
+    weights, history = train(path, monkeypatch, kill_at=1)  # would raise at the first step
+    assert len(history) == EPOCHS
+    np.testing.assert_array_equal(weights[0], uninterrupted[0][0])
+
+
+def test_early_stopping_is_remembered(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    _, history = train(path, monkeypatch, patience=1, learning_rate=1e-9)  # nothing improves after the first epoch
+    assert len(history) == 2
+    assert len(train(path, monkeypatch, patience=1, learning_rate=1e-9, kill_at=1)[1]) == 2
+
+
+def test_weights_are_those_of_the_best_epoch(uninterrupted):
+    weights, history = uninterrupted
+    model = small_model()
+    model.set_weights(weights)
+    model.compile(metrics=["accuracy"])
+    scores = model.evaluate(evaluation_batches(examples(1), BATCH), verbose=0, return_dict=True)
+    assert scores["accuracy"] == pytest.approx(max(epoch["val_accuracy"] for epoch in history))
+
+
+def test_other_data_or_settings_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    with pytest.raises(Killed):
+        train(path, monkeypatch, kill_at=9)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: data or settings have changed"):
+        train(path, monkeypatch, fingerprint="b")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 truncated", "kein Prüfpunkt".encode()])
+def test_a_broken_file_is_named(tmp_path, monkeypatch, content):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: not a checkpoint of textapp"):
+        train(path, monkeypatch)
+
+
+def test_a_divergence_is_said(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="training diverged"):
+        train(tmp_path / "checkpoint.npz", monkeypatch, learning_rate=float("inf"))

@@ -1,0 +1,1 @@
+"""Training: where a model trains, `fit` that survives being killed, what TensorBoard shows."""
