@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -26,11 +26,13 @@ import tensorflow as tf
 
 from benchmarks.environment import describe_environment, environment_line
 from benchmarks.latency_rivals import STOCK_OUTPUT, STOCK_SIGNATURE, convert_stock, export_onnx
+from benchmarks.latency_timing import CHECKED_ROWS
 from textapp.data.pipeline import TokenizedTexts
 from textapp.data.readers import read_examples
 from textapp.export import convert, lower
 from textapp.export.comparison import keras_logits, padded_rows
-from textapp.export.convert import signature_name
+from textapp.export.conversion import Recipe, signature_name
+from textapp.export.lowering import Lowering
 from textapp.export.run import default_lengths
 from textapp.files import write_json, write_text
 from textapp.models.sentiment import sentiment_classifier
@@ -44,6 +46,8 @@ SIZES = [(64, 64), (128, 128)]  # units, tokens
 TURNS = 5  # within a round
 FULL, TEXTS = "full", "texts"
 TITLES = {FULL: "Full length", TEXTS: "SST-2 test sentences"}
+SUFFIXES = {FULL: ("", "", ""), TEXTS: (", padded", ", length signatures", ", unpadded")}  # stock, textapp, ONNX
+RECIPES: dict[str, Recipe] = {"int8": "dynamic_wi8_afp32", "float32": "float32"}
 PROMISES = {  # largest share of the stock int8 conversion's time
     "textapp fused, int8": 0.5,
     "textapp unrolled, int8": 0.3,
@@ -59,42 +63,34 @@ class Contestant:
 
     name: str
     rows: str  # FULL or TEXTS
-    weights: str  # a key of TOLERANCE
+    weights: str  # a key of RECIPES
     file: str
     runtime: str = "litert"
     signatures: dict[int, str] = dataclasses.field(default_factory=dict)  # by length in tokens
     output: str = ""
 
 
-def prepare(model: keras.Model, length: int, folder: Path, with_texts: bool) -> list[Contestant]:
-    """Converts a model in every way, into `folder`; the stock int8 conversion is the first contestant of its rows."""
+def prepare(model: keras.Model, length: int, kinds: Sequence[str], folder: Path) -> list[Contestant]:
+    """Converts a model in every way, into `folder`; the first contestant of each kind of rows is stock Keras in int8."""
+    export_onnx(model, folder / "float32.onnx", folder / "int8.onnx")
     contestants = []
-    lengths = default_lengths(length)
-    onnx = {weights: folder / f"{weights}.onnx" for weights in TOLERANCE}
-    export_onnx(model, onnx["float32"], onnx["int8"])
-    for weights, recipe in (("int8", "dynamic_wi8_afp32"), ("float32", "float32")):
-
-        def keep(
-            name: str, content: bytes, rows: str, signatures: dict[int, str], output: str, weights=weights
-        ) -> None:
-            file = folder / f"{len(contestants)}.tflite"
-            file.write_bytes(content)
-            contestants.append(Contestant(name, rows, weights, str(file), "litert", signatures, output))
-
-        stock = convert_stock(model, length, int8=weights == "int8")
-        keep(f"stock Keras 3, {weights}", stock, FULL, {length: STOCK_SIGNATURE}, STOCK_OUTPUT)
-        for lowering in ("fused", "unrolled"):
-            content = convert(lower(model, lowering), [length], recipe)
-            keep(f"textapp {lowering}, {weights}", content, FULL, {length: signature_name(length)}, "logits")
-        contestants.append(Contestant(f"ONNX Runtime, {weights}", FULL, weights, str(onnx[weights]), "onnxruntime"))
-        if with_texts and weights == "int8":
-            keep("stock Keras 3, int8, padded", stock, TEXTS, {length: STOCK_SIGNATURE}, STOCK_OUTPUT)
-            for lowering in ("fused", "unrolled"):
-                content = convert(lower(model, lowering), lengths, recipe)
-                signatures = {each: signature_name(each) for each in lengths}
-                keep(f"textapp {lowering}, int8, length signatures", content, TEXTS, signatures, "logits")
+    for weights, recipe in RECIPES.items():
+        stock = folder / f"stock_{weights}.tflite"
+        stock.write_bytes(convert_stock(model, length, int8=weights == "int8"))
+        for rows in kinds:
+            padded, signed, unpadded = SUFFIXES[rows]
+            name, signatures = f"stock Keras 3, {weights}{padded}", {length: STOCK_SIGNATURE}
+            contestants.append(Contestant(name, rows, weights, str(stock), "litert", signatures, STOCK_OUTPUT))
+            lengths = [length] if rows == FULL else default_lengths(length)
+            signatures = {each: signature_name(each) for each in lengths}
+            for lowering in get_args(Lowering):
+                file = folder / f"{lowering}_{weights}_{rows}.tflite"
+                file.write_bytes(convert(lower(model, lowering), lengths, recipe))
+                name = f"textapp {lowering}, {weights}{signed}"
+                contestants.append(Contestant(name, rows, weights, str(file), "litert", signatures, "logits"))
+            onnx = folder / f"{weights}.onnx"
             contestants.append(
-                Contestant("ONNX Runtime, int8, unpadded", TEXTS, weights, str(onnx[weights]), "onnxruntime")
+                Contestant(f"ONNX Runtime, {weights}{unpadded}", rows, weights, str(onnx), "onnxruntime")
             )
     return contestants
 
@@ -133,7 +129,7 @@ def summarize(
             line[f"{key}_ratio_rounds"] = [result[each.name][key] / result[reference][key] for result in rounds]
             line[f"{key}_ratio"] = statistics.median(line[f"{key}_ratio_rounds"])
         wanted = expected[each.rows]
-        got = np.asarray(rounds[0][each.name]["logits"])[: len(wanted)]
+        got = np.asarray(rounds[0][each.name]["logits"])
         line["difference"] = float(np.abs(got - wanted).max() / np.abs(wanted).max())
         if not line["difference"] <= TOLERANCE[each.weights]:
             raise RuntimeError(f"{each.name}: logits differ from Keras' by {line['difference']:.1e} of the largest")
@@ -159,11 +155,12 @@ def measure(units: int, length: int, texts: list[list[int]], arguments: argparse
     rows = {FULL: generator.integers(2, VOCABULARY_SIZE, (arguments.calls, length)).tolist()}
     if texts:
         rows[TEXTS] = [text[:length] for text in texts]
-    # The stock conversion pads to the full length as well; a few dozen rows show a wrong file.
-    expected = {kind: keras_logits(model, padded_rows(of_kind[:32], length)) for kind, of_kind in rows.items()}
+    expected = {
+        kind: keras_logits(model, padded_rows(of_kind[:CHECKED_ROWS], length)) for kind, of_kind in rows.items()
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        contestants = prepare(model, length, folder, with_texts=bool(texts))
+        contestants = prepare(model, length, list(rows), folder)
         rounds = []
         for number in range(arguments.rounds):
             print(f"units {units}, {length} tokens: round {number + 1} of {arguments.rounds}", file=sys.stderr)
@@ -195,9 +192,9 @@ def table(result: dict[str, Any]) -> str:
     lines = [
         "# Latency of a call to the model",
         "",
-        f"`{result['command']}`: masked BiLSTM + attention, V = {VOCABULARY_SIZE:,}, E = {EMBEDDING_DIM}, random weights; "
-        f"one thread, one text a call, all in turn in a process of their own, median of {result['rounds']} rounds "
-        "(smallest to largest). Ratios are to the stock Keras 3 conversion with int8 weights, round by round. "
+        f"`{result['command']}`: masked BiLSTM + attention, V = {VOCABULARY_SIZE:,}, E = {EMBEDDING_DIM}, "
+        f"random weights; one thread, one text a call, all in turn in a process of their own, "
+        f"median of {result['rounds']} rounds (smallest to largest). Ratios are to the stock Keras 3 conversion with int8 weights, round by round. "
         "ONNX has no mask: with one its LSTM becomes a loop. It gets no padding either, so that its scores are right.",
         "",
         environment_line(result["environment"]),

@@ -13,7 +13,7 @@ from textapp.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """A command's settings. Subclasses are flat: each field a str, int, float, bool, Literal or one of these or None."""
+    """A command's settings. Subclasses are flat: fields are str, int, float, bool or Literal, or None too."""
 
     def override(self, settings: Iterable[str]) -> Self:
         """Applies `key=value` settings, each value read as its field's type.
@@ -73,7 +73,7 @@ def _choices(kind: Any) -> tuple[Any, ...]:
 def _describe(kind: Any) -> str:
     """A type in the words of an error message."""
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "none"}
-    parts = []
+    parts: list[str] = []
     for choice in _choices(kind):
         parts += typing.get_args(choice) if typing.get_origin(choice) is Literal else [names[choice]]
     return " or ".join(parts)

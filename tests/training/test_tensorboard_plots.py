@@ -231,7 +231,7 @@ def test_attention_figure_is_darkest_at_the_largest_weight():
 
 def test_a_picture_is_left_out_rather_than_drawn_with_boxes(tmp_path, monkeypatch):
     monkeypatch.setattr(fonts, "_installed", list)
-    draw(AttentionMaps(tmp_path, [["好"], ["fine"]], [[3], [4]], ["bad", "good"]), attention_model())
+    draw(AttentionMaps(tmp_path, [["好"], ["fine"]], [[3], [4]], ["差", "好"]), attention_model())
     assert set(read(tmp_path / "validation")) == {
         "sample_texts/attention_map_2",
         "sample_texts/attention_table_1",

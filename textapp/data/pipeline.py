@@ -123,7 +123,7 @@ class TrainingBatches:
         examples: What to draw from.
         batch_size: Rows a batch; the last of an epoch may have fewer.
         seed: With the epoch's number it fixes the epoch's batches.
-        widths: Optional increasing lengths; a batch is padded to the smallest that holds it. By default, to its longest.
+        widths: Optional increasing lengths; a batch is padded to the smallest that holds it, by default to its longest.
         static_shapes: Whether each batch has exactly `batch_size` rows and one of `widths` (TPU, XLA).
 
     Attributes:

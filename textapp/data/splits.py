@@ -140,11 +140,11 @@ def drop_overlap(train: Examples, *held_out: Examples) -> tuple[Examples, Overla
     owner: dict[str, int] = {}
     for position, examples in enumerate(held_out):
         for text in examples.texts:
-            owner.setdefault(_strict_key(text), position)
+            owner.setdefault(overlap_key(text), position)
     kept: list[int] = []
     dropped = [0] * len(held_out)
     for index, text in enumerate(train.texts):
-        found = owner.get(_strict_key(text))
+        found = owner.get(overlap_key(text))
         if found is None:
             kept.append(index)
         else:
@@ -168,6 +168,6 @@ def _key(text: str) -> str:
     return " ".join(text.split())
 
 
-def _strict_key(text: str) -> str:
+def overlap_key(text: str) -> str:
     """Returns what duplicates across sets have in common; a text of punctuation alone stays as it is."""
     return _PUNCTUATION.sub(" ", text.casefold()).strip() or _key(text)

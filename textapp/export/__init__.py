@@ -2,7 +2,7 @@
 
 from textapp.export.bundle import export_bundle
 from textapp.export.checks import ExportError
-from textapp.export.convert import convert
+from textapp.export.conversion import convert
 from textapp.export.lowering import lower
 
 __all__ = ["ExportError", "convert", "export_bundle", "lower"]

@@ -12,7 +12,7 @@ from textapp import __version__
 from textapp.errors import InputError
 from textapp.export.checks import check_file
 from textapp.export.comparison import compare
-from textapp.export.convert import Recipe, convert, signature_name
+from textapp.export.conversion import Recipe, convert, signature_name
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.lowering import Lowering, in_float32, leaves, lower
 from textapp.files import replacing_folder, write_json, write_text

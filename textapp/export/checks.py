@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from textapp.errors import InputError
 from textapp.export import flatbuffer
 from textapp.export.comparison import keras_logits, padded_rows
-from textapp.export.convert import Recipe, signature_name
+from textapp.export.conversion import Recipe, signature_name
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.lowering import leaves
 from textapp.export.recurrent_fused import FusedLSTM
@@ -121,8 +121,8 @@ def check_order(
             if not np.array_equal(values, second[call][name], equal_nan=True):
                 difference = np.abs(values - second[call][name]).max()
                 raise ExportError(
-                    f"model.tflite: {name} of {signature_name(call[0])} depend on the text before, by {difference:.1e}; "
-                    "state leaks from call to call"
+                    f"model.tflite: {name} of {signature_name(call[0])} depend on the text before "
+                    f"(by {difference:.1e}): state leaks from call to call"
                 )
     return {
         length: {name: np.concatenate([first[length, n][name] for n in range(len(ids))]) for name in first[length, 0]}

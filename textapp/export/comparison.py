@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from textapp.data.scores import accuracy, confusion_matrix, macro_f1
-from textapp.export.convert import signature_name
+from textapp.export.conversion import signature_name
 
 
 def compare(

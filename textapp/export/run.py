@@ -8,7 +8,7 @@ from typing import Any
 
 from textapp.data.readers import Examples, check_labels
 from textapp.export.bundle import export_bundle
-from textapp.export.convert import Recipe
+from textapp.export.conversion import Recipe
 from textapp.export.lowering import Lowering
 from textapp.training.run import Run
 

@@ -32,7 +32,8 @@ class AttentionPooling(keras.layers.Layer):
     Example:
         >>> import numpy as np
         >>> pool = AttentionPooling(8)
-        >>> context, weights = pool(np.ones((1, 3, 4)), mask=np.array([[True, True, False]]), return_attention_scores=True)
+        >>> mask = np.array([[True, True, False]])
+        >>> context, weights = pool(np.ones((1, 3, 4)), mask=mask, return_attention_scores=True)
         >>> context.shape, weights.numpy().round(2).tolist()
         (TensorShape([1, 4]), [[0.5, 0.5, 0.0]])
 

@@ -49,7 +49,7 @@ def sentiment_classifier(
         train_embedding: Whether training moves the word vectors.
 
     Returns:
-        A functional model from `token_ids`, int32 `(B, T)` with 0 as padding on the right, to `logits`, float32 `(B, C)`.
+        A functional model from `token_ids`, int32 `(B, T)`, 0 as padding on the right, to `logits`, float32 `(B, C)`.
 
     Raises:
         ValueError: An argument is out of range.

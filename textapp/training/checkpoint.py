@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from textapp.data.pipeline import TrainingBatches
+from textapp.data.stream import StreamedBatches
 from textapp.errors import InputError
 from textapp.files import named_errors, replacing
 
@@ -44,7 +45,7 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(
         self,
         path: Path,
-        batches: TrainingBatches,
+        batches: TrainingBatches | StreamedBatches,
         early_stopping: keras.callbacks.EarlyStopping,
         fingerprint: str,
         every_seconds: float = 60.0,
@@ -130,7 +131,7 @@ class Checkpoint(keras.callbacks.Callback):
         }
         arrays = {f"{group}_{i}": array for group, arrays in groups.items() for i, array in enumerate(arrays)}
         with replacing(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, state=np.array(json.dumps(state, default=float)), **arrays)
+            np.savez(file, state=np.array(json.dumps(state, default=float)), **arrays)  # type: ignore[arg-type]
         self._saved_at = time.monotonic()
 
     def _read(self) -> None:

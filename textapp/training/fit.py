@@ -7,13 +7,14 @@ import keras
 import tensorflow as tf
 
 from textapp.data.pipeline import TrainingBatches
+from textapp.data.stream import StreamedBatches
 from textapp.errors import InputError
 from textapp.training.checkpoint import Checkpoint
 
 
 def fit(
     model: keras.Model,
-    batches: TrainingBatches,
+    batches: TrainingBatches | StreamedBatches,
     validation: tf.data.Dataset,
     *,
     epochs: int,

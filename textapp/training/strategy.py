@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def choose_strategy() -> tf.distribute.Strategy:
-    """Takes the best that is there: a TPU, else all GPUs (`CUDA_VISIBLE_DEVICES` narrows them), else the default device.
+    """Takes the best that is there: a TPU, else all GPUs (`CUDA_VISIBLE_DEVICES` narrows them), else one device.
 
     A TPU is sought only where the environment names one (`TPU_NAME`, or `local` on a TPU machine), since the search
     itself talks to the network.

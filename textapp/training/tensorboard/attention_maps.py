@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textapp.layers import AttentionPooling
-from textapp.training.tensorboard import attention_figure, attention_page
+from textapp.layers import attention_scores
+from textapp.training.tensorboard import attention_figure, attention_page, fonts
 from textapp.training.tensorboard.compiled import compiled
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
@@ -23,7 +23,8 @@ class AttentionMaps(Dashboard):
 
     Each text is an image (`sample_texts/attention_map_N`) in which its tokens are shaded by weight, and on the page
     "Text" a table of the weights (`sample_texts/attention_table_N`). The browser draws the table in any script; an
-    image whose characters are in no font of the training machine would show empty boxes and is left out.
+    image whose characters are in no font of the training machine would show empty boxes and is left out. (Debian's
+    package fonts-noto-cjk has Chinese, Japanese and Korean.)
 
     Args:
         log: An `EventLog`, or the path of a folder.
@@ -62,26 +63,9 @@ class AttentionMaps(Dashboard):
 
     def prepare(self) -> None:
         """Cuts the model open at its attention layer."""
-        found = [
-            layer
-            for layer in self.model.layers
-            if isinstance(layer, AttentionPooling) and self.layer in (None, layer.name)
-        ]
-        if not found:
-            named = "" if self.layer is None else f" named {self.layer!r}"
-            raise ValueError(f"the model has no `AttentionPooling` layer{named}")
-        attention = found[0]
-        encoded, *mask = keras.tree.flatten(attention.input)  # a mask is there where the call was given one
-        opened = keras.Model(self.model.inputs, [encoded, *mask, self.model.output])
-
-        def forward(token_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            encoded, *mask, outputs = opened(token_ids, training=False)
-            arguments = {"mask": mask[0]} if mask else {}
-            _, weights = attention(encoded, return_attention_scores=True, **arguments)
-            return weights, outputs
-
+        scores = attention_scores(self.model, self.layer)
         self._length = self.model.inputs[0].shape[1]
-        self._forward = compiled(self.model, forward, [tf.TensorSpec((1, self._length), "int32")])
+        self._forward = compiled(self.model, scores, [tf.TensorSpec((1, self._length), "int32")])
 
     def write(self) -> None:
         """Draws every text."""
@@ -90,10 +74,13 @@ class AttentionMaps(Dashboard):
             if not np.isfinite(weights).all() or not np.isfinite(probs).all():
                 continue
             predicted = int(probs.argmax())
+            share = f"({probs[predicted]:.0%})"
             label = self.label_names[predicted] if self.label_names else f"class {predicted}"
-            title = f"predicted: {label} ({probs[predicted]:.0%})"
+            title = f"predicted: {label} {share}"
             tokens = tokens[: len(weights)]
             tf.summary.text(f"sample_texts/attention_table_{number}", attention_page.markdown(tokens, weights, title))
+            if fonts.families(label) is None:
+                title = f"predicted: class {predicted} {share}"
             figure = attention_figure.draw(tokens, weights, title)
             if figure is not None:
                 write_figure(f"sample_texts/attention_map_{number}", figure, _IMAGE)
@@ -104,5 +91,5 @@ class AttentionMaps(Dashboard):
         length = self._length or len(token_ids)
         row = np.zeros((1, length), np.int32)
         row[0, : len(token_ids)] = token_ids[:length]
-        weights, outputs = self._forward(tf.constant(row))
+        outputs, weights = self._forward(tf.constant(row))
         return np.asarray(weights)[0, : len(token_ids)], class_probabilities(outputs, self.from_logits)[0]

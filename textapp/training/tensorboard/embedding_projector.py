@@ -41,7 +41,6 @@ class EmbeddingProjector(Dashboard):
         self.vocabulary = tuple(vocabulary)
         self.layer = layer
         self.most_words = most_words
-        self._written = False
 
     def prepare(self) -> None:
         """Finds the embedding."""
@@ -51,23 +50,20 @@ class EmbeddingProjector(Dashboard):
         self._rows = range(first, min(len(self.vocabulary), first + self.most_words))
 
     def write(self) -> None:
-        """Writes the vectors; the first time also the words, and what tells TensorBoard of them."""
-        if not self._written:
-            words = ("\t".join((printable(self.vocabulary[row]), str(row))) for row in self._rows)
-            self._write_lines("words.tsv", ["word\tid", *words])
+        """Writes words, vectors and what tells TensorBoard of them."""
         table = ops.convert_to_numpy(self._embedding.embeddings)[self._rows.start : self._rows.stop]
         if not np.isfinite(table).all():  # the page cannot place NaN: keep the last vectors that it can
             return
+        words = ("\t".join((printable(self.vocabulary[row]), str(row))) for row in self._rows)
+        self._write_lines("words.tsv", ["word\tid", *words])
         self._write_lines("vectors.tsv", ("\t".join(f"{x:.5g}" for x in row) for row in table.tolist()))
-        if not self._written:
-            config = projector.ProjectorConfig()
-            config.embeddings.add(
-                tensor_name=f"{self._embedding.name} ({len(self._rows):,} words)",
-                tensor_path=f"{FOLDER}/vectors.tsv",
-                metadata_path=f"{FOLDER}/words.tsv",
-            )
-            projector.visualize_embeddings(self.log.run_folder(self.run), config)
-        self._written = True
+        config = projector.ProjectorConfig()
+        config.embeddings.add(
+            tensor_name=f"{self._embedding.name} ({len(self._rows):,} words)",
+            tensor_path=f"{FOLDER}/vectors.tsv",
+            metadata_path=f"{FOLDER}/words.tsv",
+        )
+        projector.visualize_embeddings(self.log.run_folder(self.run), config)
 
     def _find(self) -> keras.layers.Embedding:
         found = [
