@@ -33,11 +33,11 @@ from textapp.export import convert, lower
 from textapp.export.comparison import keras_logits, padded_rows
 from textapp.export.conversion import Recipe, signature_name
 from textapp.export.lowering import Lowering
-from textapp.export.run import default_lengths
 from textapp.files import write_json, write_text
 from textapp.models.sentiment import sentiment_classifier
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+from textapp.training.preparation import bucket_widths
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ["tensorflow", "keras", "ai-edge-litert", "onnxruntime", "numpy"]
@@ -71,7 +71,7 @@ class Contestant:
 
 
 def prepare(model: keras.Model, length: int, kinds: Sequence[str], folder: Path) -> list[Contestant]:
-    """Converts a model in every way, into `folder`; the first contestant of each kind of rows is stock Keras in int8."""
+    """Converts a model in every way, into `folder`; stock Keras in int8 is the first of each kind of rows."""
     export_onnx(model, folder / "float32.onnx", folder / "int8.onnx")
     contestants = []
     for weights, recipe in RECIPES.items():
@@ -81,7 +81,7 @@ def prepare(model: keras.Model, length: int, kinds: Sequence[str], folder: Path)
             padded, signed, unpadded = SUFFIXES[rows]
             name, signatures = f"stock Keras 3, {weights}{padded}", {length: STOCK_SIGNATURE}
             contestants.append(Contestant(name, rows, weights, str(stock), "litert", signatures, STOCK_OUTPUT))
-            lengths = [length] if rows == FULL else default_lengths(length)
+            lengths = [length] if rows == FULL else bucket_widths(length)
             signatures = {each: signature_name(each) for each in lengths}
             for lowering in get_args(Lowering):
                 file = folder / f"{lowering}_{weights}_{rows}.tflite"
@@ -193,8 +193,9 @@ def table(result: dict[str, Any]) -> str:
         "# Latency of a call to the model",
         "",
         f"`{result['command']}`: masked BiLSTM + attention, V = {VOCABULARY_SIZE:,}, E = {EMBEDDING_DIM}, "
-        f"random weights; one thread, one text a call, all in turn in a process of their own, "
-        f"median of {result['rounds']} rounds (smallest to largest). Ratios are to the stock Keras 3 conversion with int8 weights, round by round. "
+        "random weights; one thread, one text a call, all in turn in a process of their own, "
+        f"median of {result['rounds']} rounds (smallest to largest). Ratios are to the stock Keras 3 conversion with "
+        "int8 weights, round by round. "
         "ONNX has no mask: with one its LSTM becomes a loop. It gets no padding either, so that its scores are right.",
         "",
         environment_line(result["environment"]),

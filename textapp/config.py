@@ -10,6 +10,8 @@ from typing import Any, Literal, Self
 
 from textapp.errors import InputError
 
+LARGEST = 2**31 - 1  # of a whole number: what a tensor's shape and NumPy's seeds can hold
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -29,7 +31,7 @@ class Config:
         changes = {}
         for setting in settings:
             key, separator, text = setting.partition("=")
-            if not separator:
+            if not separator or not key.strip():
                 raise InputError(f"--set {setting}: must read KEY=VALUE")
             changes[key.strip()] = _parse(text.strip(), self._type(key.strip(), "--set"), f"--set {setting}")
         return self._changed(changes)
@@ -42,7 +44,10 @@ class Config:
             kind = defaults._type(key, source)
             if not _fits(value, kind):
                 raise InputError(f"{source}: {key} must be {_describe(kind)}; received {json.dumps(value)}")
-        return defaults._changed(values)
+        try:
+            return defaults._changed(values)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values that `from_dict` reads back."""
@@ -153,17 +158,26 @@ class SentimentConfig(Config):
             "vocabulary_size min_count max_tokens num_layers units embedding_dim attention_units epochs batch_size"
         )
         for key in positive.split():
-            if getattr(self, key) < 1:
-                raise InputError(f"setting {key}: must be 1 or more; received {getattr(self, key)}")
-        for key in ("valid_fraction", "word_dropout", "embedding_dropout", "dropout", "warmup"):
+            if not 1 <= getattr(self, key) <= LARGEST:
+                raise InputError(f"setting {key}: must be from 1 to {LARGEST}; received {getattr(self, key)}")
+        if self.vocabulary_size < 3:
+            raise InputError(
+                f"setting vocabulary_size: must be 3 or more, as padding and the unknown word take two; "
+                f"received {self.vocabulary_size}"
+            )
+        if not 0 < self.valid_fraction < 1:
+            raise InputError(f"setting valid_fraction: must be above 0 and below 1; received {self.valid_fraction}")
+        for key in ("word_dropout", "embedding_dropout", "dropout", "warmup"):
             if not 0 <= getattr(self, key) < 1:
                 raise InputError(f"setting {key}: must be at least 0 and below 1; received {getattr(self, key)}")
         for key in ("learning_rate", "clipnorm"):
             if not 0 < getattr(self, key) < float("inf"):
                 raise InputError(f"setting {key}: must be above 0; received {getattr(self, key)}")
-        for key in ("weight_decay", "patience", "seed"):
-            if not 0 <= getattr(self, key) < float("inf"):
-                raise InputError(f"setting {key}: must be 0 or more; received {getattr(self, key)}")
+        for key in ("patience", "seed"):
+            if not 0 <= getattr(self, key) <= LARGEST:
+                raise InputError(f"setting {key}: must be from 0 to {LARGEST}; received {getattr(self, key)}")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise InputError(f"setting weight_decay: must be 0 or more; received {self.weight_decay}")
         if self.jit_compile and not self.static_shapes:
             raise InputError("setting jit_compile: XLA compiles each shape anew; set static_shapes=true as well")
 
@@ -180,14 +194,18 @@ PRESETS: dict[str, dict[str, Any]] = {
         "patience": 5,
     },
     "phrases": {"max_tokens": 64, "embedding_dim": 128, "embedding_dropout": 0.5, "dropout": 0.5, "epochs": 6},
-    "reviews": {"max_tokens": 400, "embedding_dropout": 0.5, "dropout": 0.5, "epochs": 5},
+    "reviews": {"max_tokens": 600, "embedding_dropout": 0.5, "dropout": 0.5, "epochs": 5},
     "chinese": {
         "tokenizer": "char",
         "vocabulary_size": 6_000,
         "max_tokens": 256,
         "embedding_dim": 128,
+        "units": 128,
+        "embedding_dropout": 0.5,
+        "dropout": 0.5,
+        "learning_rate": 2e-3,
         "batch_size": 128,
-        "epochs": 6,
+        "epochs": 8,
     },
     "tiny": {
         "max_tokens": 64,

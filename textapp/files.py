@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,11 +15,19 @@ from textapp.errors import InputError
 
 @contextlib.contextmanager
 def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns an `OSError` (missing, not permitted, disk full) into an `InputError` that names `path`."""
+    """Turns an `OSError` (missing, not permitted, disk full) into an `InputError` that names `path`.
+
+    A file that the error itself names goes before `path`, unless it is a temporary one that stands in for `path`.
+    """
     try:
         yield
     except OSError as error:
-        raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+        name = os.fspath(path) if error.filename is None else os.fsdecode(error.filename)
+        reason = " ".join((error.strerror or str(error) or type(error).__name__).split())
+        if isinstance(error, FileExistsError):  # from mkdir
+            reason = "is no folder, but must be one here"
+        name = re.sub(_stand_in(Path(path)) + "(?=/|$)", lambda _: os.fspath(path), name)
+        raise InputError(f"{name}: {reason}") from error
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -93,6 +102,8 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             if path.exists():
                 path.replace(old)
             temporary.replace(path)
+        except InputError as error:  # of a writer inside, to which the temporary folder was the place
+            raise type(error)(str(error).replace(os.fspath(temporary), os.fspath(path))) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             if old.exists() and not path.exists():
@@ -109,6 +120,19 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes a JSON file that people can read and diff, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def leftovers(path: str | os.PathLike[str]) -> list[Path]:
+    """The temporary files beside `path` that killed processes left while they wrote it."""
+    path = Path(path)
+    with named_errors(path):
+        return [found for found in path.parent.iterdir() if re.fullmatch(_stand_in(path), os.fspath(found))]
+
+
+def _stand_in(path: Path) -> str:
+    """A regular expression for the temporary names beside `path`."""
+    beside = path.parent / f".{path.name}."
+    return rf"{re.escape(os.fspath(beside))}[a-z0-9_]{{8}}(\.old|{re.escape(path.suffix)})?"
 
 
 def _umask() -> int:

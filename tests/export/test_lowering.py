@@ -31,10 +31,7 @@ WRAPPINGS = {
     "forwards": lambda make, **settings: make(**settings),
     "backwards": lambda make, **settings: make(go_backwards=True, **settings),
     "zeros on padding": lambda make, **settings: make(zero_output_for_mask=True, **settings),
-    "concat": lambda make, **settings: layers.Bidirectional(make(**settings)),
-    "sum": lambda make, **settings: layers.Bidirectional(make(**settings), merge_mode="sum"),
-    "mul": lambda make, **settings: layers.Bidirectional(make(**settings), merge_mode="mul"),
-    "ave": lambda make, **settings: layers.Bidirectional(make(**settings), merge_mode="ave"),
+    "bidirectional": lambda make, **settings: layers.Bidirectional(make(**settings)),
 }
 
 
@@ -82,6 +79,11 @@ def assert_equal(model: keras.Model, lowering: str, rows: np.ndarray) -> keras.M
 def test_wrappings(layer, lowering, wrapping, return_sequences):
     model = around(WRAPPINGS[wrapping](LAYERS[layer], return_sequences=return_sequences))
     assert_equal(model, lowering, texts())
+
+
+@pytest.mark.parametrize("merge_mode", ["sum", "mul", "ave"])
+def test_merge_modes(merge_mode):
+    assert_equal(around(layers.Bidirectional(layers.GRU(H), merge_mode=merge_mode)), "unrolled", texts())
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -169,7 +171,7 @@ def test_attention_weights_come_out_once_computed():
     model = randomized(sentiment_classifier(V, 3, embedding_dim=6, units=H))
     weights = lower(model, "unrolled")(texts())["attention_weights"].numpy()
     stock = AttentionPooling(64)
-    encoded = keras.Model(model.inputs, model.get_layer("encoder").output)(texts())
+    encoded = keras.Model(model.inputs[0], model.get_layer("encoder").output)(texts())
     stock.build(encoded.shape)
     stock.set_weights(model.get_layer("attention").get_weights())
     _, expected = stock(encoded, mask=texts() != 0, return_attention_scores=True)

@@ -1,6 +1,7 @@
 """`textapp demo`: the whole road on a built-in corpus, in a few minutes."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say, say_table
 from textapp.cli.predict import show
 from textapp.config import sentiment_preset
+from textapp.errors import InputError
 
 COUNTS = {"train": 6000, "valid": 800, "test": 800}
 
@@ -18,6 +20,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON on stdout.")] = False,
 ) -> None:
     """Train, export, compare and predict on generated English and Chinese reviews."""
+    _check_folder(out)
     with native_log_hidden():
         from textapp.data.readers import read_examples
         from textapp.data.samples import write_samples
@@ -80,8 +83,15 @@ def demo(
     show(texts, predictions)
     say("")
     say_table(("model", "test accuracy", "bytes", "text to label, ms", "same labels as Keras"), rows)
-    say(f"\nlook:  tensorboard --logdir {run / 'logs'}")
+    say(f"\nlook:  tensorboard --logdir {quote(str(run / 'logs'))}")
     say(f"ship:  {chosen}")
-    say(f'try:   textapp predict {chosen} "your own sentence"')
+    say(f'try:   textapp predict {quote(str(chosen))} "your own sentence"')
     if as_json:
         print_json({"table": table, "predictions": [prediction.to_dict() for prediction in predictions]})
+
+
+def _check_folder(out: Path) -> None:
+    """Raises `InputError` where the demo could write over something that is not its own."""
+    others = sorted({path.name for path in out.iterdir()} - {"corpus", "run", "bundles"}) if out.exists() else []
+    if others:
+        raise InputError(f"{out}: holds {others[0]}, which is none of the demo's; choose another --out")

@@ -24,13 +24,16 @@ def export(
     lengths: Annotated[
         str | None,
         typer.Option(
-            help="Text lengths in tokens, such as 16,64,128; the runtime takes the shortest that fits. By default powers of two up to the run's max_tokens."
+            help="Text lengths in tokens, such as 16,64,128; the runtime takes the shortest that fits. "
+            "By default powers of two up to the run's max_tokens."
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(help="Labelled texts for the scores before and after; by default the run's validation sample."),
     ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Text column, where the header does not tell.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Label column, likewise.")] = None,
     force: Annotated[bool, typer.Option(help="Replace a bundle that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
@@ -40,7 +43,7 @@ def export(
         from textapp.data.readers import read_examples
         from textapp.export.run import export_run
 
-        examples = None if data is None else read_examples(data)
+        examples = None if data is None else read_examples(data, text_column, label_column)
         description = export_run(
             run, out, recipe=recipe, lowering=lowering, lengths=chosen, examples=examples, overwrite=force
         )
@@ -52,9 +55,8 @@ def export(
             for name in ("before", "after")
         ],
     )
-    say(
-        f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} texts; checks passed: {', '.join(checks)}"
-    )
+    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} texts")
+    say(f"checks passed: {', '.join(checks)}")
     say(f"bundle: {out} ({(out / 'model.tflite').stat().st_size:,} bytes of model)")
     if as_json:
         print_json(description)

@@ -8,6 +8,7 @@ import typer
 
 from textapp import __version__
 from textapp.cli import bench, demo, evaluate, export, predict, train
+from textapp.cli.output import say
 from textapp.errors import InputError
 
 app = typer.Typer(
@@ -26,20 +27,30 @@ app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
 
 
-@app.callback()
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         print(__version__)
         raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Nothing of its own: `_print_version` has done it."""
 
 
 EXTRAS = {"tensorflow": "train", "keras": "train", "tensorflow_text": "train", "tensorboard": "train"}
 
 
 def main() -> None:
-    """Runs a command. Exit codes: 0 done, 2 wrong input, 1 a defect of textapp (with its traceback), 130 interrupted."""
+    """Runs a command.
+
+    Exit codes: 0 done, 1 a defect of textapp (with its traceback) or a closed pipe, 2 wrong input, 130 Ctrl-C.
+    """
+    _open_closed_streams()
     try:
         app()
     except InputError as error:
@@ -55,11 +66,24 @@ def main() -> None:
         sys.exit(_say(f"{error.name} is not installed; this command needs: pip install 'textapp[{extra}]'"))
 
 
+def _open_closed_streams() -> None:
+    """Opens the null device for each standard stream that the caller has closed (`2>&-`).
+
+    Otherwise the next file opened would take its number, and what is meant for the terminal would go into that file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", errors="backslashreplace"))
+
+
 def _say(message: str) -> int:
     """Prints the one line of a wrong input; returns its exit code."""
-    line = " ".join(message.split("\n"))
     try:
-        print(f"textapp: {line}", file=sys.stderr)
-    except BrokenPipeError:
+        say(f"textapp: {' '.join(message.splitlines())}")
+    except OSError:  # nobody can read it: what remains is the exit code
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return 2

@@ -1,28 +1,37 @@
-"""The chatter of native code (TensorFlow, LiteRT), kept off the terminal until it matters."""
+"""The chatter of libraries (TensorFlow, Keras, LiteRT), kept off the terminal until it matters."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
+from typing import IO, Any
 
 from textapp.errors import InputError
 
 
 @contextlib.contextmanager
 def native_log_hidden() -> Iterator[None]:
-    """Sends what native code writes to file descriptor 2 into a temporary file; Python's `sys.stderr` stays.
+    """Sends Python's warnings and what native code writes to file descriptor 2 into a temporary file.
 
     TensorFlow and its converter print dozens of lines that no setting silences, before any error of ours. They are
-    printed after all when the command ends with an unexpected error, since then they may hold the cause.
+    printed after all when the command ends with an unexpected error, since then they may hold the cause. What is
+    printed to Python's `sys.stderr` still reaches the terminal; Python's loggers, which would too, are silent.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     terminal = os.dup(2)
     python_stderr = sys.stderr
-    with tempfile.TemporaryFile() as log:
+    disabled = logging.root.manager.disable
+    with _log_file() as log, warnings.catch_warnings():
         os.dup2(log.fileno(), 2)
-        sys.stderr = os.fdopen(os.dup(terminal), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+        sys.stderr = os.fdopen(
+            os.dup(terminal), "w", encoding=python_stderr.encoding, errors="backslashreplace", buffering=1
+        )
+        logging.disable(logging.ERROR)
+        warnings.showwarning = _write_warning
         try:
             yield
         except (InputError, SystemExit, KeyboardInterrupt):
@@ -32,7 +41,21 @@ def native_log_hidden() -> Iterator[None]:
             os.write(terminal, log.read()[-20_000:])
             raise
         finally:
+            logging.disable(disabled)
             sys.stderr.close()
             sys.stderr = python_stderr
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _log_file() -> IO[bytes]:
+    """A temporary file; where none can be made, as on a disk mounted for reading only, the log is lost."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "r+b")  # noqa: PTH123 (as TemporaryFile, for the caller to close)
+
+
+def _write_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+    """Writes a warning to file descriptor 2, the log."""
+    os.write(2, warnings.formatwarning(message, category, filename, lineno).encode(errors="backslashreplace"))

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def say(line: str) -> None:
-    """Prints a line for people."""
-    print(line, file=sys.stderr, flush=True)
+def say(text: str) -> None:
+    """Prints lines for people."""
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Control characters and lone surrogates as escapes: no text of a file may move the cursor or set colours."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def print_json(value: dict[str, Any]) -> None:

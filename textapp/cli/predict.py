@@ -1,5 +1,6 @@
 """`textapp predict`: labels of texts, with what the model attended to."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from textapp.cli.output import print_json, say
+from textapp.cli.output import print_json, printable, say
 from textapp.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="RUN_OR_BUNDLE", help="Run folder or bundle.")],
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]...", help="Texts; by default those of --file, else of standard input."),
+        typer.Argument(metavar="TEXT", help="Texts; by default those of --file, else of standard input."),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="File of texts, one a line.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON on stdout.")] = False,
@@ -29,7 +30,7 @@ def predict(
     if texts and file:
         raise InputError(f"--file {file}: give texts or a file, not both")
     classifier = open_classifier(model)
-    lines = texts or list(_lines(file))
+    lines = list(map(_as_utf8, texts)) if texts else list(_lines(file))
     predictions = classifier.predict(lines)
     for number, prediction in enumerate(predictions, 1):
         if prediction.truncated:
@@ -44,7 +45,8 @@ def show(texts: Sequence[str], predictions: "Sequence[Prediction]") -> None:
     """Prints a line a text on stdout: label, probability, and the text with its attention."""
     colours = sys.stdout.isatty()
     for text, prediction in zip(texts, predictions, strict=True):
-        line = f"{prediction.label}\t{prediction.probs[prediction.label]:.3f}\t{marked(text, prediction, colours)}\n"
+        label, prob = printable(prediction.label), prediction.probs[prediction.label]
+        line = f"{label}\t{prob:.3f}\t{marked(text, prediction, colours)}\n"
         sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
     sys.stdout.flush()
 
@@ -65,6 +67,13 @@ def marked(text: str, prediction: "Prediction", colours: bool) -> str:
 def _printable(text: str) -> str:
     """Control characters as spaces: a text must not move the cursor or recolour the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _as_utf8(argument: str) -> str:
+    """An argument decoded as UTF-8 where the locale (`LANG=C`) is of another mind; what is no UTF-8 becomes U+FFFD."""
+    if argument.isascii() or not any("\udc80" <= character <= "\udcff" for character in argument):
+        return argument
+    return os.fsencode(argument).decode("utf-8", "replace")
 
 
 def _lines(file: Path | None) -> Iterator[str]:

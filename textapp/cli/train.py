@@ -1,6 +1,7 @@
 """`textapp train`: labelled text in, a run folder out."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -24,7 +25,8 @@ def sentiment(
     train: Annotated[
         str,
         typer.Option(
-            help="Labelled texts: TSV, CSV, JSON lines, `label text` lines, a folder or tar of class folders (PATH#SUBSET), each also gzipped."
+            help="Labelled texts: TSV, CSV, JSON lines, `label text` lines, a folder or tar of class folders "
+            "(PATH#SUBSET), each also gzipped."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
@@ -36,7 +38,7 @@ def sentiment(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Delete a run that is there already.")] = False,
+    force: Annotated[bool, typer.Option(help="Delete a run that is there already, once the new one starts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
     """Train a BiLSTM + attention classifier. The same command goes on after a crash."""
@@ -45,8 +47,8 @@ def sentiment(
         from textapp.training.sentiment import train_sentiment
 
         metrics = train_sentiment(config, out, train=train, valid=valid, test=test, force=force, report=say)
-        say(
-            f"run: {out}\nwatch: tensorboard --logdir {out / 'logs'}\nnext: textapp export {out} --out export/bundles/{out.name}"
-        )
+    say(f"run:   {out}")
+    say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")
+    say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")
     if as_json:
         print_json(metrics)

@@ -201,6 +201,8 @@ def check_labels(examples: Examples, labels: Sequence[str]) -> None:
 def _split_subset(path: str | os.PathLike[str], subset: str | None) -> tuple[str, str | None]:
     """Takes `PATH#SUBSET` apart, unless a file is really called that."""
     path = os.fspath(path)
+    if not path:
+        raise InputError("the path of a file of examples is empty")
     with named_errors(path):
         if subset is None and "#" in path and not Path(path).exists():
             path, _, subset = path.rpartition("#")
@@ -240,6 +242,8 @@ def _open_rows(
     lines: Iterator[str] = iter(())
     if format not in ("folders", "tar"):
         if subset is not None:
+            with named_errors(path):
+                Path(path).stat()  # a missing file is the likelier mistake
             raise InputError(f"{path}: only class folders and tar archives have subsets. Received: #{subset}")
         lines = read_lines(path)
     if format is None:
@@ -284,8 +288,8 @@ def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterat
         if tables.is_plain_label(line.split(maxsplit=1)[0]):
             return "label_text", lines
         raise InputError(
-            f"{path}: the format shows neither in the suffix nor in the first line; name it with `format`, "
-            f"one of {', '.join(FORMATS)}"
+            f"{path}: the format shows neither in the suffix nor in the first line; give the file its suffix, as in "
+            f"{Path(path).name}.tsv, or name it with `format`, one of {', '.join(FORMATS)}"
         )
     raise InputError(f"{path}: there is no example to read; the file is empty")
 

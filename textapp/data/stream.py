@@ -143,9 +143,20 @@ class StreamedBatches:
             yield epoch, step
             epoch, step = epoch + 1, 0
 
-    def _rows(self) -> Iterator[tuple[str, int]]:
+    def _rows(self, epoch: np.int64) -> Iterator[tuple[str, int]]:
+        """The texts and class numbers of one epoch, each swapped with a random one of the buffer."""
+        rng = np.random.default_rng((self._seed, int(epoch)))
+        buffer: list[tuple[str, int]] = []
         for text, label in self.source:
-            yield replace_surrogates(text), self._index[label]
+            row = replace_surrogates(text), self._index[label]
+            if len(buffer) < self._buffer:
+                buffer.append(row)
+                continue
+            chosen = int(rng.integers(self._buffer))
+            yield buffer[chosen]
+            buffer[chosen] = row
+        for chosen in rng.permutation(len(buffer)):
+            yield buffer[chosen]
 
     def _epoch(self, epoch: tf.Tensor, step: tf.Tensor) -> tf.data.Dataset:
         """The batches of one epoch from one step on."""
@@ -154,7 +165,7 @@ class StreamedBatches:
             return self._tokenizer(texts)[:, : self._max_tokens], labels
 
         rows = tf.data.Dataset.from_generator(
-            self._rows, output_signature=(tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32))
+            self._rows, args=(epoch,), output_signature=(tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32))
         )
         examples = (
             rows.batch(READ_TOGETHER)
@@ -162,7 +173,6 @@ class StreamedBatches:
             .flat_map(lambda ids, labels: tf.data.Dataset.from_tensor_slices((ids, labels)))
             .map(lambda ids, label: (tf.identity(ids), label))  # from a ragged row to a plain vector
             .filter(lambda ids, _: tf.size(ids) > 0)
-            .shuffle(self._buffer, seed=self._seed * 1_000_003 + epoch, reshuffle_each_iteration=False)
         )
         return examples.bucket_by_sequence_length(
             element_length_func=lambda ids, _: tf.size(ids),

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from textapp.errors import InputError
-from textapp.export.flatbuffer import compact
+from textapp.export.rewriting import rewrite
 
 Recipe = Literal["float32", "float16", "dynamic_wi8_afp32"]
 
@@ -60,7 +60,7 @@ def convert(lowered: keras.Model, lengths: Sequence[int], recipe: Recipe = "floa
             content = converter.convert()
         except ConverterError as error:
             raise _unsupported(error) from error
-    return compact(content)
+    return rewrite(content)
 
 
 def _traced(lowered: keras.Model, length: int) -> Any:

@@ -1,10 +1,9 @@
-"""What the converter leaves to do in its file: put each thing in it once, and undo a clip that Keras does not have.
+"""TFLite files as objects, and written with each thing in them once.
 
 A TFLite file is a flatbuffer: tables that refer to each other by offset, so that one copy of a vector or table serves
-any number of others. The converter writes every one anew: int8 LSTM weights once for each signature, a name, a shape
-and an empty quantization for each of the thousands of tensors between unrolled steps, and a zero point of eight bytes
-for each row of an int8 table. Devices read the rewritten file as any other, and get the same numbers to the bit, apart
-from cell states beyond the converter's clip.
+any number of others. The converter writes every one anew: int8 LSTM weights once for each signature, and a name, a shape
+and an empty quantization for each of the thousands of tensors between unrolled steps. Devices read a file that shares
+them as any other.
 
 This works without TensorFlow.
 """
@@ -15,77 +14,55 @@ import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-Builtin = schema.BuiltinOperator
-
 
 def read(content: bytes) -> Any:
-    """The object form of a TFLite file."""
+    """The object form of a TFLite file, a `ModelT`."""
     return schema.ModelT.InitFromPackedBuf(content)
+
+
+def write(file: Any) -> bytes:
+    """The file of a `ModelT`, which this uses up: without what no device reads, and with equal parts stored once."""
+    _merge_buffers(file)
+    pool: dict[Any, _Shared] = {}
+    for subgraph in file.subgraphs:
+        _strip(subgraph)
+        subgraph.tensors = [pool.setdefault(_content(tensor), _Shared(tensor)) for tensor in subgraph.tensors]
+        for operator in subgraph.operators:
+            options = operator.builtinOptions
+            if options is not None:
+                operator.builtinOptions = pool.setdefault(_content(options), _Shared(options))
+    builder = _SharingBuilder(1 << 20)
+    builder.Finish(file.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
 
 
 def operator_code(file: Any, operator: Any) -> int:
     """The `BuiltinOperator` of an operator."""
-    code = file.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode)  # codes beyond 127 are in the newer field alone
+    return _builtin(file.operatorCodes[operator.opcodeIndex])
 
 
-def compact(content: bytes) -> bytes:
-    """Rewrites a converted file to be smaller and to give Keras' results for any cell state.
-
-    Args:
-        content: The converter's file.
-
-    Returns:
-        A file with the same signatures, tensors and operators, but an int8 `EMBEDDING_LOOKUP` with a scale for each row
-        is split (see `split_row_scales`), and no LSTM clips its state.
-    """
-    file = read(content)
-    for subgraph in file.subgraphs:
-        split_row_scales(file, subgraph)
-        for operator in subgraph.operators:
-            if operator_code(file, operator) == Builtin.UNIDIRECTIONAL_SEQUENCE_LSTM:
-                operator.builtinOptions.cellClip = 0.0  # the converter writes 10
-        strip(subgraph)
-    merge_buffers(file)
-    return _write(file)
+def add_operator_code(file: Any, builtin: int) -> int:
+    """The index of a builtin operator's code in the file, added where it is new."""
+    for index, code in enumerate(file.operatorCodes):
+        if _builtin(code) == builtin:
+            return index
+    file.operatorCodes.append(schema.OperatorCodeT(builtinCode=builtin, deprecatedBuiltinCode=min(builtin, 127)))
+    return len(file.operatorCodes) - 1
 
 
-def split_row_scales(file: Any, subgraph: Any) -> None:
-    """Moves the row scales of int8 tables into a table of their own: 4 bytes a row instead of 12.
-
-    The format wants an int64 zero point beside each scale, though all are 0. So the int8 table gets the one scale 1,
-    its scales become a float table `(V, 1)`, and the rows of the two are looked up and multiplied: the product that
-    EMBEDDING_LOOKUP itself computes, to the bit.
-    """
-    lookups = [op for op in subgraph.operators if operator_code(file, op) == Builtin.EMBEDDING_LOOKUP]
-    scale_tables = {}
-    for table in {int(lookup.inputs[1]) for lookup in lookups}:
-        quantization = subgraph.tensors[table].quantization
-        if quantization is not None and quantization.scale is not None and len(quantization.scale) > 1:
-            file.buffers.append(schema.BufferT(data=quantization.scale.view(np.uint8)))
-            scale_tables[table] = _add_tensor(subgraph, (len(quantization.scale), 1), buffer=len(file.buffers) - 1)
-            quantization.scale, quantization.zeroPoint = np.ones(1, np.float32), np.zeros(1, np.int64)
-
-    operators = []
-    for operator in subgraph.operators:
-        operators.append(operator)
-        if operator in lookups and operator.inputs[1] in scale_tables:
-            ids, table = operator.inputs
-            rows, result = subgraph.tensors[operator.outputs[0]].shape, operator.outputs
-            values, factors = _add_tensor(subgraph, rows), _add_tensor(subgraph, (rows[0], 1))
-            operator.outputs = np.array([values], np.int32)
-            operators.append(_operator(operator.opcodeIndex, [ids, scale_tables[table]], [factors]))
-            multiply = _operator(_opcode_index(file, Builtin.MUL), [values, factors], result)
-            multiply.builtinOptionsType, multiply.builtinOptions = (
-                schema.BuiltinOptions.MulOptions,
-                schema.MulOptionsT(),
-            )
-            operators.append(multiply)
-    subgraph.operators = operators
+def add_tensor(subgraph: Any, shape: Any, buffer: int = 0) -> int:
+    """Appends a float32 tensor and returns its index."""
+    subgraph.tensors.append(schema.TensorT(shape=np.array(shape, np.int32), buffer=buffer, hasRank=True))
+    return len(subgraph.tensors) - 1
 
 
-def strip(subgraph: Any) -> None:
-    """Drops what no device reads: names (but those of inputs and outputs) and empty quantizations."""
+def _builtin(code: Any) -> int:
+    """The `BuiltinOperator` of an operator code: beyond 127 it is in the newer field alone."""
+    return max(code.builtinCode, code.deprecatedBuiltinCode)
+
+
+def _strip(subgraph: Any) -> None:
+    """Drops names, but those of inputs and outputs, and empty quantizations."""
     public = {*subgraph.inputs, *subgraph.outputs}
     for index, tensor in enumerate(subgraph.tensors):
         if index not in public:
@@ -94,7 +71,7 @@ def strip(subgraph: Any) -> None:
             tensor.quantization = None
 
 
-def merge_buffers(file: Any) -> None:
+def _merge_buffers(file: Any) -> None:
     """Gives tensors of equal content one buffer, and those without content the empty buffer 0."""
     kept = [schema.BufferT()]
     numbers: dict[bytes, int] = {}
@@ -103,7 +80,7 @@ def merge_buffers(file: Any) -> None:
         if buffer.data is None:
             renumbered.append(0)
             continue
-        number = numbers.setdefault(np.asarray(buffer.data).tobytes(), len(kept))
+        number = numbers.setdefault(buffer.data.tobytes(), len(kept))
         if number == len(kept):
             kept.append(buffer)
         renumbered.append(number)
@@ -116,44 +93,8 @@ def merge_buffers(file: Any) -> None:
     file.metadataBuffer = None  # an old index of the same
 
 
-def _add_tensor(subgraph: Any, shape: Any, buffer: int = 0) -> int:
-    """Appends a float32 tensor and returns its index."""
-    subgraph.tensors.append(schema.TensorT(shape=np.array(shape, np.int32), buffer=buffer, hasRank=True))
-    return len(subgraph.tensors) - 1
-
-
-def _operator(opcode_index: int, inputs: Any, outputs: Any) -> Any:
-    """An operator without options."""
-    return schema.OperatorT(
-        opcodeIndex=opcode_index, inputs=np.array(inputs, np.int32), outputs=np.array(outputs, np.int32)
-    )
-
-
-def _opcode_index(file: Any, builtin: int) -> int:
-    """The index of a builtin operator's code in the file, added where it is new."""
-    for index, code in enumerate(file.operatorCodes):
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
-            return index
-    file.operatorCodes.append(schema.OperatorCodeT(builtinCode=builtin, deprecatedBuiltinCode=min(builtin, 127)))
-    return len(file.operatorCodes) - 1
-
-
-def _write(file: Any) -> bytes:
-    """Packs a file, equal tensors, options and vectors once."""
-    pool: dict[Any, _Shared] = {}
-    for subgraph in file.subgraphs:
-        subgraph.tensors = [pool.setdefault(_content(tensor), _Shared(tensor)) for tensor in subgraph.tensors]
-        for operator in subgraph.operators:
-            options = operator.builtinOptions
-            if options is not None:
-                operator.builtinOptions = pool.setdefault(_content(options), _Shared(options))
-    builder = _SharingBuilder(1 << 20)
-    builder.Finish(file.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
 def _content(value: Any) -> Any:
-    """A hashable stand-in for a table's content, equal where the content is."""
+    """A hashable stand-in for a table or vector, equal where the content is."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     if hasattr(value, "__dict__"):

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from textapp.data.readers import Examples, check_labels
+from textapp.errors import InputError
 from textapp.export.bundle import export_bundle
 from textapp.export.conversion import Recipe
 from textapp.export.lowering import Lowering
+from textapp.training.preparation import bucket_widths
 from textapp.training.run import Run
 
 
@@ -41,6 +43,9 @@ def export_run(
         InputError: The run is broken, an argument does not fit it, or the converted file fails a check.
     """
     trained = Run.load(run)
+    longest = trained.config.max_tokens
+    if lengths and max(lengths) > longest:
+        raise InputError(f"lengths {list(lengths)}: the run was trained on texts of at most {longest} tokens")
     examples = examples or trained.sample
     check_labels(examples, trained.labels)
     bundle = export_bundle(
@@ -49,7 +54,7 @@ def export_run(
         tokenizer=trained.tokenizer,
         vocabulary=trained.vocabulary,
         labels=trained.labels,
-        lengths=lengths or default_lengths(trained.config.max_tokens),
+        lengths=lengths or bucket_widths(longest),
         texts=examples.texts,
         true_labels=examples.labels,
         recipe=recipe,
@@ -58,13 +63,3 @@ def export_run(
     )
     description: dict[str, Any] = json.loads((Path(bundle) / "bundle.json").read_text(encoding="utf-8"))
     return description
-
-
-def default_lengths(longest: int) -> list[int]:
-    """Powers of two from 16, up to the longest."""
-    lengths = []
-    length = 16
-    while length < longest:
-        lengths.append(length)
-        length *= 2
-    return [*lengths, longest]

@@ -197,10 +197,10 @@ def _report(counts: dict[str, dict[str, float]], vocabulary: Vocabulary, report:
 
 
 def bucket_widths(max_tokens: int) -> list[int]:
-    """Static lengths: powers of two from 16 on, and the longest."""
+    """Lengths for texts of up to `max_tokens`: powers of two from 16 on, unless they come close to the longest."""
     widths = []
     width = 16
-    while width < max_tokens:
+    while 5 * width < 4 * max_tokens:
         widths.append(width)
         width *= 2
     return [*widths, max_tokens]

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import keras
 from textapp.config import SentimentConfig
 from textapp.data.readers import Examples, read_examples
 from textapp.errors import InputError
-from textapp.files import named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.files import leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.layers import AttentionPooling
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
 MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
 TOKENIZER, VOCABULARY, LABELS, SAMPLE = "tokenizer.json", "vocabulary.txt", "labels.txt", "sample.jsonl"
+CHECKPOINT, LOGS = "checkpoint.npz", "logs"
 SAMPLE_SIZE = 500
 
 
@@ -50,22 +54,24 @@ class Run:
             InputError: The folder is no finished run, or a file in it is missing or broken.
         """
         folder = Path(folder)
-        if not is_run(folder):
+        if not (folder / CONFIG).exists():
             raise InputError(f"{folder}: not a run folder (no {CONFIG} in it)")
+        command = read_command(folder)
         if not (folder / METRICS).exists():
             raise InputError(f"{folder}: this training is not finished; run its train command again to go on")
-        metrics = read_json(folder / METRICS)
+        metrics = _object(folder / METRICS)
         labels = read_text(folder / LABELS).splitlines()
+        if labels != metrics.get("labels"):
+            raise InputError(f"{folder / LABELS}: not the labels that {METRICS} names; the file was cut or changed")
+        try:
+            tokenizer = Tokenizer.from_dict(_object(folder / TOKENIZER))
+        except InputError as error:
+            raise InputError(f"{folder / TOKENIZER}: {error}") from error
         vocabulary = Vocabulary.load(folder / VOCABULARY)
-        model = _load_model(folder / MODEL)
-        if model.output_shape[-1] != len(labels):
-            raise InputError(f"{folder / LABELS}: {len(labels)} labels for a model of {model.output_shape[-1]} classes")
-        if not isinstance(metrics, dict):
-            raise InputError(f"{folder / METRICS}: must hold a JSON object")
         return cls(
-            model=model,
-            config=SentimentConfig.from_dict(_object(folder / CONFIG)["settings"], str(folder / CONFIG)),
-            tokenizer=Tokenizer.from_dict(_object(folder / TOKENIZER)),
+            model=_load_model(folder / MODEL, len(vocabulary), len(labels)),
+            config=SentimentConfig.from_dict(command["settings"], str(folder / CONFIG)),
+            tokenizer=tokenizer,
             vocabulary=vocabulary,
             labels=labels,
             metrics=metrics,
@@ -73,9 +79,75 @@ class Run:
         )
 
 
-def is_run(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder looks like a run, finished or not."""
-    return (Path(folder) / CONFIG).exists()
+def read_command(folder: Path) -> dict[str, Any]:
+    """What `config.json` says of the command that made a run: `settings`, and the files.
+
+    Raises:
+        InputError: The file cannot be read or is none of a run.
+    """
+    command = _object(folder / CONFIG)
+    if not isinstance(command.get("settings"), dict) or "textapp_version" not in command:
+        raise InputError(f"{folder / CONFIG}: not the config of a run of textapp: no settings or no textapp_version")
+    return command
+
+
+def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
+    """Refuses to write over a finished run, to go on with another command's run, and to touch what is no run.
+
+    Args:
+        folder: Where the run goes.
+        command: Its settings and files, as `config.json` holds them.
+        force: Whether a run that is there already may be deleted.
+
+    Raises:
+        InputError: It would, or the folder cannot be written.
+    """
+    with named_errors(folder):
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise InputError(f"{existing}: is no folder; choose another --out")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise InputError(f"{existing}: may not be written to; choose another --out")
+        if not folder.exists():
+            return
+        if not (folder / CONFIG).exists():
+            if set(folder.iterdir()) <= set(leftovers(folder / CONFIG)):  # empty but for what a killed start left
+                return
+            raise InputError(f"{folder}: exists and is no run folder; choose another --out")
+    before = read_command(folder)
+    if force:
+        return
+    if (folder / METRICS).exists():
+        raise InputError(f"{folder}: holds a finished run; use --force to train it anew, or another --out")
+    differing = [key for key in command if before.get(key) != command[key]]
+    if "settings" in differing:
+        old, new = before["settings"], command["settings"]
+        differing += [key for key in new if old.get(key) != new[key]]
+        differing.remove("settings")
+    if differing:
+        raise InputError(
+            f"{folder}: holds an unfinished run with other {', '.join(differing)}; use --force, or another --out"
+        )
+
+
+def clear(folder: Path, keep_progress: bool) -> None:
+    """Deletes what a killed training has left half-written, and all of a run but its config unless progress is kept.
+
+    The files of a run are named one by one: what somebody else has put into the folder stays.
+    """
+    names = (METRICS, MODEL, TOKENIZER, VOCABULARY, LABELS, SAMPLE, CHECKPOINT)  # metrics first: finished no more
+    with named_errors(folder):
+        if not folder.exists():
+            return
+        for name in (*names, CONFIG):
+            for leftover in leftovers(folder / name):
+                leftover.unlink()
+        if keep_progress:
+            return
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        if (folder / LOGS).exists():
+            shutil.rmtree(folder / LOGS)
 
 
 def save_text_side(folder: Path, tokenizer: Tokenizer, vocabulary: Vocabulary, labels: list[str]) -> None:
@@ -108,15 +180,22 @@ def _object(path: Path) -> dict[str, Any]:
     return value
 
 
-def _load_model(path: Path) -> keras.Model:
-    """Loads `model.keras`; Keras' errors about a broken file become one line."""
-    import textapp.layers  # noqa: F401 - registers our layers with Keras
-
-    with named_errors(path):
-        if not path.exists():
-            raise InputError(f"{path}: missing; the run is incomplete")
-        try:
-            return keras.models.load_model(path, compile=False)
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise InputError(f"{path}: not a Keras model that can be read ({reason[:200]})") from error
+def _load_model(path: Path, rows: int, classes: int) -> keras.Model:
+    """Loads `model.keras`, which must have a row for each token and a logit for each class."""
+    with named_errors(path), path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise InputError(f"{path}: not a Keras model: the file was cut, or is of another kind")
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # what Keras, h5py and zipfile raise about a foreign file has no common class
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: not a Keras model that can be read ({reason[:200]})") from error
+    tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    if not any(isinstance(layer, AttentionPooling) for layer in model.layers) or len(tables) != 1:
+        raise InputError(f"{path}: another model than `textapp train sentiment` makes")
+    if (tables[0].input_dim, model.output_shape[-1]) != (rows, classes):
+        raise InputError(
+            f"{path}: has {tables[0].input_dim} embedding rows and {model.output_shape[-1]} classes, "
+            f"but {VOCABULARY} has {rows} tokens and {LABELS} {classes} labels"
+        )
+    return model

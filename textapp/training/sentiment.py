@@ -1,7 +1,7 @@
 """The whole training of a sentiment model: labelled files in, a run folder out."""
 
+import math
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -14,8 +14,7 @@ import tensorflow as tf
 from textapp import __version__
 from textapp.config import SentimentConfig
 from textapp.data.pipeline import evaluation_batches
-from textapp.errors import InputError
-from textapp.files import read_json, write_json
+from textapp.files import write_json
 from textapp.models.sentiment import sentiment_classifier
 from textapp.training import run
 from textapp.training.evaluate import classification_scores, predict_logits
@@ -27,8 +26,6 @@ from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.tensorboard import dashboards
 
 ATTENTION_TEXTS = 8  # of the validation split, drawn with their attention in TensorBoard
-CHECKPOINT = "checkpoint.npz"
-LOGS = "logs"
 
 
 def train_sentiment(
@@ -66,16 +63,10 @@ def train_sentiment(
         "valid": None if valid is None else os.fspath(valid),
         "test": None if test is None else os.fspath(test),
     }
-    check_folder(folder, command, force)
+    run.check_folder(folder, command, force)
     keras.utils.set_random_seed(config.seed)
 
     data = prepare(config, train, valid, test, report)
-    if force and folder.exists():
-        shutil.rmtree(folder)
-    write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
-    run.save_text_side(folder, data.tokenizer, data.vocabulary, data.labels)
-    sample = run.save_sample(folder, data.sample)
-
     steps = data.batches.steps_per_epoch
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
@@ -93,6 +84,11 @@ def train_sentiment(
             metrics=["accuracy"],
             jit_compile=config.jit_compile,
         )
+    # Only now, when files and settings have proved good, may an old run go.
+    run.clear(folder, keep_progress=not force)
+    write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
+    run.save_text_side(folder, data.tokenizer, data.vocabulary, data.labels)
+    sample = run.save_sample(folder, data.sample)
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
     history = fit(
@@ -101,12 +97,12 @@ def train_sentiment(
         validation,
         epochs=config.epochs,
         patience=config.patience,
-        checkpoint=folder / CHECKPOINT,
+        checkpoint=folder / run.CHECKPOINT,
         fingerprint=f"{config.to_dict()} {data.fingerprint}",
         callbacks=[
             Progress(config.epochs, steps, data.tokens),
             *dashboards(
-                folder / LOGS,
+                folder / run.LOGS,
                 validation=validation,
                 label_names=data.labels,
                 tokenizer=data.tokenizer,
@@ -128,13 +124,18 @@ def train_sentiment(
         "data": data.counts,
         "parameters": model.count_params(),
         "epochs": len(history),
-        "history": history,
+        "history": [{name: _number(value) for name, value in logs.items()} for logs in history],
         "seconds": time.monotonic() - began,
         "versions": {"textapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
     }
     write_json(folder / run.METRICS, metrics)  # last: its presence says that the run is finished
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    (folder / run.CHECKPOINT).unlink(missing_ok=True)
     return metrics
+
+
+def _number(value: float) -> float | None:
+    """A value for JSON, which knows neither NaN nor infinity: the loss of an epoch in which training diverged."""
+    return value if math.isfinite(value) else None
 
 
 def build_model(config: SentimentConfig, vocabulary_size: int, num_classes: int) -> keras.Model:
@@ -151,29 +152,3 @@ def build_model(config: SentimentConfig, vocabulary_size: int, num_classes: int)
         embedding_dropout=config.embedding_dropout,
         dropout=config.dropout,
     )
-
-
-def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
-    """Refuses to write over a finished run, or to go on with another command's run.
-
-    Raises:
-        InputError: It would.
-    """
-    if force or not folder.exists():
-        return
-    if not run.is_run(folder):
-        if folder.is_dir() and not any(folder.iterdir()):
-            return
-        raise InputError(f"{folder}: exists and is no run folder; choose another --out")
-    if (folder / run.METRICS).exists():
-        raise InputError(f"{folder}: holds a finished run; use --force to train it anew, or another --out")
-    before = read_json(folder / run.CONFIG)
-    differing = [key for key in command if before.get(key) != command[key]]
-    if "settings" in differing:
-        old = before.get("settings") or {}
-        differing += [key for key, value in command["settings"].items() if old.get(key) != value]
-        differing.remove("settings")
-    if differing:
-        raise InputError(
-            f"{folder}: holds an unfinished run with other {', '.join(differing)}; use --force, or another --out"
-        )

@@ -1,0 +1,115 @@
+"""The whole road on a small sample: the task is learned, the file is smaller, the labels agree."""
+
+import json
+
+import numpy as np
+import pytest
+
+from textapp.config import sentiment_preset
+from textapp.data.readers import read_examples
+from textapp.data.samples import write_samples
+from textapp.errors import InputError
+from textapp.export.run import export_run
+from textapp.runtime import load
+from textapp.training.predictor import RunPredictor
+from textapp.training.run import Run
+from textapp.training.sentiment import train_sentiment
+
+SETTINGS = ["epochs=3", "units=16", "max_tokens=48"]
+
+
+@pytest.fixture(scope="module", name="road")
+def _road(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("Straße")
+    files = write_samples(folder, {"train": 1500, "valid": 200, "test": 300}, seed=1)
+    lines: list[str] = []
+    config = sentiment_preset("tiny").override(SETTINGS)
+    metrics = train_sentiment(config, folder / "run", **files, report=lines.append)
+    return folder, files, metrics, lines, config
+
+
+def test_the_task_is_learned(road):
+    *_, metrics, lines, _ = road
+    assert metrics["test"]["accuracy"] > 0.85
+    assert metrics["test"]["count"] == 300
+    assert any("of tokens unknown" in line for line in lines)
+    assert any("duplicates dropped" in line for line in lines)
+
+
+def test_the_run_folder_is_whole(road):
+    folder, _, metrics, _, config = road
+    names = {path.name for path in (folder / "run").iterdir()}
+    assert names == {
+        "model.keras",
+        "config.json",
+        "tokenizer.json",
+        "vocabulary.txt",
+        "labels.txt",
+        "sample.jsonl",
+        "metrics.json",
+        "logs",
+    }
+    run = Run.load(folder / "run")
+    assert run.config == config
+    assert run.labels == ["negative", "positive"]
+    assert run.metrics == json.loads(json.dumps(metrics))
+
+
+@pytest.mark.parametrize("lowering", ["fused", "unrolled"])
+def test_the_bundle_is_smaller_and_agrees(road, lowering):
+    folder, files, metrics, *_ = road
+    test = read_examples(files["test"])
+    sizes, predictions = {}, {}
+    for recipe in ("float32", "dynamic_wi8_afp32"):
+        bundle = folder / f"{recipe}_{lowering}"
+        description = export_run(folder / "run", bundle, recipe=recipe, lowering=lowering, examples=test)
+        assert description["lengths"] == [16, 32, 48]
+        assert description["metrics"]["before"]["accuracy"] == pytest.approx(metrics["test"]["accuracy"])
+        sizes[recipe] = (bundle / "model.tflite").stat().st_size
+        predictions[recipe] = load(bundle).predict(test.texts)
+    assert sizes["dynamic_wi8_afp32"] < 0.8 * sizes["float32"]
+    keras_labels = RunPredictor(Run.load(folder / "run")).classify(test.texts)
+    for recipe, share in (("float32", 1.0), ("dynamic_wi8_afp32", 0.98)):
+        labels = [["negative", "positive"].index(prediction.label) for prediction in predictions[recipe]]
+        assert np.mean(keras_labels == labels) >= share
+    for prediction, text in zip(predictions["dynamic_wi8_afp32"], test.texts, strict=True):
+        assert sum(token.weight for token in prediction.tokens) == pytest.approx(1.0, abs=1e-3)
+        assert all(text[token.start : token.end].lower() == token.text for token in prediction.tokens if token.text.isalpha())
+
+
+def test_attention_of_bundle_and_run_agree(road):
+    folder, *_ = road
+    run = RunPredictor(Run.load(folder / "run"))
+    bundle = folder / "attention"
+    export_run(folder / "run", bundle, recipe="float32")
+    text = "这部电影一点也不无聊, not bad at all"
+    tokens = load(bundle).predict([text])[0].tokens
+    _, weights = run.score([token.text for token in tokens])
+    np.testing.assert_allclose([token.weight for token in tokens], weights, atol=1e-5)
+
+
+def test_a_finished_run_is_not_overwritten(road):
+    folder, files, _, _, config = road
+    with pytest.raises(InputError, match="holds a finished run; use --force"):
+        train_sentiment(config, folder / "run", **files)
+
+
+def test_an_unfinished_run_with_other_settings_is_refused(road, tmp_path):
+    folder, files, _, _, config = road
+    (tmp_path / "config.json").write_bytes((folder / "run/config.json").read_bytes())
+    with pytest.raises(InputError, match="unfinished run with other units"):
+        train_sentiment(config.override(["units=8"]), tmp_path, **files)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [["stream=true"], ["static_shapes=true", "jit_compile=true"], ["mixed_precision=true"]],
+    ids=["stream", "XLA", "mixed precision"],
+)
+def test_other_ways_of_training(road, tmp_path, settings):
+    _, files, *_, config = road
+    config = config.override(["epochs=1", "units=8", "embedding_dim=8", "cell=rnn", "batch_size=128", *settings])
+    metrics = train_sentiment(config, tmp_path / "run", **files)
+    assert metrics["test"]["loss"] < 0.69
+    model = Run.load(tmp_path / "run").model
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}

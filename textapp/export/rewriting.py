@@ -1,0 +1,123 @@
+"""What the converter leaves to do in its file.
+
+Three things that the graph given to it cannot say: an int8 embedding table without eight bytes of zero point a row, a
+fused LSTM that does not clip its state, and unrolled steps that share one copy of their weights in memory.
+"""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from textapp.export.flatbuffer import add_operator_code, add_tensor, operator_code, read, write
+
+Builtin = schema.BuiltinOperator
+COPIES_LIMIT = 8 << 20  # bytes; where copies of weights outgrow caches, measured on H = 64, 96, 128 and T = 32 to 256
+
+
+def rewrite(content: bytes) -> bytes:
+    """Rewrites a converted file: smaller, as Keras computes it, and frugal with memory.
+
+    Args:
+        content: The converter's file.
+
+    Returns:
+        A file with the same signatures and, but for cell states beyond the converter's clip and rounding, the same
+        results.
+    """
+    file = read(content)
+    for subgraph in file.subgraphs:
+        split_row_scales(file, subgraph)
+        unclip(file, subgraph)
+        share_step_weights(file, subgraph)
+    return write(file)
+
+
+def split_row_scales(file: Any, subgraph: Any) -> None:
+    """Moves the row scales of int8 tables into a table of their own: 4 bytes a row instead of 12.
+
+    The format wants an int64 zero point beside each scale, though all are 0. So the int8 table gets the one scale 1,
+    its scales become a float table `(V, 1)`, and the rows of the two are looked up and multiplied: the product that
+    EMBEDDING_LOOKUP itself computes, to the bit.
+    """
+    lookups = [operator for operator in subgraph.operators if operator_code(file, operator) == Builtin.EMBEDDING_LOOKUP]
+    scale_tables = {}
+    for table in {int(lookup.inputs[1]) for lookup in lookups}:
+        quantization = subgraph.tensors[table].quantization
+        if quantization is not None and quantization.scale is not None and len(quantization.scale) > 1:
+            file.buffers.append(schema.BufferT(data=quantization.scale.view(np.uint8)))
+            scale_tables[table] = add_tensor(subgraph, (len(quantization.scale), 1), buffer=len(file.buffers) - 1)
+            quantization.scale, quantization.zeroPoint = np.ones(1, np.float32), np.zeros(1, np.int64)
+
+    operators = []
+    for operator in subgraph.operators:
+        operators.append(operator)
+        if operator in lookups and operator.inputs[1] in scale_tables:
+            ids, table = operator.inputs
+            rows, result = subgraph.tensors[operator.outputs[0]].shape, operator.outputs
+            values, factors = add_tensor(subgraph, rows), add_tensor(subgraph, (rows[0], 1))
+            operator.outputs = np.array([values], np.int32)
+            operators += [
+                schema.OperatorT(
+                    opcodeIndex=operator.opcodeIndex,
+                    inputs=np.array([ids, scale_tables[table]], np.int32),
+                    outputs=np.array([factors], np.int32),
+                ),
+                schema.OperatorT(
+                    opcodeIndex=add_operator_code(file, Builtin.MUL),
+                    inputs=np.array([values, factors], np.int32),
+                    outputs=result,
+                    builtinOptionsType=schema.BuiltinOptions.MulOptions,
+                    builtinOptions=schema.MulOptionsT(),
+                ),
+            ]
+    subgraph.operators = operators
+
+
+def unclip(file: Any, subgraph: Any) -> None:
+    """Frees the cell state of fused LSTMs, which the converter clips at 10 and Keras does not."""
+    for operator in subgraph.operators:
+        if operator_code(file, operator) == Builtin.UNIDIRECTIONAL_SEQUENCE_LSTM:
+            operator.builtinOptions.cellClip = 0.0
+
+
+def share_step_weights(file: Any, subgraph: Any) -> None:
+    """Makes many unrolled steps read one copy of their weights.
+
+    XNNPACK takes a FULLY_CONNECTED whose bias is a constant, and packs a copy of its weights for each operator: fast
+    while the copies of all steps fit into the processor's caches, and several times slower, and tens of megabytes, beyond.
+    One whose bias is another tensor is left to the interpreter's own kernel, which reads the weights as they are in the
+    file. So beyond `COPIES_LIMIT` the ADD of a step's projected input to its FULLY_CONNECTED becomes that bias.
+    """
+    products = {
+        int(operator.outputs[0]): operator
+        for operator in subgraph.operators
+        if operator_code(file, operator) == Builtin.FULLY_CONNECTED and operator.inputs[2] < 0
+    }
+    uses = Counter(int(index) for operator in subgraph.operators for index in operator.inputs)
+    steps = []
+    for operator in subgraph.operators:
+        if operator_code(file, operator) == Builtin.ADD and operator.builtinOptions.fusedActivationFunction == 0:
+            for result, addend in (operator.inputs, operator.inputs[::-1]):
+                product = products.get(int(result))
+                if product is None or uses[int(result)] > 1 or uses[int(product.inputs[1])] < 2:
+                    continue
+                shapes = [tuple(subgraph.tensors[index].shape) for index in (result, addend)]
+                if shapes[0] == shapes[1] == (1, shapes[0][-1]):
+                    steps.append((operator, product, addend))
+                    break
+    if sum(_weight_bytes(subgraph, product) for _, product, _ in steps) <= COPIES_LIMIT:
+        return
+    moved = {id(product) for _, product, _ in steps}
+    for add, product, addend in steps:
+        product.inputs = np.array([*product.inputs[:2], addend], np.int32)
+        product.outputs = add.outputs
+    in_place_of = {id(add): product for add, product, _ in steps}
+    subgraph.operators = [in_place_of.get(id(op), op) for op in subgraph.operators if id(op) not in moved]
+
+
+def _weight_bytes(subgraph: Any, product: Any) -> int:
+    """The bytes of a FULLY_CONNECTED's weights in memory."""
+    weights = subgraph.tensors[product.inputs[1]]
+    return int(np.prod(weights.shape)) * (1 if weights.type == schema.TensorType.INT8 else 4)
