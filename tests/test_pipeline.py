@@ -74,7 +74,9 @@ def test_the_bundle_is_smaller_and_agrees(road, lowering):
         assert np.mean(keras_labels == labels) >= share
     for prediction, text in zip(predictions["dynamic_wi8_afp32"], test.texts, strict=True):
         assert sum(token.weight for token in prediction.tokens) == pytest.approx(1.0, abs=1e-3)
-        assert all(text[token.start : token.end].lower() == token.text for token in prediction.tokens if token.text.isalpha())
+        assert all(
+            text[token.start : token.end].lower() == token.text for token in prediction.tokens if token.text.isalpha()
+        )
 
 
 def test_attention_of_bundle_and_run_agree(road):

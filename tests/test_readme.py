@@ -58,7 +58,11 @@ def test_the_tree_is_the_tree():
     tree = re.search(r"<!-- tree -->(.*)<!-- /tree -->", README, re.S)[1]
     listed = set(re.findall(r"^([\w./-]+\.\w+|Makefile|\.ci/run)\s", tree, re.M))
     tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.split()
     if not tracked:
         pytest.skip("not a git checkout")

@@ -194,7 +194,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "patience": 5,
     },
     "phrases": {"max_tokens": 64, "embedding_dim": 128, "embedding_dropout": 0.5, "dropout": 0.5, "epochs": 6},
-    "reviews": {"max_tokens": 600, "embedding_dropout": 0.5, "dropout": 0.5, "epochs": 5},
+    "reviews": {"max_tokens": 600, "embedding_dropout": 0.5, "dropout": 0.5, "epochs": 3},
     "chinese": {
         "tokenizer": "char",
         "vocabulary_size": 6_000,
@@ -205,7 +205,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "dropout": 0.5,
         "learning_rate": 2e-3,
         "batch_size": 128,
-        "epochs": 8,
+        "epochs": 5,
     },
     "tiny": {
         "max_tokens": 64,

@@ -66,7 +66,9 @@ def test_encoding_equals_a_text_at_a_time():
 def test_no_text_with_a_token_is_an_error():
     tokenized = TokenizedTexts.read([" ", "\u200b"], Tokenizer(), 4)
     with pytest.raises(InputError, match="leer: no text has a token"):
-        encode_examples(Examples([" ", "\u200b"], ["a", "b"], "leer"), tokenized, Vocabulary(["[PAD]", "[UNK]"]), ["a", "b"])
+        encode_examples(
+            Examples([" ", "\u200b"], ["a", "b"], "leer"), tokenized, Vocabulary(["[PAD]", "[UNK]"]), ["a", "b"]
+        )
 
 
 def test_an_epoch_holds_every_example_once(encoded):

@@ -185,6 +185,27 @@ def test_two_attention_layers_give_no_weights():
     assert set(assert_equal(randomized(keras.Model(ids, both)), "fused", texts()).output) == {"logits"}
 
 
+def test_an_attention_layer_called_twice_gives_no_weights():
+    ids = keras.Input((None,), dtype="int32")
+    pool = AttentionPooling(4)
+    embedded = layers.Embedding(V, 6, mask_zero=True)(ids)
+    both = layers.Concatenate()([pool(embedded), pool(layers.LSTM(6, return_sequences=True)(embedded))])
+    assert set(assert_equal(randomized(keras.Model(ids, both)), "fused", texts()).output) == {"logits"}
+
+
+class Doubled(AttentionPooling):
+    """A user's variant of the layer: stays what it is."""
+
+    def call(self, encoded, mask=None, return_attention_scores=False):
+        return 2 * super().call(encoded, mask)
+
+
+def test_a_variant_of_attention_stays_itself():
+    ids = keras.Input((None,), dtype="int32")
+    pooled = Doubled(4)(layers.Embedding(V, 6, mask_zero=True)(ids))
+    assert_equal(randomized(keras.Model(ids, pooled)), "fused", texts())
+
+
 def test_nested_sequential_and_shared_layers():
     inner = keras.Sequential([keras.Input((None, 6)), layers.LSTM(H, return_sequences=True), layers.Dropout(0.5)])
     shared = layers.Bidirectional(layers.LSTM(3, return_sequences=True))
@@ -220,6 +241,14 @@ def test_mixed_precision_is_lowered_to_float32():
     for lowering in ("fused", "unrolled"):
         np.testing.assert_allclose(lower(half, lowering)(texts())["logits"], full(texts()), atol=2e-6)
     np.testing.assert_array_equal(in_float32(half)(texts()), full(texts()))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_no_cudnn_where_a_gpu_is_visible(cell):
+    """Keras would call it in place of the lowered layer, and the converter knows no such op."""
+    model = sentiment_classifier(V, 2, embedding_dim=6, units=H, cell=cell)
+    for made in (in_float32(model), lower(model, "fused"), lower(model, "unrolled")):
+        assert [leaf.use_cudnn for leaf in leaves(made) if isinstance(leaf, layers.RNN)] == [False, False]
 
 
 def test_the_original_is_left_alone():

@@ -1,6 +1,5 @@
-"""The rewritten file holds each thing once and gives the numbers of the converter's own file."""
+"""The rewritten file is smaller and gives the numbers of the converter's own file."""
 
-import flatbuffers
 import keras
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from textapp.export import convert, flatbuffer, lower
+from textapp.export import convert, flatbuffer, lower, rewriting
 
 RECIPES = ["float32", "float16", "dynamic_wi8_afp32"]
 
@@ -26,9 +25,9 @@ def position(content: bytes, part: bytes) -> int:
 
 @pytest.fixture(scope="module")
 def untouched(attentive) -> bytes:
-    """What the converter wrote, before `compact`."""
+    """What the converter wrote."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textapp.export.conversion.compact", bytes)
+        patch.setattr("textapp.export.conversion.rewrite", bytes)
         return convert(lower(attentive, "fused"), [3, 7], "dynamic_wi8_afp32")
 
 
@@ -109,7 +108,7 @@ def test_no_state_is_clipped(untouched, converted):
         options = [operator.builtinOptions for graph in file.subgraphs for operator in graph.operators]
         return [o.cellClip for o in options if isinstance(o, schema.UnidirectionalSequenceLSTMOptionsT)]
 
-    assert clips(untouched) == [10.0] * 4  # else `compact` has nothing to undo any more
+    assert clips(untouched) == [10.0] * 4  # else `unclip` has nothing to undo any more
     assert clips(converted("fused", "dynamic_wi8_afp32")) == [0.0] * 4
 
 
@@ -125,15 +124,48 @@ def test_an_embedding_shared_by_two_lookups():
     np.testing.assert_allclose(got, model(rows), atol=2 * 0.05 / 127)
 
 
-def test_compacting_twice_changes_nothing(converted):
+def test_rewriting_twice_changes_nothing(converted):
     content = converted("unrolled", "dynamic_wi8_afp32")
-    assert flatbuffer.compact(content) == content
+    assert rewriting.rewrite(content) == content
 
 
-def test_codes_beyond_127():
-    """A new operator code goes into the newer field; the old one holds 127 at most."""
-    file = schema.ModelT(operatorCodes=[schema.OperatorCodeT(deprecatedBuiltinCode=127, builtinCode=150)])
-    assert flatbuffer.operator_code(file, schema.OperatorT(opcodeIndex=0)) == 150
-    builder = flatbuffers.Builder()
-    builder.Finish(file.Pack(builder))
-    assert flatbuffer.read(bytes(builder.Output())).operatorCodes[0].builtinCode == 150
+def biases_and_sums(content: bytes) -> tuple[int, int]:
+    """The FULLY_CONNECTED whose bias is computed, and the ADDs, of the second signature."""
+    file = flatbuffer.read(content)
+    graph = file.subgraphs[1]
+    codes = [(flatbuffer.operator_code(file, operator), operator) for operator in graph.operators]
+    computed = {int(index) for operator in graph.operators for index in operator.outputs}
+    products = [operator for code, operator in codes if code == schema.BuiltinOperator.FULLY_CONNECTED]
+    sums = [operator for code, operator in codes if code == schema.BuiltinOperator.ADD]
+    return sum(int(product.inputs[2]) in computed for product in products), len(sums)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_many_steps_share_their_weights(converted, monkeypatch, recipe):
+    copies = 2 * 6 * 32 * 128 * (1 if recipe == "dynamic_wi8_afp32" else 4)  # directions, later steps, H x 4H
+    plain = converted("unrolled", recipe)
+    monkeypatch.setattr(rewriting, "COPIES_LIMIT", copies)
+    assert rewriting.rewrite(plain) == plain
+    monkeypatch.setattr(rewriting, "COPIES_LIMIT", copies - 1)
+    shared = rewriting.rewrite(plain)
+    (before, sums_before), (after, sums_after) = biases_and_sums(plain), biases_and_sums(shared)
+    assert after - before == 2 * 6  # float16 computes some before: it unpacks constants
+    assert sums_before - sums_after == 2 * 6
+    assert len(shared) < len(plain)
+
+    runners = [Interpreter(model_content=content).get_signature_runner("tokens_7") for content in (plain, shared)]
+    ids = np.array([[3, 5, 39, 1, 0, 0, 0]], "int32")
+    expected, got = (runner(token_ids=ids)["logits"] for runner in runners)
+    exact = recipe != "dynamic_wi8_afp32"  # int8 kernels round the state each in its way
+    np.testing.assert_allclose(got, expected, atol=1e-4 if exact else 0.02 * np.abs(expected).max())
+
+
+def test_a_sum_with_an_activation_stays(monkeypatch):
+    """A step that Keras itself adds and rectifies: the ADD carries the activation, and cannot become a bias."""
+    monkeypatch.setattr(rewriting, "COPIES_LIMIT", 0)
+    ids = keras.Input((None,), dtype="int32")
+    model = keras.Model(ids, layers.SimpleRNN(8, activation="relu")(layers.Embedding(20, 4)(ids)))
+    rows = np.array([[3, 4, 5, 6]], "int32")
+    content = convert(lower(model), [4])
+    got = Interpreter(model_content=content).get_signature_runner("tokens_4")(token_ids=rows)["logits"]
+    np.testing.assert_allclose(got, model(rows), atol=1e-6)

@@ -30,7 +30,8 @@ def losses(strategy, path):
         optimizer = adamw(model, 16, learning_rate=0.01, warmup=0.1, weight_decay=0.0, clipnorm=1.0)
         model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     batches = TrainingBatches(examples, 16)
-    history = fit(model, batches, evaluation_batches(examples, 16), epochs=2, patience=9, checkpoint=path, fingerprint="")
+    validation = evaluation_batches(examples, 16)
+    history = fit(model, batches, validation, epochs=2, patience=9, checkpoint=path, fingerprint="")
     return [epoch["loss"] for epoch in history]
 
 one = losses(tf.distribute.get_strategy(), sys.argv[1] + "/one.npz")

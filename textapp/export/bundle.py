@@ -71,7 +71,7 @@ def export_bundle(
     content = convert(lowered, lengths, recipe)
 
     token_ids = [vocabulary.encode(tokenizer.words(text)) for text in texts]
-    checked = token_ids[:: max(1, len(token_ids) // CHECKED_TEXTS)][:CHECKED_TEXTS]  # spread over all: files are sorted
+    checked = token_ids[:: -(-len(token_ids) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
     classes = None if true_labels is None else [list(labels).index(label) for label in true_labels]
     with replacing_folder(folder) as temporary:
         (temporary / MODEL).write_bytes(content)

@@ -48,7 +48,11 @@ def convert(lowered: keras.Model, lengths: Sequence[int], recipe: Recipe = "floa
         signatures = {signature_name(length): _traced(lowered, length) for length in lengths}
         module = tf.Module()
         module.functions = signatures  # saving finds functions through attributes; their weights are constants
-        tf.saved_model.save(module, folder, signatures=signatures)
+        try:
+            tf.saved_model.save(module, folder, signatures=signatures)
+        except tf.errors.OpError as error:
+            reason = error.message.splitlines()[0].rpartition("; ")[2]
+            raise InputError(f"{folder}: temporary files of the conversion cannot be written: {reason}") from error
         # from_concrete_functions would lose the attributes that make fused ops.
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

@@ -1,9 +1,9 @@
 """TFLite files as objects, and written with each thing in them once.
 
 A TFLite file is a flatbuffer: tables that refer to each other by offset, so that one copy of a vector or table serves
-any number of others. The converter writes every one anew: int8 LSTM weights once for each signature, and a name, a shape
-and an empty quantization for each of the thousands of tensors between unrolled steps. Devices read a file that shares
-them as any other.
+any number of others. The converter writes every one anew: int8 LSTM weights once for each signature, and a name, a
+shape and an empty quantization for each of the thousands of tensors between unrolled steps. Devices read a file that
+shares them as any other.
 
 This works without TensorFlow.
 """

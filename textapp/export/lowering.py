@@ -40,11 +40,11 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
     Args:
         model: A functional or sequential Keras model with one input, token ids `(B, T)`. It is not changed.
         lowering: `fused`, one op for an LSTM: small files. `unrolled`, a dozen ops for a step: faster, no variable
-            tensors (which LiteRT's CompiledModel and LiteRT.js refuse), some half a kilobyte of file for a step.
+            tensors (which LiteRT's CompiledModel and LiteRT.js refuse), some half a kilobyte of file a step and direction.
 
     Returns:
         A functional model from the same input to a dictionary: `logits`, or the output names of a model with several
-        outputs; and `attention_weights` `(B, T)` where the model has exactly one `AttentionPooling`.
+        outputs; and `attention_weights` `(B, T)` where the model calls exactly one `AttentionPooling`, once.
 
     Raises:
         InputError: The model or one of its layers cannot be lowered.
@@ -57,12 +57,12 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
     if lowering not in get_args(Lowering):
         raise InputError(f"lowering {lowering!r}: must be one of {', '.join(get_args(Lowering))}")
     _check_model(model)
-    pooling = [layer for layer in model.layers if isinstance(layer, AttentionPooling)]
+    pooling = [layer for layer in model.layers if type(layer) is AttentionPooling]
     attention_weights = []
 
     def rebuild(layer: layers.Layer) -> layers.Layer:
         if pooling == [layer]:
-            return ScoredAttentionPooling.from_config(_float32(layer))
+            return _rebuilt(layer, ScoredAttentionPooling)
         return _for_devices(layer, lowering)
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -76,7 +76,7 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
 
     cloned = _clone(model, rebuild, call)
     outputs = _named_outputs(model, cloned)
-    if attention_weights:
+    if len(attention_weights) == 1:
         outputs["attention_weights"] = attention_weights[0]
     return keras.Model(cloned.inputs[0], outputs, name=model.name)
 
@@ -86,14 +86,9 @@ def in_float32(model: keras.Model) -> keras.Model:
 
     Mixed precision, and the reduced precision of matrix products on GPUs, are further from float32 than a device is.
     """
-
-    def rebuild(layer: layers.Layer) -> layers.Layer:
-        rebuilt = type(layer).from_config(_float32(layer))
-        for recurrent in directions(rebuilt):
-            recurrent.use_cudnn = False
-        return rebuilt
-
-    return _clone(model, rebuild, lambda layer, *args, **kwargs: layer(*args, **kwargs))
+    return _clone(
+        model, lambda layer: _rebuilt(layer, type(layer)), lambda layer, *args, **kwargs: layer(*args, **kwargs)
+    )
 
 
 def leaves(model: keras.Model) -> Iterator[layers.Layer]:
@@ -133,7 +128,7 @@ def _clone(
 
 
 def _for_devices(layer: layers.Layer, lowering: Lowering) -> layers.Layer:
-    """A layer of the same config, in float32, of the class that runs on devices."""
+    """The layer that takes a layer's place on devices."""
     if type(layer) is layers.Bidirectional:
         forward, backward = (_for_devices(direction, lowering) for direction in directions(layer))
         return layers.Bidirectional(
@@ -146,7 +141,19 @@ def _for_devices(layer: layers.Layer, lowering: Lowering) -> layers.Layer:
         kind = _recurrent_class(layer, lowering)
     elif kind.__module__.partition(".")[0] == "keras" and kind.__name__ not in PLAIN:
         raise _unsupported(layer)
-    return kind.from_config(_float32(layer))
+    return _rebuilt(layer, kind)
+
+
+def _rebuilt(layer: layers.Layer, kind: Any) -> layers.Layer:
+    """A layer of the same config, in float32, of another class."""
+    try:
+        rebuilt = kind.from_config(_float32(layer.get_config()))
+    except NotImplementedError as error:
+        raise InputError(f"{_title(layer)}: needs a get_config() that gives its arguments, as for saving it") from error
+    for direction in directions(rebuilt):
+        if hasattr(direction, "use_cudnn"):
+            direction.use_cudnn = False  # not in the config; where a GPU is visible, Keras would not run `call`
+    return rebuilt
 
 
 def _recurrent_class(layer: layers.RNN, lowering: Lowering) -> Any:
@@ -168,18 +175,11 @@ def _recurrent_class(layer: layers.RNN, lowering: Lowering) -> Any:
     return FusedLSTM if fusable and lowering == "fused" else UnrolledLSTM
 
 
-def _float32(layer: layers.Layer) -> dict[str, Any]:
-    """A layer's config with the dtype policy float32, that of the layers inside it too."""
-
-    def converted(value: Any, key: str = "") -> Any:
-        if key == "dtype":
-            return "float32"
-        return {name: converted(part, name) for name, part in value.items()} if isinstance(value, dict) else value
-
-    try:
-        return converted(layer.get_config())
-    except NotImplementedError as error:
-        raise InputError(f"{_title(layer)}: needs a get_config() that gives its arguments, as for saving it") from error
+def _float32(config: Any) -> Any:
+    """A layer's config with the dtype policy float32, for the layers inside it too."""
+    if not isinstance(config, dict):
+        return config
+    return {key: "float32" if key == "dtype" else _float32(value) for key, value in config.items()}
 
 
 def _check_model(model: Any) -> None:

@@ -4,6 +4,9 @@ from typing import Any
 
 import tensorflow as tf
 
+CLOSED = 60.0
+"""Added to a gate to open or close it for good: sigmoid(-60) is below 1e-26, and sigmoid(60) is 1 in float32."""
+
 
 def in_order(layer: Any, sequences: tf.Tensor) -> tf.Tensor:
     """A sequence `(B, T, ...)` in the order in which the layer takes its steps."""

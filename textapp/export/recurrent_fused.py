@@ -10,8 +10,8 @@ Two obstacles stand between a Keras 3 LSTM and that op.
    a masked LSTM holds before its first real token. One such step before the text makes every call start clean.
 
 The kernel's new row holds, for each gate, minus the largest weight of that gate: an int8 kernel, which has a scale for
-each gate, keeps its scales, and the row is exactly -127 in it. The feature is scaled to push every gate below `-CLOSED`
-(the sigmoid is then below 1e-26); its size costs no precision, since the op scales each step's input by itself.
+each gate, keeps its scales, and the row is exactly -127 in it. The feature is scaled to push every gate by `-CLOSED` or
+more; its size costs no precision, since the op scales each step's input by itself.
 """
 
 import itertools
@@ -19,10 +19,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import ops
 
-from textapp.export.padding import in_order, outputs_over_padding
+from textapp.export.padding import CLOSED, in_order, outputs_over_padding
 
-CLOSED = 60.0
 ALIGNMENT = 4  # ARM kernels copy each row of an int8 matrix whose width is not a multiple of this
 _serial = itertools.count()
 
@@ -30,10 +30,6 @@ _serial = itertools.count()
 @keras.saving.register_keras_serializable("textapp")
 class FusedLSTM(keras.layers.LSTM):
     """`keras.layers.LSTM` as a fused device op: the same weights and, for padding on either end, the same results."""
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self.use_cudnn = False
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """Runs over `sequences (B, T, E)` with `mask (B, T)`."""
@@ -81,6 +77,6 @@ def _lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bia
         "time_major": False,
         "go_backwards": False,
     }
-    zeros = tf.zeros((tf.shape(inputs)[0] if inputs.shape[0] is None else inputs.shape[0], recurrent_kernel.shape[0]))
+    zeros = ops.zeros((ops.shape(inputs)[0], recurrent_kernel.shape[0]))
     marked = tf.function(lstm, autograph=False, experimental_attributes=attributes)
     return marked(inputs, zeros, zeros, kernel, recurrent_kernel, bias)[1]

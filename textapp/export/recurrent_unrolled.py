@@ -19,9 +19,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from textapp.export.padding import in_order, outputs_over_padding
-
-CLOSED = 60.0  # sigmoid(-60) is below 1e-26, and sigmoid(60) is 1 in float32
+from textapp.export.padding import CLOSED, in_order, outputs_over_padding
 
 
 @keras.saving.register_keras_serializable("textapp")

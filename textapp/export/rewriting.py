@@ -86,9 +86,9 @@ def share_step_weights(file: Any, subgraph: Any) -> None:
     """Makes many unrolled steps read one copy of their weights.
 
     XNNPACK takes a FULLY_CONNECTED whose bias is a constant, and packs a copy of its weights for each operator: fast
-    while the copies of all steps fit into the processor's caches, and several times slower, and tens of megabytes, beyond.
-    One whose bias is another tensor is left to the interpreter's own kernel, which reads the weights as they are in the
-    file. So beyond `COPIES_LIMIT` the ADD of a step's projected input to its FULLY_CONNECTED becomes that bias.
+    while the copies of all steps fit into the processor's caches; beyond, several times slower and tens of megabytes.
+    One whose bias is computed is left to the interpreter's own kernel, which reads the weights as they are in the file.
+    So beyond `COPIES_LIMIT` the ADD of a step's projected input to its FULLY_CONNECTED becomes that bias.
     """
     products = {
         int(operator.outputs[0]): operator

@@ -193,9 +193,10 @@ def _load_model(path: Path, rows: int, classes: int) -> keras.Model:
     tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
     if not any(isinstance(layer, AttentionPooling) for layer in model.layers) or len(tables) != 1:
         raise InputError(f"{path}: another model than `textapp train sentiment` makes")
-    if (tables[0].input_dim, model.output_shape[-1]) != (rows, classes):
+    if model.output_shape[-1] != classes:
+        raise InputError(f"{path}: has {model.output_shape[-1]} classes, but {LABELS} {classes} labels")
+    if tables[0].input_dim != rows:
         raise InputError(
-            f"{path}: has {tables[0].input_dim} embedding rows and {model.output_shape[-1]} classes, "
-            f"but {VOCABULARY} has {rows} tokens and {LABELS} {classes} labels"
+            f"{path.with_name(VOCABULARY)}: has {rows} tokens, but {path.name} {tables[0].input_dim} embedding rows"
         )
     return model

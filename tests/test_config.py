@@ -1,0 +1,129 @@
+import json
+
+import pytest
+
+from textapp.config import PRESETS, PRESETS_HELP, Config, SentimentConfig, sentiment_preset
+from textapp.errors import InputError
+
+
+def refusal(*settings: str) -> str:
+    with pytest.raises(InputError) as raised:
+        SentimentConfig().override(settings)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "value"),
+    [
+        ("units=32", "units", 32),
+        (" dropout = 0 ", "dropout", 0.0),
+        ("learning_rate=2e-3", "learning_rate", 0.002),
+        ("lowercase=False", "lowercase", False),
+        ("text_column=none", "text_column", None),
+        ("text_column=评论=文本", "text_column", "评论=文本"),
+        ("cell=gru", "cell", "gru"),
+    ],
+)
+def test_a_setting_is_read_as_its_type(setting, key, value):
+    received = getattr(SentimentConfig().override([setting]), key)
+    assert (received, type(received)) == (value, type(value))
+
+
+def test_the_last_of_two_settings_wins():
+    assert SentimentConfig().override(["units=8", "units=9"]).units == 9
+
+
+@pytest.mark.parametrize(
+    ("setting", "nearest"),
+    [
+        ("unit=3", "units"),
+        ("learningrate=3", "learning_rate"),
+        ("Dropout=0.1", "dropout"),
+        ("max_token=9", "max_tokens"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(setting, nearest):
+    assert f"did you mean {nearest}?" in refusal(setting)
+
+
+def test_a_key_like_no_other_names_them_all():
+    assert "did you mean" not in refusal("标签=1")
+    assert "batch_size" in refusal("标签=1")
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ("units", "--set units: must read KEY=VALUE"),
+        ("=3", "--set =3: must read KEY=VALUE"),
+        ("units=drei", "--set units=drei: must be a whole number"),
+        ("units=1e3", "--set units=1e3: must be a whole number"),
+        ("units=" + "9" * 5000, "must be a whole number"),
+        ("units=", "--set units=: must be a whole number"),
+        ("lowercase=да", "--set lowercase=да: must be true or false"),
+        ("cell=GRU", "--set cell=GRU: must be lstm or gru or rnn"),
+        ("dropout=много", "--set dropout=много: must be a number"),
+        ("units=0", "setting units: must be from 1"),
+        ("epochs=99999999999999999999", "setting epochs: must be from 1"),
+        ("seed=99999999999", "setting seed: must be from 0"),
+        ("seed=-1", "setting seed: must be from 0"),
+        ("vocabulary_size=2", "setting vocabulary_size: must be 3 or more"),
+        ("dropout=1", "setting dropout: must be at least 0 and below 1"),
+        ("dropout=nan", "setting dropout: must be at least 0 and below 1"),
+        ("valid_fraction=0", "setting valid_fraction: must be above 0"),
+        ("learning_rate=1e999", "setting learning_rate: must be above 0"),
+        ("learning_rate=nan", "setting learning_rate: must be above 0"),
+        ("weight_decay=-1", "setting weight_decay: must be 0 or more"),
+        ("jit_compile=true", "set static_shapes=true as well"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_rule(setting, rule):
+    assert rule in refusal(setting)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_valid_and_come_back_from_json(name):
+    config = sentiment_preset(name)
+    assert SentimentConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert {key: getattr(config, key) for key in PRESETS[name]} == PRESETS[name]
+
+
+def test_each_preset_has_its_help():
+    assert PRESETS.keys() == PRESETS_HELP.keys()
+    assert sentiment_preset(None) == SentimentConfig()
+
+
+def test_an_unknown_preset_lists_the_presets():
+    with pytest.raises(InputError, match="--preset 中文: unknown; presets: sentences, phrases, reviews, chinese, tiny"):
+        sentiment_preset("中文")
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"unitz": 3}, "unknown setting unitz; did you mean units"),
+        ({"units": "3"}, 'units must be a whole number; received "3"'),
+        ({"units": True}, "units must be a whole number; received true"),
+        ({"units": 2.0}, "units must be a whole number; received 2.0"),
+        ({"cell": ["lstm"]}, r"cell must be lstm or gru or rnn; received \[.lstm.\]"),
+        ({"text_column": 1}, "text_column must be text or none; received 1"),
+        ({"units": -3}, "setting units: must be from 1"),
+    ],
+)
+def test_json_is_read_strictly(values, rule):
+    with pytest.raises(InputError, match=f"^läufe/config.json: {rule}"):
+        SentimentConfig.from_dict(values, "läufe/config.json")
+
+
+def test_a_whole_number_fits_a_float():
+    assert SentimentConfig.from_dict({"clipnorm": 2}).clipnorm == 2
+
+
+def test_configs_do_not_change():
+    config = SentimentConfig()
+    config.override(["units=3"])
+    assert config == SentimentConfig()
+    assert isinstance(config, Config)
+    with pytest.raises(AttributeError):
+        config.units = 3  # type: ignore[misc]

@@ -1,0 +1,49 @@
+"""Scores in the order of the examples, against hand-worked numbers."""
+
+import keras
+import numpy as np
+import pytest
+
+from textapp.data.pipeline import EncodedExamples
+from textapp.training.evaluate import classification_scores, predict_logits
+from textapp.training.optimizer import adamw, warmup_cosine
+
+
+def test_logits_come_back_in_order():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 30, 50)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    token_ids = rng.integers(1, 100, offsets[-1]).astype("int32")
+    examples = EncodedExamples(token_ids, offsets, np.zeros(50, "int32"), np.arange(50), 0.0, 0)
+    ids = keras.Input((None,), dtype="int32")
+    as_float = keras.ops.cast(ids, "float32")
+    model = keras.Model(ids, keras.ops.stack([keras.ops.sum(as_float, 1), keras.ops.max(as_float, 1)], 1))
+    rows = np.split(token_ids, offsets[1:-1])
+    np.testing.assert_array_equal(
+        predict_logits(model, examples, batch_size=8), [[row.sum(), row.max()] for row in rows]
+    )
+
+
+def test_scores():
+    logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 0.0]], "float32")
+    scores = classification_scores(np.array([0, 1, 1, 0]), logits)
+    assert scores["accuracy"] == 0.75
+    assert scores["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    nats = [np.log(1 + np.exp(-2.0)), np.log(1 + np.exp(-1.0)), np.log(1 + np.exp(3.0)), np.log(2.0)]
+    assert scores["loss"] == pytest.approx(np.mean(nats), rel=1e-5)
+    assert scores["count"] == 4
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    rate = warmup_cosine(0.2, total_steps=100, warmup=0.1)
+    assert [float(rate(step)) for step in (0, 5, 10, 55, 100)] == pytest.approx([0.0, 0.1, 0.2, 0.1, 0.0], abs=1e-6)
+    assert float(warmup_cosine(0.2, total_steps=100, warmup=0.0)(0)) == pytest.approx(0.2)
+
+
+def test_biases_are_not_decayed():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, bias_initializer="ones")])
+    optimizer = adamw(model, 10, learning_rate=0.1, warmup=0.0, weight_decay=0.5, clipnorm=1.0)
+    kernel, bias = model.layers[0].get_weights()
+    optimizer.apply([keras.ops.zeros_like(v) for v in model.trainable_variables], model.trainable_variables)
+    np.testing.assert_allclose(model.layers[0].get_weights()[0], kernel * (1 - 0.1 * 0.5), rtol=1e-5)
+    np.testing.assert_array_equal(model.layers[0].get_weights()[1], bias)

@@ -1,0 +1,34 @@
+"""What a person sees of a training."""
+
+import io
+
+from textapp.training.progress import Progress
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def run(stream):
+    progress = Progress(epochs=2, steps_per_epoch=4, tokens_per_epoch=1000, stream=stream)
+    progress.on_epoch_begin(0)
+    progress.on_train_batch_end(1, {"loss": 0.5})
+    progress.on_test_begin()
+    progress.on_epoch_end(0, {"loss": 0.25, "val_accuracy": 0.8125})
+    return stream.getvalue()
+
+
+def test_a_line_an_epoch_in_a_file():
+    text = run(io.StringIO())
+    assert text.startswith("epoch 1/2  loss 0.2500  val_accuracy 0.8125  ")
+    assert text.endswith(" tokens/s\n")
+    assert text.count("\n") == 1
+
+
+def test_a_moving_line_on_a_terminal():
+    text = run(Terminal())
+    assert "\r\x1b[2Kepoch 1/2   50%  loss 0.5000" in text
+    assert " s left" in text
