@@ -193,7 +193,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 14,
         "patience": 5,
     },
-    "phrases": {"max_tokens": 64, "embedding_dim": 128, "embedding_dropout": 0.5, "dropout": 0.5, "epochs": 6},
+    "phrases": {
+        "max_tokens": 64,
+        "embedding_dim": 128,
+        "word_dropout": 0.3,
+        "embedding_dropout": 0.7,
+        "dropout": 0.7,
+        "epochs": 8,
+    },
     "reviews": {"max_tokens": 600, "embedding_dropout": 0.5, "dropout": 0.5, "epochs": 3},
     "chinese": {
         "tokenizer": "char",

@@ -1,5 +1,8 @@
 """`textapp export`: a run in, a checked bundle out, nothing else."""
 
+import resource
+import tempfile
+
 import pytest
 
 from textapp.export import ExportError
@@ -60,6 +63,21 @@ def test_bad_data_are_refused_before_the_conversion(textapp, run_folder, tmp_pat
     refusal = textapp("export", run_folder, "--out", tmp_path / "包", "--data", tmp_path / "метки.tsv").refusal
     assert refusal.startswith(f"{tmp_path / 'метки.tsv'}:2: the label 'отлично' does not occur in the training data")
     assert not (tmp_path / "包").exists()
+
+
+def test_a_full_temporary_disk_is_one_line(textapp, run_folder, tmp_path, monkeypatch):
+    (tmp_path / "временно").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "временно"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # the kernel refuses any larger file
+    try:
+        outcome = textapp("export", run_folder, "--out", tmp_path / "包", "--lengths", "8")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert outcome.refusal.startswith(f"{tmp_path / 'временно'}")
+    assert outcome.refusal.endswith(": File too large")
+    assert [path.name for path in tmp_path.iterdir()] == ["временно"]
+    assert not any((tmp_path / "временно").iterdir())
 
 
 def test_a_failed_check_keeps_the_old_bundle(textapp, run_folder, bundle_folder, copy, snapshot, monkeypatch):

@@ -62,6 +62,15 @@ def test_takes_the_mask_that_its_input_carries():
     np.testing.assert_allclose(model(short), model(padded), atol=1e-6)
 
 
+def test_weights_are_an_output_of_a_functional_model():
+    encoded = keras.Input((None, 4))
+    layer = AttentionPooling(6)
+    model = keras.Model(encoded, layer(encoded, return_attention_scores=True))
+    assert [tuple(output.shape) for output in model.outputs] == [(None, 4), (None, None)]
+    for got, expected in zip(model(ENCODED), reference(layer, ENCODED, np.ones_like(MASK)), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("units", [0, -1, 2.5, "8"])
 def test_units_must_be_positive_integers(units):
     with pytest.raises(ValueError, match=r"`units` must be a positive integer\. Received: units="):

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, TextIO
 
 from textapp.errors import InputError
 
@@ -56,6 +56,14 @@ def _log_file() -> IO[bytes]:
         return open(os.devnull, "r+b")  # noqa: PTH123 (as TemporaryFile, for the caller to close)
 
 
-def _write_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+def _write_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Writes a warning to file descriptor 2, the log."""
+    del file, line
     os.write(2, warnings.formatwarning(message, category, filename, lineno).encode(errors="backslashreplace"))

@@ -16,9 +16,10 @@ class ScoredAttentionPooling(AttentionPooling):
         del return_attention_scores
         return super().call(encoded, mask, return_attention_scores=True)
 
-    def compute_output_shape(self, encoded_shape: tuple[int | None, ...]) -> Any:
+    def compute_output_spec(self, encoded: Any, mask: Any = None, return_attention_scores: bool = True) -> Any:
         """Shapes `(B, H)` and `(B, T)`."""
-        return super().compute_output_shape(encoded_shape), encoded_shape[:2]
+        del return_attention_scores
+        return super().compute_output_spec(encoded, mask, return_attention_scores=True)
 
     def compute_mask(self, encoded: Any, mask: Any = None) -> Any:
         """No mask for either output."""

@@ -40,7 +40,7 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
     Args:
         model: A functional or sequential Keras model with one input, token ids `(B, T)`. It is not changed.
         lowering: `fused`, one op for an LSTM: small files. `unrolled`, a dozen ops for a step: faster, no variable
-            tensors (which LiteRT's CompiledModel and LiteRT.js refuse), some half a kilobyte of file a step and direction.
+            tensors (which LiteRT's CompiledModel and LiteRT.js refuse), half a kilobyte of file a step and direction.
 
     Returns:
         A functional model from the same input to a dictionary: `logits`, or the output names of a model with several

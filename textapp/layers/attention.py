@@ -93,9 +93,12 @@ class AttentionPooling(keras.layers.Layer):
         """The time axis is gone, and its mask with it."""
         del encoded, mask
 
-    def compute_output_shape(self, encoded_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Shape `(B, H)`."""
-        return encoded_shape[0], encoded_shape[-1]
+    def compute_output_spec(self, encoded: Any, mask: Any = None, return_attention_scores: bool = False) -> Any:
+        """Shapes and types of what `call` returns."""
+        del mask
+        context = keras.KerasTensor((encoded.shape[0], encoded.shape[-1]), self.compute_dtype)
+        weights = keras.KerasTensor(encoded.shape[:2], "float32")
+        return (context, weights) if return_attention_scores else context
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, serialized."""
