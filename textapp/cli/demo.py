@@ -80,7 +80,8 @@ def demo(
     texts = [text for text, _ in shown]
     with native_log_hidden():
         predictions = load(chosen).predict(texts)
-    show(texts, predictions)
+    if not as_json:
+        show(texts, predictions)
     say("")
     say_table(("model", "test accuracy", "bytes", "text to label, ms", "same labels as Keras"), rows)
     say(f"\nlook:  tensorboard --logdir {quote(str(run / 'logs'))}")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from textapp.data.readers import Examples
+from textapp.data.readers import Examples, check_labels, label_names
 from textapp.errors import InputError
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
@@ -114,6 +114,40 @@ def encode_examples(
         oov_rate=float(np.mean(token_ids == UNKNOWN_ID)),
         cut=tokenized.cut,
     )
+
+
+def encode_splits(
+    train: Examples,
+    *held_out: Examples,
+    tokenizer: Tokenizer,
+    max_tokens: int,
+    vocabulary_size: int = 20_000,
+    min_count: int = 2,
+) -> tuple[Vocabulary, list[str], list[EncodedExamples]]:
+    """Takes vocabulary and classes from the training split and encodes all splits with them.
+
+    Args:
+        train: Training examples.
+        *held_out: Validation examples, test examples.
+        tokenizer: Cuts the texts.
+        max_tokens: Longer texts lose their end.
+        vocabulary_size: Largest size of the vocabulary, padding and the unknown word included.
+        min_count: Rarer words are left out.
+
+    Returns:
+        The vocabulary, the classes, and each split encoded, the training split first.
+
+    Raises:
+        InputError: Training examples are of one class, or a held-out label is none of theirs.
+    """
+    labels = label_names(train.labels, train.source)
+    for examples in held_out:
+        check_labels(examples, labels)
+    splits = (train, *held_out)
+    tokenized = [TokenizedTexts.read(examples.texts, tokenizer, max_tokens) for examples in splits]
+    vocabulary = Vocabulary.build(tokenized[0].counts(), vocabulary_size, min_count)
+    encoded = [encode_examples(*pair, vocabulary, labels) for pair in zip(splits, tokenized, strict=True)]
+    return vocabulary, labels, encoded
 
 
 class TrainingBatches:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from textapp.config import SentimentConfig
-from textapp.data.pipeline import EncodedExamples, TokenizedTexts, TrainingBatches, encode_examples
+from textapp.data.pipeline import EncodedExamples, TokenizedTexts, TrainingBatches, encode_examples, encode_splits
 from textapp.data.readers import Examples, check_labels, label_names, read_examples
 from textapp.data.splits import drop_duplicates, drop_overlap, split_examples
 from textapp.data.stream import Scan, Source, StreamedBatches
@@ -91,15 +91,19 @@ def _hold(
         held_out = {"valid": validation, **held_out}
         report(str(division))
 
-    labels = label_names(examples.labels, examples.source)
-    tokenized = TokenizedTexts.read(examples.texts, tokenizer, config.max_tokens)
-    vocabulary = Vocabulary.build(tokenized.counts(), config.vocabulary_size, config.min_count)
-    encoded = encode_examples(examples, tokenized, vocabulary, labels)
+    vocabulary, labels, (encoded, *others) = encode_splits(
+        examples,
+        *held_out.values(),
+        tokenizer=tokenizer,
+        max_tokens=config.max_tokens,
+        vocabulary_size=config.vocabulary_size,
+        min_count=config.min_count,
+    )
+    encoded_held_out = dict(zip(held_out, others, strict=True))
     widths = bucket_widths(config.max_tokens) if config.static_shapes else None
     digest = hashlib.sha256()
     for array in (encoded.token_ids, encoded.offsets, encoded.labels):
         digest.update(np.ascontiguousarray(array).tobytes())
-    encoded_held_out = _encode(held_out, tokenizer, vocabulary, labels, config.max_tokens)
     return Prepared(
         tokenizer=tokenizer,
         vocabulary=vocabulary,
