@@ -29,8 +29,7 @@ from textapp.data.readers import label_names, read_examples
 from textapp.files import write_json, write_text
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
-from textapp.training.optimizer import adamw
-from textapp.training.sentiment import build_model
+from textapp.training.sentiment import build_model, compile_model
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ["tensorflow", "keras", "numpy"]
@@ -68,20 +67,11 @@ def read_reviews(archive: Path, config: SentimentConfig, count: int) -> tuple[En
     return encode_examples(subset, tokenized, vocabulary, labels), len(vocabulary)
 
 
-def compiled_model(config: SentimentConfig, vocabulary_size: int, total_steps: int, **options: Any) -> keras.Model:
+def compiled_model(config: SentimentConfig, vocabulary_size: int, total_steps: int) -> keras.Model:
     """The preset's model and optimizer; both contestants start from the same weights."""
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, vocabulary_size, num_classes=2)
-    optimizer = adamw(
-        model,
-        total_steps,
-        learning_rate=config.learning_rate,
-        warmup=config.warmup,
-        weight_decay=config.weight_decay,
-        clipnorm=config.clipnorm,
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"], **options)
+    compile_model(model, config, total_steps)
     return model
 
 
@@ -132,10 +122,7 @@ def measure(config: SentimentConfig, examples: EncodedExamples, vocabulary_size:
     """Traces both, then trains both in turn; what `table` shows."""
     steps = rounds * -(-len(examples) // config.batch_size) + TRACED_STEPS
     contestants = {
-        # Stock Keras is left to choose its own jit_compile.
-        "textapp": bucketed(
-            config, examples, compiled_model(config, vocabulary_size, steps, jit_compile=config.jit_compile)
-        ),
+        "textapp": bucketed(config, examples, compiled_model(config, vocabulary_size, steps)),
         "stock": padded(config, examples, compiled_model(config, vocabulary_size, steps)),
     }
     tracing = {name: timed(each.trace) for name, each in contestants.items()}

@@ -27,7 +27,6 @@ from textapp.training.tensorboard import (
     fonts,
 )
 from textapp.training.tensorboard.attention_page import markdown
-from textapp.training.tensorboard.confusion_matrix import confusion_counts
 from textapp.training.tensorboard.embedding_projector import printable
 from textapp.training.tensorboard.figures import pixels
 from textapp.training.tensorboard.precision_recall import average_precision
@@ -108,11 +107,6 @@ def test_scores_that_do_not_fit_are_refused_before_training(tmp_path, arguments,
     callback.set_model(echo(2))
     with pytest.raises(ValueError, match=re.escape(message)):
         callback.on_train_begin()
-
-
-def test_confusion_counts_by_hand():
-    labels, predicted = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 2, 1, 2, 2, 0])
-    np.testing.assert_array_equal(confusion_counts(labels, predicted, 3), [[1, 0, 1], [0, 1, 0], [1, 0, 2]])
 
 
 def test_confusion_matrix_shows_its_counts(tmp_path, monkeypatch):

@@ -71,19 +71,7 @@ def train_sentiment(
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
         model = build_model(config, len(data.vocabulary), len(data.labels))
-        model.compile(
-            adamw(
-                model,
-                total_steps=config.epochs * steps,
-                learning_rate=config.learning_rate,
-                warmup=config.warmup,
-                weight_decay=config.weight_decay,
-                clipnorm=config.clipnorm,
-            ),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
-            jit_compile=config.jit_compile,
-        )
+        compile_model(model, config, total_steps=config.epochs * steps)
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
@@ -152,3 +140,17 @@ def build_model(config: SentimentConfig, vocabulary_size: int, num_classes: int)
         embedding_dropout=config.embedding_dropout,
         dropout=config.dropout,
     )
+
+
+def compile_model(model: keras.Model, config: SentimentConfig, total_steps: int) -> None:
+    """Gives a model the optimizer, the loss and the metric that the settings describe."""
+    optimizer = adamw(
+        model,
+        total_steps,
+        learning_rate=config.learning_rate,
+        warmup=config.warmup,
+        weight_decay=config.weight_decay,
+        clipnorm=config.clipnorm,
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=config.jit_compile)

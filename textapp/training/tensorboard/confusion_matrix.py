@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from textapp.data.scores import confusion_matrix
 from textapp.training.tensorboard import fonts
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
@@ -14,20 +15,6 @@ from textapp.training.tensorboard.figures import new_figure, write_figure
 from textapp.training.tensorboard.validation_scores import ValidationScores
 
 _MOST_CLASSES_WITH_NUMBERS = 12  # more make the cells too small to read
-
-
-def confusion_counts(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts texts by class and prediction.
-
-    Args:
-        labels: Class numbers `(N,)`.
-        predicted: Class numbers `(N,)`.
-        num_classes: C.
-
-    Returns:
-        Int64 `(C, C)`: row the class, column the prediction.
-    """
-    return np.bincount(labels * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 class ConfusionMatrix(Dashboard):
@@ -53,7 +40,7 @@ class ConfusionMatrix(Dashboard):
         labels, probs = self.scores.at(self.model, self.step)
         if len(labels):
             names = self.scores.label_names
-            counts = confusion_counts(labels, probs.argmax(axis=1), len(names))
+            counts = confusion_matrix(labels, probs.argmax(axis=1), len(names))
             legend = "; ".join(f"{index} = {name}" for index, name in enumerate(names))
             write_figure(
                 "validation/confusion_matrix",
