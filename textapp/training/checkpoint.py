@@ -88,10 +88,11 @@ class Checkpoint(keras.callbacks.Callback):
                 variable.assign(value)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Saves when it is time."""
+        """Saves when it is time, but not after an epoch's last step: its validation would be lost to who goes on."""
         del logs
         self.step = self._first_step + batch + 1
-        if time.monotonic() - self._saved_at >= self.every_seconds:
+        due = time.monotonic() - self._saved_at >= self.every_seconds
+        if due and self.step < self.batches.steps_per_epoch:
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
