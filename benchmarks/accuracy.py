@@ -128,7 +128,9 @@ def table(rows: list[dict[str, Any]]) -> str:
             values = [100 * row[key] for row in of_task if key in row]
             if not values:
                 return "–"
-            return f"{statistics.mean(values):.2f} ± {statistics.stdev(values) if len(values) > 1 else 0:.2f}"
+            if len(values) == 1:
+                return f"{values[0]:.2f} (one seed)"
+            return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
 
         int8 = [f"dynamic_wi8_afp32_{lowering}" for lowering in ("fused", "unrolled")]
         difference = max(abs(row[key] - row["keras"]) for row in of_task for key in int8 if key in row)

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from textapp.errors import InputError
 
 LARGEST = 2**31 - 1  # of a whole number: what a tensor's shape and NumPy's seeds can hold
+LONGEST = 4096  # tokens: an LSTM learns nothing beyond, and each call of an export would take seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +146,7 @@ class SentimentConfig(Config):
     warmup: float = 0.1  # share of all steps
     weight_decay: float = 1e-4  # decoupled (AdamW), on kernels and word vectors, not on biases
     clipnorm: float = 1.0  # of the whole gradient
-    patience: int = 3  # epochs without a better validation loss before training stops
+    patience: int = 3  # epochs without a better validation accuracy before training stops
     seed: int = 0
     mixed_precision: bool = False  # float16 compute on GPUs, bfloat16 on TPUs and CPUs
     static_shapes: bool = False  # one width a bucket and full batches, for XLA and TPUs
@@ -160,6 +161,8 @@ class SentimentConfig(Config):
         for key in positive.split():
             if not 1 <= getattr(self, key) <= LARGEST:
                 raise InputError(f"setting {key}: must be from 1 to {LARGEST}; received {getattr(self, key)}")
+        if self.max_tokens > LONGEST:
+            raise InputError(f"setting max_tokens: must be at most {LONGEST}; received {self.max_tokens}")
         if self.vocabulary_size < 3:
             raise InputError(
                 f"setting vocabulary_size: must be 3 or more, as padding and the unknown word take two; "

@@ -87,7 +87,7 @@ def test_a_bundle_says_what_it_is(export, attentive, vocabulary, tmp_path):
 def test_a_bundle_is_not_overwritten_by_accident(export, tmp_path):
     folder = export(recipe="float32")
     before = (folder / "bundle.json").read_bytes()
-    with pytest.raises(InputError, match="包: exists; choose another folder or ask to overwrite it"):
+    with pytest.raises(InputError, match="包: exists; choose another folder, or overwrite it"):
         export()
     assert (folder / "bundle.json").read_bytes() == before
     export(overwrite=True, recipe="float16")

@@ -1,6 +1,7 @@
 """`textapp`: the commands, and how they end."""
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -51,6 +52,7 @@ def main() -> None:
     Exit codes: 0 done, 1 a defect of textapp (with its traceback) or a closed pipe, 2 wrong input, 130 Ctrl-C.
     """
     _open_closed_streams()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that nothing half-written stays
     try:
         app()
     except InputError as error:

@@ -5,6 +5,7 @@ A first pass counts what the vocabulary, the labels and the number of steps need
 
 import collections
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -53,20 +54,23 @@ class Scan:
         labels: How often each label occurs, among texts with a token.
         lengths: int64 `(max_tokens + 1,)`, how many texts have each number of tokens; longer ones are cut.
         cut: How many texts were longer.
+        fingerprint: Identifies the rows and their order, hexadecimal.
     """
 
     words: collections.Counter[str]
     labels: collections.Counter[str]
     lengths: np.ndarray
     cut: int
+    fingerprint: str
 
     @classmethod
     def read(cls, source: Source, tokenizer: Tokenizer, max_tokens: int) -> "Scan":
         """Reads the whole file once, holding its distinct words only."""
         words: collections.Counter[str] = collections.Counter()
         labels: collections.Counter[str] = collections.Counter()
-        lengths, cut = np.zeros(max_tokens + 1, np.int64), 0
+        lengths, cut, digest = np.zeros(max_tokens + 1, np.int64), 0, hashlib.sha256()
         for text, label in source:
+            digest.update(f"{text}\0{label}\0".encode("utf-8", "surrogatepass"))
             tokens = tokenizer.words(text)
             cut += len(tokens) > max_tokens
             words.update(tokens[:max_tokens])
@@ -74,7 +78,7 @@ class Scan:
             if tokens:
                 labels[label] += 1
         lengths[0] = 0  # a text without a token is never trained on
-        return cls(words, labels, lengths, cut)
+        return cls(words, labels, lengths, cut, digest.hexdigest())
 
 
 class StreamedBatches:

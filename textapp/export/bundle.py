@@ -108,7 +108,7 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
     if not folder.exists():
         return
     if not overwrite:
-        raise InputError(f"{folder}: exists; choose another folder or ask to overwrite it")
+        raise InputError(f"{folder}: exists; choose another folder, or overwrite it (--force, overwrite=True)")
     if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "bundle.json").exists()):
         raise InputError(f"{folder}: is not a bundle; only a bundle may be overwritten")
 

@@ -35,7 +35,7 @@ class Prepared:
         sample: The validation examples as text.
         widths: Static lengths of the batches, or None.
         counts: For each split `count`, `tokens`, `oov_rate` and `cut`, ready for JSON.
-        fingerprint: Identifies the training data, hexadecimal.
+        fingerprint: Identifies the data of all splits, hexadecimal.
     """
 
     tokenizer: Tokenizer
@@ -101,9 +101,6 @@ def _hold(
     )
     encoded_held_out = dict(zip(held_out, others, strict=True))
     widths = bucket_widths(config.max_tokens) if config.static_shapes else None
-    digest = hashlib.sha256()
-    for array in (encoded.token_ids, encoded.offsets, encoded.labels):
-        digest.update(np.ascontiguousarray(array).tobytes())
     return Prepared(
         tokenizer=tokenizer,
         vocabulary=vocabulary,
@@ -114,7 +111,7 @@ def _hold(
         sample=held_out["valid"],
         widths=widths,
         counts=_report({"train": _counts(encoded), **_all_counts(encoded_held_out)}, vocabulary, report),
-        fingerprint=digest.hexdigest(),
+        fingerprint=_fingerprint(encoded, *others),
     )
 
 
@@ -139,30 +136,44 @@ def _stream(
         "oov_rate": unknown / max(1, tokens),
         "cut": scan.cut,
     }
-    fingerprint = hashlib.sha256(repr((sorted(scan.words.items()), sorted(scan.labels.items()))).encode()).hexdigest()
+    batches = StreamedBatches(
+        source,
+        scan,
+        tokenizer,
+        vocabulary,
+        labels,
+        max_tokens=config.max_tokens,
+        batch_size=config.batch_size,
+        widths=widths,
+        seed=config.seed,
+        static_shapes=config.static_shapes,
+    )
+    if not batches.steps_per_epoch:
+        raise InputError(
+            f"setting batch_size: with static_shapes a bucket of similar lengths must hold {config.batch_size} texts, "
+            f"and none of {source.path} does; lower batch_size, or leave static_shapes"
+        )
     return Prepared(
         tokenizer=tokenizer,
         vocabulary=vocabulary,
         labels=labels,
-        batches=StreamedBatches(
-            source,
-            scan,
-            tokenizer,
-            vocabulary,
-            labels,
-            max_tokens=config.max_tokens,
-            batch_size=config.batch_size,
-            widths=widths,
-            seed=config.seed,
-            static_shapes=config.static_shapes,
-        ),
+        batches=batches,
         tokens=tokens,
         held_out=encoded_held_out,
         sample=held_out["valid"],
         widths=widths if config.static_shapes else None,
         counts=_report({"train": counts, **_all_counts(encoded_held_out)}, vocabulary, report),
-        fingerprint=fingerprint,
+        fingerprint=scan.fingerprint + _fingerprint(*encoded_held_out.values()),
     )
+
+
+def _fingerprint(*parts: EncodedExamples) -> str:
+    """Identifies encoded examples, hexadecimal."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for array in (part.token_ids, part.offsets, part.labels):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _encode(

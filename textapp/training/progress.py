@@ -26,11 +26,11 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the clock."""
         del logs
-        self._epoch, self._began, self._printed = epoch, time.monotonic(), 0.0
+        self._epoch, self._began, self._printed, self._done = epoch, time.monotonic(), 0.0, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Moves the line on, four times a second at most."""
-        now = time.monotonic()
+        now, self._done = time.monotonic(), batch + 1
         if self._moving and now - self._printed > 0.25:
             self._printed = now
             share = (batch + 1) / self.steps
@@ -46,7 +46,8 @@ class Progress(keras.callbacks.Callback):
         """Prints the epoch's line."""
         del epoch
         seconds = getattr(self, "_seconds", time.monotonic() - self._began)
-        self._write(f"{_metrics(logs)}  {seconds:.1f} s, {self.tokens / seconds:,.0f} tokens/s", end="\n")
+        tokens = self.tokens * self._done / self.steps  # a resumed epoch has fewer steps than a whole one
+        self._write(f"{_metrics(logs)}  {seconds:.1f} s, {tokens / seconds:,.0f} tokens/s", end="\n")
 
     def _write(self, text: str, end: str) -> None:
         start = "\r\x1b[2K" if self._moving else ""

@@ -1,10 +1,13 @@
 """The run folder: what a training leaves behind, and how it is found again."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +131,28 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
         raise InputError(
             f"{folder}: holds an unfinished run with other {', '.join(differing)}; use --force, or another --out"
         )
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other trainings out of a run folder, by a lock that ends with the process, however that ends.
+
+    Raises:
+        InputError: Another training holds it.
+    """
+    path = folder.absolute().with_name(f".{folder.absolute().name}.lock")
+    with named_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{folder}: another training is writing to it; choose another --out") from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def clear(folder: Path, keep_progress: bool) -> None:

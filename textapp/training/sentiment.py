@@ -50,12 +50,12 @@ def train_sentiment(
         report: Is given each line of progress.
 
     Returns:
-        What `metrics.json` says: `valid` and `test` scores, `data`, `history`, `parameters`, `seconds`.
+        What `metrics.json` says: `valid` and `test` scores, `data`, `history`, `parameters`, `seconds` (those of the
+        process that finished it).
 
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished or another run.
     """
-    began = time.monotonic()
     folder = Path(out)
     command = {
         "settings": config.to_dict(),
@@ -64,9 +64,19 @@ def train_sentiment(
         "test": None if test is None else os.fspath(test),
     }
     run.check_folder(folder, command, force)
+    with run.locked(folder):
+        run.check_folder(folder, command, force)  # what was free a moment ago may be another's now
+        return _train(config, folder, command, force, report)
+
+
+def _train(
+    config: SentimentConfig, folder: Path, command: dict[str, Any], force: bool, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Trains into a folder that is this process's alone."""
+    began = time.monotonic()
     keras.utils.set_random_seed(config.seed)
 
-    data = prepare(config, train, valid, test, report)
+    data = prepare(config, command["train"], command["valid"], command["test"], report)
     steps = data.batches.steps_per_epoch
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
@@ -152,5 +162,7 @@ def compile_model(model: keras.Model, config: SentimentConfig, total_steps: int)
         weight_decay=config.weight_decay,
         clipnorm=config.clipnorm,
     )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=config.jit_compile)
+    # Rows that only fill up a batch of static shape weigh 0: neither loss nor accuracy may count them.
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+    accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+    model.compile(optimizer, loss, weighted_metrics=[accuracy], jit_compile=config.jit_compile)
