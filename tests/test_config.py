@@ -23,6 +23,7 @@ def refusal(*settings: str) -> str:
         ("text_column=none", "text_column", None),
         ("text_column=评论=文本", "text_column", "评论=文本"),
         ("cell=gru", "cell", "gru"),
+        ("embedding_dim=none", "embedding_dim", None),
     ],
 )
 def test_a_setting_is_read_as_its_type(setting, key, value):
@@ -76,6 +77,10 @@ def test_a_key_like_no_other_names_them_all():
         ("learning_rate=nan", "setting learning_rate: must be above 0"),
         ("weight_decay=-1", "setting weight_decay: must be 0 or more"),
         ("jit_compile=true", "set static_shapes=true as well"),
+        ("embedding_dim=0", "setting embedding_dim: must be from 1"),
+        ("extra_words=-1", "setting extra_words: must be from 0"),
+        ("embedding_rate=nan", "setting embedding_rate: must be 0 or more"),
+        ("freeze_epochs=4", "setting freeze_epochs: with a patience of 3, training could stop before the word vectors"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_rule(setting, rule):
@@ -87,6 +92,28 @@ def test_presets_are_valid_and_come_back_from_json(name):
     config = sentiment_preset(name)
     assert SentimentConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert {key: getattr(config, key) for key in PRESETS[name]} == PRESETS[name]
+
+
+@pytest.mark.parametrize(
+    ("settings", "frozen"),
+    [
+        ([], False),
+        (["freeze_epochs=3"], False),
+        (["freeze_epochs=10"], True),
+        (["freeze_epochs=99"], True),
+        (["embedding_rate=0"], True),
+    ],
+)
+def test_embeddings_are_frozen_for_good_by_rate_or_by_epochs(settings, frozen):
+    assert SentimentConfig().override(settings).embedding_frozen is frozen
+
+
+@pytest.mark.parametrize("name", [None, *PRESETS])
+def test_the_dimension_is_left_to_given_vectors(name):
+    config = sentiment_preset(name, vectors=True)
+    assert config.embedding_dim is None
+    assert config.override(["embedding_dim=64", "units=64"]).embedding_dim == 64
+    assert {**config.to_dict(), "embedding_dim": 0} == {**sentiment_preset(name).to_dict(), "embedding_dim": 0}
 
 
 def test_each_preset_has_its_help():

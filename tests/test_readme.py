@@ -31,7 +31,7 @@ def test_the_commands_parse(line):
     from textapp.cli.main import app
 
     words = shlex.split(line)[1:]
-    command = words[:2] if words[0] == "train" else words[:1]
+    command = words[:2] if words[0] in ("train", "vectors") else words[:1]
     shown = CliRunner().invoke(app, [*command, "--help"])
     assert shown.exit_code == 0
     for option in re.findall(r"--[a-z-]+", line):

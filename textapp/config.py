@@ -26,7 +26,7 @@ class Config:
                 another type.
 
         Example:
-            >>> SentimentConfig().override(["units=32", "vectors=none"]).units
+            >>> SentimentConfig().override(["units=32", "text_column=none"]).units
             32
         """
         changes = {}
@@ -130,11 +130,12 @@ class SentimentConfig(Config):
     vocabulary_size: int = 20_000  # padding and the unknown word included
     min_count: int = 2  # a word seen once teaches little and costs a row
     max_tokens: int = 128  # longer texts lose their end
+    extra_words: int = 0  # the most frequent words of --vectors that the vocabulary takes beyond the training split's
     # Model
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     num_layers: int = 1
     units: int = 64
-    embedding_dim: int = 64
+    embedding_dim: int | None = 64  # none: that of --vectors
     attention_units: int = 64
     word_dropout: float = 0.1
     embedding_dropout: float = 0.4
@@ -146,6 +147,8 @@ class SentimentConfig(Config):
     warmup: float = 0.1  # share of all steps
     weight_decay: float = 1e-4  # decoupled (AdamW), on kernels and word vectors, not on biases
     clipnorm: float = 1.0  # of the whole gradient
+    freeze_epochs: int = 0  # in which the word vectors of --vectors stand still at first
+    embedding_rate: float = 1.0  # share of the learning rate with which they then move; 0 freezes them for good
     patience: int = 3  # epochs without a better validation accuracy before training stops
     seed: int = 0
     mixed_precision: bool = False  # float16 compute on GPUs, bfloat16 on TPUs and CPUs
@@ -159,8 +162,9 @@ class SentimentConfig(Config):
             "vocabulary_size min_count max_tokens num_layers units embedding_dim attention_units epochs batch_size"
         )
         for key in positive.split():
-            if not 1 <= getattr(self, key) <= LARGEST:
-                raise InputError(f"setting {key}: must be from 1 to {LARGEST}; received {getattr(self, key)}")
+            value = getattr(self, key)
+            if value is not None and not 1 <= value <= LARGEST:
+                raise InputError(f"setting {key}: must be from 1 to {LARGEST}; received {value}")
         if self.max_tokens > LONGEST:
             raise InputError(f"setting max_tokens: must be at most {LONGEST}; received {self.max_tokens}")
         if self.vocabulary_size < 3:
@@ -176,13 +180,24 @@ class SentimentConfig(Config):
         for key in ("learning_rate", "clipnorm"):
             if not 0 < getattr(self, key) < float("inf"):
                 raise InputError(f"setting {key}: must be above 0; received {getattr(self, key)}")
-        for key in ("patience", "seed"):
+        for key in ("patience", "seed", "extra_words", "freeze_epochs"):
             if not 0 <= getattr(self, key) <= LARGEST:
                 raise InputError(f"setting {key}: must be from 0 to {LARGEST}; received {getattr(self, key)}")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise InputError(f"setting weight_decay: must be 0 or more; received {self.weight_decay}")
+        for key in ("weight_decay", "embedding_rate"):
+            if not 0 <= getattr(self, key) < float("inf"):
+                raise InputError(f"setting {key}: must be 0 or more; received {getattr(self, key)}")
+        if not self.embedding_frozen and self.freeze_epochs > self.patience:
+            raise InputError(
+                f"setting freeze_epochs: with a patience of {self.patience}, training could stop before the word "
+                f"vectors move; set patience={self.freeze_epochs} or more"
+            )
         if self.jit_compile and not self.static_shapes:
             raise InputError("setting jit_compile: XLA compiles each shape anew; set static_shapes=true as well")
+
+    @property
+    def embedding_frozen(self) -> bool:
+        """Whether the word vectors never move."""
+        return self.embedding_rate == 0 or self.freeze_epochs >= self.epochs
 
 
 # Chosen on validation data: SST-2's dev split, shares of IMDb's and online_shopping_10_cats' training splits.
@@ -239,10 +254,67 @@ PRESETS_HELP = {
 }
 
 
-def sentiment_preset(name: str | None) -> SentimentConfig:
-    """The settings of a preset; without a name, the defaults. Raises `InputError` listing the names."""
-    if name is None:
-        return SentimentConfig()
-    if name not in PRESETS:
+def sentiment_preset(name: str | None, vectors: bool = False) -> SentimentConfig:
+    """The settings of a preset; without a name, the defaults. For `vectors` from a file the dimension is left to them.
+
+    Raises:
+        InputError: The name is unknown; the message lists those that there are.
+    """
+    if name is not None and name not in PRESETS:
         raise InputError(f"--preset {name}: unknown; presets: {', '.join(PRESETS)}")
-    return SentimentConfig.from_dict(PRESETS[name], f"preset {name}")
+    config = SentimentConfig.from_dict(PRESETS[name] if name else {}, f"preset {name}")
+    return dataclasses.replace(config, embedding_dim=None) if vectors else config
+
+
+@dataclasses.dataclass(frozen=True)
+class VectorsConfig(Config):
+    """`textapp vectors train`: how to read the corpus, what to learn; word2vec's names where word2vec has one."""
+
+    # Text
+    tokenizer: Literal["word", "char", "whitespace", "jieba"] = "word"
+    lowercase: bool = True
+    normalization: Literal["none", "nfc", "nfkc"] = "nfkc"
+    min_count: int = 5  # rarer words have too few neighbours to learn from
+    vocabulary_size: int | None = None  # the most frequent words; all by default
+    # Model
+    model: Literal["skip_gram", "cbow"] = "skip_gram"
+    dim: int | None = None  # 100, or that of --init
+    window: int = 5  # words to each side, the nearer the heavier: (window - distance + 1) / window
+    negatives: int = 5  # noise words for each pair of neighbours
+    sample: float = 1e-3  # words of a larger share of the corpus are thinned out; 0 keeps all
+    subwords: bool = False  # a word is the mean of its own vector and those of its character n-grams
+    min_n: int = 3  # characters of the shortest n-gram
+    max_n: int = 6
+    buckets: int = 200_000  # rows that the n-grams are hashed to
+    # Training
+    epochs: int = 5
+    learning_rate: float = 0.3  # of row-wise Adagrad, at its highest; falls linearly to nearly 0
+    threads: int | None = None  # that train side by side (Hogwild); one a core by default, 1 is exactly repeatable
+    seed: int = 0
+    probes: str = ""  # words, separated by spaces, whose neighbours TensorBoard shows; frequent ones by default
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is out of range."""
+        limits = {
+            "min_count": (1, LARGEST),
+            "vocabulary_size": (2, LARGEST),
+            "dim": (1, 4096),
+            "window": (1, 15),  # within a segment of 16 words
+            "negatives": (1, 1000),
+            "min_n": (1, 20),
+            "max_n": (1, 20),
+            "buckets": (1, 100_000_000),
+            "epochs": (1, LARGEST),
+            "threads": (1, 256),
+            "seed": (0, LARGEST),
+        }
+        for key, (least, most) in limits.items():
+            value = getattr(self, key)
+            if value is not None and not least <= value <= most:
+                raise InputError(f"setting {key}: must be from {least} to {most}; received {value}")
+        if self.min_n > self.max_n:
+            raise InputError(f"setting min_n: must be at most max_n, {self.max_n}; received {self.min_n}")
+        if not 0 <= self.sample < float("inf"):
+            raise InputError(f"setting sample: must be 0 or more; received {self.sample}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"setting learning_rate: must be above 0; received {self.learning_rate}")

@@ -13,9 +13,10 @@ COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]
 # TensorFlow and all that comes with it as on a machine where only the runtime is installed.
 WITHOUT_TENSORFLOW = """
 import sys
+MISSING = {"tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "scipy", "sklearn"}
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib"}:
+        if name.partition(".")[0] in MISSING:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
 from textapp.cli.main import main
@@ -61,7 +62,10 @@ def test_the_version_is_printed(textapp):
     assert textapp("--version") == (0, f"{package.__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", ["demo", "train sentiment", "evaluate", "export", "predict", "bench"])
+VECTORS = [f"vectors {name}" for name in ("train", "evaluate", "neighbors", "analogy", "plot", "project", "align")]
+
+
+@pytest.mark.parametrize("command", ["demo", "train sentiment", "evaluate", "export", "predict", "bench", *VECTORS])
 def test_each_command_has_its_help(textapp, command):
     outcome = textapp(*command.split(), "--help")
     assert outcome.code == 0

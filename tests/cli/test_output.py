@@ -13,9 +13,9 @@ def test_people_read_stderr(capsys):
 def test_a_table_is_aligned(capsys):
     say_table(("", "точность"), [("keras", "0.9"), ("int8 包", "0.89")])
     assert capsys.readouterr().err.splitlines() == [
-        "        точность",
-        "------  --------",
-        "keras        0.9",
+        "         точность",
+        "-------  --------",
+        "keras         0.9",
         "int8 包      0.89",
     ]
 

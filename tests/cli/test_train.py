@@ -70,6 +70,30 @@ def test_a_wrong_setting_is_refused(textapp, tmp_path, corpus, arguments, rule):
     assert not (tmp_path / "прогон").exists()
 
 
+def test_vectors_are_checked_before_a_run_is_made(textapp, tmp_path, corpus):
+    path = tmp_path / "векторы 好.txt"
+    command = ["train", "sentiment", "--train", corpus["train"], "--out", tmp_path / "прогон", "--preset", "tiny"]
+    assert textapp(*command, "--vectors", path).refusal.startswith(f"{path}: No such file")
+    path.write_text("2 3\ngood 1 2 3\n好 1 2\n", encoding="utf-8")
+    assert textapp(*command, "--vectors", path).refusal.startswith(f"{path}:3: ")
+    path.write_text("2 3\ngood 1 2 3\n好 1 2 4\n", encoding="utf-8")
+    refusal = textapp(*command, "--vectors", path, "--set", "embedding_dim=32").refusal
+    assert refusal.startswith(f"setting embedding_dim: is 32, but the vectors of {path} have 3 dimensions")
+    assert textapp(*command, "--set", "extra_words=9").refusal.startswith("setting extra_words: ")
+    assert not (tmp_path / "прогон").exists()
+
+
+def test_a_presets_dimension_gives_way_to_the_vectors(textapp, tmp_path, corpus, fit_at_once):
+    path = tmp_path / "векторы 好.txt"
+    path.write_text("3 3\ngood 1 2 3\n好 1 2 4\nfilm 1 0 0\n", encoding="utf-8")
+    command = ["train", "sentiment", "--train", corpus["train"], "--out", tmp_path / "прогон", "--preset", "tiny"]
+    outcome = textapp(*command, "--vectors", path, "--set", "units=4", "--json")
+    assert outcome.code == 0
+    assert outcome.json["vectors"]["dim"] == 3
+    assert "vectors: " in outcome.err
+    assert json.loads((tmp_path / "прогон/config.json").read_text(encoding="utf-8"))["vectors"] == str(path)
+
+
 def test_a_finished_run_is_not_overwritten(textapp, run_folder, train_command, snapshot):
     before = snapshot(run_folder)
     refusal = textapp(*train_command(run_folder)).refusal

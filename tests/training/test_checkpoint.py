@@ -48,7 +48,9 @@ def small_model() -> keras.Model:
     return keras.Model(ids, keras.layers.Dense(2)(context))
 
 
-def train(path, monkeypatch, kill_at=None, every_seconds=0.0, patience=9, fingerprint="a", learning_rate=0.01):
+def train(
+    path, monkeypatch, kill_at=None, every_seconds=0.0, patience=9, fingerprint="a", learning_rate=0.01, **unfreezing
+):
     """Trains anew, or goes on from `path`. Returns weights and history."""
     keras.utils.set_random_seed(3)
     model = small_model()
@@ -60,6 +62,7 @@ def train(path, monkeypatch, kill_at=None, every_seconds=0.0, patience=9, finger
         warmup=0.1,
         weight_decay=0.01,
         clipnorm=1.0,
+        **unfreezing,
     )
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (every_seconds,))
@@ -93,6 +96,18 @@ def test_ends_as_if_never_killed(uninterrupted, tmp_path, monkeypatch, every_sec
     assert history == uninterrupted[1]
     for value, expected in zip(weights, uninterrupted[0], strict=True):
         np.testing.assert_array_equal(value, expected)
+
+
+def test_word_vectors_that_move_later_end_as_if_never_killed(tmp_path, monkeypatch):
+    unfreezing = {"frozen_steps": 16, "embedding_rate": 0.1}  # two epochs of 8 steps
+    expected, expected_history = train(tmp_path / "whole.npz", monkeypatch, **unfreezing)
+    for steps in (5, 11, 3):  # inside the frozen epochs, at their last step, and behind
+        with pytest.raises(Killed):
+            train(tmp_path / "Prüfpunkt.npz", monkeypatch, kill_at=steps, **unfreezing)
+    weights, history = train(tmp_path / "Prüfpunkt.npz", monkeypatch, **unfreezing)
+    assert history == expected_history
+    for value, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(value, other)
 
 
 def test_a_finished_training_is_not_trained_again(uninterrupted, tmp_path, monkeypatch):

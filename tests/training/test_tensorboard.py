@@ -15,6 +15,7 @@ from textapp.layers import AttentionPooling
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.training.tensorboard import EventLog, GradientNorms, Histograms, Scalars, dashboards
+from textapp.training.unfreezing import UnfreezingAdamW
 
 TEXTS = ["好 电影 great film", "差 film", "déjà vu , 差 差", "great 好 !"]
 WORDS = Vocabulary(["[PAD]", "[UNK]", "好", "差", "great", "film", "电", "影", "déjà", "vu", "!"])
@@ -135,6 +136,27 @@ def test_gradient_norm_of_an_embedding_adds_up_repeated_words(tmp_path):
     expected = {"embedding": np.linalg.norm(table_gradient), "out": np.linalg.norm(flat.T @ error)}
     expected |= {"all_but_embeddings": expected["out"], "all_layers": np.hypot(*expected.values())}
     assert callback.norms() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_gradient_norm_of_what_is_frozen_is_0(tmp_path):
+    def points(**frozen) -> dict[str, list[float]]:
+        keras.utils.set_random_seed(7)
+        model = attention_model()
+        model.get_layer("embedding").trainable = frozen.pop("trainable", True)
+        layer = ["embedding"] if model.get_layer("embedding").trainable else []
+        model.compile(UnfreezingAdamW(1e-9, layer, **frozen), model.loss)
+        folder = tmp_path / f"{frozen}{layer}"
+        fit(model, [GradientNorms(folder, token_ids_and_labels(), every=1)], epochs=1)
+        return {tag: [float(value) for _, value in points] for tag, points in read(folder / "train").items()}
+
+    trained, held, never = points(), points(frozen_steps=3), points(trainable=False)
+    assert min(trained["gradient_norm/embedding"]) > 0.01
+    assert held["gradient_norm/embedding"] == pytest.approx(
+        [0, 0, 0, *trained["gradient_norm/embedding"][3:]], rel=1e-3
+    )
+    assert never["gradient_norm/embedding"] == [0] * 5
+    assert never["gradient_norm/all_layers"] == never["gradient_norm/all_but_embeddings"]
+    assert never["gradient_norm/logits"] == pytest.approx(trained["gradient_norm/logits"], rel=1e-3)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

@@ -15,6 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import TENSORS, Even
 from tensorboard.plugin_util import markdown_to_safe_html
 from tensorboard.plugins.projector import ProjectorConfig, projector_plugin
 
+from textapp import fonts
+from textapp.figures import pixels
 from textapp.layers import AttentionPooling
 from textapp.training.tensorboard import (
     AttentionMaps,
@@ -24,11 +26,8 @@ from textapp.training.tensorboard import (
     ValidationScores,
     attention_figure,
     confusion_matrix,
-    fonts,
 )
 from textapp.training.tensorboard.attention_page import markdown
-from textapp.training.tensorboard.embedding_projector import printable
-from textapp.training.tensorboard.figures import pixels
 from textapp.training.tensorboard.precision_recall import average_precision
 
 LABELS = np.array([1, 0, 1, 1, 0])
@@ -235,29 +234,6 @@ def test_a_picture_is_left_out_rather_than_drawn_with_boxes(tmp_path, monkeypatc
     assert [tick.get_text() for tick in ticks] == ["0", "1"], "class numbers stand in"
 
 
-def test_fonts_are_added_until_every_character_has_one(monkeypatch):
-    entries = [
-        fonts.font_manager.FontEntry(name=name, fname=name) for name in ("Greek only", "Han", "Han too", "Emoji")
-    ]
-    drawn = {"Greek only": "α", "Han": "好", "Han too": "好电", "Emoji": "😀"}
-    real = fonts._characters
-    monkeypatch.setattr(fonts, "_installed", lambda: entries)
-    monkeypatch.setattr(
-        fonts, "_characters", lambda path: {ord(c) for c in drawn[path]} if path in drawn else real(path)
-    )
-    default = fonts.families("plain text")
-    assert default is not None
-    assert fonts.families("好 film") == [*default, "Han"]
-    assert fonts.families("好电 film") == [*default, "Han", "Han too"]
-    assert fonts.families("\U00020000") is None
-
-
-def test_installed_fonts_leave_out_placeholders():
-    names = {font.name for font in fonts._installed()}
-    assert "DejaVu Sans" in names
-    assert not any(name.startswith("Last Resort") for name in names)
-
-
 def test_projector_shows_words_and_their_vectors(tmp_path):
     words = ["[PAD]", "[UNK]", "好", "déjà\tvu", 'a"b', "'", " ", "line\nend", "#", "x", "cut"]
     model = attention_model()
@@ -306,13 +282,3 @@ def test_projector_refuses_what_does_not_fit(tmp_path, arguments, message):
     callback.set_model(attention_model())
     with pytest.raises(ValueError, match=re.escape(message)):
         callback.on_train_begin()
-
-
-def test_printable_words():
-    assert [printable(word) for word in ["好", "", "\u3000", "a\u2028b", "\ud800"]] == [
-        "好",
-        "''",
-        "\\u3000",
-        "a\\u2028b",
-        "\\ud800",
-    ]

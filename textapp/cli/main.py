@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from textapp import __version__
-from textapp.cli import bench, demo, evaluate, export, predict, train
+from textapp.cli import bench, demo, evaluate, export, predict, train, vectors
 from textapp.cli.output import say
 from textapp.errors import InputError
 
@@ -26,6 +26,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
+app.add_typer(vectors.app, name="vectors")
 
 
 def _print_version(wanted: bool) -> None:
@@ -43,7 +44,10 @@ def _options(
     """Nothing of its own: `_print_version` has done it."""
 
 
-EXTRAS = {"tensorflow": "train", "keras": "train", "tensorflow_text": "train", "tensorboard": "train"}
+EXTRAS = dict.fromkeys(
+    ("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "scipy", "sklearn", "threadpoolctl"),
+    "train",
+)
 
 
 def main() -> None:

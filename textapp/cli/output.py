@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,9 +27,17 @@ def print_json(value: dict[str, Any]) -> None:
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table for people: the first column to the left, the others to the right."""
     cells = [list(header), *map(list, rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = [
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width) for column, (cell, width) in enumerate(pairs))
-        for pairs in (list(zip(row, widths, strict=True)) for row in cells)
-    ]
+    widths = [max(_width(row[column]) for row in cells) for column in range(len(header))]
+    lines = []
+    for row in cells:
+        spaces = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        lines.append(
+            "  ".join([row[0] + spaces[0], *(space + cell for space, cell in zip(spaces[1:], row[1:], strict=True))])
+        )
     say("\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]]))
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: Chinese characters two, combining marks none."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)

@@ -1,6 +1,5 @@
 """`textapp predict`: labels of texts, with what the model attended to."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textapp.cli.arguments import as_utf8
 from textapp.cli.output import print_json, printable, say
 from textapp.errors import InputError
 
@@ -30,7 +30,7 @@ def predict(
     if texts and file:
         raise InputError(f"--file {file}: give texts or a file, not both")
     classifier = open_classifier(model)
-    lines = list(map(_as_utf8, texts)) if texts else list(_lines(file))
+    lines = list(map(as_utf8, texts)) if texts else list(_lines(file))
     predictions = classifier.predict(lines)
     for number, prediction in enumerate(predictions, 1):
         if prediction.truncated:
@@ -67,13 +67,6 @@ def marked(text: str, prediction: "Prediction", colours: bool) -> str:
 def _printable(text: str) -> str:
     """Control characters as spaces: a text must not move the cursor or recolour the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _as_utf8(argument: str) -> str:
-    """An argument decoded as UTF-8 where the locale (`LANG=C`) is of another mind; what is no UTF-8 becomes U+FFFD."""
-    if argument.isascii() or not any("\udc80" <= character <= "\udcff" for character in argument):
-        return argument
-    return os.fsencode(argument).decode("utf-8", "replace")
 
 
 def _lines(file: Path | None) -> Iterator[str]:

@@ -32,6 +32,10 @@ def sentiment(
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
     valid: Annotated[str | None, typer.Option(help="Validation texts; by default a share of --train.")] = None,
     test: Annotated[str | None, typer.Option(help="Test texts, scored once at the end.")] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(help="Word vectors to start from: word2vec, fastText, GloVe or .npz, each also gzipped."),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Settings for a kind of text: " + ", ".join(PRESETS_HELP) + ".")
     ] = None,
@@ -42,11 +46,13 @@ def sentiment(
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
     """Train a BiLSTM + attention classifier. The same command goes on after a crash."""
-    config = sentiment_preset(preset).override(settings or [])
+    config = sentiment_preset(preset, vectors=vectors is not None).override(settings or [])
     with native_log_hidden():
         from textapp.training.sentiment import train_sentiment
 
-        metrics = train_sentiment(config, out, train=train, valid=valid, test=test, force=force, report=say)
+        metrics = train_sentiment(
+            config, out, train=train, valid=valid, test=test, vectors=vectors, force=force, report=say
+        )
     say(f"run:   {out}")
     say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")
     say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")

@@ -4,15 +4,29 @@ import json
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
-from textapp.data.pipeline import TrainingBatches
-from textapp.data.stream import StreamedBatches
 from textapp.errors import InputError
 from textapp.files import named_errors, replacing
+
+
+class Batches(Protocol):
+    """What a training goes through: batches that depend on their own seed and position alone.
+
+    Attributes:
+        position: (epoch, step) at which the next iterator over `dataset` starts.
+        dataset: A `tf.data.Dataset`, epoch after epoch without end.
+    """
+
+    position: tuple[int, int]
+    dataset: Any
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches an epoch."""
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -27,9 +41,9 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         path: The file, `.npz`; read now if it is there.
         batches: What is trained on; told where to start.
-        early_stopping: The Keras callback whose memory is saved along.
+        early_stopping: The Keras callback whose memory and best weights are saved along; None where none is used.
         fingerprint: Identifies data and settings; a file with another one is refused.
-        every_seconds: Time between two savings within an epoch.
+        every_seconds: Time between two savings within an epoch; longer where saving would take a tenth of it.
 
     Attributes:
         epoch: The epoch that is trained, or the next one.
@@ -45,8 +59,8 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(
         self,
         path: Path,
-        batches: TrainingBatches | StreamedBatches,
-        early_stopping: keras.callbacks.EarlyStopping,
+        batches: Batches,
+        early_stopping: keras.callbacks.EarlyStopping | None,
         fingerprint: str,
         every_seconds: float = 60.0,
     ):
@@ -63,7 +77,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._memory: dict[str, Any] = {}  # of the early stopping
         self._variables: list[np.ndarray] = []  # as read from the file
         self._metrics: list[np.ndarray] = []
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saving_seconds = time.monotonic(), 0.0
         if self.path.exists():
             self._read()
 
@@ -73,7 +87,8 @@ class Checkpoint(keras.callbacks.Callback):
         for name, value in self._memory.items():  # its own on_train_begin has just forgotten it
             setattr(self.early_stopping, name, value)
         if self._variables:
-            self.model.optimizer.build(self.model.trainable_variables)  # `fit` does so at its first step only
+            if self.model.optimizer:
+                self.model.optimizer.build(self.model.trainable_variables)  # `fit` does so at its first step only
             for variable, value in zip(self._state_variables(), self._variables, strict=True):
                 variable.assign(value)
             self._variables = []
@@ -91,7 +106,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Saves when it is time, but not after an epoch's last step: its validation would be lost to who goes on."""
         del logs
         self.step = self._first_step + batch + 1
-        due = time.monotonic() - self._saved_at >= self.every_seconds
+        due = time.monotonic() - self._saved_at >= max(self.every_seconds, 10 * self._saving_seconds)
         if due and self.step < self.batches.steps_per_epoch:
             self._save()
 
@@ -103,19 +118,20 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.stop_training = True
         self.epoch, self.step = epoch + 1, 0
         self.stopped = bool(self.model.stop_training)
-        self._memory = {
-            name: getattr(self.early_stopping, name) for name in ("wait", "best", "best_epoch", "stopped_epoch")
-        }
-        if finite and self.early_stopping.best_epoch == epoch:
-            self.best_weights = self.model.get_weights()
+        if self.early_stopping:
+            names = ("wait", "best", "best_epoch", "stopped_epoch")
+            self._memory = {name: getattr(self.early_stopping, name) for name in names}
+            if finite and self.early_stopping.best_epoch == epoch:
+                self.best_weights = self.model.get_weights()
         self._save()
 
     def _state_variables(self) -> list[Any]:
         """What the training changes, but for the metrics."""
-        return [*self.model.variables, *self.model.optimizer.variables]
+        return [*self.model.variables, *(self.model.optimizer.variables if self.model.optimizer else [])]
 
     def _save(self) -> None:
         """Writes the file, whole or not at all."""
+        began = time.monotonic()
         groups = {
             "variables": [np.asarray(variable) for variable in self._state_variables()],
             "metrics": [np.asarray(variable) for variable in self.model.metrics_variables],
@@ -134,6 +150,7 @@ class Checkpoint(keras.callbacks.Callback):
         with replacing(self.path) as temporary, temporary.open("wb") as file:
             np.savez(file, state=np.array(json.dumps(state, default=float)), **arrays)  # type: ignore[arg-type]
         self._saved_at = time.monotonic()
+        self._saving_seconds = self._saved_at - began
 
     def _read(self) -> None:
         """Reads the file; the variables are assigned once `fit` has begun."""

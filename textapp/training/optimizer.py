@@ -2,6 +2,8 @@
 
 import keras
 
+from textapp.training.unfreezing import UnfreezingAdamW
+
 
 def warmup_cosine(peak: float, total_steps: int, warmup: float) -> keras.optimizers.schedules.CosineDecay:
     """Rises linearly from 0 to `peak` over the share `warmup` of all steps, then falls to 0 along half a cosine.
@@ -27,7 +29,15 @@ def warmup_cosine(peak: float, total_steps: int, warmup: float) -> keras.optimiz
 
 
 def adamw(
-    model: keras.Model, total_steps: int, *, learning_rate: float, warmup: float, weight_decay: float, clipnorm: float
+    model: keras.Model,
+    total_steps: int,
+    *,
+    learning_rate: float,
+    warmup: float,
+    weight_decay: float,
+    clipnorm: float,
+    frozen_steps: int = 0,
+    embedding_rate: float = 1.0,
 ) -> keras.optimizers.Optimizer:
     """Builds the optimizer for `model`; biases are not decayed.
 
@@ -38,12 +48,24 @@ def adamw(
         warmup: Share of the steps, see `warmup_cosine`.
         weight_decay: Each step takes `learning_rate * weight_decay` of a weight's size away.
         clipnorm: Largest norm of the whole gradient; recurrent nets explode without it (Pascanu et al. 2013).
+        frozen_steps: Steps in which trainable `Embedding` layers stand still at first, see `UnfreezingAdamW`.
+        embedding_rate: Share of the learning rate with which they then move.
 
     Reference:
         Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization.
     """
-    optimizer = keras.optimizers.AdamW(
-        warmup_cosine(learning_rate, total_steps, warmup), weight_decay=weight_decay, global_clipnorm=clipnorm
-    )
+    rate = warmup_cosine(learning_rate, total_steps, warmup)
+    tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding) and layer.trainable]
+    if tables and (frozen_steps, embedding_rate) != (0, 1.0):
+        optimizer = UnfreezingAdamW(
+            rate,
+            layers=[table.name for table in tables],
+            frozen_steps=frozen_steps,
+            rate=embedding_rate,
+            weight_decay=weight_decay,
+            global_clipnorm=clipnorm,
+        )
+    else:
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, global_clipnorm=clipnorm)
     optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if v.path.endswith("bias")])
     return optimizer

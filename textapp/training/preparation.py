@@ -3,18 +3,19 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from textapp.config import SentimentConfig
-from textapp.data.pipeline import EncodedExamples, TokenizedTexts, TrainingBatches, encode_examples, encode_splits
+from textapp.data.pipeline import EncodedExamples, TokenizedTexts, TrainingBatches, encode_examples
 from textapp.data.readers import Examples, check_labels, label_names, read_examples
 from textapp.data.splits import drop_duplicates, drop_overlap, split_examples
 from textapp.data.stream import Scan, Source, StreamedBatches
 from textapp.errors import InputError
 from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import Vocabulary
+from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
+from textapp.training.pretrained import Pretrained, read_pretrained
 
 OOV_WARNING = 0.05  # share of unknown tokens above which a model reads too much of its text as "unknown"
 Report = Callable[[str], None]
@@ -27,15 +28,17 @@ class Prepared:
 
     Attributes:
         tokenizer: How texts are cut.
-        vocabulary: From the training split alone.
+        vocabulary: From the training split alone, and behind it the vectors' extra words.
         labels: The classes, from the training split too.
         batches: What `fit` trains on.
         tokens: Real tokens of an epoch.
         held_out: `valid`, and `test` where it was given, encoded.
         sample: The validation examples as text.
         widths: Static lengths of the batches, or None.
-        counts: For each split `count`, `tokens`, `oov_rate` and `cut`, ready for JSON.
-        fingerprint: Identifies the data of all splits, hexadecimal.
+        counts: For each split `count`, `tokens`, `oov_rate` and `cut`, with extra words `oov_rate_without_extra` too;
+            ready for JSON.
+        fingerprint: Identifies the data of all splits and the file of vectors, hexadecimal.
+        pretrained: The vectors to start from, or None.
     """
 
     tokenizer: Tokenizer
@@ -48,9 +51,17 @@ class Prepared:
     widths: list[int] | None
     counts: dict[str, dict[str, float]]
     fingerprint: str
+    pretrained: Pretrained | None
 
 
-def prepare(config: SentimentConfig, train: Path, valid: Path | None, test: Path | None, report: Report) -> Prepared:
+def prepare(
+    config: SentimentConfig,
+    train: Path,
+    valid: Path | None,
+    test: Path | None,
+    report: Report,
+    vectors: Path | None = None,
+) -> Prepared:
     """Reads the files and makes the splits disjoint: a text that is held out is not trained on.
 
     Args:
@@ -59,6 +70,7 @@ def prepare(config: SentimentConfig, train: Path, valid: Path | None, test: Path
         valid: Validation examples; by default a share of `train`.
         test: Test examples, or None.
         report: Is given each line of progress.
+        vectors: File of word vectors to start from, or None.
 
     Raises:
         InputError: A file breaks a rule, or `stream` is set without a validation file.
@@ -72,11 +84,16 @@ def prepare(config: SentimentConfig, train: Path, valid: Path | None, test: Path
     for examples in held_out.values():
         report(f"read {examples}")
     make = _stream if config.stream else _hold
-    return make(config, train, held_out, tokenizer, report)
+    return make(config, train, held_out, tokenizer, report, vectors)
 
 
 def _hold(
-    config: SentimentConfig, train: Path, held_out: dict[str, Examples], tokenizer: Tokenizer, report: Report
+    config: SentimentConfig,
+    train: Path,
+    held_out: dict[str, Examples],
+    tokenizer: Tokenizer,
+    report: Report,
+    vectors: Path | None,
 ) -> Prepared:
     """Holds the training split in memory."""
     examples = read_examples(train, config.text_column, config.label_column)
@@ -91,15 +108,12 @@ def _hold(
         held_out = {"valid": validation, **held_out}
         report(str(division))
 
-    vocabulary, labels, (encoded, *others) = encode_splits(
-        examples,
-        *held_out.values(),
-        tokenizer=tokenizer,
-        max_tokens=config.max_tokens,
-        vocabulary_size=config.vocabulary_size,
-        min_count=config.min_count,
-    )
-    encoded_held_out = dict(zip(held_out, others, strict=True))
+    labels = label_names(examples.labels, examples.source)
+    tokenized = TokenizedTexts.read(examples.texts, tokenizer, config.max_tokens)
+    vocabulary, pretrained = _vocabulary(config, tokenized.counts(), tokenizer, report, vectors)
+    encoded = encode_examples(examples, tokenized, vocabulary, labels)
+    encoded_held_out = _encode(held_out, tokenizer, vocabulary, labels, config.max_tokens)
+    own = None if pretrained is None else pretrained.own
     widths = bucket_widths(config.max_tokens) if config.static_shapes else None
     return Prepared(
         tokenizer=tokenizer,
@@ -110,13 +124,19 @@ def _hold(
         held_out=encoded_held_out,
         sample=held_out["valid"],
         widths=widths,
-        counts=_report({"train": _counts(encoded), **_all_counts(encoded_held_out)}, vocabulary, report),
-        fingerprint=_fingerprint(encoded, *others),
+        counts=_report({"train": _counts(encoded, own), **_all_counts(encoded_held_out, own)}, vocabulary, own, report),
+        fingerprint=_fingerprint(pretrained, encoded, *encoded_held_out.values()),
+        pretrained=pretrained,
     )
 
 
 def _stream(
-    config: SentimentConfig, train: Path, held_out: dict[str, Examples], tokenizer: Tokenizer, report: Report
+    config: SentimentConfig,
+    train: Path,
+    held_out: dict[str, Examples],
+    tokenizer: Tokenizer,
+    report: Report,
+    vectors: Path | None,
 ) -> Prepared:
     """Reads the training split anew each epoch. Duplicates in it stay, as finding them would take its memory."""
     if "valid" not in held_out:
@@ -125,16 +145,17 @@ def _stream(
     scan = Scan.read(source, tokenizer, config.max_tokens)
     labels = label_names(scan.labels, source.path)
     report(f"scanned {source.path}: {scan.lengths.sum():,} examples, read anew each epoch")
-    vocabulary = Vocabulary.build(scan.words, config.vocabulary_size, config.min_count)
+    vocabulary, pretrained = _vocabulary(config, scan.words, tokenizer, report, vectors)
+    own = None if pretrained is None else pretrained.own
     widths = bucket_widths(config.max_tokens)
     encoded_held_out = _encode(held_out, tokenizer, vocabulary, labels, config.max_tokens)
     tokens = sum(scan.words.values())
-    unknown = sum(count for word, count in scan.words.items() if word not in vocabulary)
+    ids = np.asarray(vocabulary.encode(scan.words), np.int32)
     counts = {
         "count": int(scan.lengths.sum()),
         "tokens": tokens,
-        "oov_rate": unknown / max(1, tokens),
         "cut": scan.cut,
+        **_unknown(ids, own, np.fromiter(scan.words.values(), np.int64)),
     }
     batches = StreamedBatches(
         source,
@@ -162,14 +183,35 @@ def _stream(
         held_out=encoded_held_out,
         sample=held_out["valid"],
         widths=widths if config.static_shapes else None,
-        counts=_report({"train": counts, **_all_counts(encoded_held_out)}, vocabulary, report),
-        fingerprint=scan.fingerprint + _fingerprint(*encoded_held_out.values()),
+        counts=_report({"train": counts, **_all_counts(encoded_held_out, own)}, vocabulary, own, report),
+        fingerprint=scan.fingerprint + _fingerprint(pretrained, *encoded_held_out.values()),
+        pretrained=pretrained,
     )
 
 
-def _fingerprint(*parts: EncodedExamples) -> str:
-    """Identifies encoded examples, hexadecimal."""
-    digest = hashlib.sha256()
+def _vocabulary(
+    config: SentimentConfig, counts: Mapping[str, int], tokenizer: Tokenizer, report: Report, vectors: Path | None
+) -> tuple[Vocabulary, Pretrained | None]:
+    """The training split's vocabulary, and what the file of vectors adds to it if there is one."""
+    vocabulary = Vocabulary.build(counts, config.vocabulary_size, config.min_count)
+    if vectors is None:
+        return vocabulary, None
+    pretrained = read_pretrained(
+        vectors,
+        vocabulary,
+        counts,
+        tokenizer=tokenizer,
+        report=report,
+        extra_words=config.extra_words,
+        embedding_dim=config.embedding_dim,
+        seed=config.seed,
+    )
+    return pretrained.vocabulary, pretrained
+
+
+def _fingerprint(pretrained: Pretrained | None, *parts: EncodedExamples) -> str:
+    """Identifies encoded examples and the vectors that they start from, hexadecimal."""
+    digest = hashlib.sha256(pretrained.sha256.encode() if pretrained else b"")
     for part in parts:
         for array in (part.token_ids, part.offsets, part.labels):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -188,21 +230,37 @@ def _encode(
     return encoded
 
 
-def _counts(part: EncodedExamples) -> dict[str, float]:
-    """What is reported of a split."""
-    return {"count": len(part), "tokens": len(part.token_ids), "oov_rate": part.oov_rate, "cut": part.cut}
+def _counts(part: EncodedExamples, own: int | None) -> dict[str, float]:
+    """What is reported of a split; `own` is the vocabulary's size without extra words."""
+    return {"count": len(part), "tokens": len(part.token_ids), "cut": part.cut, **_unknown(part.token_ids, own)}
 
 
-def _all_counts(parts: dict[str, EncodedExamples]) -> dict[str, dict[str, float]]:
+def _all_counts(parts: dict[str, EncodedExamples], own: int | None) -> dict[str, dict[str, float]]:
     """The same of several."""
-    return {name: _counts(part) for name, part in parts.items()}
+    return {name: _counts(part, own) for name, part in parts.items()}
 
 
-def _report(counts: dict[str, dict[str, float]], vocabulary: Vocabulary, report: Report) -> dict[str, dict[str, float]]:
+def _unknown(ids: np.ndarray, own: int | None, times: np.ndarray | None = None) -> dict[str, float]:
+    """The share of unknown tokens, with the extra words and, where there may be some, without."""
+    rates = {"oov_rate": float(np.average(ids == UNKNOWN_ID, weights=times))}
+    if own is not None:
+        rates["oov_rate_without_extra"] = float(np.average((ids == UNKNOWN_ID) | (ids >= own), weights=times))
+    return rates
+
+
+def _report(
+    counts: dict[str, dict[str, float]], vocabulary: Vocabulary, own: int | None, report: Report
+) -> dict[str, dict[str, float]]:
     """Says what share of the words the vocabulary knows and how many texts were cut. Returns `counts`."""
-    report(f"vocabulary: {len(vocabulary):,} entries from the training split")
+    own = len(vocabulary) if own is None else own
+    extra = f", {len(vocabulary) - own:,} extra words from the vectors" if len(vocabulary) > own else ""
+    report(f"vocabulary: {own:,} entries from the training split{extra}")
     for name, part in counts.items():
-        report(f"{name}: {part['count']:,} texts, {part['cut']:,} cut, {part['oov_rate']:.1%} of tokens unknown")
+        without = part.get("oov_rate_without_extra", part["oov_rate"])
+        compared = f" ({without:.1%} without the extra words)" if without != part["oov_rate"] else ""
+        report(
+            f"{name}: {part['count']:,} texts, {part['cut']:,} cut, {part['oov_rate']:.1%} of tokens unknown{compared}"
+        )
         if part["oov_rate"] > OOV_WARNING:
             report(
                 f"warning: more than {OOV_WARNING:.0%} of the tokens of {name} are unknown; remedies: a larger "

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from textapp import __version__
 from textapp.config import SentimentConfig
 from textapp.data.pipeline import evaluation_batches
+from textapp.errors import InputError
 from textapp.files import write_json
 from textapp.models.sentiment import sentiment_classifier
 from textapp.training import run
@@ -35,6 +37,7 @@ def train_sentiment(
     train: str | os.PathLike[str],
     valid: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
+    vectors: str | os.PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -46,22 +49,26 @@ def train_sentiment(
         train: Labelled examples, in any form that `textapp.data.readers` reads.
         valid: Examples for early stopping; by default a stratified share of `train`.
         test: Examples to score at the very end, once.
+        vectors: Word vectors to start from, in any form that `textapp.vectors.formats` reads. `embedding_dim` must then
+            be theirs or None. Needed by the training alone: neither the finished run nor its export asks for them.
         force: Whether a run that is there already is deleted first.
         report: Is given each line of progress.
 
     Returns:
-        What `metrics.json` says: `valid` and `test` scores, `data`, `history`, `parameters`, `seconds` (those of the
-        process that finished it).
+        What `metrics.json` says: `valid` and `test` scores, `data`, `vectors` where they were given, `history`,
+        `parameters`, `seconds` (those of the process that finished it).
 
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished or another run.
     """
+    _check_vectors(config, given=vectors is not None)
     folder = Path(out)
     command = {
         "settings": config.to_dict(),
         "train": os.fspath(train),
         "valid": None if valid is None else os.fspath(valid),
         "test": None if test is None else os.fspath(test),
+        "vectors": None if vectors is None else os.fspath(vectors),
     }
     run.check_folder(folder, command, force)
     with run.locked(folder):
@@ -76,17 +83,20 @@ def _train(
     began = time.monotonic()
     keras.utils.set_random_seed(config.seed)
 
-    data = prepare(config, command["train"], command["valid"], command["test"], report)
+    data = prepare(config, command["train"], command["valid"], command["test"], report, command["vectors"])
+    table = None if data.pretrained is None else data.pretrained.table
     steps = data.batches.steps_per_epoch
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
-        model = build_model(config, len(data.vocabulary), len(data.labels))
+        model = build_model(config, len(data.vocabulary), len(data.labels), table)
         compile_model(model, config, total_steps=config.epochs * steps)
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
     run.save_text_side(folder, data.tokenizer, data.vocabulary, data.labels)
     sample = run.save_sample(folder, data.sample)
+    if table is not None:
+        report(f"word vectors: {_way(config)}")
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
     history = fit(
@@ -111,7 +121,7 @@ def _train(
     )
 
     if config.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
-        half, model = model, build_model(config, len(data.vocabulary), len(data.labels))
+        half, model = model, build_model(config, len(data.vocabulary), len(data.labels), table)
         model.set_weights(half.get_weights())
     run.save_model(folder, model)
     metrics: dict[str, Any] = {"task": "sentiment", "labels": data.labels}
@@ -120,6 +130,7 @@ def _train(
         report(f"{name}: accuracy {metrics[name]['accuracy']:.4f}, macro F1 {metrics[name]['macro_f1']:.4f}")
     metrics |= {
         "data": data.counts,
+        **({} if data.pretrained is None else {"vectors": data.pretrained.summary}),
         "parameters": model.count_params(),
         "epochs": len(history),
         "history": [{name: _number(value) for name, value in logs.items()} for logs in history],
@@ -136,12 +147,38 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def build_model(config: SentimentConfig, vocabulary_size: int, num_classes: int) -> keras.Model:
-    """The model that the settings describe."""
+def _check_vectors(config: SentimentConfig, given: bool) -> None:
+    """Raises `InputError` where a setting makes sense with vectors only, and there are none."""
+    if given:
+        return
+    if config.embedding_dim is None:
+        raise InputError("setting embedding_dim: none means that of the vectors, and needs --vectors")
+    if config.extra_words:
+        raise InputError("setting extra_words: they come from a file of vectors, and need --vectors")
+    if config.freeze_epochs or not config.embedding_rate:
+        key = "freeze_epochs" if config.freeze_epochs else "embedding_rate"
+        raise InputError(f"setting {key}: word vectors that are random must be trained; give --vectors to freeze some")
+
+
+def _way(config: SentimentConfig) -> str:
+    """How the word vectors are trained, in words."""
+    if config.embedding_frozen:
+        return "frozen for good"
+    then = "trained" if config.embedding_rate == 1 else f"trained at {config.embedding_rate:g} of the learning rate"
+    return f"frozen for {config.freeze_epochs} of {config.epochs} epochs, then {then}" if config.freeze_epochs else then
+
+
+def build_model(
+    config: SentimentConfig, vocabulary_size: int, num_classes: int, vectors: np.ndarray | None = None
+) -> keras.Model:
+    """The model that the settings describe; with vectors `(V, E)`, which it starts from, of their dimension."""
+    embedding_dim = config.embedding_dim if vectors is None else vectors.shape[1]
+    if embedding_dim is None:
+        raise ValueError("`vectors` must be given where `embedding_dim` is None. Received: vectors=None")
     return sentiment_classifier(
         vocabulary_size,
         num_classes,
-        embedding_dim=config.embedding_dim,
+        embedding_dim=embedding_dim,
         units=config.units,
         num_layers=config.num_layers,
         cell=config.cell,
@@ -149,11 +186,19 @@ def build_model(config: SentimentConfig, vocabulary_size: int, num_classes: int)
         word_dropout=config.word_dropout,
         embedding_dropout=config.embedding_dropout,
         dropout=config.dropout,
+        vectors=vectors,
+        train_embedding=not config.embedding_frozen,
     )
 
 
 def compile_model(model: keras.Model, config: SentimentConfig, total_steps: int) -> None:
-    """Gives a model the optimizer, the loss and the metric that the settings describe."""
+    """Gives a model the optimizer, the loss and the metric that the settings describe.
+
+    Args:
+        model: From `build_model`.
+        config: The settings.
+        total_steps: Steps of all epochs.
+    """
     optimizer = adamw(
         model,
         total_steps,
@@ -161,6 +206,8 @@ def compile_model(model: keras.Model, config: SentimentConfig, total_steps: int)
         warmup=config.warmup,
         weight_decay=config.weight_decay,
         clipnorm=config.clipnorm,
+        frozen_steps=total_steps // config.epochs * config.freeze_epochs,
+        embedding_rate=config.embedding_rate,
     )
     # Rows that only fill up a batch of static shape weigh 0: neither loss nor accuracy may count them.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")

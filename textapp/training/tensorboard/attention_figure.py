@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from textapp.training.tensorboard import fonts
-from textapp.training.tensorboard.figures import DPI, new_figure
+from textapp import fonts
+from textapp.figures import DPI, new_figure
 
 # Pixels. TensorBoard shrinks pictures to some 330 pixels, so the letters are large and the lines short.
 _WIDTH, _MARGIN, _HEADING, _LINE = 660, 18, 88, 48

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from textapp import fonts
 from textapp.layers import attention_scores
-from textapp.training.tensorboard import attention_figure, attention_page, fonts
+from textapp.training.tensorboard import attention_figure, attention_page
 from textapp.training.tensorboard.compiled import compiled
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
-from textapp.training.tensorboard.figures import write_figure
+from textapp.training.tensorboard.images import write_figure
 from textapp.training.tensorboard.validation_scores import class_probabilities
 
 _IMAGE = "The darker a token, the larger its weight in the attention layer."

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from textapp import fonts
 from textapp.data.scores import confusion_matrix
-from textapp.training.tensorboard import fonts
+from textapp.figures import new_figure
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
-from textapp.training.tensorboard.figures import new_figure, write_figure
+from textapp.training.tensorboard.images import write_figure
 from textapp.training.tensorboard.validation_scores import ValidationScores
 
 _MOST_CLASSES_WITH_NUMBERS = 12  # more make the cells too small to read

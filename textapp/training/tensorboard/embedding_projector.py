@@ -1,18 +1,15 @@
 """Word vectors for TensorBoard's embedding projector."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
-from tensorboard.plugins import projector
 
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
-
-FOLDER = "projector"
+from textapp.vectors.projector import write_projector
 
 
 class EmbeddingProjector(Dashboard):
@@ -54,16 +51,8 @@ class EmbeddingProjector(Dashboard):
         table = ops.convert_to_numpy(self._embedding.embeddings)[self._rows.start : self._rows.stop]
         if not np.isfinite(table).all():  # the page cannot place NaN: keep the last vectors that it can
             return
-        words = ("\t".join((printable(self.vocabulary[row]), str(row))) for row in self._rows)
-        self._write_lines("words.tsv", ["word\tid", *words])
-        self._write_lines("vectors.tsv", ("\t".join(f"{x:.5g}" for x in row) for row in table.tolist()))
-        config = projector.ProjectorConfig()
-        config.embeddings.add(
-            tensor_name=f"{self._embedding.name} ({len(self._rows):,} words)",
-            tensor_path=f"{FOLDER}/vectors.tsv",
-            metadata_path=f"{FOLDER}/words.tsv",
-        )
-        projector.visualize_embeddings(self.log.run_folder(self.run), config)
+        columns = {"word": [self.vocabulary[row] for row in self._rows], "id": self._rows}
+        write_projector(self.log.run_folder(self.run), table, columns, self._embedding.name)
 
     def _find(self) -> keras.layers.Embedding:
         found = [
@@ -80,17 +69,3 @@ class EmbeddingProjector(Dashboard):
                 f"Received: {len(self.vocabulary)} words"
             )
         return found[0]
-
-    def _write_lines(self, name: str, lines: Iterable[str]) -> None:
-        """Writes a file of the page, which may be remote, whole or not at all."""
-        folder = f"{self.log.run_folder(self.run)}/{FOLDER}"
-        tf.io.gfile.makedirs(folder)
-        with tf.io.gfile.GFile(f"{folder}/{name}.new", "w") as file:
-            file.write("\n".join(lines) + "\n")
-        tf.io.gfile.rename(f"{folder}/{name}.new", f"{folder}/{name}", overwrite=True)
-
-
-def printable(word: str) -> str:
-    r"""A word that shows as itself in one cell of the page: tabs, line ends and the like as escapes (`\t`)."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in word)
-    return shown if shown.strip() else f"'{shown}'"

@@ -10,8 +10,11 @@ import tensorflow as tf
 from textapp.training.tensorboard.compiled import compiled
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
+from textapp.training.unfreezing import UnfreezingAdamW
 
-_DESCRIPTION = "L2 norm of the loss's gradient on a fixed probe batch, without dropout and before any clipping."
+_DESCRIPTION = (
+    "L2 norm of the loss's gradient on a fixed probe batch, without dropout and before any clipping; 0 while frozen."
+)
 
 
 class GradientNorms(Dashboard):
@@ -21,6 +24,11 @@ class GradientNorms(Dashboard):
     training step on the probe. Embedding tables are layers of their own here, and of the two sums
     `gradient_norm/all_layers` holds them while `gradient_norm/all_but_embeddings` does not: only the rows of the
     probe's words have a gradient, which makes an embedding's norm behave unlike the others.
+
+    What the last step left frozen has the norm 0: a layer whose `trainable` is False, and one that
+    `textapp.training.unfreezing.UnfreezingAdamW` holds still. So an embedding trained from the start is never at 0, a
+    frozen one always, and the curve of one frozen for some epochs leaves 0 when it begins to move. The norm is that of
+    the gradient itself, whatever share of the learning rate follows it.
 
     Args:
         log: An `EventLog`, or the path of a folder.
@@ -37,8 +45,12 @@ class GradientNorms(Dashboard):
         self._batch_written = -1
 
     def prepare(self) -> None:
-        """Groups the trainable variables by layer."""
-        self._layers = {name: layer for name, layer in _leaf_layers(self.model) if layer.trainable_variables}
+        """Groups the variables by layer."""
+        self._layers = {
+            name: layer
+            for name, layer in _leaf_layers(self.model)
+            if layer.trainable_variables or (layer.weights and not layer.trainable)
+        }
         self._norms = compiled(self.model, self._replica_norms)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -75,14 +87,25 @@ class GradientNorms(Dashboard):
             loss = tf.cast(loss, "float32") * scale
         gradients = tape.gradient(loss, [[variable.value for variable in group] for group in variables])
         squares = {
-            name: _total([_square_sum(gradient) for gradient in group if gradient is not None])
-            for name, group in zip(self._layers, gradients, strict=True)
+            name: _total(
+                [
+                    tf.where(self._moved(variable), _square_sum(gradient), 0.0)
+                    for variable, gradient in zip(layer.trainable_variables, group, strict=True)
+                    if gradient is not None
+                ]
+            )
+            for (name, layer), group in zip(self._layers.items(), gradients, strict=True)
         }
         others = [
             squares[name] for name, layer in self._layers.items() if not isinstance(layer, keras.layers.Embedding)
         ]
         sums = {"all_layers": _total(list(squares.values())), "all_but_embeddings": _total(others)}
         return {name: tf.sqrt(square) * replicas / scale for name, square in (squares | sums).items()}
+
+    def _moved(self, variable: keras.Variable) -> bool | tf.Tensor:
+        """Whether the optimizer's last step moved a trainable variable."""
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)  # of mixed precision
+        return optimizer.moved(variable) if isinstance(optimizer, UnfreezingAdamW) else True
 
 
 def _leaf_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:

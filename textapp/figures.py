@@ -1,7 +1,6 @@
-"""matplotlib figures as TensorBoard images, without pyplot and its global state."""
+"""matplotlib figures without pyplot and its global state."""
 
 import numpy as np
-import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -18,8 +17,3 @@ def pixels(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
-
-
-def write_figure(tag: str, figure: Figure, description: str) -> None:
-    """Writes a figure to the default summary writer."""
-    tf.summary.image(tag, pixels(figure)[np.newaxis], description=description)

@@ -1,0 +1,292 @@
+"""Word vectors beside gensim's: speed end to end and quality at equal epochs, on the same text with the same options.
+
+    python -m benchmarks.word_vectors --data ../shared/data [--seeds 0 1 2] [--growth]
+
+Both read one text file, wiki_en in lower case cut at white space by textapp's tokenizer, and write a word2vec binary.
+Every training is a process of its own with 2 threads; the tools take turns. CPU and wall seconds count from the first
+byte read to the last byte written, imports left out; gensim reads the file in its fastest way (`corpus_file`).
+WordSim-353 and SimLex-999 are the sets on which rates and layout were chosen; the others are read here only.
+The work can be stopped and goes on where it was. Writes results/word_vectors.json and results/word_vectors.md.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.environment import describe_environment, environment_line
+from textapp.config import VectorsConfig
+from textapp.data.compressed import open_stream
+from textapp.files import replacing, write_text
+from textapp.text.tokenizer import Tokenizer
+
+RESULTS = Path(__file__).parents[1] / "results"
+EPOCHS = 3
+SETS = ["EN-WS-353-ALL", "EN-SIMLEX-999", "EN-MEN-TR-3k", "EN-RW-STANFORD", "EN-MTurk-771"]
+CHOSEN_ON = SETS[:2]
+TOOLS = [("textapp", 0.3), ("gensim", 0.025), ("gensim", 0.05)]
+GROWTH = [
+    *({"vocabulary_size": size} for size in (10_000, 30_000, 60_000, 250_000)),
+    *({"dim": dim} for dim in (50, 100, 200, 300)),
+    *({"million_words": millions} for millions in (2, 5, 10, 20)),
+]
+
+
+def cpu_seconds() -> float:
+    """Of this process, all threads."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def write_corpus(data: Path, path: Path) -> None:
+    """Writes wiki_en as words between spaces, a paragraph a line."""
+    tokenizer = Tokenizer("word")
+    with (
+        open_stream(data / "wiki_en/wiki_en.txt.gz") as source,
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
+        for line in source:
+            file.write(" ".join(tokenizer.words(line.decode("utf-8"))) + "\n")
+
+
+def run_textapp(job: dict[str, Any], corpus: str, out: str) -> int:
+    """Trains with textapp; returns the words of the corpus."""
+    from textapp.training.vectors import train_vectors
+
+    settings = {key: job[key] for key in ("dim", "epochs", "seed", "vocabulary_size", "min_count") if key in job}
+    config = VectorsConfig(
+        tokenizer="whitespace", lowercase=False, normalization="none", threads=2, learning_rate=job["rate"], **settings
+    )
+    return train_vectors(config, out, corpus=[corpus], force=True)["words"]
+
+
+def run_gensim(job: dict[str, Any], corpus: str, out: str) -> int:
+    """Trains with gensim; returns the words of the corpus."""
+    from gensim.models import Word2Vec
+
+    model = Word2Vec(
+        corpus_file=corpus,
+        sg=1,
+        vector_size=job["dim"],
+        window=5,
+        negative=5,
+        sample=1e-3,
+        min_count=5,
+        workers=2,
+        epochs=job["epochs"],
+        alpha=job["rate"],
+        seed=job["seed"] + 1,
+    )
+    model.wv.save_word2vec_format(out, binary=True)
+    return model.corpus_total_words
+
+
+def child(job: dict[str, Any], corpus: str, out: str) -> None:
+    """One training, in this process; prints its figures."""
+    if job["tool"] == "textapp":
+        import textapp.training.vectors  # noqa: F401  (imports are not measured)
+    else:
+        import gensim.models  # noqa: F401
+    imports, began = cpu_seconds(), time.perf_counter()
+    words = (run_textapp if job["tool"] == "textapp" else run_gensim)(job, corpus, out)
+    print(
+        json.dumps(
+            {
+                "words": words,
+                "cpu_s": cpu_seconds() - imports,
+                "wall_s": time.perf_counter() - began,
+                "import_cpu_s": imports,
+                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+def measure(job: dict[str, Any], corpus: Path, work: Path) -> dict[str, Any]:
+    """Runs a training as a process of its own."""
+    out = work / f"{job['tool']}.bin"
+    command = [sys.executable, "-m", "benchmarks.word_vectors", "--child", json.dumps(job), str(corpus), str(out)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return {**job, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def scores(path: Path, data: Path) -> dict[str, float | None]:
+    """Spearman's rho on each similarity set, the share of right analogies."""
+    from textapp.vectors.analogies import read_analogies, score_analogies
+    from textapp.vectors.formats import read_vectors
+    from textapp.vectors.similarity import read_similarity_set, score_similarity
+
+    vectors = read_vectors(path)
+    result = {
+        name: score_similarity(vectors, read_similarity_set(data / f"word_similarity/{name}.txt"))["spearman"]
+        for name in SETS
+    }
+    analogies = score_analogies(vectors, read_analogies(data / "analogy/questions-words.txt"))
+    return {**result, "analogies": analogies["total"]["accuracy"]}
+
+
+def product_limit(dim: int) -> float:
+    """CPU microseconds that the three matrix products of a word take alone, on one core: what no layout saves."""
+    from textapp.vectors.blocks import BlockShape
+
+    size = BlockShape().words_per_block
+    one = np.random.default_rng(0).random((size, dim), dtype=np.float32)
+    best = min(_time_of(lambda: one @ one.T) for _ in range(20))
+    return 3 * best / size * 1e6
+
+
+def _time_of(call: Any, repeats: int = 200) -> float:
+    began = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - began) / repeats
+
+
+def microseconds(row: dict[str, Any], clock: str) -> float:
+    """Microseconds a word and epoch."""
+    return row[clock] / row["words"] / row["epochs"] * 1e6
+
+
+def spread(values: list[float], form: str = ".3f") -> str:
+    """Mean and standard deviation."""
+    if len(values) == 1:
+        return f"{values[0]:{form}} (one seed)"
+    return f"{statistics.mean(values):{form}} ± {statistics.stdev(values):{form}}"
+
+
+def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
+    """The rows as Markdown."""
+    compared = [row for row in rows if row["kind"] == "compared"]
+    lines = [
+        "# Word vectors",
+        "",
+        "`python -m benchmarks.word_vectors --data DATA --growth`, skip-gram on wiki_en, window 5, 5 negatives, sample",
+        f"1e-3, minimum count 5, {EPOCHS} epochs, 2 threads. {environment_line(environment)}",
+        "",
+        "## Speed, text in and vectors out",
+        "",
+        "| dimension | seed | words | textapp CPU µs a word and epoch | gensim | ratio of CPU | ratio of wall time |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in compared:
+        rivals = [r for r in compared if r["tool"] == "gensim" and (r["dim"], r["seed"]) == (row["dim"], row["seed"])]
+        if row["tool"] == "gensim" or not rivals:
+            continue
+        cpu, wall = ([microseconds(r, clock) for r in rivals] for clock in ("cpu_s", "wall_s"))
+        lines.append(
+            f"| {row['dim']} | {row['seed']} | {row['words']:,} | {microseconds(row, 'cpu_s'):.2f} "
+            f"| {statistics.mean(cpu):.2f} | {statistics.mean(cpu) / microseconds(row, 'cpu_s'):.1f} "
+            f"| {statistics.mean(wall) / microseconds(row, 'wall_s'):.1f} |"
+        )
+    lines += [
+        "",
+        "## Quality at equal epochs, dimension 100",
+        "",
+        f"Rates and layout were chosen on {' and '.join(CHOSEN_ON)}; Spearman's rho, and the share of right analogies.",
+        "",
+        "| | " + " | ".join([*SETS, "analogies"]) + " | seeds |",
+        "|---|" + "---|" * (len(SETS) + 2),
+    ]
+    for tool, rate in TOOLS:
+        of_tool = [row for row in compared if (row["tool"], row["rate"], row["dim"]) == (tool, rate, 100)]
+        if of_tool:
+            cells = [spread([row["scores"][name] for row in of_tool]) for name in [*SETS, "analogies"]]
+            lines.append(f"| {tool}, rate {rate} | " + " | ".join(cells) + f" | {len(of_tool)} |")
+    grown = [row for row in rows if row["kind"] == "growth"]
+    if grown:
+        lines += [
+            "",
+            "## How it grows",
+            "",
+            "One epoch, everything included; the limit is the time of the three matrix products of a word that is",
+            "kept, on one core, alone. Reading the text takes the same whatever the model.",
+            "",
+            "| what | vocabulary | dimension | words | CPU µs a word | limit | words/s of wall time | peak MB |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        for row in grown:
+            what = ", ".join(f"{key} {row[key]:,}" for key in ("vocabulary_size", "million_words") if key in row)
+            lines.append(
+                f"| {what or 'dimension'} | {row['vocabulary']:,} | {row['dim']} | {row['words']:,} "
+                f"| {microseconds(row, 'cpu_s'):.2f} | {row['limit_us']:.2f} | {row['words'] / row['wall_s']:,.0f} "
+                f"| {row['peak_mb']:,.0f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measures what is not measured yet and writes the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
+    parser.add_argument("--work", type=Path, default=Path("saved_models/word_vectors"), help="folder for vectors")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--growth", action="store_true", help="measure vocabulary, dimension and corpus size too")
+    parser.add_argument("--child", nargs=3, metavar=("JOB", "CORPUS", "OUT"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        job, corpus, out = arguments.child
+        child(json.loads(job), corpus, out)
+        return
+    work: Path = arguments.work
+    corpus = work / "wiki_en.txt"
+    if not corpus.exists():
+        write_corpus(arguments.data, corpus)
+    record = RESULTS / "word_vectors.json"
+    rows: list[dict[str, Any]] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
+    environment = describe_environment(["tensorflow", "gensim", "numpy"])
+
+    def keep(row: dict[str, Any]) -> None:
+        rows.append(row)
+        write_text(record, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+        write_text(RESULTS / "word_vectors.md", table(rows, environment))
+
+    jobs = [
+        {"kind": "compared", "tool": tool, "rate": rate, "dim": dim, "seed": seed, "epochs": EPOCHS}
+        for seed in arguments.seeds
+        for dim in ([100, 200] if seed == arguments.seeds[0] else [100])
+        for tool, rate in (TOOLS if dim == 100 else TOOLS[:2])
+    ]
+    for job in jobs:
+        if not any(all(row.get(key) == value for key, value in job.items()) for row in rows):
+            row = measure(job, corpus, work)
+            keep({**row, "scores": scores(work / f"{job['tool']}.bin", arguments.data)})
+    for change in GROWTH if arguments.growth else []:
+        job = {"kind": "growth", "tool": "textapp", "rate": 0.3, "dim": 100, "seed": 0, "epochs": 1, **change}
+        if "vocabulary_size" in change:
+            job["min_count"] = 1
+        if any(all(row.get(key) == value for key, value in job.items()) for row in rows):
+            continue
+        text = corpus
+        if "million_words" in change:
+            text = work / f"wiki_en_{change['million_words']}m.txt"
+            _write_part(corpus, text, change["million_words"] * 1_000_000)
+        row = measure(job, text, work)
+        trained = json.loads((work / "textapp.bin.training/metrics.json").read_text(encoding="utf-8"))
+        keep({**row, "vocabulary": trained["vocabulary"], "limit_us": product_limit(row["dim"])})
+    print(table(rows, environment))
+
+
+def _write_part(source: Path, path: Path, words: int) -> None:
+    """The first lines of a corpus, about `words` words."""
+    with (
+        source.open(encoding="utf-8") as lines,
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
+        for line in lines:
+            file.write(line)
+            words -= line.count(" ") + 1
+            if words <= 0:
+                break
+
+
+if __name__ == "__main__":
+    main()

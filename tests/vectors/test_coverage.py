@@ -1,0 +1,57 @@
+"""Counts and hints on a file of a few Chinese and English words."""
+
+import numpy as np
+import pytest
+
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import Vocabulary
+from textapp.vectors.coverage import Coverage, mismatch_hints
+from textapp.vectors.word_vectors import WordVectors
+
+
+def vectors(words, **arguments) -> WordVectors:
+    return WordVectors(words, np.ones((len(words), 2), np.float32), **arguments)
+
+
+def test_coverage_by_hand():
+    vocabulary = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très", "extra"])
+    found = np.array([False, False, True, False, True, True])
+    coverage = Coverage.count(vocabulary, found, {"好": 10, "film": 6, "très": 3, "weg": 1})
+    assert coverage == Coverage(words=3, words_found=2, tokens=20, tokens_found=13)
+    assert coverage.share_of_tokens == 13 / 20
+    assert str(coverage) == "2 of 3 words (66.7 %), 65.0 % of 20 tokens"
+
+
+def test_a_text_without_tokens_has_no_coverage():
+    coverage = Coverage.count(Vocabulary(["[PAD]", "[UNK]"]), np.zeros(2, bool), {})
+    assert (coverage, coverage.share_of_tokens) == (Coverage(0, 0, 0, 0), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "tokenizer", "hint"),
+    [
+        (["电影", "好看", "的"], Tokenizer("char"), "would cut 67% of their first 3 words, as '电影', '好看'"),
+        (["电影", "好看", "的"], Tokenizer(), "segmented in another way"),
+        (["The", "Straße", "Élan", "x"], Tokenizer(), "75% of their first 4 words have capitals, as 'The', 'Straße'"),
+        (["the", "élan", "straße"], Tokenizer(lowercase=False), "67% of the words without a vector have one in lower"),
+    ],
+)
+def test_a_mismatch_is_told_with_examples(words, tokenizer, hint):
+    hints = mismatch_hints(vectors(words), tokenizer, ["Élan", "The", "外"])
+    assert len(hints) == 1
+    assert hint in hints[0]
+
+
+def test_what_fits_gives_no_hint():
+    assert mismatch_hints(vectors(["好", "film", "don't", "3.5", "!"]), Tokenizer(), ["外", "Film"]) == []
+    assert mismatch_hints(vectors(["The", "film"]), Tokenizer(lowercase=False), []) == []
+
+
+def test_a_file_that_names_its_tokenizer_is_believed():
+    other = vectors(["好", "film"], tokenizer=Tokenizer("char", lowercase=False).to_dict())
+    assert mismatch_hints(other, Tokenizer(), []) == [
+        "their text was cut by tokenizer=char lowercase=false normalization=nfkc, "
+        "this one by tokenizer=word lowercase=true normalization=nfkc"
+    ]
+    same = vectors(["好", "film"], tokenizer=Tokenizer().to_dict())
+    assert mismatch_hints(same, Tokenizer(), ["外"]) == []

@@ -1,0 +1,295 @@
+"""`textapp vectors`: word vectors from raw text, judged, looked at, aligned."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from textapp.cli.arguments import as_utf8
+from textapp.cli.native_log import native_log_hidden
+from textapp.cli.output import print_json, say
+from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
+from textapp.config import VectorsConfig
+from textapp.errors import InputError
+
+app = typer.Typer(help="Word vectors: train, judge, look at, align.", no_args_is_help=True, rich_markup_mode=None)
+DEFAULTS = VectorsConfig()
+
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Vectors: word2vec text or .bin, GloVe, fastText .vec, .npz; or gzip.")
+]
+Force = Annotated[bool, typer.Option(help="Replace files that are there already.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+@app.command("train")
+def train(
+    corpus: Annotated[
+        list[Path], typer.Argument(metavar="CORPUS...", help="Text files, plain or gzip, or folders of them.")
+    ],
+    out: Annotated[Path, typer.Option(help="Vector file to make: .npz (trainable further), .txt, .vec or .bin.")],
+    init: Annotated[Path | None, typer.Option(help="Vectors to start from; their words are kept.")] = None,
+    model: Annotated[
+        Literal["skip_gram", "cbow"] | None, typer.Option(help=f"What predicts what ({DEFAULTS.model}).")
+    ] = None,
+    dim: Annotated[int | None, typer.Option(help="Length of a vector (100, or that of --init).")] = None,
+    window: Annotated[
+        int | None, typer.Option(help=f"Words to each side that are neighbours ({DEFAULTS.window}).")
+    ] = None,
+    negatives: Annotated[
+        int | None, typer.Option(help=f"Noise words for each pair of neighbours ({DEFAULTS.negatives}).")
+    ] = None,
+    sample: Annotated[
+        float | None, typer.Option(help=f"Thin out words of a larger share of the corpus ({DEFAULTS.sample}).")
+    ] = None,
+    min_count: Annotated[int | None, typer.Option(help=f"Leave out rarer words ({DEFAULTS.min_count}).")] = None,
+    vocabulary_size: Annotated[int | None, typer.Option(help="Keep so many words, the most frequent (all).")] = None,
+    epochs: Annotated[int | None, typer.Option(help=f"Passes over the corpus ({DEFAULTS.epochs}).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help=f"At its highest ({DEFAULTS.learning_rate}).")] = None,
+    seed: Annotated[int | None, typer.Option(help=f"Of the random numbers ({DEFAULTS.seed}).")] = None,
+    tokenizer: Annotated[
+        Literal["word", "char", "whitespace", "jieba"] | None,
+        typer.Option(help="What a word is: jieba segments Chinese; whitespace takes text as it is segmented."),
+    ] = None,
+    subwords: Annotated[
+        bool | None, typer.Option("--subwords/--no-subwords", help="Vectors for unseen words by character n-grams.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace vectors that are there already.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn word vectors from raw text. The same command goes on after a crash."""
+    options = {
+        "model": model,
+        "dim": dim,
+        "window": window,
+        "negatives": negatives,
+        "sample": sample,
+        "min_count": min_count,
+        "vocabulary_size": vocabulary_size,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "tokenizer": tokenizer,
+        "subwords": subwords,
+    }
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    config = VectorsConfig().override([*(settings or []), *given])
+    with native_log_hidden():
+        from textapp.training.vectors import train_vectors
+
+        metrics = train_vectors(config, out, corpus=corpus, init=init, force=force, report=say)
+    if as_json:
+        print_json(metrics)
+
+
+@app.command("evaluate")
+def evaluate(
+    file: File,
+    similarity: Annotated[
+        list[Path] | None, typer.Option(help="Set `WORD WORD SCORE`, or folder of sets; repeatable.")
+    ] = None,
+    analogies: Annotated[
+        list[Path] | None, typer.Option(help="Questions in Google's format, or folder of such files; repeatable.")
+    ] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Other vectors, compared on what both files cover.")] = None,
+    most_words: Annotated[
+        int | None, typer.Option(min=1, help="Limit analogies to so many words, the most frequent.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge vectors: similarity (Spearman), analogies (3CosAdd), each with its coverage and beside a baseline.
+
+    The baselines that need no training: the cosine of character n-gram counts, and the nearest neighbour of c alone.
+    """
+    from textapp.vectors.analogies import read_analogies, score_analogies
+    from textapp.vectors.evaluation_files import expanded
+    from textapp.vectors.formats import read_vectors
+    from textapp.vectors.similarity import read_similarity_set, score_similarity
+
+    if not similarity and not analogies:
+        raise InputError("nothing to judge by: give --similarity, --analogies or both")
+    similarity_sets = [read_similarity_set(path) for path in expanded(similarity or [])]
+    analogy_sets = [read_analogies(path) for path in expanded(analogies or [])]
+    vectors = read_vectors(file)
+    say(f"{file}: {len(vectors):,} words of {vectors.dim} dimensions")
+    other = read_vectors(baseline) if baseline else None
+    result: dict[str, Any] = {"vectors": str(file), "similarity": [], "analogies": []}
+    for similarity_set in similarity_sets:
+        result["similarity"].append(score_similarity(vectors, similarity_set, other))
+    if similarity_sets:
+        say_scores("similarity", "spearman", "character_ngrams", "n-grams", result["similarity"], "set")
+    for analogy_set in analogy_sets:
+        scores = score_analogies(vectors, analogy_set, most_words, other)
+        result["analogies"].append(scores)
+        say_scores(scores["set"], "accuracy", "neighbour_of_c", "near c", scores["sections"], "section")
+    if as_json:
+        print_json(result)
+
+
+@app.command("neighbors")
+def neighbors(
+    file: File,
+    words: Annotated[list[str], typer.Argument(metavar="WORD...", help="Words.")],
+    count: Annotated[int, typer.Option(min=1, help="How many neighbours of each.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Show the words nearest to each word, by cosine."""
+    from textapp.vectors.formats import read_vectors
+
+    vectors = read_vectors(file)
+    found = {word: vectors.neighbors(word, count) for word in map(as_utf8, words)}
+    for word, pairs in found.items():
+        say_neighbors(word, pairs)
+    if as_json:
+        print_json({"neighbors": {word: _as_objects(pairs) for word, pairs in found.items()}})
+
+
+@app.command("analogy")
+def analogy(
+    file: File,
+    positive: Annotated[str, typer.Argument(metavar="KING", help="A word,")],
+    negative: Annotated[str, typer.Argument(metavar="MAN", help="minus this word,")],
+    other: Annotated[str, typer.Argument(metavar="WOMAN", help="plus this word.")],
+    count: Annotated[int, typer.Option(min=1, help="How many answers.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Show the words nearest to KING - MAN + WOMAN: what is to WOMAN as KING is to MAN."""
+    from textapp.vectors.formats import read_vectors
+
+    positive, negative, other = map(as_utf8, (positive, negative, other))
+    pairs = read_vectors(file).analogy(negative, positive, other, count)
+    say_neighbors(f"{positive} - {negative} + {other}", pairs)
+    if as_json:
+        print_json({"answers": _as_objects(pairs)})
+
+
+@app.command("plot")
+def plot(
+    file: File,
+    out: Annotated[list[Path], typer.Option(help="Picture (.png) or page (.html) to make; repeatable.")],
+    words: Annotated[list[str] | None, typer.Argument(metavar="WORD", help="Words to show.")] = None,
+    words_file: Annotated[Path | None, typer.Option(help="File of words to show, one a line.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="By default, show so many words, the most frequent.")] = 500,
+    perplexity: Annotated[float, typer.Option(min=1, help="About how many neighbours t-SNE minds.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the random numbers.")] = 0,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Lay words out in the plane (t-SNE) as a picture, a page to zoom and search in, or both."""
+    for path in out:
+        if path.suffix.lower() not in (".png", ".html"):
+            raise InputError(f"--out {path}: must end in .png or .html")
+        _check_free(path, force)
+    from textapp.vectors.formats import read_vectors
+
+    chosen = list(map(as_utf8, words or []))
+    if words_file:
+        from textapp.files import read_text
+
+        chosen += [line.strip() for line in read_text(words_file).removeprefix("\ufeff").splitlines() if line.strip()]
+    vectors = read_vectors(file)
+    with native_log_hidden():
+        from textapp.vectors.page import save_page
+        from textapp.vectors.plot import save_plot
+        from textapp.vectors.word_map import map_words
+
+        word_map = map_words(vectors, chosen or vectors.words[:count], perplexity, seed)
+        kind = "words" if chosen else "most frequent words"
+        title = f"{len(word_map.words):,} {kind} of {file.name}"
+        result: dict[str, Any] = {"files": [str(path) for path in out], "words": len(word_map.words)}
+        for path in out:
+            if path.suffix.lower() == ".html":
+                save_page(word_map, path, title)
+                say(f"page:    {path}")
+                continue
+            drawn = save_plot(word_map, path, title)
+            result |= {"labelled": drawn.labelled, "without_font": drawn.without_font}
+            say(f"picture: {path} ({drawn.labelled:,} of {len(word_map.words):,} words labelled)")
+            if drawn.without_font:
+                say(f"note: {drawn.without_font:,} words have characters that no installed font can draw")
+    if as_json:
+        print_json(result)
+
+
+@app.command("project")
+def project(
+    file: File,
+    out: Annotated[Path, typer.Option(help="TensorBoard log folder to write to.")],
+    count: Annotated[int, typer.Option(min=1, help="So many words, the most frequent; more are slow.")] = 5000,
+    as_json: Json = False,
+) -> None:
+    """Write vectors for TensorBoard's embedding projector."""
+    from shlex import quote
+
+    from textapp.vectors.formats import read_vectors
+
+    vectors = read_vectors(file)
+    words = vectors.words[:count]
+    columns: dict[str, Any] = {"word": words, "rank": range(1, len(words) + 1)}
+    if vectors.counts is not None:
+        columns["count"] = vectors.counts[:count].tolist()
+    with native_log_hidden():
+        from textapp.vectors.projector import write_projector
+
+        write_projector(out, vectors.vectors[:count], columns, file.name)
+    say(f"wrote {len(words):,} words of {len(vectors):,}")
+    say(f"watch: tensorboard --logdir {quote(str(out))}")
+    if as_json:
+        print_json({"folder": str(out), "words": len(words)})
+
+
+@app.command("align")
+def align(
+    source: Annotated[Path, typer.Argument(help="Vectors of the language to translate from.")],
+    target: Annotated[Path, typer.Argument(help="Vectors of the language to translate to.")],
+    dictionary: Annotated[Path, typer.Option(help="Pairs SOURCE TARGET to learn from (MUSE's .0-5000.txt).")],
+    test: Annotated[Path | None, typer.Option(help="Pairs to test on (MUSE's .5000-6500.txt).")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the source vectors in the target's space.")] = None,
+    refinements: Annotated[int, typer.Option(min=0, help="How often to learn anew from mutual translations.")] = 0,
+    most_words: Annotated[
+        int, typer.Option(min=1, help="Read so many words of each file, the most frequent.")
+    ] = 200_000,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Rotate one language's vectors into another's space (Procrustes), and test it by word translation (CSLS)."""
+    if test is None and out is None:
+        raise InputError("nothing to do with the alignment: give --test, --out or both")
+    from textapp.vectors.alignment import learn_rotation, rotated, score_translation
+    from textapp.vectors.dictionaries import indexed, read_dictionary
+    from textapp.vectors.formats import format_of_name, read_vectors, write_vectors
+
+    if out:
+        format_of_name(out)  # raises where the name tells none, before the work
+        _check_free(out, force)
+    pairs, questions = read_dictionary(dictionary), read_dictionary(test) if test else None
+    one, other = read_vectors(source, limit=most_words), read_vectors(target, limit=most_words)
+    known = indexed(pairs, one, other)
+    say(f"dictionary: {len(known.pairs):,} of {known.total:,} pairs are in both vocabularies")
+    rotation = learn_rotation(one, other, known.pairs, refinements, report=say)
+    result: dict[str, Any] = {"dictionary": {"pairs": known.total, "pairs_known": len(known.pairs)}}
+    if questions:
+        result["test"] = scores = score_translation(one, other, rotation, questions)
+        learned = {word for word, _ in pairs} & {word for word, _ in questions}
+        if learned:
+            say(f"note: {len(learned):,} source words of the test are in the training dictionary as well")
+        result["learned_source_words"] = len(learned)
+        say_translation(scores)
+    if out:
+        write_vectors(rotated(one, rotation), out)
+        say(f"wrote {out}")
+    if as_json:
+        print_json(result)
+
+
+def _check_free(path: Path, force: bool) -> None:
+    """Raises `InputError` where a file would be replaced unasked."""
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists; use --force to replace it, or another --out")
+
+
+def _as_objects(pairs: list[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [{"word": word, "cosine": cosine} for word, cosine in pairs]

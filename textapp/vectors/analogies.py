@@ -1,0 +1,180 @@
+"""Analogies: a is to b as c is to which word?"""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from textapp.errors import InputError
+from textapp.vectors.evaluation_files import numbered_lines, set_name
+from textapp.vectors.spelling import spelled
+from textapp.vectors.word_vectors import WordVectors
+
+_BLOCK = 2**24  # scores held at once: 64 MB
+_LEFT_OUT, _WRONG, _RIGHT = -1, 0, 1
+
+
+class AnalogySet(NamedTuple):
+    """Questions `a b c d`: a is to b as c is to d.
+
+    Attributes:
+        name: What tables call it.
+        questions: Q questions, as written.
+        sections: By section, in the file's order, the range of its questions.
+    """
+
+    name: str
+    questions: tuple[tuple[str, ...], ...]
+    sections: dict[str, range]
+
+
+def read_analogies(path: str | os.PathLike[str]) -> AnalogySet:
+    """Reads the format of word2vec's questions-words.txt, also CA8's: lines `: section`, each with its questions below.
+
+    Raises:
+        InputError: A line is neither, two sections have one name, a question stands before the first section, or there
+            is no question.
+    """
+    questions: list[tuple[str, ...]] = []
+    starts: dict[str, int] = {}
+    for number, line in numbered_lines(path):
+        if line.startswith(":"):
+            section = line[1:].strip()
+            if not section or section in starts:
+                raise InputError(f"{path}:{number}: a section must have a name of its own; received {section!r}")
+            starts[section] = len(questions)
+            continue
+        words = tuple(line.split())
+        if len(words) != 4:
+            raise InputError(f"{path}:{number}: must be four words, or `: section`; received {len(words)} words")
+        if not starts:
+            raise InputError(f"{path}:{number}: a question before the first section; name it by a line `: section`")
+        questions.append(words)
+    if not questions:
+        raise InputError(f"{path}: there is no question in it; each line must be four words, or `: section`")
+    ends = [*list(starts.values())[1:], len(questions)]
+    return AnalogySet(
+        set_name(path), tuple(questions), dict(zip(starts, map(range, starts.values(), ends), strict=True))
+    )
+
+
+def answer(
+    vectors: WordVectors, questions: tuple[tuple[str, ...], ...], most_words: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Answers questions by 3CosAdd, and by the neighbour of c alone.
+
+    3CosAdd takes the word whose cosine with b - a + c is the highest, all vectors at length 1, a, b and c themselves
+    excluded. On many questions the nearest neighbour of c is the answer already, whatever a and b are: what 3CosAdd
+    gets right beyond that is what the vectors know of the relation.
+
+    Args:
+        vectors: The vectors to judge.
+        questions: Q questions of four words.
+        most_words: Answers, and so questions, are limited to the first so many words of the vocabulary.
+
+    Returns:
+        Two int8 `(Q,)`, of 3CosAdd and of the baseline: 1 right, 0 wrong, -1 where a word is not in the vocabulary.
+
+    Reference:
+        Mikolov et al. 2013, Linguistic Regularities in Continuous Space Word Representations. Linzen 2016, Issues in
+        evaluating semantic spaces using word analogies.
+    """
+    candidates = vectors.unit_vectors[:most_words]
+    indices = {word: _index(vectors, word) for question in questions for word in question}
+    ids = np.array([[indices[word] for word in question] for question in questions]).reshape(-1, 4)
+    known = ((ids >= 0) & (ids < len(candidates))).all(axis=1)
+    asked = ids[known]
+    results = []
+    for answers in (_three_cos_add(candidates, asked), _neighbours_of_c(candidates, asked)):
+        result = np.full(len(ids), _LEFT_OUT, np.int8)
+        result[known] = np.where(answers == asked[:, 3], _RIGHT, _WRONG)
+        results.append(result)
+    return results[0], results[1]
+
+
+def score_analogies(
+    vectors: WordVectors, analogies: AnalogySet, most_words: int | None = None, baseline: WordVectors | None = None
+) -> dict[str, Any]:
+    """Scores vectors on a set.
+
+    Args:
+        vectors: The vectors to judge.
+        analogies: The set.
+        most_words: As in `answer`.
+        baseline: Other vectors to compare with.
+
+    Returns:
+        `set` and `sections`: of each section, then, where sections are named `gram...` as in Google's set, of
+        `semantic` (the others) and `syntactic` (those), and of the `total`: `accuracy` over the `count` questions whose
+        words all have vectors, of `total` (`coverage` is their ratio), and `neighbour_of_c`, the baseline on the same
+        questions. With `baseline` also `shared`: both on the questions that both cover. None where nothing is covered.
+    """
+    right, neighbour = answer(vectors, analogies.questions, most_words)
+    other = answer(baseline, analogies.questions, most_words)[0] if baseline is not None else None
+    groups = {name: list(questions) for name, questions in analogies.sections.items()}
+    syntactic = [i for name, questions in groups.items() if name.startswith("gram") for i in questions]
+    if syntactic:
+        semantic = [i for name, questions in groups.items() if not name.startswith("gram") for i in questions]
+        groups |= {"semantic": semantic, "syntactic": syntactic}
+    groups["total"] = list(range(len(right)))
+    sections = []
+    for name, rows in groups.items():
+        covered = right[rows] >= 0
+        section: dict[str, Any] = {
+            "section": name,
+            "accuracy": _share_right(right[rows]),
+            "count": int(covered.sum()),
+            "total": len(rows),
+            "coverage": float(covered.mean()) if rows else None,
+            "neighbour_of_c": _share_right(neighbour[rows]),
+        }
+        if other is not None:
+            both = [row for row in rows if right[row] >= 0 and other[row] >= 0]
+            shared = {"accuracy": _share_right(right[both]), "baseline": _share_right(other[both])}
+            section["shared"] = {"count": len(both), **shared}
+        sections.append(section)
+    return {"set": analogies.name, "sections": sections}
+
+
+def _index(vectors: WordVectors, word: str) -> int:
+    """The row of a word; -1 where the vocabulary has none, as only the vocabulary can be answered with."""
+    form = spelled(vectors, word)
+    index = None if form is None else vectors.index(form)
+    return -1 if index is None else index
+
+
+def _share_right(results: np.ndarray) -> float | None:
+    covered = results[results >= 0]
+    return float(covered.mean()) if len(covered) else None
+
+
+def _three_cos_add(candidates: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The answer to each question `(N, 4)`, of rows of the candidates; -1 where all of them are excluded."""
+    answers = np.full(len(asked), -1)
+    step = max(1, _BLOCK // max(1, len(candidates)))
+    for start in range(0, len(asked), step):
+        a, b, c, _ = asked[start : start + step].T
+        scores = (candidates[b] - candidates[a] + candidates[c]) @ candidates.T
+        rows = np.arange(len(scores))
+        for excluded in (a, b, c):
+            scores[rows, excluded] = -np.inf
+        best = scores.argmax(axis=1)
+        answers[start : start + step] = np.where(np.isfinite(scores[rows, best]), best, -1)
+    return answers
+
+
+def _neighbours_of_c(candidates: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The neighbour of c that is none of a, b and c, for each question; many questions share one c."""
+    answers = np.full(len(asked), -1)
+    unique, inverse = np.unique(asked[:, 2], return_inverse=True)
+    nearest = np.full((len(unique), min(4, len(candidates))), -1)  # of four at least one is none of three
+    step = max(1, _BLOCK // max(1, len(candidates)))
+    for start in range(0, len(unique), step):
+        scores = candidates[unique[start : start + step]] @ candidates.T
+        best = np.argpartition(scores, -nearest.shape[1], axis=1)[:, -nearest.shape[1] :]
+        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+        nearest[start : start + step] = np.take_along_axis(best, order, axis=1)
+    for choices in reversed(nearest[inverse].T):  # the nearest last, so that it prevails
+        free = (choices[:, np.newaxis] != asked[:, :3]).all(axis=1)
+        answers = np.where(free, choices, answers)
+    return answers

@@ -1,0 +1,99 @@
+"""word2vec's binary file: a line `V E`, then each word, a space and E little-endian float32 numbers.
+
+word2vec.c ends each vector with a newline, gensim does not; both are read, and the first is written.
+"""
+
+import os
+from collections.abc import Callable
+from typing import IO
+
+import numpy as np
+
+from textapp.errors import InputError
+from textapp.vectors.row_collector import RowCollector
+from textapp.vectors.text_formats import MAX_LINE, checked_header, writable
+from textapp.vectors.word_vectors import WordVectors
+
+MAX_WORD = 1 << 12  # bytes; what is longer is no word, but numbers taken for one
+
+_READ_BYTES = 1 << 20
+_ROWS_AT_ONCE = 256
+
+
+def read_binary(
+    stream: IO[bytes], path: str | os.PathLike[str], limit: int | None, report: Callable[[str], object] | None
+) -> WordVectors:
+    """Reads the binary format."""
+    header = stream.readline(MAX_LINE)
+    num_words, dim = checked_header(header, path)
+    rows = RowCollector(dim, limit)
+    content, offset = b"", len(header)  # what is read and not yet used, and its place in the file
+    while not rows.is_full and rows.num_read < num_words:
+        block = stream.read(_READ_BYTES)
+        content += block
+        used = -1
+        while used and not rows.is_full:  # again only where repeated words left room
+            left = num_words - rows.num_read
+            used = _add(rows, content, left if rows.room is None else min(left, rows.room), offset, path)
+            content, offset = content[used:], offset + used
+        if not block:
+            raise InputError(
+                f"{path}: byte {offset}: the header announces {num_words:,} words, but the file ends in word "
+                f"{rows.num_read + 1:,}; it is cut off"
+            )
+    if rows.num_read == num_words and (content + stream.read(MAX_WORD)).strip():
+        raise InputError(f"{path}: byte {offset}: the header announces {num_words:,} words, but more follow")
+    return rows.finish(path, report)
+
+
+def write_binary(vectors: WordVectors, stream: IO[bytes]) -> None:
+    """Writes the binary format.
+
+    Raises:
+        InputError: A word holds a space or another white space of ASCII, at which readers would cut it.
+    """
+    stream.write(f"{len(vectors)} {vectors.dim}\n".encode())
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        stop = start + _ROWS_AT_ONCE
+        rows = zip(vectors.words[start:stop], vectors.vectors[start:stop].astype("<f4"), strict=True)
+        stream.write(b"".join(b"%b %b\n" % (writable(word).encode(), row.tobytes()) for word, row in rows))
+
+
+def _add(rows: RowCollector, content: bytes, most: int, offset: int, path: str | os.PathLike[str]) -> int:
+    """Adds the whole words and vectors that some bytes start with, `most` at most, and returns the bytes they take.
+
+    `offset` is the place of the bytes in the file.
+    """
+    size = 4 * rows.dim
+    words: list[str] = []
+    starts: list[int] = []
+    numbers: list[bytes] = []
+    used = 0
+    while len(words) < most:
+        start = used
+        while content.startswith(b"\n", start):
+            start += 1
+        space = content.find(b" ", start, start + MAX_WORD + 1)
+        if space < 0 and len(content) - start > MAX_WORD:
+            raise _not_a_word(content[start:], offset + start, path)
+        if space < 0 or space + 1 + size > len(content):
+            break
+        try:
+            words.append(content[start:space].decode())
+        except UnicodeDecodeError as error:
+            raise _not_a_word(content[start:space], offset + start, path) from error
+        starts.append(offset + start)
+        used = space + 1 + size
+        numbers.append(content[space + 1 : used])
+    if words:
+        matrix = np.frombuffer(b"".join(numbers), "<f4").reshape(len(words), rows.dim)
+        rows.add(words, matrix, lambda i: f"{path}: byte {starts[i]}")
+    return used
+
+
+def _not_a_word(content: bytes, offset: int, path: str | os.PathLike[str]) -> InputError:
+    """The error of bytes that should be a word."""
+    return InputError(
+        f"{path}: byte {offset}: a word in UTF-8 and a space must stand here; the header's dimension is wrong or the "
+        f"file is damaged. Received: {content[:20]!r}"
+    )

@@ -1,0 +1,194 @@
+"""Raw text files streamed as sentences, lists of words.
+
+A corpus is any number of UTF-8 files, plain or gzip-compressed, a sentence or paragraph a line; a folder stands for all
+files in it. Less than a mebibyte is held at a time, whatever the length of a file or of a line.
+"""
+
+import functools
+import importlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from textapp.data.compressed import open_stream
+from textapp.errors import InputError
+from textapp.files import named_errors
+from textapp.text.characters import LOWER_OF, SPACES, parse_ranges
+from textapp.text.normalization import Form, normalize
+from textapp.text.tokenizer import Tokenizer
+
+Kind = Literal["word", "char", "whitespace", "jieba"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+BLOCK = 1 << 18  # bytes read at once; what they become fits into a core's cache
+
+_WHITE_SPACE = re.compile("[" + "".join(rf"\U{first:08X}-\U{last:08X}" for first, last in parse_ranges(SPACES)) + "]+")
+# Every Han character is a token by itself, with the marks after it: a text may be cut before each of them, and behind
+# one unless what follows might be a mark or be dropped. What surely is neither: ASCII, Han, common punctuation.
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_HAN_PIECES = re.compile(rf"[{_HAN}](?![^!-~{_HAN}\u2010-\u2027\u3001-\u3029\uff01-\uff5e])|[{_HAN}]?[^{_HAN}]+")
+
+
+@dataclass(frozen=True)
+class WordSplitter:
+    """Cuts a text into the words that vectors are learned for.
+
+    White space always separates words, so that `words(a + " " + b) == words(a) + words(b)`.
+
+    Args:
+        kind: "word" or "char": a `textapp.text.tokenizer.Tokenizer`; "whitespace": at white space alone, for text that
+            is segmented already; "jieba": Chinese words, found by the library jieba (the extra `chinese`).
+        lowercase: whether words are in lower case.
+        normalization: "none", "nfc" or "nfkc"; see `textapp.text.normalization`.
+
+    Raises:
+        InputError: An argument is none of these, or jieba is not installed.
+
+    Example:
+        >>> WordSplitter("whitespace").words("Don’t miss  Ｔ恤 !")
+        ["don't", 'miss', 't恤', '!']
+    """
+
+    kind: Kind = "word"
+    lowercase: bool = True
+    normalization: Form = "nfkc"
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise InputError(f"tokenizer: must be one of {', '.join(KINDS)}. Received: {self.kind!r}")
+        _ = self.tokenizer or Tokenizer("word", self.lowercase, self.normalization)  # checks the other settings
+        if self.kind == "jieba":
+            _jieba_cut()
+
+    @functools.cached_property
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokenizer that cuts any text into the same words, where there is one."""
+        if self.kind in ("word", "char"):
+            return Tokenizer(self.kind, self.lowercase, self.normalization)
+        return None
+
+    def words(self, text: str) -> list[str]:
+        """Returns the words of a text in order. They are never empty and hold no white space."""
+        if self.tokenizer:
+            return self.tokenizer.words(text)
+        if self.kind == "whitespace" and text.isascii() and text.isprintable():  # the usual case, which is no work
+            return (text.lower() if self.lowercase else text).split()
+        if not text.isascii():
+            text = normalize(text, self.normalization).text
+        text = _WHITE_SPACE.sub(" ", text)
+        words = [word for word in _jieba_cut()(text) if word != " "] if self.kind == "jieba" else text.split()
+        if not self.lowercase:
+            return words
+        return [word.lower() if word.isascii() else word.translate(LOWER_OF) for word in words]
+
+    def pieces(self, chunk: str) -> Sequence[str]:
+        """Cuts a text without white space where that changes no word: `words(chunk)` is that of the pieces in turn.
+
+        Text without spaces falls into pieces that come again and again, which are worth remembering.
+        """
+        return [chunk] if chunk.isascii() or self.tokenizer is None else _HAN_PIECES.findall(chunk)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings, as JSON holds them."""
+        return asdict(self)
+
+
+def text_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Returns the files of a corpus: files as given, in place of a folder all files below it, sorted.
+
+    Hidden files and folders (`.name`) in a folder are left out.
+
+    Raises:
+        InputError: A path does not exist, a folder holds no file, or there is no path at all.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        with named_errors(path):
+            path.stat()
+            if not path.is_dir():
+                files.append(path)
+                continue
+            below = sorted(found for found in path.rglob("*") if found.is_file())
+        below = [file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+        if not below:
+            raise InputError(f"{path}: the folder holds no file; give text files or a folder of them")
+        files += below
+    if not files:
+        raise InputError("the corpus has no file; give text files or a folder of them")
+    return files
+
+
+def read_blocks(path: str | os.PathLike[str]) -> Iterator[str]:
+    r"""Yields a file's text in blocks of about `BLOCK` bytes, three times as many at most, each of whole lines.
+
+    A line longer than that is cut: behind white space, or, where it has none, between two characters. Lines end at
+    `\n`. A byte order mark at the start of the file is left out.
+
+    Raises:
+        InputError: The file cannot be read, or is not UTF-8; names the line.
+    """
+    with open_stream(path) as stream:
+        line, column, rest = 1, 0, b""  # of the block's first byte
+        while read := stream.read(BLOCK):
+            content = rest + read
+            end = _cut(content)
+            block, rest = content[:end], content[end:]
+            if not block:
+                continue
+            yield _decode(block, path, line, column)
+            newlines = block.count(b"\n")
+            line, column = line + newlines, len(block) - (block.rfind(b"\n") + 1) + (0 if newlines else column)
+        if rest:
+            yield _decode(rest, path, line, column)
+
+
+def read_sentences(paths: Iterable[str | os.PathLike[str]], splitter: WordSplitter) -> Iterator[list[str]]:
+    """Yields the words of each line of a corpus; lines without a word are left out.
+
+    Raises:
+        InputError: A file cannot be read or is not UTF-8.
+    """
+    for path in text_files(paths):
+        for block in read_blocks(path):
+            for line in block.split("\n"):
+                if words := splitter.words(line):
+                    yield words
+
+
+def _cut(content: bytes) -> int:
+    """Where to end a block: behind the last line; a longer line behind white space or a character; 0 to read on."""
+    if (end := content.rfind(b"\n") + 1) or len(content) < BLOCK:
+        return end
+    if end := max(content.rfind(b" "), content.rfind(b"\t")) + 1:
+        return end
+    end = len(content) - 1  # before the last character, as its end may not have been read
+    while end > len(content) - 4 and content[end] & 0xC0 == 0x80:  # a continuation byte
+        end -= 1
+    return max(end, 0)
+
+
+def _decode(block: bytes, path: str | os.PathLike[str], line: int, column: int) -> str:
+    """Decodes a block that starts behind `column` bytes of a line; an error names the line and the byte in it."""
+    try:
+        text = block.decode("utf-8")
+    except UnicodeDecodeError as error:
+        start = block.rfind(b"\n", 0, error.start) + 1
+        byte = error.start - start + 1 + (0 if start else column)
+        line += block.count(b"\n", 0, error.start)
+        raise InputError(f"{path}:{line}: byte {byte} of the line is not UTF-8; files must be UTF-8") from error
+    return text.removeprefix("\ufeff") if (line, column) == (1, 0) else text
+
+
+@functools.cache
+def _jieba_cut() -> Callable[[str], list[str]]:
+    """The segmentation function of jieba, silent."""
+    try:
+        jieba = importlib.import_module("jieba")
+    except ModuleNotFoundError as error:
+        raise InputError("tokenizer jieba: the library is missing; pip install 'textapp[chinese]'") from error
+    jieba.setLogLevel(logging.WARNING)
+    return jieba.lcut

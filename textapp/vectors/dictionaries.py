@@ -1,0 +1,61 @@
+"""Bilingual dictionaries: pairs of words, and how many of them two vocabularies have."""
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from textapp.errors import InputError
+from textapp.vectors.evaluation_files import numbered_lines
+from textapp.vectors.spelling import spelled
+from textapp.vectors.word_vectors import WordVectors
+
+
+class IndexedDictionary(NamedTuple):
+    """A dictionary in the rows of two vocabularies.
+
+    Attributes:
+        pairs: int64 `(P, 2)`, rows of source and target, of the pairs that both have.
+        total: How many pairs the dictionary has.
+        source_words: How many distinct source words it has.
+        known_words: How many of those the source vocabulary has.
+    """
+
+    pairs: np.ndarray
+    total: int
+    source_words: int
+    known_words: int
+
+
+def read_dictionary(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
+    """Reads MUSE's format, lines `SOURCE TARGET` separated by a tab or spaces; a word has a line for each translation.
+
+    Raises:
+        InputError: A line is not two words, or there is none.
+    """
+    pairs = []
+    for number, line in numbered_lines(path):
+        words = line.split()
+        if len(words) != 2:
+            raise InputError(f"{path}:{number}: must read SOURCE TARGET, two words; received {len(words)} words")
+        pairs.append((words[0], words[1]))
+    if not pairs:
+        raise InputError(f"{path}: there is no pair in it; each line must read SOURCE TARGET")
+    return pairs
+
+
+def indexed(pairs: list[tuple[str, str]], source: WordVectors, target: WordVectors) -> IndexedDictionary:
+    """Finds the words of a dictionary in two vocabularies, as written or lower-cased; doubled pairs count once."""
+    pairs = list(dict.fromkeys(pairs))
+    source_rows = {word: _row(source, word) for word, _ in pairs}
+    target_rows = {word: _row(target, word) for _, word in pairs}
+    rows = [(source_rows[one], target_rows[other]) for one, other in pairs]
+    both = np.array([pair for pair in rows if min(pair) >= 0], np.int64).reshape(-1, 2)
+    known = sum(row >= 0 for row in source_rows.values())
+    return IndexedDictionary(both, len(pairs), len(source_rows), known)
+
+
+def _row(vectors: WordVectors, word: str) -> int:
+    form = spelled(vectors, word)
+    row = None if form is None else vectors.index(form)
+    return -1 if row is None else row

@@ -1,0 +1,183 @@
+"""Files of word vectors: which format one has, reading it, writing it.
+
+| format     | what it is                                                  | written as                       |
+|------------|-------------------------------------------------------------|----------------------------------|
+| `word2vec` | text, a first line `V E`; fastText's .vec                   | .vec, .txt                       |
+| `glove`    | the same without the first line                             | .txt with `glove` in its name    |
+| `binary`   | word2vec's .bin                                             | .bin                             |
+| `npz`      | NumPy archive; the only one with counts, context vectors, n-grams and tokenizer | .npz         |
+
+Each may be gzip-compressed, with `.gz` behind its name.
+"""
+
+import contextlib
+import gzip
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Literal, cast, get_args
+
+from textapp.data.compressed import open_stream
+from textapp.errors import InputError
+from textapp.files import replacing
+from textapp.vectors.binary_format import read_binary, write_binary
+from textapp.vectors.numpy_format import read_npz, write_npz
+from textapp.vectors.text_formats import parse_header, read_glove, read_word2vec, write_text_vectors
+from textapp.vectors.word_vectors import WordVectors
+
+Format = Literal["word2vec", "binary", "glove", "npz"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_FORMAT_OF_SUFFIX: dict[str, Format] = {".vec": "word2vec", ".txt": "word2vec", ".bin": "binary", ".npz": "npz"}
+_ZIP = b"PK\x03\x04"
+_FOREIGN = {
+    b"\xba\x16\x4f\x2f": "a fastText model; read the `.vec` file beside it, or let fastText write one",
+    b"\x80": "a Python pickle, as gensim's `save` writes it; in gensim, call `save_word2vec_format` instead",
+    b"\x93NUMPY": "a single NumPy array without words; save words and vectors with `numpy.savez`",
+    b"\x89HDF": "an HDF5 file; save the vectors as text",
+    b"BZh": "compressed by bzip2; unpack it first",
+    b"\xfd7zXZ": "compressed by xz; unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it first",
+    b"\xff\xfe": "text in UTF-16; save it as UTF-8",
+    b"\xfe\xff": "text in UTF-16; save it as UTF-8",
+}
+_HEAD_BYTES = 1 << 16
+_COMPRESSION = 6  # of gzip: 9 takes several times as long for one per cent
+
+
+def read_vectors(
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    limit: int | None = None,
+    report: Callable[[str], object] | None = None,
+) -> WordVectors:
+    """Reads word vectors.
+
+    Args:
+        path: The file, gzip-compressed or not, whatever its name.
+        format: One of `FORMATS`. Default: what the content shows; names mislead too often.
+        limit: Number of words to read, the first, which are the most frequent in nearly every file; the rest is not
+            looked at. Default: all.
+        report: Is given a line about repeated words, of which the first is kept.
+
+    Returns:
+        The vectors. Counts, context vectors, subwords and tokenizer only come out of `npz`.
+
+    Raises:
+        InputError: The file cannot be read or breaks a rule; the message names the file, the line (or byte) and the
+            rule. The numbers of words and dimensions in a header are believed only as far as the file bears them out.
+    """
+    path = os.fspath(path)
+    _check_format(format)
+    if limit is not None and limit < 1:
+        raise InputError(f"`limit` must be positive. Received: limit={limit}")
+    if format is None:
+        with open_stream(path) as stream:
+            format = _guess_format(stream.read(_HEAD_BYTES), path)
+    with open_stream(path) as stream:
+        match format:
+            case "word2vec":
+                return read_word2vec(stream, path, limit, report)
+            case "glove":
+                return read_glove(stream, path, limit, report)
+            case "binary":
+                return read_binary(stream, path, limit, report)
+            case _:
+                with _unzipped(stream) as file:
+                    return read_npz(file, path, limit)
+
+
+def write_vectors(vectors: WordVectors, path: str | os.PathLike[str], format: str | None = None) -> None:
+    """Writes word vectors, whole or not at all.
+
+    Args:
+        vectors: What to write. Only `npz` keeps counts, context vectors, subwords and tokenizer.
+        path: The file; gzip-compressed where it ends in `.gz`.
+        format: One of `FORMATS`. Default: by the name.
+
+    Raises:
+        InputError: The name tells no format, the file cannot be written, or a word holds white space, which only `npz`
+            can.
+    """
+    path = Path(path)
+    _check_format(format)
+    format = format or format_of_name(path)
+    with replacing(path) as temporary, _open_to_write(temporary, path.suffix.lower() == ".gz") as stream:
+        match format:
+            case "word2vec" | "glove":
+                write_text_vectors(vectors, stream, header=format == "word2vec")
+            case "binary":
+                write_binary(vectors, stream)
+            case _ if path.suffix.lower() != ".gz":
+                write_npz(vectors, stream)
+            case _:
+                with tempfile.TemporaryFile(dir=path.parent) as file:  # zip archives are written with seeks
+                    write_npz(vectors, cast(IO[bytes], file))
+                    file.seek(0)
+                    shutil.copyfileobj(file, stream)
+
+
+def _check_format(format: str | None) -> None:
+    """Raises `InputError` where a format is unknown."""
+    if format is not None and format not in FORMATS:
+        raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}")
+
+
+def format_of_name(path: Path) -> Format:
+    """Returns the format in which a file of that name is written."""
+    name = path.name.lower().removesuffix(".gz")
+    format = _FORMAT_OF_SUFFIX.get(Path(name).suffix)
+    if format is None:
+        raise InputError(
+            f"{path}: the name must end in {', '.join(_FORMAT_OF_SUFFIX)}, with or without .gz; or name the format, "
+            f"one of {', '.join(FORMATS)}"
+        )
+    return "glove" if name.endswith(".txt") and "glove" in name else format
+
+
+def _guess_format(head: bytes, path: str) -> Format:
+    """Returns the format that the start of a file shows.
+
+    Raises:
+        InputError: The file is empty or known to be something else.
+    """
+    if not head:
+        raise InputError(f"{path}: there is no vector to read; the file is empty")
+    if head.startswith(_ZIP):
+        return "npz"
+    for magic, what in _FOREIGN.items():
+        if head.startswith(magic):
+            raise InputError(f"{path}: this is {what}")
+    first, _, rest = head.partition(b"\n")
+    header = parse_header(first)
+    if header is None:
+        return "glove"
+    # Behind the first word come number characters, or else the bytes of float32 numbers, few of which look like that.
+    numbers = rest.partition(b" ")[2][: 4 * header[1]]
+    written_out = sum(byte in b"0123456789.-+eE \t\r\n" for byte in numbers)
+    return "binary" if 2 * written_out < len(numbers) else "word2vec"
+
+
+@contextlib.contextmanager
+def _open_to_write(path: Path, compressed: bool) -> Iterator[IO[bytes]]:
+    """Opens a file, of gzip data where wanted: without a name and a time, so that equal vectors give equal files."""
+    with path.open("wb") as file:
+        if not compressed:
+            yield file
+            return
+        with gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as stream:
+            yield cast(IO[bytes], stream)
+
+
+@contextlib.contextmanager
+def _unzipped(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Gives a stream in which seeking is fast: the file itself, or its content unpacked into a temporary file."""
+    if not isinstance(stream, gzip.GzipFile):
+        yield stream
+        return
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(stream, file)
+        file.seek(0)
+        yield cast(IO[bytes], file)

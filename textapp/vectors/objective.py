@@ -1,0 +1,115 @@
+"""Skip-gram and CBOW with negative sampling on blocks of words: the objective and its gradient, in closed form.
+
+word2vec draws, for each pair of a word and a neighbour, a window and some noise words at random. Here a block of M
+words is scored against itself, `S = X Y^T` with X input and Y output vectors, and the draws are replaced by their
+expectations: weights `A` of the pairs in context and `N` of a word with its noise words. What is maximized is
+
+    sum(A log sigmoid(S) + N log sigmoid(-S))
+
+(Mikolov et al. 2013, eq. 4), whose gradient is `G = A - (A + N) sigmoid(S)` by S, hence `G Y` by X and `G^T X` by Y.
+"""
+
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from textapp.vectors.blocks import BlockShape
+
+Kind = Literal["skip_gram", "cbow"]
+
+
+def context_weights(shape: BlockShape, window: int) -> np.ndarray:
+    """How likely each word of a block is in another's window, were all one sentence: float32 `(M, M)`.
+
+    word2vec draws the window of a word uniformly from 1 to `window`: a neighbour at distance d is in it with
+    probability `(window - d + 1) / window`.
+    """
+    place = np.arange(shape.words_per_block)
+    distance = np.abs(place[:, None] - place)
+    near = _same_segment(shape) & (distance > 0) & (distance <= window)
+    return np.where(near, (window - distance + 1) / window, 0).astype(np.float32)
+
+
+def noise_weights(shape: BlockShape) -> np.ndarray:
+    """How likely each word of a block is the noise word drawn for another: float32 `(M, M)`, rows of sum 1."""
+    return (~_same_segment(shape) / (shape.words_per_block - shape.length)).astype(np.float32)
+
+
+def _same_segment(shape: BlockShape) -> np.ndarray:
+    """Whether two words of a block are of one segment, bool `(M, M)`."""
+    segment = np.arange(shape.words_per_block) // shape.length
+    return segment[:, None] == segment
+
+
+class BlockObjective:
+    """The objective of a step: T words in blocks of M.
+
+    Args:
+        kind: `skip_gram`: each word predicts its neighbours. `cbow`: the mean of the neighbours predicts the word.
+        shape: The layout of a step.
+        window: The most distant neighbour.
+        negatives: Noise words for each positive pair.
+
+    Call arguments of its methods:
+        inputs, outputs: X and Y, float32 `(blocks, M, E)`.
+        sentences: int32 `(blocks, M)`; pairs across sentences are not in context.
+
+    Reference:
+        Mikolov et al. 2013, Distributed Representations of Words and Phrases and their Compositionality.
+        Ji et al. 2016, Parallelizing Word2Vec in Shared and Distributed Memory (noise words shared by neighbours).
+    """
+
+    def __init__(self, kind: Kind, shape: BlockShape, window: int, negatives: float):
+        if shape.segments < 2:
+            raise ValueError(f"`segments` must be 2 or more: noise comes from others. Received: {shape.segments}")
+        self.kind = kind
+        self.negatives = negatives
+        self._band = tf.constant(context_weights(shape, window))
+        self._noise = tf.constant(noise_weights(shape))
+        self._diagonal = tf.eye(shape.words_per_block)
+        # Compiled, so that a score is read and written once; the products around it are faster by the CPU's library.
+        self._slope = tf.function(self._slope, jit_compile=True)  # type: ignore[method-assign]
+
+    def gradients(self, inputs: tf.Tensor, outputs: tf.Tensor, sentences: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The gradient by X and that by Y, float32 `(blocks, M, E)`; to be added, as the objective is maximized."""
+        if self.kind == "skip_gram":
+            slope = self._slope(tf.matmul(inputs, outputs, transpose_b=True), sentences)
+            return tf.matmul(slope, outputs), tf.matmul(slope, inputs, transpose_a=True)
+        mean = self._mean(sentences)
+        means = tf.matmul(mean, inputs)
+        slope = self._slope(tf.matmul(means, outputs, transpose_b=True), sentences)
+        by_inputs = tf.matmul(mean, tf.matmul(slope, outputs), transpose_a=True)
+        return by_inputs, tf.matmul(slope, means, transpose_a=True)
+
+    def loss(self, inputs: tf.Tensor, outputs: tf.Tensor, sentences: tf.Tensor) -> tf.Tensor:
+        """Minus the objective, per positive pair: a float32 scalar, `(1 + negatives) log 2` before any training."""
+        if self.kind == "cbow":
+            inputs = tf.matmul(self._mean(sentences), inputs)
+        scores = tf.matmul(inputs, outputs, transpose_b=True)
+        positive, noise = self._weights(sentences)
+        gain = positive * tf.math.log_sigmoid(scores) + noise * tf.math.log_sigmoid(-scores)
+        return -tf.math.divide_no_nan(tf.reduce_sum(gain), tf.reduce_sum(positive))
+
+    def _slope(self, scores: tf.Tensor, sentences: tf.Tensor) -> tf.Tensor:
+        """G, float32 `(blocks, M, M)`."""
+        positive, noise = self._weights(sentences)
+        return positive - (positive + noise) * tf.sigmoid(scores)
+
+    def _weights(self, sentences: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """A and N, float32 `(blocks, M, M)` both."""
+        positive = self._context(sentences)
+        mass = tf.reduce_sum(positive, -1, keepdims=True)
+        if self.kind == "cbow":  # one prediction for each word that has neighbours
+            mass = tf.cast(mass > 0, tf.float32)
+            positive = self._diagonal * mass
+        return positive, mass * self.negatives * self._noise
+
+    def _mean(self, sentences: tf.Tensor) -> tf.Tensor:
+        """The weights of CBOW's mean over a word's neighbours, float32 `(blocks, M, M)`, rows of sum 1 or 0."""
+        context = self._context(sentences)
+        return tf.math.divide_no_nan(context, tf.reduce_sum(context, -1, keepdims=True))
+
+    def _context(self, sentences: tf.Tensor) -> tf.Tensor:
+        """The weights of words in each other's window, sentences regarded."""
+        return tf.where(sentences[:, :, None] == sentences[:, None, :], self._band, 0.0)

@@ -1,0 +1,160 @@
+"""A map of words as a picture whose labels do not overlap."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from textapp import fonts
+from textapp.errors import InputError
+from textapp.figures import DPI, new_figure
+from textapp.files import replacing
+from textapp.vectors.word_map import WordMap
+
+# Pixels.
+_MARGIN, _HEADING = 60, 110
+_DOT, _GAP = 5, 3  # a dot's radius; the least room between two labels
+_RINGS = (0, 16, 34)  # how far a label may be moved from its dot; beyond the first, a line leads to it
+_FONT_SIZE = 8.5
+_LONGEST = 24  # characters of a word that are drawn
+_DARKEN = 0.62  # of a dot's colour for its label, so that yellow is legible on white
+
+
+class Label(NamedTuple):
+    """Where a label goes: pixels from the lower left, and whether a line leads to it."""
+
+    left: float
+    bottom: float
+    moved: bool
+
+
+class Drawn(NamedTuple):
+    """What a picture shows: the figure, how many words have a label, and how many have none for want of a font."""
+
+    figure: Figure
+    labelled: int
+    without_font: int
+
+
+def save_plot(word_map: WordMap, path: str | os.PathLike[str], title: str) -> Drawn:
+    """Writes the picture as a PNG. Raises `InputError` as `draw` does, or where the file cannot be written."""
+    drawn = draw(word_map, title)
+    with replacing(path) as temporary:
+        FigureCanvasAgg(drawn.figure).print_png(temporary)
+    return drawn
+
+
+def draw(word_map: WordMap, title: str) -> Drawn:
+    """Draws a dot for each word, coloured by cluster, and as many labels as find room, the first words' first.
+
+    Raises:
+        InputError: No installed font can draw a single one of the words.
+    """
+    shown = [word if len(word) <= _LONGEST else word[: _LONGEST - 1] + "…" for word in word_map.words]
+    drawable = [fonts.families(word) is not None for word in shown]
+    if not any(drawable):
+        raise InputError(
+            f"no installed font can draw these words ({shown[0]}, ...); install one (Debian: fonts-noto-cjk for "
+            "Chinese), or plot to .html, where the browser's fonts serve"
+        )
+    legible = [word for word, can in zip(shown, drawable, strict=True) if can]
+    if fonts.families(title) is None:
+        title = "Words by t-SNE"
+    families = fonts.families("".join([*legible, title, "…"]))
+    style: dict[str, Any] = {"fontfamily": families, "parse_math": False}  # a "$" is a dollar, not a formula
+    side = min(max(900, 85 * len(shown) ** 0.5 + 300), 3600)
+    width, height = side + 2 * _MARGIN, side + _MARGIN + _HEADING
+    figure = new_figure(width / DPI, height / DPI)
+    figure.set_layout_engine("none")  # the axes fill the picture, so that data are pixels
+    dots = word_map.places * side + _MARGIN
+    sizes = _sizes([word if can else "" for word, can in zip(shown, drawable, strict=True)], style)
+    labels = place(dots, sizes, (width, height - _HEADING), drawable)
+
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
+    colours = matplotlib.colormaps["tab10"](word_map.clusters % 10)[:, :3]
+    axes.scatter(dots[:, 0], dots[:, 1], s=(2 * _DOT * 72 / DPI) ** 2, c=colours, linewidths=0, alpha=0.75)
+    lines = [
+        [dot, (label.left + size[0] / 2, label.bottom + size[1] / 2)]
+        for dot, size, label in zip(dots, sizes, labels, strict=True)
+        if label is not None and label.moved
+    ]
+    axes.add_collection(LineCollection(lines, colors="0.75", linewidths=0.5, zorder=0.5))
+    for word, colour, label in zip(shown, colours, labels, strict=True):
+        if label is not None:
+            axes.add_artist(
+                Text(label.left, label.bottom, word, fontsize=_FONT_SIZE, va="bottom", color=_DARKEN * colour, **style)
+            )
+    labelled = sum(label is not None for label in labels)
+    axes.add_artist(Text(_MARGIN, height - 48, title, fontsize=14, fontweight="bold", color="0.1", **style))
+    note = f"{labelled:,} of {len(shown):,} words have a label. Near points: similar words; far ones tell little."
+    axes.add_artist(Text(_MARGIN, height - 80, note, fontsize=9, color="0.4", **style))
+    return Drawn(figure, labelled, drawable.count(False))
+
+
+def place(dots: np.ndarray, sizes: np.ndarray, room: tuple[float, float], wanted: Sequence[bool]) -> list[Label | None]:
+    """Finds a place for each label in turn, such that it covers no other label and, if that can be, no dot.
+
+    Args:
+        dots: Float `(N, 2)`, pixels.
+        sizes: Float `(N, 2)`, width and height of each label, pixels.
+        room: Width and height that labels must stay within.
+        wanted: Whether each dot is to have a label at all.
+
+    Returns:
+        The place of each label, None where there is none free.
+    """
+    boxes = np.empty((0, 4))  # left, bottom, right, top of the labels placed so far
+    around = np.concatenate([dots - _DOT, dots + _DOT], axis=1)
+    labels: list[Label | None] = []
+    for dot, size, want in zip(dots, sizes, wanted, strict=True):
+        choices = _choices(dot, size)
+        free = np.full(len(choices), want)
+        free &= (choices[:, :2] >= 0).all(axis=1) & (choices[:, 2:] <= room).all(axis=1)
+        free &= ~_overlap(choices, boxes + np.array([-_GAP, 0, _GAP, 0])).any(axis=1)
+        clear = free & (_overlap(choices, around).sum(axis=1) == 0)
+        best = int((clear if clear.any() else free).argmax())
+        if not free[best]:
+            labels.append(None)
+            continue
+        boxes = np.concatenate([boxes, choices[best : best + 1]])
+        labels.append(Label(choices[best, 0], choices[best, 1], bool(best >= len(choices) // len(_RINGS))))
+    return labels
+
+
+def _choices(dot: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Boxes beside a dot in 8 directions, ring by ring, the best first: `(24, 4)`."""
+    boxes = []
+    for ring in _RINGS:
+        reach = _DOT + 2 + ring
+        for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+            near = reach * (0.75 if x and y else 1)
+            left = dot[0] + x * near - size[0] * (1 - x) / 2
+            bottom = dot[1] + y * near - size[1] * (1 - y) / 2
+            boxes.append((left, bottom, left + size[0], bottom + size[1]))
+    return np.array(boxes)
+
+
+def _overlap(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether boxes `(A, 4)` and `(B, 4)` overlap, bool `(A, B)`."""
+    one, other = some[:, np.newaxis], others[np.newaxis]
+    return np.all((one[..., :2] < other[..., 2:]) & (other[..., :2] < one[..., 2:]), axis=-1)
+
+
+def _sizes(words: Sequence[str], style: dict[str, Any]) -> np.ndarray:
+    """Width and height of each label, pixels `(N, 2)`."""
+    figure = new_figure(1, 1)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    sizes = []
+    for word in words:
+        text = Text(0, 0, word, transform=None, fontsize=_FONT_SIZE, **style)
+        text.set_figure(figure)
+        extent = text.get_window_extent(renderer)
+        sizes.append((extent.width, extent.height))
+    return np.array(sizes)

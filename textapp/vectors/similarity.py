@@ -1,0 +1,147 @@
+"""Word similarity: do vectors rank pairs of words as people do?"""
+
+import collections
+import math
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from textapp.errors import InputError
+from textapp.vectors.evaluation_files import numbered_lines, set_name
+from textapp.vectors.spelling import spelled
+from textapp.vectors.word_vectors import WordVectors
+
+
+class SimilaritySet(NamedTuple):
+    """Pairs of words, and how alike people found them.
+
+    Attributes:
+        name: What tables call it.
+        pairs: N pairs, as written.
+        scores: Float64 `(N,)` on any scale; higher is more alike.
+    """
+
+    name: str
+    pairs: tuple[tuple[str, str], ...]
+    scores: np.ndarray
+
+
+def read_similarity_set(path: str | os.PathLike[str]) -> SimilaritySet:
+    """Reads lines `WORD WORD SCORE`, separated by tabs (then words may hold spaces) or by spaces.
+
+    Further columns are ignored, as some sets go on with each judge's score. A first line whose third column is no
+    number is taken for a header.
+
+    Raises:
+        InputError: A line has fewer columns, or a score that is no finite number; the file has no pair.
+    """
+    pairs, scores = [], []
+    for position, (number, line) in enumerate(numbered_lines(path)):
+        columns = [column.strip() for column in line.split("\t")] if "\t" in line else line.split()
+        if len(columns) < 3 or not columns[0] or not columns[1]:
+            raise InputError(f"{path}:{number}: must read WORD WORD SCORE, separated by tabs or spaces")
+        try:
+            score = float(columns[2])
+        except ValueError:
+            if position == 0:
+                continue
+            score = math.nan
+        if not math.isfinite(score):
+            raise InputError(f"{path}:{number}: the third column, the score, must be a number; received {columns[2]!r}")
+        pairs.append((columns[0], columns[1]))
+        scores.append(score)
+    if not pairs:
+        raise InputError(f"{path}: there is no pair in it; each line must read WORD WORD SCORE")
+    return SimilaritySet(set_name(path), tuple(pairs), np.array(scores))
+
+
+def cosines(vectors: WordVectors, pairs: tuple[tuple[str, str], ...]) -> np.ndarray:
+    """The cosine of each pair, float64 `(N,)`; NaN where a word has no vector, 0 where its vector is zero."""
+    forms = {word: spelled(vectors, word) for pair in pairs for word in pair}
+    found = sorted({form for form in forms.values() if form is not None})
+    rows = {form: row for row, form in enumerate(found)}
+    matrix, known = vectors.lookup(found)
+    ids = np.array([[rows.get(forms[word] or "", -1) for word in pair] for pair in pairs])
+    # A row of its own, at the end, stands for all words without a form.
+    covered = np.append(known, False)[ids].all(axis=1)
+    result = np.full(len(pairs), np.nan)
+    left, right = (matrix[ids[covered, side]].astype(np.float64) for side in (0, 1))
+    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    # Rounded, so that all words are equally near to themselves.
+    result[covered] = np.round((left * right).sum(axis=1) / np.where(norms > 0, norms, 1), 12)
+    return result
+
+
+def character_cosines(pairs: tuple[tuple[str, str], ...]) -> np.ndarray:
+    """The baseline that needs no training: the cosine of the words' character n-gram counts, float64 `(N,)`.
+
+    n runs from 2 to 4 over `<word>`, lower-cased: what vectors score above this they know of meaning, not of spelling.
+
+    Example:
+        >>> character_cosines((("Haus", "haus"), ("Haus", "Maus"), ("Haus", "好"))).round(2).tolist()
+        [1.0, 0.5, 0.0]
+    """
+    return np.array([_counts_cosine(_ngrams(one), _ngrams(other)) for one, other in pairs])
+
+
+def spearman(human: np.ndarray, cosine: np.ndarray) -> float | None:
+    """Spearman's rho of two `(N,)` over the pairs whose cosine is a number, ties at their mean rank.
+
+    Returns:
+        The rank correlation; None of fewer than two pairs, or where one side is all the same.
+    """
+    known = ~np.isnan(cosine)
+    human, cosine = human[known], cosine[known]
+    if len(human) < 2 or np.ptp(human) == 0 or np.ptp(cosine) == 0:
+        return None
+    return float(stats.spearmanr(human, cosine).statistic)
+
+
+def score_similarity(
+    vectors: WordVectors, similarity: SimilaritySet, baseline: WordVectors | None = None
+) -> dict[str, Any]:
+    """Scores vectors on a set.
+
+    Args:
+        vectors: The vectors to judge.
+        similarity: The set.
+        baseline: Other vectors to compare with.
+
+    Returns:
+        `spearman` over the `count` pairs whose words both have vectors, of `total` (`coverage` is their ratio); on the
+        same pairs `character_ngrams`, the baseline that needs no training. With `baseline` also `shared`: both on the
+        pairs that both cover. A rho that is not defined is None.
+    """
+    cosine = cosines(vectors, similarity.pairs)
+    covered = ~np.isnan(cosine)
+    characters = np.where(covered, character_cosines(similarity.pairs), np.nan)
+    result: dict[str, Any] = {
+        "set": similarity.name,
+        "spearman": spearman(similarity.scores, cosine),
+        "count": int(covered.sum()),
+        "total": len(covered),
+        "coverage": float(covered.mean()),
+        "character_ngrams": spearman(similarity.scores, characters),
+    }
+    if baseline is not None:
+        other = cosines(baseline, similarity.pairs)
+        both = covered & ~np.isnan(other)
+        result["shared"] = {
+            "count": int(both.sum()),
+            "spearman": spearman(similarity.scores[both], cosine[both]),
+            "baseline": spearman(similarity.scores[both], other[both]),
+        }
+    return result
+
+
+def _ngrams(word: str) -> collections.Counter[str]:
+    marked = f"<{word.lower()}>"
+    return collections.Counter(marked[i : i + n] for n in (2, 3, 4) for i in range(len(marked) - n + 1))
+
+
+def _counts_cosine(one: collections.Counter[str], other: collections.Counter[str]) -> float:
+    product = sum(count * other[ngram] for ngram, count in one.items())
+    squares = (sum(count * count for count in counts.values()) for counts in (one, other))
+    return product / math.sqrt(math.prod(squares))

@@ -1,0 +1,210 @@
+"""Word vectors as text: a line for each word, the word and then its numbers.
+
+word2vec and fastText (`.vec`) write a header line `V E` before them, GloVe does not. What these programs and people's
+editors differ in is read alike: spaces at a line's end, tabs, Windows line ends, a byte order mark, blank lines, and
+words with spaces in them as in GloVe's 840B file.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import IO
+
+import numpy as np
+
+from textapp.errors import InputError
+from textapp.files import decode_utf8
+from textapp.vectors.decimals import parse_rows
+from textapp.vectors.row_collector import RowCollector
+from textapp.vectors.word_vectors import WordVectors
+
+MAX_DIM = 100_000  # what says more is a damaged header
+MAX_LINE = 1 << 22  # bytes
+
+_HEADER = re.compile(rb"(?:\xef\xbb\xbf)?[ \t]*([0-9]{1,18})[ \t]+([0-9]{1,18})[ \t]*\r?\n?")
+_ASCII_SPACE = frozenset(" \t\n\r\v\f")
+_BOM = b"\xef\xbb\xbf"
+_READ_BYTES = 1 << 18  # so that a block's arrays stay in the processor's cache
+_ROWS_AT_ONCE = 256
+
+
+def parse_header(line: bytes) -> tuple[int, int] | None:
+    """Returns the number of words and the dimension that a header line gives, or None where it is no header."""
+    match = _HEADER.fullmatch(line)
+    return None if match is None else (int(match[1]), int(match[2]))
+
+
+def checked_header(line: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Returns the number of words and the dimension of a file's first line.
+
+    Raises:
+        InputError: It is no header, or its numbers cannot be true.
+    """
+    header = parse_header(line)
+    if header is None:
+        raise InputError(
+            f"{path}:1: the first line must be the number of words and the dimension, as in `400000 300`; a file "
+            f"without it has the format `glove`. Received: {_shown(line)}"
+        )
+    num_words, dim = header
+    if not num_words or not 1 <= dim <= MAX_DIM:
+        raise InputError(
+            f"{path}:1: the header must give one word or more and a dimension from 1 to {MAX_DIM:,}. "
+            f"Received: {num_words} words, dimension {dim}"
+        )
+    return header
+
+
+def read_word2vec(
+    stream: IO[bytes], path: str | os.PathLike[str], limit: int | None, report: Callable[[str], object] | None
+) -> WordVectors:
+    """Reads lines that follow a header."""
+    num_words, dim = checked_header(stream.readline(MAX_LINE), path)
+    rows = RowCollector(dim, limit)
+    for number, lines in _blocks(stream, path, 2):
+        _add(rows, lines, number, path)
+        if rows.num_read > num_words:
+            raise InputError(f"{path}:1: the header announces {num_words:,} words, but more follow; correct it")
+        if rows.is_full:
+            return rows.finish(path, report)
+    if rows.num_read < num_words:
+        raise InputError(
+            f"{path}:1: the header announces {num_words:,} words, but {rows.num_read:,} follow; the file is cut off"
+        )
+    return rows.finish(path, report)
+
+
+def read_glove(
+    stream: IO[bytes], path: str | os.PathLike[str], limit: int | None, report: Callable[[str], object] | None
+) -> WordVectors:
+    """Reads lines without a header; the first one tells the dimension."""
+    rows: RowCollector | None = None
+    for number, lines in _blocks(stream, path, 1):
+        if rows is None:
+            if number == 1 and parse_header(lines[0]):
+                raise InputError(f"{path}:1: the first line is a header; such a file has the format `word2vec`")
+            filled = next((i for i, line in enumerate(lines) if line.strip()), None)
+            if filled is None:
+                continue
+            rows = RowCollector(_dim_of(lines[filled], f"{path}:{number + filled}"), limit)
+        _add(rows, lines, number, path)
+        if rows.is_full:
+            break
+    if rows is None:
+        raise InputError(f"{path}: there is no vector to read; the file is empty")
+    return rows.finish(path, report)
+
+
+def write_text_vectors(vectors: WordVectors, stream: IO[bytes], *, header: bool) -> None:
+    """Writes a line for each word, with as many digits as bring back the same float32.
+
+    Raises:
+        InputError: A word holds a space or another white space of ASCII, at which readers would cut it.
+    """
+    if header:
+        stream.write(f"{len(vectors)} {vectors.dim}\n".encode())
+    numbers = " ".join(["%.9g"] * vectors.dim)
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        stop = start + _ROWS_AT_ONCE
+        rows = zip(vectors.words[start:stop], vectors.vectors[start:stop].tolist(), strict=True)
+        stream.write("".join(f"{writable(word)} {numbers % tuple(row)}\n" for word, row in rows).encode())
+
+
+def writable(word: str) -> str:
+    """Returns a word that a file with spaces between its parts can hold.
+
+    Raises:
+        InputError: It holds white space of ASCII.
+    """
+    if not _ASCII_SPACE.isdisjoint(word):
+        raise InputError(f"the word {word!r} holds white space, at which readers would cut it; write the format `npz`")
+    return word
+
+
+def _blocks(stream: IO[bytes], path: str | os.PathLike[str], number: int) -> Iterator[tuple[int, list[bytes]]]:
+    r"""Yields lists of lines without their `\n`, each with the number of its first line."""
+    rest = b""
+    while block := stream.read(_READ_BYTES):
+        lines = (rest + block).split(b"\n")
+        rest = lines.pop()
+        if len(rest) > MAX_LINE:
+            raise InputError(f"{path}:{number + len(lines)}: the line has more than {MAX_LINE:,} bytes; no vectors")
+        if lines:
+            yield number, lines
+            number += len(lines)
+    if rest:
+        yield number, [rest]
+
+
+def _add(rows: RowCollector, lines: list[bytes], number: int, path: str | os.PathLike[str]) -> None:
+    """Adds the words of some lines, as many as are wanted. `number` is that of the first line."""
+    numbered = [(i, line) for i, line in enumerate(lines, start=number) if line and not line.isspace()]
+    if number == 1 and numbered and numbered[0][0] == 1:
+        numbered[0] = 1, numbered[0][1].removeprefix(_BOM)
+    while numbered and not rows.is_full:
+        numbers, wanted = zip(*numbered[: rows.room], strict=True)
+        numbered = numbered[len(wanted) :]  # used where repeated words leave room
+        parts = [line.rstrip().partition(b" ") for line in wanted]
+        matrix = parse_rows(b"\n".join([part[2] for part in parts]) + b"\n", rows.dim)
+        if matrix is None:  # a word with a space, tabs, doubled spaces; or a mistake
+            fields = [_fields(line, rows.dim, f"{path}:{i}") for i, line in zip(numbers, wanted, strict=True)]
+            matrix = np.array([numbers for _, numbers in fields])
+            words = [word for word, _ in fields]
+        else:
+            words = [part[0] for part in parts]
+        rows.add(_decoded(words, numbers, path), matrix, [f"{path}:{number}" for number in numbers].__getitem__)
+
+
+def _fields(line: bytes, dim: int, place: str) -> tuple[bytes, list[float]]:
+    """Returns the word and the numbers of a line of whatever white space, the numbers counted from the right."""
+    word, *numbers = line.rsplit(None, dim)
+    # In `New York 0.1 0.2` the word has a space. In `York 0.3 0.1 0.2` there is a number too many.
+    surplus = len(word.split()) - 1
+    if surplus and _is_number(word.split()[-1]):
+        last_word = next((i for i, part in enumerate(reversed(word.split())) if not _is_number(part)), surplus)
+        raise InputError(f"{place}: the line must hold {dim} numbers. Received: {dim + last_word}")
+    if len(numbers) < dim:
+        raise InputError(f"{place}: the line must hold a word and {dim} numbers. Received: {len(numbers)} numbers")
+    try:
+        return word.strip(), [float(part) for part in numbers]
+    except ValueError as error:
+        wrong = next(i for i, part in enumerate(numbers) if not _is_number(part))
+        raise InputError(
+            f"{place}: part {wrong + 1} of the {dim} behind the word must be a number. "
+            f"Received: {_shown(numbers[wrong])}"
+        ) from error
+
+
+def _dim_of(line: bytes, place: str) -> int:
+    """Returns how many numbers end a line, of which the first part is a word in any case."""
+    parts = line.removeprefix(_BOM).split()
+    dim = 0
+    while dim < len(parts) - 1 and _is_number(parts[-1 - dim]):
+        dim += 1
+    if not 1 <= dim <= MAX_DIM:
+        raise InputError(
+            f"{place}: each line must be a word and its numbers, with spaces between. Received: {_shown(line)}"
+        )
+    return dim
+
+
+def _decoded(words: list[bytes], numbers: tuple[int, ...], path: str | os.PathLike[str]) -> list[str]:
+    """Decodes words, given the numbers of their lines."""
+    try:
+        return b"\n".join(words).decode().split("\n")
+    except UnicodeDecodeError:
+        return [decode_utf8(word, path, number) for word, number in zip(words, numbers, strict=True)]
+
+
+def _is_number(part: bytes) -> bool:
+    """Whether `float` can read it."""
+    try:
+        float(part)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(content: bytes, limit: int = 40) -> str:
+    """The start of some bytes, for a message."""
+    return repr(content[:limit].decode("utf-8", "replace").strip()) + ("…" if len(content) > limit else "")

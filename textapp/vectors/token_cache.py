@@ -1,0 +1,259 @@
+"""A corpus as word ids in a file on the disk, made in one pass over its text.
+
+A cache is a folder: `ids.int32` (little-endian, -1 behind each sentence), `words.txt` (a word a line), `counts.npy` and
+`cache.json` (what it was made from). The last is written when the others are complete, and deleted before they change:
+a folder without it is no cache.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from textapp.errors import InputError
+from textapp.files import leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.vectors.corpus import WordSplitter, read_blocks, text_files
+from textapp.vectors.word_ids import DROPPED, END, WordIds
+
+VERSION = 1
+MAX_WORDS = 4_000_000
+"""Distinct words in memory at once; a million take about 200 MB."""
+
+_META, _IDS, _WORDS, _COUNTS, _UNFINISHED = "cache.json", "ids.int32", "words.txt", "counts.npy", "ids.unfinished"
+_ID = np.dtype("<i4")
+_RENUMBERED_TOGETHER = 1 << 20  # ids
+_WORDS_PER_REPORT = 20_000_000
+
+Report = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class TokenCache:
+    """A corpus as ids of words, read from the disk in slices.
+
+    Attributes:
+        folder: Where it is.
+        words: The vocabulary, by falling count, then by code points; a word's place is its id.
+        counts: int64 `(V,)`, how often each word occurs; 0 where a word to keep does not.
+        num_words: Occurrences of the vocabulary's words in the corpus, `counts.sum()`.
+        num_words_read: All words of the corpus.
+        length: Positions to read: `num_words` and the marks between sentences.
+    """
+
+    folder: Path
+    words: tuple[str, ...] = field(repr=False)
+    counts: np.ndarray = field(repr=False)
+    num_words: int
+    num_words_read: int
+    length: int
+
+    def read(self, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Reads the words at some positions. Words outside the vocabulary have none, as if they were not in the text.
+
+        Args:
+            start: First position.
+            stop: Position behind the last one; the end by default, and at most.
+
+        Returns:
+            The ids, int32 `(n,)`, and the number of each one's sentence, int32 `(n,)`, counted from 0 at `start`.
+            n is `stop - start` less the marks in between.
+        """
+        stop = self.length if stop is None else min(stop, self.length)
+        if not 0 <= start <= stop:
+            raise ValueError(
+                f"`start` must be from 0 to `stop`, at most {self.length}. Received: start={start}, stop={stop}"
+            )
+        path = self.folder / _IDS
+        with named_errors(path):  # read, not mapped: pages of a mapped file would count as this process's memory
+            ids = np.fromfile(path, _ID, stop - start, offset=start * _ID.itemsize)
+        if len(ids) != stop - start:
+            raise InputError(f"{path}: is cut off; delete {self.folder}, so that the corpus is read again")
+        marks = ids == END
+        return ids[~marks], np.cumsum(marks, dtype=np.int32)[~marks]
+
+
+def build_cache(
+    paths: Iterable[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    *,
+    splitter: WordSplitter | None = None,
+    min_count: int = 5,
+    vocabulary_size: int | None = None,
+    keep: Sequence[str] = (),
+    max_words: int = MAX_WORDS,
+    report: Report = lambda _: None,
+) -> TokenCache:
+    """Reads a corpus into a cache, or opens the one in `folder` if it was made from the same.
+
+    The same are files of the same paths, sizes and modification times, and the same arguments. Memory is bounded: when
+    distinct words pass `max_words`, the rarer half so far is forgotten, much as in word2vec.
+
+    Args:
+        paths: Text files, or folders of them.
+        folder: Where the cache is or will be. It must hold nothing else.
+        splitter: Cuts the text into words; by default `WordSplitter()`, the tokenizer "word".
+        min_count: Rarer words are left out.
+        vocabulary_size: How many words to take at most; None takes all.
+        keep: Words that are in the vocabulary however rare, as those of vectors to train further.
+        max_words: Distinct words to hold in memory, beside those to keep.
+        report: Is given each line of progress.
+
+    Raises:
+        InputError: A file cannot be read or is not UTF-8, no word is left, or `folder` holds something else.
+    """
+    for name, value in {"min_count": min_count, "vocabulary_size": vocabulary_size, "max_words": max_words}.items():
+        if value is not None and value < 1:
+            raise InputError(f"`{name}` must be positive. Received: {name}={value}")
+    splitter, folder, files = splitter or WordSplitter(), Path(folder), text_files(paths)
+    source = {
+        "version": VERSION,
+        "files": [_identity(file) for file in files],
+        "splitter": splitter.to_dict(),
+        "min_count": min_count,
+        "vocabulary_size": vocabulary_size,
+        "keep": hashlib.sha256("\n".join(keep).encode()).hexdigest(),
+        "max_words": max_words,
+    }
+    _prepare(folder)
+    cache = _open(folder, source)
+    if cache:
+        report(f"corpus: {_describe(cache)}, read before")
+        return cache
+    with named_errors(folder):
+        (folder / _META).unlink(missing_ok=True)
+    table = WordIds(splitter, keep)
+    with _ids_file(folder) as ids:
+        num_words_read = _encode(files, table, ids, max_words, report)
+        words, counts, renumber = table.vocabulary(min_count, vocabulary_size)
+        if not counts.any():
+            raise InputError(_why_empty(files, table, num_words_read, min_count))
+        length = _renumber(ids, renumber)
+    cache = TokenCache(folder, words, counts, int(counts.sum()), num_words_read, length)
+    _save(cache, source)
+    report(f"corpus: {_describe(cache)}")
+    return cache
+
+
+def _identity(file: Path) -> list[Any]:
+    """What tells a file from another and from its later versions, as JSON holds it."""
+    with named_errors(file):
+        status = file.stat()
+        return [os.fspath(file.resolve()), status.st_size, status.st_mtime_ns]
+
+
+def _prepare(folder: Path) -> None:
+    """Makes the folder of a cache, or checks that it is one and removes what killed processes left in it."""
+    with named_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        ours = {folder / name for name in (_META, _IDS, _WORDS, _COUNTS, _UNFINISHED)}
+        left = {leftover for name in (_META, _WORDS, _COUNTS) for leftover in leftovers(folder / name)}
+        strangers = sorted(set(folder.iterdir()) - ours - left)
+        if strangers:
+            raise InputError(f"{strangers[0]}: is no part of a token cache, which needs a folder of its own")
+        for leftover in left:
+            leftover.unlink()
+
+
+def _open(folder: Path, source: dict[str, Any]) -> TokenCache | None:
+    """Opens the folder's cache if it is whole and from that source."""
+    with named_errors(folder):
+        if not (folder / _META).exists():
+            return None
+        meta = read_json(folder / _META)
+        if not isinstance(meta, dict) or {key: meta.get(key) for key in source} != source:
+            return None
+        if not (folder / _IDS).exists() or (folder / _IDS).stat().st_size != meta["length"] * _ID.itemsize:
+            return None
+        words = tuple(read_text(folder / _WORDS).split("\n")[:-1])
+        counts = np.load(folder / _COUNTS, allow_pickle=False)
+        if len(counts) != len(words):
+            return None
+        return TokenCache(folder, words, counts, meta["num_words"], meta["num_words_read"], meta["length"])
+
+
+def _save(cache: TokenCache, source: dict[str, Any]) -> None:
+    """Writes all but the ids; the file that makes the folder a cache comes last."""
+    write_text(cache.folder / _WORDS, "".join(f"{word}\n" for word in cache.words))
+    with replacing(cache.folder / _COUNTS) as temporary:
+        np.save(temporary, cache.counts, allow_pickle=False)
+    numbers = {"num_words": cache.num_words, "num_words_read": cache.num_words_read, "length": cache.length}
+    write_json(cache.folder / _META, {**source, **numbers})
+
+
+@contextlib.contextmanager
+def _ids_file(folder: Path) -> Iterator[IO[bytes]]:
+    """Yields a file for ids, which becomes the folder's if the block ends without an error."""
+    path = folder / _UNFINISHED
+    with named_errors(path):
+        try:
+            with path.open("w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            path.replace(folder / _IDS)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _encode(files: Sequence[Path], table: WordIds, out: IO[bytes], max_words: int, report: Report) -> int:
+    """Writes the provisional ids of all files; returns how many words they have."""
+    num_words, next_report = 0, _WORDS_PER_REPORT
+    for file in files:
+        for block in read_blocks(file):
+            ids = table.encode(block)
+            out.write(ids.astype(_ID, copy=False).data)
+            num_words += int(np.count_nonzero(ids != END))
+            if num_words >= next_report:
+                report(f"corpus: {num_words:,} words read, {len(table):,} distinct")
+                next_report += _WORDS_PER_REPORT
+            before = len(table)
+            if before - table.num_kept > max_words:
+                min_count, renumber = table.prune(max_words // 2)
+                _renumber(out, renumber)
+                report(
+                    f"corpus: {before:,} distinct words in {num_words:,} are too many to hold; forgot the "
+                    f"{before - len(table):,} that had come less than {min_count} times"
+                )
+    return num_words
+
+
+def _renumber(file: IO[bytes], renumber: np.ndarray) -> int:
+    """Gives all ids of a file new numbers, in place, and takes the dropped ones out; returns how many are left."""
+    read_to = written_to = 0
+    while True:
+        file.seek(read_to)
+        content = file.read(_RENUMBERED_TOGETHER * _ID.itemsize)
+        if not content:
+            break
+        read_to = file.tell()
+        ids = renumber[np.frombuffer(content, _ID)]
+        file.seek(written_to)  # never beyond what has been read, as ids only become fewer
+        file.write(ids[ids != DROPPED].astype(_ID, copy=False).data)
+        written_to = file.tell()
+    file.truncate(written_to)
+    file.seek(written_to)
+    return written_to // _ID.itemsize
+
+
+def _describe(cache: TokenCache) -> str:
+    """A corpus in a line of progress."""
+    return (
+        f"{cache.num_words_read:,} words, {cache.num_words / cache.num_words_read:.1%} of them in the vocabulary "
+        f"of {len(cache.words):,}"
+    )
+
+
+def _why_empty(files: Sequence[Path], table: WordIds, num_words_read: int, min_count: int) -> str:
+    """The message for a corpus of which no word is left."""
+    corpus = str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1:,} more"
+    if not num_words_read:
+        return f"{corpus}: there is no word to read; the corpus is empty"
+    return (
+        f"{corpus}: none of the {num_words_read:,} words occurs {min_count} times or more, the most frequent "
+        f"{table.counts.max():,} times; give more text, or lower min_count"
+    )
