@@ -10,7 +10,8 @@ import pytest
 import textapp.layers
 import textapp.models
 from textapp.export import convert, lower
-from textapp.layers import AttentionPooling
+from textapp.layers import CRF, AttentionPooling, CharacterCNN, CRFLoss
+from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
 
 V = 40
@@ -23,14 +24,37 @@ def pooled() -> keras.Model:
     return keras.Model(ids, keras.layers.Dense(3, name="logits", dtype="float32")(AttentionPooling(8)(embedded)))
 
 
+def spelled() -> keras.Model:
+    """The smallest model around CharacterCNN: each three ids are the characters of a word."""
+    ids = keras.Input((None,), dtype="int32", name="token_ids")
+    char_ids = keras.layers.Reshape((-1, 3))(ids)
+    words = CharacterCNN(V, 4, filters=8)(char_ids)
+    context = AttentionPooling(8)(words, mask=keras.ops.not_equal(char_ids[:, :, 0], 0))
+    return keras.Model(ids, keras.layers.Dense(3, name="logits", dtype="float32")(context))
+
+
+def chained() -> keras.Model:
+    """The smallest model around CRF."""
+    ids = keras.Input((None,), dtype="int32", name="token_ids")
+    logits = keras.layers.Dense(3)(keras.layers.Embedding(V, 8, mask_zero=True)(ids))
+    return keras.Model(ids, CRF(allowed_starts=[True] * 3)(logits))
+
+
 # A model around each public layer, and each public model builder.
-LAYERS = {"AttentionPooling": pooled}
+LAYERS = {"AttentionPooling": pooled, "CharacterCNN": spelled, "CRF": chained}
 MODELS = {
     "sentiment_classifier": lambda: sentiment_classifier(V, 3, embedding_dim=8, units=6),
+    "entity_tagger": lambda: entity_tagger(
+        V, 3, embedding_dim=8, units=6, character_vocabulary_size=V, features={"shape_ids": (V, 2)}
+    ),
 }
 CASES = {
     **LAYERS,
     **MODELS,
+    "entity_tagger, tokens only": lambda: entity_tagger(V, 3, embedding_dim=8, units=6),
+    "entity_tagger, GRU x 2, softmax": lambda: entity_tagger(
+        V, 3, embedding_dim=8, units=6, num_layers=2, cell="gru", crf=False
+    ),
     "sentiment_classifier, GRU x 2": lambda: sentiment_classifier(
         V, 2, embedding_dim=8, units=6, num_layers=2, cell="gru"
     ),
@@ -52,9 +76,34 @@ def _ids() -> np.ndarray:
     return ids
 
 
+def given(model: keras.Model, ids: np.ndarray):
+    """What a model takes, made of nothing but `ids`: themselves, or a dictionary of them, characters and features."""
+    if not isinstance(model.input, dict):
+        return ids
+    real = ids != 0
+    char_ids = (ids[..., None] * [1, 3, 7] % V) * [1, 1, 0]  # as if every word were shorter than the widest
+    return {"token_ids": ids, "char_ids": char_ids.astype("int32"), "shape_ids": np.where(real, ids % 5 + 1, 0)}
+
+
+def on_tokens(outputs, length: int) -> np.ndarray:
+    """Outputs as they are, or those of the first `length` tokens where there is one a token."""
+    outputs = np.asarray(outputs)
+    return outputs[:, :length] if outputs.ndim == 3 else outputs
+
+
+def supervision(model: keras.Model, ids: np.ndarray):
+    """What a model can learn about `ids`: labels `(B,)` or, -1 on padding, `(B, T)`; and the loss for it."""
+    classes = model.output_shape[-1]
+    crf = [layer for layer in model.layers if isinstance(layer, CRF)]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    labels = ids[:, 0] % classes if len(model.output_shape) == 2 else np.where(ids, ids % classes, -1)
+    return labels, CRFLoss(crf[0]) if crf else loss
+
+
 def test_every_public_layer_and_model_is_listed():
     public = [getattr(textapp.layers, name) for name in textapp.layers.__all__]
-    assert {thing.__name__ for thing in public if isinstance(thing, type)} == set(LAYERS)
+    layers = [thing for thing in public if isinstance(thing, type) and issubclass(thing, keras.layers.Layer)]
+    assert {layer.__name__ for layer in layers} == set(LAYERS)
     builders = set()
     for module in pkgutil.iter_modules(textapp.models.__path__):
         names = vars(importlib.import_module(f"textapp.models.{module.name}"))
@@ -70,7 +119,7 @@ def test_saved_and_loaded(build, ids, tmp_path):
     model = build()
     model.save(tmp_path / "模型.keras")
     loaded = keras.models.load_model(tmp_path / "模型.keras")
-    np.testing.assert_array_equal(loaded(ids), model(ids))
+    np.testing.assert_array_equal(loaded(given(model, ids)), model(given(model, ids)))
 
 
 def test_config_round_trip(build):
@@ -81,17 +130,19 @@ def test_config_round_trip(build):
 
 def test_a_batch_of_one_equals_a_batch_of_many(build, ids):
     model = build()
-    alone = np.concatenate([model(row[None]) for row in ids])
-    np.testing.assert_allclose(alone, model(ids), atol=1e-5)
+    alone = np.concatenate([model(given(model, row[None])) for row in ids])
+    np.testing.assert_allclose(alone, model(given(model, ids)), atol=1e-5)
 
 
 def test_more_padding_changes_nothing(build, ids):
     model = build()
-    np.testing.assert_allclose(model(np.pad(ids, [(0, 0), (0, 9)])), model(ids), atol=1e-5)
+    padded = model(given(model, np.pad(ids, [(0, 0), (0, 9)])))
+    np.testing.assert_allclose(on_tokens(padded, ids.shape[1]), model(given(model, ids)), atol=1e-5)
 
 
 def test_an_empty_text_is_finite(build):
-    assert np.isfinite(build()(np.zeros((2, 4), "int32"))).all()
+    model = build()
+    assert np.isfinite(model(given(model, np.zeros((2, 3), "int32")))).all()
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -104,9 +155,9 @@ def test_mixed_precision(build, ids, policy):
     finally:
         keras.config.set_dtype_policy(before)
     half.set_weights(full.get_weights())
-    logits = half(ids)
+    logits = half(given(half, ids))
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
-    np.testing.assert_allclose(logits, full(ids), atol=3e-2)
+    np.testing.assert_allclose(logits, full(given(full, ids)), atol=3e-2)
 
 
 def test_compiles_with_xla(build, ids):
@@ -114,16 +165,18 @@ def test_compiles_with_xla(build, ids):
 
     model = build()
     compiled = tf.function(lambda x: model(x, training=False), jit_compile=True)
-    np.testing.assert_allclose(compiled(tf.constant(ids)), model(ids), atol=1e-5)
+    inputs = keras.tree.map_structure(tf.constant, given(model, ids))
+    np.testing.assert_allclose(compiled(inputs), model(inputs), atol=1e-5)
 
 
 def test_learns(build, ids):
     model = build()
-    labels = ids[:, 0] % model.output_shape[-1]
-    model.compile(keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    before = model.evaluate(ids, labels, verbose=0)
-    model.fit(ids, labels, epochs=20, verbose=0)
-    assert model.evaluate(ids, labels, verbose=0) < 0.9 * before
+    inputs = given(model, ids)
+    labels, loss = supervision(model, ids)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    before = model.evaluate(inputs, labels, verbose=0)
+    model.fit(inputs, labels, epochs=20, verbose=0)
+    assert model.evaluate(inputs, labels, verbose=0) < 0.9 * before
 
 
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
@@ -131,6 +184,8 @@ def test_tflite_parity(build, ids, lowering):
     from ai_edge_litert.interpreter import Interpreter
 
     model = build()
+    if len(model.inputs) > 1:
+        pytest.skip("models of several inputs have no export yet")
     content = convert(lower(model, lowering), lengths=[ids.shape[1]])
     runner = Interpreter(model_content=content, num_threads=1).get_signature_runner("tokens_12")
     logits = np.concatenate([runner(token_ids=row[None])["logits"] for row in ids])

@@ -2,5 +2,8 @@
 
 from textapp.layers.attention import AttentionPooling
 from textapp.layers.attention_scores import attention_scores
+from textapp.layers.character_cnn import CharacterCNN
+from textapp.layers.crf import CRF
+from textapp.layers.crf_loss import CRFLoss
 
-__all__ = ["AttentionPooling", "attention_scores"]
+__all__ = ["CRF", "AttentionPooling", "CRFLoss", "CharacterCNN", "attention_scores"]

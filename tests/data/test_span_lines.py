@@ -1,0 +1,123 @@
+"""Texts with spans of characters: which tokens they hold, and spans that hold none."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textapp.data.span_lines import read_span_lines
+from textapp.data.tagged_sentence import TaggedSentence
+from textapp.errors import InputError
+from textapp.text.tag_schemes import read_spans
+from textapp.text.tokenizer import Tokenizer
+
+TOKENIZER = Tokenizer(lowercase=False)
+
+
+def read(*rows: Any, tokenizer: Tokenizer = TOKENIZER) -> list[TaggedSentence]:
+    rows = tuple(row if isinstance(row, str) else json.dumps(row) for row in rows)
+    return list(read_span_lines(iter(f"{row}\n" for row in rows), "a.jsonl", tokenizer))
+
+
+def span(start: Any, end: Any, type_: Any = "LOC", **more: Any) -> dict[str, Any]:
+    return {"start": start, "end": end, "type": type_, **more}
+
+
+def test_spans_become_tags_of_tokens():
+    first, second = read(
+        {"text": "Zoë flew to New York.", "spans": [span(12, 20), span(0, 3, "PER")], "id": 7},
+        "",
+        {"text": "我在北京。", "spans": [span(2, 4, text="北京")]},
+    )
+    assert first.tokens == ["Zoë", "flew", "to", "New", "York", "."]
+    assert first.tags == ["B-PER", "O", "O", "B-LOC", "I-LOC", "O"]
+    assert (second.tokens, second.tags) == (list("我在北京。"), ["O", "O", "B-LOC", "I-LOC", "O"])
+    assert second.place(3) == "a.jsonl:3"
+
+
+def test_offsets_count_code_points_of_the_original_text():
+    # An emoji beyond the basic plane, letters that normalization composes, and one that it expands.
+    text = "😀 Cafe\u0301 Zürich ½ Ｎｅｗ"
+    (row,) = read({"text": text, "spans": [span(2, 7, "X"), span(15, 16, "Y"), span(17, 20, "Z")]})
+    assert row.tokens == ["😀", "Café", "Zürich", "1", "⁄", "2", "New"]
+    assert row.tags == ["O", "B-X", "O", "B-Y", "I-Y", "I-Y", "B-Z"]
+
+
+def test_white_space_at_the_borders_of_a_span_does_not_count():
+    (row,) = read({"text": "in  Paris , oui", "spans": [span(2, 10)]})
+    assert row.tags == ["O", "B-LOC", "O", "O"]
+
+
+def test_the_tokenizer_tells_the_tokens():
+    (row,) = read({"text": "Ab é", "spans": [span(1, 2)]}, tokenizer=Tokenizer(kind="char"))
+    assert (row.tokens, row.tags) == (["a", "b", "é"], ["O", "B-LOC", "O"])
+
+
+def test_a_text_without_tokens_gives_none():
+    (row,) = read({"text": " \u3000", "spans": []})
+    assert (row.tokens, row.tags, row.place()) == ([], [], "a.jsonl:1")
+
+
+@given(data=st.data(), text=st.text(st.one_of(st.characters(), st.sampled_from("a9 '.好é\u0301½ｶﾞ😀")), max_size=20))
+def test_spans_between_borders_of_tokens_come_back(data, text):
+    tokens = TOKENIZER.tokenize(text)
+    borders = sorted({0, len(text), *(token.start for token in tokens)})
+    chosen = sorted(data.draw(st.sets(st.sampled_from(borders))))
+    spans, expected = [], []
+    for left, right in zip(chosen[::2], chosen[1::2], strict=False):
+        held = [index for index, token in enumerate(tokens) if left <= token.start < right]
+        if held:  # not where all is white space
+            spans.append(span(left, right, "é"))
+            expected.append((held[0], held[-1] + 1, "é"))
+    (row,) = read({"text": text, "spans": spans})
+    assert read_spans(row.tags, "IOB2") == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{", "each line must be a JSON object; Expecting property name"),
+        ("[" * 100_000, "each line must be a JSON object; "),
+        ([1], "each line must be a JSON object with a string `text` and a list `spans`"),
+        ({"text": "é"}, "each line must be a JSON object with a string `text` and a list `spans`"),
+        ({"text": 3, "spans": []}, "each line must be a JSON object with a string `text` and a list `spans`"),
+        ({"text": "é", "spans": [[0, 1, "x"]]}, 'a span must read {"start": NUMBER, "end": NUMBER, "type": NAME}. Rec'),
+        ({"text": "é", "spans": [{"start": 0, "end": 1}]}, "a span must read"),
+        ({"text": "é", "spans": [span(0, True)]}, "a span must read"),
+        ({"text": "é", "spans": [span(0.0, 1)]}, "a span must read"),
+        ({"text": "é", "spans": [span(0, 1, None)]}, "a span must read"),
+        ({"text": "é", "spans": [span(0, 1, " ")]}, "the type of a span must be a name of one line. Received: ' '"),
+        ({"text": "é", "spans": [span(0, 1, "a\u2028b")]}, "the type of a span must be a name of one line"),
+        (
+            {"text": "été", "spans": [span(0, 4)]},
+            "a span must hold characters from 0 to 3 (exclusive). Received: 0 to 4",
+        ),
+        ({"text": "été", "spans": [span(-1, 2)]}, "a span must hold characters from 0 to 3 (exclusive). Rec"),
+        ({"text": "été", "spans": [span(2, 2)]}, "a span must hold characters from 0 to 3 (exclusive). Rec"),
+        (
+            {"text": "à Montréal", "spans": [span(2, 6)]},
+            "the span 2 to 6 (LOC 'Mont') cuts the token 'Montréal', which stands from 2 to 10",
+        ),
+        ({"text": "à Montréal", "spans": [span(4, 10)]}, "the span 4 to 10 (LOC 'ntréal') cuts the token 'Montréal'"),
+        ({"text": "à Montréal", "spans": [span(0, 4)]}, "the span 0 to 4 (LOC 'à Mo') cuts the token 'Montréal'"),
+        ({"text": "à Montréal", "spans": [span(1, 2)]}, "the span 1 to 2 (LOC ' ') holds no token, only white space"),
+        (
+            {"text": "北京市", "spans": [span(1, 3), span(0, 2, "ORG")]},
+            "spans must not overlap. Received: 0 to 2 (ORG '北京'), 1 to 3 (LOC '京市')",
+        ),
+        ({"text": "北京", "spans": [span(0, 2), span(0, 2)]}, "spans must not overlap"),
+    ],
+)
+def test_broken_lines(row, message):
+    with pytest.raises(InputError) as caught:
+        read({"text": "ok", "spans": []}, row)
+    assert str(caught.value).startswith(f"a.jsonl:2: {message}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_half_a_surrogate_pair_does_not_reach_the_tags():
+    (row,) = read('{"text": "a\\ud800", "spans": [{"start": 0, "end": 1, "type": "\\udfff"}]}')
+    assert row.tokens == ["a", "\ufffd"]
+    assert row.tags == ["B-\ufffd", "O"]

@@ -1,0 +1,80 @@
+"""Tagged sentences of slot-filling folders, as SlotGated-SLU publishes Snips and ATIS: three files, a sentence a line.
+
+    seq.in    play westbam on google music
+    seq.out   O B-artist O B-service I-service
+    label     PlayMusic
+
+Each file may be gzip-compressed, also under the name `seq.in.gz`.
+
+Reference: Goo et al., "Slot-Gated Modeling for Joint Slot Filling and Intent Prediction" (2018).
+"""
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from textapp.data.compressed import read_lines
+from textapp.data.conll import split_at_spaces
+from textapp.data.readers import Examples
+from textapp.data.tagged_sentence import TaggedSentence
+from textapp.errors import InputError
+
+
+def read_slots(path: str | os.PathLike[str]) -> Iterator[TaggedSentence]:
+    """Yields the sentences of a folder with the tags of their slots. A line that is blank in all files has no tokens.
+
+    Raises:
+        InputError: a file is missing or shorter than the others, or a line has more tokens than tags or fewer.
+    """
+    tag_file = os.fspath(_file(path, "seq.out"))
+    for number, tokens, tags, _ in _read_rows(path):
+        yield TaggedSentence(tokens, tags, tag_file, [number] * max(len(tokens), 1))
+
+
+def read_intents(path: str | os.PathLike[str]) -> Examples:
+    """Reads the same sentences with their intents, for a classifier.
+
+    Returns:
+        Texts with a space between tokens, and the lines of `label`.
+
+    Raises:
+        InputError: as `read_slots`, or a label is missing, or there is no sentence.
+    """
+    rows = [row for row in _read_rows(path) if row[1]]
+    label_file = os.fspath(_file(path, "label"))
+    for number, _, _, intent in rows:
+        if not intent:
+            raise InputError(f"{label_file}:{number}: the label is missing")
+    if not rows:
+        raise InputError(f"{path}: there is no sentence to read; the files are empty")
+    return Examples(
+        texts=[" ".join(tokens) for _, tokens, _, _ in rows],
+        labels=[intent for _, _, _, intent in rows],
+        source=label_file,
+        places=[number for number, _, _, _ in rows],
+    )
+
+
+def _read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str], list[str], str]]:
+    """Yields line, tokens, tags and intent of each sentence."""
+    files = [_file(path, name) for name in ("seq.in", "seq.out", "label")]
+    columns = itertools.zip_longest(*(read_lines(file) for file in files))
+    for number, row in enumerate(columns, start=1):
+        for file, line in zip(files, row, strict=True):
+            if line is None and any(other is not None and other.strip() for other in row):
+                raise InputError(f"{file}:{number}: the file ends before the others; each must have a line a sentence")
+        words, slots, intent = ("" if line is None else line for line in row)
+        tokens, tags = ([sys.intern(field) for field in split_at_spaces(line)] for line in (words, slots))
+        if len(tokens) != len(tags):
+            raise InputError(
+                f"{files[1]}:{number}: each token must have a tag. Received: {len(tags)} for {len(tokens)} tokens"
+            )
+        yield number, tokens, tags, intent.strip()
+
+
+def _file(path: str | os.PathLike[str], name: str) -> Path:
+    """Returns a file of the folder: `name.gz` where only that is there."""
+    plain, compressed = Path(path) / name, Path(path) / f"{name}.gz"
+    return compressed if compressed.exists() and not plain.exists() else plain

@@ -1,0 +1,134 @@
+"""Sums and maxima over all tag sequences of a linear chain, in time linear in its length.
+
+A sequence of tags y scores `sum_t potentials[t, y_t] + sum_t transitions[y_t, y_t+1]`. There are K^T of them, yet the
+best score of all beginnings that end in a tag, or their log-sum, follows from those one token earlier.
+
+All arguments are float32: `potentials (B, T, K)`, 0 on padding; `transitions (K, K)`, from the row's tag to the
+column's; `real (B, T)`, 1 on real tokens and 0 on padding, which is on the right.
+
+Reference:
+    Lafferty et al. 2001, Conditional Random Fields; Rabiner 1989, A Tutorial on Hidden Markov Models, section III.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+
+def levelled(potentials: Any) -> Any:
+    """Potentials whose largest at each token is 0.
+
+    Every sequence scores the same less, so probabilities stay as they are; but float32 sums over a long text no longer
+    grow with the scores, nor do their rounding errors.
+    """
+    return potentials - ops.stop_gradient(ops.max(potentials, axis=-1, keepdims=True))
+
+
+def log_partition(potentials: Any, transitions: Any, real: Any) -> Any:
+    """The logarithm of the sum of `exp(score)` over all sequences.
+
+    Its gradient is the expected count of each tag and of each pair of tags, which the backward algorithm gives exactly.
+    So it is written out here: XLA refuses to differentiate a loop whose length it was not told, and the steps of the
+    loop need not be stored.
+
+    Returns:
+        float32 `(B,)`; 0 for a row of padding only.
+    """
+
+    @ops.custom_gradient
+    def partition(potentials: Any, transitions: Any, real: Any) -> tuple[Any, Callable[[Any], tuple[Any, Any, Any]]]:
+        beginnings = _beginnings(potentials, transitions, real, ops.logsumexp)
+
+        def gradient(upstream: Any) -> tuple[Any, Any, Any]:
+            endings = _endings(potentials, transitions, real)
+            tags = _probabilities(beginnings, endings, real)
+            # Of a tag at t and a tag at t + 1, (B, T - 1, K, K). Their log-sum at each t is that over its tags.
+            pairs = ops.expand_dims(beginnings[:, :-1], 3) + transitions
+            pairs += ops.expand_dims((potentials + endings)[:, 1:], 2)
+            pairs -= _over(ops.logsumexp(beginnings + endings, axis=-1)[:, :-1], pairs)
+            pairs = ops.exp(ops.where(_over(real[:, 1:], pairs) > 0, pairs, -float("inf")))
+            expected = ops.sum(_over(upstream, pairs) * pairs, axis=(0, 1))
+            return _over(upstream, tags) * tags, expected, ops.zeros_like(real)
+
+        return ops.logsumexp(beginnings[:, -1], axis=-1), gradient
+
+    return partition(potentials, transitions, real) * real[:, 0]
+
+
+def tag_probabilities(potentials: Any, transitions: Any, real: Any) -> Any:
+    """The share of each tag at each token among all sequences, weighted by `exp(score)`: forward-backward.
+
+    Returns:
+        float32 `(B, T, K)`; the tags of a real token sum to 1, those of padding to 0.
+    """
+    beginnings = _beginnings(potentials, transitions, real, ops.logsumexp)
+    return _probabilities(beginnings, _endings(potentials, transitions, real), real)
+
+
+def best_sequence(potentials: Any, transitions: Any, real: Any) -> tuple[Any, Any]:
+    """The sequence of the highest score (Viterbi 1967).
+
+    Returns:
+        Tags, int32 `(B, T)`, on padding without meaning; and the score, float32 `(B,)`, 0 for a row of padding only.
+    """
+    beginnings = _beginnings(potentials, transitions, real, ops.max)
+    into = ops.transpose(transitions)
+
+    def step(following: Any, inputs: Any) -> tuple[Any, Any]:
+        # No table of back pointers: the same sums again find the tag that was best before the following one.
+        scores = inputs[:, :-1] + inputs[:, -1:] * ops.take(into, following, axis=0)
+        tag = ops.cast(ops.argmax(scores, axis=-1), "int32")
+        return tag, tag
+
+    inputs = ops.concatenate([beginnings, ops.expand_dims(_shifted_left(real), 2)], axis=-1)
+    nothing = ops.cast(ops.zeros_like(real[:, 0]), "int32")
+    _, tags = ops.scan(step, nothing, ops.swapaxes(inputs, 0, 1), reverse=True)
+    return ops.swapaxes(tags, 0, 1), ops.max(beginnings[:, -1], axis=-1) * real[:, 0]
+
+
+def _beginnings(potentials: Any, transitions: Any, real: Any, reduce: Callable[..., Any]) -> Any:
+    """All sequences up to a token that end in a tag, reduced to a score `(B, T, K)`; on padding the last token's."""
+
+    def step(scores: Any, inputs: Any) -> tuple[Any, Any]:
+        longer = reduce(ops.expand_dims(scores, 2) + transitions, axis=1) + inputs[:, :-1]
+        scores = ops.where(inputs[:, -1:] > 0, longer, scores)
+        return scores, scores
+
+    # One tensor to scan: with more, keras.ops.scan must know their length on TensorFlow. The first token is scanned
+    # too, as one that leaves the scores alone, since a scan of no step fails there.
+    has_previous = ops.concatenate([ops.zeros_like(real[:, :1]), real[:, 1:]], axis=1)
+    inputs = ops.concatenate([potentials, ops.expand_dims(has_previous, 2)], axis=-1)
+    _, scores = ops.scan(step, potentials[:, 0], ops.swapaxes(inputs, 0, 1))
+    return ops.swapaxes(scores, 0, 1)
+
+
+def _endings(potentials: Any, transitions: Any, real: Any) -> Any:
+    """The log-sum over what may follow a tag at a token, without the tag itself, `(B, T, K)`; 0 where nothing does."""
+
+    def step(scores: Any, inputs: Any) -> tuple[Any, Any]:
+        longer = ops.logsumexp(transitions + ops.expand_dims(inputs[:, :-1] + scores, 1), axis=2)
+        scores = ops.where(inputs[:, -1:] > 0, longer, scores)
+        return scores, scores
+
+    following = ops.concatenate([potentials, ops.expand_dims(real, 2)], axis=-1)
+    _, scores = ops.scan(
+        step, ops.zeros_like(potentials[:, 0]), ops.swapaxes(_shifted_left(following), 0, 1), reverse=True
+    )
+    return ops.swapaxes(scores, 0, 1)
+
+
+def _probabilities(beginnings: Any, endings: Any, real: Any) -> Any:
+    """Of each tag at each token, `(B, T, K)`; 0 on padding."""
+    # The log-sum over a token's tags is the same at every token, but for rounding errors: so its own is taken.
+    return ops.softmax(beginnings + endings, axis=-1) * _over(real, beginnings)
+
+
+def _shifted_left(steps: Any) -> Any:
+    """`(B, T, ...)` with the token after it in each token's place, and 0 in the last one's."""
+    return ops.concatenate([steps[:, 1:], ops.zeros_like(steps[:, :1])], axis=1)
+
+
+def _over(values: Any, other: Any) -> Any:
+    """`values` with axes of length 1 added on the right, to be broadcast against `other`."""
+    return ops.expand_dims(values, tuple(range(len(values.shape), len(other.shape))))
