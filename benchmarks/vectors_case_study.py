@@ -18,11 +18,9 @@ vectors_case_study.md and the plot vectors_case_study.png into results/.
 """
 
 import argparse
-import itertools
 import json
 import statistics
-import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +28,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.accuracy import files
-from textapp.config import SentimentConfig, VectorsConfig, sentiment_preset
-from textapp.data.readers import iterate_examples, read_examples
-from textapp.data.splits import overlap_key
+from benchmarks.own_vectors import DIM, own_vectors
+from benchmarks.own_vectors import WORK as VECTORS_WORK
+from textapp.config import SentimentConfig, sentiment_preset
+from textapp.data.readers import read_examples
 from textapp.files import replacing, write_text
 from textapp.training.sentiment import train_sentiment
-from textapp.training.vectors import train_vectors
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models/vectors_case_study")
-DIM = 200
 CLAIM = 12  # %, of the article that the project starts from
 CHOICE_SEED = 1000  # of the runs that choose: none of those that are reported
 ALL = 0  # stands for all labelled texts
@@ -49,11 +46,7 @@ TASKS = {
     "online_shopping": ("online_shopping_10_cats (Chinese reviews)", "chinese"),
     "sst2": ("SST-2, sentences only (English)", "sentences"),
 }
-VECTORS = {
-    # Three million characters want more passes than forty million words.
-    "online_shopping": ["tokenizer=char", f"dim={DIM}", "epochs=10"],
-    "sst2": [f"dim={DIM}", "epochs=3", "vocabulary_size=100000"],
-}
+LANGUAGES = {"online_shopping": "chinese", "sst2": "english"}
 EXTRA_WORDS = {"online_shopping": 6_000, "sst2": 30_000}
 # Few texts want small batches and many epochs, or there are no steps to learn in. The same for both arms.
 BY_SIZE = {
@@ -68,45 +61,6 @@ WAYS = {
     "frozen": ["embedding_rate=0"],
     "frozen at first": ["freeze_epochs=2", "embedding_rate=0.2"],
 }
-
-
-def own_vectors(task: str, paths: dict[str, str | None], data: Path, work: Path, settings: Sequence[str]) -> Path:
-    """Learns the task's vectors, once."""
-    out = work / task / "vectors.npz"
-    if not out.exists():
-        config = VectorsConfig().override([*VECTORS[task], *settings])
-        train_vectors(config, out, corpus=corpus(task, paths, data, work))
-    return out
-
-
-def corpus(task: str, paths: dict[str, str | None], data: Path, work: Path) -> list[Path]:
-    """The unlabelled text of a task: files of one text a line."""
-    if task == "online_shopping":
-        return [lines_of(read_examples(str(paths["train"])).texts, work / task / "reviews.txt")]
-    imdb = data / "imdb"
-    reviews = work / task / "imdb.txt"
-    if not reviews.exists():
-        tests = {overlap_key(text) for text, _ in iterate_examples(f"{imdb / 'aclImdb_labelled.tar.gz'}#test")}
-        labelled = (text for text, _ in iterate_examples(f"{imdb / 'aclImdb_labelled.tar.gz'}#train"))
-        texts = itertools.chain(labelled, unlabelled(imdb / "aclImdb_unsup.tar.gz"))
-        lines_of((text for text in texts if overlap_key(text) not in tests), reviews)
-    return [data / "wiki_en" / "wiki_en.txt.gz", reviews]
-
-
-def unlabelled(archive: Path) -> Iterator[str]:
-    """The texts of IMDb's archive without labels, which the readers of labelled text pass over."""
-    with tarfile.open(archive, "r|gz") as members:
-        for member in members:
-            content = members.extractfile(member) if member.name.endswith(".txt") else None
-            if content is not None:
-                yield content.read().decode("utf-8").replace("<br />", " ")
-
-
-def lines_of(texts: Iterable[str], path: Path) -> Path:
-    """Writes a text a line."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.writelines(" ".join(text.split()) + "\n" for text in texts)
-    return path
 
 
 def subset(path: str, size: int, seed: int, out: Path) -> str:
@@ -133,7 +87,9 @@ class Study:
     def __init__(self, task: str, data: Path, work: Path, settings: Sequence[str], vectors_settings: Sequence[str]):
         self.task, self.work, self.settings = task, work, list(settings)
         self.paths = files(task, data, work)
-        self.vectors = own_vectors(task, self.paths, data, work, vectors_settings)
+        self.vectors = own_vectors(
+            LANGUAGES[task], data, work if vectors_settings else VECTORS_WORK, vectors_settings, self.paths["train"]
+        )
 
     def config(self, size: int, seed: int, way: str | None) -> SentimentConfig:
         """Settings of a run; without a way to train vectors, those of a random embedding."""

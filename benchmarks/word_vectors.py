@@ -130,7 +130,8 @@ def scores(path: Path, data: Path) -> dict[str, float | None]:
         for name in SETS
     }
     analogies = score_analogies(vectors, read_analogies(data / "analogy/questions-words.txt"))
-    return {**result, "analogies": analogies["total"]["accuracy"]}
+    accuracy = {section["section"]: section["accuracy"] for section in analogies["sections"]}
+    return {**result, "analogies": accuracy["total"]}
 
 
 def product_limit(dim: int) -> float:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from textapp.vectors.blocks import BlockShape, TrainingBlocks, keep_probabilities, suited_shape
+from textapp.vectors.blocks import BlockShape, TrainingBlocks, keep_probabilities, noise_ratios, suited_shape
 from textapp.vectors.corpus import WordSplitter
 from textapp.vectors.token_cache import build_cache
 
@@ -98,3 +98,16 @@ def test_steps_are_smaller_where_few_words_make_up_the_corpus():
     # Of two words, one is half of each step: 128 words a step hold 64 of it.
     assert suited_shape(np.array([500, 500]), 0).words_per_step == 128
     assert suited_shape(np.array([500]), 0).blocks == 1
+
+
+def test_noise_is_weighed_as_word2vec_draws_it():
+    counts = np.array([90_000, 8_000, 1_900, 100, 0])
+    ratios = noise_ratios(counts, 1e-3)
+    kept = counts * keep_probabilities(counts, 1e-3)
+    np.testing.assert_allclose(
+        (ratios * kept)[:4] / (ratios @ kept), counts[:4] ** 0.75 / (counts**0.75).sum(), rtol=1e-5
+    )
+    assert ratios[4] == 0
+    np.testing.assert_allclose(ratios @ kept / kept.sum(), 1, rtol=1e-5)
+    rare = noise_ratios(np.array([10**9, *[1] * 100]), 0)
+    assert rare[1] / rare[0] == pytest.approx(20, rel=1e-3)  # cut: 1e9 ** 0.25 would be 178

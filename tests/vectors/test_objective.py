@@ -16,11 +16,11 @@ M = SHAPE.words_per_block
 
 @pytest.fixture
 def step():
-    """Inputs, outputs and sentences of two blocks; a sentence ends inside a segment, another is one word long."""
+    """Of two blocks: inputs, outputs, sentences (one ends inside a segment, one is a word long), weights as noise."""
     rng = np.random.default_rng(0)
     inputs, outputs = rng.normal(size=(2, 2, M, DIM)).astype(np.float32)
     sentences = np.array([[0] * 5 + [1, 1, 1, 2, 2] + [3, 4, 4, 4, 4], [5] * 5 + [6] * 4 + [7] + [8] * 5], np.int32)
-    return inputs, outputs, sentences
+    return inputs, outputs, sentences, rng.uniform(0, 2, (2, M)).astype(np.float32)
 
 
 def in_window(sentences):
@@ -32,25 +32,25 @@ def in_window(sentences):
                 yield word, other, 1 / WINDOW
 
 
-def noise_words(word):
-    """The words that noise is drawn from, with their probability."""
+def noise_words(word, weights):
+    """The words that noise is drawn from, with their probability times their weight."""
     others = [other for other in range(M) if other // SHAPE.length != word // SHAPE.length]
-    return [(other, 1 / len(others)) for other in others]
+    return [(other, weights[other] / len(others)) for other in others]
 
 
-def pairwise_skip_gram(x, y, sentences):
+def pairwise_skip_gram(x, y, sentences, weights):
     """Mikolov et al. 2013, eq. 4: the expectation over windows and noise words, one pair after the other."""
     log_sigmoid = tf.math.log_sigmoid
     total, mass = 0.0, 0.0
     for word, other, probability in in_window(sentences):
         total += probability * log_sigmoid(tf.tensordot(x[word], y[other], 1))
         mass += probability
-        for noise, share in noise_words(word):
+        for noise, share in noise_words(word, weights):
             total += probability * NEGATIVES * share * log_sigmoid(-tf.tensordot(x[word], y[noise], 1))
     return total, mass
 
 
-def pairwise_cbow(x, y, sentences):
+def pairwise_cbow(x, y, sentences, weights):
     """The same with the mean of a word's neighbours as input, weighted by their probability to be in the window."""
     total, mass = 0.0, 0.0
     for word in range(M):
@@ -60,21 +60,21 @@ def pairwise_cbow(x, y, sentences):
         mean = sum(p * x[other] for other, p in neighbours) / sum(p for _, p in neighbours)
         total += tf.math.log_sigmoid(tf.tensordot(mean, y[word], 1))
         mass += 1
-        for noise, share in noise_words(word):
+        for noise, share in noise_words(word, weights):
             total += NEGATIVES * share * tf.math.log_sigmoid(-tf.tensordot(mean, y[noise], 1))
     return total, mass
 
 
 @pytest.mark.parametrize(("kind", "pairwise"), [("skip_gram", pairwise_skip_gram), ("cbow", pairwise_cbow)])
 def test_gradient_and_loss_are_those_of_the_pairs(step, kind, pairwise):
-    inputs, outputs, sentences = step
+    inputs, outputs, sentences, weights = step
     objective = BlockObjective(kind, SHAPE, WINDOW, NEGATIVES)
     by_inputs, by_outputs = objective.gradients(*map(tf.constant, step))
     totals, masses = [], []
     for block in range(SHAPE.blocks):
         x, y = tf.Variable(inputs[block]), tf.Variable(outputs[block])
         with tf.GradientTape() as tape:
-            total, mass = pairwise(x, y, sentences[block])
+            total, mass = pairwise(x, y, sentences[block], weights[block])
         expected = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(total, [x, y])]
         np.testing.assert_allclose(by_inputs[block], expected[0], rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(by_outputs[block], expected[1], rtol=1e-4, atol=1e-5)
@@ -93,7 +93,9 @@ def test_a_word_alone_in_its_sentence_has_no_gradient_as_a_word(step):
 
 def test_loss_before_training_is_that_of_a_coin():
     zeros = tf.zeros((2, M, DIM))
-    loss = BlockObjective("skip_gram", SHAPE, WINDOW, NEGATIVES).loss(zeros, zeros, tf.zeros((2, M), tf.int32))
+    loss = BlockObjective("skip_gram", SHAPE, WINDOW, NEGATIVES).loss(
+        zeros, zeros, tf.zeros((2, M), tf.int32), tf.ones((2, M))
+    )
     np.testing.assert_allclose(loss, (1 + NEGATIVES) * np.log(2), rtol=1e-6)
 
 

@@ -54,7 +54,8 @@ def test_a_step_by_hand(cache):
     """Two updates of `fit` beside the same written out with dense tables in float64."""
     ids = np.random.default_rng(0).integers(0, 12, (2, *(SHAPE.blocks, SHAPE.words_per_block))).astype(np.int32)
     sentences = np.zeros_like(ids)
-    model = Word2Vec(12, 5, shape=SHAPE, window=3, seed=0)
+    noise = np.linspace(0.5, 2, 12, dtype=np.float32)
+    model = Word2Vec(12, 5, shape=SHAPE, window=3, noise=noise, seed=0)
     model.compile(learning_rate=0.2, total_steps=4)
     tables = [model.inputs_table.vectors.numpy().astype(np.float64), np.zeros((12, 5))]
     squares = [np.full(12, 0.1), np.full(12, 0.1)]
@@ -66,7 +67,10 @@ def test_a_step_by_hand(cache):
         rate = 0.2 * (1 + (1e-3 / 0.3 - 1) * done) * min(1, (done + 1e-4) / 0.01)
         x, y = (tf.constant(table[ids[number]], tf.float32) for table in tables)
         for table, square, gradient in zip(
-            tables, squares, objective.gradients(x, y, tf.constant(sentences[number])), strict=True
+            tables,
+            squares,
+            objective.gradients(x, y, tf.constant(sentences[number]), tf.constant(noise[ids[number]])),
+            strict=True,
         ):
             flat, gradient = ids[number].ravel(), gradient.numpy().reshape(-1, 5).astype(np.float64)
             np.add.at(square, flat, (gradient**2).mean(1))
@@ -100,7 +104,10 @@ def test_a_subword_step_by_hand():
     means = np.stack([table[rows].mean(0) for rows in parts])
     flat = ids.ravel()
     gradient, _ = BlockObjective("skip_gram", shape, 2, 5).gradients(
-        tf.constant(means[flat][None], tf.float32), tf.constant(outputs[flat][None]), tf.zeros((1, 6), tf.int32)
+        tf.constant(means[flat][None], tf.float32),
+        tf.constant(outputs[flat][None]),
+        tf.zeros((1, 6), tf.int32),
+        tf.ones((1, 6)),
     )
     of_word = np.zeros((3, 4))
     np.add.at(of_word, flat, gradient.numpy()[0])

@@ -22,7 +22,7 @@ from textapp.training import run
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
 from textapp.training.tensorboard.vectors_dashboard import VectorsDashboard
-from textapp.vectors.blocks import TrainingBlocks, suited_shape
+from textapp.vectors.blocks import TrainingBlocks, noise_ratios, suited_shape
 from textapp.vectors.corpus import WordSplitter
 from textapp.vectors.formats import format_of_name, read_vectors, write_vectors
 from textapp.vectors.subwords import Subwords, SubwordVectors
@@ -108,6 +108,7 @@ def _train(
         negatives=config.negatives,
         ngrams=subwords.flat_ids(cache.words) if subwords else None,
         buckets=subwords.buckets if subwords else 0,
+        noise=noise_ratios(cache.counts, config.sample),
         threads=threads,
         seed=config.seed,
     )

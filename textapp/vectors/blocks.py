@@ -15,6 +15,7 @@ from textapp.vectors.token_cache import TokenCache
 
 CHUNK = 1 << 20  # positions of the corpus that are read together: one step of `fit`, half a second or so
 MOST_OF_A_WORD = 64  # occurrences of a word in a step, on average: their summed updates would overshoot
+LARGEST_RATIO = 20.0  # of noise: a rarer word's few occurrences would pull at its neighbours too hard
 PLACES = 64  # from which a chunk is read: a corpus sorted by topic is learned from all its topics at once
 
 
@@ -26,13 +27,14 @@ class BlockShape:
         length: Words a segment. Pairs of words across a segment's end are not seen: with a window of 5, 15 % of them at
             16 words, 7 % at 32.
         segments: Segments a block; `(segments - 1) * length` noise words are shared by the words of a segment.
-        blocks: Blocks a step. About 2,048 words a step are right for a language: rows are updated once a step, and with
-            four times as many the updates of frequent words add up to too much. See `suited_shape`.
+        blocks: Blocks a step. About a thousand words a step are right for a language: fewer, and the cost of calling an
+            operation shows; more, and they leave the processor's cache. As rows are updated once a step, with 8,000 the
+            updates of frequent words add up to too much. See `suited_shape`.
     """
 
     length: int = 16
     segments: int = 4
-    blocks: int = 32
+    blocks: int = 16
 
     @property
     def words_per_block(self) -> int:
@@ -71,6 +73,29 @@ def keep_probabilities(counts: np.ndarray, sample: float) -> np.ndarray:
         return np.ones(len(counts), np.float32)
     ratio = sample * counts.sum() / np.maximum(counts, 1)
     return np.minimum(1, np.sqrt(ratio) + ratio).astype(np.float32)
+
+
+def noise_ratios(counts: np.ndarray, sample: float, power: float = 0.75) -> np.ndarray:
+    """How much more likely each word is noise in word2vec than it is to stand in a block, float32 `(V,)`.
+
+    Noise words are drawn with a probability proportional to `counts ** power`; the words of a block, which serve as
+    noise here, come as often as in the thinned-out corpus. Weighing them by this ratio makes up for it.
+
+    Args:
+        counts: Integer `(V,)`.
+        sample: See `keep_probabilities`.
+        power: Of the noise distribution.
+
+    Returns:
+        Ratios at most `LARGEST_RATIO` before they are scaled to a mean of 1 over the thinned-out corpus; 0 for words
+        that do not occur.
+    """
+    drawn = counts.astype(np.float64) ** power * (counts > 0)
+    kept = counts * keep_probabilities(counts, sample).astype(np.float64)
+    kept /= kept.sum()
+    ratios = np.divide(drawn / drawn.sum(), kept, out=np.zeros(len(counts)), where=kept > 0)
+    ratios = np.minimum(ratios, LARGEST_RATIO)
+    return (ratios / (ratios @ kept)).astype(np.float32)
 
 
 def suited_shape(counts: np.ndarray, sample: float) -> BlockShape:

@@ -54,6 +54,8 @@ class BlockObjective:
     Call arguments of its methods:
         inputs, outputs: X and Y, float32 `(blocks, M, E)`.
         sentences: int32 `(blocks, M)`; pairs across sentences are not in context.
+        noise: float32 `(blocks, M)`, the weight of each word as noise, 1 on average; see
+            `textapp.vectors.blocks.noise_ratios`.
 
     Reference:
         Mikolov et al. 2013, Distributed Representations of Words and Phrases and their Compositionality.
@@ -71,39 +73,41 @@ class BlockObjective:
         # Compiled, so that a score is read and written once; the products around it are faster by the CPU's library.
         self._slope = tf.function(self._slope, jit_compile=True)  # type: ignore[method-assign]
 
-    def gradients(self, inputs: tf.Tensor, outputs: tf.Tensor, sentences: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def gradients(
+        self, inputs: tf.Tensor, outputs: tf.Tensor, sentences: tf.Tensor, noise: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The gradient by X and that by Y, float32 `(blocks, M, E)`; to be added, as the objective is maximized."""
         if self.kind == "skip_gram":
-            slope = self._slope(tf.matmul(inputs, outputs, transpose_b=True), sentences)
+            slope = self._slope(tf.matmul(inputs, outputs, transpose_b=True), sentences, noise)
             return tf.matmul(slope, outputs), tf.matmul(slope, inputs, transpose_a=True)
         mean = self._mean(sentences)
         means = tf.matmul(mean, inputs)
-        slope = self._slope(tf.matmul(means, outputs, transpose_b=True), sentences)
+        slope = self._slope(tf.matmul(means, outputs, transpose_b=True), sentences, noise)
         by_inputs = tf.matmul(mean, tf.matmul(slope, outputs), transpose_a=True)
         return by_inputs, tf.matmul(slope, means, transpose_a=True)
 
-    def loss(self, inputs: tf.Tensor, outputs: tf.Tensor, sentences: tf.Tensor) -> tf.Tensor:
+    def loss(self, inputs: tf.Tensor, outputs: tf.Tensor, sentences: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Minus the objective, per positive pair: a float32 scalar, `(1 + negatives) log 2` before any training."""
         if self.kind == "cbow":
             inputs = tf.matmul(self._mean(sentences), inputs)
         scores = tf.matmul(inputs, outputs, transpose_b=True)
-        positive, noise = self._weights(sentences)
-        gain = positive * tf.math.log_sigmoid(scores) + noise * tf.math.log_sigmoid(-scores)
+        positive, negative = self._weights(sentences, noise)
+        gain = positive * tf.math.log_sigmoid(scores) + negative * tf.math.log_sigmoid(-scores)
         return -tf.math.divide_no_nan(tf.reduce_sum(gain), tf.reduce_sum(positive))
 
-    def _slope(self, scores: tf.Tensor, sentences: tf.Tensor) -> tf.Tensor:
+    def _slope(self, scores: tf.Tensor, sentences: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """G, float32 `(blocks, M, M)`."""
-        positive, noise = self._weights(sentences)
-        return positive - (positive + noise) * tf.sigmoid(scores)
+        positive, negative = self._weights(sentences, noise)
+        return positive - (positive + negative) * tf.sigmoid(scores)
 
-    def _weights(self, sentences: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _weights(self, sentences: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """A and N, float32 `(blocks, M, M)` both."""
         positive = self._context(sentences)
         mass = tf.reduce_sum(positive, -1, keepdims=True)
         if self.kind == "cbow":  # one prediction for each word that has neighbours
             mass = tf.cast(mass > 0, tf.float32)
             positive = self._diagonal * mass
-        return positive, mass * self.negatives * self._noise
+        return positive, mass * self.negatives * self._noise * noise[:, None, :]
 
     def _mean(self, sentences: tf.Tensor) -> tf.Tensor:
         """The weights of CBOW's mean over a word's neighbours, float32 `(blocks, M, M)`, rows of sum 1 or 0."""

@@ -32,6 +32,7 @@ class Word2Vec(keras.Model):
         ngrams: The buckets of each word's character n-grams, as `Subwords.flat_ids` gives them: ids, int32 `(N,)`, and
             offsets, int64 `(V + 1,)`. The input vector of a word is then the mean of its own row and theirs (fastText).
         buckets: Rows for n-grams.
+        noise: float32 `(V,)`, the weight of each word as noise (`textapp.vectors.blocks.noise_ratios`); by default 1.
         threads: How many loops train side by side. With one, the same seed gives the same vectors.
         seed: Of the first vectors.
 
@@ -60,6 +61,7 @@ class Word2Vec(keras.Model):
         negatives: float = 5,
         ngrams: tuple[np.ndarray, np.ndarray] | None = None,
         buckets: int = 0,
+        noise: np.ndarray | None = None,
         threads: int = 1,
         seed: int = 0,
     ):
@@ -78,6 +80,7 @@ class Word2Vec(keras.Model):
         self.objective = BlockObjective(kind, shape, window, negatives)
         self.inputs_table = AdagradRows(vocabulary_size + buckets, dim, 0.5 / dim, seed, name="inputs")
         self.outputs_table = AdagradRows(vocabulary_size, dim, name="outputs")
+        self._noise = tf.constant(np.ones(vocabulary_size) if noise is None else noise, tf.float32)
         # A word's rows in the table, its own and its n-grams', one word after the other; and where each begins.
         self._parts = self._offsets = None
         if ngrams:
@@ -153,15 +156,17 @@ class Word2Vec(keras.Model):
 
     def _loss(self, word_ids: tf.Tensor, sentences: tf.Tensor) -> tf.Tensor:
         ids = tf.reshape(word_ids, [-1])
-        inputs = self._read(ids)[0]
-        return self.objective.loss(self._blocks(inputs), self._blocks(self.outputs_table.read(ids)), sentences)
+        inputs, outputs = self._blocks(self._read(ids)[0]), self._blocks(self.outputs_table.read(ids))
+        return self.objective.loss(inputs, outputs, sentences, tf.gather(self._noise, word_ids))
 
     def _update(self, word_ids: tf.Tensor, sentences: tf.Tensor, rate: tf.Tensor) -> None:
         """One step: reads the rows of T words, and moves them."""
         ids = tf.reshape(word_ids, [-1])
         inputs, add = self._read(ids)
         outputs = self.outputs_table.read(ids)
-        by_inputs, by_outputs = self.objective.gradients(self._blocks(inputs), self._blocks(outputs), sentences)
+        by_inputs, by_outputs = self.objective.gradients(
+            self._blocks(inputs), self._blocks(outputs), sentences, tf.gather(self._noise, word_ids)
+        )
         add(tf.reshape(by_inputs, [-1, self.dim]), rate)
         self.outputs_table.add(ids, tf.reshape(by_outputs, [-1, self.dim]), rate)
 
