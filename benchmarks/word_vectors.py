@@ -1,6 +1,6 @@
 """Word vectors beside gensim's: speed end to end and quality at equal epochs, on the same text with the same options.
 
-    python -m benchmarks.word_vectors --data ../shared/data [--seeds 0 1 2] [--growth]
+    python -m benchmarks.word_vectors --data ../shared/data [--seeds 0 1 2] [--growth] [--memory]
 
 Both read one text file, wiki_en in lower case cut at white space by textapp's tokenizer, and write a word2vec binary.
 Every training is a process of its own with 2 threads; the tools take turns. CPU and wall seconds count from the first
@@ -10,7 +10,9 @@ The work can be stopped and goes on where it was. Writes results/word_vectors.js
 """
 
 import argparse
+import itertools
 import json
+import re
 import resource
 import statistics
 import subprocess
@@ -134,6 +136,17 @@ def scores(path: Path, data: Path) -> dict[str, float | None]:
     return {**result, "analogies": accuracy["total"]}
 
 
+def write_gigabyte(source: Path, path: Path) -> None:
+    """Writes a corpus over and over until it is 1 GB, each time with other rare words: a vocabulary that grows."""
+    text = source.read_text(encoding="utf-8")
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for round_number in itertools.count():
+            if file.tell() > 10**9:
+                break
+            # Every word of nine letters or more is a new one.
+            file.write(re.sub(r"(\w{9,})", rf"\1{round_number or ''}", text))
+
+
 def product_limit(dim: int) -> float:
     """CPU microseconds that the three matrix products of a word take alone, on one core: what no layout saves."""
     from textapp.vectors.blocks import BlockShape
@@ -169,8 +182,8 @@ def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
     lines = [
         "# Word vectors",
         "",
-        "`python -m benchmarks.word_vectors --data DATA --growth`, skip-gram on wiki_en, window 5, 5 negatives, sample",
-        f"1e-3, minimum count 5, {EPOCHS} epochs, 2 threads. {environment_line(environment)}",
+        "`python -m benchmarks.word_vectors --data DATA --growth --memory`, skip-gram on wiki_en, window 5, 5",
+        f"negatives, sample 1e-3, minimum count 5, {EPOCHS} epochs, 2 threads. {environment_line(environment)}",
         "",
         "## Speed, text in and vectors out",
         "",
@@ -220,6 +233,16 @@ def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
                 f"| {microseconds(row, 'cpu_s'):.2f} | {row['limit_us']:.2f} | {row['words'] / row['wall_s']:,.0f} "
                 f"| {row['peak_mb']:,.0f} |"
             )
+    for row in rows:
+        if row["kind"] == "memory":
+            lines += [
+                "",
+                "## Memory",
+                "",
+                f"A text of {row['text_mb']:,.0f} MB, {row['words']:,} words, vocabulary {row['vocabulary']:,}, "
+                f"dimension {row['dim']}: peak resident size {row['peak_mb']:,.0f} MB, of which the tables are "
+                f"{row['tables_mb']:,.0f} MB; {microseconds(row, 'cpu_s'):.2f} CPU µs a word for one epoch.",
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -230,6 +253,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("saved_models/word_vectors"), help="folder for vectors")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--growth", action="store_true", help="measure vocabulary, dimension and corpus size too")
+    parser.add_argument("--memory", action="store_true", help="measure the peak memory on a file of 1 GB")
     parser.add_argument("--child", nargs=3, metavar=("JOB", "CORPUS", "OUT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -272,6 +296,15 @@ def main() -> None:
         row = measure(job, text, work)
         trained = json.loads((work / "textapp.bin.training/metrics.json").read_text(encoding="utf-8"))
         keep({**row, "vocabulary": trained["vocabulary"], "limit_us": product_limit(row["dim"])})
+    job = {"kind": "memory", "tool": "textapp", "rate": 0.3, "dim": 100, "seed": 0, "epochs": 1}
+    if arguments.memory and not any(row["kind"] == "memory" for row in rows):
+        text = work / "gigabyte.txt"
+        write_gigabyte(corpus, text)
+        row = measure(job, text, work)
+        vocabulary = json.loads((work / "textapp.bin.training/metrics.json").read_text(encoding="utf-8"))["vocabulary"]
+        tables = 2 * 4 * vocabulary * (row["dim"] + 1) / 2**20  # input and output vectors, and a number a row
+        keep({**row, "vocabulary": vocabulary, "tables_mb": tables, "text_mb": text.stat().st_size / 2**20})
+        text.unlink()
     print(table(rows, environment))
 
 

@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from textapp.config import VectorsConfig
 from textapp.errors import InputError
+from textapp.files import write_json
 from textapp.training import vectors as training
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.vectors import train_vectors
@@ -142,6 +143,23 @@ def test_is_not_overwritten_without_force(corpus, tmp_path):
     train(corpus, tmp_path / "v.vec", "epochs=1", "seed=1", force=True)
     assert (tmp_path / "v.vec").read_bytes() != before
     assert json.loads((tmp_path / "v.vec.training" / "config.json").read_text())["settings"]["seed"] == 1
+
+
+def test_killed_after_the_vectors_were_written(corpus, tmp_path, monkeypatch):
+    def killed(path, value):
+        if path.name == "metrics.json":
+            raise Killed
+        write_json(path, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "write_json", killed)
+        with pytest.raises(Killed):
+            train(corpus, tmp_path / "v.vec")
+    before = (tmp_path / "v.vec").read_bytes()
+    metrics = train(corpus, tmp_path / "v.vec")
+    assert (tmp_path / "v.vec").read_bytes() == before
+    assert metrics["epochs"] == 3
+    assert metrics["words_per_second"] is None  # nothing was left to train
 
 
 def test_bad_input_leaves_nothing(corpus, tmp_path):

@@ -76,7 +76,8 @@ def train_vectors(
         "corpus": [os.fspath(path) for path in corpus],
         "init": None if init is None else os.fspath(init),
     }
-    if out.exists() and not force:
+    unfinished = (folder / run.CONFIG).exists() and not (folder / run.METRICS).exists()
+    if out.exists() and not force and not unfinished:  # unfinished: killed behind its last step, or a `force` killed
         raise InputError(f"{out}: exists; use --force to train it anew, or another --out")
     run.check_folder(folder, command, force)
     with run.locked(folder):
@@ -244,6 +245,9 @@ def _fit(
         train(until=state.epoch + 1, steps=blocks.steps_per_epoch - state.step)
     if state.epoch < epochs and not state.stopped:
         train(until=epochs, steps=blocks.steps_per_epoch)
+    else:  # killed behind the last step: `fit`, which puts the tables back, is not called
+        state.set_model(model)
+        state.on_train_begin()
     untrained = (1 + negatives) * math.log(2)
     if state.stopped or state.history[-1]["loss"] > DIVERGED * untrained:
         raise InputError("training diverged: its loss grows instead of falling; lower learning_rate, and use --force")

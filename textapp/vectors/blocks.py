@@ -14,6 +14,8 @@ import tensorflow as tf
 from textapp.vectors.token_cache import TokenCache
 
 CHUNK = 1 << 20  # positions of the corpus that are read together: one step of `fit`, half a second or so
+FEWEST_CHUNKS = 20  # an epoch, as long as they have at least
+SMALLEST_CHUNK = 1 << 16  # positions
 MOST_OF_A_WORD = 64  # occurrences of a word in a step, on average: their summed updates would overshoot
 LARGEST_RATIO = 20.0  # of noise: a rarer word's few occurrences would pull at its neighbours too hard
 PLACES = 64  # from which a chunk is read: a corpus sorted by topic is learned from all its topics at once
@@ -122,7 +124,7 @@ class TrainingBlocks:
         shape: The layout of a step; by default `BlockShape()`.
         sample: See `keep_probabilities`.
         seed: Of the thinning out.
-        chunk: Positions of the corpus an element.
+        chunk: Positions of the corpus an element; by default a million, or fewer where an epoch would be few steps.
 
     Attributes:
         dataset: Epoch after epoch without end, for `fit(..., steps_per_epoch=blocks.steps_per_epoch)`.
@@ -136,11 +138,12 @@ class TrainingBlocks:
         shape: BlockShape | None = None,
         sample: float = 1e-3,
         seed: int = 0,
-        chunk: int = CHUNK,
+        chunk: int | None = None,
     ):
         shape = shape or BlockShape()
         self.cache, self.shape, self.seed = cache, shape, seed
         self.position = (0, 0)
+        chunk = chunk or min(CHUNK, max(SMALLEST_CHUNK, cache.length // FEWEST_CHUNKS))
         self.steps_per_epoch = -(-cache.length // chunk)
         self._piece = -(-cache.length // (self.steps_per_epoch * PLACES))
         self._keep = keep_probabilities(cache.counts, sample)

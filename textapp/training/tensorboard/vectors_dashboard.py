@@ -69,7 +69,8 @@ class VectorsDashboard(Dashboard):
         if not np.isfinite(table).all():  # diverged: the training ends here and says so
             return
         vectors = WordVectors(self.words, table)
-        page = ["| word | nearest words, by cosine |", "|---|---|"]
+        # Spaces that do not break keep the page from breaking the words themselves.
+        page = [f"| word{'&nbsp;' * 20} | nearest words, by cosine |", "|---|---|"]
         for probe in self.probes:
             nearest = ", ".join(f"{_cell(word)} {cosine:.2f}" for word, cosine in vectors.neighbors(probe))
             page.append(f"| {_cell(probe)} | {nearest} |")
