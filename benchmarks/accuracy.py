@@ -47,7 +47,7 @@ VECTORS = "_vectors"  # such a task starts from the English vectors of `benchmar
 VECTORS_SETTINGS: dict[str, list[str]] = {
     "sst2_vectors": ["extra_words=20000"],
     "sst2_phrases_vectors": ["extra_words=20000"],
-    "imdb_vectors": [],
+    "imdb_vectors": ["vocabulary_size=30000", "word_dropout=0.2"],
 }
 
 

@@ -33,7 +33,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 EPOCHS = 3
 SETS = ["EN-WS-353-ALL", "EN-SIMLEX-999", "EN-MEN-TR-3k", "EN-RW-STANFORD", "EN-MTurk-771"]
 CHOSEN_ON = SETS[:2]
-TOOLS = [("textapp", 0.3), ("gensim", 0.025), ("gensim", 0.05)]
+TOOLS = [("textapp", 0.3), ("gensim", 0.05), ("gensim", 0.025)]
 GROWTH = [
     *({"vocabulary_size": size} for size in (10_000, 30_000, 60_000, 250_000)),
     *({"dim": dim} for dim in (50, 100, 200, 300)),

@@ -2,7 +2,17 @@ import json
 
 import pytest
 
-from textapp.config import PRESETS, PRESETS_HELP, Config, SentimentConfig, sentiment_preset
+from textapp.config import (
+    NER_PRESETS,
+    NER_PRESETS_HELP,
+    PRESETS,
+    PRESETS_HELP,
+    Config,
+    NerConfig,
+    SentimentConfig,
+    ner_preset,
+    sentiment_preset,
+)
 from textapp.errors import InputError
 
 
@@ -154,3 +164,40 @@ def test_configs_do_not_change():
     assert isinstance(config, Config)
     with pytest.raises(AttributeError):
         config.units = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", NER_PRESETS)
+def test_presets_of_taggers_are_valid_and_come_back_from_json(name):
+    config = ner_preset(name)
+    assert NerConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert {key: getattr(config, key) for key in NER_PRESETS[name]} == NER_PRESETS[name]
+    assert ner_preset(name, vectors=True).embedding_dim is None
+    assert NER_PRESETS.keys() == NER_PRESETS_HELP.keys()
+
+
+@pytest.mark.parametrize(
+    ("setting", "rule"),
+    [
+        ("units=0", "setting units: must be from 1"),
+        ("character_dim=0", "setting character_dim: must be from 1"),
+        ("character_width=4", "setting character_width: must be odd; received 4"),
+        ("character_vocabulary_size=2", "setting character_vocabulary_size: must be 3 or more"),
+        ("max_characters=99999", "setting max_characters: must be at most 4096"),
+        ("character_dropout=1", "setting character_dropout: must be at least 0 and below 1"),
+        ("dropout=1", "setting dropout: must be at least 0 and below 1"),
+        ("freeze_epochs=6", "setting freeze_epochs: with a patience of 5"),
+        ("scheme=BIO", "--set scheme=BIO: must be IOB1 or IOB2 or IOBES or BMES or BILOU or none"),
+        ("format=xml", "--set format=xml: must be columns or conllu or jsonl or slots or none"),
+        ("tokeniser=char", "did you mean tokenizer?"),
+    ],
+)
+def test_a_wrong_setting_of_a_tagger_is_refused(setting, rule):
+    with pytest.raises(InputError) as raised:
+        NerConfig().override([setting])
+    assert rule in str(raised.value)
+
+
+def test_a_choice_may_be_left_open_or_be_none():
+    assert NerConfig().override(["format=conllu", "scheme=IOB1"]).scheme == "IOB1"
+    assert NerConfig().override(["format=conllu", "format=none"]).format is None
+    assert NerConfig().scheme is None

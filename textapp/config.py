@@ -6,7 +6,7 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from textapp.errors import InputError
 
@@ -73,7 +73,8 @@ class Config:
 
 def _choices(kind: Any) -> tuple[Any, ...]:
     """The alternatives of a `X | None` type, or the type alone."""
-    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    union = typing.get_origin(kind) in (types.UnionType, typing.Union)  # the latter of a Literal and None
+    return typing.get_args(kind) if union else (kind,)
 
 
 def _describe(kind: Any) -> str:
@@ -158,41 +159,7 @@ class SentimentConfig(Config):
 
     def check(self) -> None:
         """Raises `InputError` naming the first setting that is out of range."""
-        positive = (
-            "vocabulary_size min_count max_tokens num_layers units embedding_dim attention_units epochs batch_size"
-        )
-        for key in positive.split():
-            value = getattr(self, key)
-            if value is not None and not 1 <= value <= LARGEST:
-                raise InputError(f"setting {key}: must be from 1 to {LARGEST}; received {value}")
-        if self.max_tokens > LONGEST:
-            raise InputError(f"setting max_tokens: must be at most {LONGEST}; received {self.max_tokens}")
-        if self.vocabulary_size < 3:
-            raise InputError(
-                f"setting vocabulary_size: must be 3 or more, as padding and the unknown word take two; "
-                f"received {self.vocabulary_size}"
-            )
-        if not 0 < self.valid_fraction < 1:
-            raise InputError(f"setting valid_fraction: must be above 0 and below 1; received {self.valid_fraction}")
-        for key in ("word_dropout", "embedding_dropout", "dropout", "warmup"):
-            if not 0 <= getattr(self, key) < 1:
-                raise InputError(f"setting {key}: must be at least 0 and below 1; received {getattr(self, key)}")
-        for key in ("learning_rate", "clipnorm"):
-            if not 0 < getattr(self, key) < float("inf"):
-                raise InputError(f"setting {key}: must be above 0; received {getattr(self, key)}")
-        for key in ("patience", "seed", "extra_words", "freeze_epochs"):
-            if not 0 <= getattr(self, key) <= LARGEST:
-                raise InputError(f"setting {key}: must be from 0 to {LARGEST}; received {getattr(self, key)}")
-        for key in ("weight_decay", "embedding_rate"):
-            if not 0 <= getattr(self, key) < float("inf"):
-                raise InputError(f"setting {key}: must be 0 or more; received {getattr(self, key)}")
-        if not self.embedding_frozen and self.freeze_epochs > self.patience:
-            raise InputError(
-                f"setting freeze_epochs: with a patience of {self.patience}, training could stop before the word "
-                f"vectors move; set patience={self.freeze_epochs} or more"
-            )
-        if self.jit_compile and not self.static_shapes:
-            raise InputError("setting jit_compile: XLA compiles each shape anew; set static_shapes=true as well")
+        _check_model(self, sizes=("attention_units",))
 
     @property
     def embedding_frozen(self) -> bool:
@@ -260,10 +227,7 @@ def sentiment_preset(name: str | None, vectors: bool = False) -> SentimentConfig
     Raises:
         InputError: The name is unknown; the message lists those that there are.
     """
-    if name is not None and name not in PRESETS:
-        raise InputError(f"--preset {name}: unknown; presets: {', '.join(PRESETS)}")
-    config = SentimentConfig.from_dict(PRESETS[name] if name else {}, f"preset {name}")
-    return dataclasses.replace(config, embedding_dim=None) if vectors else config
+    return _preset(SentimentConfig, PRESETS, name, vectors)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,3 +282,163 @@ class VectorsConfig(Config):
             raise InputError(f"setting sample: must be 0 or more; received {self.sample}")
         if not 0 < self.learning_rate < float("inf"):
             raise InputError(f"setting learning_rate: must be above 0; received {self.learning_rate}")
+
+
+@dataclasses.dataclass(frozen=True)
+class NerConfig(Config):
+    """`textapp train ner`: what to read, how words are looked up, which tagger, how to train it."""
+
+    # Data
+    format: Literal["columns", "conllu", "jsonl", "slots"] | None = None  # guessed where not given
+    token_column: str | None = None  # number from 0, or from the end as -1; in CoNLL-U a name
+    tag_column: str | None = None
+    scheme: Literal["IOB1", "IOB2", "IOBES", "BMES", "BILOU", "none"] | None = None  # of the files; guessed
+    repair: bool = False  # whether broken tag sequences are mended rather than refused
+    valid_fraction: float = 0.1  # taken from the training split where no validation file is given
+    # Text
+    tokenizer: Literal["word", "char"] = "word"  # cuts texts that do not come as tokens
+    lowercase: bool = True  # words, never their characters
+    zero_digits: bool = False  # each digit of a word reads 0; its characters keep it
+    normalization: Literal["none", "nfc", "nfkc"] = "nfkc"
+    vocabulary_size: int = 30_000  # padding and the unknown word included
+    min_count: int = 2  # the words seen once teach what an unknown word is
+    max_tokens: int = 128  # longer training sentences are cut between spans
+    extra_words: int = 0  # the most frequent words of --vectors that the vocabulary takes beyond the training split's
+    # Model
+    tag_scheme: Literal["IOBES", "IOB2"] = "IOBES"  # that the model learns
+    crf: bool = True  # tags are chosen together; false: each by itself
+    characters: bool = True  # whether the model looks into its words
+    character_vocabulary_size: int = 1_000
+    max_characters: int = 20  # of a word, its first
+    character_dim: int = 30
+    character_filters: int = 30
+    character_width: int = 3
+    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    num_layers: int = 1
+    units: int = 128
+    embedding_dim: int | None = 100  # none: that of --vectors
+    word_dropout: float = 0.05
+    embedding_dropout: float = 0.5
+    character_dropout: float = 0.25
+    dropout: float = 0.5
+    # Training
+    epochs: int = 20
+    batch_size: int = 16
+    learning_rate: float = 2e-3  # the peak, after the warm-up
+    warmup: float = 0.05  # share of all steps
+    weight_decay: float = 1e-4  # decoupled (AdamW), on kernels and word vectors, not on biases
+    clipnorm: float = 5.0  # of the whole gradient, which is that of a sentence, not of a token
+    freeze_epochs: int = 0  # in which the word vectors of --vectors stand still at first
+    embedding_rate: float = 1.0  # share of the learning rate with which they then move; 0 freezes them for good
+    patience: int = 5  # epochs without a better validation F1 before training stops
+    seed: int = 0
+    mixed_precision: bool = False  # float16 compute on GPUs, bfloat16 on TPUs and CPUs
+    static_shapes: bool = False  # one width a bucket and full batches, for XLA and TPUs
+    jit_compile: bool = False  # XLA; wants static_shapes
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is out of range."""
+        sizes = ("character_vocabulary_size", "max_characters", "character_dim", "character_filters", "character_width")
+        _check_model(self, sizes, dropouts=("character_dropout",))
+        if self.character_vocabulary_size < 3:
+            raise InputError(
+                "setting character_vocabulary_size: must be 3 or more, as padding and the unknown character take two; "
+                f"received {self.character_vocabulary_size}"
+            )
+        if self.character_width % 2 == 0:
+            raise InputError(f"setting character_width: must be odd; received {self.character_width}")
+        if self.max_characters > LONGEST:
+            raise InputError(f"setting max_characters: must be at most {LONGEST}; received {self.max_characters}")
+
+    @property
+    def embedding_frozen(self) -> bool:
+        """Whether the word vectors never move."""
+        return self.embedding_rate == 0 or self.freeze_epochs >= self.epochs
+
+
+NER_PRESETS: dict[str, dict[str, Any]] = {
+    "english": {},
+    "chinese": {"tokenizer": "char", "lowercase": False, "characters": False, "vocabulary_size": 6_000},
+    "tags": {"scheme": "none", "epochs": 10, "patience": 3},
+    "tiny": {
+        "units": 32,
+        "embedding_dim": 32,
+        "character_dim": 16,
+        "character_filters": 16,
+        "word_dropout": 0.0,
+        "embedding_dropout": 0.2,
+        "dropout": 0.2,
+        "learning_rate": 1e-2,
+        "epochs": 8,
+    },
+}
+NER_PRESETS_HELP = {
+    "english": "entities or slots in text with spaces, by words and their characters",
+    "chinese": "entities in text without spaces, by characters",
+    "tags": "a tag for each word, as parts of speech",
+    "tiny": "seconds to train, kilobytes to ship",
+}
+
+
+def ner_preset(name: str | None, vectors: bool = False) -> NerConfig:
+    """The settings of a preset, as `sentiment_preset`."""
+    return _preset(NerConfig, NER_PRESETS, name, vectors)
+
+
+ModelConfig = TypeVar("ModelConfig", SentimentConfig, NerConfig)
+
+
+def _preset(
+    kind: type[ModelConfig], presets: Mapping[str, Mapping[str, Any]], name: str | None, vectors: bool
+) -> ModelConfig:
+    """The settings of one of some presets."""
+    if name is not None and name not in presets:
+        raise InputError(f"--preset {name}: unknown; presets: {', '.join(presets)}")
+    config = kind.from_dict(presets[name] if name else {}, f"preset {name}")
+    return dataclasses.replace(config, embedding_dim=None) if vectors else config
+
+
+def _check_model(config: SentimentConfig | NerConfig, sizes: Iterable[str] = (), dropouts: Iterable[str] = ()) -> None:
+    """Checks what the settings of all trained models have in common.
+
+    Args:
+        config: The settings.
+        sizes: Names of further settings that must be whole numbers from 1.
+        dropouts: Names of further settings that must be from 0 to below 1.
+
+    Raises:
+        InputError: A setting is out of range; the message names it.
+    """
+    positive = "vocabulary_size min_count max_tokens num_layers units embedding_dim epochs batch_size"
+    for key in (*positive.split(), *sizes):
+        value = getattr(config, key)
+        if value is not None and not 1 <= value <= LARGEST:
+            raise InputError(f"setting {key}: must be from 1 to {LARGEST}; received {value}")
+    if config.max_tokens > LONGEST:
+        raise InputError(f"setting max_tokens: must be at most {LONGEST}; received {config.max_tokens}")
+    if config.vocabulary_size < 3:
+        raise InputError(
+            f"setting vocabulary_size: must be 3 or more, as padding and the unknown word take two; "
+            f"received {config.vocabulary_size}"
+        )
+    if not 0 < config.valid_fraction < 1:
+        raise InputError(f"setting valid_fraction: must be above 0 and below 1; received {config.valid_fraction}")
+    for key in ("word_dropout", "embedding_dropout", "dropout", "warmup", *dropouts):
+        if not 0 <= getattr(config, key) < 1:
+            raise InputError(f"setting {key}: must be at least 0 and below 1; received {getattr(config, key)}")
+    for key in ("learning_rate", "clipnorm"):
+        if not 0 < getattr(config, key) < float("inf"):
+            raise InputError(f"setting {key}: must be above 0; received {getattr(config, key)}")
+    for key in ("patience", "seed", "extra_words", "freeze_epochs"):
+        if not 0 <= getattr(config, key) <= LARGEST:
+            raise InputError(f"setting {key}: must be from 0 to {LARGEST}; received {getattr(config, key)}")
+    for key in ("weight_decay", "embedding_rate"):
+        if not 0 <= getattr(config, key) < float("inf"):
+            raise InputError(f"setting {key}: must be 0 or more; received {getattr(config, key)}")
+    if not config.embedding_frozen and config.freeze_epochs > config.patience:
+        raise InputError(
+            f"setting freeze_epochs: with a patience of {config.patience}, training could stop before the word "
+            f"vectors move; set patience={config.freeze_epochs} or more"
+        )
+    if config.jit_compile and not config.static_shapes:
+        raise InputError("setting jit_compile: XLA compiles each shape anew; set static_shapes=true as well")

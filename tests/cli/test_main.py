@@ -65,7 +65,9 @@ def test_the_version_is_printed(textapp):
 VECTORS = [f"vectors {name}" for name in ("train", "evaluate", "neighbors", "analogy", "plot", "project", "align")]
 
 
-@pytest.mark.parametrize("command", ["demo", "train sentiment", "evaluate", "export", "predict", "bench", *VECTORS])
+@pytest.mark.parametrize(
+    "command", ["demo", "train sentiment", "train ner", "evaluate", "export", "predict", "bench", *VECTORS]
+)
 def test_each_command_has_its_help(textapp, command):
     outcome = textapp(*command.split(), "--help")
     assert outcome.code == 0

@@ -16,8 +16,8 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
 from textapp.training.preparation import prepare
-from textapp.training.pretrained import read_pretrained
-from textapp.training.sentiment import _way, train_sentiment
+from textapp.training.pretrained import read_pretrained, way_of_training
+from textapp.training.sentiment import train_sentiment
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très"])
 COUNTS = {"好": 10, "film": 6, "très": 3, "weg": 1}
@@ -187,7 +187,7 @@ def test_frozen_for_an_epoch_then_trained_and_resumed(corpus, vectors, tmp_path,
     ],
 )
 def test_the_ways_in_words(settings, words):
-    assert _way(configured(*settings)) == words
+    assert way_of_training(configured(*settings)) == words
 
 
 @pytest.mark.parametrize(

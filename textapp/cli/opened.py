@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from textapp.cli.native_log import native_log_hidden
 from textapp.errors import InputError
+from textapp.files import read_json
 
 if TYPE_CHECKING:
     from textapp.runtime import Prediction
@@ -22,6 +23,15 @@ class Classifier(Protocol):
 
     def label_indices(self, texts: Iterable[str]) -> Iterable[int]:
         """The class of each text."""
+
+
+def task_of(path: Path) -> str | None:
+    """The task of a finished run; None for all else, of which it is said elsewhere what is wrong with it."""
+    try:
+        metrics = read_json(path / "metrics.json")
+    except InputError:
+        return None
+    return metrics.get("task") if isinstance(metrics, dict) else None
 
 
 def open_classifier(path: Path) -> Classifier:

@@ -1,4 +1,4 @@
-"""`textapp train`: labelled text in, a run folder out."""
+"""`textapp train`: labelled texts or tagged sentences in, a run folder out."""
 
 from pathlib import Path
 from shlex import quote
@@ -8,19 +8,29 @@ import typer
 
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say
-from textapp.config import PRESETS_HELP, sentiment_preset
+from textapp.config import NER_PRESETS_HELP, PRESETS_HELP, ner_preset, sentiment_preset
 
 app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@app.callback()
-def _group() -> None:
-    """Keeps `sentiment` a command of its own while it is the only one."""
+Out = Annotated[Path, typer.Option(help="Run folder to make.")]
+Vectors = Annotated[
+    str | None,
+    typer.Option(help="Word vectors to start from: word2vec, fastText, GloVe or .npz, each also gzipped."),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
+]
+Force = Annotated[bool, typer.Option(help="Delete a run that is there already, once the new one starts.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")]
 
 
-@app.command(
-    "sentiment", epilog="Presets: " + "; ".join(f"{name}: {text}" for name, text in PRESETS_HELP.items()) + "."
-)
+def _presets(helps: dict[str, str]) -> str:
+    """Presets for the end of a command's help."""
+    return "Presets: " + "; ".join(f"{name}: {text}" for name, text in helps.items()) + "."
+
+
+@app.command("sentiment", epilog=_presets(PRESETS_HELP))
 def sentiment(
     train: Annotated[
         str,
@@ -29,21 +39,16 @@ def sentiment(
             "(PATH#SUBSET), each also gzipped."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Run folder to make.")],
+    out: Out,
     valid: Annotated[str | None, typer.Option(help="Validation texts; by default a share of --train.")] = None,
     test: Annotated[str | None, typer.Option(help="Test texts, scored once at the end.")] = None,
-    vectors: Annotated[
-        str | None,
-        typer.Option(help="Word vectors to start from: word2vec, fastText, GloVe or .npz, each also gzipped."),
-    ] = None,
+    vectors: Vectors = None,
     preset: Annotated[
         str | None, typer.Option(help="Settings for a kind of text: " + ", ".join(PRESETS_HELP) + ".")
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
-    ] = None,
-    force: Annotated[bool, typer.Option(help="Delete a run that is there already, once the new one starts.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
+    settings: Settings = None,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a BiLSTM + attention classifier. The same command goes on after a crash."""
     config = sentiment_preset(preset, vectors=vectors is not None).override(settings or [])
@@ -53,8 +58,45 @@ def sentiment(
         metrics = train_sentiment(
             config, out, train=train, valid=valid, test=test, vectors=vectors, force=force, report=say
         )
-    say(f"run:   {out}")
-    say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")
+    _say_where(out)
     say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")
     if as_json:
         print_json(metrics)
+
+
+@app.command("ner", epilog=_presets(NER_PRESETS_HELP))
+def ner(
+    train: Annotated[
+        str,
+        typer.Option(
+            help="Tagged sentences: CoNLL columns, CoNLL-U, JSON lines with spans, a folder of slots (seq.in, seq.out, "
+            "label), each also gzipped."
+        ),
+    ],
+    out: Out,
+    valid: Annotated[str | None, typer.Option(help="Validation sentences; by default a share of --train.")] = None,
+    test: Annotated[str | None, typer.Option(help="Test sentences, scored once at the end.")] = None,
+    vectors: Vectors = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Settings for a kind of text: " + ", ".join(NER_PRESETS_HELP) + ".")
+    ] = None,
+    settings: Settings = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a BiLSTM-CRF that tags entities, slots or parts of speech. The same command goes on after a crash."""
+    config = ner_preset(preset, vectors=vectors is not None).override(settings or [])
+    with native_log_hidden():
+        from textapp.training.ner import train_ner
+
+        metrics = train_ner(config, out, train=train, valid=valid, test=test, vectors=vectors, force=force, report=say)
+    _say_where(out)
+    say(f"next:  textapp evaluate {quote(str(out))} --data FILE")
+    if as_json:
+        print_json(metrics)
+
+
+def _say_where(out: Path) -> None:
+    """Says what was made and where its progress can be seen."""
+    say(f"run:   {out}")
+    say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")

@@ -1,6 +1,7 @@
 """`textapp vectors`: word vectors from raw text, judged, looked at, aligned."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal
 
 import typer
@@ -81,6 +82,9 @@ def train(
         from textapp.training.vectors import train_vectors
 
         metrics = train_vectors(config, out, corpus=corpus, init=init, force=force, report=say)
+    say(f"vectors: {out} ({metrics['vocabulary']:,} words of {metrics['dim']} dimensions)")
+    say(f"watch:   tensorboard --logdir {quote(f'{out}.training/logs')}")
+    say(f"next:    textapp vectors neighbors {quote(str(out))} WORD")
     if as_json:
         print_json(metrics)
 
@@ -222,8 +226,6 @@ def project(
     as_json: Json = False,
 ) -> None:
     """Write vectors for TensorBoard's embedding projector."""
-    from shlex import quote
-
     from textapp.vectors.formats import read_vectors
 
     vectors = read_vectors(file)

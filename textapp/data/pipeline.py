@@ -9,7 +9,8 @@ and the next iterator starts there: that is what lets a killed run go on as if n
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,24 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 
 POOL = 64  # batches sorted by length together: little padding, yet hardly two epochs with the same company
+Gather = Callable[[tf.Tensor, list[Any]], tuple[Any, tf.Tensor]]
+
+
+class Encoded(Protocol):
+    """What batches are made of: rows of different lengths, none of them empty."""
+
+    def __len__(self) -> int:
+        """The number of rows, N."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, int64 `(N,)`."""
+
+    def gather(self) -> Gather:
+        """A TensorFlow function from row numbers `(B,)` and a shape `[B, T]` to inputs and labels.
+
+        What of the shape is None is left to the rows.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +109,12 @@ class EncodedExamples:
     def lengths(self) -> np.ndarray:
         """Tokens of each text, int64 `(N,)`."""
         return np.diff(self.offsets)
+
+    def gather(self) -> Gather:
+        """See `Encoded`: `token_ids`, padded with 0, and labels."""
+        ids = tf.RaggedTensor.from_row_splits(self.token_ids, self.offsets)
+        labels = tf.constant(self.labels)
+        return lambda rows, shape: (tf.gather(ids, rows).to_tensor(0, shape=shape), tf.gather(labels, rows))
 
 
 def encode_examples(
@@ -167,7 +192,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        examples: EncodedExamples,
+        examples: Encoded,
         batch_size: int,
         seed: int = 0,
         widths: Sequence[int] | None = None,
@@ -224,7 +249,7 @@ def sorted_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
 
 
 def evaluation_batches(
-    examples: EncodedExamples,
+    examples: Encoded,
     batch_size: int,
     widths: Sequence[int] | None = None,
     static_shapes: bool = False,
@@ -235,11 +260,16 @@ def evaluation_batches(
     return dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
 
 
-def padded_batches(examples, batches, widths=None, static_rows=None) -> tf.data.Dataset:
+def padded_batches(
+    examples: Encoded,
+    batches: Callable[[], Iterator[np.ndarray]],
+    widths: Sequence[int] | None = None,
+    static_rows: int | None = None,
+) -> tf.data.Dataset:
     """Gathers and pads rows.
 
     Args:
-        examples: `EncodedExamples` to gather from.
+        examples: What to gather from.
         batches: Function that returns an iterator over row numbers, int64 `(B,)`.
         widths: As in `TrainingBatches`.
         static_rows: Rows that each batch is filled up to with weight 0, or None.
@@ -253,11 +283,10 @@ def padded_batches(examples, batches, widths=None, static_rows=None) -> tf.data.
     if widths and examples.lengths.max() > max(widths):
         longest = int(examples.lengths.max())
         raise ValueError(f"`widths` must hold the longest text, {longest} tokens. Received: widths={list(widths)}")
-    ids = tf.RaggedTensor.from_row_splits(examples.token_ids, examples.offsets)
-    labels = tf.constant(examples.labels)
+    gather = examples.gather()
     lengths = tf.constant(examples.lengths)
 
-    def gather(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def batch(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
         width: int | tf.Tensor | None = widths[0] if widths and len(widths) == 1 else None
         if static_rows:
             real = tf.shape(rows)[0]
@@ -268,8 +297,8 @@ def padded_batches(examples, batches, widths=None, static_rows=None) -> tf.data.
             allowed = tf.constant(widths, tf.int64)
             longest = tf.reduce_max(tf.gather(lengths, rows))
             width = tf.gather(allowed, tf.searchsorted(allowed, [longest])[0])
-        batch = tf.gather(ids, rows).to_tensor(0, shape=[static_rows, width]), tf.gather(labels, rows)
-        return (*batch, weights) if static_rows else batch
+        gathered = gather(rows, [static_rows, width])
+        return (*gathered, weights) if static_rows else gathered
 
     dataset = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec([None], tf.int64))
-    return dataset.map(gather, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    return dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

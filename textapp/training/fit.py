@@ -22,18 +22,22 @@ def fit(
     checkpoint: Path,
     fingerprint: str,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    monitor: str = "val_accuracy",
+    scores: Sequence[keras.callbacks.Callback] = (),
 ) -> list[dict[str, float]]:
     """Trains a compiled model and leaves it with the weights of its best epoch.
 
     Args:
-        model: Compiled, with the metric `accuracy`.
+        model: Compiled, with the metric `accuracy` unless another is monitored.
         batches: What to train on.
         validation: What early stopping looks at.
         epochs: The most epochs.
-        patience: Epochs without a better validation accuracy before training stops.
+        patience: Epochs without a higher `monitor` before training stops.
         checkpoint: File for the state; if it is there, training goes on from it.
         fingerprint: Identifies data and settings, see `Checkpoint`.
         callbacks: More Keras callbacks.
+        monitor: What early stopping looks at: the name of a figure in an epoch's logs, the higher the better.
+        scores: Callbacks that put figures of their own into an epoch's logs, before early stopping looks at them.
 
     Returns:
         The logs of each epoch, those of earlier, killed calls included.
@@ -41,7 +45,7 @@ def fit(
     Raises:
         InputError: The checkpoint belongs to another training, or the training diverged.
     """
-    stopping = keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=patience)
+    stopping = keras.callbacks.EarlyStopping(monitor, mode="max", patience=patience)
     state = Checkpoint(checkpoint, batches, stopping, fingerprint)
 
     def train(until: int, steps: int) -> None:
@@ -51,7 +55,7 @@ def fit(
             initial_epoch=state.epoch,
             epochs=until,
             steps_per_epoch=steps,
-            callbacks=[stopping, state, *callbacks],
+            callbacks=[*scores, stopping, state, *callbacks],
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
@@ -62,6 +66,7 @@ def fit(
     if not state.stopped and state.epoch < epochs:
         train(until=epochs, steps=batches.steps_per_epoch)
     if not state.best_weights:
-        raise InputError("training diverged: the validation accuracy was never a number; lower learning_rate")
+        name = monitor.removeprefix("val_").replace("_", " ")
+        raise InputError(f"training diverged: the validation {name} was never a number; lower learning_rate")
     model.set_weights(state.best_weights)
     return state.history

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from textapp.config import NerConfig, SentimentConfig
 from textapp.errors import InputError
 from textapp.files import named_errors
 from textapp.text.tokenizer import Tokenizer
@@ -102,3 +103,24 @@ def read_pretrained(
         "extra_words": len(vocabulary) - own,
     }
     return Pretrained(vocabulary, own, table, sha256, summary)
+
+
+def check_settings(config: SentimentConfig | NerConfig, given: bool) -> None:
+    """Raises `InputError` where a setting makes sense with vectors only, and there are none."""
+    if given:
+        return
+    if config.embedding_dim is None:
+        raise InputError("setting embedding_dim: none means that of the vectors, and needs --vectors")
+    if config.extra_words:
+        raise InputError("setting extra_words: they come from a file of vectors, and need --vectors")
+    if config.freeze_epochs or not config.embedding_rate:
+        key = "freeze_epochs" if config.freeze_epochs else "embedding_rate"
+        raise InputError(f"setting {key}: word vectors that are random must be trained; give --vectors to freeze some")
+
+
+def way_of_training(config: SentimentConfig | NerConfig) -> str:
+    """How the word vectors are trained, in words."""
+    if config.embedding_frozen:
+        return "frozen for good"
+    then = "trained" if config.embedding_rate == 1 else f"trained at {config.embedding_rate:g} of the learning rate"
+    return f"frozen for {config.freeze_epochs} of {config.epochs} epochs, then {then}" if config.freeze_epochs else then

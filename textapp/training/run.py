@@ -4,10 +4,11 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import math
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from textapp.text.vocabulary import Vocabulary
 
 MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
 TOKENIZER, VOCABULARY, LABELS, SAMPLE = "tokenizer.json", "vocabulary.txt", "labels.txt", "sample.jsonl"
+TAGS, CHARACTERS, TAGGED_SAMPLE = "tags.txt", "characters.txt", "sample.tsv"  # of a tagger
 CHECKPOINT, LOGS = "checkpoint.npz", "logs"
 SAMPLE_SIZE = 500
 
@@ -57,19 +59,13 @@ class Run:
             InputError: The folder is no finished run, or a file in it is missing or broken.
         """
         folder = Path(folder)
-        if not (folder / CONFIG).exists():
-            raise InputError(f"{folder}: not a run folder (no {CONFIG} in it)")
-        command = read_command(folder)
-        if not (folder / METRICS).exists():
-            raise InputError(f"{folder}: this training is not finished; run its train command again to go on")
-        metrics = _object(folder / METRICS)
-        labels = read_text(folder / LABELS).splitlines()
-        if labels != metrics.get("labels"):
-            raise InputError(f"{folder / LABELS}: not the labels that {METRICS} names; the file was cut or changed")
-        try:
-            tokenizer = Tokenizer.from_dict(_object(folder / TOKENIZER))
-        except InputError as error:
-            raise InputError(f"{folder / TOKENIZER}: {error}") from error
+        command, metrics = read_finished(folder)
+        if metrics.get("task") == "ner":
+            raise InputError(
+                f"{folder}: a run of `textapp train ner`, which is not supported here yet; `textapp evaluate` scores it"
+            )
+        labels = read_names(folder / LABELS, metrics.get("labels"))
+        tokenizer = read_tokenizer(folder)
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         return cls(
             model=_load_model(folder / MODEL, len(vocabulary), len(labels)),
@@ -80,6 +76,32 @@ class Run:
             metrics=metrics,
             sample=read_examples(folder / SAMPLE),
         )
+
+
+def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `config.json` and `metrics.json` of a finished run of any task say. Raises `InputError` if it is none."""
+    if not (folder / CONFIG).exists():
+        raise InputError(f"{folder}: not a run folder (no {CONFIG} in it)")
+    command = read_command(folder)
+    if not (folder / METRICS).exists():
+        raise InputError(f"{folder}: this training is not finished; run its train command again to go on")
+    return command, _object(folder / METRICS)
+
+
+def read_names(path: Path, expected: object) -> list[str]:
+    """A file of labels or tags, one a line. Raises `InputError` unless they are those that `metrics.json` names."""
+    names = read_text(path).removesuffix("\n").split("\n")
+    if names != expected:
+        raise InputError(f"{path}: not the {path.stem} that {METRICS} names; the file was cut or changed")
+    return names
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """How a run's texts are cut. Raises `InputError` naming the file where it is broken."""
+    try:
+        return Tokenizer.from_dict(_object(folder / TOKENIZER))
+    except InputError as error:
+        raise InputError(f"{folder / TOKENIZER}: {error}") from error
 
 
 def read_command(folder: Path) -> dict[str, Any]:
@@ -160,7 +182,8 @@ def clear(folder: Path, keep_progress: bool) -> None:
 
     The files of a run are named one by one: what somebody else has put into the folder stays.
     """
-    names = (METRICS, MODEL, TOKENIZER, VOCABULARY, LABELS, SAMPLE, CHECKPOINT)  # metrics first: finished no more
+    text_side = (TOKENIZER, VOCABULARY, LABELS, SAMPLE, TAGS, CHARACTERS, TAGGED_SAMPLE)
+    names = (METRICS, MODEL, *text_side, CHECKPOINT)  # metrics first: finished no more
     with named_errors(folder):
         if not folder.exists():
             return
@@ -197,6 +220,11 @@ def save_model(folder: Path, model: keras.Model) -> None:
         model.save(temporary)
 
 
+def history_for_json(history: Sequence[Mapping[str, float]]) -> list[dict[str, float | None]]:
+    """The logs of each epoch; null for NaN and infinity, which JSON does not know: training diverged."""
+    return [{name: value if math.isfinite(value) else None for name, value in logs.items()} for logs in history]
+
+
 def _object(path: Path) -> dict[str, Any]:
     """A JSON file that must hold an object."""
     value = read_json(path)
@@ -205,16 +233,21 @@ def _object(path: Path) -> dict[str, Any]:
     return value
 
 
-def _load_model(path: Path, rows: int, classes: int) -> keras.Model:
-    """Loads `model.keras`, which must have a row for each token and a logit for each class."""
+def load_keras(path: Path) -> keras.Model:
+    """Loads a model of any task, not compiled. Raises `InputError` where the file is none."""
     with named_errors(path), path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             raise InputError(f"{path}: not a Keras model: the file was cut, or is of another kind")
     try:
-        model = keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, compile=False)
     except Exception as error:  # what Keras, h5py and zipfile raise about a foreign file has no common class
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: not a Keras model that can be read ({reason[:200]})") from error
+
+
+def _load_model(path: Path, rows: int, classes: int) -> keras.Model:
+    """Loads `model.keras`, which must have a row for each token and a logit for each class."""
+    model = load_keras(path)
     tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
     if not any(isinstance(layer, AttentionPooling) for layer in model.layers) or len(tables) != 1:
         raise InputError(f"{path}: another model than `textapp train sentiment` makes")

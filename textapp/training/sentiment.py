@@ -1,6 +1,5 @@
 """The whole training of a sentiment model: labelled files in, a run folder out."""
 
-import math
 import os
 import sys
 import time
@@ -15,7 +14,6 @@ import tensorflow as tf
 from textapp import __version__
 from textapp.config import SentimentConfig
 from textapp.data.pipeline import evaluation_batches
-from textapp.errors import InputError
 from textapp.files import write_json
 from textapp.models.sentiment import sentiment_classifier
 from textapp.training import run
@@ -23,6 +21,7 @@ from textapp.training.evaluate import classification_scores, predict_logits
 from textapp.training.fit import fit
 from textapp.training.optimizer import adamw
 from textapp.training.preparation import prepare
+from textapp.training.pretrained import check_settings, way_of_training
 from textapp.training.progress import Progress
 from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.tensorboard import dashboards
@@ -61,7 +60,7 @@ def train_sentiment(
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished or another run.
     """
-    _check_vectors(config, given=vectors is not None)
+    check_settings(config, given=vectors is not None)
     folder = Path(out)
     command = {
         "settings": config.to_dict(),
@@ -96,7 +95,7 @@ def _train(
     run.save_text_side(folder, data.tokenizer, data.vocabulary, data.labels)
     sample = run.save_sample(folder, data.sample)
     if table is not None:
-        report(f"word vectors: {_way(config)}")
+        report(f"word vectors: {way_of_training(config)}")
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
     history = fit(
@@ -133,39 +132,13 @@ def _train(
         **({} if data.pretrained is None else {"vectors": data.pretrained.summary}),
         "parameters": model.count_params(),
         "epochs": len(history),
-        "history": [{name: _number(value) for name, value in logs.items()} for logs in history],
+        "history": run.history_for_json(history),
         "seconds": time.monotonic() - began,
         "versions": {"textapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
     }
     write_json(folder / run.METRICS, metrics)  # last: its presence says that the run is finished
     (folder / run.CHECKPOINT).unlink(missing_ok=True)
     return metrics
-
-
-def _number(value: float) -> float | None:
-    """A value for JSON, which knows neither NaN nor infinity: the loss of an epoch in which training diverged."""
-    return value if math.isfinite(value) else None
-
-
-def _check_vectors(config: SentimentConfig, given: bool) -> None:
-    """Raises `InputError` where a setting makes sense with vectors only, and there are none."""
-    if given:
-        return
-    if config.embedding_dim is None:
-        raise InputError("setting embedding_dim: none means that of the vectors, and needs --vectors")
-    if config.extra_words:
-        raise InputError("setting extra_words: they come from a file of vectors, and need --vectors")
-    if config.freeze_epochs or not config.embedding_rate:
-        key = "freeze_epochs" if config.freeze_epochs else "embedding_rate"
-        raise InputError(f"setting {key}: word vectors that are random must be trained; give --vectors to freeze some")
-
-
-def _way(config: SentimentConfig) -> str:
-    """How the word vectors are trained, in words."""
-    if config.embedding_frozen:
-        return "frozen for good"
-    then = "trained" if config.embedding_rate == 1 else f"trained at {config.embedding_rate:g} of the learning rate"
-    return f"frozen for {config.freeze_epochs} of {config.epochs} epochs, then {then}" if config.freeze_epochs else then
 
 
 def build_model(

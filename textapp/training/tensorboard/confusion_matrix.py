@@ -50,8 +50,14 @@ class ConfusionMatrix(Dashboard):
             )
 
 
-def draw(counts: np.ndarray, names: Sequence[str]) -> Figure:
-    """Draws counts `(C, C)`, coloured by share of the row; class numbers stand for names that no font can draw."""
+def draw(counts: np.ndarray, names: Sequence[str], counted: str = "texts") -> Figure:
+    """Draws counts `(C, C)`, coloured by share of the row; class numbers stand for names that no font can draw.
+
+    Args:
+        counts: Integers, true classes in the rows.
+        names: Of the classes.
+        counted: What is counted, for the title.
+    """
     classes = len(names)
     families = fonts.families("".join(names))
     if families is None:
@@ -68,7 +74,7 @@ def draw(counts: np.ndarray, names: Sequence[str]) -> Figure:
     axes.set_yticks(range(classes), names, **style, rotation=90 if classes <= 3 else 0, va="center")
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    axes.set_title(f"{np.trace(counts) / counts.sum():.1%} of {counts.sum():,} texts right", fontsize=11)
+    axes.set_title(f"{np.trace(counts) / counts.sum():.1%} of {counts.sum():,} {counted} right", fontsize=11)
     if not numbers:
         figure.colorbar(image, label="share of the true class", shrink=0.85)
         return figure

@@ -1,0 +1,55 @@
+"""A small generated corpus of tagged sentences, in English and in Chinese."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+_SYLLABLES = ("an", "be", "ço", "da", "ék", "lu", "mi", "nor", "so", "tä")
+_CHINESE = {
+    "人名": ("张伟", "王芳", "欧阳修", "李小龙"),
+    "地名": ("北京", "上海", "乌鲁木齐", "广州"),
+}
+
+
+@pytest.fixture(scope="session")
+def tagged_corpus() -> Callable[[Path, str, int, int], Path]:
+    """Writes a corpus: `tagged_corpus(path, "english", 100, seed)`.
+
+    English has persons and places of words that hardly occur twice, told by the words around them and by a capital
+    letter; its tags are in IOB2. Chinese is of characters, in BMES.
+    """
+
+    def write(path: Path, language: str, count: int, seed: int) -> Path:
+        rng = random.Random(seed)
+        make = {"english": _english, "chinese": _chinese}[language]
+        blocks = ("".join(f"{token} {tag}\n" for token, tag in make(rng)) for _ in range(count))
+        path.write_text("\n".join(blocks), encoding="utf-8")
+        return path
+
+    return write
+
+
+def _english(rng: random.Random) -> list[tuple[str, str]]:
+    def name(type_: str) -> list[tuple[str, str]]:
+        words = ["".join(rng.choices(_SYLLABLES, k=3)).capitalize() for _ in range(rng.randint(1, 2))]
+        return [(word, f"{'I' if index else 'B'}-{type_}") for index, word in enumerate(words)]
+
+    def plain(text: str) -> list[tuple[str, str]]:
+        return [(word, "O") for word in text.split()]
+
+    person = plain(rng.choice(("then Mr", "Yesterday Ms"))) + name("PER") + plain(rng.choice(("sang", "slept well")))
+    return person + plain(rng.choice(("in", "near"))) + name("LOC") + plain("." if rng.random() < 0.5 else "again .")
+
+
+def _chinese(rng: random.Random) -> list[tuple[str, str]]:
+    tokens: list[tuple[str, str]] = []
+    for part in (*rng.choice((("人名", "住在", "地名", "。"), ("昨天", "人名", "到了", "地名"))),):
+        if part in _CHINESE:
+            word = rng.choice(_CHINESE[part])
+            letters = "B" + "M" * (len(word) - 2) + "E"
+            tokens += [(character, f"{letter}-{part}") for character, letter in zip(word, letters, strict=True)]
+        else:
+            tokens += [(character, "O") for character in part]
+    return tokens

@@ -1,0 +1,192 @@
+"""The whole training of a tagger: tagged files in, a run folder out."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from textapp import __version__
+from textapp.config import NerConfig
+from textapp.data.pipeline import evaluation_batches
+from textapp.files import write_json
+from textapp.layers import CRFLoss
+from textapp.layers.token_loss import TokenLoss
+from textapp.models.ner import entity_tagger
+from textapp.training import run
+from textapp.training.fit import fit
+from textapp.training.ner_run import TASK, save_sample, save_text_side
+from textapp.training.optimizer import adamw
+from textapp.training.pretrained import check_settings, way_of_training
+from textapp.training.progress import Progress
+from textapp.training.strategy import choose_strategy, describe, precision
+from textapp.training.tag_predictor import TagPredictor, say_scores, tag_scores
+from textapp.training.tag_preparation import PreparedTags, prepare_tags
+from textapp.training.tensorboard.tag_dashboards import tag_dashboards
+from textapp.training.validation_tags import ValidationTags
+
+
+def train_ner(
+    config: NerConfig,
+    out: str | os.PathLike[str],
+    *,
+    train: str | os.PathLike[str],
+    valid: str | os.PathLike[str] | None = None,
+    test: str | os.PathLike[str] | None = None,
+    vectors: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+) -> dict[str, Any]:
+    """Trains a tagger and leaves a run folder; called again after a crash, it goes on where it was.
+
+    Args:
+        config: The settings.
+        out: The run folder to make.
+        train: Tagged sentences, in any form that `textapp.data.tagged` reads.
+        valid: Sentences for early stopping; by default a share of `train`.
+        test: Sentences to score at the very end, once.
+        vectors: Word vectors to start from, in any form that `textapp.vectors.formats` reads. `embedding_dim` must then
+            be theirs or None. Needed by the training alone.
+        force: Whether a run that is there already is deleted first.
+        report: Is given each line of progress.
+
+    Returns:
+        What `metrics.json` says: `valid` and `test` scores, `tags` and their `scheme`, `data`, `vectors` where they
+        were given, `history`, `parameters`, `seconds` (those of the process that finished it).
+
+    Raises:
+        InputError: A file or a setting is wrong, or `out` holds a finished or another run.
+    """
+    check_settings(config, given=vectors is not None)
+    folder = Path(out)
+    command = {
+        "task": TASK,
+        "settings": config.to_dict(),
+        "train": os.fspath(train),
+        "valid": None if valid is None else os.fspath(valid),
+        "test": None if test is None else os.fspath(test),
+        "vectors": None if vectors is None else os.fspath(vectors),
+    }
+    run.check_folder(folder, command, force)
+    with run.locked(folder):
+        run.check_folder(folder, command, force)  # what was free a moment ago may be another's now
+        return _train(config, folder, command, force, report)
+
+
+def _train(
+    config: NerConfig, folder: Path, command: dict[str, Any], force: bool, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """Trains into a folder that is this process's alone."""
+    began = time.monotonic()
+    keras.utils.set_random_seed(config.seed)
+
+    data = prepare_tags(config, command["train"], command["valid"], command["test"], report, command["vectors"])
+    steps = data.batches.steps_per_epoch
+    strategy = choose_strategy()
+    with strategy.scope(), precision(config.mixed_precision):
+        model = build_model(config, data)
+        compile_model(model, config, total_steps=config.epochs * steps)
+    # Only now, when files and settings have proved good, may an old run go.
+    run.clear(folder, keep_progress=not force)
+    write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
+    save_text_side(folder, config, data.encoder, data.tag_set)
+    save_sample(folder, data.examples["valid"])
+    if data.pretrained is not None:
+        report(f"word vectors: {way_of_training(config)}")
+    report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
+    encoded = data.held_out["valid"]
+    validation = evaluation_batches(encoded, config.batch_size, data.widths, config.static_shapes)
+    scores = ValidationTags(data.examples["valid"], encoded, validation, config.batch_size, data.tag_set)
+    history = fit(
+        model,
+        data.batches,
+        validation,
+        epochs=config.epochs,
+        patience=config.patience,
+        checkpoint=folder / run.CHECKPOINT,
+        fingerprint=f"{config.to_dict()} {data.fingerprint}",
+        monitor=scores.monitor,
+        scores=[scores],
+        callbacks=[
+            Progress(config.epochs, steps, data.tokens),
+            *tag_dashboards(folder / run.LOGS, scores, validation, data.encoder.vocabulary),
+        ],
+    )
+
+    if config.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
+        half, model = model, build_model(config, data)
+        model.set_weights(half.get_weights())
+    run.save_model(folder, model)
+    metrics: dict[str, Any] = {"task": TASK, "tags": list(data.tag_set.tags), "scheme": data.tag_set.scheme}
+    predictor = TagPredictor(model, data.tag_set)
+    for name, part in data.held_out.items():
+        metrics[name] = tag_scores(data.examples[name].tags, predictor.predict(part), data.tag_set)
+        report(f"{name}: {say_scores(metrics[name])}")
+    metrics |= {
+        "data": data.counts,
+        **({} if data.pretrained is None else {"vectors": data.pretrained.summary}),
+        "parameters": model.count_params(),
+        "epochs": len(history),
+        "history": run.history_for_json(history),
+        "seconds": time.monotonic() - began,
+        "versions": {"textapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+    }
+    write_json(folder / run.METRICS, metrics)  # last: its presence says that the run is finished
+    (folder / run.CHECKPOINT).unlink(missing_ok=True)
+    return metrics
+
+
+def build_model(config: NerConfig, data: PreparedTags) -> keras.Model:
+    """The model that the settings describe, for data; with vectors, which it starts from, of their dimension."""
+    vectors = None if data.pretrained is None else data.pretrained.table
+    embedding_dim = config.embedding_dim if vectors is None else vectors.shape[1]
+    if embedding_dim is None:
+        raise ValueError("`data.pretrained` must be given where `embedding_dim` is None. Received: None")
+    return entity_tagger(
+        len(data.encoder.vocabulary),
+        len(data.tag_set),
+        embedding_dim=embedding_dim,
+        character_vocabulary_size=None if data.encoder.characters is None else len(data.encoder.characters),
+        character_dim=config.character_dim,
+        character_filters=config.character_filters,
+        character_width=config.character_width,
+        units=config.units,
+        num_layers=config.num_layers,
+        cell=config.cell,
+        word_dropout=config.word_dropout,
+        embedding_dropout=config.embedding_dropout,
+        character_dropout=config.character_dropout,
+        dropout=config.dropout,
+        crf=config.crf,
+        allowed=data.tag_set.allowed() if config.crf else None,
+        vectors=vectors,
+        train_embedding=not config.embedding_frozen,
+    )
+
+
+def compile_model(model: keras.Model, config: NerConfig, total_steps: int) -> None:
+    """Gives a model the optimizer and the loss that the settings describe.
+
+    Args:
+        model: From `build_model`.
+        config: The settings.
+        total_steps: Steps of all epochs.
+    """
+    optimizer = adamw(
+        model,
+        total_steps,
+        learning_rate=config.learning_rate,
+        warmup=config.warmup,
+        weight_decay=config.weight_decay,
+        clipnorm=config.clipnorm,
+        frozen_steps=total_steps // config.epochs * config.freeze_epochs,
+        embedding_rate=config.embedding_rate,
+    )
+    # Rows that only fill up a batch of static shape weigh 0 and must not count.
+    reduction = "mean_with_sample_weight"
+    loss = CRFLoss(model.get_layer("crf"), reduction) if config.crf else TokenLoss(reduction)
+    model.compile(optimizer, loss, jit_compile=config.jit_compile)

@@ -1,0 +1,121 @@
+"""The run folder of a tagger: what it holds besides a classifier's, and how it is found again."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from textapp.config import NerConfig
+from textapp.data.tagged import TaggedExamples
+from textapp.data.tagged_batches import TokenEncoder, encode_sentences
+from textapp.errors import InputError
+from textapp.files import write_json, write_text
+from textapp.layers import CharacterCNN
+from textapp.text.tag_set import TagSet
+from textapp.text.vocabulary import Vocabulary
+from textapp.training import run
+from textapp.training.tag_predictor import TagPredictor, tag_scores
+from textapp.training.tag_preparation import read_held_out, text_tokenizer, word_form
+
+TASK = "ner"
+
+
+@dataclasses.dataclass(frozen=True)
+class NerRun:
+    """A finished training of a tagger, read back from its folder.
+
+    Attributes:
+        model: The model with its best weights, float32.
+        config: The settings that it was trained with.
+        encoder: Tokens to ids.
+        tag_set: Its tags, by id.
+        metrics: What `metrics.json` says.
+    """
+
+    model: keras.Model
+    config: NerConfig
+    encoder: TokenEncoder
+    tag_set: TagSet
+    metrics: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> "NerRun":
+        """Reads a run folder.
+
+        Raises:
+            InputError: The folder is no finished run of `textapp train ner`, or a file in it is missing or broken.
+        """
+        folder = Path(folder)
+        command, metrics = run.read_finished(folder)
+        if metrics.get("task") != TASK:
+            raise InputError(f"{folder}: a run of `textapp train {metrics.get('task')}`, not of `textapp train ner`")
+        config = NerConfig.from_dict(command["settings"], str(folder / run.CONFIG))
+        tags = run.read_names(folder / run.TAGS, metrics.get("tags"))
+        vocabulary = Vocabulary.load(folder / run.VOCABULARY)
+        characters = Vocabulary.load(folder / run.CHARACTERS) if config.characters else None
+        return cls(
+            model=_load_model(folder, vocabulary, characters, len(tags)),
+            config=config,
+            encoder=TokenEncoder(word_form(config), vocabulary, characters, config.max_characters),
+            tag_set=TagSet(tuple(tags), metrics.get("scheme")),
+            metrics=metrics,
+        )
+
+    def score(
+        self, path: str | os.PathLike[str], token_column: str | None = None, tag_column: str | None = None
+    ) -> dict[str, Any]:
+        """The scores on the tagged sentences of a file, read as the training's were.
+
+        Args:
+            path: The file.
+            token_column: Column of the tokens; by default that of the training.
+            tag_column: Column of the tags, likewise.
+
+        Raises:
+            InputError: The file breaks a rule, or its tags are of another kind than the training's.
+        """
+        config = dataclasses.replace(
+            self.config,
+            token_column=token_column or self.config.token_column,
+            tag_column=tag_column or self.config.tag_column,
+        )
+        examples = read_held_out(config, path, of_spans=self.tag_set.scheme is not None)
+        encoded = encode_sentences(examples.sentences, map(self.tag_set.encode, examples.tags), self.encoder)
+        predicted = TagPredictor(self.model, self.tag_set).predict(encoded)
+        return tag_scores(examples.tags, predicted, self.tag_set)
+
+
+def save_text_side(folder: Path, config: NerConfig, encoder: TokenEncoder, tag_set: TagSet) -> None:
+    """Writes what turns text into ids and ids into tags."""
+    write_json(folder / run.TOKENIZER, text_tokenizer(config).to_dict())
+    encoder.vocabulary.save(folder / run.VOCABULARY)
+    if encoder.characters is not None:
+        encoder.characters.save(folder / run.CHARACTERS)
+    write_text(folder / run.TAGS, "".join(f"{tag}\n" for tag in tag_set.tags))
+
+
+def save_sample(folder: Path, examples: TaggedExamples) -> None:
+    """Keeps some validation sentences, evenly spaced, as columns between tabs: exports are to be checked on them."""
+    step = -(-len(examples) // run.SAMPLE_SIZE)
+    sentences = zip(examples.sentences[::step], examples.tags[::step], strict=True)
+    blocks = ("".join(f"{token}\t{tag}\n" for token, tag in zip(*pair, strict=True)) for pair in sentences)
+    write_text(folder / run.TAGGED_SAMPLE, "\n".join(blocks))
+
+
+def _load_model(folder: Path, vocabulary: Vocabulary, characters: Vocabulary | None, tags: int) -> keras.Model:
+    """Loads `model.keras`, which must have a row for each word and character, and a score for each tag."""
+    path = folder / run.MODEL
+    model = run.load_keras(path)
+    words = [layer.input_dim for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    letters = [layer.vocabulary_size for layer in model.layers if isinstance(layer, CharacterCNN)]
+    if len(model.output_shape) != 3 or len(words) != 1 or len(letters) != (characters is not None):
+        raise InputError(f"{path}: another model than `textapp train ner` makes")
+    wanted = [(run.TAGS, tags, model.output_shape[-1]), (run.VOCABULARY, len(vocabulary), words[0])]
+    if characters is not None:
+        wanted.append((run.CHARACTERS, len(characters), letters[0]))
+    for name, entries, rows in wanted:
+        if entries != rows:
+            raise InputError(f"{folder / name}: has {entries} entries, but {path.name} {rows}")
+    return model

@@ -1,0 +1,82 @@
+"""The tags that a Keras tagger gives to encoded sentences, and their scores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from textapp.data.entity_scores import entity_scores, token_accuracy
+from textapp.data.pipeline import evaluation_batches, sorted_batches
+from textapp.data.tagged_batches import NO_TAG, EncodedSentences
+from textapp.layers import CRF
+from textapp.text.tag_set import TagSet
+from textapp.training.tensorboard.compiled import compiled
+
+
+class TagPredictor:
+    """Finds the best tags: with a CRF the best sequence, otherwise the best tag of each token.
+
+    Args:
+        model: From `textapp.models.ner.entity_tagger`.
+        tag_set: Its tags.
+    """
+
+    def __init__(self, model: keras.Model, tag_set: TagSet):
+        self.tag_set = tag_set
+        crf = model.layers[-1] if isinstance(model.layers[-1], CRF) else None
+
+        def best(inputs: Any) -> Any:
+            token_ids = inputs["token_ids"] if isinstance(inputs, dict) else inputs
+            mask = ops.not_equal(token_ids, 0)
+            outputs = model(inputs, training=False)
+            if crf is not None:
+                return crf.decode(outputs, mask)[0]
+            return ops.where(mask, ops.cast(ops.argmax(outputs, axis=-1), "int32"), NO_TAG)
+
+        # Of unknown sizes: otherwise it would be traced for each of the first batches.
+        signature = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), model.input)
+        self._best = compiled(model, best, [signature])
+
+    def predict(
+        self, sentences: EncodedSentences, batch_size: int = 256, batches: tf.data.Dataset | None = None
+    ) -> list[list[str]]:
+        """The tags of each sentence, in IOB2 or standing for themselves, in the order of `sentences`.
+
+        Args:
+            sentences: What to tag.
+            batch_size: Sentences a batch.
+            batches: What `evaluation_batches` makes of both, perhaps with static shapes; made here by default.
+        """
+        tags: list[list[str]] = [[] for _ in range(len(sentences))]
+        lengths = sentences.lengths
+        batches = evaluation_batches(sentences, batch_size) if batches is None else batches
+        # Rows behind those of `numbers` only fill up a batch of static shape.
+        for numbers, (inputs, *_) in zip(sorted_batches(lengths, batch_size), batches, strict=True):
+            for number, ids in zip(numbers, np.asarray(self._best(inputs)), strict=False):
+                tags[number] = self.tag_set.decode(ids[: lengths[number]])
+        return tags
+
+
+def tag_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], tag_set: TagSet) -> dict[str, Any]:
+    """What `evaluate` says of tags: ready for JSON.
+
+    Returns:
+        Of spans `entity_f1`, `precision`, `recall`, `count` (true entities), `token_accuracy` and the first four by
+        type in `types`; of tags that stand for themselves `accuracy` and `count` (tokens).
+    """
+    if tag_set.scheme is None:
+        return {"accuracy": token_accuracy(true, predicted), "count": sum(map(len, true))}
+    return entity_scores(true, predicted).to_dict()
+
+
+def say_scores(scores: dict[str, Any]) -> str:
+    """The same in a few words."""
+    if "accuracy" in scores:
+        return f"accuracy {scores['accuracy']:.4f} on {scores['count']:,} tokens"
+    return (
+        f"entity F1 {scores['entity_f1']:.4f} (precision {scores['precision']:.4f}, recall {scores['recall']:.4f}) "
+        f"on {scores['count']:,} entities; token accuracy {scores['token_accuracy']:.4f}"
+    )

@@ -1,0 +1,242 @@
+"""Tagged files to batches: read, split, counted, encoded."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from textapp.config import NerConfig
+from textapp.data.pipeline import TrainingBatches
+from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
+from textapp.data.tagged_batches import (
+    EncodedSentences,
+    TokenEncoder,
+    count_characters,
+    count_words,
+    encode_sentences,
+)
+from textapp.data.tagged_splits import count_shared, cut_sentences, split_tagged
+from textapp.errors import InputError
+from textapp.text.tag_set import TagSet
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
+from textapp.text.word_form import WordForm
+from textapp.training.preparation import bucket_widths
+from textapp.training.pretrained import Pretrained, read_pretrained
+
+Report = Callable[[str], None]
+Path = str | os.PathLike[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedTags:
+    """All that the training of a tagger needs of its files.
+
+    Attributes:
+        encoder: Tokens to ids; of the training split alone, and the vectors' extra words.
+        tag_set: The tags, from the training split too.
+        batches: What `fit` trains on.
+        tokens: Real tokens of an epoch.
+        examples: `valid`, and `test` where it was given, as they were read.
+        held_out: The same, encoded.
+        widths: Static lengths of the batches, or None.
+        counts: For each split `count` and `tokens`, the share of unknown tokens and more; ready for JSON.
+        fingerprint: Identifies the data of all splits and the file of vectors, hexadecimal.
+        pretrained: The vectors to start from, or None.
+    """
+
+    encoder: TokenEncoder
+    tag_set: TagSet
+    batches: TrainingBatches
+    tokens: int
+    examples: dict[str, TaggedExamples]
+    held_out: dict[str, EncodedSentences]
+    widths: list[int] | None
+    counts: dict[str, dict[str, float]]
+    fingerprint: str
+    pretrained: Pretrained | None
+
+
+def text_tokenizer(config: NerConfig) -> Tokenizer:
+    """What cuts texts that do not come as tokens; words are lower-cased later, as their characters are not."""
+    return Tokenizer(config.tokenizer, lowercase=False, normalization=config.normalization)
+
+
+def word_form(config: NerConfig) -> WordForm:
+    """What tokens are looked up by."""
+    return WordForm(config.lowercase, config.zero_digits, config.normalization)
+
+
+def prepare_tags(
+    config: NerConfig,
+    train: Path,
+    valid: Path | None,
+    test: Path | None,
+    report: Report,
+    vectors: Path | None = None,
+) -> PreparedTags:
+    """Reads the files. Sentences that are in several of them stay, as in published figures, and are counted.
+
+    Args:
+        config: The settings.
+        train: Training sentences.
+        valid: Validation sentences; by default a share of `train`.
+        test: Test sentences, or None.
+        report: Is given each line of progress.
+        vectors: File of word vectors to start from, or None.
+
+    Raises:
+        InputError: A file breaks a rule, or splits have tags of different kinds.
+    """
+    examples = read_split(config, train, config.scheme)
+    report(f"read {examples}")
+    held_out = {
+        name: read_held_out(config, path, of_spans=examples.scheme != NO_SCHEME)
+        for name, path in (("valid", valid), ("test", test))
+        if path is not None
+    }
+    for part in held_out.values():
+        report(f"read {part}")
+    if "valid" not in held_out:
+        examples, validation = split_tagged(examples, config.valid_fraction, config.seed)
+        held_out = {"valid": validation, **held_out}
+        report(f"{examples.source}: {len(examples):,} sentences to train on, {len(validation):,} held out")
+    for name, part in held_out.items():
+        if shared := count_shared(examples, part):
+            report(f"note: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
+
+    tag_set = TagSet.build(examples.tags, None if examples.scheme == NO_SCHEME else config.tag_scheme)
+    if len(tag_set) < 2:
+        what = "tag but " if tag_set.scheme is None else "span, every tag is "
+        raise InputError(f"{examples.source}: there must be two different tags; there is no {what}{tag_set.tags[0]!r}")
+    pieces, piece_tags = cut_sentences(examples, config.max_tokens)
+    encoder, pretrained = _encoder(config, examples, report, vectors)
+    encoded = encode_sentences(pieces, map(tag_set.encode, piece_tags), encoder)
+    encoded_held_out = {
+        name: encode_sentences(part.sentences, map(tag_set.encode, part.tags), encoder)
+        for name, part in held_out.items()
+    }
+    parts = {"train": encoded, **encoded_held_out}
+    own = None if pretrained is None else pretrained.own
+    counts = {
+        name: {"count": len(part), "tokens": len(part.rows), **_unknown(part.word_ids(), own)}
+        for name, part in parts.items()
+    }
+    counts["train"] |= {"count": len(examples), "pieces": len(pieces)}
+    _report_counts(counts, encoder, tag_set, report)
+    for name, part in held_out.items():
+        _report_unseen(name, part, tag_set, report)
+    widths = None
+    if config.static_shapes:
+        longest = max(int(part.lengths.max()) for part in parts.values())
+        widths = bucket_widths(config.max_tokens)
+        widths += [longest] if longest > widths[-1] else []
+    return PreparedTags(
+        encoder=encoder,
+        tag_set=tag_set,
+        batches=TrainingBatches(encoded, config.batch_size, config.seed, widths, config.static_shapes),
+        tokens=len(encoded.rows),
+        examples=held_out,
+        held_out=encoded_held_out,
+        widths=widths,
+        counts=counts,
+        fingerprint=_fingerprint(pretrained, tag_set, parts.values()),
+        pretrained=pretrained,
+    )
+
+
+def read_split(config: NerConfig, path: Path, scheme: str | None) -> TaggedExamples:
+    """Reads tagged sentences as the settings say."""
+    return read_tagged(
+        path,
+        token_column=config.token_column,
+        tag_column=config.tag_column,
+        scheme=scheme,
+        format=config.format,
+        repair=config.repair,
+        tokenizer=text_tokenizer(config),
+    )
+
+
+def read_held_out(config: NerConfig, path: Path, of_spans: bool) -> TaggedExamples:
+    """Reads sentences for a model whose training sentences had spans, or had tags that stand for themselves.
+
+    Raises:
+        InputError: The file breaks a rule, or its tags are of the other kind.
+    """
+    examples = read_split(config, path, config.scheme if of_spans else NO_SCHEME)
+    if of_spans == (examples.scheme == NO_SCHEME):
+        kinds = ("tags that stand for themselves", "spans")
+        raise InputError(
+            f"{examples.source}: holds {kinds[not of_spans]}, but the training sentences have {kinds[of_spans]}; "
+            "choose another tag_column"
+        )
+    return examples
+
+
+def _encoder(
+    config: NerConfig, examples: TaggedExamples, report: Report, vectors: Path | None
+) -> tuple[TokenEncoder, Pretrained | None]:
+    """The training split's vocabularies, and what the file of vectors adds if there is one."""
+    form = word_form(config)
+    words = count_words(examples.sentences, form)
+    vocabulary = Vocabulary.build(words, config.vocabulary_size, config.min_count)
+    pretrained = None
+    if vectors is not None:
+        pretrained = read_pretrained(
+            vectors,
+            vocabulary,
+            words,
+            report=report,
+            extra_words=config.extra_words,
+            embedding_dim=config.embedding_dim,
+            seed=config.seed,
+        )
+        vocabulary = pretrained.vocabulary
+    characters = None
+    if config.characters:
+        spelled = count_characters(examples.sentences, form)
+        characters = Vocabulary.build(spelled, config.character_vocabulary_size, config.min_count)
+    return TokenEncoder(form, vocabulary, characters, config.max_characters), pretrained
+
+
+def _unknown(ids: np.ndarray, own: int | None) -> dict[str, float]:
+    """The share of unknown tokens, with the extra words and, where there may be some, without."""
+    rates = {"oov_rate": float(np.mean(ids == UNKNOWN_ID))}
+    if own is not None:
+        rates["oov_rate_without_extra"] = float(np.mean((ids == UNKNOWN_ID) | (ids >= own)))
+    return rates
+
+
+def _report_counts(counts: dict[str, dict[str, float]], encoder: TokenEncoder, tag_set: TagSet, report: Report) -> None:
+    """Says what the model is to know, and what it will not."""
+    letters = "" if encoder.characters is None else f", {len(encoder.characters):,} characters"
+    scheme = "" if tag_set.scheme is None else f" in {tag_set.scheme}"
+    report(f"vocabulary: {len(encoder.vocabulary):,} words{letters}; {len(tag_set)} tags{scheme}")
+    for name, part in counts.items():
+        cut = part.get("pieces", part["count"]) - part["count"]
+        more = f", {cut:,} more by cutting long ones" if cut else ""
+        report(f"{name}: {part['count']:,} sentences{more}, {part['oov_rate']:.1%} of tokens unknown")
+
+
+def _report_unseen(name: str, examples: TaggedExamples, tag_set: TagSet, report: Report) -> None:
+    """Warns of what a held-out split has and the model cannot say: it counts as missed."""
+    found = {tag for tags in examples.tags for tag in tags if tag != "O"}
+    if tag_set.scheme is None:
+        unseen = sorted(found - set(tag_set.tags))
+    else:
+        unseen = sorted({tag[2:] for tag in found} - tag_set.types)
+    if unseen:
+        report(f"warning: {name} has what the training split lacks and what will be missed: {', '.join(unseen)}")
+
+
+def _fingerprint(pretrained: Pretrained | None, tag_set: TagSet, parts: Iterable[EncodedSentences]) -> str:
+    """Identifies encoded sentences and the vectors that they start from, hexadecimal."""
+    digest = hashlib.sha256(pretrained.sha256.encode() if pretrained else b"")
+    digest.update("\n".join(tag_set.tags).encode())
+    for part in parts:
+        for array in part.arrays():
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
