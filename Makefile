@@ -11,7 +11,7 @@ demo: setup
 setup: .venv/installed
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check

@@ -150,8 +150,9 @@ def table(rows: list[dict[str, Any]]) -> str:
         difference = max(abs(row[key] - row["keras"]) for row in of_task for key in int8 if key in row)
         size = statistics.mean(row[f"{int8[0]}_bytes"] for row in of_task)
         share = statistics.mean(row[f"{int8[0]}_bytes"] / row["float32_fused_bytes"] for row in of_task)
+        chosen = " ".join([preset, *VECTORS_SETTINGS.get(task, [])])
         lines.append(
-            f"| {title} (`{preset}`) | {100 * promised:.1f} | {spread('keras')} | {spread(int8[0])} "
+            f"| {title} (`{chosen}`) | {100 * promised:.1f} | {spread('keras')} | {spread(int8[0])} "
             f"| {spread(int8[1])} | {100 * difference:.2f} | {size:,.0f} | {share:.1%} | {len(of_task)} | "
             f"{statistics.mean(row['minutes'] for row in of_task):.1f} |"
         )

@@ -114,6 +114,14 @@ def test_columns_can_be_named_for_a_file_of_another_shape(textapp, run_of_tags, 
     assert "hold" in textapp("evaluate", run_of_tags[0], "--data", other).refusal
 
 
+def test_scoring_says_what_the_model_cannot_know(textapp, run_of_tags, tmp_path):
+    other = tmp_path / "外.conll"
+    other.write_text("Xyzzy B-动物\nplugh O\n", encoding="utf-8")
+    said = textapp("evaluate", run_of_tags[0], "--data", other).err
+    assert f"{other}: 1 sentences, 100.0% of tokens unknown" in said
+    assert "what will be missed: 动物" in said
+
+
 def test_what_cannot_use_the_run_yet_says_so_in_one_line(textapp, run_of_tags, tmp_path):
     folder, _ = run_of_tags
     line = f"{folder}: a run of `textapp train ner`, which is not supported here yet; `textapp evaluate` scores it"

@@ -26,7 +26,8 @@ def train_vectors(monkeypatch):
     """Stands in for the training: keeps what it is called with."""
     calls = []
     module = ModuleType("textapp.training.vectors")
-    module.train_vectors = lambda config, out, **others: calls.append((config, out, others)) or {"loss": 0.5}
+    metrics = {"vocabulary": 3, "dim": 7}
+    module.train_vectors = lambda config, out, **others: calls.append((config, out, others)) or metrics
     monkeypatch.setitem(sys.modules, "textapp.training.vectors", module)
     return calls
 
@@ -37,7 +38,8 @@ def test_training_gets_the_settings_and_the_options_prevail(textapp, train_vecto
     files = [tmp_path / "語料", tmp_path / "b.gz"]
     arguments = [*files, "--out", tmp_path / "o.npz", "--init", tmp_path / "i.bin", *options.split(), *more.split()]
     outcome = textapp("vectors", "train", *arguments, "--json")
-    assert outcome.json == {"loss": 0.5}
+    assert outcome.json == {"vocabulary": 3, "dim": 7}
+    assert f"{tmp_path / 'o.npz'} (3 words of 7 dimensions)" in outcome.err
     ((config, out, others),) = train_vectors
     chosen = VectorsConfig(
         dim=7,
@@ -135,6 +137,9 @@ def test_plot_draws_a_picture_and_a_page(textapp, file, tmp_path):
     (tmp_path / "слова.txt").write_text("\ufeffman\n\nwoman \nking\n", encoding="utf-8")
     chosen = ["--force", "--words-file", tmp_path / "слова.txt", "queen", "苹果", "man", "--json"]
     assert textapp(*arguments, *chosen).json["words"] == 5
+    (tmp_path / "пусто.txt").write_text("\n", encoding="utf-8")
+    nothing = textapp(*arguments, "--force", "--words-file", tmp_path / "пусто.txt").refusal
+    assert nothing == f"{tmp_path / 'пусто.txt'}: there is no word in it; give a word a line"
     assert textapp(*arguments, "--force", "man", "king").refusal == "a map needs 5 different words or more; received 2"
 
 

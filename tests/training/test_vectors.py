@@ -14,6 +14,7 @@ from textapp.errors import InputError
 from textapp.files import write_json
 from textapp.training import vectors as training
 from textapp.training.checkpoint import Checkpoint
+from textapp.training.run import Run
 from textapp.training.vectors import train_vectors
 from textapp.vectors import blocks
 from textapp.vectors.formats import read_vectors
@@ -184,3 +185,27 @@ def test_few_words_are_warned_of(corpus, tmp_path):
     train(corpus, tmp_path / "v.vec", "epochs=1", report=lines.append)
     assert any(line.startswith("warning: ") and "few" in line for line in lines)
     assert training.FEW_WORDS > 5400
+
+
+def test_what_is_read_is_never_written_over(corpus, tmp_path):
+    before = corpus.read_bytes()
+    with pytest.raises(InputError, match="is read by this training"):
+        train(corpus, corpus, force=True)
+    with pytest.raises(InputError, match="is read by this training"):  # a second start would read the first one's files
+        train(corpus.parent, tmp_path / "v.npz")
+    train(corpus, tmp_path / "v.npz", "epochs=1")
+    with pytest.raises(InputError, match="is read by this training"):
+        train(corpus, tmp_path / "v.npz", init=tmp_path / "v.npz", force=True)
+    assert corpus.read_bytes() == before
+
+
+def test_a_format_without_ngrams_is_warned_of(corpus, tmp_path):
+    lines = []
+    train(corpus, tmp_path / "v.vec", "epochs=1", "subwords=true", "buckets=50", report=lines.append)
+    assert any("v.vec keeps no n-grams" in line for line in lines)
+
+
+def test_its_folder_is_no_run(corpus, tmp_path):
+    train(corpus, tmp_path / "v.vec", "epochs=1")
+    with pytest.raises(InputError, match="a training of word vectors, not a run"):
+        Run.load(tmp_path / "v.vec.training")

@@ -56,7 +56,7 @@ def _score_tags(model: Path, data: str, token_column: str | None, tag_column: st
         from textapp.training.ner_run import NerRun
         from textapp.training.tag_predictor import say_scores
 
-        scores = NerRun.load(model).score(data, token_column, tag_column)
+        scores = NerRun.load(model).score(data, token_column, tag_column, report=say)
     if scores.get("types"):
         say_table(
             ("type", "precision", "recall", "entity F1", "count"),

@@ -47,7 +47,10 @@ def train(
     vocabulary_size: Annotated[int | None, typer.Option(help="Keep so many words, the most frequent (all).")] = None,
     epochs: Annotated[int | None, typer.Option(help=f"Passes over the corpus ({DEFAULTS.epochs}).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help=f"At its highest ({DEFAULTS.learning_rate}).")] = None,
-    seed: Annotated[int | None, typer.Option(help=f"Of the random numbers ({DEFAULTS.seed}).")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help=f"Of the random numbers ({DEFAULTS.seed}); with --set threads=1 it fixes the vectors."),
+    ] = None,
     tokenizer: Annotated[
         Literal["word", "char", "whitespace", "jieba"] | None,
         typer.Option(help="What a word is: jieba segments Chinese; whitespace takes text as it is segmented."),
@@ -193,7 +196,10 @@ def plot(
     if words_file:
         from textapp.files import read_text
 
-        chosen += [line.strip() for line in read_text(words_file).removeprefix("\ufeff").splitlines() if line.strip()]
+        listed = [line.strip() for line in read_text(words_file).removeprefix("\ufeff").splitlines() if line.strip()]
+        if not listed:
+            raise InputError(f"{words_file}: there is no word in it; give a word a line")
+        chosen += listed
     vectors = read_vectors(file)
     with native_log_hidden():
         from textapp.vectors.page import save_page

@@ -139,7 +139,7 @@ def read_spans(tags: Sequence[str], scheme: str, repair: bool = False) -> list[S
         >>> read_spans(["O", "I-人名", "I-人名"], "IOB2")
         Traceback (most recent call last):
         ...
-        textapp.errors.InputError: tags[1]: I-人名 cannot follow O in IOB2; mend the tags or ask for their repair
+        textapp.errors.InputError: tags[1]: I-人名 cannot follow O in IOB2; mend the tags, or set repair=true
         >>> read_spans(["O", "I-人名", "I-人名"], "IOB2", repair=True)
         [Span(start=1, end=3, type='人名')]
 
@@ -147,7 +147,7 @@ def read_spans(tags: Sequence[str], scheme: str, repair: bool = False) -> list[S
     """
     breaks = find_breaks(tags, scheme)
     if breaks and not repair:
-        raise InputError(f"tags[{breaks[0].position}]: {breaks[0]}; mend the tags or ask for their repair")
+        raise InputError(f"tags[{breaks[0].position}]: {breaks[0]}; mend the tags, or set repair=true")
     spans: list[Span] = []
     start, before = 0, OUTSIDE
     for position, after in enumerate([*tags, OUTSIDE]):

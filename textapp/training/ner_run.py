@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from textapp.config import NerConfig
 from textapp.data.tagged import TaggedExamples
@@ -14,10 +15,10 @@ from textapp.errors import InputError
 from textapp.files import write_json, write_text
 from textapp.layers import CharacterCNN
 from textapp.text.tag_set import TagSet
-from textapp.text.vocabulary import Vocabulary
+from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 from textapp.training import run
 from textapp.training.tag_predictor import TagPredictor, tag_scores
-from textapp.training.tag_preparation import read_held_out, text_tokenizer, word_form
+from textapp.training.tag_preparation import Report, read_held_out, report_unseen, text_tokenizer, word_form
 
 TASK = "ner"
 
@@ -64,7 +65,11 @@ class NerRun:
         )
 
     def score(
-        self, path: str | os.PathLike[str], token_column: str | None = None, tag_column: str | None = None
+        self,
+        path: str | os.PathLike[str],
+        token_column: str | None = None,
+        tag_column: str | None = None,
+        report: Report = lambda _: None,
     ) -> dict[str, Any]:
         """The scores on the tagged sentences of a file, read as the training's were.
 
@@ -72,6 +77,7 @@ class NerRun:
             path: The file.
             token_column: Column of the tokens; by default that of the training.
             tag_column: Column of the tags, likewise.
+            report: Is told how many tokens are unknown, and which types the model cannot give.
 
         Raises:
             InputError: The file breaks a rule, or its tags are of another kind than the training's.
@@ -83,6 +89,9 @@ class NerRun:
         )
         examples = read_held_out(config, path, of_spans=self.tag_set.scheme is not None)
         encoded = encode_sentences(examples.sentences, map(self.tag_set.encode, examples.tags), self.encoder)
+        unknown = float(np.mean(encoded.word_ids() == UNKNOWN_ID))
+        report(f"{os.fspath(path)}: {len(examples.sentences):,} sentences, {unknown:.1%} of tokens unknown")
+        report_unseen(os.fspath(path), examples, self.tag_set, report)
         predicted = TagPredictor(self.model, self.tag_set).predict(encoded)
         return tag_scores(examples.tags, predicted, self.tag_set)
 

@@ -60,6 +60,8 @@ class Run:
         """
         folder = Path(folder)
         command, metrics = read_finished(folder)
+        if metrics.get("task") == "vectors":
+            raise InputError(f"{folder}: a training of word vectors, not a run; the vectors stand beside it")
         if metrics.get("task") == "ner":
             raise InputError(
                 f"{folder}: a run of `textapp train ner`, which is not supported here yet; `textapp evaluate` scores it"

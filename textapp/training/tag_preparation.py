@@ -127,7 +127,7 @@ def prepare_tags(
     counts["train"] |= {"count": len(examples), "pieces": len(pieces)}
     _report_counts(counts, encoder, tag_set, report)
     for name, part in held_out.items():
-        _report_unseen(name, part, tag_set, report)
+        report_unseen(name, part, tag_set, report)
     widths = None
     if config.static_shapes:
         longest = max(int(part.lengths.max()) for part in parts.values())
@@ -221,7 +221,7 @@ def _report_counts(counts: dict[str, dict[str, float]], encoder: TokenEncoder, t
         report(f"{name}: {part['count']:,} sentences{more}, {part['oov_rate']:.1%} of tokens unknown")
 
 
-def _report_unseen(name: str, examples: TaggedExamples, tag_set: TagSet, report: Report) -> None:
+def report_unseen(name: str, examples: TaggedExamples, tag_set: TagSet, report: Report) -> None:
     """Warns of what a held-out split has and the model cannot say: it counts as missed."""
     found = {tag for tags in examples.tags for tag in tags if tag != "O"}
     if tag_set.scheme is None:

@@ -30,7 +30,7 @@ from textapp.vectors.token_cache import TokenCache, build_cache
 from textapp.vectors.word2vec import Word2Vec
 from textapp.vectors.word_vectors import WordVectors
 
-CACHE = "cache"
+TASK, CACHE = "vectors", "cache"
 DIM = 100
 FEW_WORDS = 1_000_000  # in a corpus: below, neighbours are hardly more than chance
 DIVERGED = 10.0  # times the loss before any training
@@ -69,9 +69,13 @@ def train_vectors(
         InputError: A file or a setting is wrong, or `out` is there already.
     """
     out = Path(out)
+    for source in [*corpus, *([] if init is None else [init])]:
+        if out.resolve() == Path(source).resolve() or Path(source).resolve() in out.resolve().parents:
+            raise InputError(f"{out}: is read by this training ({os.fspath(source)}); choose another --out")
     format_of_name(out)  # raises where the name tells none: now, not after hours
     folder = out.with_name(f"{out.name}.training")
     command = {
+        "task": TASK,
         "settings": config.to_dict(),
         "corpus": [os.fspath(path) for path in corpus],
         "init": None if init is None else os.fspath(init),
@@ -131,7 +135,10 @@ def _train(
     share = 1 - steps_before / (config.epochs * blocks.steps_per_epoch)
 
     write_vectors(_result(model, cache, splitter, subwords), out)
+    if subwords and format_of_name(out) != "npz":
+        report(f"warning: {out} keeps no n-grams, as only .npz does: unseen words will have no vector")
     metrics = {
+        "task": TASK,
         "vocabulary": len(cache.words),
         "dim": model.dim,
         "words": cache.num_words_read,
