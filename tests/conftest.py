@@ -1,10 +1,15 @@
-"""A small generated corpus of tagged sentences, in English and in Chinese."""
+"""What all tests share: repeatable property tests, and a small generated corpus of tagged sentences."""
 
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples each time, however slow the machine; `--hypothesis-profile default` looks for others.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 _SYLLABLES = ("an", "be", "ço", "da", "ék", "lu", "mi", "nor", "so", "tä")
 _CHINESE = {
