@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from textapp import __version__
 from textapp.config import NerConfig
@@ -20,7 +19,7 @@ from textapp.models.ner import entity_tagger
 from textapp.training import run
 from textapp.training.fit import fit
 from textapp.training.ner_run import TASK, save_sample, save_text_side
-from textapp.training.optimizer import adamw
+from textapp.training.optimizer import optimizer_of
 from textapp.training.pretrained import check_settings, way_of_training
 from textapp.training.progress import Progress
 from textapp.training.strategy import choose_strategy, describe, precision
@@ -71,9 +70,7 @@ def train_ner(
         "test": None if test is None else os.fspath(test),
         "vectors": None if vectors is None else os.fspath(vectors),
     }
-    run.check_folder(folder, command, force)
-    with run.locked(folder):
-        run.check_folder(folder, command, force)  # what was free a moment ago may be another's now
+    with run.reserved(folder, command, force):
         return _train(config, folder, command, force, report)
 
 
@@ -130,14 +127,8 @@ def _train(
         "data": data.counts,
         **({} if data.pretrained is None else {"vectors": data.pretrained.summary}),
         "parameters": model.count_params(),
-        "epochs": len(history),
-        "history": run.history_for_json(history),
-        "seconds": time.monotonic() - began,
-        "versions": {"textapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
     }
-    write_json(folder / run.METRICS, metrics)  # last: its presence says that the run is finished
-    (folder / run.CHECKPOINT).unlink(missing_ok=True)
-    return metrics
+    return run.finish(folder, metrics, history, began)
 
 
 def build_model(config: NerConfig, data: PreparedTags) -> keras.Model:
@@ -176,16 +167,7 @@ def compile_model(model: keras.Model, config: NerConfig, total_steps: int) -> No
         config: The settings.
         total_steps: Steps of all epochs.
     """
-    optimizer = adamw(
-        model,
-        total_steps,
-        learning_rate=config.learning_rate,
-        warmup=config.warmup,
-        weight_decay=config.weight_decay,
-        clipnorm=config.clipnorm,
-        frozen_steps=total_steps // config.epochs * config.freeze_epochs,
-        embedding_rate=config.embedding_rate,
-    )
+    optimizer = optimizer_of(config, model, total_steps)
     # Rows that only fill up a batch of static shape weigh 0 and must not count.
     reduction = "mean_with_sample_weight"
     loss = CRFLoss(model.get_layer("crf"), reduction) if config.crf else TokenLoss(reduction)

@@ -2,6 +2,7 @@
 
 import keras
 
+from textapp.config import NerConfig, SentimentConfig
 from textapp.training.unfreezing import UnfreezingAdamW
 
 
@@ -69,3 +70,19 @@ def adamw(
         optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, global_clipnorm=clipnorm)
     optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if v.path.endswith("bias")])
     return optimizer
+
+
+def optimizer_of(
+    config: SentimentConfig | NerConfig, model: keras.Model, total_steps: int
+) -> keras.optimizers.Optimizer:
+    """Builds the optimizer that the settings describe, for a training of `total_steps` steps in all."""
+    return adamw(
+        model,
+        total_steps,
+        learning_rate=config.learning_rate,
+        warmup=config.warmup,
+        weight_decay=config.weight_decay,
+        clipnorm=config.clipnorm,
+        frozen_steps=total_steps // config.epochs * config.freeze_epochs,
+        embedding_rate=config.embedding_rate,
+    )

@@ -7,13 +7,16 @@ import json
 import math
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+from textapp import __version__
 from textapp.config import SentimentConfig
 from textapp.data.readers import Examples, read_examples
 from textapp.errors import InputError
@@ -179,6 +182,15 @@ def locked(folder: Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def reserved(folder: Path, command: dict[str, Any], force: bool) -> Iterator[None]:
+    """Keeps a run folder for this process alone. Raises `InputError` as `check_folder` and `locked` do."""
+    check_folder(folder, command, force)
+    with locked(folder):
+        check_folder(folder, command, force)  # what was free a moment ago may be another's now
+        yield
+
+
 def clear(folder: Path, keep_progress: bool) -> None:
     """Deletes what a killed training has left half-written, and all of a run but its config unless progress is kept.
 
@@ -220,6 +232,32 @@ def save_model(folder: Path, model: keras.Model) -> None:
     """Writes the model, whole or not at all."""
     with replacing(folder / MODEL) as temporary:
         model.save(temporary)
+
+
+def finish(
+    folder: Path, metrics: dict[str, Any], history: Sequence[Mapping[str, float]], began: float
+) -> dict[str, Any]:
+    """Ends a training: writes `metrics.json`, and drops the checkpoint.
+
+    Args:
+        folder: The run.
+        metrics: What the task has to say.
+        history: The logs of each epoch.
+        began: `time.monotonic()` when this process began.
+
+    Returns:
+        What `metrics.json` says: the task's, and `epochs`, `history`, `seconds` and `versions`.
+    """
+    metrics = {
+        **metrics,
+        "epochs": len(history),
+        "history": history_for_json(history),
+        "seconds": time.monotonic() - began,
+        "versions": {"textapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+    }
+    write_json(folder / METRICS, metrics)  # last: its presence says that the run is finished
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return metrics
 
 
 def history_for_json(history: Sequence[Mapping[str, float]]) -> list[dict[str, float | None]]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from textapp import __version__
 from textapp.config import SentimentConfig
@@ -19,7 +18,7 @@ from textapp.models.sentiment import sentiment_classifier
 from textapp.training import run
 from textapp.training.evaluate import classification_scores, predict_logits
 from textapp.training.fit import fit
-from textapp.training.optimizer import adamw
+from textapp.training.optimizer import optimizer_of
 from textapp.training.preparation import prepare
 from textapp.training.pretrained import check_settings, way_of_training
 from textapp.training.progress import Progress
@@ -69,9 +68,7 @@ def train_sentiment(
         "test": None if test is None else os.fspath(test),
         "vectors": None if vectors is None else os.fspath(vectors),
     }
-    run.check_folder(folder, command, force)
-    with run.locked(folder):
-        run.check_folder(folder, command, force)  # what was free a moment ago may be another's now
+    with run.reserved(folder, command, force):
         return _train(config, folder, command, force, report)
 
 
@@ -131,14 +128,8 @@ def _train(
         "data": data.counts,
         **({} if data.pretrained is None else {"vectors": data.pretrained.summary}),
         "parameters": model.count_params(),
-        "epochs": len(history),
-        "history": run.history_for_json(history),
-        "seconds": time.monotonic() - began,
-        "versions": {"textapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
     }
-    write_json(folder / run.METRICS, metrics)  # last: its presence says that the run is finished
-    (folder / run.CHECKPOINT).unlink(missing_ok=True)
-    return metrics
+    return run.finish(folder, metrics, history, began)
 
 
 def build_model(
@@ -172,16 +163,7 @@ def compile_model(model: keras.Model, config: SentimentConfig, total_steps: int)
         config: The settings.
         total_steps: Steps of all epochs.
     """
-    optimizer = adamw(
-        model,
-        total_steps,
-        learning_rate=config.learning_rate,
-        warmup=config.warmup,
-        weight_decay=config.weight_decay,
-        clipnorm=config.clipnorm,
-        frozen_steps=total_steps // config.epochs * config.freeze_epochs,
-        embedding_rate=config.embedding_rate,
-    )
+    optimizer = optimizer_of(config, model, total_steps)
     # Rows that only fill up a batch of static shape weigh 0: neither loss nor accuracy may count them.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")

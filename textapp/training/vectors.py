@@ -83,9 +83,7 @@ def train_vectors(
     unfinished = (folder / run.CONFIG).exists() and not (folder / run.METRICS).exists()
     if out.exists() and not force and not unfinished:  # unfinished: killed behind its last step, or a `force` killed
         raise InputError(f"{out}: exists; use --force to train it anew, or another --out")
-    run.check_folder(folder, command, force)
-    with run.locked(folder):
-        run.check_folder(folder, command, force)
+    with run.reserved(folder, command, force):
         return _train(config, out, folder, command, force, report)
 
 
@@ -142,15 +140,10 @@ def _train(
         "vocabulary": len(cache.words),
         "dim": model.dim,
         "words": cache.num_words_read,
-        "epochs": len(state.history),
-        "history": state.history,
         "words_per_second": round(share * config.epochs * cache.num_words_read / seconds) if share else None,
-        "seconds": time.monotonic() - began,
-        "versions": {"textapp": __version__, "tensorflow": tf.__version__},
     }
-    write_json(folder / run.METRICS, metrics)  # last: its presence says that the training is finished
+    metrics = run.finish(folder, metrics, state.history, began)
     with named_errors(folder):
-        (folder / run.CHECKPOINT).unlink(missing_ok=True)
         shutil.rmtree(folder / CACHE)
     return metrics
 

@@ -20,7 +20,8 @@ class AdagradRows(keras.layers.Layer):
         seed: Of these.
 
     Reference:
-        Duchi et al. 2011, Adaptive Subgradient Methods; Mudigere et al. 2022, section 4.1.4 (one scalar a row).
+        Duchi et al. 2011, Adaptive Subgradient Methods; Gupta et al. 2014, Training Highly Multiclass Classifiers (one
+        scalar a row).
         Recht et al. 2011, Hogwild!
     """
 

@@ -1,35 +1,22 @@
 """Which types of entities are taken for which, token by token."""
 
 import itertools
-import os
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from textapp.data.scores import confusion_matrix
 from textapp.training.tensorboard import confusion_matrix as drawing
-from textapp.training.tensorboard.dashboard import Dashboard
-from textapp.training.tensorboard.event_log import EventLog
 from textapp.training.tensorboard.images import write_figure
-from textapp.training.validation_tags import ValidationTags
+from textapp.training.tensorboard.tag_dashboard import TagDashboard
 
 
-class EntityConfusion(Dashboard):
+class EntityConfusion(TagDashboard):
     """Draws the confusion matrix of the validation split's tokens (`validation/type_confusion`).
 
     Of a token inside an entity it counts the entity's type, of others `O`: where an entity begins and ends is left out,
     which entity F1 does not. Tags that stand for themselves are drawn as they are.
-
-    Args:
-        log: An `EventLog`, or the path of a folder.
-        scores: Tags the validation split; stands before this in the list of callbacks.
     """
-
-    run = "validation"
-
-    def __init__(self, log: EventLog | str | os.PathLike[str], scores: ValidationTags):
-        super().__init__(log)
-        self.scores = scores
 
     def write(self) -> None:
         """Draws the matrix."""

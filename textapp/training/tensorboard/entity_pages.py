@@ -8,15 +8,15 @@ import tensorflow as tf
 from textapp.text.tag_schemes import read_spans
 from textapp.text.tag_set import FILE_SCHEME
 from textapp.training.tensorboard.attention_page import escape
-from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
+from textapp.training.tensorboard.tag_dashboard import TagDashboard
 from textapp.training.validation_tags import ValidationTags
 
 _SENTENCES = 10
 _DESCRIPTION = "Sentences of the validation split: what is true, and below it what is predicted where it differs."
 
 
-class EntityPages(Dashboard):
+class EntityPages(TagDashboard):
     """Writes some validation sentences with their entities (page "Text", `sample_sentences`).
 
     Args:
@@ -24,11 +24,8 @@ class EntityPages(Dashboard):
         scores: Tags the validation split; stands before this in the list of callbacks.
     """
 
-    run = "validation"
-
     def __init__(self, log: EventLog | str | os.PathLike[str], scores: ValidationTags):
-        super().__init__(log)
-        self.scores = scores
+        super().__init__(log, scores)
         tags = scores.examples.tags
         with_entities = [index for index in range(len(tags)) if set(tags[index]) != {"O"}] or list(range(len(tags)))
         self.chosen = with_entities[:: max(1, len(with_entities) // _SENTENCES)][:_SENTENCES]

@@ -1,29 +1,14 @@
 """How well each type of entity is found."""
 
-import os
-
 import tensorflow as tf
 
-from textapp.training.tensorboard.dashboard import Dashboard
-from textapp.training.tensorboard.event_log import EventLog
-from textapp.training.validation_tags import ValidationTags
+from textapp.training.tensorboard.tag_dashboard import TagDashboard
 
 _DESCRIPTION = "Strict F1 of the validation split's entities of this type: first token, last token and type are right."
 
 
-class EntityTypeScores(Dashboard):
-    """Writes the F1 of each type of entity (`validation/entity_f1/TYPE`).
-
-    Args:
-        log: An `EventLog`, or the path of a folder.
-        scores: Tags the validation split; stands before this in the list of callbacks.
-    """
-
-    run = "validation"
-
-    def __init__(self, log: EventLog | str | os.PathLike[str], scores: ValidationTags):
-        super().__init__(log)
-        self.scores = scores
+class EntityTypeScores(TagDashboard):
+    """Writes the F1 of each type of entity (`validation/entity_f1/TYPE`)."""
 
     def write(self) -> None:
         """Writes one point a type."""

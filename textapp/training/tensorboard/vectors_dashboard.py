@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from textapp.training.tensorboard.attention_page import escape
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
 from textapp.vectors.projector import write_projector
@@ -72,14 +73,9 @@ class VectorsDashboard(Dashboard):
         # Spaces that do not break keep the page from breaking the words themselves.
         page = [f"| word{'&nbsp;' * 20} | nearest words, by cosine |", "|---|---|"]
         for probe in self.probes:
-            nearest = ", ".join(f"{_cell(word)} {cosine:.2f}" for word, cosine in vectors.neighbors(probe))
-            page.append(f"| {_cell(probe)} | {nearest} |")
+            nearest = ", ".join(f"{escape(word)} {cosine:.2f}" for word, cosine in vectors.neighbors(probe))
+            page.append(f"| {escape(probe)} | {nearest} |")
         tf.summary.text("vectors/neighbors", "\n".join(page))
         shown = self.words[: self.most_words]
         columns = {"word": shown, "id": range(len(shown))}
         write_projector(self.log.run_folder(self.run), table[: len(shown)], columns, "word vectors")
-
-
-def _cell(word: str) -> str:
-    """A word as markdown shows it inside a table, itself and nothing else."""
-    return "".join(f"&#{ord(character)};" if character in "|\\`*_{}[]()<>#+!&~" else character for character in word)
