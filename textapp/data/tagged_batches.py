@@ -15,42 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.data.pipeline import Gather
-from textapp.text.vocabulary import PAD_ID, Vocabulary
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.vocabulary import PAD_ID
 from textapp.text.word_form import WordForm
 
 NO_TAG = -1
 """Stands on padding wherever tag ids do, as `textapp.layers.CRFLoss` wants it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenEncoder:
-    """Turns tokens into ids.
-
-    Attributes:
-        form: What a token is looked up by.
-        vocabulary: The words.
-        characters: The characters; None for a model that does not look into its tokens.
-        max_characters: Longer words lose their end, for the characters alone.
-    """
-
-    form: WordForm
-    vocabulary: Vocabulary
-    characters: Vocabulary | None
-    max_characters: int
-
-    def words(self, tokens: Iterable[str]) -> list[int]:
-        """The id of each token's word."""
-        return self.vocabulary.encode(map(self.form.word, tokens))
-
-    def spellings(self, tokens: Sequence[str]) -> np.ndarray | None:
-        """The ids of each token's characters, int32 `(W, max_characters)` padded with 0; None without characters."""
-        if self.characters is None:
-            return None
-        ids = np.full((len(tokens), self.max_characters), PAD_ID, np.int32)
-        for row, token in zip(ids, tokens, strict=True):
-            spelled = self.characters.encode(self.form.spelling(token)[: self.max_characters])
-            row[: len(spelled)] = spelled
-        return ids
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,13 +88,22 @@ def encode_sentences(
     parts = [[row_of[token] for token in sentence] for sentence in sentences]
     tokens = list(row_of)
     spellings = encoder.spellings(tokens)
+    char_ids = None if spellings is None else padded([[], *spellings], encoder.max_characters)
     return EncodedSentences(
         rows=np.fromiter(itertools.chain.from_iterable(parts), np.int32),
         offsets=np.cumsum([0, *map(len, parts)], dtype=np.int64),
         tag_ids=np.fromiter(itertools.chain.from_iterable(tag_ids), np.int32),
         token_ids=np.asarray([PAD_ID, *encoder.words(tokens)], np.int32),
-        char_ids=None if spellings is None else np.pad(spellings, ((1, 0), (0, 0))),
+        char_ids=char_ids,
     )
+
+
+def padded(ids: Sequence[Sequence[int]], length: int) -> np.ndarray:
+    """Ids as int32 `(N, length)`, cut at the end, padded with 0 on the right."""
+    rows = np.full((len(ids), length), PAD_ID, np.int32)
+    for row, numbers in zip(rows, ids, strict=True):
+        row[: min(len(numbers), length)] = numbers[:length]
+    return rows
 
 
 def count_words(sentences: Iterable[Sequence[str]], form: WordForm) -> Counter[str]:

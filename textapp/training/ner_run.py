@@ -10,11 +10,12 @@ import numpy as np
 
 from textapp.config import NerConfig
 from textapp.data.tagged import TaggedExamples
-from textapp.data.tagged_batches import TokenEncoder, encode_sentences
+from textapp.data.tagged_batches import encode_sentences
 from textapp.errors import InputError
 from textapp.files import write_json, write_text
 from textapp.layers import CharacterCNN
 from textapp.text.tag_set import TagSet
+from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 from textapp.training import run
 from textapp.training.tag_predictor import TagPredictor, tag_scores

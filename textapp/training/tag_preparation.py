@@ -12,7 +12,6 @@ from textapp.data.pipeline import TrainingBatches
 from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
 from textapp.data.tagged_batches import (
     EncodedSentences,
-    TokenEncoder,
     count_characters,
     count_words,
     encode_sentences,
@@ -20,6 +19,7 @@ from textapp.data.tagged_batches import (
 from textapp.data.tagged_splits import count_shared, cut_sentences, split_tagged
 from textapp.errors import InputError
 from textapp.text.tag_set import TagSet
+from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 from textapp.text.word_form import WordForm
