@@ -30,9 +30,9 @@ from benchmarks.latency_timing import CHECKED_ROWS
 from textapp.data.pipeline import TokenizedTexts
 from textapp.data.readers import read_examples
 from textapp.export import convert, lower
-from textapp.export.comparison import keras_logits, padded_rows
 from textapp.export.conversion import Recipe, signature_name
 from textapp.export.lowering import Lowering
+from textapp.export.rows import keras_logits, padded_rows, token_text
 from textapp.files import write_json, write_text
 from textapp.models.sentiment import sentiment_classifier
 from textapp.text.tokenizer import Tokenizer
@@ -156,7 +156,8 @@ def measure(units: int, length: int, texts: list[list[int]], arguments: argparse
     if texts:
         rows[TEXTS] = [text[:length] for text in texts]
     expected = {
-        kind: keras_logits(model, padded_rows(of_kind[:CHECKED_ROWS], length)) for kind, of_kind in rows.items()
+        kind: keras_logits(model, padded_rows([token_text(ids) for ids in of_kind[:CHECKED_ROWS]], length))
+        for kind, of_kind in rows.items()
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -12,7 +12,7 @@ from keras import layers
 
 from textapp.errors import InputError
 from textapp.export import ExportError, export_bundle
-from textapp.export.comparison import padded_rows
+from textapp.export.rows import TOKENS, padded_rows, token_text
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
@@ -74,7 +74,7 @@ def test_a_bundle_says_what_it_is(export, attentive, vocabulary, tmp_path):
     assert set(description["versions"]) == {"tensorflow", "keras", "ai_edge_litert"}
     assert len(description["checks"]) == 4
 
-    ids = padded_rows([vocabulary.encode(TOKENIZER.words(text)) for text in TEXTS], 9)
+    ids = padded_rows([token_text(vocabulary.encode(TOKENIZER.words(text))) for text in TEXTS], 9)[TOKENS]
     expected = attentive(ids).numpy()
     truth = np.array([1, 0, 0, 0, 1])
     assert description["metrics"]["before"]["accuracy"] == pytest.approx((expected.argmax(1) == truth).mean())

@@ -10,11 +10,12 @@ from keras import layers, ops
 from textapp.errors import InputError
 from textapp.export import ExportError, convert, flatbuffer, lower
 from textapp.export.checks import check_agreement, check_file, check_finite, check_loads, check_operators, check_order
-from textapp.export.comparison import padded_rows
 from textapp.export.lowering import in_float32
+from textapp.export.rows import TOKENS, Rows, padded_rows, token_text
 
 LENGTHS = [3, 7]
-TEXTS = [[5, 6], [7], [39, 1, 1, 20, 30, 2, 3, 4, 5], [8, 9, 10], []]  # shorter, longer and as long as the lengths
+IDS = [[5, 6], [7], [39, 1, 1, 20, 30, 2, 3, 4, 5], [8, 9, 10], []]  # shorter, longer and as long as the lengths
+TEXTS = [token_text(ids) for ids in IDS]
 
 
 def repacked(content: bytes, change) -> bytes:
@@ -26,8 +27,8 @@ def repacked(content: bytes, change) -> bytes:
     return bytes(builder.Output())
 
 
-def rows(texts=TEXTS) -> dict[int, np.ndarray]:
-    return {length: padded_rows([[], *texts], length) for length in LENGTHS}
+def rows(ids=IDS) -> dict[int, Rows]:
+    return {length: padded_rows([token_text(text) for text in [[], *ids]], length) for length in LENGTHS}
 
 
 @pytest.mark.parametrize("recipe", ["float32", "dynamic_wi8_afp32"])
@@ -105,9 +106,9 @@ def test_the_empty_text_must_be_finite():
     lowered = lower(keras.Model(ids, layers.Dense(2)(pooled)))
     outputs = check_order(check_loads(convert(lowered, LENGTHS)), rows())
     with pytest.raises(ExportError, match="logits of tokens_3 are not finite on the empty text"):
-        check_finite(outputs[3], rows()[3], "tokens_3")
-    full = {3: rows([text for text in TEXTS if text])[3][1:]}
-    check_finite(check_order(check_loads(convert(lowered, [3])), full)[3], full[3], "tokens_3")
+        check_finite(outputs[3], rows()[3][TOKENS], "tokens_3")
+    full = {3: padded_rows([text for text in TEXTS if len(text[TOKENS])], 3)}
+    check_finite(check_order(check_loads(convert(lowered, [3])), full)[3], full[3][TOKENS], "tokens_3")
 
 
 def test_a_text_must_be_finite():
@@ -148,11 +149,11 @@ def test_some_labels_may_change(changed, passes):
     received = ids.astype("f4")
     received[:changed, 1] += 0.01
     if passes:
-        report = check_agreement(logits_model(), {2: ids}, {2: received}, "dynamic_wi8_afp32")
+        report = check_agreement(logits_model(), {2: {TOKENS: ids}}, {2: received}, "dynamic_wi8_afp32")
         assert report["label_agreement"] == pytest.approx(1 - changed / 100)
     else:
         with pytest.raises(ExportError, match=r"3 of 100 labels are not Keras'; dynamic_wi8_afp32 allows 2\.0%"):
-            check_agreement(logits_model(), {2: ids}, {2: received}, "dynamic_wi8_afp32")
+            check_agreement(logits_model(), {2: {TOKENS: ids}}, {2: received}, "dynamic_wi8_afp32")
 
 
 @pytest.mark.parametrize(("recipe", "share"), [("float32", 1e-4), ("float16", 1e-2), ("dynamic_wi8_afp32", 1e-1)])
@@ -161,17 +162,31 @@ def test_tolerances_scale_with_the_logits(recipe, share):
     for factor, passes in ((0.9, True), (1.1, False)):
         received = ids + np.array([[0.0, 20 * share * factor]], "f4")
         if passes:
-            check_agreement(logits_model(), {2: ids}, {2: received}, recipe)
+            check_agreement(logits_model(), {2: {TOKENS: ids}}, {2: received}, recipe)
         else:
             with pytest.raises(ExportError, match="a logit is"):
-                check_agreement(logits_model(), {2: ids}, {2: received}, recipe)
+                check_agreement(logits_model(), {2: {TOKENS: ids}}, {2: received}, recipe)
+
+
+def test_tokens_agree_where_they_are_real():
+    """Of a model that scores each token, padding may say anything."""
+    ids = keras.Input((3,), dtype="int32")
+    model = keras.Model(ids, ops.stack([ops.cast(ids, "float32"), 5.0 - ops.cast(ids, "float32")], axis=2))
+    rows = {3: {TOKENS: np.array([[4, 9, 0], [1, 0, 0], [0, 0, 0]])}}
+    received = np.asarray(model(rows[3][TOKENS]), "f4").copy()
+    received[rows[3][TOKENS] == 0] = 99.0
+    report = check_agreement(model, rows, {3: received}, "float32")
+    assert (report["max_logit_difference"], report["label_agreement"]) == (0.0, 1.0)
+    received[0, 1] += 1.0
+    with pytest.raises(ExportError, match="a logit is 1 from Keras'"):
+        check_agreement(model, rows, {3: received}, "float32")
 
 
 def test_a_broken_model_is_not_the_files_fault():
     ids = keras.Input((2,), dtype="int32")
     model = keras.Model(ids, ops.log(-1.0 - ops.cast(ids, "float32")))
     with pytest.raises(ExportError, match="model: gives NaN or infinity in Keras already"):
-        check_agreement(model, {2: np.ones((1, 2), "int32")}, {2: np.zeros((1, 2))}, "float32")
+        check_agreement(model, {2: {TOKENS: np.ones((1, 2), "int32")}}, {2: np.zeros((1, 2))}, "float32")
 
 
 def test_an_export_error_is_an_input_error():

@@ -1,13 +1,12 @@
 """Scores before and after: the signature for each text, and both models on the same ids."""
 
 import keras
-import numpy as np
 import pytest
 from keras import ops
 
 from textapp.export import convert
-from textapp.export.comparison import compare, keras_logits, padded_rows
-from textapp.export.lowering import in_float32
+from textapp.export.comparison import both_logits, compare_labels
+from textapp.export.rows import token_text
 
 
 def counting_model(offset: float) -> keras.Model:
@@ -20,29 +19,31 @@ def counting_model(offset: float) -> keras.Model:
 def test_each_text_goes_through_the_shortest_signature_that_fits():
     content = convert(counting_model(0.0), [2, 4])
     reference = keras.Model((ids := keras.Input((None,), dtype="int32")), counting_model(0.0)(ids)["logits"])
-    texts = [[], [5], [5, 6], [5, 6, 7], [5] * 4, [5] * 9]
-    scores = compare(content, reference, [2, 4], texts, classes=[0, 0, 0, 1, 1, 0])
+    texts = [token_text(ids) for ids in ([], [5], [5, 6], [5, 6, 7], [5] * 4, [5] * 9)]
+    logits = both_logits(content, reference, [2, 4], texts)
+    scores = compare_labels(logits, classes=[0, 0, 0, 1, 1, 0])
     assert scores["count"] == 6
     assert scores["label_agreement"] == 1.0
     assert scores["after"]["accuracy"] == pytest.approx(5 / 6)
     assert scores["after"]["macro_f1"] == pytest.approx((6 / 7 + 4 / 5) / 2)
     assert scores["before"] == scores["after"]
-    assert set(compare(content, reference, [2, 4], texts)) == {"count", "label_agreement"}
+    assert set(compare_labels(logits)) == {"count", "label_agreement"}
 
 
 def test_disagreement_is_counted():
     content = convert(counting_model(5.0), [2, 4])  # always class 0
     reference = keras.Model((ids := keras.Input((None,), dtype="int32")), counting_model(0.0)(ids)["logits"])
-    scores = compare(content, reference, [2, 4], [[5], [5] * 3, [5] * 4, [5, 6]], classes=[0, 1, 1, 0])
+    texts = [token_text(ids) for ids in ([5], [5] * 3, [5] * 4, [5, 6])]
+    scores = compare_labels(both_logits(content, reference, [2, 4], texts), classes=[0, 1, 1, 0])
     assert scores["label_agreement"] == 0.5
     assert (scores["before"]["accuracy"], scores["after"]["accuracy"]) == (1.0, 0.5)
 
 
-def test_rows():
-    np.testing.assert_array_equal(padded_rows([[], [1], [1, 2, 3]], 2), [[0, 0], [1, 0], [1, 2]])
-
-
-def test_logits_in_batches(attentive):
-    rows = np.random.default_rng(0).integers(1, 40, (5, 4))
-    reference = in_float32(attentive)
-    np.testing.assert_allclose(keras_logits(reference, rows, batch=2), attentive(rows), atol=1e-6)
+def test_of_tokens_the_real_ones_are_compared():
+    ids = keras.Input((None,), dtype="int32")
+    scores = ops.stack([ops.cast(ids, "float32"), ops.cast(-ids, "float32")], axis=2)
+    model = keras.Model(ids, {"logits": scores})
+    texts = [token_text(ids) for ids in ([7, 8, 9], [], [1])]
+    logits = both_logits(convert(model, [2, 4]), keras.Model(ids, scores), [2, 4], texts)
+    for rows in logits:
+        assert [row[:, 0].tolist() for row in rows] == [[7.0, 8.0, 9.0], [], [1.0]]

@@ -57,6 +57,13 @@ def texts(padding: str = "right") -> np.ndarray:
     return rows
 
 
+def two_inputs(first: str = "token_ids", as_list: bool = False) -> keras.Model:
+    """A model of two inputs, in one form or another."""
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in (first, "shapes")}
+    joined = layers.Concatenate()([layers.Embedding(V, H)(tensor) for tensor in inputs.values()])
+    return keras.Model(list(inputs.values()) if as_list else inputs, layers.Dense(2)(joined))
+
+
 def around(*encoders: layers.Layer, mask: str = "embedding") -> keras.Model:
     """A model that shows each number the last encoder gives, on padding too: the sequence itself is an output."""
     ids = keras.Input((None,), dtype="int32", name="token_ids")
@@ -293,12 +300,21 @@ def stacked(layer: layers.Layer) -> keras.Model:
         (lambda: around(layers.LSTM(3, return_state=True)), "`return_state=True` has no device lowering"),
         (lambda: "model.keras", "must be a functional Keras model"),
         (lambda: keras.Sequential([layers.Dense(2)]), "is not built"),
-        (lambda: keras.Sequential([keras.Input((None, 4)), layers.LSTM(2)]), "one input, token ids"),
+        (
+            lambda: keras.Sequential([keras.Input((None, 4)), layers.LSTM(2)]),
+            r"must take token_ids \(B, T\), and others",
+        ),
     ],
 )
 def test_what_has_no_lowering_is_named(make, message):
     with pytest.raises(InputError, match=message):
         lower(make())
+
+
+def test_several_inputs_keep_their_names():
+    model = randomized(two_inputs())
+    rows = {"token_ids": texts(), "shapes": texts()[::-1]}
+    np.testing.assert_allclose(lower(model)(rows)["logits"], model(rows), atol=1e-5)
 
 
 def test_an_initial_state_has_no_lowering():

@@ -1,13 +1,22 @@
 """`textapp export`: a run in, a checked TFLite bundle out."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from textapp.cli.native_log import native_log_hidden
+from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
+
+FIGURES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "entity_f1": "entity F1",
+    "precision": "precision",
+    "recall": "recall",
+}
 
 
 def export(
@@ -30,32 +39,45 @@ def export(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Labelled texts for the scores before and after; by default the run's validation sample."),
+        typer.Option(
+            help="Labelled texts or tagged sentences for the scores before and after; by default the run's validation "
+            "sample."
+        ),
     ] = None,
     text_column: Annotated[str | None, typer.Option(help="Text column, where the header does not tell.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Label column, likewise.")] = None,
+    token_column: Annotated[
+        str | None,
+        typer.Option(help="Of tagged sentences: column of the tokens, where it is not that of the training."),
+    ] = None,
+    tag_column: Annotated[str | None, typer.Option(help="Column of the tags, likewise.")] = None,
     force: Annotated[bool, typer.Option(help="Replace a bundle that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
     """Convert a run to a bundle that predicts without TensorFlow."""
     chosen = None if lengths is None else _lengths(lengths)
+    settings: Any = {"recipe": recipe, "lowering": lowering, "lengths": chosen, "overwrite": force}
     with native_log_hidden():
-        from textapp.data.readers import read_examples
-        from textapp.export.run import export_run
+        if task_of(run) == "ner":
+            from textapp.export.run import export_tagger_run
+            from textapp.training.ner_run import NerRun
 
-        examples = None if data is None else read_examples(data, text_column, label_column)
-        description = export_run(
-            run, out, recipe=recipe, lowering=lowering, lengths=chosen, examples=examples, overwrite=force
-        )
+            tagged = None if data is None else NerRun.load(run).read(data, token_column, tag_column)
+            description = export_tagger_run(run, out, examples=tagged, **settings)
+        else:
+            from textapp.data.readers import read_examples
+            from textapp.export.run import export_run
+
+            examples = None if data is None else read_examples(data, text_column, label_column)
+            description = export_run(run, out, examples=examples, **settings)
     metrics, checks = description["metrics"], description["checks"]
+    figures = [name for name in FIGURES if name in metrics["before"]]
     say_table(
-        ("", "accuracy", "macro F1"),
-        [
-            (name, f"{metrics[name]['accuracy']:.4f}", f"{metrics[name]['macro_f1']:.4f}")
-            for name in ("before", "after")
-        ],
+        ("", *(FIGURES[name] for name in figures)),
+        [(name, *(f"{metrics[name][figure]:.4f}" for figure in figures)) for name in ("before", "after")],
     )
-    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} texts")
+    counted = "tokens" if description["task"] == "tagging" else "texts"
+    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} {counted}")
     say(f"checks passed: {', '.join(checks)}")
     say(f"bundle: {out} ({(out / 'model.tflite').stat().st_size:,} bytes of model)")
     if as_json:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from textapp.errors import InputError
 from textapp.export import flatbuffer
-from textapp.export.comparison import keras_logits, padded_rows
+from textapp.export.characters import CharacterLookupCNN
 from textapp.export.conversion import Recipe, signature_name
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.lowering import leaves
 from textapp.export.recurrent_fused import FusedLSTM
+from textapp.export.rows import TOKENS, Rows, Text, empty_text, keras_logits, padded_rows, select
 
 # How far a logit may be from Keras', as a share of the largest logit (or of 1). float16 keeps 11 bits of a weight, int8
 # 7; a defect (a lost weight, a wrong mask, a state that leaks) is further away than any of these.
@@ -27,6 +28,11 @@ LABEL_TOLERANCE: dict[Recipe, float] = {"float32": 0.0, "float16": 0.005, "dynam
 # Control flow splits a file into graphs that call each other, and custom operators need code beside it: not every
 # client runs them.
 FORBIDDEN = ("WHILE", "IF", "CALL_ONCE", "CUSTOM")
+# What a lowered layer must have become, each at least once.
+LOWERED_TO: dict[str, Any] = {
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": FusedLSTM,
+    "EMBEDDING_LOOKUP": EmbeddingLookup | CharacterLookupCNN,
+}
 OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
 
@@ -40,17 +46,17 @@ def check_file(
     reference: keras.Model,
     lengths: Sequence[int],
     recipe: Recipe,
-    token_ids: Sequence[Sequence[int]],
+    texts: Sequence[Text],
 ) -> dict[str, Any]:
     """Checks a converted file against the models that it came from.
 
     Args:
         content: The file.
         lowered: The model that was converted.
-        reference: The original model in float32 (see `in_float32`), from token ids to logits `(B, C)`.
+        reference: The original model in float32 (see `in_float32`), to logits `(B, C)`, or `(B, T, K)` of tokens.
         lengths: The lengths of the file's signatures.
         recipe: How its weights are stored, which sets the tolerances.
-        token_ids: Real texts as token ids, of any lengths. Every signature gets all of them, cut or padded.
+        texts: Real texts, of any lengths. Every signature gets all of them, cut or padded.
 
     Returns:
         What each check measured, by its name.
@@ -60,13 +66,13 @@ def check_file(
     """
     interpreter = check_loads(content)
     operators = check_operators(content, lowered, lengths)
-    rows = {length: padded_rows([[], *token_ids], length) for length in lengths}  # the empty text first
+    rows = {length: padded_rows([empty_text(texts[0]), *texts], length) for length in lengths}
     outputs = check_order(interpreter, rows)
     for length in lengths:
-        check_finite(outputs[length], rows[length], signature_name(length))
+        check_finite(outputs[length], rows[length][TOKENS], signature_name(length))
     logits = {length: outputs[length]["logits"] for length in lengths}
     agreement = check_agreement(reference, rows, logits, recipe)
-    calls = 2 * len(lengths) * (len(token_ids) + 1)
+    calls = 2 * len(lengths) * (len(texts) + 1)
     return {"builtin operators": operators, "order of calls": calls, "finite": calls, "agreement with Keras": agreement}
 
 
@@ -90,30 +96,32 @@ def check_operators(content: bytes, lowered: keras.Model, lengths: Sequence[int]
             raise ExportError(
                 f"model.tflite: has {counts[name]} {name} operators; devices get straight builtin ones only"
             )
-    for name, kind in (("UNIDIRECTIONAL_SEQUENCE_LSTM", FusedLSTM), ("EMBEDDING_LOOKUP", EmbeddingLookup)):
+    for name, kind in (
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", FusedLSTM),
+        ("EMBEDDING_LOOKUP", EmbeddingLookup | CharacterLookupCNN),
+    ):
         expected = len(lengths) * sum(isinstance(layer, kind) for layer in leaves(lowered))
         if counts[name] < expected:
             raise ExportError(f"model.tflite: has {counts[name]} {name} operators where its layers need {expected}")
     return dict(sorted(counts.items()))
 
 
-def check_order(
-    interpreter: Interpreter, rows: Mapping[int, NDArray[np.int32]]
-) -> dict[int, dict[str, NDArray[np.float32]]]:
+def check_order(interpreter: Interpreter, rows: Mapping[int, Rows]) -> dict[int, dict[str, NDArray[np.float32]]]:
     """Runs all rows in one order and in the reverse one; refuses scores that depend on the call before.
 
     Args:
         interpreter: The loaded file.
-        rows: Token ids `(N, T)` by length T, as many rows for each length.
+        rows: The same texts by length.
 
     Returns:
         By length and name, the outputs `(N, ...)`.
     """
     runners = {length: interpreter.get_signature_runner(signature_name(length)) for length in rows}
-    calls = [(length, index) for index in range(len(next(iter(rows.values())))) for length in rows]
+    count = len(next(iter(rows.values()))[TOKENS])
+    calls = [(length, number) for number in range(count) for length in rows]
 
     def run(order: list[tuple[int, int]]) -> dict[tuple[int, int], dict[str, NDArray[np.float32]]]:
-        return {(length, n): runners[length](token_ids=rows[length][n : n + 1]) for length, n in order}
+        return {(length, n): runners[length](**select(rows[length], slice(n, n + 1))) for length, n in order}
 
     first, second = run(calls), run(calls[::-1])
     for call in calls:
@@ -125,20 +133,20 @@ def check_order(
                     f"(by {difference:.1e}): state leaks from call to call"
                 )
     return {
-        length: {name: np.concatenate([first[length, n][name] for n in range(len(ids))]) for name in first[length, 0]}
-        for length, ids in rows.items()
+        length: {name: np.concatenate([first[length, n][name] for n in range(count)]) for name in first[length, 0]}
+        for length in rows
     }
 
 
-def check_finite(outputs: Mapping[str, NDArray[np.float32]], rows: NDArray[np.int32], signature: str) -> None:
+def check_finite(outputs: Mapping[str, NDArray[np.float32]], token_ids: NDArray[np.int32], signature: str) -> None:
     """Refuses NaN and infinity, on the empty text too, and attention weights that do not sum to 1 on a text."""
     for name, values in outputs.items():
         broken = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         if broken.any():
-            text = "a real text" if rows[broken].any(axis=1).any() else "the empty text"
+            text = "a real text" if token_ids[broken].any() else "the empty text"
             raise ExportError(f"model.tflite: {name} of {signature} are not finite on {text}")
     if "attention_weights" in outputs:
-        sums = outputs["attention_weights"][rows.any(axis=1)].sum(axis=1)
+        sums = outputs["attention_weights"][token_ids.any(axis=1)].sum(axis=1)
         if len(sums) and np.abs(sums - 1.0).max() > 1e-3:
             wrong = sums[np.abs(sums - 1.0).argmax()]
             raise ExportError(
@@ -148,13 +156,13 @@ def check_finite(outputs: Mapping[str, NDArray[np.float32]], rows: NDArray[np.in
 
 def check_agreement(
     reference: keras.Model,
-    rows: Mapping[int, NDArray[np.int32]],
+    rows: Mapping[int, Rows],
     logits: Mapping[int, NDArray[np.float32]],
     recipe: Recipe,
 ) -> dict[str, float]:
-    """Compares logits `(N, C)` of each length with those of Keras on the same rows."""
-    expected = np.concatenate([keras_logits(reference, rows[length]) for length in rows])
-    received = np.concatenate([logits[length] for length in rows])
+    """Compares logits of each length, `(N, C)` or of real tokens `(N, T, K)`, with those of Keras on the same rows."""
+    expected = _in_one({length: keras_logits(reference, rows[length]) for length in rows}, rows)
+    received = _in_one(logits, rows)
     if not np.isfinite(expected).all():
         raise ExportError("model: gives NaN or infinity in Keras already; look at its training")
     difference = float(np.abs(received - expected).max())
@@ -172,3 +180,9 @@ def check_agreement(
         "allowed_difference": allowed,
         "label_agreement": 1.0 - changed / len(expected),
     }
+
+
+def _in_one(logits: Mapping[int, NDArray[np.float32]], rows: Mapping[int, Rows]) -> NDArray[np.float32]:
+    """The logits `(M, C)` of all lengths, one after the other; of tokens those of the real ones."""
+    real = {length: ... if logits[length].ndim == 2 else rows[length][TOKENS] != 0 for length in rows}
+    return np.concatenate([logits[length][real[length]] for length in rows])

@@ -2,65 +2,70 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from textapp.data.scores import accuracy, confusion_matrix, macro_f1
 from textapp.export.conversion import signature_name
+from textapp.export.rows import TOKENS, Text, keras_logits, padded_rows, select
 
 
-def compare(
-    content: bytes,
-    reference: keras.Model,
-    lengths: Sequence[int],
-    token_ids: Sequence[Sequence[int]],
-    classes: Sequence[int] | None = None,
-) -> dict[str, Any]:
-    """Scores a file and its Keras model on the same texts.
+class Logits(NamedTuple):
+    """What a model says of each text: float32 `(C,)`, or `(n, K)` where it says something of each of n tokens.
+
+    Attributes:
+        before: By Keras.
+        after: By the converted file.
+    """
+
+    before: list[NDArray[np.float32]]
+    after: list[NDArray[np.float32]]
+
+
+def both_logits(content: bytes, reference: keras.Model, lengths: Sequence[int], texts: Sequence[Text]) -> Logits:
+    """Runs texts through a file and through its Keras model.
 
     Args:
         content: The file.
-        reference: The model that it must equal, from token ids to logits `(B, C)`.
+        reference: The model that it must equal.
         lengths: The lengths of its signatures, in ascending order. A text goes through the shortest that fits, cut to
             the longest.
-        token_ids: Texts as token ids.
-        classes: Their true classes.
+        texts: The texts.
+    """
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    counts = [len(text[TOKENS]) for text in texts]
+    chosen = np.array([lengths[min(bisect_left(lengths, count), len(lengths) - 1)] for count in counts])
+    logits = Logits([np.empty(0, np.float32)] * len(texts), [np.empty(0, np.float32)] * len(texts))
+    for length in sorted(set(chosen.tolist())):
+        runner = interpreter.get_signature_runner(signature_name(length))
+        numbers = np.flatnonzero(chosen == length).tolist()
+        rows = padded_rows([texts[number] for number in numbers], length)
+        for row, (number, expected) in enumerate(zip(numbers, keras_logits(reference, rows), strict=True)):
+            received = runner(**select(rows, slice(row, row + 1)))["logits"][0]
+            real = slice(None) if expected.ndim == 1 else slice(counts[number])
+            logits.before[number], logits.after[number] = expected[real], received[real]
+    return logits
+
+
+def compare_labels(logits: Logits, classes: Sequence[int] | None = None) -> dict[str, Any]:
+    """Scores a classifier before and after its conversion.
+
+    Args:
+        logits: What both say of the same texts.
+        classes: The texts' true classes.
 
     Returns:
         `count` and `label_agreement`; with `classes` also `accuracy` and `macro_f1`, `before` (Keras) and `after`.
     """
-    interpreter = Interpreter(model_content=content, num_threads=1)
-    chosen = np.array([lengths[min(bisect_left(lengths, len(text)), len(lengths) - 1)] for text in token_ids])
-    before, after = np.zeros(len(token_ids), np.int64), np.zeros(len(token_ids), np.int64)
-    for length in sorted(set(chosen.tolist())):
-        runner = interpreter.get_signature_runner(signature_name(length))
-        of_length = np.flatnonzero(chosen == length)
-        rows = padded_rows([token_ids[int(index)] for index in of_length], length)
-        before[of_length] = keras_logits(reference, rows).argmax(axis=1)
-        after[of_length] = [runner(token_ids=row[None])["logits"].argmax() for row in rows]
-    scores: dict[str, Any] = {"count": len(token_ids), "label_agreement": float((before == after).mean())}
+    chosen = {name: [int(row.argmax()) for row in rows] for name, rows in logits._asdict().items()}
+    same = np.equal(chosen["before"], chosen["after"])
+    scores: dict[str, Any] = {"count": len(same), "label_agreement": float(same.mean())}
     if classes is not None:
-        for name, predicted in (("before", before), ("after", after)):
-            matrix = confusion_matrix(classes, predicted, reference.output_shape[-1])
+        for name, predicted in chosen.items():
+            matrix = confusion_matrix(classes, predicted, len(logits.before[0]))
             scores[name] = {"accuracy": accuracy(matrix), "macro_f1": macro_f1(matrix)}
     return scores
-
-
-def keras_logits(reference: keras.Model, rows: NDArray[np.int32], batch: int = 64) -> NDArray[np.float32]:
-    """Logits `(N, C)` of a Keras model on token ids `(N, T)`, on the CPU, as GPUs round the factors of products."""
-    with tf.device("/CPU:0"):
-        logits = [reference(rows[start : start + batch], training=False) for start in range(0, len(rows), batch)]
-    return np.concatenate([np.asarray(part, np.float32) for part in logits])
-
-
-def padded_rows(token_ids: Sequence[Sequence[int]], length: int) -> NDArray[np.int32]:
-    """Token ids as int32 `(N, length)`: cut at the end, padded with 0 on the right."""
-    rows = np.zeros((len(token_ids), length), np.int32)
-    for row, text in zip(rows, token_ids, strict=True):
-        row[: min(len(text), length)] = text[:length]
-    return rows

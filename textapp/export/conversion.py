@@ -11,6 +11,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from textapp.errors import InputError
 from textapp.export.rewriting import rewrite
+from textapp.export.rows import TOKENS, named_inputs, takes_names
 
 Recipe = Literal["float32", "float16", "dynamic_wi8_afp32"]
 
@@ -20,15 +21,18 @@ def signature_name(length: int) -> str:
     return f"tokens_{length}"
 
 
-def convert(lowered: keras.Model, lengths: Sequence[int], recipe: Recipe = "float32") -> bytes:
+def convert(
+    lowered: keras.Model, lengths: Sequence[int], recipe: Recipe = "float32", max_characters: int | None = None
+) -> bytes:
     """Converts a model that `lower` made.
 
     Args:
         lowered: The model, with a dictionary of outputs.
-        lengths: Text lengths in tokens. Each becomes a signature `tokens_N` from `token_ids`, int32 `(1, N)`, to the
-            model's outputs.
+        lengths: Text lengths in tokens. Each becomes a signature `tokens_N` from `token_ids`, int32 `(1, N)`, and the
+            model's other inputs by name, to its outputs.
         recipe: How weights are stored: `float32`; `float16`; or `dynamic_wi8_afp32`, int8 with a float32 scale for each
             output channel, embedding row or fused gate, and float32 arithmetic around them.
+        max_characters: L of an input `(B, T, L)` that leaves it open.
 
     Returns:
         The file's content. All signatures share the weights.
@@ -38,14 +42,14 @@ def convert(lowered: keras.Model, lengths: Sequence[int], recipe: Recipe = "floa
     """
     if recipe not in get_args(Recipe):
         raise InputError(f"recipe {recipe!r}: must be one of {', '.join(get_args(Recipe))}")
-    fixed = lowered.inputs[0].shape[1]
+    fixed = named_inputs(lowered)[TOKENS].shape[1]
     if fixed is not None and list(lengths) != [fixed]:
         raise InputError(
             f"lengths {list(lengths)}: the model takes {fixed} tokens; use [{fixed}], or keras.Input((None,))"
         )
     # Where a GPU is visible, tracing on it would choose cuDNN ops.
     with tf.device("/CPU:0"), tempfile.TemporaryDirectory() as folder:
-        signatures = {signature_name(length): _traced(lowered, length) for length in lengths}
+        signatures = {signature_name(length): _traced(lowered, length, max_characters) for length in lengths}
         module = tf.Module()
         module.functions = signatures  # saving finds functions through attributes; their weights are constants
         try:
@@ -67,18 +71,26 @@ def convert(lowered: keras.Model, lengths: Sequence[int], recipe: Recipe = "floa
     return rewrite(content)
 
 
-def _traced(lowered: keras.Model, length: int) -> Any:
+def _traced(lowered: keras.Model, length: int, max_characters: int | None) -> Any:
     """The concrete function of one signature, all variables replaced by constants."""
     trainable = [tf.constant(variable.value) for variable in lowered.trainable_variables]
     others = [tf.constant(variable.value) for variable in lowered.non_trainable_variables]
-    dtype = lowered.inputs[0].dtype
+    inputs = named_inputs(lowered)
+    specs = {}
+    for name, tensor in inputs.items():
+        deeper = [max_characters if size is None else size for size in tensor.shape[2:]]
+        if None in deeper:
+            raise InputError(f"input {name!r} {tensor.shape}: its last size is open; give `max_characters`")
+        specs[name] = tf.TensorSpec((1, length, *deeper), tf.int32, name=name)
 
-    @tf.function(input_signature=[tf.TensorSpec((1, length), tf.int32, name="token_ids")], autograph=False)
-    def predict(token_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs, _ = lowered.stateless_call(trainable, others, tf.cast(token_ids, dtype), training=False)
+    @tf.function(autograph=False)
+    def predict(**ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        ids = {name: tf.cast(ids[name], tensor.dtype) for name, tensor in inputs.items()}
+        given = ids if takes_names(lowered) else ids[TOKENS]
+        outputs, _ = lowered.stateless_call(trainable, others, given, training=False)
         return dict(outputs)
 
-    return predict.get_concrete_function()
+    return predict.get_concrete_function(**specs)
 
 
 def _unsupported(error: Exception) -> InputError:

@@ -22,5 +22,10 @@ class EmbeddingLookup(keras.layers.Embedding):
 
     def call(self, inputs: Any) -> Any:
         """Looks up `inputs`, ids of any shape. Returns float vectors, `(*shape, E)`."""
-        rows = _lookup(tf.convert_to_tensor(self.embeddings), tf.reshape(tf.cast(inputs, "int32"), [-1]))
-        return keras.ops.reshape(rows, (*keras.ops.shape(inputs), self.output_dim))
+        return looked_up(tf.convert_to_tensor(self.embeddings), inputs)
+
+
+def looked_up(table: tf.Tensor, ids: Any) -> Any:
+    """Rows of a table `(V, E)` by ids of any shape: `(*shape, E)`."""
+    rows = _lookup(table, tf.reshape(tf.cast(ids, "int32"), [-1]))
+    return keras.ops.reshape(rows, (*keras.ops.shape(ids), table.shape[1]))

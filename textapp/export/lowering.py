@@ -13,10 +13,12 @@ from keras import activations, layers
 
 from textapp.errors import InputError
 from textapp.export.attention import ScoredAttentionPooling
+from textapp.export.characters import CharacterLookupCNN
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.recurrent_fused import FusedLSTM
 from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
-from textapp.layers import AttentionPooling
+from textapp.export.rows import TOKENS, named_inputs, takes_names
+from textapp.layers import AttentionPooling, CharacterCNN
 
 Lowering = Literal["fused", "unrolled"]
 
@@ -38,12 +40,13 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
     whatever the model was trained in. The real tokens of a text must be one run: padding on the right, or on the left.
 
     Args:
-        model: A functional or sequential Keras model with one input, token ids `(B, T)`. It is not changed.
+        model: A functional or sequential Keras model. Its input is token ids `(B, T)`, or a dictionary of `token_ids`
+            and of what else is known of each token, `(B, T)` or `(B, T, L)`. It is not changed.
         lowering: `fused`, one op for an LSTM: small files. `unrolled`, a dozen ops for a step: faster, no variable
             tensors (which LiteRT's CompiledModel and LiteRT.js refuse), half a kilobyte of file a step and direction.
 
     Returns:
-        A functional model from the same input to a dictionary: `logits`, or the output names of a model with several
+        A functional model from the same inputs to a dictionary: `logits`, or the output names of a model with several
         outputs; and `attention_weights` `(B, T)` where the model calls exactly one `AttentionPooling`, once.
 
     Raises:
@@ -78,7 +81,7 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
     outputs = _named_outputs(model, cloned)
     if len(attention_weights) == 1:
         outputs["attention_weights"] = attention_weights[0]
-    return keras.Model(cloned.inputs[0], outputs, name=model.name)
+    return keras.Model(cloned.input if takes_names(cloned) else cloned.inputs[0], outputs, name=model.name)
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -118,7 +121,8 @@ def _clone(
         return pairs[-1][1]
 
     # A view of the same layers, as a compiled model's optimizer and losses would be cloned too.
-    view = keras.Model(model.inputs[0], model.outputs[0] if isinstance(model, keras.Sequential) else model.output)
+    inputs = model.input if takes_names(model) else model.inputs[0]
+    view = keras.Model(inputs, model.outputs[0] if isinstance(model, keras.Sequential) else model.output)
     cloned = keras.models.clone_model(view, clone_function=clone, call_function=call, recursive=True)
     for layer, rebuilt in pairs:
         if len(layer.weights) != len(rebuilt.weights):
@@ -137,6 +141,8 @@ def _for_devices(layer: layers.Layer, lowering: Lowering) -> layers.Layer:
     kind: Any = type(layer)
     if kind is layers.Embedding:
         kind = EmbeddingLookup
+    elif kind is CharacterCNN:
+        kind = CharacterLookupCNN
     elif isinstance(layer, layers.RNN):
         kind = _recurrent_class(layer, lowering)
     elif kind.__module__.partition(".")[0] == "keras" and kind.__name__ not in PLAIN:
@@ -194,9 +200,17 @@ def _check_model(model: Any) -> None:
         )
     if not model.built or not model.inputs:
         raise InputError(f"{name}: is not built; give it a keras.Input((None,), dtype='int32')")
-    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 2:
-        shapes = ", ".join(str(tensor.shape) for tensor in model.inputs)
-        raise InputError(f"{name}: must have one input, token ids (B, T). Received: {shapes}")
+    names = ", ".join(tensor.name for tensor in model.inputs)
+    if len(model.inputs) > 1 and not takes_names(model):
+        raise InputError(f"{name}: must take several inputs as a dictionary. Received: {names}")
+    inputs = named_inputs(model)
+    shapes = ", ".join(f"{key} {tensor.shape}" for key, tensor in inputs.items())
+    if (
+        TOKENS not in inputs
+        or len(inputs[TOKENS].shape) != 2
+        or any(len(t.shape) not in (2, 3) for t in inputs.values())
+    ):
+        raise InputError(f"{name}: must take {TOKENS} (B, T), and others (B, T) or (B, T, L) only. Received: {shapes}")
 
 
 def _named_outputs(model: keras.Model, cloned: keras.Model) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A finished run as a bundle."""
+"""Finished runs as bundles."""
 
 import json
 import os
@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from textapp.data.readers import Examples, check_labels
+from textapp.data.tagged import TaggedExamples
+from textapp.data.tagged_splits import cut_sentences
 from textapp.errors import InputError
-from textapp.export.bundle import export_bundle
+from textapp.export.classifier_bundle import export_bundle
 from textapp.export.conversion import Recipe
 from textapp.export.lowering import Lowering
+from textapp.export.tagger_bundle import export_tagger_bundle
+from textapp.training.ner_run import NerRun
 from textapp.training.preparation import bucket_widths
 from textapp.training.run import Run
 
@@ -25,7 +29,7 @@ def export_run(
     examples: Examples | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Exports the model of a run folder.
+    """Exports the classifier of a run folder.
 
     Args:
         run: The run folder.
@@ -43,9 +47,6 @@ def export_run(
         InputError: The run is broken, an argument does not fit it, or the converted file fails a check.
     """
     trained = Run.load(run)
-    longest = trained.config.max_tokens
-    if lengths and max(lengths) > longest:
-        raise InputError(f"lengths {list(lengths)}: the run was trained on texts of at most {longest} tokens")
     examples = examples or trained.sample
     check_labels(examples, trained.labels)
     bundle = export_bundle(
@@ -54,12 +55,57 @@ def export_run(
         tokenizer=trained.tokenizer,
         vocabulary=trained.vocabulary,
         labels=trained.labels,
-        lengths=lengths or bucket_widths(longest),
+        lengths=_lengths(lengths, trained.config.max_tokens),
         texts=examples.texts,
         true_labels=examples.labels,
         recipe=recipe,
         lowering=lowering,
         overwrite=overwrite,
     )
-    description: dict[str, Any] = json.loads((Path(bundle) / "bundle.json").read_text(encoding="utf-8"))
+    return _description(bundle)
+
+
+def export_tagger_run(
+    run: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    recipe: Recipe = "dynamic_wi8_afp32",
+    lowering: Lowering = "fused",
+    lengths: Sequence[int] | None = None,
+    examples: TaggedExamples | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Exports the tagger of a run folder.
+
+    Args, Returns and Raises are those of `export_run`; `examples` are tagged sentences.
+    """
+    trained = NerRun.load(run)
+    lengths = _lengths(lengths, trained.config.max_tokens)
+    sentences, tags = cut_sentences(examples or trained.sample, max(lengths))
+    bundle = export_tagger_bundle(
+        trained.model,
+        folder,
+        tokenizer=trained.tokenizer,
+        encoder=trained.encoder,
+        tag_set=trained.tag_set,
+        lengths=lengths,
+        sentences=sentences,
+        true_tags=tags,
+        recipe=recipe,
+        lowering=lowering,
+        overwrite=overwrite,
+    )
+    return _description(bundle)
+
+
+def _lengths(lengths: Sequence[int] | None, longest: int) -> list[int]:
+    """The lengths that were asked for, or the default. Raises `InputError` where the run never saw such long texts."""
+    if lengths and max(lengths) > longest:
+        raise InputError(f"lengths {list(lengths)}: the run was trained on texts of at most {longest} tokens")
+    return list(lengths) if lengths else bucket_widths(longest)
+
+
+def _description(bundle: Path) -> dict[str, Any]:
+    """What bundle.json says."""
+    description: dict[str, Any] = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
     return description

@@ -79,8 +79,12 @@ class CharacterCNN(keras.layers.Layer):
     def call(self, char_ids: Any, training: bool | None = None) -> Any:
         """Reads words; see the class."""
         real = ops.expand_dims(ops.cast(ops.not_equal(char_ids, 0), self.compute_dtype), 3)
-        embedded = self.dropout(self.embedding(char_ids) * real, training=training)
+        embedded = self.dropout(self.vectors(char_ids) * real, training=training)
         return ops.max(self.convolution(embedded) * real, axis=2)
+
+    def vectors(self, char_ids: Any) -> Any:
+        """The characters' vectors, `(B, T, L, D)`; a device looks them up in its own way."""
+        return self.embedding(char_ids)
 
     def compute_output_spec(self, char_ids: Any, training: bool | None = None) -> Any:
         """Shape and type of what `call` returns."""

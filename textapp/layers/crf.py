@@ -97,13 +97,19 @@ class CRF(keras.layers.Layer):
         edge = ops.zeros_like(real[:, :1])
         first = real * (1.0 - ops.concatenate([edge, real[:, :-1]], axis=1))
         last = real * (1.0 - ops.concatenate([real[:, 1:], edge], axis=1))
-        start = _scores(self.start, self.allowed_starts)
-        end = _scores(self.end, self.allowed_ends)
-        return real * logits + first * start + last * end
+        return real * logits + first * self.start_scores() + last * self.end_scores()
 
     def transition_scores(self) -> Any:
         """The score of each tag (column) after each tag (row), -10,000 where it is not allowed; float32 `(K, K)`."""
         return _scores(self.transitions, self.allowed_transitions)
+
+    def start_scores(self) -> Any:
+        """The score of each tag as a sequence's first, -10,000 where it is not allowed; float32 `(K,)`."""
+        return _scores(self.start, self.allowed_starts)
+
+    def end_scores(self) -> Any:
+        """The score of each tag as a sequence's last, -10,000 where it is not allowed; float32 `(K,)`."""
+        return _scores(self.end, self.allowed_ends)
 
     def log_likelihood(self, potentials: Any, tag_ids: Any, mask: Any = None) -> Any:
         """The logarithm of the probability of given tags.

@@ -149,3 +149,15 @@ def entity_tagger(
     if vectors is not None:  # assigned, not an initializer: that would be saved a second time in the model's JSON
         embedding.embeddings.assign(vectors)
     return keras.Model(inputs if len(inputs) > 1 else token_ids, outputs, name="entity_tagger")
+
+
+def without_crf(model: keras.Model) -> tuple[keras.Model, CRF | None]:
+    """Splits a tagger: the model up to its logits `(B, T, K)`, for decoders elsewhere, and the CRF, None without one.
+
+    The two share all weights with `model`, which is not changed.
+    """
+    crf = model.layers[-1]
+    if not isinstance(crf, CRF):
+        return model, None
+    logits = keras.tree.flatten(crf.input)[0]  # behind it stands the mask
+    return keras.Model(model.input, logits, name=model.name), crf

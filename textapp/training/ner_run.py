@@ -9,13 +9,14 @@ import keras
 import numpy as np
 
 from textapp.config import NerConfig
-from textapp.data.tagged import TaggedExamples
+from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
 from textapp.data.tagged_batches import encode_sentences
 from textapp.errors import InputError
 from textapp.files import write_json, write_text
 from textapp.layers import CharacterCNN
-from textapp.text.tag_set import TagSet
+from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 from textapp.training import run
 from textapp.training.tag_predictor import TagPredictor, tag_scores
@@ -33,14 +34,18 @@ class NerRun:
         config: The settings that it was trained with.
         encoder: Tokens to ids.
         tag_set: Its tags, by id.
+        tokenizer: How texts are cut that do not come as tokens.
         metrics: What `metrics.json` says.
+        sample: Some validation sentences.
     """
 
     model: keras.Model
     config: NerConfig
     encoder: TokenEncoder
     tag_set: TagSet
+    tokenizer: Tokenizer
     metrics: dict[str, Any]
+    sample: TaggedExamples
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "NerRun":
@@ -62,8 +67,21 @@ class NerRun:
             config=config,
             encoder=TokenEncoder(word_form(config), vocabulary, characters, config.max_characters),
             tag_set=TagSet(tuple(tags), metrics.get("scheme")),
+            tokenizer=run.read_tokenizer(folder),
             metrics=metrics,
+            sample=_read_sample(folder / run.TAGGED_SAMPLE, of_spans=metrics.get("scheme") is not None),
         )
+
+    def read(
+        self, path: str | os.PathLike[str], token_column: str | None = None, tag_column: str | None = None
+    ) -> TaggedExamples:
+        """Reads a file of tagged sentences as the training's were; arguments and errors as for `score`."""
+        config = dataclasses.replace(
+            self.config,
+            token_column=token_column or self.config.token_column,
+            tag_column=tag_column or self.config.tag_column,
+        )
+        return read_held_out(config, path, of_spans=self.tag_set.scheme is not None)
 
     def score(
         self,
@@ -83,12 +101,7 @@ class NerRun:
         Raises:
             InputError: The file breaks a rule, or its tags are of another kind than the training's.
         """
-        config = dataclasses.replace(
-            self.config,
-            token_column=token_column or self.config.token_column,
-            tag_column=tag_column or self.config.tag_column,
-        )
-        examples = read_held_out(config, path, of_spans=self.tag_set.scheme is not None)
+        examples = self.read(path, token_column, tag_column)
         encoded = encode_sentences(examples.sentences, map(self.tag_set.encode, examples.tags), self.encoder)
         unknown = float(np.mean(encoded.word_ids() == UNKNOWN_ID))
         report(f"{os.fspath(path)}: {len(examples.sentences):,} sentences, {unknown:.1%} of tokens unknown")
@@ -112,6 +125,11 @@ def save_sample(folder: Path, examples: TaggedExamples) -> None:
     sentences = zip(examples.sentences[::step], examples.tags[::step], strict=True)
     blocks = ("".join(f"{token}\t{tag}\n" for token, tag in zip(*pair, strict=True)) for pair in sentences)
     write_text(folder / run.TAGGED_SAMPLE, "\n".join(blocks))
+
+
+def _read_sample(path: Path, of_spans: bool) -> TaggedExamples:
+    """What `save_sample` kept."""
+    return read_tagged(path, 0, 1, scheme=FILE_SCHEME if of_spans else NO_SCHEME, format="columns")
 
 
 def _load_model(folder: Path, vocabulary: Vocabulary, characters: Vocabulary | None, tags: int) -> keras.Model:

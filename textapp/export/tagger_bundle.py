@@ -1,0 +1,181 @@
+"""The bundle of a tagger: from a text to its entities, slots or parts of speech."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from textapp.data.entity_scores import entity_scores, token_accuracy
+from textapp.data.tagged_batches import padded
+from textapp.errors import InputError
+from textapp.export.bundle import Save, names_file, write_bundle
+from textapp.export.characters import CharacterLookupCNN
+from textapp.export.comparison import Logits
+from textapp.export.conversion import Recipe
+from textapp.export.embedding import EmbeddingLookup
+from textapp.export.lowering import Lowering, leaves
+from textapp.export.rows import TOKENS, Text
+from textapp.files import write_json
+from textapp.layers import CRF
+from textapp.models.ner import without_crf
+from textapp.text.tag_set import TagSet
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Tokenizer
+
+VOCABULARY, TAGS, CHARACTERS, SCORES = "vocabulary.txt", "tags.txt", "characters.txt", "crf.json"
+
+
+def export_tagger_bundle(
+    model: keras.Model,
+    folder: str | os.PathLike[str],
+    *,
+    tokenizer: Tokenizer,
+    encoder: TokenEncoder,
+    tag_set: TagSet,
+    lengths: Sequence[int],
+    sentences: Sequence[Sequence[str]],
+    true_tags: Sequence[Sequence[str]] | None = None,
+    recipe: Recipe = "dynamic_wi8_afp32",
+    lowering: Lowering = "fused",
+    overwrite: bool = False,
+) -> Path:
+    """Lowers, converts and checks a tagger, and writes its bundle. Nothing is kept unless every check passes.
+
+    The file ends in the logits of each tag. Sequences are decoded outside of it, with the CRF's scores from the bundle:
+    a device pays for the tokens that a text has and not for its padding, and can also tell how sure it is.
+
+    Args:
+        model: A functional Keras model as of `textapp.models.ner.entity_tagger`, from `token_ids` and, with characters,
+            `char_ids`, to the potentials `(B, T, K)` of a last layer `CRF`, or to logits `(B, T, K)`.
+        folder: Where the bundle goes.
+        tokenizer: What cuts texts into tokens, without lower-casing them.
+        encoder: What the model knows tokens by.
+        tag_set: Its tags, in the order of the logits.
+        lengths: Text lengths in tokens, a signature each. A device takes the shortest that fits, and cuts longer texts
+            into overlapping pieces.
+        sentences: Real sentences, some hundred, on which the file must agree with Keras. Longer ones than the longest
+            signature are cut.
+        true_tags: Their tags, in IOB2 or standing for themselves; then scores before and after are recorded.
+        recipe: How weights are stored; see `convert`.
+        lowering: How recurrent layers run; see `lower`.
+        overwrite: Whether a bundle that is already there may be replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: An argument does not fit the model, or `folder` exists.
+        ExportError: The converted file fails a check.
+
+    Reference:
+        Viterbi 1967; Lafferty et al. 2001, Conditional Random Fields.
+    """
+    scoring, crf = without_crf(model)
+    _check_tags(scoring, tag_set)
+    if true_tags is not None and [len(tags) for tags in true_tags] != [len(sentence) for sentence in sentences]:
+        raise InputError("true_tags: must be a tag for each token of each sentence")
+    files: dict[str, Save] = {VOCABULARY: encoder.vocabulary.save, TAGS: names_file(tag_set.tags)}
+    if encoder.characters is not None:
+        files[CHARACTERS] = encoder.characters.save
+    if crf is not None:
+        files[SCORES] = lambda path: write_json(path, crf_scores(crf))
+    longest = max(lengths, default=1)
+    true = None if true_tags is None else [tag_set.decode(tag_set.encode(tags))[:longest] for tags in true_tags]
+    form = encoder.form
+    return write_bundle(
+        scoring,
+        folder,
+        files=files,
+        description={
+            "task": "tagging",
+            "tokenizer": tokenizer.to_dict(),
+            "word_form": {
+                "lowercase": form.lowercase,
+                "zero_digits": form.zero_digits,
+                "normalization": form.normalization,
+            },
+            "max_characters": None if encoder.characters is None else encoder.max_characters,
+            "tag_scheme": tag_set.scheme,
+            "crf": crf is not None,
+        },
+        lengths=lengths,
+        texts=[_encoded(sentence, encoder) for sentence in sentences],
+        check_lowered=lambda lowered: _check_tables(lowered, encoder),
+        score=lambda logits: _compare_tags(logits, crf, tag_set, true),
+        recipe=recipe,
+        lowering=lowering,
+        overwrite=overwrite,
+        max_characters=encoder.max_characters,
+    )
+
+
+def crf_scores(crf: CRF) -> dict[str, Any]:
+    """What a decoder needs besides the logits: `transitions` `(K, K)`, `start` and `end` `(K,)`, as lists."""
+    scores = {"transitions": crf.transition_scores(), "start": crf.start_scores(), "end": crf.end_scores()}
+    return {name: np.asarray(values, np.float32).tolist() for name, values in scores.items()}
+
+
+def _encoded(sentence: Sequence[str], encoder: TokenEncoder) -> Text:
+    """A sentence as the model's inputs."""
+    text = {TOKENS: np.array(encoder.words(sentence), np.int32)}
+    spellings = encoder.spellings(sentence)
+    return text if spellings is None else {**text, "char_ids": padded(spellings, encoder.max_characters)}
+
+
+def _compare_tags(
+    logits: Logits, crf: CRF | None, tag_set: TagSet, true: Sequence[Sequence[str]] | None
+) -> dict[str, Any]:
+    """Scores a tagger before and after its conversion: the share of tags that are the same, and those of `evaluate`."""
+    tags = {name: [tag_set.decode(ids) for ids in _best(rows, crf)] for name, rows in logits._asdict().items()}
+    count = sum(map(len, tags["before"]))
+    scores: dict[str, Any] = {"count": count, "label_agreement": token_accuracy(tags["before"], tags["after"])}
+    if true is not None:
+        for name, predicted in tags.items():
+            if tag_set.scheme is None:
+                scores[name] = {"accuracy": token_accuracy(true, predicted)}
+            else:
+                scores[name] = entity_scores(true, predicted).to_dict()
+    return scores
+
+
+def _best(logits: Sequence[NDArray[np.float32]], crf: CRF | None) -> list[list[int]]:
+    """The ids of the best tags of sentences, for logits `(n, K)` each."""
+    if crf is None:
+        return [row.argmax(axis=1).tolist() for row in logits]
+    lengths = np.array([len(row) for row in logits])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    padded_logits = np.zeros((*mask.shape, logits[0].shape[1]), np.float32)
+    padded_logits[mask] = np.concatenate(logits)
+    best = np.asarray(crf.decode(crf(padded_logits, mask=mask), mask)[0])
+    return [row[:length].tolist() for row, length in zip(best, lengths, strict=True)]
+
+
+def _check_tags(model: keras.Model, tag_set: TagSet) -> None:
+    """Raises `InputError` where the model's output or inputs are not those of a tagger with these tags."""
+    shape = tuple(model.outputs[0].shape)
+    if len(model.outputs) != 1 or len(shape) != 3 or shape[-1] != len(tag_set):
+        raise InputError(
+            f"model: must give logits (B, T, {len(tag_set)}), or end in a CRF of them, for {len(tag_set)} tags. "
+            f"Received: {shape}"
+        )
+    if isinstance(model.input, dict) and (foreign := model.input.keys() - {TOKENS, "char_ids"}):
+        raise InputError(f"model: its input {min(foreign)!r} is none that a bundle has; known: {TOKENS}, char_ids")
+
+
+def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
+    """Raises `InputError` where an id of a word or character has no row in a table."""
+    letters = 0 if encoder.characters is None else len(encoder.characters)
+    if (encoder.characters is not None) != (isinstance(lowered.input, dict) and "char_ids" in lowered.input):
+        raise InputError("encoder: must have characters where the model takes char_ids, and only there")
+    for layer in leaves(lowered):
+        if isinstance(layer, EmbeddingLookup) and layer.input_dim < len(encoder.vocabulary):
+            entries, rows = len(encoder.vocabulary), layer.input_dim
+        elif isinstance(layer, CharacterLookupCNN) and layer.vocabulary_size < letters:
+            entries, rows = letters, layer.vocabulary_size
+        else:
+            continue
+        raise InputError(f"encoder: {entries} words or characters, but layer {layer.name!r} has {rows} rows")
