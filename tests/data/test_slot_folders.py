@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from textapp.data.slot_folders import read_intents, read_slots
+from textapp.data.readers import check_labels, read_examples
+from textapp.data.slot_folders import read_slots
 from textapp.errors import InputError
 
 WORDS = "joue du café tacvba \n\nwetter in 北京\n"
@@ -30,10 +31,16 @@ def test_sentences_and_their_slots(tmp_path):
 
 
 def test_intents_are_examples_for_a_classifier(tmp_path):
-    examples = read_intents(folder(tmp_path))
+    examples = read_examples(folder(tmp_path))
     assert examples.texts == ["joue du café tacvba", "wetter in 北京"]
     assert examples.labels == ["PlayMusic", "GetWeather"]
-    assert examples.place(1) == f"{tmp_path / 'label'}:3"
+    assert examples.place(1) == f"{tmp_path}: label:3"
+    assert examples.empty == 1
+
+
+def test_an_intent_that_the_classifier_lacks_is_named(tmp_path):
+    with pytest.raises(InputError, match="label:3: the label 'GetWeather' does not occur in the training data"):
+        check_labels(read_examples(folder(tmp_path)), ["BookFlight", "PlayMusic"])
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -44,7 +51,7 @@ def test_each_file_may_be_compressed(tmp_path, suffix):
     for file in folder(plain).iterdir():
         (packed / f"{file.name}{suffix}").write_bytes(gzip.compress(file.read_bytes()))
     assert [row[:2] for row in read_slots(packed)] == [row[:2] for row in read_slots(plain)]
-    assert read_intents(packed).labels == read_intents(plain).labels
+    assert read_examples(packed).labels == read_examples(plain).labels
 
 
 def test_the_plain_file_goes_before_a_compressed_one(tmp_path):
@@ -70,14 +77,14 @@ def test_files_that_do_not_agree(tmp_path, changed, message):
 
 def test_more_blank_lines_at_the_end_of_one_file_do_no_harm(tmp_path):
     assert len(list(read_slots(folder(tmp_path, intents=INTENTS + "\n")))) == 4
-    assert len(read_intents(tmp_path)) == 2
+    assert len(read_examples(tmp_path)) == 2
 
 
 def test_intents_must_be_there(tmp_path):
     with pytest.raises(InputError, match=r"label:3: the label is missing"):
-        read_intents(folder(tmp_path, intents="PlayMusic\n\n \n"))
-    with pytest.raises(InputError, match="there is no sentence to read; the files are empty"):
-        read_intents(folder(tmp_path, "", "", ""))
+        read_examples(folder(tmp_path, intents="PlayMusic\n\n \n"))
+    with pytest.raises(InputError, match="there is no example to read"):
+        read_examples(folder(tmp_path, "", "", ""))
 
 
 @pytest.mark.parametrize("name", ["seq.in", "seq.out", "label"])

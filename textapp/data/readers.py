@@ -8,6 +8,7 @@
 | `label_text` | a line that starts so         | `1 a stirring , funny film`                                    |
 | `folders`    | a folder                      | a file `LABEL/NAME.txt` or `SUBSET/LABEL/NAME.txt`             |
 | `tar`        | `.tar`, `.tgz`                | a file of such folders, read without unpacking to the disk     |
+| `slots`      | a folder with `seq.in`        | a line of `seq.in`, its intent that of `label`                 |
 
 Each may be gzip-compressed. `PATH#SUBSET` chooses a subset of `folders` and `tar`, as in `aclImdb.tar.gz#train`.
 
@@ -27,12 +28,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from textapp.data import class_folders, tables
+from textapp.data import class_folders, slot_folders, tables
 from textapp.data.compressed import read_lines
 from textapp.errors import InputError
 from textapp.files import named_errors
 
-FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar")
+FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar", "slots")
 
 _FORMAT_OF_SUFFIX = {
     ".tsv": "tsv",
@@ -245,6 +246,7 @@ def _open_rows(
             with named_errors(path):
                 Path(path).stat()  # a missing file is the likelier mistake
             raise InputError(f"{path}: only class folders and tar archives have subsets. Received: #{subset}")
+    if format not in ("folders", "tar", "slots"):
         lines = read_lines(path)
     if format is None:
         format, lines = _guess_format_of_lines(path, lines)
@@ -255,6 +257,8 @@ def _open_rows(
             return class_folders.read_folders(path, subset)
         case "tar":
             return class_folders.read_tar(path, subset)
+        case "slots":
+            return slot_folders.read_intents(path)
         case "tsv":
             return tables.read_tsv(lines, path, text_column, label_column)
         case "csv":
@@ -269,7 +273,7 @@ def _guess_format(path: str) -> str | None:
     """Returns the format that a path tells, or None."""
     with named_errors(path):
         if Path(path).is_dir():
-            return "folders"
+            return "slots" if slot_folders.is_slot_folder(path) else "folders"
     return _FORMAT_OF_SUFFIX.get(Path(path.lower().removesuffix(".gz")).suffix)
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from textapp.data.compressed import read_lines
 from textapp.data.conll import split_at_spaces
-from textapp.data.readers import Examples
 from textapp.data.tagged_sentence import TaggedSentence
 from textapp.errors import InputError
 
@@ -33,28 +32,20 @@ def read_slots(path: str | os.PathLike[str]) -> Iterator[TaggedSentence]:
         yield TaggedSentence(tokens, tags, tag_file, [number] * max(len(tokens), 1))
 
 
-def read_intents(path: str | os.PathLike[str]) -> Examples:
-    """Reads the same sentences with their intents, for a classifier.
-
-    Returns:
-        Texts with a space between tokens, and the lines of `label`.
+def read_intents(path: str | os.PathLike[str]) -> Iterator[tuple[str, str, str]]:
+    """Yields the same sentences for a classifier: place, text with a space between tokens, intent.
 
     Raises:
-        InputError: as `read_slots`, or a label is missing, or there is no sentence.
+        InputError: as `read_slots`.
     """
-    rows = [row for row in _read_rows(path) if row[1]]
-    label_file = os.fspath(_file(path, "label"))
-    for number, _, _, intent in rows:
-        if not intent:
-            raise InputError(f"{label_file}:{number}: the label is missing")
-    if not rows:
-        raise InputError(f"{path}: there is no sentence to read; the files are empty")
-    return Examples(
-        texts=[" ".join(tokens) for _, tokens, _, _ in rows],
-        labels=[intent for _, _, _, intent in rows],
-        source=label_file,
-        places=[number for number, _, _, _ in rows],
-    )
+    name = _file(path, "label").name
+    for number, tokens, _, intent in _read_rows(path):
+        yield f"{name}:{number}", " ".join(tokens), intent
+
+
+def is_slot_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is one of these, and not of class folders."""
+    return _file(path, "seq.in").is_file() and _file(path, "label").is_file()
 
 
 def _read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str], list[str], str]]:
