@@ -2,10 +2,10 @@
 
     python -m benchmarks.decoding
 
-The graph's form is built of builtin operators, a dozen a token, and works on padded rows of the signature's length. The
-NumPy form is `textapp.runtime.decoding`, which sees a text's own tokens only. Both get the same random scores of 17 tags
-(CoNLL-2003 in IOBES) and must find the same tags. A fresh process that never loads TensorFlow times them in turn. Writes
-results/decoding.json and the table results/decoding.md.
+The graph's form is built of builtin operators, a dozen a token, and works on padded rows of the signature's length.
+The NumPy form is `textapp.runtime.decoding`, which sees a text's own tokens only. Both get the same random scores of 17
+tags (as CoNLL-2003 has in IOBES) and must find the same tags. A fresh process that never loads TensorFlow times them in
+turn. Writes results/decoding.json and the table results/decoding.md.
 """
 
 import argparse

@@ -192,6 +192,7 @@ class NerConfig(Config):
     valid_fraction: float = 0.1  # taken from the training split where no validation file is given
     # Text
     tokenizer: Literal["word", "char"] = "word"  # cuts texts that do not come as tokens
+    retokenize: bool = True  # whether it cuts the tokens of files too, so that training sees what a device will see
     lowercase: bool = True  # words, never their characters
     zero_digits: bool = False  # each digit of a word reads 0; its characters keep it
     normalization: Literal["none", "nfc", "nfkc"] = "nfkc"

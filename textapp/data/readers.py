@@ -241,11 +241,10 @@ def _open_rows(
         raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}")
     format = format or _guess_format(path)
     lines: Iterator[str] = iter(())
-    if format not in ("folders", "tar"):
-        if subset is not None:
-            with named_errors(path):
-                Path(path).stat()  # a missing file is the likelier mistake
-            raise InputError(f"{path}: only class folders and tar archives have subsets. Received: #{subset}")
+    if subset is not None and format not in ("folders", "tar"):
+        with named_errors(path):
+            Path(path).stat()  # a missing file is the likelier mistake
+        raise InputError(f"{path}: only class folders and tar archives have subsets. Received: #{subset}")
     if format not in ("folders", "tar", "slots"):
         lines = read_lines(path)
     if format is None:

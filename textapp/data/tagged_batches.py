@@ -33,6 +33,7 @@ class EncodedSentences:
         tag_ids: int32 `(sum of lengths,)`.
         token_ids: int32 `(W,)`, the table: the id of each token's word; row 0 is padding.
         char_ids: int32 `(W, max_characters)`, the ids of its characters; or None.
+        firsts: Where these are pieces of tokens: for each sentence, the position of each token's first piece.
     """
 
     rows: np.ndarray
@@ -40,6 +41,7 @@ class EncodedSentences:
     tag_ids: np.ndarray
     token_ids: np.ndarray
     char_ids: np.ndarray | None
+    firsts: Sequence[Sequence[int]] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -81,9 +83,12 @@ class EncodedSentences:
 
 
 def encode_sentences(
-    sentences: Iterable[Sequence[str]], tag_ids: Iterable[Sequence[int]], encoder: TokenEncoder
+    sentences: Iterable[Sequence[str]],
+    tag_ids: Iterable[Sequence[int]],
+    encoder: TokenEncoder,
+    firsts: Sequence[Sequence[int]] | None = None,
 ) -> EncodedSentences:
-    """Encodes sentences, each of one token or more, and their tags."""
+    """Encodes sentences, each of one token or more, and their tags; `firsts` as in `EncodedSentences`."""
     row_of: dict[str, int] = defaultdict(lambda: len(row_of) + 1)
     parts = [[row_of[token] for token in sentence] for sentence in sentences]
     tokens = list(row_of)
@@ -95,6 +100,7 @@ def encode_sentences(
         tag_ids=np.fromiter(itertools.chain.from_iterable(tag_ids), np.int32),
         token_ids=np.asarray([PAD_ID, *encoder.words(tokens)], np.int32),
         char_ids=char_ids,
+        firsts=firsts,
     )
 
 

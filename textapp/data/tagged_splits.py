@@ -1,11 +1,14 @@
 """Tagged sentences held out, compared across splits, and cut to a length."""
 
+import dataclasses
 import random
 from collections import defaultdict
 from collections.abc import Sequence
 
 from textapp.data.tagged import NO_SCHEME, TaggedExamples
 from textapp.errors import InputError
+from textapp.text.retokenization import retokenize
+from textapp.text.tokenizer import Tokenizer
 
 
 def split_tagged(examples: TaggedExamples, fraction: float, seed: int) -> tuple[TaggedExamples, TaggedExamples]:
@@ -40,6 +43,19 @@ def count_shared(train: TaggedExamples, held_out: TaggedExamples) -> int:
     """How many sentences of a held-out set stand in the training set too."""
     known = set(map(tuple, train.sentences))
     return sum(tuple(sentence) in known for sentence in held_out.sentences)
+
+
+def retokenized(examples: TaggedExamples, tokenizer: Tokenizer) -> tuple[TaggedExamples, list[list[int]]]:
+    """Cuts the tokens of sentences as texts are cut, see `textapp.text.retokenization`.
+
+    Returns:
+        The sentences of pieces with their tags; and for each sentence the position of each token's first piece.
+    """
+    cuts = [retokenize(sentence, tokenizer) for sentence in examples.sentences]
+    of_spans = examples.scheme != NO_SCHEME
+    tags = [cut.spread(tags, of_spans) for cut, tags in zip(cuts, examples.tags, strict=True)]
+    pieces = dataclasses.replace(examples, sentences=[cut.tokens for cut in cuts], tags=tags)
+    return pieces, [cut.firsts for cut in cuts]
 
 
 def cut_sentences(examples: TaggedExamples, longest: int) -> tuple[list[Sequence[str]], list[Sequence[str]]]:

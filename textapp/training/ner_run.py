@@ -10,7 +10,6 @@ import numpy as np
 
 from textapp.config import NerConfig
 from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
-from textapp.data.tagged_batches import encode_sentences
 from textapp.errors import InputError
 from textapp.files import write_json, write_text
 from textapp.layers import CharacterCNN
@@ -20,7 +19,14 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 from textapp.training import run
 from textapp.training.tag_predictor import TagPredictor, tag_scores
-from textapp.training.tag_preparation import Report, read_held_out, report_unseen, text_tokenizer, word_form
+from textapp.training.tag_preparation import (
+    Report,
+    encode_held_out,
+    read_held_out,
+    report_unseen,
+    text_tokenizer,
+    word_form,
+)
 
 TASK = "ner"
 
@@ -102,7 +108,7 @@ class NerRun:
             InputError: The file breaks a rule, or its tags are of another kind than the training's.
         """
         examples = self.read(path, token_column, tag_column)
-        encoded = encode_sentences(examples.sentences, map(self.tag_set.encode, examples.tags), self.encoder)
+        encoded = encode_held_out(self.config, examples, self.tag_set, self.encoder)
         unknown = float(np.mean(encoded.word_ids() == UNKNOWN_ID))
         report(f"{os.fspath(path)}: {len(examples.sentences):,} sentences, {unknown:.1%} of tokens unknown")
         report_unseen(os.fspath(path), examples, self.tag_set, report)

@@ -43,7 +43,7 @@ class TagPredictor:
     def predict(
         self, sentences: EncodedSentences, batch_size: int = 256, batches: tf.data.Dataset | None = None
     ) -> list[list[str]]:
-        """The tags of each sentence, in IOB2 or standing for themselves, in the order of `sentences`.
+        """The tags of each sentence's tokens, in IOB2 or standing for themselves, in the order of `sentences`.
 
         Args:
             sentences: What to tag.
@@ -57,7 +57,9 @@ class TagPredictor:
         for numbers, (inputs, *_) in zip(sorted_batches(lengths, batch_size), batches, strict=True):
             for number, ids in zip(numbers, np.asarray(self._best(inputs)), strict=False):
                 tags[number] = self.tag_set.decode(ids[: lengths[number]])
-        return tags
+        if sentences.firsts is None:
+            return tags
+        return [[tags[first] for first in firsts] for tags, firsts in zip(tags, sentences.firsts, strict=True)]
 
 
 def tag_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], tag_set: TagSet) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from textapp.data.tagged_batches import (
     count_words,
     encode_sentences,
 )
-from textapp.data.tagged_splits import count_shared, cut_sentences, split_tagged
+from textapp.data.tagged_splits import count_shared, cut_sentences, retokenized, split_tagged
 from textapp.errors import InputError
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
@@ -107,6 +107,8 @@ def prepare_tags(
         if shared := count_shared(examples, part):
             report(f"note: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
 
+    if config.retokenize:
+        examples, _ = retokenized(examples, text_tokenizer(config))
     tag_set = TagSet.build(examples.tags, None if examples.scheme == NO_SCHEME else config.tag_scheme)
     if len(tag_set) < 2:
         what = "tag but " if tag_set.scheme is None else "span, every tag is "
@@ -114,10 +116,7 @@ def prepare_tags(
     pieces, piece_tags = cut_sentences(examples, config.max_tokens)
     encoder, pretrained = _encoder(config, examples, report, vectors)
     encoded = encode_sentences(pieces, map(tag_set.encode, piece_tags), encoder)
-    encoded_held_out = {
-        name: encode_sentences(part.sentences, map(tag_set.encode, part.tags), encoder)
-        for name, part in held_out.items()
-    }
+    encoded_held_out = {name: encode_held_out(config, part, tag_set, encoder) for name, part in held_out.items()}
     parts = {"train": encoded, **encoded_held_out}
     own = None if pretrained is None else pretrained.own
     counts = {
@@ -145,6 +144,16 @@ def prepare_tags(
         fingerprint=_fingerprint(pretrained, tag_set, parts.values()),
         pretrained=pretrained,
     )
+
+
+def encode_held_out(
+    config: NerConfig, examples: TaggedExamples, tag_set: TagSet, encoder: TokenEncoder
+) -> EncodedSentences:
+    """Encodes sentences for a model; where it knows tokens by their pieces, these, and where each token's first is."""
+    firsts = None
+    if config.retokenize:
+        examples, firsts = retokenized(examples, text_tokenizer(config))
+    return encode_sentences(examples.sentences, map(tag_set.encode, examples.tags), encoder, firsts)
 
 
 def read_split(config: NerConfig, path: Path, scheme: str | None) -> TaggedExamples:

@@ -1,0 +1,267 @@
+"""Entities, slots, parts of speech and intents on public data: Keras against the int8 bundle, over seeds.
+
+    python -m benchmarks.tagging --data ../shared/data [--tasks conll2003 resume] [--seeds 0 1 2]
+
+Each task is trained with a preset and settings chosen on validation data; the test split is read once a seed, by the
+run's own last step and by its bundle. The work can be stopped at any moment and goes on where it was. Writes
+results/tagging.json, a line a task and seed, and the table results/tagging.md.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.own_vectors import own_vectors
+from benchmarks.tagging_baseline import train_feature_crf
+from textapp.config import NerConfig, ner_preset, sentiment_preset
+from textapp.data.entity_scores import entity_scores, token_accuracy
+from textapp.data.readers import read_examples
+from textapp.data.tagged import TaggedExamples, read_tagged
+from textapp.export.run import export_run, export_tagger_run
+from textapp.files import write_text
+from textapp.runtime import load
+from textapp.runtime.latency import measure_tag_latency
+from textapp.runtime.predictor import Predictor
+from textapp.training.ner import train_ner
+from textapp.training.sentiment import train_sentiment
+
+RESULTS = Path(__file__).parents[1] / "results"
+RECIPE = "dynamic_wi8_afp32"
+ENGLISH = "english"
+VECTORS = "vectors"
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is trained on which data.
+
+    Attributes:
+        title: For people.
+        data: Whose files; see `files`.
+        preset: Of `textapp train ner`, or of `train sentiment` for intents; None for the feature CRF.
+        settings: On top of the preset.
+        promised: The least test score.
+        vectors: Whether it starts from own vectors.
+    """
+
+    title: str
+    data: str
+    preset: str | None
+    settings: tuple[str, ...] = ()
+    promised: float | None = None
+    vectors: bool = False
+
+
+CONLL = ("repair=true",)  # of IOB1, a few tags of which break its rules
+TASKS = {
+    "conll2003": Task("CoNLL-2003", "conll2003", ENGLISH, CONLL, 0.845),
+    "conll2003_vectors": Task("CoNLL-2003, own vectors", "conll2003", ENGLISH, CONLL, 0.88, vectors=True),
+    "resume": Task("Resume (Chinese)", "resume_ner", "chinese", (), 0.945),
+    "ncbi": Task("NCBI-disease", "ncbi_disease", ENGLISH, (), 0.81),
+    "msra": Task("MSRA (Chinese)", "msra_ner", "chinese", (), 0.895),
+    "snips_slots": Task("Snips, slots", "snips", ENGLISH),
+    "atis_slots": Task("ATIS, slots", "atis", ENGLISH),
+    "ewt": Task("UD English EWT, parts of speech", "ud_english_ewt", "tags"),
+    "snips_intents": Task("Snips, intents", "snips", "sentences"),
+    "atis_intents": Task("ATIS, intents", "atis", "sentences"),
+    "conll2003_softmax": Task(
+        "CoNLL-2003, softmax, no characters", "conll2003", ENGLISH, (*CONLL, "crf=false", "characters=false")
+    ),
+    "conll2003_crf": Task("CoNLL-2003, CRF, no characters", "conll2003", ENGLISH, (*CONLL, "characters=false")),
+    "conll2003_gru": Task("CoNLL-2003, GRU", "conll2003", ENGLISH, (*CONLL, "cell=gru")),
+    "conll2003_rnn": Task("CoNLL-2003, simple RNN", "conll2003", ENGLISH, (*CONLL, "cell=rnn")),
+    "conll2003_features": Task("CoNLL-2003, feature CRF (sklearn-crfsuite)", "conll2003", None),
+}
+# Chosen on validation data; with vectors, on top of the preset.
+VECTORS_SETTINGS: tuple[str, ...] = ()
+
+
+PARTS = ("train", "valid", "test")
+FILES = {  # as the sets name them; folders of slots are the splits themselves
+    "conll2003": ("eng.train", "eng.testa", "eng.testb"),
+    "resume_ner": ("train.char.bmes", "dev.char.bmes", "test.char.bmes"),
+    "ncbi_disease": ("train.tsv", "devel.tsv", "test.tsv"),
+    "ud_english_ewt": tuple(f"en_ewt-ud-{part}.conllu" for part in ("train", "dev", "test")),
+}
+
+
+def files(name: str, data: Path, work: Path) -> dict[str, str]:
+    """The splits of a data set."""
+    folder = data / name
+    if name == "msra_ner":
+        return {**hold_out_every_20th(folder / "train.txt", work / "msra"), "test": str(folder / "test.txt")}
+    return {part: str(folder / file) for part, file in zip(PARTS, FILES.get(name, PARTS), strict=True)}
+
+
+def hold_out_every_20th(path: Path, work: Path) -> dict[str, str]:
+    """MSRA has no validation split: every 20th piece of the training split, as the data's README says."""
+    pieces = path.read_text(encoding="utf-8").strip("\n").split("\n\n")
+    parts = {
+        "train": [piece for number, piece in enumerate(pieces, 1) if number % 20],
+        "valid": pieces[19::20],
+    }
+    for name, of_part in parts.items():
+        write_text(work / f"{name}.txt", "\n\n".join(of_part) + "\n")
+    return {name: str(work / f"{name}.txt") for name in parts}
+
+
+def measure(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
+    """Trains, exports and scores one seed of a task."""
+    task, folder = TASKS[name], work / name / f"seed_{seed}"
+    paths = files(task.data, data, work)
+    if task.preset is None:
+        return {"task": name, "seed": seed, **train_feature_crf(paths)}
+    if name.endswith("_intents"):
+        return {"task": name, "seed": seed, **measure_intents(task, seed, paths, folder)}
+    vectors = own_vectors(ENGLISH, data) if task.vectors else None
+    more = VECTORS_SETTINGS if task.vectors else ()
+    config = ner_preset(task.preset, vectors=task.vectors).override([*task.settings, *more, f"seed={seed}"])
+    if not (folder / "metrics.json").exists():
+        train_ner(config, folder, **paths, vectors=vectors, report=print)  # type: ignore[arg-type]
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    bundle = folder.with_name(f"seed_{seed}_{RECIPE}_fused")
+    if not bundle.exists():
+        export_tagger_run(folder, bundle, recipe=RECIPE)
+    return {
+        "task": name,
+        "seed": seed,
+        "valid": score_of(metrics["valid"]),
+        "keras": score_of(metrics["test"]),
+        "count": metrics["test"]["count"],
+        "parameters": metrics["parameters"],
+        "epochs": metrics["epochs"],
+        "minutes": metrics["seconds"] / 60,
+        **measure_bundle(bundle, read_test(config, paths["test"])),
+    }
+
+
+def read_test(config: NerConfig, path: str) -> TaggedExamples:
+    """The test sentences as training reads them."""
+    return read_tagged(path, config.token_column, config.tag_column, config.scheme, config.format, config.repair)
+
+
+def measure_bundle(bundle: Path, test: TaggedExamples) -> dict[str, Any]:
+    """Scores and times a bundle on the test sentences."""
+    tagger = load(bundle)
+    assert not isinstance(tagger, Predictor)
+    predicted = list(tagger.tag(test.sentences))
+    spans = tagger.tag_set.scheme is not None
+    space = " " if tagger.tokenizer.kind == "word" else ""
+    latency = measure_tag_latency(tagger, [space.join(sentence) for sentence in test.sentences])
+    return {
+        "int8": entity_scores(test.tags, predicted).micro.f1 if spans else token_accuracy(test.tags, predicted),
+        "int8_bytes": (bundle / "model.tflite").stat().st_size,
+        "median_tokens": statistics.median(map(len, test.sentences)),
+        "text_to_spans_ms_p50": latency.text_to_spans_ms_p50,
+    }
+
+
+def score_of(scores: dict[str, Any]) -> float:
+    """Strict entity F1, or the accuracy of tags that stand for themselves."""
+    return float(scores["accuracy"] if "accuracy" in scores else scores["entity_f1"])
+
+
+def measure_intents(task: Task, seed: int, paths: dict[str, str], folder: Path) -> dict[str, Any]:
+    """Trains the classifier on the sentences' intents. What the training split lacks counts as wrong."""
+    assert task.preset is not None
+    config = sentiment_preset(task.preset).override([*task.settings, f"seed={seed}"])
+    if not (folder / "metrics.json").exists():
+        train_sentiment(config, folder, train=paths["train"], valid=paths["valid"], test=None, report=print)
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    bundle = folder.with_name(f"seed_{seed}_{RECIPE}_fused")
+    if not bundle.exists():
+        export_run(folder, bundle, recipe=RECIPE)
+    test, predictor = read_examples(paths["test"]), load(bundle)
+    assert isinstance(predictor, Predictor)
+    labels = [predictor.labels[index] for index in predictor.label_indices(test.texts)]
+    right = sum(label == true for label, true in zip(labels, test.labels, strict=True))
+    return {
+        "valid": metrics["valid"]["accuracy"],
+        "int8": right / len(test),
+        "int8_bytes": (bundle / "model.tflite").stat().st_size,
+        "count": len(test),
+        "parameters": metrics["parameters"],
+        "epochs": metrics["epochs"],
+        "minutes": metrics["seconds"] / 60,
+    }
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as Markdown, one line a task."""
+    lines = [
+        "# Tagging",
+        "",
+        "`python -m benchmarks.tagging --data DATA`: strict entity F1 on the test split, of parts of speech and "
+        "intents accuracy, in %, mean ± standard deviation over seeds.",
+        "",
+        "| task (preset and settings) | promised | Keras | int8 | difference at most | validation | parameters "
+        "| bytes int8 | text to spans, ms (p50) | seeds | minutes a run |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, task in TASKS.items():
+        of_task = [row for row in rows if row["task"] == name]
+        if of_task:
+            lines.append(_line(task, of_task))
+    return "\n".join(lines) + "\n"
+
+
+def _line(task: Task, rows: list[dict[str, Any]]) -> str:
+    """The rows of one task as a line of the table."""
+
+    def mean(key: str, show: str, factor: float = 1.0, spread: bool = False) -> str:
+        values = [factor * row[key] for row in rows if key in row]
+        if not values:
+            return "–"
+        more = f" ± {statistics.stdev(values):.2f}" if spread and len(values) > 1 else ""
+        return format(statistics.mean(values), show) + more
+
+    differences = [100 * abs(row["int8"] - row["keras"]) for row in rows if {"int8", "keras"} <= row.keys()]
+    settings = [*task.settings, *(VECTORS_SETTINGS if task.vectors else ())]
+    cells = [
+        f"{task.title} (`{' '.join([task.preset, *settings])}`)" if task.preset else task.title,
+        "–" if task.promised is None else f"{100 * task.promised:.1f}",
+        mean("keras", ".2f", 100, spread=True),
+        mean("int8", ".2f", 100, spread=True),
+        f"{max(differences):.2f}" if differences else "–",
+        mean("valid", ".2f", 100),
+        mean("parameters", ",.0f"),
+        mean("int8_bytes", ",.0f"),
+        mean("text_to_spans_ms_p50", ".2f"),
+        str(len(rows)),
+        mean("minutes", ".1f"),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Measures what is not measured yet and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--work", type=Path, default=Path("saved_models/tagging"), help="folder for runs and bundles")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    arguments = parser.parse_args()
+    record = RESULTS / "tagging.json"
+    for seed in arguments.seeds:
+        for name in arguments.tasks:
+            if any((row["task"], row["seed"]) == (name, seed) for row in _rows(record)):
+                continue
+            row = measure(name, seed, arguments.data, arguments.work)
+            rows = [*_rows(record), row]  # read anew: another process may have added to it
+            rows.sort(key=lambda row: (list(TASKS).index(row["task"]), row["seed"]))
+            write_text(record, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+            write_text(RESULTS / "tagging.md", table(rows))
+    print(table(_rows(record)))
+
+
+def _rows(record: Path) -> list[dict[str, Any]]:
+    """What is measured so far."""
+    return json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
+
+
+if __name__ == "__main__":
+    main()
