@@ -122,14 +122,6 @@ def test_scoring_says_what_the_model_cannot_know(textapp, run_of_tags, tmp_path)
     assert "what will be missed: 动物" in said
 
 
-def test_what_cannot_use_the_run_yet_says_so_in_one_line(textapp, run_of_tags, tmp_path):
-    folder, _ = run_of_tags
-    line = f"{folder}: a run of `textapp train ner`, which is not supported here yet; `textapp evaluate` scores it"
-    assert textapp("export", folder, "--out", tmp_path / "包").refusal == line
-    assert textapp("predict", folder, "Wien").refusal == line
-    assert not (tmp_path / "包").exists()
-
-
 def test_a_finished_run_is_kept_unless_forced(textapp, run_of_tags, command, corpus, snapshot):
     folder, outcome = run_of_tags
     before = snapshot(folder)

@@ -105,6 +105,7 @@ def test_a_bundle_says_what_it_is(tmp_path):
     assert description["task"] == "tagging"
     assert description["word_form"] == {"lowercase": True, "zero_digits": False, "normalization": "nfkc"}
     assert (description["max_characters"], description["tag_scheme"], description["crf"]) == (6, "IOBES", True)
+    assert description["retokenize"] is False
     assert (folder / "tags.txt").read_text(encoding="utf-8").split() == list(tag_set().tags)
     assert Vocabulary.load(folder / "characters.txt") == encoder().characters
     metrics = description["metrics"]
@@ -143,7 +144,7 @@ def test_without_crf_and_characters_and_scheme(tmp_path):
     assert (description["max_characters"], description["tag_scheme"], description["crf"]) == (None, None, False)
     ids = [np.asarray(model(inputs(s, 8, encoder(False))["token_ids"]))[0].argmax(1)[: len(s)] for s in SENTENCES]
     found = np.concatenate(ids) == tags.tags.index("X")
-    assert description["metrics"]["before"] == {"accuracy": pytest.approx(found.mean())}
+    assert description["metrics"]["before"] == {"accuracy": pytest.approx(found.mean()), "count": 16}
 
 
 @pytest.mark.parametrize(

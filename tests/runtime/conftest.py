@@ -1,4 +1,4 @@
-"""A tiny bundle written by hand, with its reference in NumPy; independent of textapp.export."""
+"""Tiny bundles of both tasks written by hand, with their references in NumPy; independent of textapp.export."""
 
 import hashlib
 import json
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textapp.runtime import Predictor, load
+from textapp.runtime import BundleTagger, Predictor, load
+from textapp.text.tag_schemes import allowed_transitions
 
 LENGTHS = (4, 8)
 LABELS = ("négatif", "neutre", "积极")
@@ -64,15 +65,43 @@ class TinyModel:
 
             return serve.get_concrete_function()
 
-        functions = [serve_length(length) for length in lengths]
-        module = tf.Module()
-        module.functions = functions
-        names = [f"tokens_{length}" for length in lengths]
-        with tempfile.TemporaryDirectory() as folder:
-            tf.saved_model.save(module, folder, signatures=dict(zip(names, functions, strict=True)))
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=names)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-            return converter.convert()
+        return to_tflite([serve_length(length) for length in lengths], lengths)
+
+
+def to_tflite(functions: Sequence[Any], lengths: Sequence[int]) -> bytes:
+    """A TFLite file of TensorFlow functions, one for each length N, with the signatures tokens_N."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.functions = functions
+    names = [f"tokens_{length}" for length in lengths]
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=dict(zip(names, functions, strict=True)))
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=names)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        return converter.convert()
+
+
+def write_files(folder: Path, contents: dict[str, bytes], task: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Writes the files of a bundle, and a bundle.json with right hashes but for `changes`."""
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    description = {
+        "format": "textapp-bundle",
+        "format_version": 1,
+        **task,
+        "textapp_version": "0.1.0",
+        "lengths": list(LENGTHS),
+        "lowering": "fused",
+        "recipe": "float32",
+        "signatures": {str(length): f"tokens_{length}" for length in LENGTHS},
+        "metrics": {"accuracy": 0.5},
+        "checks": {},
+        "versions": {"tensorflow": "2.21.0", "keras": "3.15.1", "ai_edge_litert": "2.3.0"},
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+    }
+    text = json.dumps(description | changes, ensure_ascii=False)
+    (folder / "bundle.json").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -99,28 +128,14 @@ def write_bundle(tmp_path: Path, model_content: bytes) -> Callable[..., Path]:
         folder.mkdir()
         contents = {
             "model.tflite": model,
-            "vocabulary.txt": "\n".join((*tokens, "")).encode(),
+            "vocabulary.txt": lines_of(tokens),
             "labels.txt": labels,
         }
-        for name, content in contents.items():
-            (folder / name).write_bytes(content)
-        description = {
-            "format": "textapp-bundle",
-            "format_version": 1,
+        task = {
             "task": "classification",
-            "textapp_version": "0.1.0",
             "tokenizer": {"kind": "word", "lowercase": True, "normalization": "nfkc"},
-            "lengths": list(LENGTHS),
-            "lowering": "fused",
-            "recipe": "float32",
-            "signatures": {str(length): f"tokens_{length}" for length in LENGTHS},
-            "metrics": {"accuracy": 0.5},
-            "checks": {},
-            "versions": {"tensorflow": "2.21.0", "keras": "3.15.1", "ai_edge_litert": "2.3.0"},
-            "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         }
-        text = json.dumps(description | changes, ensure_ascii=False)
-        (folder / "bundle.json").write_text(text, encoding="utf-8")
+        write_files(folder, contents, task, changes)
         return folder
 
     return write
@@ -134,3 +149,110 @@ def bundle_folder(write_bundle: Callable[..., Path]) -> Path:
 @pytest.fixture
 def predictor(bundle_folder: Path) -> Predictor:
     return load(bundle_folder)
+
+
+TAGS = ("O", "S-人", "B-人", "I-人", "E-人", "S-lieu", "B-lieu", "I-lieu", "E-lieu")
+TAG_TOKENS = ("[PAD]", "[UNK]", "angela", "merkel", "besuchte", "北", "京", "café", ".", "0")
+TAG_CHARACTERS = ("[PAD]", "[UNK]", "A", "M", "a", "e", "京", "北")
+MAX_CHARACTERS = 5
+
+
+class TinyTagger:
+    """Scores a token's tags by its word, its characters and the word before it, as TFLite and in NumPy."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(4)
+        self.words, self.befores = rng.normal(size=(2, len(TAG_TOKENS), len(TAGS))).astype(np.float32)
+        self.letters = 0.5 * rng.normal(size=(len(TAG_CHARACTERS), len(TAGS))).astype(np.float32)
+        self.befores[0] = self.letters[0] = 0
+        allowed = allowed_transitions(TAGS, "IOBES")
+        self.transitions, self.start, self.end = (
+            np.where(np.array(part), rng.normal(size=np.shape(part)), -10000.0) for part in allowed
+        )
+
+    def reference(self, tokens: Sequence[str], characters: bool = True) -> np.ndarray:
+        """Logits `(n, K)` of tokens, in float64, straight from words and their characters."""
+        ids = [TAG_TOKENS.index(token.lower()) if token.lower() in TAG_TOKENS else 1 for token in tokens]
+        logits = self.words[ids].astype(np.float64) + self.befores[[0, *ids][: len(ids)]]
+        for row, token in zip(logits, tokens, strict=True):
+            for letter in token[:MAX_CHARACTERS] if characters else "":
+                row += self.letters[TAG_CHARACTERS.index(letter) if letter in TAG_CHARACTERS else 1]
+        return logits
+
+    def convert(self, lengths: Sequence[int] = LENGTHS, characters: bool = True, tags: int = len(TAGS)) -> bytes:
+        """The model as a TFLite file with the signature tokens_N for each length N."""
+        import tensorflow as tf
+
+        def serve_length(length: int) -> Any:
+            specs = [tf.TensorSpec((1, length), tf.int32, name="token_ids")]
+            if characters:
+                specs.append(tf.TensorSpec((1, length, MAX_CHARACTERS), tf.int32, name="char_ids"))
+
+            @tf.function(input_signature=specs)
+            def serve(token_ids: tf.Tensor, char_ids: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+                before = tf.pad(token_ids, [[0, 0], [1, 0]])[:, :-1]
+                logits = tf.gather(self.words, token_ids) + tf.gather(self.befores, before)
+                if char_ids is not None:
+                    logits += tf.reduce_sum(tf.gather(self.letters, char_ids), axis=2)
+                return {"logits": logits[:, :, :tags]}
+
+            return serve.get_concrete_function()
+
+        return to_tflite([serve_length(length) for length in lengths], lengths)
+
+
+@pytest.fixture(scope="session")
+def tiny_tagger() -> TinyTagger:
+    return TinyTagger()
+
+
+@pytest.fixture(scope="session")
+def tagger_content(tiny_tagger: TinyTagger) -> bytes:
+    return tiny_tagger.convert()
+
+
+@pytest.fixture
+def write_tagger_bundle(tmp_path: Path, tiny_tagger: TinyTagger, tagger_content: bytes) -> Callable[..., Path]:
+    """Writes a tagger's bundle whose hashes are right, whatever its files hold; a file that is None is left out."""
+
+    def write(files: dict[str, bytes | None] | None = None, **changes: Any) -> Path:
+        folder = tmp_path / "метки 标注"
+        folder.mkdir()
+        scores = {name: getattr(tiny_tagger, name).tolist() for name in ("transitions", "start", "end")}
+        contents = {
+            "model.tflite": tagger_content,
+            "vocabulary.txt": lines_of(TAG_TOKENS),
+            "tags.txt": lines_of(TAGS),
+            "characters.txt": lines_of(TAG_CHARACTERS),
+            "crf.json": json.dumps(scores).encode(),
+        } | (files or {})
+        description = {
+            "task": "tagging",
+            "tokenizer": {"kind": "word", "lowercase": False, "normalization": "nfkc"},
+            "word_form": {"lowercase": True, "zero_digits": True, "normalization": "nfkc"},
+            "max_characters": MAX_CHARACTERS,
+            "tag_scheme": "IOBES",
+            "crf": True,
+            "retokenize": False,
+        }
+        write_files(
+            folder, {name: content for name, content in contents.items() if content is not None}, description, changes
+        )
+        return folder
+
+    return write
+
+
+def lines_of(names: Sequence[str]) -> bytes:
+    """Names, one a line."""
+    return "\n".join((*names, "")).encode()
+
+
+@pytest.fixture
+def tagger_folder(write_tagger_bundle: Callable[..., Path]) -> Path:
+    return write_tagger_bundle()
+
+
+@pytest.fixture
+def tagger(tagger_folder: Path) -> BundleTagger:
+    return load(tagger_folder)

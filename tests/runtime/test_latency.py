@@ -3,10 +3,11 @@ import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 
 from textapp.runtime import latency
-from textapp.runtime.latency import Latency, measure_latency, peak_memory
+from textapp.runtime.latency import Latency, TagLatency, measure_latency, measure_tag_latency, peak_memory
 
 TEXTS = ["good film", "плохо !", "这部电影很好", "", "café naïve " * 20]
 
@@ -18,6 +19,33 @@ def test_measures_a_bundle(predictor, bundle_folder):
     assert 0 < figures.model_ms_p50 <= figures.model_ms_p95
     assert 0 < figures.text_to_label_ms_p50 <= figures.text_to_label_ms_p95
     assert figures.peak_memory_mb > 10
+
+
+def test_measures_a_tagger(tagger, tagger_folder):
+    figures = measure_tag_latency(tagger, [*TEXTS, "Angela Merkel besuchte 北京."], warm_up=3)
+    assert figures.count == len(TEXTS) + 1
+    assert figures.model_bytes == (tagger_folder / "model.tflite").stat().st_size
+    assert 0 < figures.model_ms_p50 <= figures.model_ms_p95
+    assert figures.model_ms_p50 < figures.text_to_spans_ms_p50 <= figures.text_to_spans_ms_p95
+    assert figures.peak_memory_mb > 10
+    assert list(figures.to_dict()) == [field.name for field in dataclasses.fields(TagLatency)]
+
+
+def test_a_tagger_is_timed_over_all_windows_of_a_long_text(tagger, monkeypatch):
+    """Texts of 1, 8, 9 and 20 tokens have 1, 1, 2 and 3 windows of 8; a window takes 10 ms, and the rest nothing."""
+    now = 0.0
+
+    def score(ids):
+        nonlocal now
+        now += 0.01
+        return np.zeros((len(ids.token_ids), len(tagger.tag_set)), np.float32)
+
+    monkeypatch.setattr(tagger, "score", score)
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
+    texts = [" ".join(["北"] * count) for count in (1, 8, 9, 20)]
+    figures = measure_tag_latency(tagger, texts, warm_up=0)
+    assert [figures.text_to_spans_ms_p50, figures.model_ms_p50] == pytest.approx([15, 15])
+    assert figures.text_to_spans_ms_p95 == pytest.approx(28.5)
 
 
 def test_keys_are_those_that_the_command_line_promises():
@@ -70,9 +98,11 @@ def test_percentiles_worked_by_hand_on_a_clock_that_calls_turn(monkeypatch):
     assert figures.model_bytes == 5
 
 
-def test_nothing_to_time(predictor):
+def test_nothing_to_time(predictor, tagger):
     with pytest.raises(ValueError, match="`texts` must hold at least one text"):
         measure_latency(predictor, [])
+    with pytest.raises(ValueError, match="`texts` must hold at least one text"):
+        measure_tag_latency(tagger, [])
 
 
 def test_a_negative_warm_up(predictor):

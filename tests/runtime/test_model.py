@@ -70,18 +70,21 @@ def test_threads_take_turns(model, monkeypatch):
     inside, most_inside, received = 0, 0, {}
 
     def slow(runner):
-        def run(token_ids):
+        def run(**inputs):
             nonlocal inside, most_inside
             inside += 1
             most_inside = max(most_inside, inside)
             time.sleep(0.01)  # lets the other threads run
-            outputs = runner(token_ids=token_ids)
+            outputs = runner(**inputs)
             inside -= 1
             return outputs
 
         return run
 
-    monkeypatch.setattr(model, "_runners", {length: slow(runner) for length, runner in model._runners.items()})
+    signatures = model._signatures
+    monkeypatch.setattr(
+        signatures, "_runners", {length: slow(runner) for length, runner in signatures._runners.items()}
+    )
 
     def work(index):
         received[index] = model.run(texts[index]).logits

@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import json
+import resource
 import subprocess
 import sys
 import tomllib
@@ -43,9 +44,15 @@ def run(code, *arguments):
     return done.stdout
 
 
+@pytest.fixture(params=["bundle_folder", "tagger_folder"])
+def folder(request):
+    """A classifier's bundle and a tagger's."""
+    return str(request.getfixturevalue(request.param))
+
+
 @pytest.fixture
-def answer(bundle_folder):
-    return json.loads(run(PREDICT, str(bundle_folder), json.dumps(TEXTS)))
+def answer(folder):
+    return json.loads(run(PREDICT, folder, json.dumps(TEXTS)))
 
 
 def test_predicting_loads_no_training_library(answer):
@@ -53,12 +60,32 @@ def test_predicting_loads_no_training_library(answer):
     assert not set(TRAINING) & set(answer["modules"])
 
 
-def test_predicting_needs_no_training_library(answer, bundle_folder):
+def test_predicting_needs_no_training_library(answer, folder):
     for name in ("tensorflow", "keras"):  # the block works
         assert run(f"{BLOCK}\ntry:\n import {name}\nexcept ImportError: print('gone')") == "gone\n"
-    blocked = json.loads(run(BLOCK + PREDICT, str(bundle_folder), json.dumps(TEXTS)))
+    blocked = json.loads(run(BLOCK + PREDICT, folder, json.dumps(TEXTS)))
     assert blocked["predictions"] == answer["predictions"]
     assert len(blocked["predictions"]) == len(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("predict", ["--confidence", "--json", "--file"]), ("evaluate", ["--json", "--data"]), ("bench", ["--data"])],
+)
+def test_the_command_line_on_a_tagger_needs_no_training_library(tagger_folder, tmp_path, command, options):
+    data = tmp_path / "данные.txt"
+    data.write_text("Angela B-人\nMerkel I-人\n北 O\n", encoding="utf-8")
+    code = "import sys; from textapp.cli.main import main; sys.argv[0] = 'textapp'; main()"
+    run(BLOCK + code, command, str(tagger_folder), *options, str(data))
+
+
+def test_predicting_from_the_command_line_takes_little_cpu_time(tagger_folder):
+    """Process start and imports included; wall time would be that of a machine that has other things to do."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code = "import sys; from textapp.cli.main import main; sys.argv[0] = 'textapp'; main()"
+    run(code, "predict", str(tagger_folder), "Angela Merkel in 北京")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.2  # twice that of a slow machine
 
 
 def test_everything_loaded_is_brought_by_the_base_install(answer):

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from textapp.data.pipeline import evaluation_batches
+from textapp.data.tag_scores import say_scores, tag_scores
 from textapp.data.tagged_batches import EncodedSentences
 from textapp.layers import CRF
 from textapp.models.ner import entity_tagger
 from textapp.text.tag_set import TagSet
-from textapp.training.tag_predictor import TagPredictor, say_scores, tag_scores
+from textapp.training.tag_predictor import TagPredictor
 
 TAGS = TagSet.build([["B-地", "I-地", "I-地", "B-人", "O"]], "IOBES")
 

@@ -45,7 +45,7 @@ def demo(
                 )
                 say(f"   {bundles[recipe, lowering]}: all checks passed")
 
-    from textapp.runtime import load
+    from textapp.runtime import Predictor, load
     from textapp.runtime.latency import measure_latency
 
     keras_size = (run / "model.keras").stat().st_size
@@ -54,6 +54,7 @@ def demo(
     for (recipe, lowering), folder in bundles.items():
         with native_log_hidden():
             predictor = load(folder)
+        assert isinstance(predictor, Predictor)  # as a run of sentiment is
         latency = measure_latency(predictor, test.texts)
         scores = predictor.bundle.description["metrics"]
         table.append(
@@ -79,7 +80,9 @@ def demo(
     shown = sorted(zip(test.texts, test.labels, strict=True), key=lambda pair: pair[0].isascii())[:: len(test) // 5]
     texts = [text for text, _ in shown]
     with native_log_hidden():
-        predictions = load(chosen).predict(texts)
+        shipped = load(chosen)
+        assert isinstance(shipped, Predictor)
+        predictions = shipped.predict(texts)
     if not as_json:
         show(texts, predictions)
     say("")

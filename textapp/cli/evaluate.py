@@ -1,13 +1,18 @@
 """`textapp evaluate`: scores of a run or a bundle on labelled texts or tagged sentences."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, say, say_table
+from textapp.errors import InputError
+
+if TYPE_CHECKING:
+    from textapp.cli.opened import Classifier
+    from textapp.runtime import Tagger
 
 
 def evaluate(
@@ -20,24 +25,33 @@ def evaluate(
         typer.Option(help="Of tagged sentences: column of the tokens, where it is not that of the training."),
     ] = None,
     tag_column: Annotated[str | None, typer.Option(help="Column of the tags, likewise.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend broken tag sequences, not refuse them.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON on stdout.")] = False,
 ) -> None:
     """Score a run or a bundle on labelled texts or tagged sentences."""
-    if task_of(model) == "ner":
-        scores = _score_tags(model, data, token_column, tag_column)
+    if task_of(model) == "ner":  # a run knows how its files were read
+        scores = _score_run(model, data, token_column, tag_column, repair)
     else:
-        scores = _score_labels(model, data, text_column, label_column)
+        from textapp.cli.opened import open_model
+
+        opened = open_model(model)
+        from textapp.runtime import Tagger
+
+        if isinstance(opened, Tagger):
+            scores = _score_tags(opened, data, token_column, tag_column, repair)
+        else:
+            scores = _score_labels(opened, data, text_column, label_column)
     if as_json:
         print_json(scores)
 
 
-def _score_labels(model: Path, data: str, text_column: str | None, label_column: str | None) -> dict[str, Any]:
+def _score_labels(
+    classifier: "Classifier", data: str, text_column: str | None, label_column: str | None
+) -> dict[str, Any]:
     """The scores of a classifier."""
-    from textapp.cli.opened import open_classifier
     from textapp.data.readers import check_labels, read_examples
     from textapp.data.scores import accuracy, confusion_matrix, macro_f1
 
-    classifier = open_classifier(model)
     examples = read_examples(data, text_column, label_column)
     say(str(examples))
     check_labels(examples, classifier.labels)
@@ -50,13 +64,46 @@ def _score_labels(model: Path, data: str, text_column: str | None, label_column:
     return scores
 
 
-def _score_tags(model: Path, data: str, token_column: str | None, tag_column: str | None) -> dict[str, Any]:
-    """The scores of a tagger."""
+def _score_run(
+    model: Path, data: str, token_column: str | None, tag_column: str | None, repair: bool
+) -> dict[str, Any]:
+    """The scores of a tagger's run."""
     with native_log_hidden():
         from textapp.training.ner_run import NerRun
-        from textapp.training.tag_predictor import say_scores
 
-        scores = NerRun.load(model).score(data, token_column, tag_column, report=say)
+        scores = NerRun.load(model).score(data, token_column, tag_column, repair, report=say)
+    _say_tag_scores(scores)
+    return scores
+
+
+def _score_tags(
+    tagger: "Tagger", data: str, token_column: str | None, tag_column: str | None, repair: bool
+) -> dict[str, Any]:
+    """The scores of a tagger's bundle."""
+    from textapp.data.tag_scores import tag_scores, unseen_tags
+    from textapp.data.tagged import NO_SCHEME, read_tagged
+
+    of_spans, form = tagger.tag_set.scheme is not None, tagger.encoder.form
+    scheme = None if of_spans else NO_SCHEME
+    examples = read_tagged(data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer)
+    if of_spans and examples.scheme == NO_SCHEME:
+        raise InputError(
+            f"{data}: holds tags that stand for themselves, but the model finds spans; choose a --tag-column"
+        )
+    say(str(examples))
+    unknown = tagger.encoder.vocabulary.oov_rate(map(form.word, tagger.known(tokens)) for tokens in examples.sentences)
+    say(f"{unknown:.1%} of tokens unknown")
+    if unseen := unseen_tags(examples, tagger.tag_set):
+        say(f"warning: the model does not know and will miss: {', '.join(unseen)}")
+    scores = tag_scores(examples.tags, list(tagger.tag(examples.sentences)), tagger.tag_set)
+    _say_tag_scores(scores)
+    return scores
+
+
+def _say_tag_scores(scores: dict[str, Any]) -> None:
+    """Prints a tagger's scores for people."""
+    from textapp.data.tag_scores import say_scores
+
     if scores.get("types"):
         say_table(
             ("type", "precision", "recall", "entity F1", "count"),
@@ -66,4 +113,3 @@ def _score_tags(model: Path, data: str, token_column: str | None, tag_column: st
             ],
         )
     say(say_scores(scores))
-    return scores

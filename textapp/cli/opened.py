@@ -9,11 +9,15 @@ from textapp.errors import InputError
 from textapp.files import read_json
 
 if TYPE_CHECKING:
-    from textapp.runtime import Prediction
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from textapp.runtime import Prediction, Tagger
+    from textapp.runtime.tagger import TokenIds
 
 
 class Classifier(Protocol):
-    """What `evaluate` and `predict` ask of a model."""
+    """What `evaluate` and `predict` ask of a model of labels."""
 
     labels: tuple[str, ...]
     max_tokens: int
@@ -34,7 +38,7 @@ def task_of(path: Path) -> str | None:
     return metrics.get("task") if isinstance(metrics, dict) else None
 
 
-def open_classifier(path: Path) -> Classifier:
+def open_model(path: Path) -> "Classifier | Tagger":
     """Opens a bundle with the runtime alone, a run with Keras.
 
     Raises:
@@ -46,13 +50,34 @@ def open_classifier(path: Path) -> Classifier:
         with native_log_hidden():
             return load(path)
     if (path / "config.json").exists():
-        return _OpenedRun(path)
+        return _open_tag_run(path) if task_of(path) == "ner" else _OpenedRun(path)
     what = "no run folder or bundle (neither config.json nor bundle.json in it)" if path.exists() else "no such folder"
     raise InputError(f"{path}: {what}")
 
 
+def _open_tag_run(path: Path) -> "Tagger":
+    """A run of a tagger, in the terms of the runtime."""
+    from textapp.runtime import Tagger
+    from textapp.runtime.decoding import TagDecoder
+
+    with native_log_hidden():
+        from textapp.training.ner_run import NerRun
+        from textapp.training.tag_logits import TagLogits
+
+        run = NerRun.load(path)
+        logits = TagLogits(run.model)
+
+    def score(ids: "TokenIds") -> "NDArray[np.float32]":
+        with native_log_hidden():
+            return logits.score(*ids)
+
+    decoder = None if logits.crf_scores is None else TagDecoder(*logits.crf_scores)
+    config = run.config
+    return Tagger(run.tokenizer, run.encoder, run.tag_set, decoder, config.max_tokens, score, config.retokenize)
+
+
 class _OpenedRun:
-    """A run, predicting in the terms of the runtime."""
+    """A run of a classifier, predicting in the terms of the runtime."""
 
     def __init__(self, path: Path):
         with native_log_hidden():

@@ -1,5 +1,6 @@
-"""`textapp predict`: labels of texts, with what the model attended to."""
+"""`textapp predict`: labels of texts with what the model attended to, or the spans and tags in them."""
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,10 @@ from textapp.cli.output import print_json, printable, say
 from textapp.errors import InputError
 
 if TYPE_CHECKING:
-    from textapp.runtime import Prediction
+    from textapp.runtime import Prediction, TaggedToken, Tagging
+
+
+_COLOURS = (117, 156, 222, 218, 183, 229)  # light ones of the 256, for a span's background by its type
 
 
 def predict(
@@ -22,19 +26,35 @@ def predict(
         typer.Argument(metavar="TEXT", help="Texts; by default those of --file, else of standard input."),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="File of texts, one a line.")] = None,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Of a tagger: the probability of each span.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON on stdout.")] = False,
 ) -> None:
-    """Predict the label of each text."""
-    from textapp.cli.opened import open_classifier
+    """Predict the label of each text, or its spans or tags."""
+    from textapp.cli.opened import open_model
 
     if texts and file:
         raise InputError(f"--file {file}: give texts or a file, not both")
-    classifier = open_classifier(model)
+    opened = open_model(model)
+    from textapp.runtime import Tagger
+
     lines = list(map(as_utf8, texts)) if texts else list(_lines(file))
-    predictions = classifier.predict(lines)
+    if isinstance(opened, Tagger):
+        taggings = opened.predict(lines, confidence)
+        if as_json:
+            print_json({"predictions": [tagging.to_dict() for tagging in taggings]})
+        else:
+            show_taggings(
+                lines, taggings, types=None if opened.tag_set.scheme is None else sorted(opened.tag_set.types)
+            )
+        return
+    if confidence:
+        raise InputError("--confidence: is of taggers; a classifier always says how sure it is")
+    predictions = opened.predict(lines)
     for number, prediction in enumerate(predictions, 1):
         if prediction.truncated:
-            say(f"note: text {number} was cut to its first {classifier.max_tokens} tokens")
+            say(f"note: text {number} was cut to its first {opened.max_tokens} tokens")
     if as_json:
         print_json({"predictions": [prediction.to_dict() for prediction in predictions]})
         return
@@ -46,9 +66,50 @@ def show(texts: Sequence[str], predictions: "Sequence[Prediction]") -> None:
     colours = sys.stdout.isatty()
     for text, prediction in zip(texts, predictions, strict=True):
         label, prob = printable(prediction.label), prediction.probs[prediction.label]
-        line = f"{label}\t{prob:.3f}\t{marked(text, prediction, colours)}\n"
-        sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
+        _print_line(f"{label}\t{prob:.3f}\t{marked(text, prediction, colours)}")
     sys.stdout.flush()
+
+
+def show_taggings(texts: Sequence[str], taggings: "Sequence[Tagging]", types: Sequence[str] | None) -> None:
+    """Prints a line a text on stdout: with its spans marked, or with `types=None` its tokens and their tags."""
+    colours = sys.stdout.isatty()
+    for text, tagging in zip(texts, taggings, strict=True):
+        if types is None:
+            _print_line(" ".join(_tagged(token, colours) for token in tagging.tokens))
+        else:
+            _print_line(marked_spans(text, tagging, types if colours else None))
+    sys.stdout.flush()
+
+
+def marked_spans(text: str, tagging: "Tagging", coloured: Sequence[str] | None = None) -> str:
+    """A text on one line with its spans marked: `[Barack Obama PER 0.98] was in [Hawaii LOC 0.91].`, say.
+
+    Args:
+        text: What was tagged.
+        tagging: Its spans; their confidence is shown where it is known.
+        coloured: All types, each to have a colour of a terminal; by default brackets mark the spans. Those of the text,
+            and spaces of a type, are preceded by a backslash then, as backslashes are: marks can be told from text.
+    """
+    shown, end = "", 0
+    for span in tagging.spans:
+        before, surface = _printable(text[end : span.start]), _printable(span.text)
+        notes = [span.type or "_", *([] if span.confidence is None else [f"{span.confidence:.2f}"])]
+        if coloured is None:
+            marks = [_escaped(surface, "[]"), *(_escaped(printable(note), "[] ") for note in notes)]
+            shown += f"{_escaped(before, '[]')}[{' '.join(marks)}]"
+        else:
+            colour = _COLOURS[coloured.index(span.type) % len(_COLOURS)]
+            shown += f"{before}\x1b[30;48;5;{colour}m{surface} \x1b[1m{printable(' '.join(notes))}\x1b[0m"
+        end = span.end
+    rest = _printable(text[end:])
+    return shown + (_escaped(rest, "[]") if coloured is None else rest)
+
+
+def _tagged(token: "TaggedToken", colours: bool) -> str:
+    """A token and its tag: `film/NOUN`; a slash or space of either is preceded by a backslash."""
+    notes = [token.tag, *([] if token.confidence is None else [f"{token.confidence:.2f}"])]
+    tag = "".join(f"/{_escaped(printable(note), '/ ')}" for note in notes)
+    return _escaped(printable(token.text), "/ ") + (f"\x1b[2m{tag}\x1b[0m" if colours else tag)
 
 
 def marked(text: str, prediction: "Prediction", colours: bool) -> str:
@@ -62,6 +123,16 @@ def marked(text: str, prediction: "Prediction", colours: bool) -> str:
         shown += f"\x1b[48;5;{16 + 36 * red}m{surface}\x1b[0m" if red else surface  # the 6 reds of the 256 colours
         end = token.end
     return shown + ("…" if prediction.truncated else _printable(text[end:]))
+
+
+def _escaped(text: str, marks: str) -> str:
+    """A text in which the characters of `marks`, and backslashes, stand behind a backslash."""
+    return re.sub(rf"[\\{re.escape(marks)}]", r"\\\g<0>", text)
+
+
+def _print_line(line: str) -> None:
+    """Writes a line as UTF-8 whatever the locale; lone surrogates as escapes."""
+    sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "backslashreplace"))
 
 
 def _printable(text: str) -> str:

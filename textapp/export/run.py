@@ -8,7 +8,7 @@ from typing import Any
 
 from textapp.data.readers import Examples, check_labels
 from textapp.data.tagged import TaggedExamples
-from textapp.data.tagged_splits import cut_sentences
+from textapp.data.tagged_splits import cut_sentences, retokenized
 from textapp.errors import InputError
 from textapp.export.classifier_bundle import export_bundle
 from textapp.export.conversion import Recipe
@@ -81,7 +81,10 @@ def export_tagger_run(
     """
     trained = NerRun.load(run)
     lengths = _lengths(lengths, trained.config.max_tokens)
-    sentences, tags = cut_sentences(examples or trained.sample, max(lengths))
+    examples = examples or trained.sample
+    if trained.config.retokenize:
+        examples, _ = retokenized(examples, trained.tokenizer)
+    sentences, tags = cut_sentences(examples, max(lengths))
     bundle = export_tagger_bundle(
         trained.model,
         folder,
@@ -91,6 +94,7 @@ def export_tagger_run(
         lengths=lengths,
         sentences=sentences,
         true_tags=tags,
+        retokenize=trained.config.retokenize,
         recipe=recipe,
         lowering=lowering,
         overwrite=overwrite,

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from textapp.data.entity_scores import entity_scores, token_accuracy
+from textapp.data.entity_scores import token_accuracy
+from textapp.data.tag_scores import tag_scores
 from textapp.data.tagged_batches import padded
 from textapp.errors import InputError
 from textapp.export.bundle import Save, names_file, write_bundle
@@ -39,6 +40,7 @@ def export_tagger_bundle(
     lengths: Sequence[int],
     sentences: Sequence[Sequence[str]],
     true_tags: Sequence[Sequence[str]] | None = None,
+    retokenize: bool = False,
     recipe: Recipe = "dynamic_wi8_afp32",
     lowering: Lowering = "fused",
     overwrite: bool = False,
@@ -57,9 +59,11 @@ def export_tagger_bundle(
         tag_set: Its tags, in the order of the logits.
         lengths: Text lengths in tokens, a signature each. A device takes the shortest that fits, and cuts longer texts
             into overlapping pieces.
-        sentences: Real sentences, some hundred, on which the file must agree with Keras. Longer ones than the longest
-            signature are cut.
+        sentences: Real sentences, some hundred, on which the file must agree with Keras, of tokens as the model knows
+            them. Longer ones than the longest signature are cut.
         true_tags: Their tags, in IOB2 or standing for themselves; then scores before and after are recorded.
+        retokenize: Whether the model knows the tokens of corpora by the pieces that `tokenizer` cuts them into; for who
+            evaluates the bundle on one.
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
         overwrite: Whether a bundle that is already there may be replaced.
@@ -99,6 +103,7 @@ def export_tagger_bundle(
                 "normalization": form.normalization,
             },
             "max_characters": None if encoder.characters is None else encoder.max_characters,
+            "retokenize": retokenize,
             "tag_scheme": tag_set.scheme,
             "crf": crf is not None,
         },
@@ -134,11 +139,7 @@ def _compare_tags(
     count = sum(map(len, tags["before"]))
     scores: dict[str, Any] = {"count": count, "label_agreement": token_accuracy(tags["before"], tags["after"])}
     if true is not None:
-        for name, predicted in tags.items():
-            if tag_set.scheme is None:
-                scores[name] = {"accuracy": token_accuracy(true, predicted)}
-            else:
-                scores[name] = entity_scores(true, predicted).to_dict()
+        scores |= {name: tag_scores(true, predicted, tag_set) for name, predicted in tags.items()}
     return scores
 
 

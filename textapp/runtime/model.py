@@ -1,17 +1,13 @@
-"""The LiteRT interpreter over a bundle's model: token ids in, logits and attention weights out."""
+"""The models of bundles: token ids in, logits out, of a text or of each of its tokens."""
 
-import threading
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from textapp.errors import InputError
-from textapp.text.vocabulary import PAD_ID
+from textapp.runtime.signatures import Signatures
 
 
 class Outputs(NamedTuple):
@@ -28,22 +24,14 @@ class Outputs(NamedTuple):
 
 
 class DeviceModel:
-    """A TFLite classifier of token ids with one signature per text length.
-
-    A text runs in the shortest signature that holds it, so that it pays for few steps of padding. LiteRT allocates a
-    signature's tensors when it first runs; a length that no text needs costs no memory.
-
-    Calls go through LiteRT's public signature runner. Its checks cost about 4 microseconds a call over the private
-    wrapper beneath it (measured with ai-edge-litert 2.3 on x86-64), against some 50 for a model of 16 tokens.
-
-    One interpreter runs one text at a time: a lock makes calls from several threads safe, not parallel.
+    """A TFLite classifier of token ids with one signature per text length; see `Signatures`.
 
     Args:
         content: bytes of the TFLite file. The interpreter reads its weights in place.
         signatures: length in tokens -> name of the signature, shortest first.
         classes: number of classes `C` that each signature's logits must have.
         source: where `content` comes from, for error messages.
-        threads: positive integer, the threads that one call may use. One is fastest for models of this size.
+        threads: positive integer, the threads that one call may use.
 
     Raises:
         InputError: LiteRT cannot read `content`, or its signatures are not those that are asked for.
@@ -57,20 +45,12 @@ class DeviceModel:
         source: str | PathLike[str],
         threads: int = 1,
     ):
-        if type(threads) is not int or threads < 1:
-            raise ValueError(f"`threads` must be a positive integer. Received: threads={threads!r}")
-        self.lengths = tuple(signatures)
-        self._source = source
-        self._lock = threading.Lock()
-        interpreter = self._attempt(Interpreter, model_content=content, num_threads=threads)
-        in_file, wanted = sorted(interpreter.get_signature_list()), sorted(signatures.values())
-        if in_file != wanted:
-            raise InputError(f"{source}: the model's signatures are {in_file}, but bundle.json names {wanted}")
-        self._runners = {length: interpreter.get_signature_runner(name) for length, name in signatures.items()}
-        for length, name in signatures.items():
-            self._check_signature(length, name, classes)
-        self._has_attention = "attention_weights" in self._runners[self.lengths[0]].get_output_details()
-        self._rows = {length: np.full((1, length), PAD_ID, np.int32) for length in self.lengths}
+        self._signatures = Signatures(content, signatures, {"token_ids": ()}, source, threads)
+        self.lengths = self._signatures.lengths
+        self._signatures.check_output("logits", lambda _: (1, classes))
+        self._has_attention = self._signatures.check_output(
+            "attention_weights", lambda length: (1, length), optional=True
+        )
 
     def run(self, token_ids: Sequence[int]) -> Outputs:
         """Runs the model on one text.
@@ -81,52 +61,55 @@ class DeviceModel:
         Raises:
             InputError: LiteRT cannot run the model, or its scores are not finite.
         """
-        count = len(token_ids)
-        if count > self.lengths[-1]:
-            raise ValueError(f"`token_ids` must hold at most {self.lengths[-1]} ids. Received: {count}")
-        length = self.lengths[bisect_left(self.lengths, count)]
-        with self._lock:
-            row = self._rows[length]
-            row[0, :count] = token_ids
-            row[0, count:] = PAD_ID
-            outputs = self._attempt(self._runners[length], token_ids=row)
-        logits = outputs["logits"][0]
-        if not np.isfinite(logits).all():
-            raise InputError(f"{self._source}: the model's scores are not finite: {logits.tolist()}; export it again")
-        return Outputs(logits, outputs["attention_weights"][0] if self._has_attention else None)
+        outputs = self._signatures.run(len(token_ids), token_ids=token_ids)
+        self._signatures.require_finite(outputs["logits"])
+        return Outputs(outputs["logits"], outputs["attention_weights"] if self._has_attention else None)
 
-    def _attempt(self, call: Callable[..., Any], **arguments: Any) -> Any:
-        """Calls into LiteRT and turns its errors, which may span lines, into an `InputError` of one line."""
-        try:
-            return call(**arguments)
-        except (RuntimeError, ValueError) as error:
-            raise InputError(f"{self._source}: LiteRT cannot run this file: {' '.join(str(error).split())}") from error
 
-    def _check_signature(self, length: int, name: str, classes: int) -> None:
-        """Raises `InputError` unless a signature has the tensors of its length."""
-        runner = self._runners[length]
-        inputs, outputs = runner.get_input_details(), runner.get_output_details()
-        if list(inputs) != ["token_ids"] or "logits" not in outputs:
-            raise InputError(
-                f'{self._source}: signature "{name}" must have the input "token_ids" and the output "logits". '
-                f"Received: {list(inputs)} and {list(outputs)}"
-            )
-        self._check_tensor(name, inputs["token_ids"], "token_ids", (1, length), np.int32)
-        self._check_tensor(name, outputs["logits"], "logits", (1, classes), np.float32)
-        if "attention_weights" in outputs:
-            self._check_tensor(name, outputs["attention_weights"], "attention_weights", (1, length), np.float32)
-        elif any("attention_weights" in other.get_output_details() for other in self._runners.values()):
-            raise InputError(
-                f'{self._source}: signature "{name}" lacks the output "attention_weights" that others have'
-            )
+class DeviceTagModel:
+    """A TFLite tagger of token ids, and characters, with one signature per text length; see `Signatures`.
 
-    def _check_tensor(
-        self, signature: str, details: Mapping[str, Any], name: str, shape: tuple[int, ...], dtype: type
-    ) -> None:
-        """Raises `InputError` unless a tensor of a signature has the shape and type that it should."""
-        received = tuple(int(size) for size in details["shape"])
-        if received != shape or details["dtype"] is not dtype:
-            raise InputError(
-                f'{self._source}: "{name}" of signature "{signature}" must be {dtype.__name__} {shape}. '
-                f"Received: {details['dtype'].__name__} {received}"
-            )
+    Args:
+        content: bytes of the TFLite file. The interpreter reads its weights in place.
+        signatures: length in tokens -> name of the signature, shortest first.
+        tags: number of tags `K` that each signature's logits must have.
+        max_characters: how many characters of a token it reads, `L`; None for a model that reads none.
+        source: where `content` comes from, for error messages.
+        threads: positive integer, the threads that one call may use.
+
+    Raises:
+        InputError: LiteRT cannot read `content`, or its signatures are not those that are asked for.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        signatures: Mapping[int, str],
+        tags: int,
+        max_characters: int | None,
+        source: str | PathLike[str],
+        threads: int = 1,
+    ):
+        inputs = {"token_ids": ()} if max_characters is None else {"token_ids": (), "char_ids": (max_characters,)}
+        self._signatures = Signatures(content, signatures, inputs, source, threads)
+        self.lengths = self._signatures.lengths
+        self._signatures.check_output("logits", lambda length: (1, length, tags))
+
+    def run(self, token_ids: ArrayLike, char_ids: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Runs the model on one text.
+
+        Args:
+            token_ids: integers `(n,)`, at most as many as the largest length, without padding.
+            char_ids: integers `(n, L)`, 0 behind a token's last character; None for a model that reads none.
+
+        Returns:
+            Logits, float32 `(n, K)`.
+
+        Raises:
+            InputError: LiteRT cannot run the model, or its scores are not finite.
+        """
+        inputs = {"token_ids": token_ids} if char_ids is None else {"token_ids": token_ids, "char_ids": char_ids}
+        count = len(np.asarray(token_ids))
+        logits = self._signatures.run(count, **inputs)["logits"][:count]
+        self._signatures.require_finite(logits)
+        return logits

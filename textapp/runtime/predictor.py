@@ -1,15 +1,16 @@
 """From text to label: the predictor over a bundle."""
 
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, repeat
+from itertools import repeat
 from typing import Any, NamedTuple, TypeVar
 
 from textapp.errors import InputError
-from textapp.runtime.bundle import MODEL, VOCABULARY, Bundle, read_bundle
+from textapp.runtime.bundle import ClassifierBundle
+from textapp.runtime.bundle_files import MODEL, VOCABULARY
 from textapp.runtime.model import DeviceModel
+from textapp.runtime.texts import strings
 from textapp.text.normalization import LONGEST_CHUNK
 from textapp.text.tokenizer import Token
 
@@ -75,7 +76,7 @@ class Predictor:
         InputError: the model is not one that the bundle describes.
     """
 
-    def __init__(self, bundle: Bundle, threads: int = 1):
+    def __init__(self, bundle: ClassifierBundle, threads: int = 1):
         self.bundle = bundle
         self.labels = bundle.labels
         self.model = DeviceModel(
@@ -98,7 +99,7 @@ class Predictor:
             for prediction in predictor.predict(["Très bon café ☕", ""]):
                 print(prediction.label, max(prediction.tokens, key=lambda token: token.weight, default=None))
         """
-        return [self._predict(text) for text in _strings(texts)]
+        return [self._predict(text) for text in strings(texts)]
 
     def label_index(self, text: str) -> int:
         """The index of a text's label: the fast path, without probabilities or tokens."""
@@ -110,7 +111,7 @@ class Predictor:
         Args:
             texts: strings; they may be a stream, and are read one at a time.
         """
-        return map(self.label_index, _strings(texts))
+        return map(self.label_index, strings(texts))
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text's tokens, at most `max_tokens` of them."""
@@ -133,19 +134,6 @@ class Predictor:
         except InputError as error:
             path = self.bundle.folder / VOCABULARY
             raise InputError(f"{path}: the model fails on the last of {len(vocabulary)} tokens: {error}") from error
-
-
-def load(path: str | os.PathLike[str], threads: int = 1) -> Predictor:
-    """Loads a bundle folder and returns its predictor.
-
-    Args:
-        path: the folder that `textapp export` wrote.
-        threads: positive integer, threads that LiteRT may use for one text. One is fastest for models of this size.
-
-    Raises:
-        InputError: a file of the bundle is missing, changed or malformed, in one line that names it.
-    """
-    return Predictor(read_bundle(path), threads)
 
 
 def prediction_from(
@@ -173,20 +161,6 @@ def prediction_from(
         ),
         truncated=truncated,
     )
-
-
-def _strings(texts: Iterable[str]) -> Iterator[str]:
-    """Iterates over the texts. One string in the place of a list would be read as a text per character."""
-    if isinstance(texts, str):
-        raise TypeError("`texts` must be a list of strings. Received: one string; put it in a list")
-    return map(_string, texts, count())
-
-
-def _string(text: object, index: int) -> str:
-    """`text`, which must be a string."""
-    if not isinstance(text, str):
-        raise TypeError(f"`texts` must hold strings. Received: {type(text).__name__} at index {index}")
-    return text
 
 
 def _first(tokenize: Callable[[str], list[_Item]], text: str, limit: int) -> tuple[list[_Item], bool]:

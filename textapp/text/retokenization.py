@@ -2,8 +2,8 @@
 
 Corpora come cut by rules of their own: "U.S.", "C$" and "1996-08-22" are one token each in CoNLL-2003, while a text is
 cut by `Tokenizer` into U . S . and so on. A tagger that never saw those pieces tags them badly. So the tokens of a
-corpus are cut further, their tags are spread over the pieces, and a token's predicted tag is that of its first piece, as
-usual since Devlin et al. 2019 (BERT, section 5.3).
+corpus are cut further, their tags are spread over the pieces, and a token's predicted tag is that of its first piece,
+as usual since Devlin et al. 2019 (BERT, section 5.3).
 
 What a corpus has cut apart and a tokenizer keeps together ("do" "n't") stays apart.
 """

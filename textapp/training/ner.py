@@ -12,6 +12,7 @@ import keras
 from textapp import __version__
 from textapp.config import NerConfig
 from textapp.data.pipeline import evaluation_batches
+from textapp.data.tag_scores import say_scores, tag_scores
 from textapp.files import write_json
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
@@ -23,7 +24,7 @@ from textapp.training.optimizer import optimizer_of
 from textapp.training.pretrained import check_settings, way_of_training
 from textapp.training.progress import Progress
 from textapp.training.strategy import choose_strategy, describe, precision
-from textapp.training.tag_predictor import TagPredictor, say_scores, tag_scores
+from textapp.training.tag_predictor import TagPredictor
 from textapp.training.tag_preparation import PreparedTags, prepare_tags
 from textapp.training.tensorboard.tag_dashboards import tag_dashboards
 from textapp.training.validation_tags import ValidationTags

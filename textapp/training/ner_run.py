@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from textapp.config import NerConfig
+from textapp.data.tag_scores import tag_scores
 from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
 from textapp.errors import InputError
 from textapp.files import write_json, write_text
@@ -18,7 +19,7 @@ from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 from textapp.training import run
-from textapp.training.tag_predictor import TagPredictor, tag_scores
+from textapp.training.tag_predictor import TagPredictor
 from textapp.training.tag_preparation import (
     Report,
     encode_held_out,
@@ -79,13 +80,18 @@ class NerRun:
         )
 
     def read(
-        self, path: str | os.PathLike[str], token_column: str | None = None, tag_column: str | None = None
+        self,
+        path: str | os.PathLike[str],
+        token_column: str | None = None,
+        tag_column: str | None = None,
+        repair: bool = False,
     ) -> TaggedExamples:
         """Reads a file of tagged sentences as the training's were; arguments and errors as for `score`."""
         config = dataclasses.replace(
             self.config,
             token_column=token_column or self.config.token_column,
             tag_column=tag_column or self.config.tag_column,
+            repair=repair or self.config.repair,
         )
         return read_held_out(config, path, of_spans=self.tag_set.scheme is not None)
 
@@ -94,6 +100,7 @@ class NerRun:
         path: str | os.PathLike[str],
         token_column: str | None = None,
         tag_column: str | None = None,
+        repair: bool = False,
         report: Report = lambda _: None,
     ) -> dict[str, Any]:
         """The scores on the tagged sentences of a file, read as the training's were.
@@ -102,12 +109,13 @@ class NerRun:
             path: The file.
             token_column: Column of the tokens; by default that of the training.
             tag_column: Column of the tags, likewise.
+            repair: Whether broken tag sequences are mended rather than refused; in any case if the training's were.
             report: Is told how many tokens are unknown, and which types the model cannot give.
 
         Raises:
             InputError: The file breaks a rule, or its tags are of another kind than the training's.
         """
-        examples = self.read(path, token_column, tag_column)
+        examples = self.read(path, token_column, tag_column, repair)
         encoded = encode_held_out(self.config, examples, self.tag_set, self.encoder)
         unknown = float(np.mean(encoded.word_ids() == UNKNOWN_ID))
         report(f"{os.fspath(path)}: {len(examples.sentences):,} sentences, {unknown:.1%} of tokens unknown")

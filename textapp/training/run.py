@@ -28,6 +28,7 @@ from textapp.text.vocabulary import Vocabulary
 MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
 TOKENIZER, VOCABULARY, LABELS, SAMPLE = "tokenizer.json", "vocabulary.txt", "labels.txt", "sample.jsonl"
 TAGS, CHARACTERS, TAGGED_SAMPLE = "tags.txt", "characters.txt", "sample.tsv"  # of a tagger
+SOFT_LABELS, SOFT_LABELS_PART = "soft_labels.jsonl.gz", "soft_labels.jsonl.part"  # of a distilled student
 CHECKPOINT, LOGS = "checkpoint.npz", "logs"
 SAMPLE_SIZE = 500
 
@@ -66,9 +67,7 @@ class Run:
         if metrics.get("task") == "vectors":
             raise InputError(f"{folder}: a training of word vectors, not a run; the vectors stand beside it")
         if metrics.get("task") == "ner":
-            raise InputError(
-                f"{folder}: a run of `textapp train ner`, which is not supported here yet; `textapp evaluate` scores it"
-            )
+            raise InputError(f"{folder}: a run of `textapp train ner`, not of `textapp train sentiment`")
         labels = read_names(folder / LABELS, metrics.get("labels"))
         tokenizer = read_tokenizer(folder)
         vocabulary = Vocabulary.load(folder / VOCABULARY)
@@ -197,7 +196,7 @@ def clear(folder: Path, keep_progress: bool) -> None:
     The files of a run are named one by one: what somebody else has put into the folder stays.
     """
     text_side = (TOKENIZER, VOCABULARY, LABELS, SAMPLE, TAGS, CHARACTERS, TAGGED_SAMPLE)
-    names = (METRICS, MODEL, *text_side, CHECKPOINT)  # metrics first: finished no more
+    names = (METRICS, MODEL, *text_side, CHECKPOINT, SOFT_LABELS, SOFT_LABELS_PART)  # metrics first: finished no more
     with named_errors(folder):
         if not folder.exists():
             return

@@ -1,6 +1,5 @@
-"""The tags that a Keras tagger gives to encoded sentences, and their scores."""
+"""The tags that a Keras tagger gives to encoded sentences."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from textapp.data.entity_scores import entity_scores, token_accuracy
 from textapp.data.pipeline import evaluation_batches, sorted_batches
 from textapp.data.tagged_batches import NO_TAG, EncodedSentences
 from textapp.layers import CRF
@@ -60,25 +58,3 @@ class TagPredictor:
         if sentences.firsts is None:
             return tags
         return [[tags[first] for first in firsts] for tags, firsts in zip(tags, sentences.firsts, strict=True)]
-
-
-def tag_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], tag_set: TagSet) -> dict[str, Any]:
-    """What `evaluate` says of tags: ready for JSON.
-
-    Returns:
-        Of spans `entity_f1`, `precision`, `recall`, `count` (true entities), `token_accuracy` and the first four by
-        type in `types`; of tags that stand for themselves `accuracy` and `count` (tokens).
-    """
-    if tag_set.scheme is None:
-        return {"accuracy": token_accuracy(true, predicted), "count": sum(map(len, true))}
-    return entity_scores(true, predicted).to_dict()
-
-
-def say_scores(scores: dict[str, Any]) -> str:
-    """The same in a few words."""
-    if "accuracy" in scores:
-        return f"accuracy {scores['accuracy']:.4f} on {scores['count']:,} tokens"
-    return (
-        f"entity F1 {scores['entity_f1']:.4f} (precision {scores['precision']:.4f}, recall {scores['recall']:.4f}) "
-        f"on {scores['count']:,} entities; token accuracy {scores['token_accuracy']:.4f}"
-    )

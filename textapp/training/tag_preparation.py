@@ -9,6 +9,7 @@ import numpy as np
 
 from textapp.config import NerConfig
 from textapp.data.pipeline import TrainingBatches
+from textapp.data.tag_scores import unseen_tags
 from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
 from textapp.data.tagged_batches import (
     EncodedSentences,
@@ -232,12 +233,7 @@ def _report_counts(counts: dict[str, dict[str, float]], encoder: TokenEncoder, t
 
 def report_unseen(name: str, examples: TaggedExamples, tag_set: TagSet, report: Report) -> None:
     """Warns of what a held-out split has and the model cannot say: it counts as missed."""
-    found = {tag for tags in examples.tags for tag in tags if tag != "O"}
-    if tag_set.scheme is None:
-        unseen = sorted(found - set(tag_set.tags))
-    else:
-        unseen = sorted({tag[2:] for tag in found} - tag_set.types)
-    if unseen:
+    if unseen := unseen_tags(examples, tag_set):
         report(f"warning: {name} has what the training split lacks and what will be missed: {', '.join(unseen)}")
 
 

@@ -1,0 +1,373 @@
+"""The tagger over models that are made up, so that what it should say is known."""
+
+import itertools
+import json
+import threading
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textapp.runtime import TaggedSpan, TaggedToken, Tagger, Tagging
+from textapp.runtime.decoding import FORBIDDEN, TagDecoder
+from textapp.text.tag_schemes import allowed_transitions, find_breaks, read_spans
+from textapp.text.tag_set import TagSet
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import Vocabulary
+from textapp.text.word_form import WordForm
+
+IOBES = TagSet(("O", "S-人", "B-人", "I-人", "E-人", "S-lieu", "B-lieu", "I-lieu", "E-lieu"), "IOBES")
+# Word -> the tag that the made-up model sees in it.
+LEXICON = {
+    "Angela": "B-人",
+    "Merkel": "E-人",
+    "北": "B-lieu",
+    "京": "E-lieu",
+    "São": "B-lieu",
+    "Paulo": "E-lieu",
+    "ﬁ": "S-人",
+    "Zoë": "S-人",
+    "株": "B-人",
+    "式": "I-人",
+    "会": "I-人",
+    "社": "E-人",
+    "1": "S-lieu",
+    "2": "S-人",
+    "😀": "S-lieu",
+    "\N{REPLACEMENT CHARACTER}": "S-lieu",
+    "von": "I-人",
+}
+WORDS = ("[PAD]", "[UNK]", *(unicodedata.normalize("NFKC", word) for word in LEXICON))
+SURE = np.array([[9.0 * (tag == seen) for tag in IOBES.tags] for seen in ("O", "O", *LEXICON.values())], np.float32)
+
+
+def decoder_of(tag_set):
+    """A decoder in which all sequences that the scheme allows are equal."""
+    return TagDecoder(*(np.where(np.array(part), 0.0, FORBIDDEN) for part in tag_set.allowed()))
+
+
+def by_lexicon(ids):
+    """A model that is sure of each word's tag."""
+    return SURE[ids.token_ids]
+
+
+def tagger_of(score=by_lexicon, tag_set=IOBES, decoder=..., max_tokens=16, kind="word", normalization="nfkc"):
+    return Tagger(
+        tokenizer=Tokenizer(kind, lowercase=False, normalization=normalization),
+        encoder=TokenEncoder(WordForm(lowercase=False), Vocabulary(WORDS), None, 0),
+        tag_set=tag_set,
+        decoder=decoder_of(tag_set) if decoder is ... else decoder,
+        max_tokens=max_tokens,
+        score=score,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("", []),
+        ("\0 \x1b", []),
+        ("Angela Merkel besuchte 北京.", [("人", "Angela Merkel", 0, 13), ("lieu", "北京", 23, 25)]),
+        ("😀😀Zoe\u0308!", [("lieu", "😀", 0, 1), ("lieu", "😀", 1, 2), ("人", "Zoe\u0308", 2, 6)]),
+        ("Ｓão\u3000Pau\u00adlo\u200b!", [("lieu", "São\u3000Pau\u00adlo".replace("S", "Ｓ"), 0, 10)]),
+        ("a\ufeff北\ufeff京b", [("lieu", "北\ufeff京", 2, 5)]),
+        ("㍿ Zoë", [("人", "㍿", 0, 1), ("人", "Zoë", 2, 5)]),
+        ("\ud800 Zoë \udfff", [("lieu", "\ud800", 0, 1), ("人", "Zoë", 2, 5), ("lieu", "\udfff", 6, 7)]),
+    ],
+)
+def test_spans_worked_by_hand(text, spans):
+    (tagging,) = tagger_of().predict([text])
+    assert [tuple(span) for span in tagging.spans] == [(*span, None) for span in spans]
+
+
+def test_tokens_of_a_corpus_are_known_by_their_pieces():
+    tagger = tagger_of()
+    assert list(tagger.tag([["北京", "von", "São-Paulo"]])) == [["O", "O", "O"]]
+    tagger.retokenize = True
+    assert tagger.known(["北京", "von"]) == ["北", "京", "von"]
+    (tags,) = tagger.tag([["北京", "1/2", "Angela", "Merkel"]])
+    assert tags == ["B-lieu", "B-lieu", "B-人", "I-人"]
+    assert list(tagger.tag([["北京"], ["\N{SOFT HYPHEN}", "Zoë"]])) == [["B-lieu"], ["O", "B-人"]]
+
+
+def test_a_character_that_becomes_several_tokens_belongs_to_the_first_span():
+    """½ is 1, ⁄ and 2 for the tokenizer: two spans of one character."""
+    assert [token[:3] for token in tagger_of().predict(["½"])[0].tokens] == [("1", 0, 1), ("⁄", 0, 1), ("2", 0, 1)]
+    assert tagger_of().predict(["½"])[0].spans == (TaggedSpan("lieu", "½", 0, 1),)
+    # Of `2` and `京` only the second is left to the second span.
+    tags = TagSet(("O", "B-x", "I-x"), "IOB2")
+    scored = {"1": 1, "⁄": 2, "2": 1, "京": 2}
+    vocabulary = Vocabulary(["[PAD]", "[UNK]", *scored])
+
+    def score(ids):
+        return np.array(
+            [[9.0 * (tag == scored.get(vocabulary.tokens[i], 0)) for tag in range(3)] for i in ids.token_ids]
+        )
+
+    encoder = TokenEncoder(WordForm(), vocabulary, None, 0)
+    tagger = Tagger(Tokenizer(lowercase=False), encoder, tags, decoder_of(tags), 16, score)
+    (tagging,) = tagger.predict(["x ½ 京"])
+    assert [token.tag for token in tagging.tokens] == ["O", "B-x", "I-x", "B-x", "I-x"]
+    assert tagging.spans == (TaggedSpan("x", "½", 2, 3), TaggedSpan("x", "京", 4, 5))
+
+
+def test_tokens_carry_their_tags_in_iob2():
+    (tagging,) = tagger_of().predict(["Angela\tMerkel, Ｚoe\u0308"])
+    assert tagging.tokens == (
+        TaggedToken("Angela", 0, 6, "B-人"),
+        TaggedToken("Merkel", 7, 13, "I-人"),
+        TaggedToken(",", 13, 14, "O"),
+        TaggedToken("Zoë", 15, 19, "B-人"),
+    )
+
+
+def test_tags_that_stand_for_themselves_make_no_spans():
+    tags = TagSet(("ADJ", "NOUN", "名詞"), None)
+    logits = np.log(np.array([[0.2, 0.7, 0.1], [0.1, 0.1, 0.8]]))
+    tagger = tagger_of(lambda ids: logits[: len(ids.token_ids)], tags, decoder=None)
+    assert tagger.predict(["schöner Ort"])[0] == Tagging(
+        (TaggedToken("schöner", 0, 7, "NOUN"), TaggedToken("Ort", 8, 11, "名詞")), ()
+    )
+    (sure,) = tagger.predict(["schöner Ort"], confidence=True)
+    assert [token.confidence for token in sure.tokens] == pytest.approx([0.7, 0.8])
+    assert tagger.predict([""], confidence=True) == [Tagging((), ())]
+
+
+def test_sentences_of_tokens_are_tagged_alike():
+    sentences = [["Angela", "Merkel"], [], ["in", "São", "Paulo", "."], ["", "\0", "a b", "Zoë"]]
+    expected = [["B-人", "I-人"], [], ["O", "B-lieu", "I-lieu", "O"], ["O", "O", "O", "B-人"]]
+    assert list(tagger_of().tag(sentences)) == expected
+    with pytest.raises(TypeError, match="Received: one string; cut it into tokens"):
+        list(tagger_of().tag(["Angela Merkel"]))
+
+
+def test_a_broken_sequence_of_a_model_without_a_crf_is_read_as_the_scorer_does():
+    """`von` says I-人, which nothing opens and nothing ends."""
+    (tagging,) = tagger_of(decoder=None).predict(["von Angela von 北 1"])
+    assert [token.tag for token in tagging.tokens] == ["B-人", "B-人", "I-人", "B-lieu", "B-lieu"]
+    assert [span.text for span in tagging.spans] == ["von", "Angela von", "北", "1"]
+    (tagging,) = tagger_of().predict(["von Angela von 北 1"])
+    assert [span.text for span in tagging.spans] != ["von", "Angela von", "北", "1"]
+
+
+def random_logits(ids):
+    """Other scores for each sentence."""
+    rng = np.random.default_rng([int(index) for index in ids.token_ids])
+    return rng.normal(scale=2.0, size=(len(ids.token_ids), len(IOBES))).astype(np.float32)
+
+
+@pytest.mark.parametrize("crf", [True, False])
+@pytest.mark.parametrize(
+    "tag_set",
+    [
+        TagSet(("O", "B-a", "I-a", "B-b", "I-b"), "IOB2"),
+        TagSet(("O", "B-a", "I-a", "I-b"), "IOB1"),
+        TagSet(("O", "S-人", "B-人", "I-人", "E-人", "S-b"), "IOBES"),
+        TagSet(("O", "B", "I"), "IOB2"),
+    ],
+    ids=lambda tag_set: tag_set.scheme,
+)
+def test_confidence_is_the_share_of_all_sequences_that_hold_the_span(tag_set, crf):
+    """Those that have its tags and in which it is read as that very span: neither longer nor joined to another."""
+    found = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        logits = rng.normal(scale=1.5, size=(4, len(tag_set)))
+        allowed = allowed_transitions(tag_set.tags, tag_set.scheme)
+        parts = [np.where(np.array(part), rng.normal(size=np.shape(part)), FORBIDDEN) for part in allowed]
+        transitions, start, end = parts if crf else [np.zeros_like(part) for part in parts]
+        powers = {
+            path: np.exp(
+                start[path[0]]
+                + end[path[-1]]
+                + logits[range(4), path].sum()
+                + sum(transitions[pair] for pair in itertools.pairwise(path))
+            )
+            for path in itertools.product(range(len(tag_set)), repeat=4)
+        }
+        best = max(powers, key=powers.get)
+        tagger = tagger_of(lambda _, logits=logits: logits, tag_set, TagDecoder(*parts) if crf else None)
+        (tagging,) = tagger.predict(["einä zwei 三 fo\u0301ur"], confidence=True)
+        spans = read_spans([tag_set.tags[tag] for tag in best], tag_set.scheme, repair=True)
+        assert len(spans) == len(tagging.spans)
+        for expected, span in zip(spans, tagging.spans, strict=True):
+            part = slice(expected.start, expected.end)
+            holding = sum(
+                power
+                for path, power in powers.items()
+                if path[part] == best[part]
+                and expected in read_spans([tag_set.tags[tag] for tag in path], tag_set.scheme, repair=True)
+            )
+            assert span.confidence == pytest.approx(holding / sum(powers.values()), rel=1e-6)
+            found += 1
+    assert found > 5
+
+
+def test_without_asking_there_is_no_confidence():
+    text = "Angela Merkel"
+    (plain,), (sure,) = tagger_of().predict([text]), tagger_of().predict([text], confidence=True)
+    assert sure.spans[0]._replace(confidence=None) == plain.spans[0]
+    assert "confidence" not in plain.to_dict()["spans"][0]
+    assert 0.9 < sure.to_dict()["spans"][0]["confidence"] < 1
+    assert "confidence" not in sure.to_dict()["tokens"][0]
+
+
+def test_to_dict_survives_json():
+    (tagging,) = tagger_of().predict(["Angela Merkel in 北京 😀"], confidence=True)
+    values = json.loads(json.dumps(tagging.to_dict()))
+    assert list(values) == ["spans", "tokens"]
+    spans = tuple(TaggedSpan(**span) for span in values["spans"])
+    assert Tagging(tuple(TaggedToken(**token) for token in values["tokens"]), spans) == tagging
+
+
+class TestLongTexts:
+    def test_no_span_breaks_at_a_border(self):
+        """An entity of 100 tokens over windows of 16."""
+        words = ["Angela", *["von"] * 98, "Merkel"]
+        (tagging,) = tagger_of().predict([" ".join(["ja", *words, "nein", *["o"] * 50, "北", "京"])])
+        assert [span.text for span in tagging.spans] == [" ".join(words), "北 京"]
+
+    @pytest.mark.parametrize("count", [16, 17, 40, 1000])
+    def test_every_token_is_scored_where_it_stands_further_from_the_border(self, count):
+        """A model that says of a token only how far from the border of its window it stands."""
+        calls = []
+
+        def score(ids):
+            size = len(ids.token_ids)
+            calls.append(size)
+            return np.minimum(np.arange(size), np.arange(size)[::-1])[:, None].repeat(len(IOBES), 1)
+
+        logits = tagger_of(score).logits(["x"] * count)
+        assert logits.shape == (count, len(IOBES))
+        assert set(calls) == {16}
+        assert len(calls) == 1 + -(-(count - 16) // 12)  # as few as overlap by 4
+        assert logits[8 : count - 8, 0].min(initial=1) >= 1  # of 4 in common, the outer ones of each are not taken
+
+    def test_windows_give_what_one_look_would_where_the_model_looks_no_further(self):
+        """A model that sees one token to each side: windows that overlap by four hide nothing from it."""
+
+        def score(ids):
+            near = np.pad(ids.token_ids.astype(float), 1)
+            rows = np.stack([near[shift : shift + len(ids.token_ids)] for shift in range(3)], axis=1)
+            return rows @ np.random.default_rng(0).normal(size=(3, len(IOBES)))
+
+        tokens = np.random.default_rng(1).choice([*WORDS[2:], ".", "x"], 300).tolist()
+        np.testing.assert_allclose(
+            tagger_of(score).logits(tokens), tagger_of(score, max_tokens=300).logits(tokens), atol=1e-9
+        )
+
+    def test_a_megabyte_takes_windows_in_proportion(self):
+        read = 0
+
+        def score(ids):
+            nonlocal read
+            read += len(ids.token_ids)
+            return by_lexicon(ids)
+
+        text = "Angela\tMerkel 京 😀 " * 40_000
+        (tagging,) = tagger_of(score, max_tokens=128).predict([text])
+        assert len(tagging.tokens) == 160_000
+        assert len(tagging.spans) == 80_000
+        assert read < 160_000 * 4 / 3 + 256
+        assert all(span.text == text[span.start : span.end] for span in tagging.spans[::1000])
+
+
+def test_threads_may_share_a_tagger():
+    tagger = tagger_of(random_logits)
+    texts = [" ".join(np.random.default_rng(seed).choice(WORDS[2:], 40)) for seed in range(8)]
+    expected = tagger_of(random_logits).predict(texts, confidence=True)
+    received = {}
+
+    def work(index):
+        received[index] = tagger.predict([texts[index]], confidence=True)[0]
+
+    workers = [threading.Thread(target=work, args=(index,)) for index in range(len(texts))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [received[index] for index in range(len(texts))] == expected
+
+
+def test_what_is_no_list_of_strings_is_refused():
+    with pytest.raises(TypeError, match=r"`texts` must be a list of strings\. Received: one string"):
+        tagger_of().predict("Zoë")
+    with pytest.raises(TypeError, match=r"`texts` must hold strings\. Received: NoneType at index 1"):
+        tagger_of().predict(["Zoë", None])
+
+
+# What normalization and tokenization do something about: it all must leave the offsets right.
+PIECES = (
+    *("Angela", "Merkel", "京", "北京", "Ｓão", "Pau\u00adlo", "Zoe\u0308", "don’t", "3.14", "a1", "x"),
+    *(" ", "\t", "\n", "\u3000", "\xa0", "\u2028", "\0", "\x1b", "\u00ad", "\u200b", "\u200d", "\ufeff", "\u202e"),
+    *(
+        "½",
+        "㍿",
+        "㌀",
+        "ﬁ",
+        "ﷺ",
+        "①",
+        "…",
+        "‼",
+        "İ",
+        "ß",
+        "ǆ",
+        "Å",
+        "．",
+        "｡",
+        "１２",
+        "ｶﾞ",
+        "한",
+        "\u1112\u1161\u11ab",
+        "ㅏ",
+    ),
+    *(
+        "\u0301",
+        "\u0323\u0301",
+        "e\u0301",
+        "क\u093f",
+        "ก\u0e33",
+        "😀",
+        "👨\u200d👩\u200d👧",
+        "🇫🇷",
+        "👍🏽",
+        "\ud800",
+        "\udc00",
+        "\U0001d11e",
+    ),
+)
+texts = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
+    st.text(st.characters(codec=None, exclude_categories=()), max_size=40),
+)
+
+
+@given(texts, st.integers(0, 1 << 32), st.sampled_from(["word", "char"]), st.sampled_from(["none", "nfc", "nfkc"]))
+def test_offsets_survive_everything(text, seed, kind, normalization):
+    """Of random spans over any text: ordered, apart, at the borders of tokens, and the author's own characters."""
+    rng = np.random.default_rng(seed)
+    tagger = tagger_of(
+        lambda ids: rng.normal(scale=3, size=(len(ids.token_ids), len(IOBES))), kind=kind, normalization=normalization
+    )
+    (tagging,) = tagger.predict([text], confidence=bool(seed % 2))
+    tokens = tagger.tokenizer.tokenize(text)
+    assert [token[:3] for token in tagging.tokens] == tokens
+    assert not find_breaks([token.tag for token in tagging.tokens], "IOB2")
+    borders = {border for token in tokens for border in (token.start, token.end)}
+    end = 0
+    for span in tagging.spans:
+        assert end <= span.start < span.end <= len(text)
+        assert span.text == text[span.start : span.end]
+        assert {span.start, span.end} <= borders
+        assert span.type in ("人", "lieu")
+        assert span.confidence is None or 0 <= span.confidence <= 1
+        end = span.end
+    # No span is lost but where characters are shared.
+    found = read_spans([token.tag for token in tagging.tokens], "IOB2")
+    if all(left.end <= right.start for left, right in itertools.pairwise(tokens)):
+        assert [(tokens[span.start].start, tokens[span.end - 1].end, span.type) for span in found] == [
+            (span.start, span.end, span.type) for span in tagging.spans
+        ]
