@@ -59,11 +59,11 @@ class Task:
     vectors: bool = False
 
 
-CONLL = ("repair=true",)  # of IOB1, a few tags of which break its rules
+CONLL = ("repair=true",)  # a few of its tags break the rules of IOB1
 TASKS = {
     "conll2003": Task("CoNLL-2003", "conll2003", ENGLISH, CONLL, 0.845),
     "conll2003_vectors": Task("CoNLL-2003, own vectors", "conll2003", ENGLISH, CONLL, 0.88, vectors=True),
-    "resume": Task("Resume (Chinese)", "resume_ner", "chinese", (), 0.945),
+    "resume": Task("Resume (Chinese)", "resume_ner", "chinese", ("repair=true",), 0.945),
     "ncbi": Task("NCBI-disease", "ncbi_disease", ENGLISH, (), 0.81),
     "msra": Task("MSRA (Chinese)", "msra_ner", "chinese", (), 0.895),
     "snips_slots": Task("Snips, slots", "snips", ENGLISH),

@@ -55,6 +55,7 @@ CASES = {
     "entity_tagger, GRU x 2, softmax": lambda: entity_tagger(
         V, 3, embedding_dim=8, units=6, num_layers=2, cell="gru", crf=False
     ),
+    "sentiment_classifier, factorized": lambda: sentiment_classifier(V, 3, embedding_dim=8, embedding_rank=3, units=6),
     "sentiment_classifier, GRU x 2": lambda: sentiment_classifier(
         V, 2, embedding_dim=8, units=6, num_layers=2, cell="gru"
     ),

@@ -32,6 +32,7 @@ class SentimentConfig(Config):
     num_layers: int = 1
     units: int = 64
     embedding_dim: int | None = 64  # none: that of --vectors
+    embedding_rank: int | None = None  # the table as a product, V x rank times rank x embedding_dim; none: of one piece
     attention_units: int = 64
     word_dropout: float = 0.1
     embedding_dropout: float = 0.4
@@ -54,7 +55,12 @@ class SentimentConfig(Config):
 
     def check(self) -> None:
         """Raises `InputError` naming the first setting that is out of range."""
-        _check_model(self, sizes=("attention_units",))
+        _check_model(self, sizes=("attention_units", "embedding_rank"))
+        if self.embedding_rank and self.embedding_dim and self.embedding_rank >= self.embedding_dim:
+            raise InputError(
+                f"setting embedding_rank: must be below embedding_dim, {self.embedding_dim}, or it saves nothing; "
+                f"received {self.embedding_rank}"
+            )
 
     @property
     def embedding_frozen(self) -> bool:
@@ -253,7 +259,7 @@ class NerConfig(Config):
 
 
 NER_PRESETS: dict[str, dict[str, Any]] = {
-    "english": {},
+    "english": {"zero_digits": True, "word_dropout": 0.4, "character_filters": 60, "weight_decay": 0.01},
     "chinese": {"tokenizer": "char", "lowercase": False, "characters": False, "vocabulary_size": 6_000},
     "tags": {"scheme": "none", "epochs": 10, "patience": 3},
     "tiny": {

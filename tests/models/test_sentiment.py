@@ -42,9 +42,25 @@ def test_given_vectors_stand_in_the_table_and_may_be_frozen():
     assert not any("embedding" in variable.path for variable in model.trainable_variables)
 
 
+def test_a_factorized_table_is_one_table_of_their_product():
+    keras.utils.set_random_seed(1)
+    factorized = sentiment_classifier(50, 2, embedding_dim=8, embedding_rank=3, units=5)
+    table, projection = (factorized.get_layer(name) for name in ("embedding", "embedding_projection"))
+    assert (table.embeddings.shape, projection.kernel.shape) == ((50, 3), (3, 8))
+    whole = sentiment_classifier(50, 2, embedding_dim=8, units=5)
+    assert whole.count_params() - factorized.count_params() == 50 * 8 - (50 * 3 + 3 * 8)
+    whole.set_weights([table.get_weights()[0] @ projection.get_weights()[0], *factorized.get_weights()[2:]])
+    ids = np.array([[7, 3, 9, 0, 0], [4, 2, 1, 6, 5], [8, 0, 0, 0, 0]])
+    np.testing.assert_allclose(factorized(ids), whole(ids), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(factorized(ids)[2:], factorized(ids[2:, :2]), rtol=1e-4, atol=1e-6)  # the mask passes
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"embedding_rank": 64}, "`embedding_rank` must be from 1 to below `embedding_dim`, 64"),
+        ({"embedding_rank": 0}, "`embedding_rank` must be from 1"),
+        ({"embedding_rank": 4, "vectors": np.zeros((50, 64), "float32")}, "`vectors` are tables of one piece"),
         ({"num_classes": 1}, "`num_classes` must be 2 or more"),
         ({"num_layers": 0}, "`num_layers` must be 1 or more"),
         ({"cell": "transformer"}, "`cell` must be one of lstm, gru, rnn"),

@@ -23,8 +23,11 @@ def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     out: Annotated[Path, typer.Option(help="Bundle folder to make.")],
     recipe: Annotated[
-        Literal["float32", "float16", "dynamic_wi8_afp32"],
-        typer.Option(help="How the weights are stored; dynamic_wi8_afp32 is int8."),
+        Literal["float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2"],
+        typer.Option(
+            help="How the weights are stored; dynamic_wi8_afp32 is int8, _emb4 and _emb2 pack embedding rows to 4 and "
+            "2 bits."
+        ),
     ] = "dynamic_wi8_afp32",
     lowering: Annotated[
         Literal["fused", "unrolled"],

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from textapp import __version__
-from textapp.cli import bench, demo, evaluate, export, predict, train, vectors
+from textapp.cli import bench, demo, distill, evaluate, export, predict, quantize, train, vectors
 from textapp.cli.output import say
 from textapp.errors import InputError
 
@@ -22,7 +22,9 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
+app.command("distill")(distill.distill)
 app.command("evaluate")(evaluate.evaluate)
+app.command("quantize")(quantize.quantize)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)

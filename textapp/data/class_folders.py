@@ -8,7 +8,7 @@ Only `*.txt` files count. Hidden files are left out, and so is IMDb's folder of 
 
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -50,22 +50,32 @@ def read_tar(path: str | os.PathLike[str], subset: str | None) -> Iterator[Row]:
     serve as labels and in messages only, and links are left out. Arguments as for `read_folders`.
     """
     classes = _ClassFolders(path, subset)
+    for name, text in _tar_texts(path, lambda name: classes.label_of(name) is not None):
+        yield name, text, classes.label_of(name) or ""
+    classes.check_found()
+
+
+def read_unlabelled_tar(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
+    """Yields name and text of each `*.txt` file in a tar archive, whatever its folder, as IMDb's unlabelled reviews."""
+    return _tar_texts(path, lambda name: PurePosixPath(name).suffix == ".txt")
+
+
+def _tar_texts(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """Yields name and text of the wanted files of an archive, read from front to back."""
     with open_stream(path) as stream:
         archive = _WatchedStream(stream)
         try:
             with tarfile.open(fileobj=archive, mode="r|") as members:  # type: ignore[call-overload]
                 for member in members:
-                    label = classes.label_of(member.name) if member.isreg() else None
-                    content = members.extractfile(member) if label is not None else None
-                    if label is not None and content is not None:
-                        yield member.name, decode_utf8(content.read(), f"{path}/{member.name}"), label
+                    content = members.extractfile(member) if member.isreg() and wanted(member.name) else None
+                    if content is not None:
+                        yield member.name, decode_utf8(content.read(), f"{path}/{member.name}")
         except tarfile.TarError as error:
             raise InputError(f"{path}: not a tar archive, or a damaged one: {error}") from error
         # tarfile takes an archive that is cut off between two members for a whole one.
         archive.drain()
         if not archive.ends_properly():
             raise InputError(f"{path}: the tar archive is cut off; fetch the file again")
-    classes.check_found()
 
 
 def _raise(error: OSError) -> None:

@@ -13,8 +13,9 @@ from textapp import __version__
 from textapp.errors import InputError
 from textapp.export.checks import check_file
 from textapp.export.comparison import Logits, both_logits
-from textapp.export.conversion import Recipe, convert, signature_name
+from textapp.export.conversion import ROW_BITS, Recipe, convert, signature_name
 from textapp.export.lowering import Lowering, in_float32, lower
+from textapp.export.packing import round_rows
 from textapp.export.rows import Text
 from textapp.files import replacing_folder, write_json, write_text
 
@@ -73,12 +74,13 @@ def write_bundle(
     lowered, reference = lower(model, lowering), in_float32(model)
     check_lowered(lowered)
     converted = convert(lowered, lengths, recipe, max_characters)
+    stored = round_rows(in_float32(model), ROW_BITS[recipe]) if recipe in ROW_BITS else reference
 
     checked = texts[:: -(-len(texts) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
     with replacing_folder(folder) as temporary:
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
-        checks = check_file(content, lowered, reference, lengths, recipe, checked)
+        checks = check_file(content, lowered, stored, lengths, recipe, checked)
         for name, save in files.items():
             save(temporary / name)
         write_json(

@@ -10,10 +10,13 @@ import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from textapp.errors import InputError
+from textapp.export.packing import pack_rows
 from textapp.export.rewriting import rewrite
 from textapp.export.rows import TOKENS, named_inputs, takes_names
 
-Recipe = Literal["float32", "float16", "dynamic_wi8_afp32"]
+Recipe = Literal["float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2"]
+ROW_BITS: dict[Recipe, int] = {"dynamic_wi8_afp32_emb4": 4, "dynamic_wi8_afp32_emb2": 2}
+"""The recipes that pack embedding rows, and to how many bits."""
 
 
 def signature_name(length: int) -> str:
@@ -31,7 +34,8 @@ def convert(
         lengths: Text lengths in tokens. Each becomes a signature `tokens_N` from `token_ids`, int32 `(1, N)`, and the
             model's other inputs by name, to its outputs.
         recipe: How weights are stored: `float32`; `float16`; or `dynamic_wi8_afp32`, int8 with a float32 scale for each
-            output channel, embedding row or fused gate, and float32 arithmetic around them.
+            output channel, embedding row or fused gate, and float32 arithmetic around them. With `_emb4` or `_emb2`
+            embedding rows take 4 or 2 bits a number.
         max_characters: L of an input `(B, T, L)` that leaves it open.
 
     Returns:
@@ -68,6 +72,8 @@ def convert(
             content = converter.convert()
         except ConverterError as error:
             raise _unsupported(error) from error
+    if recipe in ROW_BITS:
+        content = pack_rows(content, lowered, ROW_BITS[recipe])
     return rewrite(content)
 
 

@@ -6,11 +6,12 @@ with the original before anything is converted, and no model is defined twice.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import keras
 from keras import activations, layers
 
+from textapp.compress.groups import Lowering
 from textapp.errors import InputError
 from textapp.export.attention import ScoredAttentionPooling
 from textapp.export.characters import CharacterLookupCNN
@@ -19,8 +20,6 @@ from textapp.export.recurrent_fused import FusedLSTM
 from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
 from textapp.export.rows import TOKENS, named_inputs, takes_names
 from textapp.layers import AttentionPooling, CharacterCNN
-
-Lowering = Literal["fused", "unrolled"]
 
 # Stock layers that convert as they are. Layers from elsewhere and `keras.ops` pass too: the converter judges them.
 PLAIN = """

@@ -43,11 +43,15 @@ class RunPredictor:
         return np.asarray(logits)[0], np.asarray(weights)[0, : len(words)]
 
     def classify(self, texts: Iterable[str]) -> np.ndarray:
-        """The class of each text, int64 `(N,)`, many texts at a time; empty texts are scored one by one."""
+        """The class of each text, int64 `(N,)`."""
+        return self.logits(texts).argmax(axis=1)
+
+    def logits(self, texts: Iterable[str]) -> np.ndarray:
+        """The logits of each text, float32 `(N, C)`, many texts at a time; empty texts share one row."""
         tokenized = TokenizedTexts.read(texts, self.run.tokenizer, self.max_tokens)
         lengths = np.diff(tokenized.offsets)
         rows = np.flatnonzero(lengths)
-        classes = np.full(len(lengths), -1, np.int64)
+        logits = np.empty((len(lengths), len(self.run.labels)), np.float32)
         if len(rows):
             encoded = EncodedExamples(
                 token_ids=tokenized.encode(self.run.vocabulary),
@@ -57,7 +61,7 @@ class RunPredictor:
                 oov_rate=0.0,
                 cut=tokenized.cut,
             )
-            classes[rows] = predict_logits(self.run.model, encoded).argmax(axis=1)
-        if (classes < 0).any():
-            classes[classes < 0] = self.score([])[0].argmax()
-        return classes
+            logits[rows] = predict_logits(self.run.model, encoded)
+        if len(rows) < len(lengths):
+            logits[lengths == 0] = self.score([])[0]
+        return logits

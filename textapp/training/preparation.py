@@ -76,6 +76,15 @@ def prepare(
         InputError: A file breaks a rule, or `stream` is set without a validation file.
     """
     tokenizer = Tokenizer(config.tokenizer, config.lowercase, config.normalization)
+    held_out = read_held_out(config, valid, test, report)
+    make = _stream if config.stream else _hold
+    return make(config, train, held_out, tokenizer, report, vectors)
+
+
+def read_held_out(
+    config: SentimentConfig, valid: Path | None, test: Path | None, report: Report
+) -> dict[str, Examples]:
+    """Reads what was given of `valid` and `test`."""
     held_out = {
         name: read_examples(path, config.text_column, config.label_column)
         for name, path in (("valid", valid), ("test", test))
@@ -83,8 +92,36 @@ def prepare(
     }
     for examples in held_out.values():
         report(f"read {examples}")
-    make = _stream if config.stream else _hold
-    return make(config, train, held_out, tokenizer, report, vectors)
+    return held_out
+
+
+def split_off(
+    config: SentimentConfig, train: Path, held_out: dict[str, Examples], seed: int, report: Report
+) -> tuple[Examples, dict[str, Examples]]:
+    """Reads the training file and takes the held-out texts out of it.
+
+    Args:
+        config: The settings.
+        train: Training examples.
+        held_out: From `read_held_out`.
+        seed: Chooses the share that becomes `valid` where that was not given.
+        report: Is given each line of progress.
+
+    Returns:
+        Training examples, each text once, and `held_out` with `valid` in any case.
+    """
+    examples = read_examples(train, config.text_column, config.label_column)
+    report(f"read {examples}")
+    examples, duplicates = drop_duplicates(examples)
+    report(str(duplicates))
+    if held_out:
+        examples, overlap = drop_overlap(examples, *held_out.values())
+        report(str(overlap))
+    if "valid" not in held_out:
+        examples, validation, division = split_examples(examples, config.valid_fraction, seed)
+        held_out = {"valid": validation, **held_out}
+        report(str(division))
+    return examples, held_out
 
 
 def _hold(
@@ -96,23 +133,12 @@ def _hold(
     vectors: Path | None,
 ) -> Prepared:
     """Holds the training split in memory."""
-    examples = read_examples(train, config.text_column, config.label_column)
-    report(f"read {examples}")
-    examples, duplicates = drop_duplicates(examples)
-    report(str(duplicates))
-    if held_out:
-        examples, overlap = drop_overlap(examples, *held_out.values())
-        report(str(overlap))
-    if "valid" not in held_out:
-        examples, validation, division = split_examples(examples, config.valid_fraction, config.seed)
-        held_out = {"valid": validation, **held_out}
-        report(str(division))
-
+    examples, held_out = split_off(config, train, held_out, config.seed, report)
     labels = label_names(examples.labels, examples.source)
     tokenized = TokenizedTexts.read(examples.texts, tokenizer, config.max_tokens)
     vocabulary, pretrained = _vocabulary(config, tokenized.counts(), tokenizer, report, vectors)
     encoded = encode_examples(examples, tokenized, vocabulary, labels)
-    encoded_held_out = _encode(held_out, tokenizer, vocabulary, labels, config.max_tokens)
+    encoded_held_out = encode_held_out(held_out, tokenizer, vocabulary, labels, config.max_tokens)
     own = None if pretrained is None else pretrained.own
     widths = bucket_widths(config.max_tokens) if config.static_shapes else None
     return Prepared(
@@ -124,7 +150,7 @@ def _hold(
         held_out=encoded_held_out,
         sample=held_out["valid"],
         widths=widths,
-        counts=_report({"train": _counts(encoded, own), **_all_counts(encoded_held_out, own)}, vocabulary, own, report),
+        counts=report_counts(count_splits({"train": encoded, **encoded_held_out}, own), vocabulary, own, report),
         fingerprint=_fingerprint(pretrained, encoded, *encoded_held_out.values()),
         pretrained=pretrained,
     )
@@ -148,7 +174,7 @@ def _stream(
     vocabulary, pretrained = _vocabulary(config, scan.words, tokenizer, report, vectors)
     own = None if pretrained is None else pretrained.own
     widths = bucket_widths(config.max_tokens)
-    encoded_held_out = _encode(held_out, tokenizer, vocabulary, labels, config.max_tokens)
+    encoded_held_out = encode_held_out(held_out, tokenizer, vocabulary, labels, config.max_tokens)
     tokens = sum(scan.words.values())
     ids = np.asarray(vocabulary.encode(scan.words), np.int32)
     counts = {
@@ -183,7 +209,7 @@ def _stream(
         held_out=encoded_held_out,
         sample=held_out["valid"],
         widths=widths if config.static_shapes else None,
-        counts=_report({"train": counts, **_all_counts(encoded_held_out, own)}, vocabulary, own, report),
+        counts=report_counts({"train": counts, **count_splits(encoded_held_out, own)}, vocabulary, own, report),
         fingerprint=scan.fingerprint + _fingerprint(pretrained, *encoded_held_out.values()),
         pretrained=pretrained,
     )
@@ -218,7 +244,7 @@ def _fingerprint(pretrained: Pretrained | None, *parts: EncodedExamples) -> str:
     return digest.hexdigest()
 
 
-def _encode(
+def encode_held_out(
     held_out: dict[str, Examples], tokenizer: Tokenizer, vocabulary: Vocabulary, labels: list[str], max_tokens: int
 ) -> dict[str, EncodedExamples]:
     """Encodes held-out splits, whose labels must all have been learned."""
@@ -231,12 +257,12 @@ def _encode(
 
 
 def _counts(part: EncodedExamples, own: int | None) -> dict[str, float]:
-    """What is reported of a split; `own` is the vocabulary's size without extra words."""
+    """What is reported of one split."""
     return {"count": len(part), "tokens": len(part.token_ids), "cut": part.cut, **_unknown(part.token_ids, own)}
 
 
-def _all_counts(parts: dict[str, EncodedExamples], own: int | None) -> dict[str, dict[str, float]]:
-    """The same of several."""
+def count_splits(parts: dict[str, EncodedExamples], own: int | None) -> dict[str, dict[str, float]]:
+    """What `Prepared.counts` holds; `own` is the vocabulary's size without extra words, None where there are none."""
     return {name: _counts(part, own) for name, part in parts.items()}
 
 
@@ -248,7 +274,7 @@ def _unknown(ids: np.ndarray, own: int | None, times: np.ndarray | None = None) 
     return rates
 
 
-def _report(
+def report_counts(
     counts: dict[str, dict[str, float]], vocabulary: Vocabulary, own: int | None, report: Report
 ) -> dict[str, dict[str, float]]:
     """Says what share of the words the vocabulary knows and how many texts were cut. Returns `counts`."""

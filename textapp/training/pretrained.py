@@ -106,8 +106,10 @@ def read_pretrained(
 
 
 def check_settings(config: SentimentConfig | NerConfig, given: bool) -> None:
-    """Raises `InputError` where a setting makes sense with vectors only, and there are none."""
+    """Raises `InputError` where a setting makes sense with vectors only, or without them only."""
     if given:
+        if isinstance(config, SentimentConfig) and config.embedding_rank is not None:
+            raise InputError("setting embedding_rank: --vectors fill a whole table; leave one of them out")
         return
     if config.embedding_dim is None:
         raise InputError("setting embedding_dim: none means that of the vectors, and needs --vectors")

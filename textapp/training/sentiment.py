@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from textapp import __version__
 from textapp.config import SentimentConfig
@@ -19,7 +20,7 @@ from textapp.training import run
 from textapp.training.evaluate import classification_scores, predict_logits
 from textapp.training.fit import fit
 from textapp.training.optimizer import optimizer_of
-from textapp.training.preparation import prepare
+from textapp.training.preparation import Prepared, prepare
 from textapp.training.pretrained import check_settings, way_of_training
 from textapp.training.progress import Progress
 from textapp.training.strategy import choose_strategy, describe, precision
@@ -89,12 +90,38 @@ def _train(
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
-    run.save_text_side(folder, data.tokenizer, data.vocabulary, data.labels)
-    sample = run.save_sample(folder, data.sample)
     if table is not None:
         report(f"word vectors: {way_of_training(config)}")
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
+    model, history = fit_classifier(model, config, folder, data, validation)
+    vectors = {} if data.pretrained is None else {"vectors": data.pretrained.summary}
+    return run.finish(folder, {**classifier_metrics(model, data, report), **vectors}, history, began)
+
+
+def fit_classifier(
+    model: keras.Model,
+    config: SentimentConfig,
+    folder: Path,
+    data: Prepared,
+    validation: tf.data.Dataset,
+    probe: tuple[Any, Any] | None = None,
+) -> tuple[keras.Model, list[dict[str, float]]]:
+    """Trains a compiled model, or goes on with it, and writes all of the run but its metrics.
+
+    Args:
+        model: From `build_model`.
+        config: The settings that built it.
+        folder: The run.
+        data: What to train on.
+        validation: What early stopping looks at: batches of the compiled loss's targets.
+        probe: Inputs and targets for the norms of gradients; by default some of the validation split.
+
+    Returns:
+        The model with its best weights, float32, and the logs of each epoch.
+    """
+    run.save_text_side(folder, data.tokenizer, data.vocabulary, data.labels)
+    sample = run.save_sample(folder, data.sample)
     history = fit(
         model,
         data.batches,
@@ -104,32 +131,35 @@ def _train(
         checkpoint=folder / run.CHECKPOINT,
         fingerprint=f"{config.to_dict()} {data.fingerprint}",
         callbacks=[
-            Progress(config.epochs, steps, data.tokens),
+            Progress(config.epochs, data.batches.steps_per_epoch, data.tokens),
             *dashboards(
                 folder / run.LOGS,
-                validation=validation,
+                validation=evaluation_batches(
+                    data.held_out["valid"], config.batch_size, data.widths, config.static_shapes
+                ),
                 label_names=data.labels,
                 tokenizer=data.tokenizer,
                 vocabulary=data.vocabulary,
                 texts=[text for text, _ in sample[:: max(1, len(sample) // ATTENTION_TEXTS)]],
+                probe=probe,
             ),
         ],
     )
-
     if config.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
+        table = None if data.pretrained is None else data.pretrained.table
         half, model = model, build_model(config, len(data.vocabulary), len(data.labels), table)
         model.set_weights(half.get_weights())
     run.save_model(folder, model)
+    return model, history
+
+
+def classifier_metrics(model: keras.Model, data: Prepared, report: Callable[[str], None]) -> dict[str, Any]:
+    """Scores the held-out splits: what `metrics.json` says of any classifier."""
     metrics: dict[str, Any] = {"task": "sentiment", "labels": data.labels}
     for name, part in data.held_out.items():
         metrics[name] = classification_scores(part.labels, predict_logits(model, part))
         report(f"{name}: accuracy {metrics[name]['accuracy']:.4f}, macro F1 {metrics[name]['macro_f1']:.4f}")
-    metrics |= {
-        "data": data.counts,
-        **({} if data.pretrained is None else {"vectors": data.pretrained.summary}),
-        "parameters": model.count_params(),
-    }
-    return run.finish(folder, metrics, history, began)
+    return {**metrics, "data": data.counts, "parameters": model.count_params()}
 
 
 def build_model(
@@ -143,6 +173,7 @@ def build_model(
         vocabulary_size,
         num_classes,
         embedding_dim=embedding_dim,
+        embedding_rank=config.embedding_rank,
         units=config.units,
         num_layers=config.num_layers,
         cell=config.cell,

@@ -1,0 +1,208 @@
+"""`textapp quantize`: a run with rounded weights, what it refuses, and that killing it changes nothing."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from textapp.compress import quantize
+from textapp.compress.groups import stored_weights
+from textapp.compress.rounding import rounded
+from textapp.config import sentiment_preset
+from textapp.training.run import CHECKPOINT, Run
+from textapp.training.sentiment import train_sentiment
+
+COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]
+OPTIONS = ("--bits", "4", "--embedding-bits", "2", "--epochs", "2", "--set", "learning_rate=0.02")
+
+
+@pytest.fixture(scope="session")
+def wide_run(tmp_path_factory, corpus) -> Path:
+    """A run whose table and attention are large enough for integers."""
+    folder = tmp_path_factory.mktemp("Läufe") / "широкий 宽"
+    config = sentiment_preset("tiny").override(["epochs=1", "max_tokens=8", "units=16", "cell=rnn"])
+    train_sentiment(config, folder, train=corpus["train"], test=corpus["test"], report=lambda line: None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def quantized(tmp_path_factory, wide_run) -> Path:
+    """The run that `OPTIONS` make of it."""
+    folder = tmp_path_factory.mktemp("Läufe") / "сжатый 小"
+    config = quantize.QuantizeConfig(bits=4, embedding_bits=2, epochs=2, learning_rate=0.02)
+    quantize.quantize_run(config, wide_run, folder, report=lambda line: None)
+    return folder
+
+
+def test_a_run_is_trained_on_and_described(textapp, wide_run, quantized, tmp_path):
+    folder = tmp_path / "прогон 好"
+    outcome = textapp("quantize", wide_run, "--out", folder, *OPTIONS, "--json")
+    assert outcome.code == 0
+    metrics = outcome.json
+    assert metrics == json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    expected = json.loads((quantized / "metrics.json").read_text(encoding="utf-8"))
+    assert {**metrics, "seconds": 0} == {**expected, "seconds": 0}
+    assert {path.name for path in folder.iterdir()} == {path.name for path in wide_run.iterdir()}
+
+    quantization = metrics["quantization"]
+    assert (quantization["bits"], quantization["embedding_bits"]) == (4, 2)
+    assert quantization["recipe"] == "dynamic_wi8_afp32_emb2"
+    floats = json.loads((wide_run / "metrics.json").read_text(encoding="utf-8"))
+    assert quantization["float"]["valid"]["accuracy"] == floats["valid"]["accuracy"]
+    assert quantization["float"]["test"] == pytest.approx(floats["test"])
+    assert set(quantization["post_training"]) == {"valid", "test"}
+    accuracies = [epoch["val_accuracy"] for epoch in metrics["history"]]
+    assert len(accuracies) == 2
+    best = max([*accuracies, quantization["post_training"]["valid"]["accuracy"]])
+    assert metrics["valid"]["accuracy"] == pytest.approx(best)
+    assert quantization["bytes"] == sum(weight["bytes"] for weight in quantization["weights"])
+    assert f"{quantization['bytes']:,}" in outcome.err
+    assert f"--recipe {quantization['recipe']} --lowering fused" in outcome.err
+    assert "post-training: valid accuracy" in outcome.err
+
+
+def test_its_weights_are_rounded_and_it_is_a_run(textapp, quantized, corpus):
+    run = Run.load(quantized)
+    weights = [weight for weight in stored_weights(run.model) if weight.groups is not None]
+    assert {weight.groups.kind for weight in weights} == {"row", "channel"}
+    for weight in weights:
+        value = weight.variable.numpy()
+        np.testing.assert_array_equal(rounded(value, weight.groups, 2 if weight.is_table else 4), value)
+    accuracy = textapp("evaluate", quantized, "--data", corpus["test"], "--json").json["accuracy"]
+    assert accuracy == pytest.approx(run.metrics["test"]["accuracy"])
+
+
+def test_it_exports(textapp, quantized, tmp_path):
+    arguments = ["export", quantized, "--out", tmp_path / "пакет", "--lengths", "8", "--json"]
+    agreement = textapp(*arguments).json["checks"]["agreement with Keras"]
+    assert agreement["label_agreement"] == 1.0
+
+
+def test_without_epochs_it_is_rounded_only(textapp, wide_run, tmp_path):
+    outcome = textapp("quantize", wide_run, "--out", tmp_path / "п", "--bits", 4, "--epochs", 0, "--json")
+    assert outcome.code == 0
+    quantization = outcome.json["quantization"]
+    assert quantization["kept"] == "post_training"
+    assert outcome.json["valid"] == quantization["post_training"]["valid"]
+    assert outcome.json["history"] == []
+    assert quantization["recipe"] == "dynamic_wi8_afp32"
+
+
+def test_rounding_alone_is_kept_where_no_epoch_is_as_good(textapp, wide_run, tmp_path, monkeypatch):
+    def worse(model, *_, **__):
+        model.set_weights([np.zeros_like(value) for value in model.get_weights()])
+        return [{"val_accuracy": 0.01}]
+
+    monkeypatch.setattr(quantize, "fit", worse)
+    outcome = textapp("quantize", wide_run, "--out", tmp_path / "п", "--json")
+    assert "no epoch was as good" in outcome.err
+    assert "quantization-aware:" not in outcome.err
+    assert outcome.json["quantization"]["kept"] == "post_training"
+    assert outcome.json["valid"] == outcome.json["quantization"]["post_training"]["valid"]
+
+
+def test_dropout_draws_other_masks_than_the_run_did(wide_run, tmp_path, monkeypatch):
+    """The run's own masks over the same batches would be known by heart."""
+    drawn = []
+
+    def seeds(model):
+        return [tuple(np.asarray(v)) for v in model.non_trainable_variables if v.dtype != "float32"]
+
+    def fit(aware, *_, **__):
+        drawn.append(seeds(aware.model))
+        return [{"val_accuracy": 1.0}]
+
+    monkeypatch.setattr(quantize, "fit", fit)
+    for folder in ("п", "второй"):
+        quantize.quantize_run(quantize.QuantizeConfig(), wide_run, tmp_path / folder, report=lambda line: None)
+    keras.utils.set_random_seed(Run.load(wide_run).config.seed)
+    of_the_run = seeds(Run.load(wide_run).model)
+    assert of_the_run
+    assert not set(of_the_run) & set(drawn[0])
+    assert drawn[0] == drawn[1]
+
+
+def test_a_killed_quantization_ends_like_one_that_was_not(textapp, wide_run, quantized, tmp_path):
+    folder = tmp_path / "убитый 死"
+    arguments = ["quantize", str(wide_run), "--out", str(folder), *OPTIONS]
+    process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not (folder / CHECKPOINT).exists():  # written at the end of the first of two epochs
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    assert not (folder / "metrics.json").exists()
+
+    refusal = textapp(*arguments, "--set", "freeze=0.5").refusal
+    assert refusal.startswith(f"{folder}: holds an unfinished run with other quantize")
+    outcome = textapp(*arguments, "--json")
+    assert outcome.code == 0
+    assert "epoch 1/2" not in outcome.err
+    expected = json.loads((quantized / "metrics.json").read_text(encoding="utf-8"))
+    assert {**outcome.json, "seconds": 0} == {**expected, "seconds": 0}
+    weights, expected_weights = (Run.load(path).model.get_weights() for path in (folder, quantized))
+    for received, wanted in zip(weights, expected_weights, strict=True):
+        np.testing.assert_array_equal(received, wanted)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (["--bits", "9"], "setting bits: must be from 2 to 8; received 9"),
+        (["--embedding-bits", "1"], "setting embedding_bits: must be from 2 to 8"),
+        (["--set", "freez=1"], "unknown setting freez; did you mean freeze?"),
+        (["--set", "delay=0.5", "--set", "freeze=0.5"], "delay below freeze"),
+        (["--epochs", "-1"], "setting epochs: must be from 0"),
+        (["--set", "learning_rate=0"], "setting learning_rate: must be above 0"),
+        (["--set", "warmup=1"], "setting warmup: must be at least 0 and below 1"),
+    ],
+)
+def test_a_wrong_setting_is_refused(textapp, wide_run, tmp_path, arguments, rule):
+    assert rule in textapp("quantize", wide_run, "--out", tmp_path / "п", *arguments).refusal
+    assert not (tmp_path / "п").exists()
+
+
+def test_the_run_itself_is_never_written_to(textapp, copy, wide_run, snapshot):
+    folder = copy(wide_run)
+    before = snapshot(folder)
+    for out in (folder, folder / ".." / folder.name):
+        assert "is the run itself; choose another --out" in textapp("quantize", folder, "--out", out, "--force").refusal
+    assert snapshot(folder) == before
+
+
+def test_a_finished_run_is_not_overwritten(textapp, wide_run, quantized, snapshot):
+    before = snapshot(quantized)
+    assert "holds a finished run" in textapp("quantize", wide_run, "--out", quantized, *OPTIONS).refusal
+    assert snapshot(quantized) == before
+
+
+def test_what_is_no_finished_classifier_is_refused(textapp, copy, wide_run, tmp_path):
+    assert "not a run folder" in textapp("quantize", tmp_path / "нет", "--out", tmp_path / "п").refusal
+    folder = copy(wide_run)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "train": None}), encoding="utf-8")
+    assert "names no training file" in textapp("quantize", folder, "--out", tmp_path / "п").refusal
+    (folder / "metrics.json").unlink()
+    assert "this training is not finished" in textapp("quantize", folder, "--out", tmp_path / "п").refusal
+    assert not (tmp_path / "п").exists()
+
+
+def test_files_that_changed_since_are_refused(textapp, copy, wide_run, corpus, tmp_path):
+    folder = copy(wide_run)
+    changed = tmp_path / "другой.tsv"
+    shutil.copy(corpus["test"], changed)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "train": str(changed), "test": None}), encoding="utf-8")
+    refusal = textapp("quantize", folder, "--out", tmp_path / "п").refusal
+    assert refusal.startswith(f"{changed}: gives another vocabulary or other labels than the run has")
+    assert not (tmp_path / "п").exists()

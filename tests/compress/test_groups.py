@@ -1,0 +1,160 @@
+"""Each rule about groups holds in a file that the converter wrote: same scales, same integers, same floats left."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from textapp.compress.groups import stored_weights
+from textapp.errors import InputError
+from textapp.models.ner import entity_tagger, without_crf
+from textapp.models.sentiment import sentiment_classifier
+
+
+def expected(weight) -> tuple[np.ndarray, np.ndarray]:
+    """Integers and scales by the rule, in NumPy: the largest of a group is 127."""
+    view = np.reshape(weight.variable.numpy(), weight.groups.view).astype("f8")
+    scales = np.abs(view).max(axis=weight.groups.axes, keepdims=True) / 127
+    return np.rint(view / scales), scales.astype("f4")
+
+
+def same(stored, integers, scales):
+    np.testing.assert_array_equal(stored.scales, scales)
+    differing = stored.values != integers  # a tie may go either way
+    assert differing.mean() < 1e-3
+    assert np.abs(stored.values - integers).max() <= 1
+
+
+def test_rows_gates_and_channels_of_the_fused_classifier(converted, randomized):
+    model = randomized(sentiment_classifier(40, 2, embedding_dim=33, units=36, attention_units=32))
+    file = converted(model, "fused")
+    weights = stored_weights(model, "fused")
+    table, kernel, recurrent, *_ = weights
+    (stored,) = file.tables()
+    integers, scales = expected(table)
+    same(stored, integers, scales[:, 0])
+
+    directions = [weights[1:4], weights[4:7]]
+    assert [weight.layer for weight in weights[1:7:3]] == ["encoder/forward", "encoder/backward"]
+    lstms = {kernel[0].scales[0]: (kernel, recurrent) for kernel, recurrent in file.lstms()}
+    for kernel, recurrent, bias in directions:
+        assert bias.groups is None
+        assert kernel.device_rows == 3  # 33 + 1 for padding, filled up to 36
+        kernel_gates, recurrent_gates = lstms[expected(kernel)[1][0, 0, 0]]
+        for weight, gates in ((kernel, kernel_gates), (recurrent, recurrent_gates)):
+            integers, scales = expected(weight)
+            for number, gate in enumerate(gates):
+                rows = weight.variable.shape[0]
+                assert gate.values.shape == (36, rows + weight.device_rows)
+                same(gate._replace(values=gate.values[:, :rows]), integers[:, number].T, scales[0, number])
+        resets = [gate.values[:, 33] for gate in kernel_gates]
+        assert [set(reset.tolist()) for reset in resets] == [{-127}, {-127}, {0}, {-127}]
+        assert not any(gate.values[:, 34:].any() for gate in kernel_gates)
+
+    attention, bias, query, *logits = weights[7:]
+    matrices = file.matrices()
+    same(matrices[0], expected(attention)[0].T, expected(attention)[1][0])
+    assert [weight.groups for weight in (bias, query, *logits)] == [None] * 4
+    assert [matrix.scales for matrix in matrices[1:]] == [None, None]
+
+
+def test_channels_of_the_unrolled_classifier(converted, randomized):
+    model = randomized(sentiment_classifier(40, 2, embedding_dim=33, units=32, attention_units=32))
+    file = converted(model, "unrolled")
+    weights = [weight for weight in stored_weights(model, "unrolled") if weight.groups and not weight.is_table]
+    assert len(weights) == 5
+    stored = {matrix.values.shape: [] for matrix in file.matrices()}
+    for matrix in file.matrices():
+        stored[matrix.values.shape].append(matrix)
+    for weight in weights:
+        assert weight.groups.kind == "channel"
+        integers, scales = expected(weight)
+        candidates = stored[integers.T.shape]
+        (match,) = [matrix for matrix in candidates if np.array_equal(matrix.scales, scales[0])]
+        same(match, integers.T, scales[0])
+
+
+@pytest.mark.parametrize(
+    ("dim", "units", "is_integer"), [(40, 31, False), (30, 32, True), (27, 36, False), (28, 36, True), (64, 16, False)]
+)
+def test_a_fused_lstm_with_a_small_gate_stays_float_as_a_whole(converted, randomized, dim, units, is_integer):
+    ids = keras.Input((None,), dtype="int32")
+    model = randomized(keras.Model(ids, layers.LSTM(units)(layers.Embedding(50, dim)(ids))))
+    ((kernel, recurrent),) = converted(model, "fused").lstms()
+    assert [gate.scales is not None for gate in kernel + recurrent] == [is_integer] * 8
+    assert [weight.groups is not None for weight in stored_weights(model)[1:3]] == [is_integer] * 2
+
+
+@pytest.mark.parametrize("units", [20, 24, 31, 32])
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_recurrent_layers_that_no_op_fuses(converted, randomized, units, reset_after):
+    ids = keras.Input((None,), dtype="int32")
+    x = layers.Embedding(50, 32)(ids)
+    x = layers.GRU(units, reset_after=reset_after, return_sequences=True)(x)
+    x = layers.LSTM(units, activation="relu", return_sequences=True)(x)
+    x = layers.Dense(48)(layers.SimpleRNN(units)(x))
+    model = randomized(keras.Model(ids, x))
+    file = converted(model, "fused")
+    assert not file.lstms()
+    stored = [matrix for matrix in file.matrices() if matrix.scales is not None]
+    channels = {scale: row for matrix in stored for scale, row in zip(matrix.scales, matrix.values, strict=True)}
+    found = 0
+    for weight in stored_weights(model, "fused")[1:]:
+        if weight.groups is None:
+            continue
+        assert weight.groups.kind == "channel"
+        integers, scales = expected(weight)
+        for column in range(weight.groups.count):
+            assert np.abs(channels[scales[0, column]] - integers[:, column]).max() <= 1
+        found += weight.groups.count
+    assert found == len(channels) == sum(len(matrix.scales) for matrix in stored)
+
+
+def test_convolutions(converted, randomized):
+    ids = keras.Input((None,), dtype="int32")
+    x = layers.Embedding(50, 32)(ids)
+    x = layers.Conv1D(20, 3, padding="same")(x)
+    x = layers.Conv1D(17, 3, padding="same")(x)  # 1,020 numbers: float
+    model = randomized(keras.Model(ids, x))
+    first, second = converted(model, "fused").matrices()
+    kernels = [weight for weight in stored_weights(model, "fused") if weight.variable.path.endswith("kernel")]
+    integers, scales = expected(kernels[0])
+    same(first._replace(values=first.values[:, 0]), np.transpose(integers, (2, 0, 1)), scales[0, 0])
+    assert kernels[1].groups is None
+    assert second.scales is None
+
+
+def test_a_tagger_with_characters_and_crf(converted, randomized):
+    tagger = randomized(entity_tagger(100, 7, embedding_dim=32, character_vocabulary_size=50, units=32))
+    weights = {weight.variable.path.split("/", 1)[1]: weight for weight in stored_weights(tagger)}
+    assert not any("crf" in weight.layer for weight in weights.values())
+    file = converted(without_crf(tagger)[0], "fused", max_characters=6)
+    (table,) = [table for table in file.tables() if len(table.values) == 50]
+    integers, scales = expected(weights["embedding/embeddings"])
+    same(table, integers, scales[:, 0])
+    integers, scales = expected(weights["convolution/kernel"])
+    (filters,) = [matrix for matrix in file.matrices() if np.array_equal(matrix.scales, scales[0, 0, 0])]
+    same(filters, np.transpose(integers, (3, 0, 1, 2)), scales[0, 0, 0])
+
+
+def test_small_tables_and_biases_stay_float():
+    model = sentiment_classifier(10, 2, embedding_dim=8, units=4, attention_units=4)
+    assert {weight.groups for weight in stored_weights(model)} == {None}
+    assert len(stored_weights(model)) == len(model.trainable_weights)
+
+
+def test_a_layer_without_known_groups_is_refused():
+    ids = keras.Input((None,), dtype="int32")
+    x = layers.SeparableConv1D(8, 3, name="раздельный")(layers.Embedding(50, 32)(ids))
+    with pytest.raises(InputError, match=r"layer 'раздельный' \(SeparableConv1D\)"):
+        stored_weights(keras.Model(ids, x))
+    with pytest.raises(InputError, match="lowering 'other'"):
+        stored_weights(keras.Model(ids, ids), "other")
+
+
+def test_a_shared_layer_counts_once():
+    ids = keras.Input((None,), dtype="int32")
+    table = layers.Embedding(50, 32)
+    inner = keras.Model(ids, table(ids))
+    model = keras.Model(ids, layers.Add()([inner(ids), table(ids)]))
+    assert [weight.variable for weight in stored_weights(model)] == [table.embeddings]

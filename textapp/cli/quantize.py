@@ -1,0 +1,64 @@
+"""`textapp quantize`: a finished run in, a run with weights trained for few bits out."""
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated, Any, Literal
+
+import typer
+
+from textapp.cli.native_log import native_log_hidden
+from textapp.cli.output import print_json, say, say_table
+from textapp.compress.config import QuantizeConfig
+
+
+def quantize(
+    run: Annotated[Path, typer.Argument(help="Finished run of `textapp train sentiment`.")],
+    out: Annotated[Path, typer.Option(help="Run folder to make.")],
+    bits: Annotated[int | None, typer.Option(help="Of matrices, 2 to 8 (8 by default); stored in int8.")] = None,
+    embedding_bits: Annotated[
+        int | None, typer.Option(help="Of embedding rows, 2 to 8 (8 by default); 4 and less are stored packed.")
+    ] = None,
+    lowering: Annotated[
+        Literal["fused", "unrolled"] | None, typer.Option(help="How the run will be exported (fused by default).")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of training; 0 rounds without training.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Delete a run that is there already, once the new one starts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
+) -> None:
+    """Train a run on with rounded weights, to lose less in few bits. The same command goes on after a crash."""
+    options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
+    given = {name: value for name, value in options.items() if value is not None}
+    config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
+    with native_log_hidden():
+        from textapp.compress.quantize import quantize_run
+
+        metrics = quantize_run(config, run, out, force=force, report=say)
+    _say_summary(metrics["quantization"])
+    say(f"run:   {out}")
+    recipe, lowered = metrics["quantization"]["recipe"], metrics["quantization"]["lowering"]
+    say(
+        f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')} "
+        f"--recipe {recipe} --lowering {lowered}"
+    )
+    if as_json:
+        print_json(metrics)
+
+
+def _say_summary(quantization: dict[str, Any]) -> None:
+    """Prints each weight's place in the file, and the total."""
+    rows = [
+        (
+            f"{weight['layer']} {weight['weight']}",
+            " x ".join(map(str, weight["shape"])),
+            str(weight["bits"]),
+            f"{weight['bytes']:,}",
+            f"{weight['share']:.1%}",
+            f"{weight['error']:.2%}",
+        )
+        for weight in quantization["weights"]
+    ]
+    total = ("total", "", "", f"{quantization['bytes']:,}", f"{1:.1%}", "")
+    say_table(("weight", "shape", "bits", "bytes", "share", "error"), [*rows, total])

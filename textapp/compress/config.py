@@ -1,0 +1,101 @@
+"""What `textapp distill` and `textapp quantize` were asked to do."""
+
+import dataclasses
+from typing import Any, Literal
+
+from textapp.config import LARGEST, PRESETS, SentimentConfig
+from textapp.errors import InputError
+from textapp.settings import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class DistillConfig(SentimentConfig):
+    """`textapp distill`: the student's own settings, of `SentimentConfig`, and how its teachers teach it."""
+
+    # A small student, by default
+    vocabulary_size: int = 4_000
+    embedding_dim: int | None = 24
+    units: int = 24
+    attention_units: int = 24
+    word_dropout: float = 0.1
+    embedding_dropout: float = 0.2
+    dropout: float = 0.2
+    learning_rate: float = 5e-3
+    batch_size: int = 128
+    # Distillation
+    distillation_loss: Literal["kl", "mse"] = "kl"  # of probabilities at a temperature, or of logits
+    temperature: float = 2.0  # of kl: how much the small probabilities count
+    alpha: float = 0.1  # weight of the true labels, low as Hinton et al. found best; the soft ones have the rest
+    augment: int = 0  # new texts made from each labelled one, at most
+    mask_rate: float = 0.1  # share of the words of a new text that are masked
+    ngram_rate: float = 0.25  # share of the new texts of which only an n-gram is kept
+    split_seed: int | None = None  # of the validation share of the training split; none: `seed`
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is out of range."""
+        super().check()
+        if self.stream:
+            raise InputError("setting stream: a student is trained from memory; leave it false")
+        if not 0 < self.temperature < float("inf"):
+            raise InputError(f"setting temperature: must be above 0; received {self.temperature}")
+        for key in ("alpha", "mask_rate", "ngram_rate"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise InputError(f"setting {key}: must be from 0 to 1; received {getattr(self, key)}")
+        if not 0 <= self.augment <= 1000:
+            raise InputError(f"setting augment: must be from 0 to 1000; received {self.augment}")
+        if self.split_seed is not None and not 0 <= self.split_seed <= LARGEST:
+            raise InputError(f"setting split_seed: must be from 0 to {LARGEST}; received {self.split_seed}")
+
+    @property
+    def student(self) -> SentimentConfig:
+        """The settings of the student alone, as a run's `config.json` holds them."""
+        return SentimentConfig(
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(SentimentConfig)}
+        )
+
+    @property
+    def distillation(self) -> dict[str, Any]:
+        """The other ones."""
+        return {key: value for key, value in self.to_dict().items() if key not in self.student.to_dict()}
+
+
+def distill_preset(name: str | None) -> DistillConfig:
+    """The settings of a student of one of `PRESETS`; without a name, the defaults. Raises as `sentiment_preset`."""
+    if name is not None and name not in PRESETS:
+        raise InputError(f"--preset {name}: unknown; presets: {', '.join(PRESETS)}")
+    return DistillConfig.from_dict(PRESETS[name] if name else {}, f"preset {name}")
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeConfig(Config):
+    """`textapp quantize`: how many bits, for which file, how a finished run trains on; all else is the run's own."""
+
+    # Rounding
+    bits: int = 8  # of matrices; files store them in int8, fewer are for research
+    embedding_bits: int = 8  # of embedding rows; 4 and less are packed
+    lowering: Literal["fused", "unrolled"] = "fused"  # how the run will be exported: scales differ
+    # Training
+    epochs: int = 5  # 0 rounds the run without training
+    learning_rate: float = 1e-4  # the peak: a tenth of what most runs were trained with, as they have learned all
+    warmup: float = 0.1  # share of all steps
+    delay: float = 0.0  # share of all steps before the rounding begins
+    freeze: float = 1.0  # share of all steps after which ranges stand still; 1 for never
+    patience: int = 5  # epochs without a better validation accuracy before training stops
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is out of range."""
+        for key in ("bits", "embedding_bits"):
+            if not 2 <= getattr(self, key) <= 8:
+                raise InputError(f"setting {key}: must be from 2 to 8; received {getattr(self, key)}")
+        for key in ("epochs", "patience"):
+            if not 0 <= getattr(self, key) <= LARGEST:
+                raise InputError(f"setting {key}: must be from 0 to {LARGEST}; received {getattr(self, key)}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"setting learning_rate: must be above 0; received {self.learning_rate}")
+        if not 0 <= self.warmup < 1:
+            raise InputError(f"setting warmup: must be at least 0 and below 1; received {self.warmup}")
+        if not 0 <= self.delay < self.freeze <= 1:
+            raise InputError(
+                f"settings delay and freeze: must be from 0 to 1, delay below freeze; received {self.delay} and "
+                f"{self.freeze}"
+            )

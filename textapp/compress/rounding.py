@@ -1,0 +1,93 @@
+"""Rounding weights to the integers that a file stores, with a gradient that passes straight through."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from textapp.compress.groups import Groups
+
+STORED_BITS = 8  # of every integer tensor but a packed table's
+PACKED_BITS = (4, 2)  # of packed rows
+
+
+def levels(bits: int) -> int:
+    """The largest integer of a symmetric, narrow range: 127 of 8 bits, 7 of 4, 1 of 2. As far below 0, and 0 itself."""
+    return 2 ** (bits - 1) - 1
+
+
+def check_bits(name: str, bits: int) -> None:
+    """Raises `ValueError` unless a number of bits is from 2 to 8."""
+    if not 2 <= bits <= STORED_BITS:
+        raise ValueError(f"`{name}` must be from 2 to {STORED_BITS}. Received: {name}={bits}")
+
+
+def stored_bits(groups: Groups, bits: int) -> int:
+    """The bits in which a file holds weights of `bits`: 8 but in rows that can be packed."""
+    return row_bits(groups.view[1], bits) if groups.kind == "row" else STORED_BITS
+
+
+def row_bits(width: int, bits: int) -> int:
+    """The bits in which rows of `width` numbers of `bits` are stored.
+
+    The fewest for which rows fill whole bytes, since the device finds a row by its byte: 4 want an even width, 2 a
+    multiple of four.
+    """
+    return min((packed for packed in PACKED_BITS if bits <= packed and width * packed % 8 == 0), default=STORED_BITS)
+
+
+def largest(weight: tf.Tensor, groups: Groups) -> tf.Tensor:
+    """The largest absolute weight of each group, in `groups.shape`."""
+    return tf.reduce_max(tf.abs(tf.reshape(weight, groups.view)), axis=groups.axes, keepdims=True)
+
+
+def rounded(weight: tf.Tensor, groups: Groups, bits: int, limit: tf.Tensor | None = None) -> tf.Tensor:
+    """The weights that the device will compute with, to the bit.
+
+    With `limit` m of a group, `S = levels(stored bits)` and `L = levels(bits)`:
+
+        k = round(w L / m),  q = round(k S / L),  forward: q * float32(m / S),  gradient: that of w where |w| <= m
+
+    q is what the file stores and m / S its scale. Where fewer bits are asked for than the file stores, q are some of
+    the file's integers, as evenly spread as these allow (the second rounding does nothing otherwise).
+
+    The converter takes the scale from the largest weight that it finds. float32(S * float32(m / S)) / S gives the same
+    float32 scale again for S = 127, 7, 3 and 1 (10^6 random m each), so rounded weights are rounded to themselves. That
+    is why a group always holds one weight of size m, also where `limit` is not the largest weight.
+
+    Args:
+        weight: float32, of the shape of the variable.
+        groups: Its groups.
+        bits: From 2 to 8.
+        limit: The range of each group, in `groups.shape`; by default `largest`.
+    """
+    stored = stored_bits(groups, bits)
+    fine, coarse = float(levels(stored)), float(levels(bits))
+    limits = largest(weight, groups) if limit is None else limit
+
+    @tf.custom_gradient
+    def straight_through(weight: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        seen = tf.reshape(weight, groups.view)
+        inside = tf.abs(seen) <= limits
+        if limit is not None:
+            reaching = tf.where(tf.abs(seen) >= largest(weight, groups), tf.sign(seen) * limit, seen)
+            clipped = tf.clip_by_value(reaching, -limit, limit)
+        else:
+            clipped = seen
+        steps = tf.round(tf.math.divide_no_nan(clipped, limits / coarse))
+        integers = steps if coarse == fine else tf.round(steps * (fine / coarse))
+        values = tf.where(_integer(groups), integers * (limits / fine), seen)
+
+        def gradient(upstream: Any) -> tf.Tensor:
+            dense = tf.convert_to_tensor(upstream)  # of an embedding it comes as rows
+            return tf.where(tf.reshape(inside, tf.shape(dense)), dense, tf.zeros_like(dense))
+
+        return tf.reshape(values, weight.shape), gradient
+
+    return straight_through(weight)
+
+
+def _integer(groups: Groups) -> np.ndarray:
+    """Which groups are stored as integers, in a shape that broadcasts over the view."""
+    columns = groups.view[-1]
+    return np.arange(columns) < columns - groups.float_columns

@@ -1,0 +1,91 @@
+"""What each weight costs in the converted file, and how far rounding has moved it."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from textapp.compress.groups import StoredWeight
+from textapp.compress.rounding import stored_bits
+
+FLOAT_BYTES = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightSummary:
+    """One weight in the converted file.
+
+    Attributes:
+        layer: Its layer, that of a `Bidirectional`'s direction behind a slash.
+        weight: Its name in the layer.
+        shape: Its shape in Keras.
+        bits: In how many bits it was rounded; 32 for float.
+        stored_bits: In how many the file holds it.
+        groups: How many scales it has.
+        bytes: Of its numbers, and of its scales, 4 each.
+        share: Of the bytes of all weights.
+        error: What rounding changed: the root of the squared differences' sum over that of the squares; 0 for float.
+    """
+
+    layer: str
+    weight: str
+    shape: tuple[int, ...]
+    bits: int
+    stored_bits: int
+    groups: int
+    bytes: int
+    share: float
+    error: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same, ready for JSON."""
+        return {**dataclasses.asdict(self), "shape": list(self.shape)}
+
+
+def summarize(
+    plan: Sequence[tuple[StoredWeight, int | None]], before: Sequence[np.ndarray], after: Sequence[np.ndarray]
+) -> list[WeightSummary]:
+    """Describes each weight of a model whose weights are rounded.
+
+    Args:
+        plan: As `QuantizationAware.plan` has it.
+        before: The value of each weight of the plan, not rounded.
+        after: The same, rounded.
+
+    Returns:
+        One entry a weight, in the plan's order; their bytes add up to those of the file's weights.
+    """
+    sizes = [_bytes(weight, bits) for weight, bits in plan]
+    total = max(1, sum(sizes))
+    return [
+        WeightSummary(
+            layer=weight.layer,
+            weight=weight.variable.name,
+            shape=tuple(weight.variable.shape),
+            bits=bits or 8 * FLOAT_BYTES,
+            stored_bits=8 * FLOAT_BYTES if weight.groups is None or bits is None else stored_bits(weight.groups, bits),
+            groups=0 if weight.groups is None else weight.groups.count,
+            bytes=size,
+            share=size / total,
+            error=_error(old, new),
+        )
+        for (weight, bits), size, old, new in zip(plan, sizes, before, after, strict=True)
+    ]
+
+
+def _bytes(weight: StoredWeight, bits: int | None) -> int:
+    """The bytes of a weight's numbers and scales in the file."""
+    shape, columns = weight.variable.shape, weight.variable.shape[-1] if weight.variable.shape else 1
+    numbers = math.prod(shape) + weight.device_rows * columns
+    if weight.groups is None or bits is None:
+        return FLOAT_BYTES * numbers
+    floats = numbers // columns * weight.groups.float_columns
+    integers = (numbers - floats) * stored_bits(weight.groups, bits) // 8
+    return integers + FLOAT_BYTES * (floats + weight.groups.count)
+
+
+def _error(before: np.ndarray, after: np.ndarray) -> float:
+    """The size of the change as a share of the size of the weights."""
+    return float(np.linalg.norm(after - before) / max(float(np.linalg.norm(before)), 1e-30))

@@ -1,0 +1,72 @@
+"""Finished runs as teachers."""
+
+import functools
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textapp.config import SentimentConfig
+from textapp.errors import InputError
+from textapp.files import read_bytes
+from textapp.training import run
+from textapp.training.predictor import RunPredictor
+
+
+class RunTeacher:
+    """The model of a run of `textapp train sentiment` or `textapp distill`, loaded when it is first asked.
+
+    Args:
+        folder: The run folder.
+
+    Attributes:
+        command: What the run's `config.json` says, `train`, `valid` and `test` among it.
+        config: Its settings.
+
+    Raises:
+        InputError: It is no finished run of a classifier.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        self.name = os.fspath(folder)
+        self.command, metrics = run.read_finished(Path(folder))
+        if metrics.get("task") != "sentiment":
+            raise InputError(f"{self.name}: not a run of a classifier; its task is {metrics.get('task')}")
+        self.config = SentimentConfig.from_dict(self.command["settings"], str(Path(folder) / run.CONFIG))
+        self.labels = run.read_names(Path(folder) / run.LABELS, metrics.get("labels"))
+        self.parameters: int | None = metrics.get("parameters")
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of everything that its answers depend on."""
+        names = (run.MODEL, run.TOKENIZER, run.VOCABULARY, run.LABELS)
+        digests = (hashlib.sha256(read_bytes(Path(self.name) / name)).digest() for name in names)
+        return hashlib.sha256(b"".join(digests)).hexdigest()
+
+    @property
+    def split_seed(self) -> int:
+        """With what it chose its validation texts, where it took them from its training file."""
+        seed: int | None = self.command.get("distillation", {}).get("split_seed")  # of a student that teaches in turn
+        return self.config.seed if seed is None else seed
+
+    def learned(self, train: str, valid_fraction: float, split_seed: int) -> bool:
+        """Whether it was trained on validation texts that are taken from `train` in this way, as far as it tells."""
+        own = (self.command.get("valid"), self.config.valid_fraction, self.split_seed)
+        return self.command.get("train") == train and own != (None, valid_fraction, split_seed)
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str)
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """Class probabilities of texts, float64 `(N, C)`."""
+        logits = np.float64(self._predictor.logits(texts))
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probs: np.ndarray[Any, Any] = powers / powers.sum(axis=1, keepdims=True)
+        return probs
+
+    @functools.cached_property
+    def _predictor(self) -> RunPredictor:
+        return RunPredictor(run.Run.load(self.name))
