@@ -26,6 +26,9 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.latency --data $(DATA)
 	$(BIN)/python -m benchmarks.word_vectors --data $(DATA) --growth --memory
 	$(BIN)/python -m benchmarks.vectors_case_study --data $(DATA)
+	$(BIN)/python -m benchmarks.tagging --data $(DATA)
+	$(BIN)/python -m benchmarks.decoding
+	$(BIN)/python -m benchmarks.compression --data $(DATA)
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -35,7 +35,7 @@ TEACHERS = Path("saved_models/accuracy/sst2_vectors")
 RECIPES: tuple[Recipe, ...] = ("dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4")
 STUDENTS = {
     "medium": ("vocabulary_size=8000", "epochs=10"),
-    "small": ("vocabulary_size=4000", "epochs=10"),
+    "small": ("vocabulary_size=5600", "epochs=10"),
     "tiny": ("vocabulary_size=4000", "embedding_rank=12", "epochs=10"),
 }
 # What suits the same student best where there are no teachers: more dropout, fewer and smaller steps.

@@ -152,7 +152,9 @@ def test_without_crf_and_characters_and_scheme(tmp_path):
     [
         ({"tag_set": tag_set(None)}, r"model: must give logits \(B, T, 3\), or end in a CRF of them, for 3 tags"),
         ({"encoder": encoder(False)}, "encoder: must have characters where the model takes char_ids"),
-        ({"sentences": []}, "texts: at least one real text"),
+        ({"sentences": []}, "sentences: at least one real sentence"),
+        ({"sentences": [[]]}, "sentences: at least one real sentence"),
+        ({"tokenizer": Tokenizer()}, "tokenizer: must keep capitals"),
         ({"true_tags": TAGS[:2]}, "true_tags: must be a tag for each token"),
         ({"lengths": [8, 8]}, "lengths .*: must be different positive numbers"),
         (

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from textapp.text.retokenization import retokenize
 from textapp.text.tag_schemes import find_breaks, read_spans
+from textapp.text.tag_set import TagSet
 from textapp.text.tokenizer import Tokenizer
 
 CASED = Tokenizer(lowercase=False)
@@ -14,14 +15,14 @@ CASED = Tokenizer(lowercase=False)
 def test_tokens_are_cut_and_found_again():
     cut = retokenize(["New", "York-based", "C$", "１９９６-08-22", "北京"], CASED)
     assert cut.tokens == ["New", "York", "-", "based", "C", "$", "1996", "-", "08", "-", "22", "北", "京"]
-    assert cut.gather(cut.tokens) == ["New", "York", "C", "1996", "北"]
+    assert [cut.tokens[first] for first in cut.firsts] == ["New", "York", "C", "1996", "北"]
 
 
 def test_spans_are_spread_over_the_pieces():
     cut = retokenize(["the", "U.N.", "and", "al-Aqsa", "mosque"], CASED)
     tags = cut.spread(["O", "B-ORG", "O", "B-LOC", "I-LOC"], of_spans=True)
     assert tags == ["O", "B-ORG", "I-ORG", "I-ORG", "I-ORG", "O", "B-LOC", "I-LOC", "I-LOC", "I-LOC"]
-    assert cut.gather(tags) == ["O", "B-ORG", "O", "B-LOC", "I-LOC"]
+    assert TagSet.build([tags], "IOBES").of_tokens(tags, cut.firsts) == ["O", "B-ORG", "O", "B-LOC", "I-LOC"]
 
 
 def test_tags_that_stand_for_themselves_are_repeated():
@@ -62,7 +63,14 @@ def test_spans_survive_the_way_there_and_back(data):
     assert len(spread) == len(cut.tokens)
     assert find_breaks(spread, "IOB2") == []
     assert len(read_spans(spread, "IOB2")) == len(read_spans(tags, "IOB2"))
-    assert cut.gather(spread) == tags
+    assert TagSet(("O",), "IOBES").of_tokens(spread, cut.firsts) == tags
+
+
+def test_spans_that_begin_inside_a_token_are_mended():
+    """x - Ada İstanbul, with a span from Ada on: of tokens it begins at the second."""
+    cut = retokenize(["x-Ada", "İstanbul"], CASED)
+    assert TagSet(("O",), "IOB2").of_tokens(["O", "O", "B-LOC", "I-LOC"], cut.firsts) == ["O", "B-LOC"]
+    assert TagSet(("NOUN",), None).of_tokens(["NOUN", "X", "X", "ADJ"], cut.firsts) == ["NOUN", "ADJ"]
 
 
 @pytest.mark.parametrize("tokens", [[], ["one"]])

@@ -8,7 +8,6 @@ import typer
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, say, say_table
-from textapp.errors import InputError
 
 if TYPE_CHECKING:
     from textapp.cli.opened import Classifier
@@ -22,9 +21,11 @@ def evaluate(
     label_column: Annotated[str | None, typer.Option(help="Label column, likewise.")] = None,
     token_column: Annotated[
         str | None,
-        typer.Option(help="Of tagged sentences: column of the tokens, where it is not that of the training."),
+        typer.Option(help="Of tagged sentences: column of the tokens; by default a run's own, or the first."),
     ] = None,
-    tag_column: Annotated[str | None, typer.Option(help="Column of the tags, likewise.")] = None,
+    tag_column: Annotated[
+        str | None, typer.Option(help="Column of the tags; by default a run's own, or the last.")
+    ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Mend broken tag sequences, not refuse them.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON on stdout.")] = False,
 ) -> None:
@@ -49,17 +50,12 @@ def _score_labels(
     classifier: "Classifier", data: str, text_column: str | None, label_column: str | None
 ) -> dict[str, Any]:
     """The scores of a classifier."""
-    from textapp.data.readers import check_labels, read_examples
-    from textapp.data.scores import accuracy, confusion_matrix, macro_f1
+    from textapp.cli.scoring import label_scores
+    from textapp.data.readers import read_examples
 
     examples = read_examples(data, text_column, label_column)
     say(str(examples))
-    check_labels(examples, classifier.labels)
-    index = {label: number for number, label in enumerate(classifier.labels)}
-    matrix = confusion_matrix(
-        [index[label] for label in examples.labels], list(classifier.label_indices(examples.texts)), len(index)
-    )
-    scores = {"accuracy": accuracy(matrix), "macro_f1": macro_f1(matrix), "count": len(examples)}
+    scores = label_scores(classifier, examples)
     say(f"accuracy {scores['accuracy']:.4f}  macro F1 {scores['macro_f1']:.4f}  on {len(examples):,} texts")
     return scores
 
@@ -80,22 +76,16 @@ def _score_tags(
     tagger: "Tagger", data: str, token_column: str | None, tag_column: str | None, repair: bool
 ) -> dict[str, Any]:
     """The scores of a tagger's bundle."""
-    from textapp.data.tag_scores import tag_scores, unseen_tags
-    from textapp.data.tagged import NO_SCHEME, read_tagged
+    from textapp.cli.scoring import read_for, tagger_scores
+    from textapp.data.tag_scores import unseen_tags
 
-    of_spans, form = tagger.tag_set.scheme is not None, tagger.encoder.form
-    scheme = None if of_spans else NO_SCHEME
-    examples = read_tagged(data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer)
-    if of_spans and examples.scheme == NO_SCHEME:
-        raise InputError(
-            f"{data}: holds tags that stand for themselves, but the model finds spans; choose a --tag-column"
-        )
+    examples, form = read_for(tagger, data, token_column, tag_column, repair), tagger.encoder.form
     say(str(examples))
     unknown = tagger.encoder.vocabulary.oov_rate(map(form.word, tagger.known(tokens)) for tokens in examples.sentences)
     say(f"{unknown:.1%} of tokens unknown")
     if unseen := unseen_tags(examples, tagger.tag_set):
         say(f"warning: the model does not know and will miss: {', '.join(unseen)}")
-    scores = tag_scores(examples.tags, list(tagger.tag(examples.sentences)), tagger.tag_set)
+    scores = tagger_scores(tagger, examples)
     _say_tag_scores(scores)
     return scores
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from textapp import __version__
-from textapp.cli import bench, demo, distill, evaluate, export, predict, quantize, train, vectors
+from textapp.cli import bench, demo, distill, evaluate, export, predict, quantize, report, train, vectors
 from textapp.cli.output import say
 from textapp.errors import InputError
 
@@ -28,6 +28,7 @@ app.command("quantize")(quantize.quantize)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
+app.command("report")(report.report)
 app.add_typer(vectors.app, name="vectors")
 
 

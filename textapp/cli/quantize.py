@@ -54,11 +54,12 @@ def _say_summary(quantization: dict[str, Any]) -> None:
             f"{weight['layer']} {weight['weight']}",
             " x ".join(map(str, weight["shape"])),
             str(weight["bits"]),
+            str(weight["stored_bits"]),
             f"{weight['bytes']:,}",
             f"{weight['share']:.1%}",
             f"{weight['error']:.2%}",
         )
         for weight in quantization["weights"]
     ]
-    total = ("total", "", "", f"{quantization['bytes']:,}", f"{1:.1%}", "")
-    say_table(("weight", "shape", "bits", "bytes", "share", "error"), [*rows, total])
+    total = ("total", "", "", "", f"{quantization['bytes']:,}", f"{1:.1%}", "")
+    say_table(("weight", "shape", "bits", "in file", "bytes", "share", "error"), [*rows, total])

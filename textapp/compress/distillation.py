@@ -21,7 +21,7 @@ import numpy as np
 from textapp import __version__
 from textapp.compress.config import DistillConfig
 from textapp.compress.distillation_data import SoftExamples, TransferRows, known_to_all, taught_examples
-from textapp.compress.distillation_loss import DistillationLoss, LabelAccuracy
+from textapp.compress.distillation_loss import NO_LABEL, DistillationLoss, LabelAccuracy
 from textapp.compress.soft_labels import SoftLabels, Teacher, mean_probabilities, write_soft_labels
 from textapp.compress.teachers import RunTeacher
 from textapp.compress.transfer import Augmentation, TransferSet, unlabelled_texts
@@ -152,6 +152,9 @@ def _distill(
     counts = report_counts(count_splits({"train": examples, **encoded}, None), vocabulary, None, report)
     counts["train"] |= rows.kinds()
     report(f"transfer set: {', '.join(f'{count:,} {kind}' for kind, count in rows.kinds().items())}")
+    if not rows.asked[rows.labels != NO_LABEL].any():
+        names = ", ".join(teacher.name for teacher in teachers)
+        raise InputError(f"{names}: knows none of the texts of {train.source}; soft labels must be of the same texts")
 
     steps = -(-len(examples) // config.batch_size)
     strategy = choose_strategy()

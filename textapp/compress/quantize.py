@@ -60,7 +60,14 @@ def quantize_run(
         InputError: The run or its files cannot be used any more, or `out` holds a finished or another run.
     """
     source, folder = Path(source), Path(out)
-    command, _ = run.read_finished(source)
+    command, metrics = run.read_finished(source)
+    if metrics.get("task") != "sentiment":
+        raise InputError(f"{source}: not a run of a classifier; its task is {metrics.get('task')}")
+    if "distillation" in command:
+        raise InputError(
+            f"{source}: a student of `textapp distill`, which cannot be trained on; its file can be rounded: "
+            "textapp export --recipe dynamic_wi8_afp32_emb4"
+        )
     if folder.resolve() == source.resolve():
         raise InputError(f"{folder}: is the run itself; choose another --out")
     if not command.get("train"):

@@ -130,8 +130,9 @@ def unlabelled_texts(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields the texts of a file, one by one, empty ones left out.
 
     Args:
-        path: A text a line; or, told by the suffix, a table or JSON lines as `textapp.data.readers` reads them, whose
-            labels are not looked at, or a tar archive with a text in each of its `*.txt` files. Each may be gzipped.
+        path: A text a line; or, told by the suffix, a table or JSON lines as `textapp.data.readers` reads them, with
+            labels, which are not looked at, or a tar archive with a text in each of its `*.txt` files. Each may
+            be gzipped.
 
     Raises:
         InputError: The file breaks a rule; the message names the file and the line.

@@ -1,10 +1,12 @@
 """What is said of predicted tags: as JSON, and in words."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from textapp.data.entity_scores import entity_scores, token_accuracy
 from textapp.data.tagged import TaggedExamples
+from textapp.errors import InputError
 from textapp.text.tag_schemes import OUTSIDE
 from textapp.text.tag_set import TagSet
 
@@ -29,6 +31,16 @@ def say_scores(scores: dict[str, Any]) -> str:
         f"entity F1 {scores['entity_f1']:.4f} (precision {scores['precision']:.4f}, recall {scores['recall']:.4f}) "
         f"on {scores['count']:,} entities; token accuracy {scores['token_accuracy']:.4f}"
     )
+
+
+def check_tags_known(examples: TaggedExamples, tag_set: TagSet) -> None:
+    """Raises `InputError` where a model of tags that stand for themselves knows none of those of examples."""
+    found = set(itertools.chain.from_iterable(examples.tags))
+    if tag_set.scheme is None and not found & set(tag_set.tags):
+        raise InputError(
+            f"{examples.source}: the model knows none of the tags {', '.join(sorted(found)[:5])}, but "
+            f"{', '.join(tag_set.tags[:5])} and the like; choose another tag column"
+        )
 
 
 def unseen_tags(examples: TaggedExamples, tag_set: TagSet) -> list[str]:

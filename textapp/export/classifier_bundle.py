@@ -1,9 +1,10 @@
 """The bundle of a classifier: from a text to its label."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -32,6 +33,7 @@ def export_bundle(
     true_labels: Sequence[str] | None = None,
     recipe: Recipe = "dynamic_wi8_afp32",
     lowering: Lowering = "fused",
+    lineage: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Lowers, converts and checks a model, and writes its bundle. Nothing is kept unless every check passes.
@@ -47,6 +49,7 @@ def export_bundle(
         true_labels: The labels of `texts`; then accuracy before and after the conversion is recorded.
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
+        lineage: What was done to the model before, for reports: `Lineage.to_dict()` of `textapp.compress.lineage`.
         overwrite: Whether a bundle that is already there may be replaced.
 
     Returns:
@@ -63,7 +66,7 @@ def export_bundle(
         model,
         folder,
         files={VOCABULARY: vocabulary.save, LABELS: names_file(labels)},
-        description={"task": "classification", "tokenizer": tokenizer.to_dict()},
+        description={"task": "classification", "tokenizer": tokenizer.to_dict(), "lineage": lineage},
         lengths=lengths,
         texts=[token_text(vocabulary.encode(tokenizer.words(text))) for text in texts],
         check_lowered=partial(_check_vocabulary, vocabulary=vocabulary),

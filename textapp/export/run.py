@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from textapp.compress.lineage import Lineage
 from textapp.data.readers import Examples, check_labels
 from textapp.data.tagged import TaggedExamples
 from textapp.data.tagged_splits import cut_sentences, retokenized
@@ -60,6 +61,7 @@ def export_run(
         true_labels=examples.labels,
         recipe=recipe,
         lowering=lowering,
+        lineage=Lineage.of_run(run).to_dict(),
         overwrite=overwrite,
     )
     return _description(bundle)
@@ -97,6 +99,7 @@ def export_tagger_run(
         retokenize=trained.config.retokenize,
         recipe=recipe,
         lowering=lowering,
+        lineage=Lineage.of_run(run).to_dict(),
         overwrite=overwrite,
     )
     return _description(bundle)

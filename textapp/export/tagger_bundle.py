@@ -1,7 +1,7 @@
 """The bundle of a tagger: from a text to its entities, slots or parts of speech."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def export_tagger_bundle(
     retokenize: bool = False,
     recipe: Recipe = "dynamic_wi8_afp32",
     lowering: Lowering = "fused",
+    lineage: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Lowers, converts and checks a tagger, and writes its bundle. Nothing is kept unless every check passes.
@@ -66,6 +67,7 @@ def export_tagger_bundle(
             evaluates the bundle on one.
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
+        lineage: What was done to the model before, for reports: `Lineage.to_dict()` of `textapp.compress.lineage`.
         overwrite: Whether a bundle that is already there may be replaced.
 
     Returns:
@@ -78,6 +80,13 @@ def export_tagger_bundle(
     Reference:
         Viterbi 1967; Lafferty et al. 2001, Conditional Random Fields.
     """
+    if tokenizer.lowercase:
+        raise InputError(
+            "tokenizer: must keep capitals, Tokenizer(lowercase=False); words are lower-cased by the encoder"
+        )
+    if not any(sentences):
+        raise InputError("sentences: at least one real sentence is needed to check the export")
+    sentences = [sentence for sentence in sentences if sentence]
     scoring, crf = without_crf(model)
     _check_tags(scoring, tag_set)
     if true_tags is not None and [len(tags) for tags in true_tags] != [len(sentence) for sentence in sentences]:
@@ -96,6 +105,7 @@ def export_tagger_bundle(
         files=files,
         description={
             "task": "tagging",
+            "lineage": lineage,
             "tokenizer": tokenizer.to_dict(),
             "word_form": {
                 "lowercase": form.lowercase,

@@ -124,7 +124,7 @@ class Tagger:
     def _tag(self, tokens: Sequence[str]) -> list[str]:
         """The tags of one sentence."""
         tags = self.tag_set.decode(self._best(self.logits(self.known(tokens))))
-        return retokenize(tokens, self.tokenizer).gather(tags) if self.retokenize else tags
+        return self.tag_set.of_tokens(tags, retokenize(tokens, self.tokenizer).firsts) if self.retokenize else tags
 
     def _predict(self, text: str, confidence: bool) -> Tagging:
         """The tagging of one text."""

@@ -10,12 +10,10 @@ What a corpus has cut apart and a tokenizer keeps together ("do" "n't") stays ap
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from textapp.text.tag_schemes import OUTSIDE
 from textapp.text.tokenizer import Tokenizer
-
-_Item = TypeVar("_Item")
 
 
 class Retokenized(NamedTuple):
@@ -46,10 +44,6 @@ class Retokenized(NamedTuple):
             inner = f"I{tag[1:]}" if of_spans and tag != OUTSIDE else tag
             spread += [tag, *[inner] * (end - first - 1)]
         return spread
-
-    def gather(self, items: Sequence[_Item]) -> list[_Item]:
-        """What stands at the first piece of each token."""
-        return [items[first] for first in self.firsts]
 
 
 def retokenize(tokens: Iterable[str], tokenizer: Tokenizer) -> Retokenized:

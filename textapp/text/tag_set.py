@@ -79,6 +79,11 @@ class TagSet:
         tags = [self.tags[index] for index in ids]
         return tags if self.scheme is None else convert(tags, self.scheme, FILE_SCHEME, repair=True)
 
+    def of_tokens(self, tags: Sequence[str], firsts: Sequence[int]) -> list[str]:
+        """The tags of tokens that were cut into pieces: those of their first pieces, mended as `decode` does."""
+        chosen = [tags[first] for first in firsts]
+        return chosen if self.scheme is None else convert(chosen, FILE_SCHEME, FILE_SCHEME, repair=True)
+
     def allowed(self) -> Transitions | None:
         """Returns which tags may follow which; None where all may."""
         return None if self.scheme is None else allowed_transitions(self.tags, self.scheme)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from textapp.config import NerConfig
-from textapp.data.tag_scores import tag_scores
+from textapp.data.tag_scores import check_tags_known, tag_scores
 from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
 from textapp.errors import InputError
 from textapp.files import write_json, write_text
@@ -116,6 +116,7 @@ class NerRun:
             InputError: The file breaks a rule, or its tags are of another kind than the training's.
         """
         examples = self.read(path, token_column, tag_column, repair)
+        check_tags_known(examples, self.tag_set)
         encoded = encode_held_out(self.config, examples, self.tag_set, self.encoder)
         unknown = float(np.mean(encoded.word_ids() == UNKNOWN_ID))
         report(f"{os.fspath(path)}: {len(examples.sentences):,} sentences, {unknown:.1%} of tokens unknown")

@@ -148,7 +148,8 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
         return
     if (folder / METRICS).exists():
         raise InputError(f"{folder}: holds a finished run; use --force to train it anew, or another --out")
-    differing = [key for key in command if before.get(key) != command[key]]
+    keys = [*command, *(key for key in before if key not in command and key != "textapp_version")]
+    differing = [key for key in keys if before.get(key) != command.get(key)]
     if "settings" in differing:
         old, new = before["settings"], command["settings"]
         differing += [key for key in new if old.get(key) != new[key]]

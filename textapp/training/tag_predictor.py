@@ -57,4 +57,4 @@ class TagPredictor:
                 tags[number] = self.tag_set.decode(ids[: lengths[number]])
         if sentences.firsts is None:
             return tags
-        return [[tags[first] for first in firsts] for tags, firsts in zip(tags, sentences.firsts, strict=True)]
+        return [self.tag_set.of_tokens(*pieces) for pieces in zip(tags, sentences.firsts, strict=True)]

@@ -1,0 +1,39 @@
+"""Reports with made-up figures, and names that no page or table should take for its own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from textapp.cli.reporting.content import LABELS, Device, Report, Task, Timing, Variant
+from textapp.compress.lineage import Lineage, Quantized
+from textapp.runtime.parts import FileParts
+
+HOSTILE = "</title><script>alert('x')</script> & | `*_[a](b)_ 好"
+
+
+@pytest.fixture
+def make_report() -> Callable[..., Report]:
+    """A report of two bundles and a run, or of others."""
+
+    def make(variants: tuple[Variant, ...] | None = None, task: Task = LABELS, **changes: Any) -> Report:
+        if variants is None:
+            variants = (
+                variant("большой 大", 0.9, 4_000_000, 0.5),
+                variant(HOSTILE, 0.885, 150_000, 0.25, Lineage(7000, (HOSTILE,), 8, Quantized(8, 4, trained=True))),
+                variant("прогон", 0.9, 9_000_000, None, Lineage(1_000_000)),
+            )
+        fields = {"timed": 20 if any(each.device for each in variants) else 0, "rounds": 3, "threads": 1}
+        return Report(task, f"data {HOSTILE}", variants, **(fields | changes), machine="CPU <x>")
+
+    return make
+
+
+def variant(name: str, score: float, size: int, ms: float | None, lineage: Lineage | None = None) -> Variant:
+    """A run, or a bundle that takes some milliseconds."""
+    device = None
+    if ms is not None:
+        parts = FileParts(size // 2, size // 4, size // 8, size - size // 2 - size // 4 - size // 8)
+        timing = Timing(ms, 2 * ms, ms / 2, (ms, 1.5 * ms, 0.9 * ms))
+        device = Device("dynamic_wi8_afp32", "fused", (16, 64), parts, 1000, timing)
+    return Variant(name, f"folder/{name}", {"accuracy": score, "count": 1000}, score, size, lineage, device)

@@ -1,0 +1,73 @@
+"""What a report says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from textapp.cli.reporting.content import SPANS, short_names, tables
+from textapp.errors import InputError
+
+
+def test_the_results_show_the_best_of_each_column(make_report):
+    results = tables(make_report())[0]
+    assert results.header[2:5] == ("accuracy, %", "model file, bytes", "text to label, p50 ms")
+    assert results.rows[0] == ("1", "большой 大", "90.00", "4,000,000", "0.500", "0.450 to 0.750", "1.00", "0.250")
+    assert results.rows[2] == ("3", "прогон", "90.00", "9,000,000", "–", "–", "–", "–")
+    assert results.best == {(0, 2), (2, 2), (1, 3), (1, 4), (1, 6), (1, 7)}
+
+
+def test_what_was_done_is_told_in_words(make_report):
+    rows = tables(make_report())[1].rows
+    assert rows[0][2:] == ("bundle", "dynamic_wi8_afp32", "fused", "16, 64", "–", "–")
+    assert rows[1][6] == "7,000"
+    for step in ("distilled from </title>", "factorized, rank 8", "quantization-aware: 4-bit embedding rows, 8-bit"):
+        assert step in rows[1][7]
+    assert rows[2][2:] == ("Keras", "–", "–", "–", "1,000,000", "trained on labels")
+
+
+def test_parts_are_those_of_bundles_and_add_up(make_report):
+    parts = tables(make_report())[2]
+    assert [row[0] for row in parts.rows] == ["1", "2"]
+    for row in parts.rows:
+        *shares, total, beside = (int(cell.replace(",", "")) for cell in row[2:])
+        assert sum(shares) == total
+        assert beside == 1000
+
+
+def test_runs_alone_have_neither_latency_nor_parts(make_report):
+    report = make_report(make_report().variants[2:])
+    results, _ = tables(report)
+    assert results.header == ("", "model", "accuracy, %", "model file, bytes")
+    assert results.best == set()
+    assert not any("Latency" in note for note in report.notes())
+
+
+def test_the_notes_tell_how_sure_the_scores_are(make_report):
+    notes = make_report().notes()
+    assert "1,000 texts" in notes[0]
+    assert "about 0.9 points" in notes[0]  # sqrt(0.9 * 0.1 / 1000)
+    assert "20 texts of the data" in notes[1]
+    assert "3 rounds" in notes[1]
+    assert "standard error" not in make_report(task=SPANS).notes()[0]
+
+
+def test_it_is_json(make_report):
+    value = json.loads(json.dumps(make_report().to_dict()))
+    assert value["metric"] == "accuracy"
+    assert value["variants"][1]["lineage"]["quantized"] == {"bits": 8, "embedding_bits": 4, "trained": True}
+    assert sum(value["variants"][0]["device"]["parts"].values()) == value["variants"][0]["model_bytes"]
+    assert value["variants"][2]["device"] is None
+
+
+def test_names_are_as_short_as_they_can_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths = [Path("a/好/x"), Path("b/好/x"), Path("b/好/y"), Path("z\x1b[1m"), Path()]
+    assert short_names(paths) == ["a/好/x", "b/好/x", "y", "z\\x1b[1m", tmp_path.name]
+    with pytest.raises(InputError, match=r"b/\.\./a: is given twice"):
+        short_names([Path("a"), Path("b/../a")])
+
+
+def test_a_folder_in_a_folder_of_its_name_can_be_told_from_it():
+    names = short_names([Path("/x"), Path("/x/x")])
+    assert len(set(names)) == 2

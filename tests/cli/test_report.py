@@ -1,0 +1,104 @@
+"""`textapp report`: its files, and what it refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WITHOUT_TRAINING_LIBRARIES = """
+import sys
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "keras", "tensorflow_text", "matplotlib"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, NotInstalled())
+from textapp.cli.main import main
+sys.argv[0] = "textapp"
+main()
+"""
+FEW = ("--count", 3, "--rounds", 1)
+
+
+def test_a_page_markdown_and_json_say_the_same(textapp, bundle_folder, run_folder, corpus, tmp_path):
+    page, markdown = tmp_path / "отчёт 报告.html", tmp_path / "отчёт 报告.md"
+    arguments = [bundle_folder, run_folder, "--data", corpus["test"], "--out", page, "--markdown", markdown, *FEW]
+    outcome = textapp("report", *arguments, "--json")
+    assert outcome.code == 0
+    variants = outcome.json["variants"]
+    assert [variant["name"] for variant in variants] == [bundle_folder.name, run_folder.name]
+    size = f"{(bundle_folder / 'model.tflite').stat().st_size:,}"
+    for text in (page.read_text(encoding="utf-8"), markdown.read_text(encoding="utf-8"), outcome.err):
+        assert size in text
+        for variant in variants:
+            assert variant["name"] in text.replace("<wbr>", "")
+            assert f"{100 * variant['score']:.2f}" in text
+    assert sum(variants[0]["device"]["parts"].values()) == variants[0]["model_bytes"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [page.name, markdown.name]
+
+
+def test_bundles_need_no_training_library(bundle_folder, corpus, tmp_path):
+    out = tmp_path / "отчёт.html"
+    command = ["report", bundle_folder, "--data", corpus["test"], "--out", out, *FEW]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TRAINING_LIBRARIES, *map(str, command)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert out.read_text(encoding="utf-8").endswith("</html>\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["--out", "страница.htm"], "--out страница.htm: must end in .html"),
+        (["--out", "п.html", "--markdown", "п.html"], "--markdown п.html: must end in .md"),
+        (["--out", "папка.html"], "--out папка.html: is a folder"),
+    ],
+)
+def test_files_are_checked_before_the_work(textapp, bundle_folder, corpus, tmp_path, monkeypatch, options, rule):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "папка.html").mkdir()
+    assert textapp("report", bundle_folder, "--data", corpus["test"], *options).refusal == rule
+    assert [path.name for path in tmp_path.iterdir()] == ["папка.html"]
+
+
+def test_the_data_is_never_written_over(textapp, bundle_folder, corpus, tmp_path):
+    data = tmp_path / "данные.html"
+    before = Path(corpus["test"]).read_bytes()
+    data.write_bytes(before)
+    refusal = textapp("report", bundle_folder, "--data", data, "--out", data).refusal
+    assert refusal == f"--out {data}: is the --data, which is only read"
+    assert data.read_bytes() == before
+
+
+def test_what_is_wrong_with_a_model_is_one_line_and_nothing_is_written(
+    textapp, copy, bundle_folder, run_folder, corpus, tmp_path
+):
+    out = tmp_path / "п.html"
+
+    def refused(*models):
+        return textapp("report", *models, "--data", corpus["test"], "--out", out, *FEW).refusal
+
+    assert refused(bundle_folder, bundle_folder) == f"{bundle_folder}: is given twice"
+    assert refused(tmp_path / "нет") == f"{tmp_path / 'нет'}: no such folder"
+    assert "no run folder or bundle" in refused(tmp_path)
+    broken = copy(bundle_folder)
+    (broken / "model.tflite").write_bytes(b"cut")
+    assert "was cut or changed after the export" in refused(bundle_folder, broken)
+    unfinished = copy(run_folder)
+    (unfinished / "metrics.json").unlink()
+    assert "this training is not finished" in refused(bundle_folder, unfinished)
+    assert not out.exists()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(textapp, bundle_folder, corpus, tmp_path, monkeypatch):
+    out = tmp_path / "п.html"
+    out.write_text("старый", encoding="utf-8")
+    monkeypatch.setattr("textapp.cli.reporting.page._bars", lambda report: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        textapp("report", bundle_folder, "--data", corpus["test"], "--out", out, *FEW)
+    assert out.read_text(encoding="utf-8") == "старый"
+    assert list(tmp_path.iterdir()) == [out]

@@ -1,0 +1,59 @@
+"""`textapp report`: models side by side, as a page and as Markdown."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from textapp.cli.output import print_json, say, say_table
+from textapp.errors import InputError
+from textapp.files import write_text
+
+
+def report(
+    models: Annotated[
+        list[Path], typer.Argument(metavar="BUNDLE_OR_RUN...", help="Bundles and runs of one task, in the order shown.")
+    ],
+    data: Annotated[str, typer.Option(help="Labelled texts or tagged sentences to score all of them on.")],
+    out: Annotated[Path, typer.Option(help="Page to make (.html); replaces one that is there.")],
+    markdown: Annotated[Path | None, typer.Option(help="Markdown to make besides (.md), likewise.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many of the texts to time, at most.")] = 200,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each bundle is timed; the median counts.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Threads a call may use.")] = 1,
+    text_column: Annotated[str | None, typer.Option(help="Text column, where the header does not tell.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Label column, likewise.")] = None,
+    token_column: Annotated[str | None, typer.Option(help="Of tagged sentences: column of the tokens.")] = None,
+    tag_column: Annotated[str | None, typer.Option(help="Column of the tags, likewise.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend broken tag sequences, not refuse them.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
+) -> None:
+    """Compare models: score, bytes, latency, what was done to each, where the bytes are."""
+    _check_files(data, out, markdown)
+    from textapp.cli.reporting.content import tables
+    from textapp.cli.reporting.markdown import markdown as as_markdown
+    from textapp.cli.reporting.measuring import Data, measure
+    from textapp.cli.reporting.page import page
+
+    read = Data(data, text_column, label_column, token_column, tag_column, repair)
+    compared = measure(models, read, count=count, rounds=rounds, threads=threads, say=say)
+    texts = {out: page(compared)} | ({} if markdown is None else {markdown: as_markdown(compared)})
+    for path, text in texts.items():
+        write_text(path, text)
+    results = tables(compared)[0]
+    say_table(results.header[1:], [row[1:] for row in results.rows])
+    say(f"report: {' and '.join(map(str, texts))}")
+    if as_json:
+        print_json(compared.to_dict())
+
+
+def _check_files(data: str, out: Path, markdown: Path | None) -> None:
+    """Raises `InputError` where a file would get another one's name, before the work."""
+    for option, path, suffix in (("--out", out, ".html"), ("--markdown", markdown, ".md")):
+        if path is None:
+            continue
+        if path.suffix != suffix:
+            raise InputError(f"{option} {path}: must end in {suffix}")
+        if path.is_dir():
+            raise InputError(f"{option} {path}: is a folder")
+        if path.resolve() == Path(data).resolve():
+            raise InputError(f"{option} {path}: is the --data, which is only read")

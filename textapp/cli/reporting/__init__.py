@@ -1,0 +1,1 @@
+"""What `textapp report` measures and writes."""

@@ -1,0 +1,303 @@
+"""What a report says: variants of a model, and its tables, for every form that it is written in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from textapp.cli.output import printable
+from textapp.compress.lineage import Lineage
+from textapp.errors import InputError
+from textapp.runtime.parts import FileParts
+
+NONE = "–"
+
+
+class Task(NamedTuple):
+    """What the models of a report do.
+
+    Attributes:
+        does: In an error message.
+        result: What a text is turned into.
+        metric: The key of the scores that they are compared by.
+        title: The same in words.
+        counted: What the scores' `count` counts.
+    """
+
+    does: str
+    result: str
+    metric: str
+    title: str
+    counted: str
+
+
+LABELS = Task("gives texts labels", "label", "accuracy", "accuracy", "texts")
+SPANS = Task("finds spans", "spans", "entity_f1", "strict entity F1", "entities")
+TAGS = Task("tags single tokens", "tags", "accuracy", "token accuracy", "tokens")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds of a call: medians over rounds.
+
+    Attributes:
+        ms_p50: Median from text to result.
+        ms_p95: Its 95th percentile.
+        model_ms_p50: Median of the model alone.
+        rounds: `ms_p50` of each round.
+    """
+
+    ms_p50: float
+    ms_p95: float
+    model_ms_p50: float
+    rounds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model as it is compared with others.
+
+    Attributes:
+        name: The end of its path by which it can be told from the others.
+        path: As it was given.
+        scores: What `textapp evaluate` says of it.
+        score: That by which it is compared, from 0 to 1.
+        model_bytes: Of model.tflite, of a run of model.keras.
+        lineage: What was done to it before its export; None where its bundle does not tell.
+        device: What only a bundle has; None for a run.
+    """
+
+    name: str
+    path: str
+    scores: dict[str, Any]
+    score: float
+    model_bytes: int
+    lineage: Lineage | None
+    device: "Device | None"
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a bundle says of itself, and how it does on this machine.
+
+    Attributes:
+        recipe: How the weights are stored.
+        lowering: How recurrent layers run.
+        lengths: Tokens that a text is padded to.
+        parts: What the bytes of model.tflite are spent on.
+        beside_bytes: Of the bundle's other files: vocabulary, labels or tags, bundle.json.
+        timing: How long a call takes.
+    """
+
+    recipe: str
+    lowering: str
+    lengths: tuple[int, ...]
+    parts: FileParts
+    beside_bytes: int
+    timing: Timing
+
+
+@dataclass(frozen=True)
+class Report:
+    """Models compared on the same data.
+
+    Attributes:
+        task: What they do.
+        data: What they were scored on.
+        variants: The models, in the order in which they were given.
+        timed: How many texts each bundle was timed on in each round; 0 without bundles.
+        rounds: How often.
+        threads: Of a call.
+        machine: Where.
+    """
+
+    task: Task
+    data: str
+    variants: tuple[Variant, ...]
+    timed: int
+    rounds: int
+    threads: int
+    machine: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "metric": self.task.metric,
+            "data": self.data,
+            "timed": self.timed,
+            "rounds": self.rounds,
+            "threads": self.threads,
+            "machine": self.machine,
+            "variants": [
+                {**asdict(variant), "lineage": variant.lineage and variant.lineage.to_dict()}
+                for variant in self.variants
+            ],
+        }
+
+    @property
+    def title(self) -> str:
+        """A headline."""
+        count = len(self.variants)
+        models = "1 model" if count == 1 else f"{count} models"
+        return f"{models}: {self.task.title}, bytes, latency"
+
+    def notes(self) -> list[str]:
+        """How the figures were taken, a sentence or two each."""
+        counts = {variant.scores["count"] for variant in self.variants}
+        count = " or ".join(f"{number:,}" for number in sorted(counts))
+        lines = [f"Scores: {self.task.title} as of textapp evaluate on {self.data}, {count} {self.task.counted}."]
+        if self.task == LABELS:  # entities and tokens of one sentence are not independent
+            best = max(variant.score for variant in self.variants)
+            error = 100 * (best * (1 - best) / max(counts)) ** 0.5
+            lines[0] += f" One standard error of one score is about {error:.1f} points."
+        if self.timed:
+            lines.append(
+                f"Latency: one text a call from string to {self.task.result}, on {_counted(self.threads, 'thread')} of "
+                f"{self.machine}; {_counted(self.timed, 'text')} of the data. All bundles in turn, "
+                f"{_counted(self.rounds, 'round')}: the median round, and from the fastest to the slowest."
+            )
+        if any(variant.device is None for variant in self.variants):
+            lines.append(
+                "Runs are Keras models for training: model.keras may also hold the optimizer's state, and has no "
+                "latency on a device."
+            )
+        if any(variant.device and variant.lineage is None for variant in self.variants):
+            lines.append(f"{NONE} under parameters and before the export: that bundle does not tell.")
+        return lines
+
+
+class Table(NamedTuple):
+    """A table of text.
+
+    Attributes:
+        title: What it tells.
+        header: A title a column.
+        rows: The cells of each variant, the first its number, the second its name.
+        best: Row and column of cells that are the best of their column.
+        of_words: Whether its cells are words rather than numbers.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    best: set[tuple[int, int]]
+    of_words: bool = False
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """The ends of paths, as long as it takes to tell them apart, ready to be shown.
+
+    Raises:
+        InputError: Two are the same folder.
+    """
+    places = [path.resolve().parts for path in paths]
+    names = []
+    for index, place in enumerate(places):
+        if place in places[:index]:
+            raise InputError(f"{paths[index]}: is given twice")
+        others = [other for other in places if other != place]
+        depth = next((n for n in range(1, len(place)) if all(other[-n:] != place[-n:] for other in others)), len(place))
+        names.append(printable("/".join(place[-depth:])))
+    return names
+
+
+def tables(report: Report) -> list[Table]:
+    """All tables of a report, each of which has something to say."""
+    made = [_results(report), _making(report)]
+    return [*made, _parts(report)] if report.timed else made
+
+
+def percent(share: float) -> str:
+    """A score for people."""
+    return f"{100 * share:.2f}"
+
+
+def bundles(report: Report) -> list[tuple[int, Variant, Device]]:
+    """The bundles with their numbers."""
+    numbered = enumerate(report.variants, start=1)
+    return [(number, variant, variant.device) for number, variant in numbered if variant.device is not None]
+
+
+def _results(report: Report) -> Table:
+    """Score, bytes, latency."""
+    header: tuple[str, ...] = ("", "model", f"{report.task.title}, %", "model file, bytes")
+    rows: list[tuple[str, ...]] = [
+        (str(number), variant.name, percent(variant.score), f"{variant.model_bytes:,}")
+        for number, variant in enumerate(report.variants, start=1)
+    ]
+    best = _best(report.variants, 2, lambda variant: -variant.score, percent)
+    best |= _best(report.variants, 3, lambda variant: variant.model_bytes if variant.device else None, str)
+    if report.timed:
+        header += (f"text to {report.task.result}, p50 ms", "rounds", "p95 ms", "model alone, p50 ms")
+        rows = [row + _times(variant) for row, variant in zip(rows, report.variants, strict=True)]
+        for column, key in ((4, "ms_p50"), (6, "ms_p95"), (7, "model_ms_p50")):
+            best |= _best(report.variants, column, partial(_time, key), _ms)
+    return Table("Results", header, rows, best if len(rows) > 1 else set())
+
+
+def _making(report: Report) -> Table:
+    """What was done to each."""
+    header = ("", "model", "form", "recipe", "lowering", "lengths", "parameters", "before the export")
+    rows = []
+    for number, variant in enumerate(report.variants, start=1):
+        lineage, device = variant.lineage, variant.device
+        form = ("Keras", NONE, NONE, NONE)
+        if device is not None:
+            form = ("bundle", device.recipe, device.lowering, ", ".join(map(str, device.lengths)))
+        parameters = NONE if lineage is None or lineage.parameters is None else f"{lineage.parameters:,}"
+        steps = NONE if lineage is None else "; ".join(lineage.steps()) or "trained on labels"
+        rows.append((str(number), variant.name, *map(printable, form), parameters, printable(steps)))
+    return Table("What was done to each", header, rows, set(), of_words=True)
+
+
+def _parts(report: Report) -> Table:
+    """What each bundle's bytes are spent on."""
+    header = (
+        *("", "model", "embedding tables", "recurrent weights", "dense and convolution", "graph and rest"),
+        *("model.tflite, bytes", "files beside it, bytes"),
+    )
+    rows = []
+    for number, variant, device in bundles(report):
+        figures = (*device.parts.to_dict().values(), device.parts.total, device.beside_bytes)
+        rows.append((str(number), variant.name, *(f"{figure:,}" for figure in figures)))
+    return Table("Where the bytes are", header, rows, set())
+
+
+def _times(variant: Variant) -> tuple[str, ...]:
+    """The cells of a variant's latency."""
+    if variant.device is None:
+        return (NONE,) * 4
+    timing = variant.device.timing
+    spread = f"{_ms(min(timing.rounds))} to {_ms(max(timing.rounds))}"
+    return _ms(timing.ms_p50), spread, _ms(timing.ms_p95), _ms(timing.model_ms_p50)
+
+
+def _time(key: str, variant: Variant) -> float | None:
+    """A field of a variant's `Timing`; None for a run."""
+    return None if variant.device is None else float(getattr(variant.device.timing, key))
+
+
+def _best(
+    variants: Sequence[Variant],
+    column: int,
+    cost: Callable[[Variant], float | None],
+    shown: Callable[[float], str],
+) -> set[tuple[int, int]]:
+    """The cells of a column that show the lowest cost."""
+    costs = [cost(variant) for variant in variants]
+    known = [value for value in costs if value is not None]
+    if not known:
+        return set()
+    best = shown(min(known))
+    return {(row, column) for row, value in enumerate(costs) if value is not None and shown(value) == best}
+
+
+def _ms(milliseconds: float) -> str:
+    """A time for people, three digits of it."""
+    return f"{milliseconds:.{3 if milliseconds < 1 else 2 if milliseconds < 10 else 1}f}"
+
+
+def _counted(count: int, noun: str) -> str:
+    """`1 text`, `2 texts`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

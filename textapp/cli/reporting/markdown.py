@@ -1,0 +1,28 @@
+"""A report as Markdown."""
+
+import re
+
+from textapp.cli.reporting.content import Report, Table, tables
+
+
+def markdown(report: Report) -> str:
+    """The report: a title, its tables, how they were made."""
+    blocks = [f"# {escaped(report.title)}"]
+    for table in tables(report):
+        blocks += [f"## {table.title}", _table(table)]
+    blocks.append("\n".join(f"- {escaped(note)}" for note in report.notes()))
+    return "\n\n".join(blocks) + "\n"
+
+
+def escaped(text: str) -> str:
+    """A text without a character that Markdown or HTML take for their own."""
+    return re.sub(r"([\\`*\[\]<>&|~$]|(?<!\w)_|_(?!\w))", r"\\\1", text)  # `_` within a word is a plain one
+
+
+def _table(table: Table) -> str:
+    """A table, its best cells bold."""
+    lines = [table.header, (":-", ":-", *[":-" if table.of_words else "-:"] * (len(table.header) - 2))]
+    cells = [[escaped(cell) for cell in row] for row in table.rows]
+    for row, column in table.best:
+        cells[row][column] = f"**{cells[row][column]}**"
+    return "\n".join(f"| {' | '.join(line)} |" for line in [*lines, *cells])

@@ -1,0 +1,128 @@
+"""What was done to a model on its way to its run: in few fields, which its bundle can carry, and in words."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from textapp.errors import InputError
+from textapp.files import read_json
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """How weights were rounded.
+
+    Attributes:
+        bits: Of matrices.
+        embedding_bits: Of embedding rows.
+        trained: Whether they were trained so, and not rounded after all training.
+    """
+
+    bits: int
+    embedding_bits: int
+    trained: bool
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What was done to a model.
+
+    Attributes:
+        parameters: How many it has in Keras; None where unknown.
+        teachers: What it was distilled from: runs, bundles and files of soft labels, by the last two names of their
+            paths, since bundles go to devices, which the rest does not concern; empty where it was not.
+        embedding_rank: Rank of its factorized embedding table; None for a table of one piece.
+        quantized: How its weights were rounded; None where they were not.
+    """
+
+    parameters: int | None = None
+    teachers: tuple[str, ...] = ()
+    embedding_rank: int | None = None
+    quantized: Quantized | None = None
+
+    @classmethod
+    def of_run(cls, folder: str | os.PathLike[str]) -> "Lineage":
+        """Reads it from a finished run's files, and from those of the run that it was quantized from, if still there.
+
+        Raises:
+            InputError: A file cannot be read, or does not say what a run of textapp says.
+        """
+        folder = Path(folder)
+        command, metrics = (_object(folder / name) for name in ("config.json", "metrics.json"))
+        quantization, parent = metrics.get("quantization"), command.get("quantized_from")
+        has_parent = isinstance(parent, str) and (Path(parent) / "metrics.json").exists()
+        inherited = cls.of_run(str(parent)).teachers if has_parent else ()
+        try:
+            return cls.from_dict(
+                {
+                    "parameters": metrics.get("parameters"),
+                    "teachers": [*inherited, *(_end(teacher["path"]) for teacher in command.get("teachers", []))],
+                    "embedding_rank": command["settings"].get("embedding_rank"),
+                    "quantized": quantization
+                    and {
+                        "bits": quantization["bits"],
+                        "embedding_bits": quantization["embedding_bits"],
+                        "trained": quantization["kept"] == "quantization_aware",
+                    },
+                }
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{folder}: config.json and metrics.json are not those of a run of textapp") from error
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "Lineage":
+        """The inverse of `to_dict`. Raises `ValueError` where a field is of another type."""
+        try:
+            quantized = value["quantized"]
+            lineage = cls(
+                parameters=value["parameters"],
+                teachers=tuple(value["teachers"]),
+                embedding_rank=value["embedding_rank"],
+                quantized=None if quantized is None else Quantized(**quantized),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a lineage: {error}") from error
+        numbers, rounding = [lineage.parameters, lineage.embedding_rank], lineage.quantized
+        if rounding is not None:
+            numbers += [rounding.bits, rounding.embedding_bits]
+        if (
+            any(number is not None and type(number) is not int for number in numbers)
+            or not isinstance(value["teachers"], list | tuple)
+            or not all(isinstance(path, str) for path in lineage.teachers)
+            or (rounding is not None and type(rounding.trained) is not bool)
+        ):
+            raise ValueError("not a lineage: a field is of another type")
+        return lineage
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same, ready for JSON."""
+        return {**asdict(self), "teachers": list(self.teachers)}
+
+    def steps(self) -> list[str]:
+        """What was done, in words, a step each; none for a model that was trained on labels alone."""
+        steps = []
+        if self.teachers:
+            steps.append(f"distilled from {', '.join(self.teachers)}")
+        if self.embedding_rank is not None:
+            steps.append(f"embedding table factorized, rank {self.embedding_rank}")
+        if self.quantized is not None:
+            how = "trained quantization-aware" if self.quantized.trained else "rounded after training"
+            bits, rows = self.quantized.bits, self.quantized.embedding_bits
+            steps.append(f"{how}: {rows}-bit embedding rows, {bits}-bit matrices")
+        return steps
+
+
+def _end(path: str) -> str:
+    """The last two names of a path."""
+    place = Path(path)
+    return "/".join(place.relative_to(place.anchor).parts[-2:])
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """A JSON file that must hold an object."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: must hold a JSON object")
+    return value
