@@ -260,7 +260,14 @@ class NerConfig(Config):
 
 NER_PRESETS: dict[str, dict[str, Any]] = {
     "english": {"zero_digits": True, "word_dropout": 0.4, "character_filters": 60, "weight_decay": 0.01},
-    "chinese": {"tokenizer": "char", "lowercase": False, "characters": False, "vocabulary_size": 6_000},
+    "chinese": {
+        "tokenizer": "char",
+        "lowercase": False,
+        "characters": False,
+        "vocabulary_size": 6_000,
+        "word_dropout": 0.2,
+        "weight_decay": 0.01,
+    },
     "tags": {"scheme": "none", "epochs": 10, "patience": 3},
     "tiny": {
         "units": 32,

@@ -47,7 +47,7 @@ def test_tags_are_scored_and_must_be_of_the_models_kind(tmp_path):
     examples = read_for(tagger(None), str(data), None, None, False)
     assert tagger_scores(tagger(None), examples) == {"accuracy": pytest.approx(2 / 3), "count": 3}
     data.write_text("名 PRON\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"теги\.txt: the model knows none of its tags"):
+    with pytest.raises(InputError, match=r"теги\.txt: the model knows none of the tags PRON"):
         read_for(tagger(None), str(data), None, None, False)
     with pytest.raises(InputError, match=r"теги\.txt: holds tags that stand for themselves"):
         read_for(tagger("IOBES"), str(data), None, None, False)

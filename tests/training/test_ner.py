@@ -106,7 +106,7 @@ def test_a_run_killed_anywhere_ends_with_the_same_numbers(english, corpora, tmp_
 
 
 def test_a_run_is_not_taken_for_one_of_another_task(english, tmp_path):
-    with pytest.raises(InputError, match=r"a run of `textapp train ner`, which is not supported here yet"):
+    with pytest.raises(InputError, match=r"a run of `textapp train ner`, not of `textapp train sentiment`"):
         Run.load(english[0])
     (tmp_path / "config.json").write_text('{"settings": {}, "textapp_version": "0"}', encoding="utf-8")
     (tmp_path / "metrics.json").write_text('{"task": "sentiment"}', encoding="utf-8")

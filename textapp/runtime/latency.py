@@ -18,15 +18,14 @@ from textapp.runtime.tagger import TokenIds
 _Item = TypeVar("_Item")
 
 
-@dataclass(frozen=True)
-class Latency:
-    """Times of single calls over given texts, in milliseconds.
+@dataclass(frozen=True, kw_only=True)
+class ModelLatency:
+    """Times of a model's calls over given texts, in milliseconds, whatever it says of them.
 
     Attributes:
         count: texts that were timed.
-        text_to_label_ms_p50: median time from a string to the index of its label.
-        text_to_label_ms_p95: the time that 95 % of the texts stay under.
-        model_ms_p50: median time of the model alone, from token ids to logits.
+        model_ms_p50: median time of the model alone, from ids to logits; of a long text that a tagger reads in windows,
+            of all of them.
         model_ms_p95: its 95th percentile.
         peak_memory_mb: most memory that the process has held resident so far, in 10^6 bytes: Python, NumPy, LiteRT and
             whatever else the process loaded.
@@ -34,8 +33,6 @@ class Latency:
     """
 
     count: int
-    text_to_label_ms_p50: float
-    text_to_label_ms_p95: float
     model_ms_p50: float
     model_ms_p95: float
     peak_memory_mb: float
@@ -46,31 +43,30 @@ class Latency:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class TagLatency:
-    """Times of single calls over given texts, in milliseconds.
+@dataclass(frozen=True, kw_only=True)
+class Latency(ModelLatency):
+    """Those of a classifier.
 
     Attributes:
-        count: texts that were timed.
-        text_to_spans_ms_p50: median time from a string to its spans, or its tokens' tags, without confidence.
-        text_to_spans_ms_p95: the time that 95 % of the texts stay under.
-        model_ms_p50: median time of the model alone, from ids to logits; of a long text, that of all its windows.
-        model_ms_p95: its 95th percentile.
-        peak_memory_mb: as in `Latency`.
-        model_bytes: size of model.tflite.
+        text_to_label_ms_p50: median time from a string to the index of its label.
+        text_to_label_ms_p95: the time that 95 % of the texts stay under.
     """
 
-    count: int
+    text_to_label_ms_p50: float
+    text_to_label_ms_p95: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagLatency(ModelLatency):
+    """Those of a tagger.
+
+    Attributes:
+        text_to_spans_ms_p50: median time from a string to its spans, or its tokens' tags, without confidence.
+        text_to_spans_ms_p95: the time that 95 % of the texts stay under.
+    """
+
     text_to_spans_ms_p50: float
     text_to_spans_ms_p95: float
-    model_ms_p50: float
-    model_ms_p95: float
-    peak_memory_mb: float
-    model_bytes: int
-
-    def to_dict(self) -> dict[str, int | float]:
-        """The figures as JSON values."""
-        return asdict(self)
 
 
 def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 50) -> Latency:
