@@ -97,7 +97,7 @@ def test_a_run_is_made_and_scored(textapp, run_of_tags, good):
     assert metrics["task"] == "ner"
     assert metrics["history"] == [{"loss": None, "val_loss": 0.5, "val_entity_f1": 0.25}]  # JSON knows no NaN
     assert (folder / "tags.txt").read_text(encoding="utf-8").splitlines() == ["O", "B-PER", "E-PER", "S-地"]
-    assert f"next:  textapp evaluate {quote(str(folder))} --data FILE" in outcome.err
+    assert f"next:  textapp export {quote(str(folder))} --out " in outcome.err
     scored = textapp("evaluate", folder, "--data", good, "--json")
     assert scored.json == metrics["test"]
     assert {"entity_f1", "precision", "recall", "count", "token_accuracy", "types"} == scored.json.keys()

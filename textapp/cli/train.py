@@ -59,7 +59,6 @@ def sentiment(
             config, out, train=train, valid=valid, test=test, vectors=vectors, force=force, report=say
         )
     _say_where(out)
-    say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")
     if as_json:
         print_json(metrics)
 
@@ -91,12 +90,12 @@ def ner(
 
         metrics = train_ner(config, out, train=train, valid=valid, test=test, vectors=vectors, force=force, report=say)
     _say_where(out)
-    say(f"next:  textapp evaluate {quote(str(out))} --data FILE")
     if as_json:
         print_json(metrics)
 
 
 def _say_where(out: Path) -> None:
-    """Says what was made and where its progress can be seen."""
+    """Says what was made, where its progress can be seen, and what comes next."""
     say(f"run:   {out}")
     say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")
+    say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")
