@@ -353,3 +353,15 @@ def test_refusals_leave_nothing(teach, teachers, tmp_path, corpus):
     with pytest.raises(InputError, match="holds the teacher"):
         teach(teachers[0], force=True)
     assert before == {path: path.read_bytes() for path in teachers[0].iterdir() if path.is_file()}
+
+
+def test_soft_labels_of_other_texts_are_refused(tmp_path):
+    files = write_samples(tmp_path / "corpus", {"train": 40, "valid": 10}, seed=1)
+    foreign = tmp_path / "чужое.jsonl"
+    labels = sorted(set(read_examples(files["train"]).labels))
+    probs = {label: 1 / len(labels) for label in labels}
+    foreign.write_text(json.dumps({"text": "quite another text", "probs": probs}) + "\n", encoding="utf-8")
+    config = distill_preset("tiny").override(STUDENT)
+    with pytest.raises(InputError, match=r"чужое\.jsonl: knows none of the texts of .*train"):
+        distill(config, tmp_path / "out", teachers=[SoftLabels.read(foreign)], **files, **QUIET)
+    assert not (tmp_path / "out" / "config.json").exists()
