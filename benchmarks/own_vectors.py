@@ -5,11 +5,11 @@ import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from textapp.config import VectorsConfig
 from textapp.data.readers import iterate_examples, read_examples
 from textapp.data.splits import overlap_key
 from textapp.files import replacing
 from textapp.training.vectors import train_vectors
+from textapp.vectors.config import VectorsConfig
 
 WORK = Path("saved_models/own_vectors")
 DIM = 200

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environment import describe_environment, environment_line
-from textapp.config import VectorsConfig
 from textapp.data.compressed import open_stream
 from textapp.files import replacing, write_text
 from textapp.text.tokenizer import Tokenizer
+from textapp.vectors.config import VectorsConfig
 
 RESULTS = Path(__file__).parents[1] / "results"
 EPOCHS = 3

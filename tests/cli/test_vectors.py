@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from textapp.config import VectorsConfig
+from textapp.vectors.config import VectorsConfig
 from textapp.vectors.formats import read_vectors, write_vectors
 from textapp.vectors.word_vectors import WordVectors
 

@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from textapp.config import VectorsConfig
 from textapp.errors import InputError
 from textapp.files import write_json
 from textapp.training import run
@@ -17,6 +16,7 @@ from textapp.training.checkpoint import Checkpoint
 from textapp.training.run import Run
 from textapp.training.vectors import train_vectors
 from textapp.vectors import blocks
+from textapp.vectors.config import VectorsConfig
 from textapp.vectors.formats import read_vectors
 from textapp.vectors.word2vec import Word2Vec
 

@@ -10,8 +10,8 @@ from textapp.cli.arguments import as_utf8
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
-from textapp.config import VectorsConfig
 from textapp.errors import InputError
+from textapp.vectors.config import VectorsConfig
 
 app = typer.Typer(help="Word vectors: train, judge, look at, align.", no_args_is_help=True, rich_markup_mode=None)
 DEFAULTS = VectorsConfig()

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textapp.runtime.bundle import Bundle
 from textapp.runtime.bundle_tagger import BundleTagger
 from textapp.runtime.predictor import Predictor
 from textapp.runtime.tagger import TokenIds
@@ -88,13 +89,9 @@ def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 5
     text_to_label = _times(predictor.label_index, texts, warm_up)
     model = _times(predictor.model.run, ids, warm_up)
     return Latency(
-        count=len(texts),
         text_to_label_ms_p50=float(np.percentile(text_to_label, 50)),
         text_to_label_ms_p95=float(np.percentile(text_to_label, 95)),
-        model_ms_p50=float(np.percentile(model, 50)),
-        model_ms_p95=float(np.percentile(model, 95)),
-        peak_memory_mb=peak_memory() / 1e6,
-        model_bytes=len(predictor.bundle.model),
+        **_of_model(model, predictor.bundle),
     )
 
 
@@ -112,14 +109,21 @@ def measure_tag_latency(tagger: BundleTagger, texts: Sequence[str], warm_up: int
     text_to_spans = _times(lambda text: tagger.predict([text]), texts, warm_up)
     model = _times(run_model, pieces, warm_up)
     return TagLatency(
-        count=len(texts),
         text_to_spans_ms_p50=float(np.percentile(text_to_spans, 50)),
         text_to_spans_ms_p95=float(np.percentile(text_to_spans, 95)),
-        model_ms_p50=float(np.percentile(model, 50)),
-        model_ms_p95=float(np.percentile(model, 95)),
-        peak_memory_mb=peak_memory() / 1e6,
-        model_bytes=len(tagger.bundle.model),
+        **_of_model(model, tagger.bundle),
     )
+
+
+def _of_model(times: NDArray[np.float64], bundle: Bundle) -> dict[str, Any]:
+    """The fields of `ModelLatency`."""
+    return {
+        "count": len(times),
+        "model_ms_p50": float(np.percentile(times, 50)),
+        "model_ms_p95": float(np.percentile(times, 95)),
+        "peak_memory_mb": peak_memory() / 1e6,
+        "model_bytes": len(bundle.model),
+    }
 
 
 def peak_memory() -> int:

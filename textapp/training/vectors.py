@@ -15,7 +15,6 @@ import numpy as np
 import tensorflow as tf
 
 from textapp import __version__
-from textapp.config import VectorsConfig
 from textapp.errors import InputError
 from textapp.files import named_errors, write_json
 from textapp.training import run
@@ -23,6 +22,7 @@ from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
 from textapp.training.tensorboard.vectors_dashboard import VectorsDashboard
 from textapp.vectors.blocks import TrainingBlocks, noise_ratios, suited_shape
+from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter
 from textapp.vectors.formats import format_of_name, read_vectors, write_vectors
 from textapp.vectors.subwords import Subwords, SubwordVectors
