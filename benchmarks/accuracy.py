@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.own_vectors import own_vectors
+from benchmarks.record import Record
 from textapp.config import sentiment_preset
 from textapp.data.readers import check_labels, read_examples
 from textapp.data.scores import accuracy, confusion_matrix
@@ -167,17 +168,12 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments = parser.parse_args()
-    record = RESULTS / "accuracy.json"
-    rows: list[dict[str, Any]] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
+    record = Record(RESULTS / "accuracy.json", table, order=lambda row: (list(TASKS).index(row["task"]), row["seed"]))
     for seed in arguments.seeds:
         for task in arguments.tasks:
-            if any((row["task"], row["seed"]) == (task, seed) for row in rows):
-                continue
-            rows.append(measure(task, seed, arguments.data, arguments.work))
-            rows.sort(key=lambda row: (list(TASKS).index(row["task"]), row["seed"]))
-            write_text(record, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-            write_text(RESULTS / "accuracy.md", table(rows))
-    print(table(rows))
+            if not record.has(task=task, seed=seed):
+                record.add(measure(task, seed, arguments.data, arguments.work))
+    print(table(record.rows))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.record import Record
 from textapp.compress.config import DistillConfig
 from textapp.compress.distillation import distill
 from textapp.compress.soft_labels import SoftLabels, mean_probabilities
@@ -25,7 +26,6 @@ from textapp.config import SentimentConfig
 from textapp.data.readers import read_examples
 from textapp.export.conversion import Recipe
 from textapp.export.run import export_run
-from textapp.files import write_text
 from textapp.runtime import Predictor, load
 from textapp.runtime.latency import measure_latency
 from textapp.training.sentiment import train_sentiment
@@ -156,18 +156,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("saved_models/compression"), help="folder for runs, bundles")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments = parser.parse_args()
-    record = RESULTS / "compression.json"
-    rows: list[dict[str, Any]] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
-    if not rows:
-        rows.append(measure_teachers(arguments.data))
+    record = Record(RESULTS / "compression.json", table)
+    if not record.has(student="teachers"):
+        record.add(measure_teachers(arguments.data))
     for seed in arguments.seeds:
         for name in STUDENTS:
-            if any((row["student"], row.get("seed")) == (name, seed) for row in rows):
-                continue
-            rows.append(measure(name, seed, arguments.data, arguments.work))
-            write_text(record, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-            write_text(RESULTS / "compression.md", table(rows))
-    print(table(rows))
+            if not record.has(student=name, seed=seed):
+                record.add(measure(name, seed, arguments.data, arguments.work))
+    print(table(record.rows))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.own_vectors import own_vectors
+from benchmarks.record import Record
 from benchmarks.tagging_baseline import train_feature_crf
 from textapp.config import NerConfig, ner_preset, sentiment_preset
 from textapp.data.entity_scores import entity_scores, token_accuracy
@@ -185,11 +186,12 @@ def score_of(scores: dict[str, Any]) -> float:
 
 
 def measure_intents(task: Task, seed: int, paths: dict[str, str], folder: Path) -> dict[str, Any]:
-    """Trains the classifier on the sentences' intents. What the training split lacks counts as wrong."""
+    """Trains the classifier on the sentences' intents. What the training split lacks counts as wrong in testing."""
     assert task.preset is not None
+    valid = known_alone(paths["train"], paths["valid"], folder.with_name("valid.jsonl"))
     config = sentiment_preset(task.preset).override([*task.settings, f"seed={seed}"])
     if not (folder / "metrics.json").exists():
-        train_sentiment(config, folder, train=paths["train"], valid=paths["valid"], test=None, report=print)
+        train_sentiment(config, folder, train=paths["train"], valid=valid, test=None, report=print)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     bundle = folder.with_name(f"seed_{seed}_{RECIPE}_fused")
     if not bundle.exists():
@@ -207,6 +209,17 @@ def measure_intents(task: Task, seed: int, paths: dict[str, str], folder: Path) 
         "epochs": metrics["epochs"],
         "minutes": metrics["seconds"] / 60,
     }
+
+
+def known_alone(train: str, valid: str, out: Path) -> str:
+    """A validation file without the labels that training lacks, as one of ATIS; textapp takes these for a mistake."""
+    known, examples = set(read_examples(train).labels), read_examples(valid)
+    pairs = zip(examples.texts, examples.labels, strict=True)
+    lines = [json.dumps({"text": text, "label": label}) + "\n" for text, label in pairs if label in known]
+    if len(lines) == len(examples):
+        return valid
+    write_text(out, "".join(lines))
+    return str(out)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -266,22 +279,12 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments = parser.parse_args()
-    record = RESULTS / "tagging.json"
+    record = Record(RESULTS / "tagging.json", table, order=lambda row: (list(TASKS).index(row["task"]), row["seed"]))
     for seed in arguments.seeds:
         for name in arguments.tasks:
-            if any((row["task"], row["seed"]) == (name, seed) for row in _rows(record)):
-                continue
-            row = measure(name, seed, arguments.data, arguments.work)
-            rows = [*_rows(record), row]  # read anew: another process may have added to it
-            rows.sort(key=lambda row: (list(TASKS).index(row["task"]), row["seed"]))
-            write_text(record, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-            write_text(RESULTS / "tagging.md", table(rows))
-    print(table(_rows(record)))
-
-
-def _rows(record: Path) -> list[dict[str, Any]]:
-    """What is measured so far."""
-    return json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
+            if not record.has(task=name, seed=seed):
+                record.add(measure(name, seed, arguments.data, arguments.work))
+    print(table(record.rows))
 
 
 if __name__ == "__main__":

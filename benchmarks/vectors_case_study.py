@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from benchmarks.accuracy import files
 from benchmarks.own_vectors import DIM, own_vectors
 from benchmarks.own_vectors import WORK as VECTORS_WORK
+from benchmarks.record import Record
 from textapp.config import SentimentConfig, sentiment_preset
 from textapp.data.readers import read_examples
 from textapp.files import replacing, write_text
@@ -261,20 +262,19 @@ def main() -> None:
     arguments = parser.parse_args()
     if (arguments.settings or arguments.vectors_set) and (arguments.results == RESULTS or arguments.work == WORK):
         parser.error("--set and --vectors-set are for trials: give --results and --work of their own")
-    record = arguments.results / "vectors_case_study.json"
-    rows: list[dict[str, Any]] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
+    record = Record(
+        arguments.results / "vectors_case_study.json",
+        table,
+        order=lambda row: (list(TASKS).index(row["task"]), row["size"] or 10**9, row["seed"]),
+    )
     for task in arguments.tasks:
         study = Study(task, arguments.data, arguments.work, arguments.settings, arguments.vectors_set)
         for seed in arguments.seeds:
             for size in arguments.sizes:
-                if any((row["task"], row["size"], row["seed"]) == (task, size, seed) for row in rows):
-                    continue
-                rows += study.measure(size, seed)
-                rows.sort(key=lambda row: (list(TASKS).index(row["task"]), row["size"] or 10**9, row["seed"]))
-                write_text(record, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-                write_text(arguments.results / "vectors_case_study.md", table(rows))
-                draw(rows, arguments.results / "vectors_case_study.png")
-    print(table(rows))
+                if not record.has(task=task, size=size, seed=seed):
+                    record.add(*study.measure(size, seed))
+                    draw(record.rows, arguments.results / "vectors_case_study.png")
+    print(table(record.rows))
 
 
 if __name__ == "__main__":

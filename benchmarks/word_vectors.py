@@ -144,7 +144,7 @@ def write_gigabyte(source: Path, path: Path) -> None:
             if file.tell() > 10**9:
                 break
             # Every word of nine letters or more is a new one.
-            file.write(re.sub(r"(\w{9,})", rf"\1{round_number or ''}", text))
+            file.write(re.sub(r"(\w{9,})", rf"\g<1>{round_number or ''}", text))
 
 
 def product_limit(dim: int) -> float:
