@@ -12,10 +12,11 @@ from textapp.errors import InputError
 from textapp.layers import CRF, AttentionPooling, CharacterCNN
 
 Lowering = Literal["fused", "unrolled"]
-Kind = Literal["row", "gate", "channel"]
+Kind = Literal["row", "table", "gate", "channel"]
 
 INTEGER_FROM = 1024  # numbers: the converter leaves smaller tensors in float
 GATES = 4  # of an LSTM
+CLOSING_ROWS = 8  # of a fused LSTM with int8 activations, see `textapp.export.recurrent_fused`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Groups:
     """The quantization groups of one weight: the numbers that share a scale in the converted file.
 
     Attributes:
-        kind: `row` of an embedding table, `gate` of a fused LSTM, or output `channel`.
+        kind: `row` of an embedding table, the whole `table`, `gate` of a fused LSTM, or output `channel`.
         view: Shape that the weight is seen in.
         axes: Axes of the view that a group extends over; along the others each index is another group.
         float_columns: How many of the last columns the file keeps in float: a tensor of their own, too small.
@@ -63,11 +64,11 @@ class StoredWeight:
 
     @property
     def is_table(self) -> bool:
-        """Whether it is an embedding table, whose rows can be packed to less than eight bits."""
-        return self.groups is not None and self.groups.kind == "row"
+        """Whether it is an embedding table, of which rows can be packed to less than eight bits."""
+        return self.groups is not None and self.groups.kind in ("row", "table")
 
 
-def stored_weights(model: keras.Model, lowering: Lowering = "fused") -> list[StoredWeight]:
+def stored_weights(model: keras.Model, lowering: Lowering = "fused", integer: bool = False) -> list[StoredWeight]:
     """Tells for each weight of a model how `textapp.export` stores it, with int8 weights.
 
     What the converter does was read from its files, and tests compare each rule with one: an embedding table has a
@@ -80,6 +81,8 @@ def stored_weights(model: keras.Model, lowering: Lowering = "fused") -> list[Sto
         model: A functional Keras model of `Embedding`, `LSTM`, `GRU`, `SimpleRNN`, `Bidirectional`, `Dense`, `Conv1D`,
             `Conv2D`, `AttentionPooling`, `CharacterCNN` and layers without matrices. A CRF stays float.
         lowering: How its recurrent layers will run on the device.
+        integer: Whether activations will be int8 too. A table then has one scale and a zero point, tensors below 1,024
+            numbers are integers as well, and biases are int32, too fine to matter.
 
     Returns:
         The weights that the forward pass uses, each once, in the order of the layers.
@@ -97,7 +100,7 @@ def stored_weights(model: keras.Model, lowering: Lowering = "fused") -> list[Sto
         raise InputError(f"lowering {lowering!r}: must be one of {', '.join(get_args(Lowering))}")
     found: dict[int, StoredWeight] = {}
     for name, layer in _leaves(model):
-        for weight in _of_layer(name, layer, lowering):
+        for weight in _of_layer(name, layer, lowering, integer):
             found.setdefault(id(weight.variable), weight)
     return list(found.values())
 
@@ -117,30 +120,32 @@ def _leaves(model: keras.Model) -> Iterator[tuple[str, Any]]:
             yield layer.name, layer
 
 
-def _of_layer(name: str, layer: Any, lowering: Lowering) -> Iterator[StoredWeight]:
+def _of_layer(name: str, layer: Any, lowering: Lowering, integer: bool) -> Iterator[StoredWeight]:
     """The weights of one layer."""
     known: dict[int, StoredWeight] = {}
+    least = 1 if integer else INTEGER_FROM
 
     def store(variable: keras.Variable, groups: Groups | None, device_rows: int = 0) -> None:
         known[id(variable)] = StoredWeight(variable, name, groups, device_rows)
 
     if isinstance(layer, layers.Embedding):
         rows = tuple(layer.embeddings.shape)
-        store(layer.embeddings, Groups("row", rows, (1,)) if math.prod(rows) >= INTEGER_FROM else None)
+        table = Groups("table", rows, (0, 1)) if integer else Groups("row", rows, (1,))
+        store(layer.embeddings, table if math.prod(rows) >= least else None)
     elif isinstance(layer, layers.LSTM) and lowering == "fused" and _fusable(layer):
-        for variable, groups, device_rows in _fused(layer.cell):
+        for variable, groups, device_rows in _fused(layer.cell, integer):
             store(variable, groups, device_rows)
     elif isinstance(layer, layers.GRU) and not layer.reset_after:
-        store(layer.cell.kernel, _channels(layer.cell.kernel))
-        store(layer.cell.recurrent_kernel, _divided(layer.cell.recurrent_kernel, layer.units))
+        store(layer.cell.kernel, _channels(layer.cell.kernel, least))
+        store(layer.cell.recurrent_kernel, _divided(layer.cell.recurrent_kernel, layer.units, least))
     elif isinstance(layer, layers.LSTM | layers.GRU | layers.SimpleRNN):
-        store(layer.cell.kernel, _channels(layer.cell.kernel))
-        store(layer.cell.recurrent_kernel, _channels(layer.cell.recurrent_kernel))
+        store(layer.cell.kernel, _channels(layer.cell.kernel, least))
+        store(layer.cell.recurrent_kernel, _channels(layer.cell.recurrent_kernel, least))
     elif type(layer) in (layers.Dense, layers.Conv1D, layers.Conv2D):
-        store(layer.kernel, _channels(layer.kernel))
+        store(layer.kernel, _channels(layer.kernel, least))
     elif isinstance(layer, AttentionPooling):
-        store(layer.kernel, _channels(layer.kernel))
-        store(layer.query, _channels(layer.query))
+        store(layer.kernel, _channels(layer.kernel, least))
+        store(layer.query, _channels(layer.query, least))
     elif isinstance(layer, CRF):
         return  # its transitions are read by the decoder, which is no part of the file
     for variable in layer.weights:
@@ -158,23 +163,25 @@ def _fusable(layer: layers.LSTM) -> bool:
     return layer.activation is activations.tanh and layer.recurrent_activation is activations.sigmoid
 
 
-def _fused(cell: Any) -> Iterator[tuple[keras.Variable, Groups | None, int]]:
+def _fused(cell: Any, integer: bool) -> Iterator[tuple[keras.Variable, Groups | None, int]]:
     """The matrices of a fused LSTM: float as soon as one gate's tensor is too small."""
     width, units = cell.kernel.shape[0], cell.units
-    device_rows = 1 + -(width + 1) % 4  # one that closes the gates on padding, and zeros up to a multiple of four
-    integer = min(width + device_rows, units) * units >= INTEGER_FROM
+    # Those that close the gates on padding, more where activations are int8, and zeros up to a multiple of four.
+    closing = CLOSING_ROWS if integer else 1
+    device_rows = closing + -(width + closing) % 4
+    quantized = integer or min(width + device_rows, units) * units >= INTEGER_FROM
     for kernel, rows in ((cell.kernel, device_rows), (cell.recurrent_kernel, 0)):
         groups = Groups("gate", (kernel.shape[0], GATES, units), (0, 2))
-        yield kernel, groups if integer else None, rows
+        yield kernel, groups if quantized else None, rows
 
 
-def _channels(kernel: keras.Variable) -> Groups | None:
+def _channels(kernel: keras.Variable, least: int) -> Groups | None:
     """A group for each index of the last axis, or float."""
     view = tuple(kernel.shape)
-    return Groups("channel", view, tuple(range(len(view) - 1))) if math.prod(view) >= INTEGER_FROM else None
+    return Groups("channel", view, tuple(range(len(view) - 1))) if math.prod(view) >= least else None
 
 
-def _divided(kernel: keras.Variable, units: int) -> Groups | None:
+def _divided(kernel: keras.Variable, units: int, least: int) -> Groups | None:
     """The recurrent kernel `(H, 3H)` of a GRU whose candidate has a matrix product, and so a tensor, of its own."""
-    groups = Groups("channel", tuple(kernel.shape), (0,), float_columns=units if units**2 < INTEGER_FROM else 0)
-    return groups if units * 2 * units >= INTEGER_FROM else None
+    groups = Groups("channel", tuple(kernel.shape), (0,), float_columns=units if units**2 < least else 0)
+    return groups if units * 2 * units >= least else None

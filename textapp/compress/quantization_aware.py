@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from textapp.compress.activations import check_activation_bits, with_rounded_activations
 from textapp.compress.groups import Groups, Lowering, StoredWeight, stored_weights
 from textapp.compress.rounding import check_bits, largest, rounded
 
@@ -34,10 +35,15 @@ class QuantizationAware(keras.Model):
         lowering: How the model will be exported: groups differ.
         delay: Training steps with float weights before the rounding begins.
         freeze: Training steps after which ranges stand still, so that the rounding settles; None for never. A group's
-            largest weight then stays at its limit, as the file's range is always that of its weights.
+            largest weight then stays at its limit, as the file's range is always that of its weights. (Int8 tables with
+            one scale are not frozen.)
+        activation_bits: 8 to train for the recipe `static_wi8_ai8`: the outputs of layers are rounded too, over moving
+            averages of their ranges, see `textapp.compress.activations`. The converter takes ranges of its own, from
+            real texts, which it should be given from the same source. None for float activations.
 
     Attributes:
         plan: How each weight of the model is stored, and in how many bits it is trained.
+        seen: The model that a forward pass runs: `model`, or its layers with rounded activations between them.
 
     Example:
         >>> import numpy as np
@@ -64,26 +70,33 @@ class QuantizationAware(keras.Model):
         lowering: Lowering = "fused",
         delay: int = 0,
         freeze: int | None = None,
+        activation_bits: int | None = None,
     ):
         super().__init__(name=f"{model.name}_quantization_aware")
         embedding_bits = bits if embedding_bits is None else embedding_bits
         check_bits("bits", bits)
         check_bits("embedding_bits", embedding_bits)
+        check_activation_bits(activation_bits, embedding_bits)
         if delay < 0 or (freeze is not None and freeze < max(1, delay)):
             raise ValueError(
                 "`delay` must be 0 or more, and `freeze` 1 or more and no less. "
                 f"Received: delay={delay}, freeze={freeze}"
             )
         self.model = model
+        self.activation_bits = activation_bits
+        integer = activation_bits is not None
+        self.seen = with_rounded_activations(model, delay, freeze) if integer else model
         self.delay = delay
         self.freeze = freeze
         self.plan: list[tuple[StoredWeight, int | None]] = [
             (weight, None if weight.groups is None else embedding_bits if weight.is_table else bits)
-            for weight in stored_weights(model, lowering)
+            for weight in stored_weights(model, lowering, integer)
         ]
         self.step = self._state("step", (), "int32")
         self.limits = [
-            None if freeze is None or weight.groups is None else self._state(f"limit_{number}", weight.groups.shape)
+            None
+            if freeze is None or weight.groups is None or weight.groups.kind == "table"
+            else self._state(f"limit_{number}", weight.groups.shape)
             for number, (weight, _) in enumerate(self.plan)
         ]
 
@@ -96,8 +109,8 @@ class QuantizationAware(keras.Model):
         """Runs the model with rounded weights, or, while the delay lasts, trains it with its own."""
         mapping = self._mapping(bool(training))
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            outputs = self.model(inputs, training=training)
-        for variable in self.model.non_trainable_variables:  # dropout's seeds and the like still advance
+            outputs = self.seen(inputs, training=training)
+        for variable in self.seen.non_trainable_variables:  # dropout's seeds, ranges and the like still advance
             value = scope.get_current_value(variable)
             if value is not None and all(variable is not given for given, _ in mapping):
                 variable.assign(value)

@@ -55,12 +55,17 @@ def rounded(weight: tf.Tensor, groups: Groups, bits: int, limit: tf.Tensor | Non
     float32 scale again for S = 127, 7, 3 and 1 (10^6 random m each), so rounded weights are rounded to themselves. That
     is why a group always holds one weight of size m, also where `limit` is not the largest weight.
 
+    A whole `table` is rounded by `rounded_in_range` instead, over the range of its numbers.
+
     Args:
         weight: float32, of the shape of the variable.
         groups: Its groups.
         bits: From 2 to 8.
         limit: The range of each group, in `groups.shape`; by default `largest`.
     """
+    if groups.kind == "table":
+        low, high = tf.reduce_min(weight), tf.reduce_max(weight)
+        return rounded_in_range(weight, tf.stop_gradient(tf.minimum(low, 0.0)), tf.stop_gradient(tf.maximum(high, 0.0)))
     stored = stored_bits(groups, bits)
     fine, coarse = float(levels(stored)), float(levels(bits))
     limits = largest(weight, groups) if limit is None else limit
@@ -85,6 +90,20 @@ def rounded(weight: tf.Tensor, groups: Groups, bits: int, limit: tf.Tensor | Non
         return tf.reshape(values, weight.shape), gradient
 
     return straight_through(weight)
+
+
+def rounded_in_range(numbers: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """Numbers rounded to eight bits with a zero point, clipped to a range that is first shifted so that 0 is exact.
+
+    `S = (high - low) / 255`, zero point `z = round(-low / S)`, forward: `S (clip(round(x / S) + z, 0, 255) - z)`;
+    gradient: that of the numbers inside of the range, 0 outside.
+
+    Args:
+        numbers: float32, of any shape.
+        low: float32 `()`, 0 at most.
+        high: float32 `()`, 0 at least. Where both are 0, so are all results.
+    """
+    return tf.quantization.fake_quant_with_min_max_vars(numbers, low, high, num_bits=STORED_BITS)
 
 
 def _integer(groups: Groups) -> np.ndarray:

@@ -13,7 +13,7 @@ from textapp import __version__
 from textapp.errors import InputError
 from textapp.export.checks import check_file
 from textapp.export.comparison import Logits, both_logits
-from textapp.export.conversion import ROW_BITS, Recipe, convert, signature_name
+from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
 from textapp.export.lowering import Lowering, in_float32, lower
 from textapp.export.packing import round_rows
 from textapp.export.rows import Text
@@ -49,7 +49,8 @@ def write_bundle(
         files: What stands beside the model, by name: each writes itself to a path.
         description: What the task adds to bundle.json.
         lengths: Text lengths in tokens, a signature each.
-        texts: Real texts on which the file must agree with Keras, and is scored.
+        texts: Real texts on which the file must agree with Keras, and is scored. Some of them also calibrate
+            `static_wi8_ai8`.
         check_lowered: Raises `InputError` where the lowered model does not fit the files.
         score: What bundle.json says of the logits before and after the conversion, as `metrics`.
         recipe: How weights are stored; see `convert`.
@@ -71,12 +72,12 @@ def write_bundle(
         raise InputError("texts: at least one real text is needed to check the export")
     if not lengths or lengths[0] < 1 or len(set(lengths)) < len(lengths):
         raise InputError(f"lengths {lengths}: must be different positive numbers of tokens")
-    lowered, reference = lower(model, lowering), in_float32(model)
+    lowered, reference = lower(model, lowering, integer=recipe == STATIC), in_float32(model)
     check_lowered(lowered)
-    converted = convert(lowered, lengths, recipe, max_characters)
+    checked = texts[:: -(-len(texts) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
+    converted = convert(lowered, lengths, recipe, max_characters, checked)
     stored = round_rows(in_float32(model), ROW_BITS[recipe]) if recipe in ROW_BITS else reference
 
-    checked = texts[:: -(-len(texts) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
     with replacing_folder(folder) as temporary:
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import keras
@@ -10,13 +10,19 @@ import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from textapp.errors import InputError
+from textapp.export.flatbuffer import join
+from textapp.export.lowering import leaves
 from textapp.export.packing import pack_rows
 from textapp.export.rewriting import rewrite
-from textapp.export.rows import TOKENS, named_inputs, takes_names
+from textapp.export.rows import TOKENS, Rows, Text, named_inputs, padded_rows, run_together, select, takes_names
 
-Recipe = Literal["float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2"]
+Recipe = Literal[
+    "float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2", "static_wi8_ai8"
+]
 ROW_BITS: dict[Recipe, int] = {"dynamic_wi8_afp32_emb4": 4, "dynamic_wi8_afp32_emb2": 2}
 """The recipes that pack embedding rows, and to how many bits."""
+STATIC: Recipe = "static_wi8_ai8"
+"""The recipe of int8 activations."""
 
 
 def signature_name(length: int) -> str:
@@ -25,7 +31,11 @@ def signature_name(length: int) -> str:
 
 
 def convert(
-    lowered: keras.Model, lengths: Sequence[int], recipe: Recipe = "float32", max_characters: int | None = None
+    lowered: keras.Model,
+    lengths: Sequence[int],
+    recipe: Recipe = "float32",
+    max_characters: int | None = None,
+    calibration: Sequence[Text] = (),
 ) -> bytes:
     """Converts a model that `lower` made.
 
@@ -35,25 +45,54 @@ def convert(
             model's other inputs by name, to its outputs.
         recipe: How weights are stored: `float32`; `float16`; or `dynamic_wi8_afp32`, int8 with a float32 scale for each
             output channel, embedding row or fused gate, and float32 arithmetic around them. With `_emb4` or `_emb2`
-            embedding rows take 4 or 2 bits a number.
+            embedding rows take 4 or 2 bits a number. `static_wi8_ai8` computes in int8 throughout, with one scale for
+            each table and each activation; ids stay int32, outputs float32. It is for hardware without floats: on
+            x86 an unrolled model is as fast as with int8 weights alone and a fused one 7 to 10 times slower, and both
+            are less exact.
         max_characters: L of an input `(B, T, L)` that leaves it open.
+        calibration: For `static_wi8_ai8`, real texts, a hundred or more, from which the converter takes the range of
+            each activation. It takes no ranges from elsewhere, those of a quantization-aware training neither. The
+            model must be lowered with `integer=True`.
 
     Returns:
         The file's content. All signatures share the weights.
 
     Raises:
-        InputError: A length does not suit the model, or one of its operations has no builtin device op.
+        InputError: A length does not suit the model, one of its operations has no builtin device op, or
+            `calibration` or the lowering does not suit the recipe.
     """
     if recipe not in get_args(Recipe):
         raise InputError(f"recipe {recipe!r}: must be one of {', '.join(get_args(Recipe))}")
+    if recipe == STATIC and not any(len(text[TOKENS]) for text in calibration):
+        raise InputError(f"recipe {recipe}: needs real texts to measure ranges on; give `calibration`")
+    if recipe == STATIC and not all(getattr(layer, "integer", True) for layer in leaves(lowered)):
+        raise InputError(f"recipe {recipe}: needs a model for int8 activations: lower(model, lowering, integer=True)")
     fixed = named_inputs(lowered)[TOKENS].shape[1]
     if fixed is not None and list(lengths) != [fixed]:
         raise InputError(
             f"lengths {list(lengths)}: the model takes {fixed} tokens; use [{fixed}], or keras.Input((None,))"
         )
     # Where a GPU is visible, tracing on it would choose cuDNN ops.
-    with tf.device("/CPU:0"), tempfile.TemporaryDirectory() as folder:
-        signatures = {signature_name(length): _traced(lowered, length, max_characters) for length in lengths}
+    with tf.device("/CPU:0"):
+        signatures = {length: _traced(lowered, length, max_characters) for length in lengths}
+        if recipe == STATIC:  # one by one: the converter's calibration fails on fused LSTMs of several signatures
+            content = join(
+                [
+                    _converted({length: function}, recipe, _calibration_rows(calibration, length))
+                    for length, function in signatures.items()
+                ]
+            )
+        else:
+            content = _converted(signatures, recipe)
+    if recipe in ROW_BITS:
+        content = pack_rows(content, lowered, ROW_BITS[recipe])
+    return rewrite(content)
+
+
+def _converted(functions: Mapping[int, Any], recipe: Recipe, calibration: Rows | None = None) -> bytes:
+    """The converter's own file, with a signature for the function of each length."""
+    signatures = {signature_name(length): function for length, function in functions.items()}
+    with tempfile.TemporaryDirectory() as folder:
         module = tf.Module()
         module.functions = signatures  # saving finds functions through attributes; their weights are constants
         try:
@@ -68,13 +107,22 @@ def convert(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if recipe == "float16":
             converter.target_spec.supported_types = [tf.float16]
+        if calibration is not None:
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: (
+                select(calibration, slice(number, number + 1)) for number in range(len(calibration[TOKENS]))
+            )
         try:
-            content = converter.convert()
-        except ConverterError as error:
+            content: bytes = converter.convert()
+        except (ConverterError, RuntimeError) as error:
             raise _unsupported(error) from error
-    if recipe in ROW_BITS:
-        content = pack_rows(content, lowered, ROW_BITS[recipe])
-    return rewrite(content)
+    return content
+
+
+def _calibration_rows(texts: Sequence[Text], length: int) -> Rows:
+    """Texts as they come, mostly short, and as many at most that fill the length."""
+    full = run_together(texts, length)
+    return padded_rows([*texts, *full[: len(texts)]], length)
 
 
 def _traced(lowered: keras.Model, length: int, max_characters: int | None) -> Any:

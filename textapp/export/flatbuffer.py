@@ -8,6 +8,7 @@ shares them as any other.
 This works without TensorFlow.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import flatbuffers  # type: ignore[import-untyped]
@@ -36,17 +37,39 @@ def write(file: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def join(contents: Sequence[bytes]) -> bytes:
+    """One file with the signatures of several: their subgraphs side by side, and equal weights stored once."""
+    first, *others = [read(content) for content in contents]
+    for file in others:
+        graphs, buffers = len(first.subgraphs), len(first.buffers)
+        codes = [add_operator_code(first, _builtin(code), code.version) for code in file.operatorCodes]
+        for subgraph in file.subgraphs:
+            for tensor in subgraph.tensors:
+                tensor.buffer += buffers
+            for operator in subgraph.operators:
+                operator.opcodeIndex = codes[operator.opcodeIndex]
+        for signature in file.signatureDefs:
+            signature.subgraphIndex += graphs
+        first.subgraphs += file.subgraphs
+        first.buffers += file.buffers
+        first.signatureDefs += file.signatureDefs
+    return write(first)
+
+
 def operator_code(file: Any, operator: Any) -> int:
     """The `BuiltinOperator` of an operator."""
     return _builtin(file.operatorCodes[operator.opcodeIndex])
 
 
-def add_operator_code(file: Any, builtin: int) -> int:
-    """The index of a builtin operator's code in the file, added where it is new."""
+def add_operator_code(file: Any, builtin: int, version: int = 1) -> int:
+    """The index of a builtin operator's code in the file, added where it is new; of that version or a later one."""
     for index, code in enumerate(file.operatorCodes):
         if _builtin(code) == builtin:
+            code.version = max(code.version, version)
             return index
-    file.operatorCodes.append(schema.OperatorCodeT(builtinCode=builtin, deprecatedBuiltinCode=min(builtin, 127)))
+    file.operatorCodes.append(
+        schema.OperatorCodeT(builtinCode=builtin, deprecatedBuiltinCode=min(builtin, 127), version=version)
+    )
     return len(file.operatorCodes) - 1
 
 

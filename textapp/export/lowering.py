@@ -13,7 +13,7 @@ from keras import activations, layers
 
 from textapp.compress.groups import Lowering
 from textapp.errors import InputError
-from textapp.export.attention import ScoredAttentionPooling
+from textapp.export.attention import BoundedAttentionPooling, ScoredAttentionPooling
 from textapp.export.characters import CharacterLookupCNN
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.recurrent_fused import FusedLSTM
@@ -31,7 +31,7 @@ PLAIN = """
 LOWERED = ("Embedding", "LSTM", "GRU", "SimpleRNN", "Bidirectional")
 
 
-def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
+def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = False) -> keras.Model:
     """Rebuilds a model for devices.
 
     Embeddings become lookups that stay packed, LSTMs fused ops or unrolled steps, GRUs and simple RNNs unrolled steps
@@ -43,6 +43,8 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
             and of what else is known of each token, `(B, T)` or `(B, T, L)`. It is not changed.
         lowering: `fused`, one op for an LSTM: small files. `unrolled`, a dozen ops for a step: faster, no variable
             tensors (which LiteRT's CompiledModel and LiteRT.js refuse), half a kilobyte of file a step and direction.
+        integer: Whether activations will be int8 too. What closes gates and masks attention is then of the size of the
+            numbers that it is added to: exact in int8, and within 0.1 % in float.
 
     Returns:
         A functional model from the same inputs to a dictionary: `logits`, or the output names of a model with several
@@ -80,7 +82,11 @@ def lower(model: keras.Model, lowering: Lowering = "fused") -> keras.Model:
     outputs = _named_outputs(model, cloned)
     if len(attention_weights) == 1:
         outputs["attention_weights"] = attention_weights[0]
-    return keras.Model(cloned.input if takes_names(cloned) else cloned.inputs[0], outputs, name=model.name)
+    lowered = keras.Model(cloned.input if takes_names(cloned) else cloned.inputs[0], outputs, name=model.name)
+    for layer in leaves(lowered):  # at the end, as a Bidirectional copies its layers by their configs
+        if hasattr(layer, "integer"):
+            layer.integer = integer
+    return lowered
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -142,6 +148,8 @@ def _for_devices(layer: layers.Layer, lowering: Lowering) -> layers.Layer:
         kind = EmbeddingLookup
     elif kind is CharacterCNN:
         kind = CharacterLookupCNN
+    elif kind is AttentionPooling:
+        kind = BoundedAttentionPooling
     elif isinstance(layer, layers.RNN):
         kind = _recurrent_class(layer, lowering)
     elif kind.__module__.partition(".")[0] == "keras" and kind.__name__ not in PLAIN:

@@ -7,6 +7,10 @@ import tensorflow as tf
 CLOSED = 60.0
 """Added to a gate to open or close it for good: sigmoid(-60) is below 1e-26, and sigmoid(60) is 1 in float32."""
 
+CLOSED_IN_INT8 = 8.0
+"""The same where activations are int8. A range that reached to 60 would leave real tokens steps of half a unit. As a
+LOGISTIC in int8 gives steps of 1/256, sigmoid(-8) is 0."""
+
 
 def in_order(layer: Any, sequences: tf.Tensor) -> tf.Tensor:
     """A sequence `(B, T, ...)` in the order in which the layer takes its steps."""

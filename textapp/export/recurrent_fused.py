@@ -12,6 +12,11 @@ Two obstacles stand between a Keras 3 LSTM and that op.
 The kernel's new row holds, for each gate, minus the largest weight of that gate: an int8 kernel, which has a scale for
 each gate, keeps its scales, and the row is exactly -127 in it. The feature is scaled to push every gate by `-CLOSED` or
 more; its size costs no precision, since the op scales each step's input by itself.
+
+With int8 activations the whole input has one scale, and a large feature would take all precision from the others. So
+several rows share the work, each with a small feature (of about 2, where word vectors are below 1), and close the gates
+by `CLOSED_IN_INT8`. The op's sigmoid then still lets 1/3000 of the state pass; two steps before the text let nothing
+pass.
 """
 
 import itertools
@@ -21,7 +26,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from textapp.export.padding import CLOSED, in_order, outputs_over_padding
+from textapp.compress.groups import CLOSING_ROWS
+from textapp.export.padding import CLOSED, CLOSED_IN_INT8, in_order, outputs_over_padding
 
 ALIGNMENT = 4  # ARM kernels copy each row of an int8 matrix whose width is not a multiple of this
 _serial = itertools.count()
@@ -29,32 +35,42 @@ _serial = itertools.count()
 
 @keras.saving.register_keras_serializable("textapp")
 class FusedLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM` as a fused device op: the same weights and, for padding on either end, the same results."""
+    """`keras.layers.LSTM` as a fused device op: the same weights and, for padding on either end, the same results.
+
+    Attributes:
+        integer: Whether activations will be int8.
+    """
+
+    integer = False
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """Runs over `sequences (B, T, E)` with `mask (B, T)`."""
         del initial_state, training
         kernel, recurrent_kernel = (tf.convert_to_tensor(w) for w in (self.cell.kernel, self.cell.recurrent_kernel))
         bias = tf.convert_to_tensor(self.cell.bias) if self.use_bias else tf.zeros(4 * self.units)
-        reset_rows, closing = _reset(kernel, self.units)
+        reset_rows, closing = _reset(kernel, self.units, self.integer)
+        before = 2 if self.integer else 1  # steps of padding before the text
 
         real = tf.ones_like(sequences[..., 0]) if mask is None else tf.cast(in_order(self, mask), tf.float32)
-        padding = tf.pad(1.0 - real, [[0, 0], [1, 0]], constant_values=1.0)  # a step of padding before the text
-        inputs = tf.pad(in_order(self, sequences), [[0, 0], [1, 0], [0, 0]])
+        padding = tf.pad(1.0 - real, [[0, 0], [before, 0]], constant_values=1.0)
+        inputs = tf.pad(in_order(self, sequences), [[0, 0], [before, 0], [0, 0]])
         inputs = tf.concat([inputs, tf.expand_dims(padding, -1) * closing], axis=-1)
         outputs = _lstm(inputs, tf.concat([kernel, reset_rows], axis=0), recurrent_kernel, bias)
-        return outputs_over_padding(self, outputs[:, 1:], mask)
+        return outputs_over_padding(self, outputs[:, before:], mask)
 
 
-def _reset(kernel: tf.Tensor, units: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """New rows `(N, 4H)` of the kernel and the values `(N,)` of their features on padding. The first does the work."""
+def _reset(kernel: tf.Tensor, units: int, integer: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """New rows `(N, 4H)` of the kernel, the first of which do the work, and their features `(N,)` on padding."""
     largest = tf.reduce_max(tf.abs(tf.reshape(kernel, [-1, 4, units])), axis=[0, 2])
     largest = tf.where(largest > 0.0, largest, 1.0)
     gates = tf.constant([1.0, 1.0, 0.0, 1.0])  # input, forget, candidate, output: the candidate needs no closing
     row = tf.reshape(tf.repeat(-largest * gates, units), [1, -1])
-    filling = -(kernel.shape[0] + 1) % ALIGNMENT
-    rows = tf.concat([row, tf.zeros((filling, 4 * units))], axis=0)
-    return rows, tf.concat([[CLOSED / tf.reduce_min(largest)], tf.zeros(filling)], axis=0)
+    count, closed = (CLOSING_ROWS, CLOSED_IN_INT8) if integer else (1, CLOSED)
+    filling = -(kernel.shape[0] + count) % ALIGNMENT
+    # Not by tf.repeat: the converter does not fold its TILE, and the op's weights would be computed at each call.
+    rows = tf.concat([*[row] * count, tf.zeros((filling, 4 * units))], axis=0)
+    features = tf.fill([count], closed / count / tf.reduce_min(largest))
+    return rows, tf.concat([features, tf.zeros(filling)], axis=0)
 
 
 def _lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,9 @@ is added to the gates in the projection, so that it costs nothing in the steps e
 - GRU: `CLOSED` on the update gate, which is then exactly 1: the state stays, as in Keras.
 - The simple RNN has no gates; its state is multiplied by the mask, and is 0 on padding.
 
+With int8 activations a number far away widens the range, and so the steps, of all others: the LSTM's gates are then set
+to a small constant on padding, and the GRU, whose update gate reaches 255/256 at most, selects the old state.
+
 The gates stay in Keras' order and are split evenly: XNNPACK takes no uneven split, and each op that it leaves to others
 costs a hand-over that takes longer than the op.
 """
@@ -19,22 +22,32 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from textapp.export.padding import CLOSED, in_order, outputs_over_padding
+from textapp.export.padding import CLOSED, CLOSED_IN_INT8, in_order, outputs_over_padding
 
 
 @keras.saving.register_keras_serializable("textapp")
 class UnrolledLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM`, unrolled: the same weights and, for padding on either end, the same results."""
+    """`keras.layers.LSTM`, unrolled: the same weights and, for padding on either end, the same results.
+
+    Attributes:
+        integer: Whether activations will be int8.
+    """
+
+    integer = False
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """Runs over `sequences (B, T, E)` with `mask (B, T)`."""
         del initial_state, training
         recurrent_kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
         h = c = _zeros(self, sequences)
-        outputs = []
-        for step in _steps(self, _projected(self, sequences, self.cell.bias, mask, [-CLOSED, -CLOSED, 0.0, -CLOSED])):
-            i, f, candidate, o = tf.split(step + tf.matmul(h, recurrent_kernel), 4, axis=-1)
-            c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(candidate)
+        outputs: list[tf.Tensor] = []
+        for step in _steps(self, _projected(self, sequences, self.cell.bias, mask, [-1.0, -1.0, 0.0, -1.0])):
+            if self.integer and not outputs:  # there is no state to forget
+                i, candidate, o = _gates(self, step, 0, 2, 3)
+                c = self.recurrent_activation(i) * self.activation(candidate)
+            else:
+                i, f, candidate, o = tf.split(step + tf.matmul(h, recurrent_kernel), 4, axis=-1)
+                c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(candidate)
             h = self.recurrent_activation(o) * self.activation(c)
             outputs.append(h)
         return outputs_over_padding(self, tf.stack(outputs, axis=1), mask)
@@ -42,7 +55,13 @@ class UnrolledLSTM(keras.layers.LSTM):
 
 @keras.saving.register_keras_serializable("textapp")
 class UnrolledGRU(keras.layers.GRU):
-    """`keras.layers.GRU`, unrolled: the same weights and, for any mask, the same results."""
+    """`keras.layers.GRU`, unrolled: the same weights and, for any mask, the same results.
+
+    Attributes:
+        integer: Whether activations will be int8.
+    """
+
+    integer = False
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """Runs over `sequences (B, T, E)` with `mask (B, T)`."""
@@ -53,20 +72,27 @@ class UnrolledGRU(keras.layers.GRU):
         recurrent_kernel = tf.convert_to_tensor(self.cell.recurrent_kernel)
         gate_kernel, candidate_kernel = tf.split(recurrent_kernel, [2 * units, units], axis=-1)
 
+        steps = _steps(self, _projected(self, sequences, bias, None if self.integer else mask, [1.0, 0.0, 0.0]))
+        real = [None] * len(steps) if mask is None or not self.integer else _steps(self, tf.expand_dims(mask, -1))
         h = _zeros(self, sequences)
-        outputs = []
-        for step in _steps(self, _projected(self, sequences, bias, mask, [CLOSED, 0.0, 0.0])):
-            z, r, candidate = tf.split(step, 3, axis=-1)
-            if self.reset_after:
-                state_z, state_r, state = tf.split(tf.matmul(h, recurrent_kernel) + recurrent_bias, 3, axis=-1)
-                r = self.recurrent_activation(r + state_r)
-                state = r * state
+        outputs: list[tf.Tensor] = []
+        for step, kept in zip(steps, real, strict=True):
+            state_z = state = 0.0
+            if self.integer and not outputs and not self.reset_after:  # there is no state to reset
+                z, candidate = _gates(self, step, 0, 2)
             else:
-                state_z, state_r = tf.split(tf.matmul(h, gate_kernel), 2, axis=-1)
-                r = self.recurrent_activation(r + state_r)
-                state = tf.matmul(r * h, candidate_kernel)
+                z, r, candidate = tf.split(step, 3, axis=-1)
+                if self.reset_after:
+                    state_z, state_r, state = tf.split(tf.matmul(h, recurrent_kernel) + recurrent_bias, 3, axis=-1)
+                    r = self.recurrent_activation(r + state_r)
+                    state = r * state
+                else:
+                    state_z, state_r = tf.split(tf.matmul(h, gate_kernel), 2, axis=-1)
+                    r = self.recurrent_activation(r + state_r)
+                    state = tf.matmul(r * h, candidate_kernel)
             z = self.recurrent_activation(z + state_z)
-            h = z * h + (1.0 - z) * self.activation(candidate + state)
+            new = z * h + (1.0 - z) * self.activation(candidate + state)
+            h = new if kept is None else tf.where(kept, new, h)
             outputs.append(h)
         stacked = tf.stack(outputs, axis=1)
         if mask is not None and self.zero_output_for_mask:
@@ -93,14 +119,26 @@ class UnrolledSimpleRNN(keras.layers.SimpleRNN):
 
 
 def _projected(layer: Any, sequences: Any, bias: Any, mask: Any, on_padding: list[float]) -> tf.Tensor:
-    """The gates' inputs `(B, T, G)`; a constant for each gate is added on padding."""
+    """The gates' inputs `(B, T, G)`; on padding a gate is opened by 1, closed by -1 and left by 0."""
     projected = tf.matmul(sequences, tf.convert_to_tensor(layer.cell.kernel))
     if bias is not None:
         projected += tf.convert_to_tensor(bias)
     if mask is not None and on_padding:
         padding = tf.expand_dims(tf.cast(tf.logical_not(mask), tf.float32), -1)
-        projected += padding * tf.repeat(tf.constant(on_padding), layer.units)
+        closed = CLOSED_IN_INT8 if layer.integer else CLOSED
+        if layer.integer:
+            projected *= 1.0 - padding  # so that no bias stands against the small constant
+        projected += padding * tf.repeat(tf.constant(on_padding) * closed, layer.units)
     return projected
+
+
+def _gates(layer: Any, step: tf.Tensor, *numbers: int) -> list[tf.Tensor]:
+    """Some of the gates `(B, H)` of a step `(B, G)`.
+
+    A split into all of them has outputs that nothing uses: their ranges cannot be measured, and the converter leaves
+    the whole split in float.
+    """
+    return [step[:, number * layer.units : (number + 1) * layer.units] for number in numbers]
 
 
 def _zeros(layer: Any, sequences: Any) -> Any:

@@ -41,6 +41,18 @@ def padded_rows(texts: Sequence[Text], length: int) -> Rows:
     return rows
 
 
+def run_together(texts: Sequence[Text], length: int) -> list[Text]:
+    """Texts of exactly `length` tokens: given ones, that hold a token at least, one behind another, cut anew.
+
+    An activation of an unrolled step has a range of its own, and texts that reach the last steps are rare.
+    """
+    tokens = sum(len(text[TOKENS]) for text in texts)
+    repeated = [*texts] * -(-length // tokens)
+    joined = {name: np.concatenate([text[name] for text in repeated]) for name in texts[0]}
+    starts = range(0, len(joined[TOKENS]) - length + 1, length)
+    return [{name: ids[start : start + length] for name, ids in joined.items()} for start in starts]
+
+
 def empty_text(text: Text) -> Text:
     """A text without tokens for the model that `text` is for."""
     return {name: ids[:0] for name, ids in text.items()}
