@@ -200,4 +200,5 @@ def test_a_wrong_setting_of_a_tagger_is_refused(setting, rule):
 def test_a_choice_may_be_left_open_or_be_none():
     assert NerConfig().override(["format=conllu", "scheme=IOB1"]).scheme == "IOB1"
     assert NerConfig().override(["format=conllu", "format=none"]).format is None
+    assert NerConfig().override(["scheme=none"]).scheme == "none"
     assert NerConfig().scheme is None

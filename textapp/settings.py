@@ -95,9 +95,14 @@ def _fits(value: Any, kind: Any) -> bool:
     return False
 
 
+def _precedence(choice: Any) -> int:
+    """Words before None, as a setting may have a `none` of its own; None before text, which it would be as well."""
+    return 0 if typing.get_origin(choice) is Literal else 1 if choice is type(None) else 2
+
+
 def _parse(text: str, kind: Any, source: str) -> Any:
     """Reads the text of a `--set` value as its field's type."""
-    for choice in reversed(_choices(kind)):  # None first: `none` is no word for any other type here
+    for choice in sorted(_choices(kind), key=_precedence):
         if choice is type(None) and text.lower() == "none":
             return None
         if choice is bool and text.lower() in ("true", "false"):

@@ -115,6 +115,6 @@ def test_teachers_that_are_none_are_refused(textapp, bundle_folder, copy, run_fo
     assert refusal(tmp_path).startswith(f"{tmp_path}: not a run folder")
     assert refusal(corpus["train"]).startswith(f"{corpus['train']}:1: each line must be a JSON object")
     broken = copy(run_folder)
-    (broken / "metrics.json").write_text('{"task": "ner"}', encoding="utf-8")
-    assert refusal(broken) == f"{broken}: not a run of a classifier; its task is ner"
+    (broken / "metrics.json").write_text('{"task": "vectors"}', encoding="utf-8")
+    assert refusal(broken) == f"{broken}: not a run of a classifier; its task is vectors"
     assert not (tmp_path / "у").exists()

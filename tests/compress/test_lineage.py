@@ -33,13 +33,11 @@ def test_a_plain_run_has_no_steps(write_run):
     assert lineage.steps() == []
 
 
-def test_a_quantized_student_tells_its_whole_way(write_run):
+def test_a_quantized_student_tells_its_whole_way_without_the_run_that_it_was_quantized_from(write_run, tmp_path):
     teachers = [{"path": "учитель 师", "sha256": "0"}, {"path": "/home/я/a/soft.jsonl.gz", "sha256": "1"}]
-    student = write_run("ученик 生", teachers=teachers, settings={"embedding_rank": 12})
-    quantized = write_run(
-        "сжатый", quantization(), settings={"embedding_rank": 12}, quantized_from=str(student), quantize={}
-    )
-    lineage = Lineage.of_run(quantized)
+    metrics = {"distillation": {"teachers": teachers, "kept": 0.99}, **quantization()}
+    settings = {"embedding_rank": 12}
+    lineage = Lineage.of_run(write_run("сжатый", metrics, settings=settings, quantized_from=str(tmp_path / "нет")))
     assert lineage == Lineage(1234, ("учитель 师", "a/soft.jsonl.gz"), 12, Quantized(8, 4, trained=True))
     assert lineage.steps() == [
         "distilled from учитель 师, a/soft.jsonl.gz",
@@ -48,8 +46,8 @@ def test_a_quantized_student_tells_its_whole_way(write_run):
     ]
 
 
-def test_a_run_outlives_the_one_that_it_was_quantized_from(write_run, tmp_path):
-    folder = write_run("p", quantization("post_training"), quantized_from=str(tmp_path / "нет"))
+def test_weights_may_have_been_rounded_without_training(write_run):
+    folder = write_run("p", quantization("post_training"))
     assert Lineage.of_run(folder).steps() == ["rounded after training: 4-bit embedding rows, 8-bit matrices"]
 
 
@@ -88,9 +86,10 @@ def test_what_is_no_lineage_is_refused(value):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"teachers": [{}]},
-        {"teachers": [{"path": 1}]},
-        {"teachers": 3},
+        {"metrics": {"distillation": {"teachers": [{}]}}},
+        {"metrics": {"distillation": {"teachers": [{"path": 1}]}}},
+        {"metrics": {"distillation": {"teachers": 3}}},
+        {"metrics": {"distillation": "yes"}},
         {"settings": []},
         {"metrics": {"quantization": {"bits": 8}}},
         {"metrics": {"quantization": "yes"}},

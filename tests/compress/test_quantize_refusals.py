@@ -9,22 +9,24 @@ from textapp.compress.quantize import quantize_run
 from textapp.errors import InputError
 
 
-def finished(folder, task="sentiment", **command):
+def finished(folder, task, **command):
     """The two files that tell of a finished run."""
     folder.mkdir()
-    settings = {"settings": {}, "textapp_version": "0", "train": "t.tsv", **command}
-    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    command = {"settings": {}, "textapp_version": "0", "train": "t.tsv", **command}
+    (folder / "config.json").write_text(json.dumps(command), encoding="utf-8")
     (folder / "metrics.json").write_text(json.dumps({"task": task}), encoding="utf-8")
     return folder
 
 
-def test_a_tagger(tmp_path):
-    with pytest.raises(InputError, match="läuft: not a run of a classifier; its task is ner"):
-        quantize_run(QuantizeConfig(), finished(tmp_path / "läuft", task="ner"), tmp_path / "out")
-
-
-def test_a_student(tmp_path):
-    student = finished(tmp_path / "学生", distillation={"temperature": 2.0})
-    with pytest.raises(InputError, match="学生: a student of `textapp distill`, which cannot be trained on"):
-        quantize_run(QuantizeConfig(), student, tmp_path / "out")
+@pytest.mark.parametrize(
+    ("task", "command", "rule"),
+    [
+        ("vectors", {}, "läuft 好: a run of another task, vectors; must be one of a classifier or tagger"),
+        ("ner", {"train": None}, "läuft 好/config.json: names no training file"),
+        ("sentiment", {"train": None}, "läuft 好/config.json: names no training file"),
+    ],
+)
+def test_what_cannot_be_trained_on(tmp_path, task, command, rule):
+    with pytest.raises(InputError, match=rule):
+        quantize_run(QuantizeConfig(), finished(tmp_path / "läuft 好", task, **command), tmp_path / "out")
     assert not (tmp_path / "out").exists()

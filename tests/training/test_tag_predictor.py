@@ -12,7 +12,7 @@ from textapp.data.tagged_batches import EncodedSentences
 from textapp.layers import CRF
 from textapp.models.ner import entity_tagger
 from textapp.text.tag_set import TagSet
-from textapp.training.tag_predictor import TagPredictor
+from textapp.training.tag_predictor import TagMarginals, TagPredictor
 
 TAGS = TagSet.build([["B-地", "I-地", "I-地", "B-人", "O"]], "IOBES")
 
@@ -86,3 +86,14 @@ def test_scores_by_hand():
     scores = tag_scores([["N", "V"], ["N"]], [["N", "N"], ["N"]], TagSet(("N", "V"), None))
     assert scores == {"accuracy": pytest.approx(2 / 3), "count": 3}
     assert say_scores(scores) == "accuracy 0.6667 on 3 tokens"
+
+
+@pytest.mark.parametrize("crf", [True, False])
+def test_marginals_come_back_in_order_too(crf):
+    given, model = sentences(), tagger(crf)
+    received = TagMarginals(model).predict(given, batch_size=4)
+    assert received.shape == (len(given.rows), len(TAGS))
+    for start, end in itertools.pairwise(given.offsets):
+        outputs = model(given.token_ids[given.rows[start:end]][None])
+        alone = model.get_layer("crf").marginals(outputs)[0] if crf else keras.ops.softmax(outputs[0])
+        np.testing.assert_allclose(received[start:end], alone, atol=1e-5)

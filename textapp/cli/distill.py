@@ -1,75 +1,50 @@
 """`textapp distill`: trained models in, a small student of theirs out."""
 
-import dataclasses
-from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from textapp.cli.native_log import native_log_hidden
+from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, say
+from textapp.cli.teachers import TeacherPaths, Unlabelled, files_of, open_teacher
 from textapp.cli.train import AsJson, Force, Out, Settings
-from textapp.compress.config import DistillConfig, distill_preset
-from textapp.config import PRESETS_HELP
-from textapp.errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from textapp.compress.soft_labels import Teacher
+from textapp.compress.config import distill_preset, distill_tagger_preset
+from textapp.config import NER_PRESETS_HELP, PRESETS_HELP
 
 
 def distill(
-    teachers: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="TEACHER...",
-            help="Runs, bundles, or files of soft labels (JSON lines of text and probs); several teach together.",
-        ),
-    ],
+    teachers: TeacherPaths,
     out: Out,
     train: Annotated[
-        str | None, typer.Option(help="Labelled texts; by default the files of the first teacher, a run.")
+        str | None,
+        typer.Option(help="Labelled texts or tagged sentences; by default the files of the first teacher, a run."),
     ] = None,
     valid: Annotated[str | None, typer.Option(help="Validation texts; by default likewise.")] = None,
     test: Annotated[str | None, typer.Option(help="Test texts, scored once at the end; by default likewise.")] = None,
-    unlabelled: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="More texts for the teachers to label: one a line, a table, or a tar of .txt files; repeatable."
-        ),
-    ] = None,
+    unlabelled: Unlabelled = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings of the student: " + ", ".join(PRESETS_HELP) + "; by default a small one."),
+        typer.Option(
+            help=f"Settings of the student: {', '.join(PRESETS_HELP)}; of a tagger: {', '.join(NER_PRESETS_HELP)}; by "
+            "default a small one."
+        ),
     ] = None,
     settings: Settings = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a small classifier on what larger ones say. The same command goes on after a crash."""
-    config = distill_preset(preset)
-    with native_log_hidden():
-        from textapp.compress.distillation import distill as train_student
+    """Train a small classifier or tagger on what larger ones say. The same command goes on after a crash.
 
-        opened = [_open(path) for path in teachers]
-        if train is None:
-            config, files = _files_of(opened[0], config)
-            train, valid, test = files["train"], valid or files["valid"], test or files["test"]
-        metrics = train_student(
-            config.override(settings or []),
-            out,
-            teachers=opened,
-            train=train,
-            valid=valid,
-            test=test,
-            unlabelled=unlabelled or [],
-            force=force,
-            report=say,
-        )
+    Teachers of a tagger are runs of taggers: their tags, and how they cut texts, are the student's too.
+    """
+    files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
+    options: dict[str, Any] = {"unlabelled": unlabelled or [], "force": force, "report": say}
+    with native_log_hidden():
+        teach = _teach_tagger if task_of(teachers[0]) == "ner" else _teach_classifier
+        metrics = teach(teachers, out, files, preset, settings or [], options)
     say(f"run:   {out}")
     say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")
     say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")
@@ -77,63 +52,41 @@ def distill(
         print_json(metrics)
 
 
-def _open(path: Path) -> "Teacher":
-    """Opens a run, a bundle or a file of soft labels."""
-    from textapp.compress.soft_labels import SoftLabels
-    from textapp.compress.teachers import RunTeacher
+def _teach_classifier(
+    teachers: list[Path],
+    out: Path,
+    files: dict[str, Any],
+    preset: str | None,
+    settings: list[str],
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """Trains a student of classifiers; see `distill`."""
+    from textapp.compress.distillation import distill as train_student
 
-    if (path / "bundle.json").exists():
-        return _BundleTeacher(path)
-    if path.is_dir():
-        return RunTeacher(path)
-    return SoftLabels.read(path)
-
-
-def _files_of(teacher: "Teacher", config: DistillConfig) -> tuple[DistillConfig, dict[str, Any]]:
-    """The files that a run was trained on, and the settings with which it read and divided them."""
-    from textapp.compress.teachers import RunTeacher
-
-    if not isinstance(teacher, RunTeacher):
-        raise InputError(f"--train is missing: {teacher.name} does not tell what it was trained on, as a run does")
-    trained = teacher.config
-    return (
-        dataclasses.replace(
-            config,
-            text_column=trained.text_column,
-            label_column=trained.label_column,
-            valid_fraction=trained.valid_fraction,
-            split_seed=teacher.split_seed,
-        ),
-        teacher.command,
-    )
+    config = distill_preset(preset)
+    opened = [open_teacher(path) for path in teachers]
+    if files["train"] is None:
+        config, own = files_of(opened[0], config)
+        files = {name: path or own[name] for name, path in files.items()}
+    return train_student(config.override(settings), out, teachers=opened, **files, **options)
 
 
-class _BundleTeacher:
-    """A bundle as a teacher; the compress stage knows no runtime."""
+def _teach_tagger(
+    teachers: list[Path],
+    out: Path,
+    files: dict[str, Any],
+    preset: str | None,
+    settings: list[str],
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """The same of taggers."""
+    from textapp.compress.tagger_distillation import distill_tagger
+    from textapp.compress.tagger_teachers import TaggerTeacher
 
-    parameters = None  # it holds weights in many forms, and some more than once
-
-    def __init__(self, path: Path):
-        from textapp.runtime import Predictor, load
-
-        predictor = load(path)
-        if not isinstance(predictor, Predictor):
-            raise InputError(f"{path}: not a bundle of a classifier")
-        self._predictor = predictor
-        self.name, self.labels = str(path), self._predictor.labels
-
-    @cached_property
-    def sha256(self) -> str:
-        """Of all its files, as bundle.json has them."""
-        from hashlib import sha256
-
-        return sha256(repr(sorted(self._predictor.bundle.description["sha256"].items())).encode()).hexdigest()
-
-    def __contains__(self, text: object) -> bool:
-        return isinstance(text, str)
-
-    def probabilities(self, texts: Sequence[str]) -> "np.ndarray":
-        """Class probabilities of texts, float64 `(N, C)`."""
-        import numpy as np
-
-        return np.asarray([[said.probs[label] for label in self.labels] for said in self._predictor.predict(texts)])
+    config = distill_tagger_preset(preset)
+    opened = [TaggerTeacher(path) for path in teachers]
+    own_files = files["train"] is None
+    config = opened[0].instruct(config, words=preset is None, files=own_files)
+    if own_files:
+        files = {name: path or opened[0].command[name] for name, path in files.items()}
+    return distill_tagger(config.override(settings), out, teachers=opened, **files, **options)

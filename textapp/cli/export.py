@@ -23,10 +23,17 @@ def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     out: Annotated[Path, typer.Option(help="Bundle folder to make.")],
     recipe: Annotated[
-        Literal["float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2"],
+        Literal[
+            "float32",
+            "float16",
+            "dynamic_wi8_afp32",
+            "dynamic_wi8_afp32_emb4",
+            "dynamic_wi8_afp32_emb2",
+            "static_wi8_ai8",
+        ],
         typer.Option(
             help="How the weights are stored; dynamic_wi8_afp32 is int8, _emb4 and _emb2 pack embedding rows to 4 and "
-            "2 bits."
+            "2 bits; static_wi8_ai8 also computes in int8, for chips without floats."
         ),
     ] = "dynamic_wi8_afp32",
     lowering: Annotated[
@@ -58,7 +65,7 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
     """Convert a run to a bundle that predicts without TensorFlow."""
-    chosen = None if lengths is None else _lengths(lengths)
+    chosen = None if lengths is None else read_lengths(lengths)
     settings: Any = {"recipe": recipe, "lowering": lowering, "lengths": chosen, "overwrite": force}
     with native_log_hidden():
         if task_of(run) == "ner":
@@ -87,8 +94,8 @@ def export(
         print_json(description)
 
 
-def _lengths(text: str) -> list[int]:
-    """Reads `16,64`."""
+def read_lengths(text: str) -> list[int]:
+    """Reads `16,64`. Raises `InputError` where it is none."""
     try:
         lengths = [int(part) for part in text.split(",")]
     except ValueError as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from textapp import __version__
-from textapp.cli import bench, demo, distill, evaluate, export, predict, quantize, report, train, vectors
+from textapp.cli import bench, compress, demo, distill, evaluate, export, predict, quantize, report, train, vectors
 from textapp.cli.output import say
 from textapp.errors import InputError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
 app.command("distill")(distill.distill)
+app.command("compress")(compress.compress)
 app.command("evaluate")(evaluate.evaluate)
 app.command("quantize")(quantize.quantize)
 app.command("export")(export.export)

@@ -12,7 +12,7 @@ from textapp.compress.config import QuantizeConfig
 
 
 def quantize(
-    run: Annotated[Path, typer.Argument(help="Finished run of `textapp train sentiment`.")],
+    run: Annotated[Path, typer.Argument(help="Finished run of a classifier, student or tagger.")],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
     bits: Annotated[int | None, typer.Option(help="Of matrices, 2 to 8 (8 by default); stored in int8.")] = None,
     embedding_bits: Annotated[

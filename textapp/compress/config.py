@@ -1,9 +1,10 @@
 """What `textapp distill` and `textapp quantize` were asked to do."""
 
 import dataclasses
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
-from textapp.config import LARGEST, PRESETS, SentimentConfig
+from textapp.config import LARGEST, NER_PRESETS, PRESETS, NerConfig, SentimentConfig
 from textapp.errors import InputError
 from textapp.settings import Config
 
@@ -38,20 +39,15 @@ class DistillConfig(SentimentConfig):
             raise InputError("setting stream: a student is trained from memory; leave it false")
         if not 0 < self.temperature < float("inf"):
             raise InputError(f"setting temperature: must be above 0; received {self.temperature}")
-        for key in ("alpha", "mask_rate", "ngram_rate"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise InputError(f"setting {key}: must be from 0 to 1; received {getattr(self, key)}")
+        _check_shares(self, "alpha", "mask_rate", "ngram_rate")
         if not 0 <= self.augment <= 1000:
             raise InputError(f"setting augment: must be from 0 to 1000; received {self.augment}")
-        if self.split_seed is not None and not 0 <= self.split_seed <= LARGEST:
-            raise InputError(f"setting split_seed: must be from 0 to {LARGEST}; received {self.split_seed}")
+        _check_split_seed(self.split_seed)
 
     @property
     def student(self) -> SentimentConfig:
         """The settings of the student alone, as a run's `config.json` holds them."""
-        return SentimentConfig(
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(SentimentConfig)}
-        )
+        return _inherited(self, SentimentConfig)
 
     @property
     def distillation(self) -> dict[str, Any]:
@@ -61,9 +57,7 @@ class DistillConfig(SentimentConfig):
 
 def distill_preset(name: str | None) -> DistillConfig:
     """The settings of a student of one of `PRESETS`; without a name, the defaults. Raises as `sentiment_preset`."""
-    if name is not None and name not in PRESETS:
-        raise InputError(f"--preset {name}: unknown; presets: {', '.join(PRESETS)}")
-    return DistillConfig.from_dict(PRESETS[name] if name else {}, f"preset {name}")
+    return _preset(DistillConfig, PRESETS, name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +67,7 @@ class QuantizeConfig(Config):
     # Rounding
     bits: int = 8  # of matrices; files store them in int8, fewer are for research
     embedding_bits: int = 8  # of embedding rows; 4 and less are packed
+    activation_bits: int = 0  # 8 for a file that computes in int8; 0 for float activations
     lowering: Literal["fused", "unrolled"] = "fused"  # how the run will be exported: scales differ
     # Training
     epochs: int = 5  # 0 rounds the run without training
@@ -80,13 +75,20 @@ class QuantizeConfig(Config):
     warmup: float = 0.1  # share of all steps
     delay: float = 0.0  # share of all steps before the rounding begins
     freeze: float = 1.0  # share of all steps after which ranges stand still; 1 for never
-    patience: int = 5  # epochs without a better validation accuracy before training stops
+    patience: int = 5  # epochs without a better validation score before training stops
 
     def check(self) -> None:
         """Raises `InputError` naming the first setting that is out of range."""
         for key in ("bits", "embedding_bits"):
             if not 2 <= getattr(self, key) <= 8:
                 raise InputError(f"setting {key}: must be from 2 to 8; received {getattr(self, key)}")
+        if self.activation_bits not in (0, 8):
+            raise InputError(f"setting activation_bits: must be 0 (float) or 8; received {self.activation_bits}")
+        if self.activation_bits and self.embedding_bits != 8:
+            raise InputError(
+                "setting activation_bits: a file that computes in int8 has tables of int8; set embedding_bits=8. "
+                f"Received: embedding_bits={self.embedding_bits}"
+            )
         for key in ("epochs", "patience"):
             if not 0 <= getattr(self, key) <= LARGEST:
                 raise InputError(f"setting {key}: must be from 0 to {LARGEST}; received {getattr(self, key)}")
@@ -99,3 +101,73 @@ class QuantizeConfig(Config):
                 f"settings delay and freeze: must be from 0 to 1, delay below freeze; received {self.delay} and "
                 f"{self.freeze}"
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class DistillTaggerConfig(NerConfig):
+    """`textapp distill` of taggers: the student's own settings, of `NerConfig`, and how its teachers teach it."""
+
+    # A small student, by default
+    vocabulary_size: int = 4_000
+    embedding_dim: int | None = 16
+    character_dim: int = 16
+    character_filters: int = 24
+    units: int = 40
+    word_dropout: float = 0.1
+    embedding_dropout: float = 0.1
+    character_dropout: float = 0.0
+    dropout: float = 0.1
+    learning_rate: float = 5e-3
+    # Distillation
+    alpha: float = 0.1  # weight of the true tags; the teachers' marginals have the rest
+    split_seed: int | None = None  # of the validation share of the training split; none: `seed`
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is out of range."""
+        super().check()
+        _check_shares(self, "alpha")
+        _check_split_seed(self.split_seed)
+
+    @property
+    def student(self) -> NerConfig:
+        """The settings of the student alone, as a run's `config.json` holds them."""
+        return _inherited(self, NerConfig)
+
+    @property
+    def distillation(self) -> dict[str, Any]:
+        """The other ones."""
+        return {key: value for key, value in self.to_dict().items() if key not in self.student.to_dict()}
+
+
+def distill_tagger_preset(name: str | None) -> DistillTaggerConfig:
+    """The settings of a student of one of `NER_PRESETS`; without a name, the defaults. Raises as `ner_preset`."""
+    return _preset(DistillTaggerConfig, NER_PRESETS, name)
+
+
+Student = TypeVar("Student", DistillConfig, DistillTaggerConfig)
+Alone = TypeVar("Alone", SentimentConfig, NerConfig)
+
+
+def _preset(kind: type[Student], presets: Mapping[str, Mapping[str, Any]], name: str | None) -> Student:
+    """The settings of one of some presets."""
+    if name is not None and name not in presets:
+        raise InputError(f"--preset {name}: unknown; presets: {', '.join(presets)}")
+    return kind.from_dict(presets[name] if name else {}, f"preset {name}")
+
+
+def _inherited(config: Config, kind: type[Alone]) -> Alone:
+    """The part of some settings that `kind`, from which theirs are derived, has too."""
+    return kind(**{field.name: getattr(config, field.name) for field in dataclasses.fields(kind)})
+
+
+def _check_shares(config: Config, *keys: str) -> None:
+    """Raises `InputError` where a setting is not from 0 to 1."""
+    for key in keys:
+        if not 0 <= getattr(config, key) <= 1:
+            raise InputError(f"setting {key}: must be from 0 to 1; received {getattr(config, key)}")
+
+
+def _check_split_seed(seed: int | None) -> None:
+    """Raises `InputError` where it is none."""
+    if seed is not None and not 0 <= seed <= LARGEST:
+        raise InputError(f"setting split_seed: must be from 0 to {LARGEST}; received {seed}")

@@ -6,12 +6,11 @@ With soft labels on disk a teacher reads each text once, not once an epoch, an e
 student is a plain model with a loss of its own, which `fit` resumes as any other.
 """
 
-import hashlib
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,16 @@ import numpy as np
 
 from textapp import __version__
 from textapp.compress.config import DistillConfig
-from textapp.compress.distillation_data import SoftExamples, TransferRows, known_to_all, taught_examples
-from textapp.compress.distillation_loss import NO_LABEL, DistillationLoss, LabelAccuracy
+from textapp.compress.distillation_data import SoftExamples, known_to_all
+from textapp.compress.distillation_loss import DistillationLoss, LabelAccuracy
 from textapp.compress.soft_labels import SoftLabels, Teacher, mean_probabilities, write_soft_labels
-from textapp.compress.teachers import RunTeacher
-from textapp.compress.transfer import Augmentation, TransferSet, unlabelled_texts
-from textapp.data.pipeline import TrainingBatches, evaluation_batches
-from textapp.data.readers import Examples, label_names
+from textapp.compress.student_preparation import StudentFiles
+from textapp.data.pipeline import evaluation_batches
+from textapp.data.readers import Examples
 from textapp.errors import InputError
-from textapp.files import write_json
-from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import Vocabulary
+from textapp.files import replacing, write_json
 from textapp.training import run
 from textapp.training.optimizer import optimizer_of
-from textapp.training.preparation import (
-    Prepared,
-    bucket_widths,
-    count_splits,
-    encode_held_out,
-    read_held_out,
-    report_counts,
-    split_off,
-)
 from textapp.training.pretrained import check_settings
 from textapp.training.sentiment import build_model, classifier_metrics, fit_classifier
 from textapp.training.strategy import choose_strategy, describe, precision
@@ -58,6 +45,7 @@ def distill(
     valid: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
     unlabelled: Sequence[str | os.PathLike[str]] = (),
+    soft_labels: str | os.PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -75,6 +63,8 @@ def distill(
         valid: Examples for early stopping; by default a stratified share of `train`.
         test: Examples to score the student on at the very end, once.
         unlabelled: Files of more texts, see `textapp.compress.transfer.unlabelled_texts`.
+        soft_labels: What the same teachers have said of the same texts before: the file in the folder of another
+            student. They are then not asked again.
         force: Whether a run that is there already is deleted first.
         report: Is given each line of progress.
 
@@ -104,7 +94,7 @@ def distill(
         "unlabelled": [os.fspath(path) for path in unlabelled],
     }
     with run.reserved(folder, command, force):
-        return _distill(config, folder, command, teachers, force, report)
+        return _distill(config, folder, command, teachers, soft_labels, force, report)
 
 
 def _distill(
@@ -112,6 +102,7 @@ def _distill(
     folder: Path,
     command: dict[str, Any],
     teachers: Sequence[Teacher],
+    soft_labels: str | os.PathLike[str] | None,
     force: bool,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
@@ -119,114 +110,69 @@ def _distill(
     began = time.monotonic()
     keras.utils.set_random_seed(config.seed)
 
-    tokenizer = Tokenizer(config.tokenizer, config.lowercase, config.normalization)
-    held_out = read_held_out(config, command["valid"], command["test"], report)
-    seed = config.seed if config.split_seed is None else config.split_seed
-    train, held_out = split_off(config, command["train"], held_out, seed, report)
-    labels = label_names(train.labels, train.source)
-    for teacher in teachers:
-        if set(teacher.labels) != set(labels):
-            raise InputError(
-                f"{teacher.name}: knows the labels {', '.join(teacher.labels)}, but {train.source} has "
-                f"{', '.join(labels)}"
-            )
-        knows = isinstance(teacher, RunTeacher) and teacher.learned(command["train"], config.valid_fraction, seed)
-        if command["valid"] is None and knows:
-            report(
-                f"warning: {teacher.name} was trained on validation texts, as it divided {train.source} otherwise: "
-                "what is said of its accuracy is too good; use teachers of one --valid file"
-            )
-    transfer = TransferSet(
-        train,
-        tuple(held_out.values()),
-        [
-            *(partial(unlabelled_texts, path) for path in command["unlabelled"]),
-            *(teacher.texts for teacher in teachers if isinstance(teacher, SoftLabels)),
-        ],
-        Augmentation(tokenizer, config.augment, config.mask_rate, config.ngram_rate, config.seed),
-    )
-    rows = TransferRows.read(transfer, labels, teachers, tokenizer, config.max_tokens)
-    vocabulary = Vocabulary.build(rows.counts(), config.vocabulary_size, config.min_count)
-    examples = rows.encode(vocabulary)
-    encoded = encode_held_out(held_out, tokenizer, vocabulary, labels, config.max_tokens)
-    counts = report_counts(count_splits({"train": examples, **encoded}, None), vocabulary, None, report)
-    counts["train"] |= rows.kinds()
-    report(f"transfer set: {', '.join(f'{count:,} {kind}' for kind, count in rows.kinds().items())}")
-    if not rows.asked[rows.labels != NO_LABEL].any():
-        names = ", ".join(teacher.name for teacher in teachers)
-        raise InputError(f"{names}: knows none of the texts of {train.source}; soft labels must be of the same texts")
-
-    steps = -(-len(examples) // config.batch_size)
+    files = StudentFiles.read(config, command, teachers, report)
+    steps = -(-len(files.examples) // config.batch_size)
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
-        model = build_model(config, len(vocabulary), len(labels))
+        model = build_model(config, len(files.vocabulary), len(files.labels))
         compile_student(model, config, total_steps=config.epochs * steps)
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
 
-    valid = held_out["valid"]
-    soft = _soft_labels(folder, teachers, valid, transfer, labels, report)
-    taught, taught_valid = rows.taught(examples, soft), taught_examples(encoded["valid"], valid, soft)
-    teaching = _teaching(teachers, valid, soft, labels)
-    widths = bucket_widths(config.max_tokens) if config.static_shapes else None
-    data = Prepared(
-        tokenizer=tokenizer,
-        vocabulary=vocabulary,
-        labels=labels,
-        batches=TrainingBatches(taught, config.batch_size, config.seed, widths, config.static_shapes),
-        tokens=len(examples.token_ids),
-        held_out=encoded,
-        sample=valid,
-        widths=widths,
-        counts=counts,
-        fingerprint=_fingerprint(taught, taught_valid),
-        pretrained=None,
-    )
+    if soft_labels is not None and not (folder / run.SOFT_LABELS).exists():
+        with replacing(folder / run.SOFT_LABELS) as temporary:
+            shutil.copyfile(soft_labels, temporary)
+    soft = _soft_labels(folder, teachers, files, report)
+    data, taught_valid = files.taught(soft)
+    teaching = _teaching(teachers, files.held_out["valid"], soft, files.labels)
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
-    validation = evaluation_batches(taught_valid, config.batch_size, widths, config.static_shapes)
+    validation = evaluation_batches(taught_valid, config.batch_size, data.widths, config.static_shapes)
     model, history = fit_classifier(model, config, folder, data, validation, probe=_probe(taught_valid))
     metrics = classifier_metrics(model, data, report)
-    if teaching["valid_accuracy"] is not None:
-        teaching["kept"] = metrics["valid"]["accuracy"] / teaching["valid_accuracy"]
+    teaching = with_kept(teaching, metrics["valid"]["accuracy"])
+    if teaching["kept"] is not None:
         report(f"valid: teachers {teaching['valid_accuracy']:.4f}, of which the student keeps {teaching['kept']:.1%}")
     return run.finish(folder, {**metrics, "distillation": teaching}, history, began)
 
 
-def compile_student(model: keras.Model, config: DistillConfig, total_steps: int) -> None:
+def compile_student(
+    model: keras.Model, config: DistillConfig, total_steps: int, core: keras.Model | None = None
+) -> None:
     """Gives a model the optimizer, the loss and the metric that the settings describe; see `compile_model`."""
     loss = DistillationLoss(
         config.distillation_loss, config.temperature, config.alpha, reduction="mean_with_sample_weight"
     )
-    optimizer = optimizer_of(config, model, total_steps)
+    optimizer = optimizer_of(config, core or model, total_steps)
     model.compile(optimizer, loss, weighted_metrics=[LabelAccuracy("accuracy")], jit_compile=config.jit_compile)
 
 
+def with_kept(teaching: dict[str, Any], accuracy: float) -> dict[str, Any]:
+    """What `metrics.json` says of the teachers, with the share of their accuracy that a student has; see `distill`."""
+    of_teachers = teaching["valid_accuracy"]
+    return {**teaching, "kept": None if of_teachers is None else accuracy / of_teachers}
+
+
 def _soft_labels(
-    folder: Path,
-    teachers: Sequence[Teacher],
-    valid: Examples,
-    transfer: TransferSet,
-    labels: Sequence[str],
-    report: Callable[[str], None],
+    folder: Path, teachers: Sequence[Teacher], files: StudentFiles, report: Callable[[str], None]
 ) -> SoftLabels:
     """What the teachers say of validation and transfer set: asked for, unless a killed process has done so."""
     path = folder / run.SOFT_LABELS
     if not path.exists():
 
         def texts() -> Iterator[str]:
-            yield from (text for text in valid.texts if known_to_all(text, teachers))
-            yield from (item.text for item in transfer if known_to_all(item.text, teachers))
+            yield from (text for text in files.held_out["valid"].texts if known_to_all(text, teachers))
+            yield from (item.text for item in files.transfer if known_to_all(item.text, teachers))
 
         write_soft_labels(
             path,
             folder / run.SOFT_LABELS_PART,
             texts(),
-            lambda chunk: mean_probabilities(teachers, chunk, labels),
-            labels,
+            lambda chunk: mean_probabilities(teachers, chunk, files.labels),
+            files.labels,
             lambda done: report(f"soft labels: {done:,} texts"),
         )
-    return SoftLabels.read(path, labels)
+    return SoftLabels.read(path, files.labels)
 
 
 def _teaching(teachers: Sequence[Teacher], valid: Examples, soft: SoftLabels, labels: Sequence[str]) -> dict[str, Any]:
@@ -244,7 +190,6 @@ def _teaching(teachers: Sequence[Teacher], valid: Examples, soft: SoftLabels, la
         ],
         "parameters": None if None in parameters else sum(filter(None, parameters)),
         "valid_accuracy": _accuracy(soft, valid, labels),
-        "kept": None,
     }
 
 
@@ -261,12 +206,3 @@ def _probe(examples: SoftExamples) -> tuple[Any, Any]:
     rows = np.linspace(0, len(examples) - 1, min(PROBE, len(examples))).astype(np.int64)
     inputs, said = examples.gather()(rows, [None, None])
     return inputs, said
-
-
-def _fingerprint(*parts: SoftExamples) -> str:
-    """Identifies texts and what is said of them, hexadecimal."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for array in (part.examples.token_ids, part.examples.offsets, part.targets):
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

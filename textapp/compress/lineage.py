@@ -44,21 +44,19 @@ class Lineage:
 
     @classmethod
     def of_run(cls, folder: str | os.PathLike[str]) -> "Lineage":
-        """Reads it from a finished run's files, and from those of the run that it was quantized from, if still there.
+        """Reads it from a finished run's files.
 
         Raises:
             InputError: A file cannot be read, or does not say what a run of textapp says.
         """
         folder = Path(folder)
         command, metrics = (_object(folder / name) for name in ("config.json", "metrics.json"))
-        quantization, parent = metrics.get("quantization"), command.get("quantized_from")
-        has_parent = isinstance(parent, str) and (Path(parent) / "metrics.json").exists()
-        inherited = cls.of_run(str(parent)).teachers if has_parent else ()
+        quantization, distillation = metrics.get("quantization"), metrics.get("distillation")
         try:
             return cls.from_dict(
                 {
                     "parameters": metrics.get("parameters"),
-                    "teachers": [*inherited, *(_end(teacher["path"]) for teacher in command.get("teachers", []))],
+                    "teachers": [_end(teacher["path"]) for teacher in distillation["teachers"]] if distillation else [],
                     "embedding_rank": command["settings"].get("embedding_rank"),
                     "quantized": quantization
                     and {

@@ -140,11 +140,16 @@ def mean_probabilities(teachers: Sequence[Teacher], texts: Sequence[str], labels
     Reference:
         Hinton et al. 2015, Distilling the Knowledge in a Neural Network; Lakshminarayanan et al. 2017, Deep Ensembles.
     """
-    total = np.zeros((len(texts), len(labels)))
-    for teacher in teachers:
-        columns = [list(teacher.labels).index(label) for label in labels]
-        total += np.asarray(teacher.probabilities(texts), np.float64)[:, columns]
-    return total / len(teachers)
+    return mean_of([(teacher.labels, teacher.probabilities(texts)) for teacher in teachers], labels)
+
+
+def mean_of(tables: Sequence[tuple[Sequence[str], np.ndarray]], labels: Sequence[str]) -> np.ndarray:
+    """The mean, float64 `(N, C)`, of tables of probabilities `(N, C)`, each with the order of its own columns."""
+    total = np.zeros((len(tables[0][1]), len(labels)))
+    for names, probs in tables:
+        columns = [list(names).index(label) for label in labels]
+        total += np.asarray(probs, np.float64)[:, columns]
+    return total / len(tables)
 
 
 def write_soft_labels(

@@ -5,18 +5,62 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from textapp.config import SentimentConfig
+from textapp.config import NerConfig, SentimentConfig
 from textapp.errors import InputError
 from textapp.files import read_bytes
 from textapp.training import run
 from textapp.training.predictor import RunPredictor
 
+Settings = TypeVar("Settings", SentimentConfig, NerConfig)
 
-class RunTeacher:
+
+class TeachingRun(Generic[Settings]):
+    """A finished run that teaches, whatever its task: what it was made of.
+
+    Args:
+        folder: The run folder.
+        command: What its `config.json` says.
+        config: Its settings.
+        parameters: Number of its weights.
+        files: The names of those of its files on which its answers depend.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        command: dict[str, Any],
+        config: Settings,
+        parameters: int | None,
+        files: Sequence[str],
+    ):
+        self.name = os.fspath(folder)
+        self.config: Settings = config
+        self.command, self.parameters = command, parameters
+        self._files = files
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of everything that its answers depend on."""
+        digests = (hashlib.sha256(read_bytes(Path(self.name) / name)).digest() for name in self._files)
+        return hashlib.sha256(b"".join(digests)).hexdigest()
+
+    @property
+    def split_seed(self) -> int:
+        """With what it chose its validation texts, where it took them from its training file."""
+        seed: int | None = self.command.get("distillation", {}).get("split_seed")  # of a student that teaches in turn
+        return self.config.seed if seed is None else seed
+
+    def learned(self, train: str, valid_fraction: float, split_seed: int) -> bool:
+        """Whether it was trained on validation texts that are taken from `train` in this way, as far as it tells."""
+        own = (self.command.get("valid"), self.config.valid_fraction, self.split_seed)
+        return self.command.get("train") == train and own != (None, valid_fraction, split_seed)
+
+
+class RunTeacher(TeachingRun[SentimentConfig]):
     """The model of a run of `textapp train sentiment` or `textapp distill`, loaded when it is first asked.
 
     Args:
@@ -31,31 +75,14 @@ class RunTeacher:
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
-        self.name = os.fspath(folder)
-        self.command, metrics = run.read_finished(Path(folder))
+        name = os.fspath(folder)
+        command, metrics = run.read_finished(Path(folder))
         if metrics.get("task") != "sentiment":
-            raise InputError(f"{self.name}: not a run of a classifier; its task is {metrics.get('task')}")
-        self.config = SentimentConfig.from_dict(self.command["settings"], str(Path(folder) / run.CONFIG))
+            raise InputError(f"{name}: not a run of a classifier; its task is {metrics.get('task')}")
+        config = SentimentConfig.from_dict(command["settings"], str(Path(folder) / run.CONFIG))
         self.labels = run.read_names(Path(folder) / run.LABELS, metrics.get("labels"))
-        self.parameters: int | None = metrics.get("parameters")
-
-    @functools.cached_property
-    def sha256(self) -> str:
-        """Of everything that its answers depend on."""
-        names = (run.MODEL, run.TOKENIZER, run.VOCABULARY, run.LABELS)
-        digests = (hashlib.sha256(read_bytes(Path(self.name) / name)).digest() for name in names)
-        return hashlib.sha256(b"".join(digests)).hexdigest()
-
-    @property
-    def split_seed(self) -> int:
-        """With what it chose its validation texts, where it took them from its training file."""
-        seed: int | None = self.command.get("distillation", {}).get("split_seed")  # of a student that teaches in turn
-        return self.config.seed if seed is None else seed
-
-    def learned(self, train: str, valid_fraction: float, split_seed: int) -> bool:
-        """Whether it was trained on validation texts that are taken from `train` in this way, as far as it tells."""
-        own = (self.command.get("valid"), self.config.valid_fraction, self.split_seed)
-        return self.command.get("train") == train and own != (None, valid_fraction, split_seed)
+        files = (run.MODEL, run.TOKENIZER, run.VOCABULARY, run.LABELS)
+        super().__init__(folder, command, config, metrics.get("parameters"), files)
 
     def __contains__(self, text: object) -> bool:
         return isinstance(text, str)

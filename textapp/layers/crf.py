@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from textapp.layers.linear_chain import best_sequence, levelled, log_partition, tag_probabilities
+from textapp.layers.linear_chain import best_sequence, levelled, log_partition, tag_log_probabilities, tag_probabilities
 
 NO_TAG = -1
 """Stands on padding wherever tag ids do."""
@@ -28,7 +28,8 @@ class CRF(keras.layers.Layer):
     Called as a layer it puts `start` and `end` where they belong and gives out `potentials`, so that a sequence is
     worth its potentials and its transitions, nothing else. That is the output of a model: the same for training, for
     export and for every decoder. What becomes of potentials are methods: `log_likelihood` (of which `CRFLoss` makes a
-    loss), `decode`, `marginals`. A decoder elsewhere, as on a device, needs `transition_scores()` besides.
+    loss), `decode`, `marginals`, `log_marginals`. A decoder elsewhere, as on a device, needs `transition_scores()`
+    besides.
 
     Everything is float32 whatever the compute type: sums over a text outgrow half precision. All scores start at 0,
     where each token decides for itself. Padding must be on the right.
@@ -159,6 +160,19 @@ class CRF(keras.layers.Layer):
         """
         potentials, real = _on_real_tokens(potentials, mask)
         return tag_probabilities(levelled(potentials), self.transition_scores(), real)
+
+    def log_marginals(self, potentials: Any, mask: Any = None) -> Any:
+        """The logarithms of `marginals`, to be trained on: exact where a probability is too small for float32.
+
+        Args:
+            potentials: What the layer gave, float `(B, T, K)`.
+            mask: Booleans `(B, T)`, True on real tokens, which come first; by default all are real.
+
+        Returns:
+            float32 `(B, T, K)`, at most 0; 0 on padding. About -10,000 for a tag that no allowed sequence has there.
+        """
+        potentials, real = _on_real_tokens(potentials, mask)
+        return tag_log_probabilities(levelled(potentials), self.transition_scores(), real)
 
     def log_partition(self, potentials: Any, mask: Any = None) -> Any:
         """The log-sum of the scores of all sequences, float32 `(B,)`; a score minus it is a log-probability."""

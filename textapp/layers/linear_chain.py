@@ -43,11 +43,7 @@ def log_partition(potentials: Any, transitions: Any, real: Any) -> Any:
         def gradient(upstream: Any) -> tuple[Any, Any, Any]:
             endings = _endings(potentials, transitions, real)
             tags = _probabilities(beginnings, endings, real)
-            # Of a tag at t and a tag at t + 1, (B, T - 1, K, K). Their log-sum at each t is that over its tags.
-            pairs = ops.expand_dims(beginnings[:, :-1], 3) + transitions
-            pairs += ops.expand_dims((potentials + endings)[:, 1:], 2)
-            pairs -= _over(ops.logsumexp(beginnings + endings, axis=-1)[:, :-1], pairs)
-            pairs = ops.exp(ops.where(_over(real[:, 1:], pairs) > 0, pairs, -float("inf")))
+            pairs = _pair_probabilities(beginnings, endings, potentials, transitions, real)
             expected = ops.sum(_over(upstream, pairs) * pairs, axis=(0, 1))
             return _over(upstream, tags) * tags, expected, ops.zeros_like(real)
 
@@ -64,6 +60,54 @@ def tag_probabilities(potentials: Any, transitions: Any, real: Any) -> Any:
     """
     beginnings = _beginnings(potentials, transitions, real, ops.logsumexp)
     return _probabilities(beginnings, _endings(potentials, transitions, real), real)
+
+
+def tag_log_probabilities(potentials: Any, transitions: Any, real: Any) -> Any:
+    """The logarithms of `tag_probabilities`, to be trained on.
+
+    Their gradient is written out here too, for the reasons that `log_partition` has. Be `upstream[s, i]` that of tag i
+    at token s, and `total` their sum:
+
+        d / d potentials[t, k] = sum_s,i upstream[s, i] * P(k at t | i at s) - total * P(k at t)
+
+    and likewise for a pair of tags. Given a tag, the chain falls into two, each a Markov chain. So one pass to the
+    right and one to the left carry the weights `upstream` on from token to token, by the probabilities of the next tag
+    given this one, and of the tag before.
+
+    Returns:
+        float32 `(B, T, K)`, at most 0; 0 on padding.
+
+    Reference:
+        Li and Eisner 2009, First- and Second-Order Expectation Semirings, whose second-order quantities these are.
+    """
+
+    @ops.custom_gradient
+    def log_probabilities(potentials: Any, transitions: Any, real: Any) -> tuple[Any, Callable[[Any], Any]]:
+        beginnings = _beginnings(potentials, transitions, real, ops.logsumexp)
+        endings = _endings(potentials, transitions, real)
+
+        def gradient(upstream: Any) -> tuple[Any, Any, Any]:
+            weights = upstream * _over(real, upstream)
+            total = ops.sum(weights, axis=(1, 2))
+            # Of each pair of neighbours, (B, T - 1, K, K): the column's tag given the row's, and the other way round.
+            both = ops.expand_dims(real[:, 1:], (2, 3))
+            onward = ops.softmax(transitions + ops.expand_dims((potentials + endings)[:, 1:], 2), axis=3) * both
+            back = ops.softmax(ops.expand_dims(beginnings[:, :-1], 3) + transitions, axis=2) * both
+            none = ops.zeros_like(ops.expand_dims(weights[:, :1], 3) + transitions)
+            from_left = weights + _carried(weights, ops.concatenate([onward, none], axis=1), reverse=False)
+            from_right = weights + _carried(
+                weights, ops.concatenate([none, ops.swapaxes(back, 2, 3)], axis=1), reverse=True
+            )
+            tags = _probabilities(beginnings, endings, real)
+            expected_tags = from_left + from_right - weights - _over(total, tags) * tags
+            pairs = _pair_probabilities(beginnings, endings, potentials, transitions, real)
+            expected_pairs = ops.expand_dims(from_left[:, :-1], 3) * onward - _over(total, pairs) * pairs
+            expected_pairs += ops.expand_dims(from_right[:, 1:], 2) * back
+            return expected_tags, ops.sum(expected_pairs, axis=(0, 1)), ops.zeros_like(real)
+
+        return ops.log_softmax(beginnings + endings, axis=-1) * _over(real, beginnings), gradient
+
+    return log_probabilities(potentials, transitions, real)
 
 
 def best_sequence(potentials: Any, transitions: Any, real: Any) -> tuple[Any, Any]:
@@ -122,6 +166,36 @@ def _probabilities(beginnings: Any, endings: Any, real: Any) -> Any:
     """Of each tag at each token, `(B, T, K)`; 0 on padding."""
     # The log-sum over a token's tags is the same at every token, but for rounding errors: so its own is taken.
     return ops.softmax(beginnings + endings, axis=-1) * _over(real, beginnings)
+
+
+def _pair_probabilities(beginnings: Any, endings: Any, potentials: Any, transitions: Any, real: Any) -> Any:
+    """Of the row's tag at t and the column's at t + 1, `(B, T - 1, K, K)`; 0 where the latter is padding."""
+    pairs = ops.expand_dims(beginnings[:, :-1], 3) + transitions
+    pairs += ops.expand_dims((potentials + endings)[:, 1:], 2)
+    # Their log-sum at each t is that over its tags.
+    pairs -= _over(ops.logsumexp(beginnings + endings, axis=-1)[:, :-1], pairs)
+    return ops.exp(ops.where(_over(real[:, 1:], pairs) > 0, pairs, -float("inf")))
+
+
+def _carried(weights: Any, steps: Any, reverse: bool) -> Any:
+    """What reaches each tag `(B, T, K)` of the weights that stand on tags of other tokens, all carried on together.
+
+    `steps (B, T, K, K)` lead from the row's tag at a token to the column's at the next one, or at the one before.
+    """
+    tags = weights.shape[-1]
+
+    def step(arrived: Any, inputs: Any) -> tuple[Any, Any]:
+        leaving = ops.expand_dims(arrived + inputs[:, :tags], 1)
+        arrived = ops.matmul(leaving, ops.reshape(inputs[:, tags:], (-1, tags, tags)))[:, 0]
+        return arrived, arrived
+
+    flat = ops.reshape(steps, (-1, ops.shape(steps)[1], tags * tags))
+    inputs = ops.swapaxes(ops.concatenate([weights, flat], axis=2), 0, 1)
+    _, left = ops.scan(step, ops.zeros_like(weights[:, 0]), inputs, reverse=reverse)
+    left = ops.swapaxes(left, 0, 1)
+    if reverse:
+        return _shifted_left(left)
+    return ops.concatenate([ops.zeros_like(left[:, :1]), left[:, :-1]], axis=1)
 
 
 def _shifted_left(steps: Any) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from textapp import __version__
 from textapp.config import NerConfig
@@ -91,13 +92,35 @@ def _train(
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
-    save_text_side(folder, config, data.encoder, data.tag_set)
-    save_sample(folder, data.examples["valid"])
     if data.pretrained is not None:
         report(f"word vectors: {way_of_training(config)}")
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
-    encoded = data.held_out["valid"]
-    validation = evaluation_batches(encoded, config.batch_size, data.widths, config.static_shapes)
+    validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
+    model, history = fit_tagger(model, config, folder, data, validation)
+    metrics = tagger_metrics(model, data, report)
+    if data.pretrained is not None:
+        metrics["vectors"] = data.pretrained.summary
+    return run.finish(folder, metrics, history, began)
+
+
+def fit_tagger(
+    model: keras.Model, config: NerConfig, folder: Path, data: PreparedTags, validation: tf.data.Dataset
+) -> tuple[keras.Model, list[dict[str, float]]]:
+    """Trains a compiled model, or goes on with it, and writes all of the run but its metrics.
+
+    Args:
+        model: From `build_model`.
+        config: The settings that built it.
+        folder: The run.
+        data: What to train on.
+        validation: The batches of `data.held_out["valid"]`, with the compiled loss's targets.
+
+    Returns:
+        The model with its best weights, float32, and the logs of each epoch.
+    """
+    save_text_side(folder, config, data.encoder, data.tag_set)
+    save_sample(folder, data.examples["valid"])
+    encoded, steps = data.held_out["valid"], data.batches.steps_per_epoch
     scores = ValidationTags(data.examples["valid"], encoded, validation, config.batch_size, data.tag_set)
     history = fit(
         model,
@@ -119,17 +142,17 @@ def _train(
         half, model = model, build_model(config, data)
         model.set_weights(half.get_weights())
     run.save_model(folder, model)
+    return model, history
+
+
+def tagger_metrics(model: keras.Model, data: PreparedTags, report: Callable[[str], None]) -> dict[str, Any]:
+    """Scores the held-out splits: what `metrics.json` says of any tagger."""
     metrics: dict[str, Any] = {"task": TASK, "tags": list(data.tag_set.tags), "scheme": data.tag_set.scheme}
     predictor = TagPredictor(model, data.tag_set)
     for name, part in data.held_out.items():
         metrics[name] = tag_scores(data.examples[name].tags, predictor.predict(part), data.tag_set)
         report(f"{name}: {say_scores(metrics[name])}")
-    metrics |= {
-        "data": data.counts,
-        **({} if data.pretrained is None else {"vectors": data.pretrained.summary}),
-        "parameters": model.count_params(),
-    }
-    return run.finish(folder, metrics, history, began)
+    return {**metrics, "data": data.counts, "parameters": model.count_params()}
 
 
 def build_model(config: NerConfig, data: PreparedTags) -> keras.Model:
@@ -160,16 +183,18 @@ def build_model(config: NerConfig, data: PreparedTags) -> keras.Model:
     )
 
 
-def compile_model(model: keras.Model, config: NerConfig, total_steps: int) -> None:
+def compile_model(model: keras.Model, config: NerConfig, total_steps: int, core: keras.Model | None = None) -> None:
     """Gives a model the optimizer and the loss that the settings describe.
 
     Args:
-        model: From `build_model`.
+        model: From `build_model`, or one around such a model.
         config: The settings.
         total_steps: Steps of all epochs.
+        core: The model from `build_model`, where `model` is one around it.
     """
-    optimizer = optimizer_of(config, model, total_steps)
+    core = core or model
+    optimizer = optimizer_of(config, core, total_steps)
     # Rows that only fill up a batch of static shape weigh 0 and must not count.
     reduction = "mean_with_sample_weight"
-    loss = CRFLoss(model.get_layer("crf"), reduction) if config.crf else TokenLoss(reduction)
+    loss = CRFLoss(core.get_layer("crf"), reduction) if config.crf else TokenLoss(reduction)
     model.compile(optimizer, loss, jit_compile=config.jit_compile)

@@ -186,15 +186,18 @@ def build_model(
     )
 
 
-def compile_model(model: keras.Model, config: SentimentConfig, total_steps: int) -> None:
+def compile_model(
+    model: keras.Model, config: SentimentConfig, total_steps: int, core: keras.Model | None = None
+) -> None:
     """Gives a model the optimizer, the loss and the metric that the settings describe.
 
     Args:
-        model: From `build_model`.
+        model: From `build_model`, or one around such a model.
         config: The settings.
         total_steps: Steps of all epochs.
+        core: The model from `build_model`, where `model` is one around it.
     """
-    optimizer = optimizer_of(config, model, total_steps)
+    optimizer = optimizer_of(config, core or model, total_steps)
     # Rows that only fill up a batch of static shape weigh 0: neither loss nor accuracy may count them.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -91,6 +91,23 @@ def prepare_tags(
     Raises:
         InputError: A file breaks a rule, or splits have tags of different kinds.
     """
+    examples, held_out = read_tag_splits(config, train, valid, test, config.seed, report)
+    if config.retokenize:
+        examples, _ = retokenized(examples, text_tokenizer(config))
+    tag_set = TagSet.build(examples.tags, None if examples.scheme == NO_SCHEME else config.tag_scheme)
+    if len(tag_set) < 2:
+        what = "tag but " if tag_set.scheme is None else "span, every tag is "
+        raise InputError(f"{examples.source}: there must be two different tags; there is no {what}{tag_set.tags[0]!r}")
+    pieces, piece_tags = cut_sentences(examples, config.max_tokens)
+    encoder, pretrained = build_encoder(config, examples.sentences, report, vectors)
+    encoded = encode_sentences(pieces, map(tag_set.encode, piece_tags), encoder)
+    return with_held_out(config, len(examples), encoded, held_out, encoder, tag_set, report, pretrained)
+
+
+def read_tag_splits(
+    config: NerConfig, train: Path, valid: Path | None, test: Path | None, seed: int, report: Report
+) -> tuple[TaggedExamples, dict[str, TaggedExamples]]:
+    """Reads training sentences and held-out ones, as `prepare_tags` does; `seed` chooses a share to hold out."""
     examples = read_split(config, train, config.scheme)
     report(f"read {examples}")
     held_out = {
@@ -101,22 +118,37 @@ def prepare_tags(
     for part in held_out.values():
         report(f"read {part}")
     if "valid" not in held_out:
-        examples, validation = split_tagged(examples, config.valid_fraction, config.seed)
+        examples, validation = split_tagged(examples, config.valid_fraction, seed)
         held_out = {"valid": validation, **held_out}
         report(f"{examples.source}: {len(examples):,} sentences to train on, {len(validation):,} held out")
     for name, part in held_out.items():
         if shared := count_shared(examples, part):
             report(f"note: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
+    return examples, held_out
 
-    if config.retokenize:
-        examples, _ = retokenized(examples, text_tokenizer(config))
-    tag_set = TagSet.build(examples.tags, None if examples.scheme == NO_SCHEME else config.tag_scheme)
-    if len(tag_set) < 2:
-        what = "tag but " if tag_set.scheme is None else "span, every tag is "
-        raise InputError(f"{examples.source}: there must be two different tags; there is no {what}{tag_set.tags[0]!r}")
-    pieces, piece_tags = cut_sentences(examples, config.max_tokens)
-    encoder, pretrained = _encoder(config, examples, report, vectors)
-    encoded = encode_sentences(pieces, map(tag_set.encode, piece_tags), encoder)
+
+def with_held_out(
+    config: NerConfig,
+    count: int,
+    encoded: EncodedSentences,
+    held_out: dict[str, TaggedExamples],
+    encoder: TokenEncoder,
+    tag_set: TagSet,
+    report: Report,
+    pretrained: Pretrained | None = None,
+) -> PreparedTags:
+    """Encodes the held-out splits, and counts all.
+
+    Args:
+        config: The settings.
+        count: Sentences to train on, before long ones were cut.
+        encoded: The same, encoded.
+        held_out: `valid`, and perhaps `test`.
+        encoder: Tokens to ids.
+        tag_set: The tags.
+        report: Is given each line of progress.
+        pretrained: The vectors to start from, or None.
+    """
     encoded_held_out = {name: encode_held_out(config, part, tag_set, encoder) for name, part in held_out.items()}
     parts = {"train": encoded, **encoded_held_out}
     own = None if pretrained is None else pretrained.own
@@ -124,7 +156,7 @@ def prepare_tags(
         name: {"count": len(part), "tokens": len(part.rows), **_unknown(part.word_ids(), own)}
         for name, part in parts.items()
     }
-    counts["train"] |= {"count": len(examples), "pieces": len(pieces)}
+    counts["train"] |= {"count": count, "pieces": len(encoded)}
     _report_counts(counts, encoder, tag_set, report)
     for name, part in held_out.items():
         report_unseen(name, part, tag_set, report)
@@ -186,12 +218,12 @@ def read_held_out(config: NerConfig, path: Path, of_spans: bool) -> TaggedExampl
     return examples
 
 
-def _encoder(
-    config: NerConfig, examples: TaggedExamples, report: Report, vectors: Path | None
+def build_encoder(
+    config: NerConfig, sentences: Sequence[Sequence[str]], report: Report, vectors: Path | None = None
 ) -> tuple[TokenEncoder, Pretrained | None]:
-    """The training split's vocabularies, and what the file of vectors adds if there is one."""
+    """The vocabularies of sentences to train on, and what the file of vectors adds if there is one."""
     form = word_form(config)
-    words = count_words(examples.sentences, form)
+    words = count_words(sentences, form)
     vocabulary = Vocabulary.build(words, config.vocabulary_size, config.min_count)
     pretrained = None
     if vectors is not None:
@@ -207,7 +239,7 @@ def _encoder(
         vocabulary = pretrained.vocabulary
     characters = None
     if config.characters:
-        spelled = count_characters(examples.sentences, form)
+        spelled = count_characters(sentences, form)
         characters = Vocabulary.build(spelled, config.character_vocabulary_size, config.min_count)
     return TokenEncoder(form, vocabulary, characters, config.max_characters), pretrained
 

@@ -1,0 +1,106 @@
+"""`textapp compress`: students within a budget, one of which is chosen without the test split."""
+
+import json
+
+import pytest
+
+from textapp.cli.compress import read_bytes
+from textapp.compress import candidates
+from textapp.compress.candidates import Shape
+from textapp.errors import InputError
+from textapp.export import budget_search
+from textapp.runtime import load
+
+SMALL = ["--lengths", "16", "--quantize-epochs", "0", "--set", "epochs=1", "--set", "max_tokens=16"]
+BUDGET = "48KB"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_students():
+    """A grid of two, of one width."""
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(candidates, "WIDTHS", (16,))
+        patches.setattr(candidates, "_shapes", lambda width, with_8_bits: [Shape(16, None, 4), Shape(16, 8, 4)])
+        patches.setattr(candidates, "FEWEST_WORDS", 900)
+        yield
+
+
+@pytest.fixture(name="compress")
+def _compress(textapp, run_folder):
+    def compress(out, *more, budget=BUDGET):
+        return textapp("compress", run_folder, "--budget", budget, "--out", out, *SMALL, *more)
+
+    return compress
+
+
+def test_the_best_that_fits_is_chosen_and_killed_searches_go_on(compress, run_folder, tmp_path, monkeypatch):
+    out = tmp_path / "поиск 搜索"
+    export_run, exported = budget_search.export_run, []
+
+    def killed(run, folder, **options):
+        if exported:
+            raise RuntimeError("killed")
+        exported.append(folder)
+        return export_run(run, folder, **options)
+
+    monkeypatch.setattr(budget_search, "export_run", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        compress(out)
+    trained = {path: path.stat().st_mtime_ns for path in out.rglob("model.*")}
+    assert len(trained) == 5  # two students, both rounded, one bundle
+    assert "holds an unfinished search with other budget" in compress(out, budget="47KB").refusal
+
+    monkeypatch.setattr(budget_search, "export_run", export_run)
+    outcome = compress(out, "--json")
+    assert outcome.code == 0
+    assert all(path.stat().st_mtime_ns == time for path, time in trained.items())
+    assert outcome.json == json.loads((out / "search.json").read_text(encoding="utf-8"))
+    rows = outcome.json["candidates"]
+    assert [row["name"] for row in rows] == ["w16_b4", "w16_r8_b4"]
+    best = max(rows, key=lambda row: (row["valid"], -row["bytes"]))
+    assert outcome.json["chosen"] == best["name"]
+    for row in rows:
+        bundle = load(out / "bundles" / row["name"]).bundle
+        assert row["bytes"] == len(bundle.model) <= 48_000
+        assert bundle.description["lineage"]["teachers"] == [f"{run_folder.parent.name}/{run_folder.name}"]
+        metrics = json.loads((out / "quantized" / row["name"] / "metrics.json").read_text(encoding="utf-8"))
+        assert "test" not in metrics
+        assert row["valid"] == metrics["valid"]["accuracy"]
+    labels = [(out / "students" / row["name"] / "soft_labels.jsonl.gz").read_bytes() for row in rows]
+    assert labels[0] == labels[1]
+    assert outcome.err.count("soft labels: ") == 0  # the teacher was asked before the kill, once
+    assert f"bundle: {out / 'bundles' / best['name']}" in outcome.err
+    assert "holds a finished search" in compress(out).refusal
+
+
+@pytest.mark.parametrize(
+    ("more", "budget", "message"),
+    [
+        ((), "150XB", "--budget 150XB: must be a number of bytes such as 150KB, 1.5MB or 200KiB"),
+        ((), "9KB", "--budget 9000: too small; the smallest student takes"),
+        (
+            ("--set", "units=8"),
+            BUDGET,
+            "--set units=8: the search decides it; train one such student by textapp distill",
+        ),
+        (("--lengths", "16,32"), BUDGET, "lengths [16, 32]: the students read 16 tokens; --set max_tokens=32"),
+    ],
+)
+def test_what_is_refused(compress, tmp_path, snapshot, more, budget, message):
+    assert compress(tmp_path / "out", *more, budget=budget).refusal.startswith(message)
+    assert [name for name in snapshot(tmp_path) if not name.endswith("search.json")] == []
+
+
+def test_a_folder_of_somebody_else_is_left_alone(compress, tmp_path, snapshot):
+    (tmp_path / "notes.txt").write_text("заметки", encoding="utf-8")
+    assert compress(tmp_path).refusal == f"{tmp_path}: exists and holds no search; choose another --out"
+    assert snapshot(tmp_path) == {"notes.txt": "заметки".encode()}
+
+
+def test_budgets_are_read():
+    assert [read_bytes(text) for text in ("150KB", "1.5 MB", "200KiB", "1000", "2mb")] == [
+        *(150_000, 1_500_000, 204_800, 1_000, 2_000_000)
+    ]
+    for text in ("", "KB", "0KB", "-5KB", "1e3", "１５KB x"):
+        with pytest.raises(InputError, match="must be a number of bytes"):
+            read_bytes(text)

@@ -1,0 +1,58 @@
+"""The grid of students that fit a budget, with a file whose bytes are known in closed form."""
+
+import pytest
+
+from textapp.compress import candidates as grid
+from textapp.compress.candidates import Candidate, Shape, candidates
+from textapp.errors import InputError
+
+
+def bytes_of(shape: Shape, words: int) -> int:
+    """A file of 10,000 bytes, a recurrent layer that grows with the square of the width, and a row a word."""
+    return 10_000 + 8 * shape.width**2 + words * shape.row_bytes
+
+
+def test_row_bytes_are_the_packed_numbers_and_a_scale() -> None:
+    assert Shape(32, None, 8).row_bytes == 32 + 4
+    assert Shape(32, None, 4).row_bytes == 16 + 4
+    assert Shape(32, 16, 4).row_bytes == 8 + 4
+
+
+def test_each_has_the_most_words_that_fit() -> None:
+    found = candidates(150_000, bytes_of)
+    for candidate in found:
+        assert bytes_of(candidate, candidate.vocabulary_size) <= 150_000
+        assert bytes_of(candidate, candidate.vocabulary_size + 1) > 150_000
+
+
+def test_three_widest_with_enough_words_and_one_with_8_bits() -> None:
+    # Width 96 leaves (150,000 - 10,000 - 8 * 96^2) / 52 = 1,274 words, too few; 64 leaves 2,978.
+    assert [candidate.name for candidate in candidates(150_000, bytes_of)] == [
+        *("w64_b4", "w64_r32_b4"),
+        *("w48_b4", "w48_r24_b4", "w48_b8"),
+        *("w32_b4", "w32_r16_b4"),
+    ]
+    assert candidates(150_000, bytes_of)[0] == Candidate(64, None, 4, 2978)
+
+
+def test_a_shape_that_leaves_too_few_words_is_left_out() -> None:
+    # Width 16 alone: 24 kB hold (24,000 - 12,048) / 20 = 597 rows of 8 bits, but 996 of 4 and 1,494 of rank 8.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grid, "FEWEST_WORDS", 900)
+        assert [candidate.name for candidate in candidates(24_000, bytes_of)] == ["w16_b4", "w16_r8_b4"]
+
+
+def test_a_shape_is_measured_once() -> None:
+    measured = []
+
+    def counted(shape: Shape, words: int) -> int:
+        measured.append((shape, words))
+        return bytes_of(shape, words)
+
+    candidates(150_000, counted)
+    assert len(measured) == len(set(measured))
+
+
+def test_too_small_a_budget_is_refused_with_the_least_that_would_do() -> None:
+    with pytest.raises(InputError, match=r"--budget 20000: too small; the smallest student takes 36,048 bytes"):
+        candidates(20_000, bytes_of)

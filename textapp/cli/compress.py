@@ -1,0 +1,108 @@
+"""`textapp compress`: trained models and a budget of bytes in, the best bundle that fits out."""
+
+import re
+from pathlib import Path
+from shlex import quote
+from typing import Annotated, Any, Literal
+
+import typer
+
+from textapp.cli.export import read_lengths
+from textapp.cli.native_log import native_log_hidden
+from textapp.cli.output import print_json, say, say_table
+from textapp.cli.teachers import TeacherPaths, Unlabelled, files_of, open_teacher
+from textapp.cli.train import AsJson, Settings
+from textapp.compress.config import distill_preset
+from textapp.errors import InputError
+
+UNITS = {"": 1, "B": 1, "KB": 1_000, "KIB": 1_024, "MB": 1_000_000, "MIB": 1_048_576}
+
+
+def compress(
+    teachers: TeacherPaths,
+    budget: Annotated[str, typer.Option(help="Bytes of the model file at most: 150KB, 1.5MB, 200KiB.")],
+    out: Annotated[Path, typer.Option(help="Folder to make, of students and bundles.")],
+    train: Annotated[
+        str | None, typer.Option(help="Labelled texts; by default the files of the first teacher, a run.")
+    ] = None,
+    valid: Annotated[
+        str | None, typer.Option(help="Validation texts, which choose the student; by default likewise.")
+    ] = None,
+    unlabelled: Unlabelled = None,
+    lowering: Annotated[
+        Literal["fused", "unrolled"], typer.Option(help="How the bundles' recurrent layers run; see `export`.")
+    ] = "fused",
+    lengths: Annotated[
+        str | None, typer.Option(help="Text lengths in tokens, such as 16,64; by default as for `export`.")
+    ] = None,
+    quantize_epochs: Annotated[int, typer.Option(min=0, help="Epochs with rounded weights, of each student.")] = 2,
+    settings: Settings = None,
+    force: Annotated[bool, typer.Option(help="Delete a search that is there already.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the best classifier that fits a budget: distil, factorize, round in training, export; by validation alone.
+
+    Seven students at most: three widths, the table of one piece or factorized, rows of 4 bits, for one width of 8. Each
+    has as many words as fit. The same command goes on after a crash.
+    """
+    allowed = read_bytes(budget)
+    config = distill_preset(None)
+    with native_log_hidden():
+        from textapp.export.budget_search import GRID_SETTINGS, search_within_budget
+
+        opened = [open_teacher(path) for path in teachers]
+        if train is None:
+            config, files = files_of(opened[0], config)
+            train, valid = files["train"], valid or files["valid"]
+        for setting in settings or []:
+            if setting.partition("=")[0].strip() in GRID_SETTINGS:
+                raise InputError(f"--set {setting}: the search decides it; train one such student by textapp distill")
+        result = search_within_budget(
+            config.override(settings or []),
+            out,
+            budget=allowed,
+            teachers=opened,
+            train=train,
+            valid=valid,
+            unlabelled=unlabelled or [],
+            lowering=lowering,
+            lengths=None if lengths is None else read_lengths(lengths),
+            quantize_epochs=quantize_epochs,
+            force=force,
+            report=say,
+        )
+    _say_candidates(result)
+    bundle = out / "bundles" / result["chosen"]
+    say(f"bundle: {bundle}")
+    say(f"next:   textapp evaluate {quote(str(bundle))} --data TEST")
+    say(f"        textapp report {quote(str(out / 'bundles'))}/* --data TEST --out report.html")
+    if as_json:
+        print_json(result)
+
+
+def read_bytes(text: str) -> int:
+    """Reads `150KB`: 1,000 bytes a KB, 1,024 a KiB. Raises `InputError` where it is none."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    if found is None or found[2].upper() not in UNITS or not float(found[1]):
+        raise InputError(f"--budget {text}: must be a number of bytes such as 150KB, 1.5MB or 200KiB")
+    return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+def _say_candidates(result: dict[str, Any]) -> None:
+    """Prints a line a student, the chosen one marked, and what the teachers reach."""
+    best = result["teachers_valid"]
+    rows = [
+        (
+            ("* " if row["name"] == result["chosen"] else "  ") + row["name"],
+            f"{row['vocabulary_size']:,}",
+            f"{row['oov_rate']:.1%}",
+            f"{row['parameters']:,}",
+            f"{row['bytes']:,}",
+            f"{row['valid_float']:.4f}",
+            f"{row['valid']:.4f}",
+            "-" if best is None else f"{row['valid'] / best:.1%}",
+        )
+        for row in result["candidates"]
+    ]
+    header = ("student", "words", "unknown", "parameters", "bytes", "valid, float", "valid, rounded", "of the teachers")
+    say_table(header, rows)
