@@ -29,6 +29,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.tagging --data $(DATA)
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.compression --data $(DATA)
+	$(BIN)/python -m benchmarks.budget --data $(DATA)
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,0 +1,266 @@
+"""The best classifier within a budget of bytes, beside its teachers, fastText and ONNX Runtime.
+
+    python -m benchmarks.budget --data ../shared/data [--tasks sst2 online_shopping] [--seeds 0 1 2]
+
+What `textapp compress --budget` does: a grid of students, chosen by validation accuracy. The search runs with seed 0;
+the chosen student is trained again with the other seeds. fastText gets the labels of all texts that the students learn
+from, the same budget and five minutes of its own autotune on the validation texts. The test split is read once a model.
+Teachers are the runs of `benchmarks.accuracy`. Writes results/budget.json and results/budget.md.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy import files
+from benchmarks.compression_rival import train_fasttext
+from benchmarks.record import Record
+from textapp.compress.candidates import Candidate
+from textapp.compress.config import DistillConfig, QuantizeConfig
+from textapp.compress.distillation import distill
+from textapp.compress.quantize import quantize_run
+from textapp.compress.soft_labels import mean_probabilities
+from textapp.compress.teachers import RunTeacher
+from textapp.data.readers import read_examples
+from textapp.export.budget_search import BUNDLES, RECIPES, SEARCH, STUDENTS, search_within_budget, settings_of
+from textapp.export.run import export_run
+from textapp.runtime import Predictor, load
+from textapp.training.run import SOFT_LABELS, Run
+
+RESULTS = Path(__file__).parents[1] / "results"
+ACCURACY = Path("saved_models/accuracy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is compressed to what.
+
+    Attributes:
+        title: For people.
+        teachers: Task of `benchmarks.accuracy` whose runs teach.
+        data: Task of `benchmarks.accuracy` whose files are used.
+        budget: Bytes.
+        promised: Least share of the teachers' accuracy.
+        settings: Of the students.
+        phrases: Whether SST's phrases are texts to learn from too: without labels, fastText has them with labels.
+    """
+
+    title: str
+    teachers: str
+    data: str
+    budget: int
+    promised: float
+    settings: tuple[str, ...]
+    phrases: bool = False
+
+
+TASKS = {
+    "sst2": Task("SST-2", "sst2_vectors", "sst2", 150_000, 0.975, ("max_tokens=64", "epochs=10"), phrases=True),
+    "online_shopping": Task(
+        "online_shopping_10_cats (Chinese)",
+        "online_shopping",
+        "online_shopping",
+        200_000,
+        0.985,
+        ("tokenizer=char", "max_tokens=256", "epochs=8"),
+    ),
+}
+
+
+class Compression:
+    """The runs of one task, and where they are."""
+
+    def __init__(self, name: str, data: Path, work: Path):
+        self.name, self.task, self.work = name, TASKS[name], work / name
+        self.files = files(self.task.data, data, ACCURACY)
+        self.more = [str(data / "sst2/glue_phrases_train.tsv")] if self.task.phrases else []
+        self.config = DistillConfig().override(self.task.settings)
+        folders = sorted(
+            path for path in (ACCURACY / self.task.teachers).glob("seed_?") if (path / "metrics.json").exists()
+        )
+        if not folders:
+            raise SystemExit(f"no teacher; run `python -m benchmarks.accuracy --tasks {self.task.teachers}` first")
+        self.teachers = [RunTeacher(folder) for folder in folders]
+
+    @property
+    def splits(self) -> dict[str, Any]:
+        """The files to learn from."""
+        return {"train": self.files["train"], "valid": self.files["valid"], "unlabelled": self.more}
+
+    def search(self) -> dict[str, Any]:
+        """Searches with seed 0, or finds it done."""
+        out = self.work / "search"
+        done: dict[str, Any] = json.loads((out / SEARCH).read_text(encoding="utf-8")) if (out / SEARCH).exists() else {}
+        if "chosen" in done:
+            return done
+        return search_within_budget(
+            self.config, out, budget=self.task.budget, teachers=self.teachers, **self.splits, report=print
+        )
+
+    def teaching(self) -> dict[str, Any]:
+        """The teachers on the test split, each and together."""
+        examples = read_examples(str(self.files["test"]))
+        labels = self.teachers[0].labels
+        true = np.array([labels.index(label) for label in examples.labels])
+        each = [mean_probabilities([teacher], examples.texts, labels) for teacher in self.teachers]
+        return {
+            "kind": "teachers",
+            "each": [float((probs.argmax(axis=1) == true).mean()) for probs in each],
+            "together": float((np.mean(each, axis=0).argmax(axis=1) == true).mean()),
+            "parameters": self.teachers[0].parameters,
+        }
+
+    def bundle(self, seed: int) -> Path:
+        """The chosen student's bundle, trained with a seed."""
+        search = self.search()
+        row = next(row for row in search["candidates"] if row["name"] == search["chosen"])
+        if seed == 0:
+            return self.work / "search" / BUNDLES / search["chosen"]
+        candidate = Candidate(**{field.name: row[field.name] for field in dataclasses.fields(Candidate)})
+        student, quantized = (self.work / f"seed_{seed}" / name for name in ("student", "quantized"))
+        bundle = self.work / f"seed_{seed}" / "bundle"
+        if not (student / "metrics.json").exists():
+            heard = self.work / "search" / STUDENTS / search["candidates"][0]["name"] / SOFT_LABELS
+            config = settings_of(self.config, candidate).override([f"seed={seed}"])
+            distill(config, student, teachers=self.teachers, **self.splits, soft_labels=heard, report=print)
+        if not (quantized / "metrics.json").exists():
+            rounding = QuantizeConfig(
+                embedding_bits=candidate.embedding_bits, epochs=search["command"]["quantize_epochs"]
+            )
+            quantize_run(rounding, student, quantized, report=print)
+        if not bundle.exists():
+            export_run(
+                quantized, bundle, recipe=RECIPES[candidate.embedding_bits], lengths=search["command"]["lengths"]
+            )
+        return bundle
+
+    def student(self, seed: int) -> dict[str, Any]:
+        """The chosen student of a seed, tested."""
+        bundle = self.bundle(seed)
+        predictor, examples = load(bundle), read_examples(str(self.files["test"]))
+        assert isinstance(predictor, Predictor)
+        labels = [predictor.labels[index] for index in predictor.label_indices(examples.texts)]
+        return {
+            "kind": "student",
+            "seed": seed,
+            "name": self.search()["chosen"],
+            "test": float(np.mean([label == true for label, true in zip(labels, examples.labels, strict=True)])),
+            "bytes": (bundle / "model.tflite").stat().st_size,
+            "parameters": predictor.bundle.description["lineage"]["parameters"],
+        }
+
+    def fasttext(self, seed: int) -> dict[str, Any]:
+        """The rival of a seed."""
+        paths = {name: str(self.files[name]) for name in ("train", "valid", "test")}
+        row = train_fasttext(**paths, work=self.work, budget=self.task.budget, seed=seed, more=self.more)
+        return {"kind": "fasttext", "seed": seed, **row}
+
+    def latency(self) -> dict[str, Any]:
+        """Milliseconds from text to label: student, teacher, and the student in ONNX Runtime, in turn."""
+        from benchmarks.latency_rivals import export_onnx
+
+        teacher = self.work / "teacher"
+        if not teacher.exists():
+            export_run(self.teachers[0].name, teacher)
+        student = self.bundle(0)
+        onnx = self.work / "student.int8.onnx"
+        quantized = self.work / "search" / "quantized" / self.search()["chosen"]
+        export_onnx(Run.load(quantized).model, self.work / "student.onnx", onnx)
+        child = "benchmarks.budget_latency"  # a process that never loads TensorFlow
+        command = [sys.executable, "-m", child, str(student), str(teacher), str(onnx), str(self.files["test"])]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return {"kind": "latency", **times, "onnx_bytes": onnx.stat().st_size}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown: a table of the search and one of the results a task."""
+    lines = ["# Within a budget of bytes", "", "`python -m benchmarks.budget --data DATA`"]
+    for name, task in TASKS.items():
+        of_task = [row for row in rows if row["task"] == name]
+        kinds = {kind: [row for row in of_task if row["kind"] == kind] for kind in ("student", "fasttext", "latency")}
+        teachers = next((row for row in of_task if row["kind"] == "teachers"), None)
+        search = next((row for row in of_task if row["kind"] == "search"), None)
+        if teachers is None or search is None or not kinds["student"]:
+            continue
+        one, together = statistics.mean(teachers["each"]), teachers["together"]
+        lines += [
+            "",
+            f"## {task.title}, at most {task.budget:,} bytes of model file",
+            "",
+            f"Teachers: {100 * one:.2f} each (mean of {len(teachers['each'])}, {teachers['parameters']:,} parameters), "
+            f"{100 * together:.2f} together. Promised: {task.promised:.1%} of them.",
+            "",
+            "| | test accuracy, % | of one teacher | of all together | bytes | parameters | seeds |",
+            "|---|--:|--:|--:|--:|--:|--:|",
+        ]
+        for title, of_kind in (
+            (f"textapp, {search['chosen']}", kinds["student"]),
+            ("fastText, autotuned and quantized", kinds["fasttext"]),
+        ):
+            if of_kind:
+                accuracy = [row["test"] for row in of_kind]
+                mean = statistics.mean(accuracy)
+                spread = f" ± {100 * statistics.stdev(accuracy):.2f}" if len(accuracy) > 1 else ""
+                parameters = f"{of_kind[0]['parameters']:,}" if "parameters" in of_kind[0] else "–"
+                size = statistics.mean(row["bytes"] for row in of_kind)
+                lines.append(
+                    f"| {title} | {100 * mean:.2f}{spread} | {mean / one:.1%} | {mean / together:.1%} | {size:,.0f} "
+                    f"| {parameters} | {len(of_kind)} |"
+                )
+        for row in kinds["latency"]:
+            lines += [
+                "",
+                f"From text to label, p50 on one core, in turn: student {row['student']:.3f} ms, in ONNX Runtime int8 "
+                f"{row['onnx']:.3f} ms ({row['onnx_bytes']:,} bytes), teacher {row['teacher']:.3f} ms.",
+            ]
+        lines += [
+            "",
+            "The search, seed 0, by validation accuracy:",
+            "",
+            "| student | words | unknown | parameters | bytes | validation, float | rounded |",
+            "|---|--:|--:|--:|--:|--:|--:|",
+        ]
+        lines += [
+            f"| {row['name']}{' (chosen)' if row['name'] == search['chosen'] else ''} | {row['vocabulary_size']:,} "
+            f"| {row['oov_rate']:.1%} | {row['parameters']:,} | {row['bytes']:,} | {100 * row['valid_float']:.2f} "
+            f"| {100 * row['valid']:.2f} |"
+            for row in search["candidates"]
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measures what is not measured yet and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--work", type=Path, default=Path("saved_models/budget"), help="folder for runs and bundles")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    arguments = parser.parse_args()
+    record = Record(RESULTS / "budget.json", table)
+    for name in arguments.tasks:
+        work = Compression(name, arguments.data, arguments.work)
+        if not record.has(task=name, kind="teachers"):
+            record.add({"task": name, **work.teaching()})
+        if not record.has(task=name, kind="search"):
+            searched = work.search()
+            record.add({"task": name, "kind": "search", **{key: searched[key] for key in ("candidates", "chosen")}})
+        for seed in arguments.seeds:
+            for kind, measure in (("student", work.student), ("fasttext", work.fasttext)):
+                if not record.has(task=name, kind=kind, seed=seed):
+                    record.add({"task": name, **measure(seed)})
+        if not record.has(task=name, kind="latency"):
+            record.add({"task": name, **work.latency()})
+    print(table(record.rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The clock of the budget benchmark: text to label of two bundles and an ONNX file, in turn, without TensorFlow.
+
+    python -m benchmarks.budget_latency STUDENT TEACHER STUDENT.onnx TEST
+
+ONNX Runtime is given the ids that textapp's runtime makes, and its time counts those too. One thread each.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import onnxruntime
+
+from textapp.data.readers import read_examples
+from textapp.runtime import Predictor, load
+
+TEXTS, TURNS, WARM_UP = 600, 6, 20
+
+
+def onnx_label(path: str, student: Predictor) -> Callable[[str], int]:
+    """From a text to the index of its label, by ONNX Runtime."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def label(text: str) -> int:
+        ids = np.asarray([student.encode(text) or [1]], np.int32)
+        return int(session.run(None, {"token_ids": ids})[0].argmax())
+
+    return label
+
+
+def main(student_folder: str, teacher_folder: str, onnx: str, test: str) -> None:
+    """Prints the median milliseconds of each as one JSON object."""
+    student, teacher = load(student_folder), load(teacher_folder)
+    assert isinstance(student, Predictor)
+    assert isinstance(teacher, Predictor)
+    contestants = {"student": student.label_index, "onnx": onnx_label(onnx, student), "teacher": teacher.label_index}
+    examples = read_examples(test).texts
+    texts = examples[:: -(-len(examples) // TEXTS)]
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(TURNS):
+        part = texts[turn::TURNS]
+        for name, label in contestants.items():
+            for text in part[:WARM_UP]:
+                label(text)
+            for text in part:
+                start = time.perf_counter()
+                label(text)
+                seconds[name].append(time.perf_counter() - start)
+    if "tensorflow" in sys.modules:
+        raise RuntimeError("TensorFlow is loaded: the times would not be those of a device")
+    print(json.dumps({name: 1e3 * float(np.median(spent)) for name, spent in seconds.items()}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
