@@ -30,6 +30,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.compression --data $(DATA)
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
+	$(BIN)/python -m benchmarks.tagger_students --data $(DATA)
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
