@@ -29,7 +29,8 @@ from textapp.compress.quantize import quantize_run
 from textapp.compress.soft_labels import mean_probabilities
 from textapp.compress.teachers import RunTeacher
 from textapp.data.readers import read_examples
-from textapp.export.budget_search import BUNDLES, RECIPES, SEARCH, STUDENTS, search_within_budget, settings_of
+from textapp.export.budget_search import BUNDLES, SEARCH, STUDENTS, search_within_budget
+from textapp.export.budget_students import Classifiers
 from textapp.export.run import export_run
 from textapp.runtime import Predictor, load
 from textapp.training.run import SOFT_LABELS, Run
@@ -81,13 +82,13 @@ class Compression:
         self.name, self.task, self.work = name, TASKS[name], work / name
         self.files = files(self.task.data, data, ACCURACY)
         self.more = [str(data / "sst2/glue_phrases_train.tsv")] if self.task.phrases else []
-        self.config = DistillConfig().override(self.task.settings)
         folders = sorted(
             path for path in (ACCURACY / self.task.teachers).glob("seed_?") if (path / "metrics.json").exists()
         )
         if not folders:
             raise SystemExit(f"no teacher; run `python -m benchmarks.accuracy --tasks {self.task.teachers}` first")
         self.teachers = [RunTeacher(folder) for folder in folders]
+        self.students = Classifiers(DistillConfig().override(self.task.settings), self.teachers)
 
     @property
     def splits(self) -> dict[str, Any]:
@@ -100,9 +101,7 @@ class Compression:
         done: dict[str, Any] = json.loads((out / SEARCH).read_text(encoding="utf-8")) if (out / SEARCH).exists() else {}
         if "chosen" in done:
             return done
-        return search_within_budget(
-            self.config, out, budget=self.task.budget, teachers=self.teachers, **self.splits, report=print
-        )
+        return search_within_budget(self.students, out, budget=self.task.budget, **self.splits, report=print)
 
     def teaching(self) -> dict[str, Any]:
         """The teachers on the test split, each and together."""
@@ -128,17 +127,16 @@ class Compression:
         bundle = self.work / f"seed_{seed}" / "bundle"
         if not (student / "metrics.json").exists():
             heard = self.work / "search" / STUDENTS / search["candidates"][0]["name"] / SOFT_LABELS
-            config = settings_of(self.config, candidate).override([f"seed={seed}"])
-            distill(config, student, teachers=self.teachers, **self.splits, soft_labels=heard, report=print)
+            config = self.students.settings(candidate).override([f"seed={seed}"])
+            distill(config, student, teachers=self.teachers, **self.splits, answers=heard, report=print)
         if not (quantized / "metrics.json").exists():
             rounding = QuantizeConfig(
                 embedding_bits=candidate.embedding_bits, epochs=search["command"]["quantize_epochs"]
             )
             quantize_run(rounding, student, quantized, report=print)
         if not bundle.exists():
-            export_run(
-                quantized, bundle, recipe=RECIPES[candidate.embedding_bits], lengths=search["command"]["lengths"]
-            )
+            recipe = Run.load(quantized).metrics["quantization"]["recipe"]
+            export_run(quantized, bundle, recipe=recipe, lengths=search["command"]["lengths"])
         return bundle
 
     def student(self, seed: int) -> dict[str, Any]:

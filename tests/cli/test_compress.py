@@ -7,9 +7,11 @@ import pytest
 from textapp.cli.compress import read_bytes
 from textapp.compress import candidates
 from textapp.compress.candidates import Shape
+from textapp.config import ner_preset
 from textapp.errors import InputError
-from textapp.export import budget_search
+from textapp.export import budget_students
 from textapp.runtime import load
+from textapp.training import ner
 
 SMALL = ["--lengths", "16", "--quantize-epochs", "0", "--set", "epochs=1", "--set", "max_tokens=16"]
 BUDGET = "48KB"
@@ -20,7 +22,9 @@ def _two_students():
     """A grid of two, of one width."""
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(candidates, "WIDTHS", (16,))
-        patches.setattr(candidates, "_shapes", lambda width, with_8_bits: [Shape(16, None, 4), Shape(16, 8, 4)])
+        patches.setattr(
+            candidates, "_shapes", lambda width, factorized, with_8_bits: [Shape(16, None, 4), Shape(16, 8, 4)]
+        )
         patches.setattr(candidates, "FEWEST_WORDS", 900)
         yield
 
@@ -35,7 +39,7 @@ def _compress(textapp, run_folder):
 
 def test_the_best_that_fits_is_chosen_and_killed_searches_go_on(compress, run_folder, tmp_path, monkeypatch):
     out = tmp_path / "поиск 搜索"
-    export_run, exported = budget_search.export_run, []
+    export_run, exported = budget_students.export_run, []
 
     def killed(run, folder, **options):
         if exported:
@@ -43,14 +47,14 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_go_on(compress, run_fo
         exported.append(folder)
         return export_run(run, folder, **options)
 
-    monkeypatch.setattr(budget_search, "export_run", killed)
+    monkeypatch.setattr(budget_students, "export_run", killed)
     with pytest.raises(RuntimeError, match="killed"):
         compress(out)
     trained = {path: path.stat().st_mtime_ns for path in out.rglob("model.*")}
     assert len(trained) == 5  # two students, both rounded, one bundle
     assert "holds an unfinished search with other budget" in compress(out, budget="47KB").refusal
 
-    monkeypatch.setattr(budget_search, "export_run", export_run)
+    monkeypatch.setattr(budget_students, "export_run", export_run)
     outcome = compress(out, "--json")
     assert outcome.code == 0
     assert all(path.stat().st_mtime_ns == time for path, time in trained.items())
@@ -71,6 +75,28 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_go_on(compress, run_fo
     assert outcome.err.count("soft labels: ") == 0  # the teacher was asked before the kill, once
     assert f"bundle: {out / 'bundles' / best['name']}" in outcome.err
     assert "holds a finished search" in compress(out).refusal
+
+
+def test_taggers_are_students_too(textapp, tagged_corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(ner, "fit", lambda *_, **__: [{"loss": 1.0}])
+    monkeypatch.setattr(candidates, "_shapes", lambda *_, **__: [Shape(16, None, 4)])
+    config = ner_preset("tiny").override(["max_tokens=16", "min_count=1"])
+    teacher, out = tmp_path / "老师", tmp_path / "маленький"
+    ner.train_ner(config, teacher, train=tagged_corpus(tmp_path / "a.txt", "english", 40, 0), report=lambda line: None)
+    outcome = textapp("compress", teacher, "--budget", "90KB", "--out", out, *SMALL, "--json")
+    assert outcome.code == 0, outcome.err
+    (row,) = outcome.json["candidates"]
+    assert outcome.json["chosen"] == row["name"] == "w16_b4"
+    metrics = json.loads((out / "quantized" / "w16_b4" / "metrics.json").read_text(encoding="utf-8"))
+    assert row["valid"] == metrics["valid"]["entity_f1"]
+    settings = json.loads((out / "students" / "w16_b4" / "config.json").read_text(encoding="utf-8"))["settings"]
+    known = (teacher / "characters.txt").read_text(encoding="utf-8").count("\n")
+    assert (settings["units"], settings["embedding_dim"]) == (16, 16)
+    assert settings["character_vocabulary_size"] >= known - 2
+    assert outcome.json["teachers_valid"] == json.loads((teacher / "metrics.json").read_text())["valid"]["entity_f1"]
+    bundle = load(out / "bundles" / "w16_b4").bundle
+    assert row["bytes"] == len(bundle.model) <= 90_000
+    assert bundle.description["lineage"]["quantized"]["embedding_bits"] == 4
 
 
 @pytest.mark.parametrize(

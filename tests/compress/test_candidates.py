@@ -3,7 +3,7 @@
 import pytest
 
 from textapp.compress import candidates as grid
-from textapp.compress.candidates import Candidate, Shape, candidates
+from textapp.compress.candidates import PADDING, Candidate, Shape, candidates
 from textapp.errors import InputError
 
 
@@ -22,21 +22,26 @@ def test_each_has_the_most_words_that_fit() -> None:
     found = candidates(150_000, bytes_of)
     for candidate in found:
         assert bytes_of(candidate, candidate.vocabulary_size) <= 150_000
-        assert bytes_of(candidate, candidate.vocabulary_size + 1) > 150_000
+        assert bytes_of(candidate, candidate.vocabulary_size + 1) > 150_000 - PADDING
 
 
 def test_three_widest_with_enough_words_and_one_with_8_bits() -> None:
-    # Width 96 leaves (150,000 - 10,000 - 8 * 96^2) / 52 = 1,274 words, too few; 64 leaves 2,978.
+    # Width 96 leaves (149,936 - 10,000 - 8 * 96^2) / 52 = 1,273 words, too few; 64 leaves 2,976.
     assert [candidate.name for candidate in candidates(150_000, bytes_of)] == [
         *("w64_b4", "w64_r32_b4"),
         *("w48_b4", "w48_r24_b4", "w48_b8"),
         *("w32_b4", "w32_r16_b4"),
     ]
-    assert candidates(150_000, bytes_of)[0] == Candidate(64, None, 4, 2978)
+    assert candidates(150_000, bytes_of)[0] == Candidate(64, None, 4, 2976)
+
+
+def test_without_factorized_tables_there_are_four():
+    names = [candidate.name for candidate in candidates(150_000, bytes_of, factorized=False)]
+    assert names == ["w64_b4", "w48_b4", "w48_b8", "w32_b4"]
 
 
 def test_a_shape_that_leaves_too_few_words_is_left_out() -> None:
-    # Width 16 alone: 24 kB hold (24,000 - 12,048) / 20 = 597 rows of 8 bits, but 996 of 4 and 1,494 of rank 8.
+    # Width 16 alone: 24 kB hold (23,936 - 12,048) / 20 = 594 rows of 8 bits, but 990 of 4 and 1,486 of rank 8.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grid, "FEWEST_WORDS", 900)
         assert [candidate.name for candidate in candidates(24_000, bytes_of)] == ["w16_b4", "w16_r8_b4"]

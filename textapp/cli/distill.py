@@ -9,7 +9,7 @@ import typer
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, say
-from textapp.cli.teachers import TeacherPaths, Unlabelled, files_of, open_teacher
+from textapp.cli.teachers import TeacherPaths, Unlabelled, of_classifiers, of_taggers
 from textapp.cli.train import AsJson, Force, Out, Settings
 from textapp.compress.config import distill_preset, distill_tagger_preset
 from textapp.config import NER_PRESETS_HELP, PRESETS_HELP
@@ -63,11 +63,7 @@ def _teach_classifier(
     """Trains a student of classifiers; see `distill`."""
     from textapp.compress.distillation import distill as train_student
 
-    config = distill_preset(preset)
-    opened = [open_teacher(path) for path in teachers]
-    if files["train"] is None:
-        config, own = files_of(opened[0], config)
-        files = {name: path or own[name] for name, path in files.items()}
+    opened, config, files = of_classifiers(teachers, distill_preset(preset), files)
     return train_student(config.override(settings), out, teachers=opened, **files, **options)
 
 
@@ -81,12 +77,6 @@ def _teach_tagger(
 ) -> dict[str, Any]:
     """The same of taggers."""
     from textapp.compress.tagger_distillation import distill_tagger
-    from textapp.compress.tagger_teachers import TaggerTeacher
 
-    config = distill_tagger_preset(preset)
-    opened = [TaggerTeacher(path) for path in teachers]
-    own_files = files["train"] is None
-    config = opened[0].instruct(config, words=preset is None, files=own_files)
-    if own_files:
-        files = {name: path or opened[0].command[name] for name, path in files.items()}
+    opened, config, files = of_taggers(teachers, distill_tagger_preset(preset), files, words=preset is None)
     return distill_tagger(config.override(settings), out, teachers=opened, **files, **options)

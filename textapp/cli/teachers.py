@@ -1,20 +1,21 @@
 """Teachers as a command line names them: runs, bundles and files of soft labels."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textapp.compress.config import DistillConfig
+from textapp.compress.config import DistillConfig, DistillTaggerConfig
 from textapp.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from textapp.compress.soft_labels import Teacher
+    from textapp.compress.tagger_teachers import TaggerTeacher
 
 TeacherPaths = Annotated[
     list[Path],
@@ -29,8 +30,59 @@ Unlabelled = Annotated[
 ]
 
 
-def open_teacher(path: Path) -> "Teacher":
-    """Opens a run, a bundle or a file of soft labels, of a classifier. Raises `InputError` where it is none."""
+def of_classifiers(
+    paths: Sequence[Path], config: DistillConfig, files: Mapping[str, Any]
+) -> "tuple[list[Teacher], DistillConfig, dict[str, Any]]":
+    """Opens classifiers as teachers: runs, bundles, and files of soft labels.
+
+    Args:
+        paths: Theirs.
+        config: Of the student.
+        files: The student's, by name. Without `train` those of the first teacher take the places that are empty.
+
+    Returns:
+        The teachers, the student's settings with what it must share with the first, and its files.
+
+    Raises:
+        InputError: A path is no teacher, or there is no `train` and the first teacher is no run.
+    """
+    from textapp.compress.teachers import RunTeacher
+
+    opened = [_open(path) for path in paths]
+    first = opened[0]
+    if files["train"] is not None:
+        return opened, config, dict(files)
+    if not isinstance(first, RunTeacher):
+        raise InputError(f"--train is missing: {first.name} does not tell what it was trained on, as a run does")
+    config = dataclasses.replace(
+        config,
+        text_column=first.config.text_column,
+        label_column=first.config.label_column,
+        valid_fraction=first.config.valid_fraction,
+        split_seed=first.split_seed,
+    )
+    return opened, config, _filled(files, first.command)
+
+
+def of_taggers(
+    paths: Sequence[Path], config: DistillTaggerConfig, files: Mapping[str, Any], words: bool
+) -> "tuple[list[TaggerTeacher], DistillTaggerConfig, dict[str, Any]]":
+    """Opens runs of taggers as teachers, as `of_classifiers`; `words` as for `TaggerTeacher.instruct`."""
+    from textapp.compress.tagger_teachers import TaggerTeacher
+
+    opened = [TaggerTeacher(path) for path in paths]
+    own_files = files["train"] is None
+    config = opened[0].instruct(config, words=words, files=own_files)
+    return opened, config, _filled(files, opened[0].command) if own_files else dict(files)
+
+
+def _filled(files: Mapping[str, Any], command: Mapping[str, Any]) -> dict[str, Any]:
+    """The files of a command where none are given."""
+    return {name: path or command.get(name) for name, path in files.items()}
+
+
+def _open(path: Path) -> "Teacher":
+    """Opens a classifier's run or bundle, or a file of soft labels."""
     from textapp.compress.soft_labels import SoftLabels
     from textapp.compress.teachers import RunTeacher
 
@@ -39,29 +91,6 @@ def open_teacher(path: Path) -> "Teacher":
     if path.is_dir():
         return RunTeacher(path)
     return SoftLabels.read(path)
-
-
-def files_of(teacher: "Teacher", config: DistillConfig) -> tuple[DistillConfig, dict[str, Any]]:
-    """The files that a run was trained on, and the settings with which it read and divided them.
-
-    Raises:
-        InputError: The teacher is no run.
-    """
-    from textapp.compress.teachers import RunTeacher
-
-    if not isinstance(teacher, RunTeacher):
-        raise InputError(f"--train is missing: {teacher.name} does not tell what it was trained on, as a run does")
-    trained = teacher.config
-    return (
-        dataclasses.replace(
-            config,
-            text_column=trained.text_column,
-            label_column=trained.label_column,
-            valid_fraction=trained.valid_fraction,
-            split_seed=teacher.split_seed,
-        ),
-        teacher.command,
-    )
 
 
 class _BundleTeacher:

@@ -12,6 +12,7 @@ WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256)
 FEWEST_WORDS = 2_000  # with fewer, too many words of a text are unknown for a wider model to make up for
 WIDTHS_TRIED = 3
 PROBE_WORDS = 1_000  # of the files that are measured
+PADDING = 64  # bytes: parts of a file begin at multiples of 16, so that a row does not cost quite the same each time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Candidate(Shape):
     vocabulary_size: int
 
 
-def candidates(budget: int, bytes_of: Callable[[Shape, int], int]) -> list[Candidate]:
+def candidates(budget: int, bytes_of: Callable[[Shape, int], int], factorized: bool = True) -> list[Candidate]:
     """The students to try, the widest first.
 
     The three widest models that leave room for `FEWEST_WORDS` words, each with rows of 4 bits and with a factorized
@@ -60,6 +61,7 @@ def candidates(budget: int, bytes_of: Callable[[Shape, int], int]) -> list[Candi
     Args:
         budget: Bytes of the model file.
         bytes_of: Bytes of the file of a shape with so many words; called once a shape, as that takes a conversion.
+        factorized: Whether the students can have a factorized table.
 
     Returns:
         Seven or fewer.
@@ -72,7 +74,7 @@ def candidates(budget: int, bytes_of: Callable[[Shape, int], int]) -> list[Candi
     found = []
     tried = list(fitting)[-WIDTHS_TRIED:][::-1]
     for place, width in enumerate(tried):
-        for shape in _shapes(width, with_8_bits=place == len(tried) // 2):
+        for shape in _shapes(width, factorized, with_8_bits=place == len(tried) // 2):
             found += _fit(shape, budget, bytes_of)
     if not found:
         least = bytes_of(Shape(WIDTHS[0], None, 4), FEWEST_WORDS)
@@ -80,15 +82,16 @@ def candidates(budget: int, bytes_of: Callable[[Shape, int], int]) -> list[Candi
     return found
 
 
-def _shapes(width: int, with_8_bits: bool) -> Iterator[Shape]:
+def _shapes(width: int, factorized: bool, with_8_bits: bool) -> Iterator[Shape]:
     """The shapes that are tried of a width."""
     yield Shape(width, None, 4)
-    yield Shape(width, width // 2, 4)
+    if factorized:
+        yield Shape(width, width // 2, 4)
     if with_8_bits:
         yield Shape(width, None, 8)
 
 
 def _fit(shape: Shape, budget: int, bytes_of: Callable[[Shape, int], int]) -> list[Candidate]:
     """The candidate with as many words as fit, or none where these are too few."""
-    words = PROBE_WORDS + (budget - bytes_of(shape, PROBE_WORDS)) // shape.row_bytes
+    words = PROBE_WORDS + (budget - PADDING - bytes_of(shape, PROBE_WORDS)) // shape.row_bytes
     return [Candidate(**dataclasses.asdict(shape), vocabulary_size=words)] if words >= FEWEST_WORDS else []

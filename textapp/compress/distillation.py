@@ -45,7 +45,7 @@ def distill(
     valid: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
     unlabelled: Sequence[str | os.PathLike[str]] = (),
-    soft_labels: str | os.PathLike[str] | None = None,
+    answers: str | os.PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -63,8 +63,8 @@ def distill(
         valid: Examples for early stopping; by default a stratified share of `train`.
         test: Examples to score the student on at the very end, once.
         unlabelled: Files of more texts, see `textapp.compress.transfer.unlabelled_texts`.
-        soft_labels: What the same teachers have said of the same texts before: the file in the folder of another
-            student. They are then not asked again.
+        answers: What the same teachers have said of the same texts before: the file in the folder of another student.
+            They are then not asked again.
         force: Whether a run that is there already is deleted first.
         report: Is given each line of progress.
 
@@ -94,7 +94,7 @@ def distill(
         "unlabelled": [os.fspath(path) for path in unlabelled],
     }
     with run.reserved(folder, command, force):
-        return _distill(config, folder, command, teachers, soft_labels, force, report)
+        return _distill(config, folder, command, teachers, answers, force, report)
 
 
 def _distill(
@@ -102,7 +102,7 @@ def _distill(
     folder: Path,
     command: dict[str, Any],
     teachers: Sequence[Teacher],
-    soft_labels: str | os.PathLike[str] | None,
+    answers: str | os.PathLike[str] | None,
     force: bool,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
@@ -120,9 +120,9 @@ def _distill(
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
 
-    if soft_labels is not None and not (folder / run.SOFT_LABELS).exists():
+    if answers is not None and not (folder / run.SOFT_LABELS).exists():
         with replacing(folder / run.SOFT_LABELS) as temporary:
-            shutil.copyfile(soft_labels, temporary)
+            shutil.copyfile(answers, temporary)
     soft = _soft_labels(folder, teachers, files, report)
     data, taught_valid = files.taught(soft)
     teaching = _teaching(teachers, files.held_out["valid"], soft, files.labels)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from textapp.compress.tagger_teachers import TaggerTeacher, main_score, mean_mar
 from textapp.data.pipeline import evaluation_batches
 from textapp.data.tag_scores import tag_scores
 from textapp.errors import InputError
-from textapp.files import named_errors, write_json
+from textapp.files import named_errors, replacing, write_json
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
 from textapp.training import run
@@ -41,6 +42,7 @@ def distill_tagger(
     valid: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
     unlabelled: Sequence[str | os.PathLike[str]] = (),
+    answers: str | os.PathLike[str] | None = None,
     force: bool = False,
     report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -58,6 +60,8 @@ def distill_tagger(
         valid: Sentences for early stopping; by default a share of `train`.
         test: Sentences to score the student on at the very end, once.
         unlabelled: Files of texts, see `textapp.compress.transfer.unlabelled_texts`.
+        answers: What the same teachers have said of the same sentences before: the file in the folder of another
+            student. They are then not asked again.
         force: Whether a run that is there already is deleted first.
         report: Is given each line of progress.
 
@@ -86,7 +90,7 @@ def distill_tagger(
         "unlabelled": [os.fspath(path) for path in unlabelled],
     }
     with run.reserved(folder, command, force):
-        return _distill(config, folder, command, teachers, force, report)
+        return _distill(config, folder, command, teachers, answers, force, report)
 
 
 def _distill(
@@ -94,6 +98,7 @@ def _distill(
     folder: Path,
     command: dict[str, Any],
     teachers: Sequence[TaggerTeacher],
+    answers: str | os.PathLike[str] | None,
     force: bool,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
@@ -112,6 +117,9 @@ def _distill(
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
 
+    if answers is not None and not (folder / run.SOFT_TAGS).exists():
+        with replacing(folder / run.SOFT_TAGS) as temporary:
+            shutil.copyfile(answers, temporary)
     marginals = _soft_tags(folder, teachers, transfer, report)
     data, taught_valid = transfer.taught(config, marginals)
     teaching = _teaching(teachers, data, taught_valid)

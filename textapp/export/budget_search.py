@@ -12,34 +12,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from textapp.compress.candidates import Candidate, Shape, candidates
-from textapp.compress.config import DistillConfig, QuantizeConfig
-from textapp.compress.distillation import distill
+from textapp.compress.candidates import Candidate, candidates
+from textapp.compress.config import QuantizeConfig
 from textapp.compress.quantize import quantize_run
-from textapp.compress.soft_labels import Teacher
 from textapp.errors import InputError
+from textapp.export.budget_students import Students
 from textapp.export.bundle import MODEL
-from textapp.export.conversion import Recipe, convert
-from textapp.export.lowering import Lowering, lower
-from textapp.export.run import export_run
+from textapp.export.lowering import Lowering
 from textapp.files import leftovers, named_errors, read_json, write_json
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
 from textapp.training.preparation import bucket_widths
-from textapp.training.sentiment import build_model
 
 SEARCH = "search.json"
 STUDENTS, QUANTIZED, BUNDLES = "students", "quantized", "bundles"
-RECIPES: dict[int, Recipe] = {8: "dynamic_wi8_afp32", 4: "dynamic_wi8_afp32_emb4"}
-GRID_SETTINGS = ("embedding_dim", "units", "attention_units", "embedding_rank", "vocabulary_size")
 
 
 def search_within_budget(
-    config: DistillConfig,
+    students: Students,
     out: str | os.PathLike[str],
     *,
     budget: int,
-    teachers: Sequence[Teacher],
     train: str | os.PathLike[str],
     valid: str | os.PathLike[str] | None = None,
     unlabelled: Sequence[str | os.PathLike[str]] = (),
@@ -52,11 +45,10 @@ def search_within_budget(
     """Trains the grid's students and exports them; called again after a crash, it goes on where it was.
 
     Args:
-        config: The settings of every student but `GRID_SETTINGS`, which the grid decides.
+        students: Of classifiers or of taggers: their settings, and their teachers.
         out: Folder to make, of `search.json`, `students/`, the same `quantized/`, and their `bundles/`.
         budget: Bytes that `model.tflite` of a bundle may take at most. Vocabulary and labels stand beside it.
-        teachers: As for `distill`.
-        train: Likewise.
+        train: As for `distill`.
         valid: Likewise. Students are chosen by it.
         unlabelled: Likewise.
         lowering: How the bundles' recurrent layers run.
@@ -67,22 +59,23 @@ def search_within_budget(
 
     Returns:
         What `search.json` says: the `command`, of each of the `candidates` its sizes, `parameters`, `bytes`, the share
-        of validation words that it does not know (`oov_rate`), its validation accuracy (`valid`) and that of the
-        student before its weights were rounded (`valid_float`), `teachers_valid`, and the `chosen` one's name.
+        of validation words that it does not know (`oov_rate`), its validation score (`valid`: accuracy, or entity F1)
+        and that of the student before its weights were rounded (`valid_float`), `teachers_valid`, and the `chosen`
+        one's name.
 
     Raises:
         InputError: A file or a setting is wrong, nothing fits the budget, or `out` holds something else.
     """
-    folder = Path(out)
+    folder, config = Path(out), students.config
     lengths = list(lengths) if lengths else bucket_widths(config.max_tokens)
     if max(lengths) > config.max_tokens:
         raise InputError(
             f"lengths {lengths}: the students read {config.max_tokens} tokens; --set max_tokens={max(lengths)}"
         )
     command = {
-        "settings": {key: value for key, value in config.to_dict().items() if key not in GRID_SETTINGS},
+        "settings": {key: value for key, value in config.to_dict().items() if key not in students.decided},
         "budget": budget,
-        "teachers": [{"path": teacher.name, "sha256": teacher.sha256} for teacher in teachers],
+        "teachers": [{"path": teacher.name, "sha256": teacher.sha256} for teacher in students.teachers],
         "train": os.fspath(train),
         "valid": None if valid is None else os.fspath(valid),
         "unlabelled": [os.fspath(path) for path in unlabelled],
@@ -90,71 +83,50 @@ def search_within_budget(
         "lengths": lengths,
         "quantize_epochs": quantize_epochs,
     }
+    files = {key: command[key] for key in ("train", "valid", "unlabelled")}
     with run.locked(folder):
         _check_folder(folder, command, force)
-        classes = len(teachers[0].labels)
-        grid = candidates(budget, lambda shape, words: file_bytes(config, shape, words, classes, lowering, lengths))
+        grid = candidates(
+            budget, lambda shape, words: students.file_bytes(shape, words, lowering, lengths), students.factorized
+        )
         # Only now, when budget and settings have proved good, may an old search go.
         if force:
             _clear(folder)
         write_json(folder / SEARCH, {"command": command})
-        report(f"{len(grid)} students fit {budget:,} bytes: {', '.join(_in_words(candidate) for candidate in grid)}")
+        report(f"{len(grid)} students fit {budget:,} bytes: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
-        first = folder / STUDENTS / grid[0].name / run.SOFT_LABELS
+        first = folder / STUDENTS / grid[0].name
         for number, candidate in enumerate(grid, 1):
             report(f"student {number} of {len(grid)}, {candidate.name}: {_in_words(candidate)}")
-            student, quantized = folder / STUDENTS / candidate.name, folder / QUANTIZED / candidate.name
+            student, quantized, bundle = (folder / kind / candidate.name for kind in (STUDENTS, QUANTIZED, BUNDLES))
             if not (student / run.METRICS).exists():
-                distill(
-                    settings_of(config, candidate),
-                    student,
-                    teachers=teachers,
-                    train=train,
-                    valid=valid,
-                    unlabelled=unlabelled,
-                    soft_labels=first if number > 1 else None,
-                    report=report,
-                )
+                answers = None if student == first else first / students.answers
+                students.distill(candidate, student, **files, answers=answers, report=report)
             if not (quantized / run.METRICS).exists():
                 rounding = QuantizeConfig(
                     embedding_bits=candidate.embedding_bits, lowering=lowering, epochs=quantize_epochs
                 )
                 quantize_run(rounding, student, quantized, report=report)
-            bundle = folder / BUNDLES / candidate.name
             if not (bundle / "bundle.json").exists():
-                recipe = RECIPES[candidate.embedding_bits]
-                export_run(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
-            rows.append(_row(candidate, student, quantized, bundle))
-            report(f"{candidate.name}: valid accuracy {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes")
-        _, metrics = run.read_finished(folder / STUDENTS / grid[0].name)
+                _, metrics = run.read_finished(quantized)
+                recipe = metrics["quantization"]["recipe"]
+                students.export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
+            rows.append(_row(students, candidate, student, quantized, bundle))
+            report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes")
+        _, metrics = run.read_finished(first)
+        taught = metrics["distillation"]
         within = [row for row in rows if row["bytes"] <= budget]
         result = {
             "command": command,
             "candidates": rows,
-            "teachers_valid": metrics["distillation"]["valid_accuracy"],
+            "teachers_valid": taught.get("valid_accuracy", taught.get("valid_entity_f1")),
             "chosen": max(within, key=lambda row: (row["valid"], -row["bytes"]))["name"],
         }
         write_json(folder / SEARCH, result)  # last: what is chosen says that the search is finished
         return result
 
 
-def settings_of(config: DistillConfig, candidate: Candidate) -> DistillConfig:
-    """The settings of a student of the grid."""
-    sizes = {"embedding_dim": candidate.width, "units": candidate.width, "attention_units": candidate.width}
-    more = {"embedding_rank": candidate.rank, "vocabulary_size": candidate.vocabulary_size}
-    return DistillConfig.from_dict({**config.to_dict(), **sizes, **more})
-
-
-def file_bytes(
-    config: DistillConfig, shape: Shape, words: int, classes: int, lowering: Lowering, lengths: Sequence[int]
-) -> int:
-    """Bytes of the file of a student, measured on one that has learned nothing yet."""
-    candidate = Candidate(shape.width, shape.rank, shape.embedding_bits, words)
-    model = build_model(settings_of(config, candidate), words, classes)
-    return len(convert(lower(model, lowering), lengths, RECIPES[shape.embedding_bits]))
-
-
-def _row(candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
+def _row(students: Students, candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
     """What `search.json` says of a finished candidate."""
     _, before = run.read_finished(student)
     _, after = run.read_finished(quantized)
@@ -165,8 +137,8 @@ def _row(candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> 
         "parameters": before["parameters"],
         "bytes": (bundle / MODEL).stat().st_size,
         "oov_rate": before["data"]["valid"]["oov_rate"],
-        "valid_float": before["valid"]["accuracy"],
-        "valid": after["valid"]["accuracy"],
+        "valid_float": students.score(before["valid"]),
+        "valid": students.score(after["valid"]),
     }
 
 

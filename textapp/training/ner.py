@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from textapp import __version__
@@ -18,6 +19,7 @@ from textapp.files import write_json
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
 from textapp.models.ner import entity_tagger
+from textapp.text.tag_set import TagSet
 from textapp.training import run
 from textapp.training.fit import fit
 from textapp.training.ner_run import TASK, save_sample, save_text_side
@@ -157,15 +159,27 @@ def tagger_metrics(model: keras.Model, data: PreparedTags, report: Callable[[str
 
 def build_model(config: NerConfig, data: PreparedTags) -> keras.Model:
     """The model that the settings describe, for data; with vectors, which it starts from, of their dimension."""
+    characters = None if data.encoder.characters is None else len(data.encoder.characters)
     vectors = None if data.pretrained is None else data.pretrained.table
+    return build_tagger(config, len(data.encoder.vocabulary), characters, data.tag_set, vectors)
+
+
+def build_tagger(
+    config: NerConfig,
+    vocabulary_size: int,
+    character_vocabulary_size: int | None,
+    tag_set: TagSet,
+    vectors: np.ndarray | None = None,
+) -> keras.Model:
+    """The same for so many words and characters, None where it does not look into its tokens."""
     embedding_dim = config.embedding_dim if vectors is None else vectors.shape[1]
     if embedding_dim is None:
-        raise ValueError("`data.pretrained` must be given where `embedding_dim` is None. Received: None")
+        raise ValueError("`vectors` must be given where `embedding_dim` is None. Received: None")
     return entity_tagger(
-        len(data.encoder.vocabulary),
-        len(data.tag_set),
+        vocabulary_size,
+        len(tag_set),
         embedding_dim=embedding_dim,
-        character_vocabulary_size=None if data.encoder.characters is None else len(data.encoder.characters),
+        character_vocabulary_size=character_vocabulary_size,
         character_dim=config.character_dim,
         character_filters=config.character_filters,
         character_width=config.character_width,
@@ -177,7 +191,7 @@ def build_model(config: NerConfig, data: PreparedTags) -> keras.Model:
         character_dropout=config.character_dropout,
         dropout=config.dropout,
         crf=config.crf,
-        allowed=data.tag_set.allowed() if config.crf else None,
+        allowed=tag_set.allowed() if config.crf else None,
         vectors=vectors,
         train_embedding=not config.embedding_frozen,
     )
