@@ -33,10 +33,11 @@ from textapp.training.sentiment import train_sentiment
 RESULTS = Path(__file__).parents[1] / "results"
 TEACHERS = Path("saved_models/accuracy/sst2_vectors")
 RECIPES: tuple[Recipe, ...] = ("dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4")
+WIDTH = ("embedding_dim=24", "units=24", "attention_units=24", "epochs=10")
 STUDENTS = {
-    "medium": ("vocabulary_size=8000", "epochs=10"),
-    "small": ("vocabulary_size=5600", "epochs=10"),
-    "tiny": ("vocabulary_size=4000", "embedding_rank=12", "epochs=10"),
+    "medium": ("vocabulary_size=8000",),
+    "small": ("vocabulary_size=5600",),
+    "tiny": ("vocabulary_size=4000", "embedding_rank=12"),
 }
 # What suits the same student best where there are no teachers: more dropout, fewer and smaller steps.
 ALONE = ("embedding_dropout=0.5", "dropout=0.5", "learning_rate=3e-3", "batch_size=64", "epochs=20")
@@ -47,7 +48,7 @@ def measure(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
     files = {part: data / f"sst2/stsa.binary.{end}" for part, end in (("train", "train"), ("valid", "dev"))}
     test = data / "sst2/stsa.binary.test"
     phrases = data / "sst2/glue_phrases_train.tsv"
-    config = DistillConfig().override([*STUDENTS[name], f"seed={seed}"])
+    config = DistillConfig().override([*WIDTH, *STUDENTS[name], f"seed={seed}"])
     cached = work / next(iter(STUDENTS)) / "seed_0" / "soft_labels.jsonl.gz"
     teachers: Sequence[Any] = [SoftLabels.read(cached)] if cached.exists() else run_teachers()
     student = work / name / f"seed_{seed}"
@@ -114,7 +115,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "",
         "`python -m benchmarks.compression --data DATA`: SST-2 test accuracy in %, mean ± standard deviation over "
         f"seeds; one signature of 64 tokens. Teachers: {100 * one:.2f} each (mean of {len(teachers['each'])}, "
-        f"{teachers['parameters']:,} parameters), {100 * together:.2f} together.",
+        f"{teachers['parameters']:,} parameters), {100 * together:.2f} together. All students: `{' '.join(WIDTH)}`.",
         "",
         "| student | parameters | of one teacher's | alone | distilled | of one teacher | of all together "
         "| int8: accuracy, bytes | rows of 4 bits: accuracy, bytes | text to label, ms (p50) | seeds |",

@@ -53,7 +53,8 @@ def test_a_student_is_a_run_of_a_tagger(textapp, teacher, tmp_path):
     scores = textapp("evaluate", folder, "--data", config["test"], "--json").json
     assert scores["entity_f1"] == metrics["test"]["entity_f1"]
     bundle = tmp_path / "пакет"
-    assert textapp("export", folder, "--out", bundle, "--lengths", "8", "--recipe", "float32").code == 0
+    exported = textapp("export", folder, "--out", bundle, "--lengths", "8", "--recipe", "float32")
+    assert "note: texts of more than 8 tokens are read in windows, so tags may differ; the run reads" in exported.err
     said = [textapp("predict", path, "Ms Zorba sang", "--json").json["predictions"] for path in (folder, bundle)]
     assert said[0] == said[1]
     lineage = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["lineage"]

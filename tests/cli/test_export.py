@@ -12,6 +12,7 @@ def test_a_bundle_is_made_and_described(textapp, run_folder, corpus, tmp_path):
     out = tmp_path / "пакет 包"
     outcome = textapp("export", run_folder, "--out", out, "--lengths", "4,16", "--data", corpus["test"], "--json")
     assert outcome.code == 0
+    assert "note: texts of more than" not in outcome.err  # the run reads 16 tokens
     assert outcome.json["lengths"] == [4, 16]
     assert outcome.json["recipe"] == "dynamic_wi8_afp32"
     assert outcome.json["metrics"]["count"] == 40

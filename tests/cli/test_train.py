@@ -73,7 +73,8 @@ def test_a_wrong_setting_is_refused(textapp, tmp_path, corpus, arguments, rule):
 def test_vectors_are_checked_before_a_run_is_made(textapp, tmp_path, corpus):
     path = tmp_path / "векторы 好.txt"
     command = ["train", "sentiment", "--train", corpus["train"], "--out", tmp_path / "прогон", "--preset", "tiny"]
-    assert textapp(*command, "--vectors", path).refusal.startswith(f"{path}: No such file")
+    outcome = textapp(*command, "--vectors", path)
+    assert outcome.err == f"textapp: {path}: No such file or directory\n"  # before any text is read
     path.write_text("2 3\ngood 1 2 3\n好 1 2\n", encoding="utf-8")
     assert textapp(*command, "--vectors", path).refusal.startswith(f"{path}:3: ")
     path.write_text("2 3\ngood 1 2 3\n好 1 2 4\n", encoding="utf-8")

@@ -158,3 +158,12 @@ def test_a_shared_layer_counts_once():
     inner = keras.Model(ids, table(ids))
     model = keras.Model(ids, layers.Add()([inner(ids), table(ids)]))
     assert [weight.variable for weight in stored_weights(model)] == [table.embeddings]
+
+
+def test_a_subclassed_model_does_not_tell_its_layers():
+    class Subclassed(keras.Model):
+        def call(self, ids):
+            return ids
+
+    with pytest.raises(InputError, match=r"\(Subclassed\): must be a functional Keras model"):
+        stored_weights(Subclassed())

@@ -88,10 +88,21 @@ def export(
     )
     counted = "tokens" if description["task"] == "tagging" else "texts"
     say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} {counted}")
+    _say_what_is_longer(description, run)
     say(f"checks passed: {', '.join(checks)}")
     say(f"bundle: {out} ({(out / 'model.tflite').stat().st_size:,} bytes of model)")
     if as_json:
         print_json(description)
+
+
+def _say_what_is_longer(description: dict[str, Any], run: Path) -> None:
+    """Says what becomes of texts that the run reads whole, but no signature."""
+    from textapp.training.run import read_command
+
+    longest, trained = max(description["lengths"]), read_command(run)["settings"]["max_tokens"]
+    if longest < trained:
+        fate = "are read in windows, so tags may differ" if description["task"] == "tagging" else "lose their end"
+        say(f"note: texts of more than {longest} tokens {fate}; the run reads {trained}")
 
 
 def read_lengths(text: str) -> list[int]:

@@ -77,7 +77,7 @@ def distill(
         InputError: A file or a setting is wrong, the teachers' labels are others, or `out` holds a finished or another
             run.
     """
-    check_settings(config, given=False)
+    check_settings(config, None)
     folder = Path(out)
     for teacher in teachers:
         if folder.resolve() in (Path(teacher.name).resolve(), *Path(teacher.name).resolve().parents):

@@ -88,7 +88,7 @@ def stored_weights(model: keras.Model, lowering: Lowering = "fused", integer: bo
         The weights that the forward pass uses, each once, in the order of the layers.
 
     Raises:
-        InputError: A layer has matrices, but no known groups.
+        InputError: The model is not functional, or a layer has matrices, but no known groups.
 
     Example:
         >>> from textapp.models.sentiment import sentiment_classifier
@@ -98,11 +98,24 @@ def stored_weights(model: keras.Model, lowering: Lowering = "fused", integer: bo
     """
     if lowering not in get_args(Lowering):
         raise InputError(f"lowering {lowering!r}: must be one of {', '.join(get_args(Lowering))}")
+    check_functional(model)
     found: dict[int, StoredWeight] = {}
     for name, layer in _leaves(model):
         for weight in _of_layer(name, layer, lowering, integer):
             found.setdefault(id(weight.variable), weight)
     return list(found.values())
+
+
+def check_functional(model: Any) -> None:
+    """Raises `InputError` unless a model is one whose layers tell all that it does."""
+    # What a functional model has and a subclassed one lacks.
+    if not isinstance(model, keras.Sequential) and not (
+        isinstance(model, keras.Model) and hasattr(model, "output_names")
+    ):
+        raise InputError(
+            f"model {getattr(model, 'name', model)!r} ({type(model).__name__}): must be a functional Keras model, "
+            "keras.Model(inputs, outputs)"
+        )
 
 
 def _leaves(model: keras.Model) -> Iterator[tuple[str, Any]]:

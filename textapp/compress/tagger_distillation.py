@@ -74,7 +74,7 @@ def distill_tagger(
         InputError: A file or a setting is wrong, the teachers have other tags or cut texts otherwise, or `out` holds a
             finished or another run.
     """
-    check_settings(config, given=False)
+    check_settings(config, None)
     folder = Path(out)
     for teacher in teachers:
         if folder.resolve() == Path(teacher.name).resolve():

@@ -248,7 +248,7 @@ def _to_iob2(sentence: TaggedSentence, scheme: str, repairs: list[str] | None) -
     if repairs is not None:
         repairs += notes
     elif notes:
-        raise InputError(f"{notes[0]}; mend the tags, or set repair=true")
+        raise InputError(f"{notes[0]}; mend the tags, or have them mended (--set repair=true, --repair)")
     if scheme == SCHEME and not breaks:
         return sentence
     return sentence._replace(tags=[sys.intern(tag) for tag in convert(sentence.tags, scheme, SCHEME, repair=True)])

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import keras
 from keras import activations, layers
 
-from textapp.compress.groups import Lowering
+from textapp.compress.groups import Lowering, check_functional
 from textapp.errors import InputError
 from textapp.export.attention import BoundedAttentionPooling, ScoredAttentionPooling
 from textapp.export.characters import CharacterLookupCNN
@@ -197,14 +197,8 @@ def _float32(config: Any) -> Any:
 
 def _check_model(model: Any) -> None:
     """Raises `InputError` unless a model is functional, built and has one input of token ids."""
-    name = f"model {getattr(model, 'name', model)!r}"
-    functional = isinstance(model, keras.Sequential) or (
-        isinstance(model, keras.Model) and hasattr(model, "output_names")
-    )
-    if not functional:
-        raise InputError(
-            f"{name} ({type(model).__name__}): must be a functional Keras model, keras.Model(inputs, outputs)"
-        )
+    check_functional(model)
+    name = f"model {model.name!r}"
     if not model.built or not model.inputs:
         raise InputError(f"{name}: is not built; give it a keras.Input((None,), dtype='int32')")
     names = ", ".join(tensor.name for tensor in model.inputs)

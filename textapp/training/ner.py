@@ -64,7 +64,6 @@ def train_ner(
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished or another run.
     """
-    check_settings(config, given=vectors is not None)
     folder = Path(out)
     command = {
         "task": TASK,
@@ -75,6 +74,7 @@ def train_ner(
         "vectors": None if vectors is None else os.fspath(vectors),
     }
     with run.reserved(folder, command, force):
+        check_settings(config, vectors)
         return _train(config, folder, command, force, report)
 
 

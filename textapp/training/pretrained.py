@@ -105,9 +105,14 @@ def read_pretrained(
     return Pretrained(vocabulary, own, table, sha256, summary)
 
 
-def check_settings(config: SentimentConfig | NerConfig, given: bool) -> None:
-    """Raises `InputError` where a setting makes sense with vectors only, or without them only."""
-    if given:
+def check_settings(config: SentimentConfig | NerConfig, vectors: str | os.PathLike[str] | None) -> None:
+    """Raises `InputError` where a setting makes sense with vectors only, or without them only, or these are not there.
+
+    That they are not must not come out only after minutes of reading texts.
+    """
+    if vectors is not None:
+        with named_errors(vectors):
+            Path(vectors).stat()
         if isinstance(config, SentimentConfig) and config.embedding_rank is not None:
             raise InputError("setting embedding_rank: --vectors fill a whole table; leave one of them out")
         return

@@ -60,7 +60,6 @@ def train_sentiment(
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished or another run.
     """
-    check_settings(config, given=vectors is not None)
     folder = Path(out)
     command = {
         "settings": config.to_dict(),
@@ -70,6 +69,7 @@ def train_sentiment(
         "vectors": None if vectors is None else os.fspath(vectors),
     }
     with run.reserved(folder, command, force):
+        check_settings(config, vectors)
         return _train(config, folder, command, force, report)
 
 
