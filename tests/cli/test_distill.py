@@ -96,7 +96,7 @@ def test_killed_and_run_again_it_ends_the_same(textapp, student, command, tmp_pa
         (["--set", "augment=-1"], "setting augment: must be from 0 to 1000"),
         (["--set", "stream=true"], "setting stream: a student is trained from memory"),
         (["--set", "embedding_dim=none"], "setting embedding_dim: none means that of the vectors"),
-        (["--set", "embedding_rank=24"], "setting embedding_rank: must be below embedding_dim"),
+        (["--set", "embedding_rank=32"], "setting embedding_rank: must be below embedding_dim"),
         (["--preset", "крошка"], "--preset крошка: unknown; presets: "),
         (["--unlabelled", "нет.txt"], "нет.txt: No such file"),
     ],
