@@ -18,6 +18,7 @@ from textapp.compress.quantize import quantize_run
 from textapp.errors import InputError
 from textapp.export.budget_students import Students
 from textapp.export.bundle import MODEL
+from textapp.export.checks import ExportError
 from textapp.export.lowering import Lowering
 from textapp.files import leftovers, named_errors, read_json, write_json
 from textapp.text.vocabulary import Vocabulary
@@ -60,8 +61,8 @@ def search_within_budget(
     Returns:
         What `search.json` says: the `command`, of each of the `candidates` its sizes, `parameters`, `bytes`, the share
         of validation words that it does not know (`oov_rate`), its validation score (`valid`: accuracy, or entity F1)
-        and that of the student before its weights were rounded (`valid_float`), `teachers_valid`, and the `chosen`
-        one's name.
+        and that of the student before its weights were rounded (`valid_float`); which were `left_out` and why, as
+        their files failed a check; `teachers_valid`, and the `chosen` one's name.
 
     Raises:
         InputError: A file or a setting is wrong, nothing fits the budget, or `out` holds something else.
@@ -95,6 +96,7 @@ def search_within_budget(
         write_json(folder / SEARCH, {"command": command})
         report(f"{len(grid)} students fit {budget:,} bytes: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
+        left_out: dict[str, str] = {}
         first = folder / STUDENTS / grid[0].name
         for number, candidate in enumerate(grid, 1):
             report(f"student {number} of {len(grid)}, {candidate.name}: {_in_words(candidate)}")
@@ -110,15 +112,23 @@ def search_within_budget(
             if not (bundle / "bundle.json").exists():
                 _, metrics = run.read_finished(quantized)
                 recipe = metrics["quantization"]["recipe"]
-                students.export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
+                try:
+                    students.export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
+                except ExportError as error:  # one student whose file is not as good as it is need not end the search
+                    left_out[candidate.name] = str(error)
+                    report(f"{candidate.name}: left out: {error}")
+                    continue
             rows.append(_row(students, candidate, student, quantized, bundle))
             report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes")
         _, metrics = run.read_finished(first)
         taught = metrics["distillation"]
         within = [row for row in rows if row["bytes"] <= budget]
+        if not within:
+            raise InputError(f"{folder}: no student can be exported within {budget:,} bytes; see what is said of each")
         result = {
             "command": command,
             "candidates": rows,
+            "left_out": left_out,
             "teachers_valid": taught.get("valid_accuracy", taught.get("valid_entity_f1")),
             "chosen": max(within, key=lambda row: (row["valid"], -row["bytes"]))["name"],
         }
