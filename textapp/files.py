@@ -1,6 +1,7 @@
 """Files read with errors that name them, and written whole or not at all."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -34,6 +35,18 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Reads a file. Raises `InputError` where it cannot be read."""
     with named_errors(path):
         return Path(path).read_bytes()
+
+
+def digest(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file, or of all files below a folder and their names, hexadecimal. Raises `InputError` if none."""
+    path = Path(path)
+    with named_errors(path):
+        if not path.is_dir():
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        below = sorted(found.relative_to(path) for found in path.rglob("*") if found.is_file())
+    parts = (f"{name.as_posix()} {digest(path / name)}\n" for name in below)
+    return hashlib.sha256("".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def decode_utf8(content: bytes, path: str | os.PathLike[str], first_line: int = 1) -> str:

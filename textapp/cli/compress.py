@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -107,10 +108,11 @@ def _overridden(config: Settled, settings: list[str], decided: Sequence[str]) ->
 
 def read_bytes(text: str) -> int:
     """Reads `150KB`: 1,000 bytes a KB, 1,024 a KiB. Raises `InputError` where it is none."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
-    if found is None or found[2].upper() not in UNITS or not float(found[1]):
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", text)
+    number = int(Decimal(found[1]) * UNITS.get(found[2].upper(), 0)) if found else 0
+    if not number:
         raise InputError(f"--budget {text}: must be a number of bytes such as 150KB, 1.5MB or 200KiB")
-    return int(float(found[1]) * UNITS[found[2].upper()])
+    return number
 
 
 def _say_candidates(result: dict[str, Any]) -> None:

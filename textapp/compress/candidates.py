@@ -51,15 +51,18 @@ class Candidate(Shape):
     vocabulary_size: int
 
 
-def candidates(budget: int, bytes_of: Callable[[Shape, int], int], factorized: bool = True) -> list[Candidate]:
+def candidates(
+    budget: int, words: int, bytes_of: Callable[[Shape, int], int], factorized: bool = True
+) -> list[Candidate]:
     """The students to try, the widest first.
 
-    The three widest models that leave room for `FEWEST_WORDS` words, each with rows of 4 bits and with a factorized
-    table of half the rank, and the middle one with rows of 8 bits. Each has all the words that fit: the wider, the
-    fewer. So the grid asks what the budget should be spent on: width, words, or bits.
+    The three widest models that leave room for `FEWEST_WORDS` words, or all there are, each with rows of 4 bits and with
+    a factorized table of half the rank, and the middle one with rows of 8 bits. Each has all the words that fit: the
+    wider, the fewer. So the grid asks what the budget should be spent on: width, words, or bits.
 
     Args:
         budget: Bytes of the model file.
+        words: How many there are.
         bytes_of: Bytes of the file of a shape with so many words; called once a shape, as that takes a conversion.
         factorized: Whether the students can have a factorized table.
 
@@ -70,15 +73,18 @@ def candidates(budget: int, bytes_of: Callable[[Shape, int], int], factorized: b
         InputError: Not even the smallest fits.
     """
     bytes_of = functools.cache(bytes_of)
-    fitting = itertools.takewhile(lambda width: _fit(Shape(width, None, 4), budget, bytes_of), WIDTHS)
+    fitting = itertools.takewhile(lambda width: _fit(Shape(width, None, 4), budget, words, bytes_of), WIDTHS)
     found = []
     tried = list(fitting)[-WIDTHS_TRIED:][::-1]
     for place, width in enumerate(tried):
         for shape in _shapes(width, factorized, with_8_bits=place == len(tried) // 2):
-            found += _fit(shape, budget, bytes_of)
+            found += _fit(shape, budget, words, bytes_of)
     if not found:
-        least = bytes_of(Shape(WIDTHS[0], None, 4), FEWEST_WORDS)
-        raise InputError(f"--budget {budget}: too small; the smallest student takes {least:,} bytes")
+        fewest = min(words, FEWEST_WORDS)
+        least = PADDING + bytes_of(Shape(WIDTHS[0], None, 4), fewest)
+        raise InputError(
+            f"--budget {budget}: too small; the smallest student, of {fewest:,} words, takes {least:,} bytes"
+        )
     return found
 
 
@@ -91,7 +97,9 @@ def _shapes(width: int, factorized: bool, with_8_bits: bool) -> Iterator[Shape]:
         yield Shape(width, None, 8)
 
 
-def _fit(shape: Shape, budget: int, bytes_of: Callable[[Shape, int], int]) -> list[Candidate]:
-    """The candidate with as many words as fit, or none where these are too few."""
-    words = PROBE_WORDS + (budget - PADDING - bytes_of(shape, PROBE_WORDS)) // shape.row_bytes
-    return [Candidate(**dataclasses.asdict(shape), vocabulary_size=words)] if words >= FEWEST_WORDS else []
+def _fit(shape: Shape, budget: int, words: int, bytes_of: Callable[[Shape, int], int]) -> list[Candidate]:
+    """The candidate with as many of the words as fit, or none where these are too few."""
+    fitting = PROBE_WORDS + (budget - PADDING - bytes_of(shape, PROBE_WORDS)) // shape.row_bytes
+    if fitting < min(words, FEWEST_WORDS):
+        return []
+    return [Candidate(**dataclasses.asdict(shape), vocabulary_size=min(fitting, words))]

@@ -87,12 +87,16 @@ def read_soft_tags(path: str | os.PathLike[str], sentences: Sentences, tags: Seq
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not a file of soft tags ({error}); start anew with --force") from error
+        # NumPy's own words on foreign files advise to load pickles.
+        reason = f" ({error.args[0]})" if isinstance(error, KeyError) else ""
+        raise InputError(f"{path}: not a file of soft tags{reason}; distil the student anew with --force") from error
     same = names.tobytes() == _as_bytes("".join(f"{tag}\n" for tag in tags)).tobytes()
     if not same or tokens.tobytes() != _as_bytes(_listed(sentences)).tobytes():
         raise InputError(f"{path}: is of other sentences; the files have changed since: go back, or use --force")
     if marginals.dtype != np.float16 or marginals.shape != (sum(map(len, sentences)), len(tags)):
-        raise InputError(f"{path}: has not a probability for each tag of each token; start anew with --force")
+        raise InputError(
+            f"{path}: has not a probability for each tag of each token; distil the student anew with --force"
+        )
     return marginals
 
 

@@ -21,7 +21,8 @@ from textapp.data.tagged import NO_SCHEME, TaggedExamples
 from textapp.data.tagged_batches import EncodedSentences, encode_sentences
 from textapp.data.tagged_splits import cut_sentences, retokenized
 from textapp.errors import InputError
-from textapp.text.tag_set import TagSet
+from textapp.text.tag_schemes import read_spans
+from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.tokenizer import Tokenizer
 from textapp.training.tag_preparation import (
     PreparedTags,
@@ -119,7 +120,12 @@ class TransferSentences:
         pieces, tags = cut_sentences(examples, config.max_tokens)
         more = _unlabelled(config, command["unlabelled"], tokenizer, pieces, held_out.values())
         sentences = [*pieces, *more]
-        tag_ids = [*map(tag_set.encode, tags), *([UNLABELLED] * len(tokens) for tokens in more)]
+        labelled = [tag_set.encode(of_one) for of_one in tags]
+        if tag_set.scheme is not None and (lost := _spans(tags) - _spans(map(tag_set.decode, labelled))):
+            report(
+                f"warning: {lost:,} spans of {examples.source} need tags that the teachers lack, and are learned as O"
+            )
+        tag_ids = [*labelled, *([UNLABELLED] * len(tokens) for tokens in more)]
         encoder, _ = build_encoder(config, sentences, report)
         learned = encode_sentences(sentences, tag_ids, encoder)
         report(f"transfer set: {len(examples):,} labelled sentences, {len(more):,} unlabelled")
@@ -160,6 +166,11 @@ def _check_tags(examples: TaggedExamples, tag_set: TagSet, teacher: str) -> None
         )
     if unseen := unseen_tags(examples, tag_set):
         raise InputError(f"{examples.source}: has {', '.join(unseen)}, which the teacher {teacher} does not know")
+
+
+def _spans(tags: Iterable[Sequence[str]]) -> int:
+    """How many spans there are in sentences' tags, in the scheme of files."""
+    return sum(len(read_spans(of_one, FILE_SCHEME)) for of_one in tags)
 
 
 def _unlabelled(

@@ -164,6 +164,11 @@ def iterate_examples(
             on_empty(_place(path, place))
 
 
+def file_of(path: str | os.PathLike[str]) -> str:
+    """The file or folder that `PATH` or `PATH#SUBSET` names."""
+    return _split_subset(path, None)[0]
+
+
 def clean_text(text: str) -> str:
     """Removes what is not the author's: U+FEFF at the start, HTML line breaks, surrounding white space."""
     if "<" in text:

@@ -15,12 +15,13 @@ from typing import Any
 from textapp.compress.candidates import Candidate, candidates
 from textapp.compress.config import QuantizeConfig
 from textapp.compress.quantize import quantize_run
+from textapp.data.readers import file_of
 from textapp.errors import InputError
 from textapp.export.budget_students import Students
 from textapp.export.bundle import MODEL
 from textapp.export.checks import ExportError
 from textapp.export.lowering import Lowering
-from textapp.files import leftovers, named_errors, read_json, write_json
+from textapp.files import digest, leftovers, named_errors, read_json, write_json
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
 from textapp.training.preparation import bucket_widths
@@ -59,10 +60,10 @@ def search_within_budget(
         report: Is given each line of progress.
 
     Returns:
-        What `search.json` says: the `command`, of each of the `candidates` its sizes, `parameters`, `bytes`, the share
-        of validation words that it does not know (`oov_rate`), its validation score (`valid`: accuracy, or entity F1)
-        and that of the student before its weights were rounded (`valid_float`); which were `left_out` and why, as
-        their files failed a check; `teachers_valid`, and the `chosen` one's name.
+        What `search.json` says: the `command`; how many `words` the texts have; of each of the `candidates` its sizes,
+        `parameters`, `bytes`, the share of validation words that it does not know (`oov_rate`), its validation score
+        (`valid`: accuracy, or entity F1) and that of the student before its weights were rounded (`valid_float`); which
+        were `left_out` and why, as their files failed a check; `teachers_valid`, and the `chosen` one's name.
 
     Raises:
         InputError: A file or a setting is wrong, nothing fits the budget, or `out` holds something else.
@@ -73,7 +74,7 @@ def search_within_budget(
         raise InputError(
             f"lengths {lengths}: the students read {config.max_tokens} tokens; --set max_tokens={max(lengths)}"
         )
-    command = {
+    command: dict[str, Any] = {
         "settings": {key: value for key, value in config.to_dict().items() if key not in students.decided},
         "budget": budget,
         "teachers": [{"path": teacher.name, "sha256": teacher.sha256} for teacher in students.teachers],
@@ -84,16 +85,22 @@ def search_within_budget(
         "lengths": lengths,
         "quantize_epochs": quantize_epochs,
     }
+    for teacher in students.teachers:
+        if folder.resolve() in (Path(teacher.name).resolve(), *Path(teacher.name).resolve().parents):
+            raise InputError(f"{folder}: holds the teacher {teacher.name}; choose another --out")
     files = {key: command[key] for key in ("train", "valid", "unlabelled")}
+    paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
+    command["sha256"] = {path: digest(file_of(path)) for path in paths}
     with run.locked(folder):
-        _check_folder(folder, command, force)
+        before = _unfinished(folder, command, force)
+        words = before["words"] if before else students.words(files)
         grid = candidates(
-            budget, lambda shape, words: students.file_bytes(shape, words, lowering, lengths), students.factorized
+            budget, words, lambda shape, rows: students.file_bytes(shape, rows, lowering, lengths), students.factorized
         )
-        # Only now, when budget and settings have proved good, may an old search go.
-        if force:
+        # Only now, when files, budget and settings have proved good, may an old search go.
+        if before is None:
             _clear(folder)
-        write_json(folder / SEARCH, {"command": command})
+            write_json(folder / SEARCH, {"command": command, "words": words})
         report(f"{len(grid)} students fit {budget:,} bytes: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
         left_out: dict[str, str] = {}
@@ -127,6 +134,7 @@ def search_within_budget(
             raise InputError(f"{folder}: no student can be exported within {budget:,} bytes; see what is said of each")
         result = {
             "command": command,
+            "words": words,
             "candidates": rows,
             "left_out": left_out,
             "teachers_valid": taught.get("valid_accuracy", taught.get("valid_entity_f1")),
@@ -159,25 +167,33 @@ def _in_words(candidate: Candidate) -> str:
     return f"width {candidate.width}{rank}, rows of {bits} bits, up to {words:,} words"
 
 
-def _check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
-    """Refuses to write over a finished search, to go on with another one, and to touch what is none."""
+def _unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str, Any] | None:
+    """What an unfinished search says that is to go on; None to start one.
+
+    Raises:
+        InputError: There is a finished search, another one, or something else.
+    """
     with named_errors(folder):
         if not folder.exists() or set(folder.iterdir()) <= set(leftovers(folder / SEARCH)):
-            return
+            return None
     if not (folder / SEARCH).exists():
         raise InputError(f"{folder}: exists and holds no search; choose another --out")
     before = read_json(folder / SEARCH)
-    if not isinstance(before, dict) or not isinstance(before.get("command"), dict):
+    if not isinstance(before, dict) or not {"command", "words"} <= before.keys():
         raise InputError(f"{folder / SEARCH}: not what `textapp compress` writes")
     if force:
-        return
+        return None
     if "chosen" in before:
         raise InputError(f"{folder}: holds a finished search; use --force to search anew, or another --out")
-    differing = [key for key in command if before["command"].get(key) != command[key]]
+    differing = [key for key in command if key != "sha256" and before["command"].get(key) != command[key]]
     if differing:
         raise InputError(
             f"{folder}: holds an unfinished search with other {', '.join(differing)}; use --force, or another --out"
         )
+    for path, sha256 in command["sha256"].items():
+        if before["command"]["sha256"].get(path) != sha256:
+            raise InputError(f"{path}: has changed since the search in {folder} began; go back to it, or use --force")
+    return before
 
 
 def _clear(folder: Path) -> None:

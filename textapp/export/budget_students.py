@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -13,8 +13,11 @@ from textapp.compress.candidates import Candidate, Shape
 from textapp.compress.config import DistillConfig, DistillTaggerConfig
 from textapp.compress.distillation import distill
 from textapp.compress.soft_labels import Teacher
+from textapp.compress.student_preparation import StudentFiles
+from textapp.compress.tagger_data import TransferSentences
 from textapp.compress.tagger_distillation import distill_tagger
 from textapp.compress.tagger_teachers import TaggerTeacher, main_score
+from textapp.config import LARGEST
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export_run, export_tagger_run
@@ -48,6 +51,9 @@ class Students(Protocol):
     def teachers(self) -> Sequence[Any]:
         """Their teachers, each with a `name` and its `sha256`."""
 
+    def words(self, files: Mapping[str, Any]) -> int:
+        """Reads `train`, `valid` and `unlabelled`, as training will, and counts the words that have a row at most."""
+
     def file_bytes(self, shape: Shape, words: int, lowering: Lowering, lengths: Sequence[int]) -> int:
         """Bytes of the file of a student with so many words, measured on one that has learned nothing yet."""
 
@@ -80,6 +86,11 @@ class Classifiers:
         sizes = dict.fromkeys(("embedding_dim", "units", "attention_units"), candidate.width)
         more = {"embedding_rank": candidate.rank, "vocabulary_size": candidate.vocabulary_size}
         return DistillConfig.from_dict({**self.config.to_dict(), **sizes, **more})
+
+    def words(self, files: Mapping[str, Any]) -> int:
+        """See `Students`."""
+        config = dataclasses.replace(self.config, vocabulary_size=LARGEST)
+        return len(StudentFiles.read(config, {**files, "test": None}, self.teachers, _quiet).vocabulary)
 
     def file_bytes(self, shape: Shape, words: int, lowering: Lowering, lengths: Sequence[int]) -> int:
         """See `Students`."""
@@ -118,6 +129,12 @@ class Taggers:
             sizes["character_vocabulary_size"] = self._num_characters
         return DistillTaggerConfig.from_dict({**self.config.to_dict(), **sizes})
 
+    def words(self, files: Mapping[str, Any]) -> int:
+        """See `Students`."""
+        config = dataclasses.replace(self.config, vocabulary_size=LARGEST)
+        read = TransferSentences.read(config, {**files, "test": None}, self.teachers, _quiet)
+        return len(read.data.encoder.vocabulary)
+
     def file_bytes(self, shape: Shape, words: int, lowering: Lowering, lengths: Sequence[int]) -> int:
         """See `Students`."""
         config = self.settings(_candidate(shape, words))
@@ -143,6 +160,10 @@ class Taggers:
         files = (Path(os.fspath(teacher.name)) / run.CHARACTERS for teacher in self.teachers)
         known = (len(Vocabulary.load(path)) for path in files if path.exists())
         return min(next(known, self.config.character_vocabulary_size), self.config.character_vocabulary_size)
+
+
+def _quiet(line: str) -> None:
+    """Says nothing: training will."""
 
 
 def _candidate(shape: Shape, words: int) -> Candidate:
