@@ -56,9 +56,9 @@ def candidates(
 ) -> list[Candidate]:
     """The students to try, the widest first.
 
-    The three widest models that leave room for `FEWEST_WORDS` words, or all there are: each with rows of 4 bits, and with
-    a factorized table of half the rank; the middle one with rows of 8 bits, too. Each has all the words that fit, so
-    the wider, the fewer. The grid asks what the budget should be spent on: width, words, or bits.
+    The three widest models that leave room for `FEWEST_WORDS` words, or all there are: each with rows of 4 bits, and
+    with a factorized table of half the rank; the middle one with rows of 8 bits, too. Each has all the words that fit,
+    so the wider, the fewer. The grid asks what the budget should be spent on: width, words, or bits.
 
     Args:
         budget: Bytes of the model file.
