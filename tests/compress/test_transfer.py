@@ -102,6 +102,8 @@ def test_unlabelled_files(tmp_path):
     (tmp_path / "строки").write_bytes(lines)
     (tmp_path / "строки.txt.gz").write_bytes(gzip.compress(lines))
     (tmp_path / "таблица.tsv").write_text("sentence\tlabel\nпервый\t0\n第二\t1\n", encoding="utf-8")
+    (tmp_path / "без меток.csv").write_text("id,text\n1,первый\n2,\n3,第二\n", encoding="utf-8")
+    (tmp_path / "u.jsonl").write_text('{"text": "первый"}\n{"text": "第二", "label": null}\n', encoding="utf-8")
     (tmp_path / "t.jsonl").write_text(
         '{"text": "первый", "label": 0}\n{"text": "第二", "label": 1}\n', encoding="utf-8"
     )

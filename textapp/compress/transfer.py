@@ -11,7 +11,7 @@ import numpy as np
 
 from textapp.data.class_folders import read_unlabelled_tar
 from textapp.data.compressed import read_lines
-from textapp.data.readers import Examples, clean_text, iterate_examples
+from textapp.data.readers import Examples, clean_text, iterate_texts
 from textapp.data.splits import overlap_key
 from textapp.text.tokenizer import Tokenizer
 
@@ -130,9 +130,9 @@ def unlabelled_texts(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields the texts of a file, one by one, empty ones left out.
 
     Args:
-        path: A text a line; or, told by the suffix, a table or JSON lines as `textapp.data.readers` reads them, with
-            labels, which are not looked at, or a tar archive with a text in each of its `*.txt` files. Each may
-            be gzipped.
+        path: A text a line; or, told by the suffix, a table or JSON lines as `textapp.data.readers` reads them, whose
+            labels, if any, are not looked at, or a tar archive with a text in each of its `*.txt` files. Each may be
+            gzipped.
 
     Raises:
         InputError: The file breaks a rule; the message names the file and the line.
@@ -143,7 +143,7 @@ def unlabelled_texts(path: str | os.PathLike[str]) -> Iterator[str]:
     if suffix in ARCHIVES:
         texts = (text for _, text in read_unlabelled_tar(path))
     elif suffix in TABLES:
-        texts = (text for text, _ in iterate_examples(path))
+        texts = iterate_texts(path)
     else:
         texts = read_lines(path)
     return (text for text in map(clean_text, texts) if text)

@@ -164,6 +164,17 @@ def iterate_examples(
             on_empty(_place(path, place))
 
 
+def iterate_texts(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yields the texts of a table or of JSON lines one by one, empty ones left out; they need no labels.
+
+    Raises:
+        InputError: As `iterate_examples`.
+    """
+    for _, text, _ in _open_rows(os.fspath(path), None, None, None, None, labelled=False):
+        if text := clean_text(text):
+            yield text
+
+
 def file_of(path: str | os.PathLike[str]) -> str:
     """The file or folder that `PATH` or `PATH#SUBSET` names."""
     return _split_subset(path, None)[0]
@@ -239,7 +250,12 @@ def _read_rows(
 
 
 def _open_rows(
-    path: str, text_column: str | None, label_column: str | None, format: str | None, subset: str | None
+    path: str,
+    text_column: str | None,
+    label_column: str | None,
+    format: str | None,
+    subset: str | None,
+    labelled: bool = True,
 ) -> Iterator[tuple[int, str, str]] | Iterator[tuple[str, str, str]]:
     """Returns the rows of a file as they stand in it."""
     if format is not None and format not in FORMATS:
@@ -264,11 +280,11 @@ def _open_rows(
         case "slots":
             return slot_folders.read_intents(path)
         case "tsv":
-            return tables.read_tsv(lines, path, text_column, label_column)
+            return tables.read_tsv(lines, path, text_column, label_column, labelled)
         case "csv":
-            return tables.read_csv(lines, path, text_column, label_column)
+            return tables.read_csv(lines, path, text_column, label_column, labelled)
         case "jsonl":
-            return tables.read_json_lines(lines, path, text_column, label_column)
+            return tables.read_json_lines(lines, path, text_column, label_column, labelled)
         case _:
             return tables.read_label_text(lines, path)
 

@@ -32,22 +32,34 @@ def is_plain_label(field: str) -> bool:
 
 
 def read_tsv(
-    lines: Iterator[str], path: str | os.PathLike[str], text_column: str | None, label_column: str | None
+    lines: Iterator[str],
+    path: str | os.PathLike[str],
+    text_column: str | None,
+    label_column: str | None,
+    labelled: bool = True,
 ) -> Iterator[Row]:
     """Yields the rows of tab-separated lines. As in GLUE, a quotation mark is a character like any other."""
     records = ((number, line.rstrip("\r\n").split("\t")) for number, line in enumerate(lines, start=1))
-    return _read_records(records, path, text_column, label_column)
+    return _read_records(records, path, text_column, label_column, labelled)
 
 
 def read_csv(
-    lines: Iterator[str], path: str | os.PathLike[str], text_column: str | None, label_column: str | None
+    lines: Iterator[str],
+    path: str | os.PathLike[str],
+    text_column: str | None,
+    label_column: str | None,
+    labelled: bool = True,
 ) -> Iterator[Row]:
     """Yields the rows of comma-separated lines (RFC 4180: fields may be quoted and then hold commas and line ends)."""
-    return _read_records(_csv_records(lines, path), path, text_column, label_column)
+    return _read_records(_csv_records(lines, path), path, text_column, label_column, labelled)
 
 
 def read_json_lines(
-    lines: Iterator[str], path: str | os.PathLike[str], text_column: str | None, label_column: str | None
+    lines: Iterator[str],
+    path: str | os.PathLike[str],
+    text_column: str | None,
+    label_column: str | None,
+    labelled: bool = True,
 ) -> Iterator[Row]:
     """Yields the rows of lines that hold a JSON object each. The columns, where not named, follow the first object."""
     names: tuple[str, str] | None = None
@@ -63,7 +75,7 @@ def read_json_lines(
             raise InputError(f"{path}:{number}: each line must be a JSON object. Received: {_shortened(line)!r}")
         if names is None:
             columns = list(row)
-            text_at, label_at = _find_columns(columns, f"{path}:{number}", text_column, label_column)
+            text_at, label_at = _find_columns(columns, f"{path}:{number}", text_column, label_column, labelled)
             names = columns[text_at], columns[label_at]
         place = f"{path}:{number}"
         yield number, _json_text(row, names[0], place), _json_label(row, names[1], place)
@@ -100,6 +112,7 @@ def _read_records(
     path: str | os.PathLike[str],
     text_column: str | None,
     label_column: str | None,
+    labelled: bool,
 ) -> Iterator[Row]:
     """Yields rows of records, of which the first may be a header."""
     # Spreadsheets write their empty rows as delimiters alone: blank lines, too.
@@ -115,7 +128,7 @@ def _read_records(
         yield line, header[text_at], header[label_at]
     else:
         columns = [name.strip() for name in header]
-        text_at, label_at = _find_columns(columns, f"{path}:{line}", text_column, label_column)
+        text_at, label_at = _find_columns(columns, f"{path}:{line}", text_column, label_column, labelled)
     for line, fields in records:
         if len(fields) != width:
             raise InputError(
@@ -129,9 +142,13 @@ def _is_headerless(first: list[str]) -> bool:
     return len(first) == 2 and is_plain_label(first[0]) != is_plain_label(first[1])
 
 
-def _find_columns(columns: list[str], place: str, text_column: str | None, label_column: str | None) -> tuple[int, int]:
-    """Returns the positions of the text column and of the label column."""
+def _find_columns(
+    columns: list[str], place: str, text_column: str | None, label_column: str | None, labelled: bool
+) -> tuple[int, int]:
+    """Returns the positions of the text column and of the label column, without labels of the text column twice."""
     text_at = _find_column(columns, place, "text", text_column, TEXT_COLUMNS)
+    if not labelled:
+        return text_at, text_at
     label_at = _find_column(columns, place, "label", label_column, LABEL_COLUMNS)
     if text_at == label_at:
         raise InputError(f"{place}: text and label must be two columns. Received: {columns[text_at]!r} for both")
