@@ -11,9 +11,8 @@ from textapp.compress.candidates import Shape
 from textapp.config import ner_preset
 from textapp.errors import InputError
 from textapp.export import budget_students
-from textapp.export.checks import ExportError
 from textapp.runtime import load
-from textapp.training import ner, sentiment
+from textapp.training import ner
 
 SMALL = ["--lengths", "16", "--quantize-epochs", "0", "--set", "epochs=1", "--set", "max_tokens=16"]
 BUDGET = "48KB"
@@ -115,22 +114,6 @@ def test_taggers_are_students_too(textapp, tagged_corpus, tmp_path, monkeypatch)
     bundle = load(out / "bundles" / "w16_b4").bundle
     assert row["bytes"] == len(bundle.model) <= 90_000
     assert bundle.description["lineage"]["quantized"]["embedding_bits"] == 4
-
-
-def test_a_student_whose_file_fails_a_check_is_left_out(compress, tmp_path, monkeypatch):
-    monkeypatch.setattr(sentiment, "fit", lambda *_, **__: [{"loss": 1.0}])
-    export_run = budget_students.export_run
-
-    def picky(run, folder, **options):
-        if "_r8_" not in folder.name:
-            raise ExportError("model.tflite: 全错")
-        return export_run(run, folder, **options)
-
-    monkeypatch.setattr(budget_students, "export_run", picky)
-    outcome = compress(tmp_path / "вых", "--json")
-    assert outcome.json["left_out"] == {"w16_b4": "model.tflite: 全错"}
-    assert outcome.json["chosen"] == "w16_r8_b4"
-    assert "w16_b4: left out: model.tflite: 全错" in outcome.err
 
 
 @pytest.mark.parametrize(
