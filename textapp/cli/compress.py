@@ -45,7 +45,9 @@ def compress(
     ] = None,
     quantize_epochs: Annotated[int, typer.Option(min=0, help="Epochs with rounded weights, of each student.")] = 2,
     settings: Settings = None,
-    force: Annotated[bool, typer.Option(help="Delete a search that is there already.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Delete a search that is there already, once the new one starts.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the best classifier or tagger that fits a budget: distil, factorize, round in training, export.
