@@ -21,8 +21,8 @@ TeacherPaths = Annotated[
     list[Path],
     typer.Argument(
         metavar="TEACHER...",
-        help="Runs, bundles, or files of soft labels (JSON lines of text and probs); of taggers runs alone; several teach "
-        "together.",
+        help="Runs, bundles, or files of soft labels (JSON lines of text and probs); of taggers runs alone. "
+        "Several teach together.",
     ),
 ]
 Unlabelled = Annotated[
