@@ -1,6 +1,6 @@
 """`textapp distill`: trained models in, a small student of theirs out."""
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from shlex import quote
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, say
 from textapp.cli.teachers import TeacherPaths, Unlabelled, of_classifiers, of_taggers
 from textapp.cli.train import AsJson, Force, Out, Settings
-from textapp.compress.config import distill_preset, distill_tagger_preset
+from textapp.compress.config import DistillConfig, DistillTaggerConfig, distill_preset, distill_tagger_preset
 from textapp.config import NER_PRESETS_HELP, PRESETS_HELP
 
 
@@ -41,42 +41,29 @@ def distill(
     Teachers of a tagger are runs of taggers: their tags, and how they cut texts, are the student's too.
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
-    options: dict[str, Any] = {"unlabelled": unlabelled or [], "force": force, "report": say}
     with native_log_hidden():
-        teach = _teach_tagger if task_of(teachers[0]) == "ner" else _teach_classifier
-        metrics = teach(teachers, out, files, preset, settings or [], options)
+        opened: Sequence[Any]
+        config: DistillConfig | DistillTaggerConfig
+        train_student: Callable[..., dict[str, Any]]
+        if task_of(teachers[0]) == "ner":
+            from textapp.compress.tagger_distillation import distill_tagger as train_student
+
+            opened, config, files = of_taggers(teachers, distill_tagger_preset(preset), files, words=preset is None)
+        else:
+            from textapp.compress.distillation import distill as train_student
+
+            opened, config, files = of_classifiers(teachers, distill_preset(preset), files)
+        metrics = train_student(
+            config.override(settings or []),
+            out,
+            teachers=opened,
+            **files,
+            unlabelled=unlabelled or [],
+            force=force,
+            report=say,
+        )
     say(f"run:   {out}")
     say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")
     say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")
     if as_json:
         print_json(metrics)
-
-
-def _teach_classifier(
-    teachers: list[Path],
-    out: Path,
-    files: dict[str, Any],
-    preset: str | None,
-    settings: list[str],
-    options: dict[str, Any],
-) -> dict[str, Any]:
-    """Trains a student of classifiers; see `distill`."""
-    from textapp.compress.distillation import distill as train_student
-
-    opened, config, files = of_classifiers(teachers, distill_preset(preset), files)
-    return train_student(config.override(settings), out, teachers=opened, **files, **options)
-
-
-def _teach_tagger(
-    teachers: list[Path],
-    out: Path,
-    files: dict[str, Any],
-    preset: str | None,
-    settings: list[str],
-    options: dict[str, Any],
-) -> dict[str, Any]:
-    """The same of taggers."""
-    from textapp.compress.tagger_distillation import distill_tagger
-
-    opened, config, files = of_taggers(teachers, distill_tagger_preset(preset), files, words=preset is None)
-    return distill_tagger(config.override(settings), out, teachers=opened, **files, **options)

@@ -80,8 +80,8 @@ def candidates(
         for shape in _shapes(width, factorized, with_8_bits=place == len(tried) // 2):
             found += _fit(shape, budget, words, bytes_of)
     if not found:
-        fewest = min(words, FEWEST_WORDS)
-        least = PADDING + bytes_of(Shape(WIDTHS[0], None, 4), fewest)
+        smallest, fewest = Shape(WIDTHS[0], None, 4), min(words, FEWEST_WORDS)
+        least = PADDING + bytes_of(smallest, PROBE_WORDS) + (fewest - PROBE_WORDS) * smallest.row_bytes
         raise InputError(
             f"--budget {budget}: too small; the smallest student, of {fewest:,} words, takes {least:,} bytes"
         )

@@ -23,6 +23,7 @@ from textapp.compress.distillation_data import SoftExamples, known_to_all
 from textapp.compress.distillation_loss import DistillationLoss, LabelAccuracy
 from textapp.compress.soft_labels import SoftLabels, Teacher, mean_probabilities, write_soft_labels
 from textapp.compress.student_preparation import StudentFiles
+from textapp.compress.teachers import sources
 from textapp.data.pipeline import evaluation_batches
 from textapp.data.readers import Examples
 from textapp.errors import InputError
@@ -80,18 +81,12 @@ def distill(
     check_settings(config, None)
     folder = Path(out)
     for teacher in teachers:
-        if folder.resolve() in (Path(teacher.name).resolve(), *Path(teacher.name).resolve().parents):
-            raise InputError(f"{folder}: holds the teacher {teacher.name}; choose another --out")
         if config.augment and isinstance(teacher, SoftLabels):
             raise InputError(f"setting augment: {teacher.name} is a file, which knows no new texts; set augment=0")
     command = {
         "settings": config.student.to_dict(),
         "distillation": config.distillation,
-        "teachers": [{"path": teacher.name, "sha256": teacher.sha256} for teacher in teachers],
-        "train": os.fspath(train),
-        "valid": None if valid is None else os.fspath(valid),
-        "test": None if test is None else os.fspath(test),
-        "unlabelled": [os.fspath(path) for path in unlabelled],
+        **sources(folder, teachers, train=train, valid=valid, test=test, unlabelled=unlabelled),
     }
     with run.reserved(folder, command, force):
         return _distill(config, folder, command, teachers, answers, force, report)

@@ -18,9 +18,9 @@ from textapp.compress.soft_tags import read_soft_tags, write_soft_tags
 from textapp.compress.tagger_data import TaughtSentences, TransferSentences
 from textapp.compress.tagger_loss import TagDistillationLoss
 from textapp.compress.tagger_teachers import TaggerTeacher, main_score, mean_marginals
+from textapp.compress.teachers import sources
 from textapp.data.pipeline import evaluation_batches
 from textapp.data.tag_scores import tag_scores
-from textapp.errors import InputError
 from textapp.files import named_errors, replacing, write_json
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
@@ -76,18 +76,11 @@ def distill_tagger(
     """
     check_settings(config, None)
     folder = Path(out)
-    for teacher in teachers:
-        if folder.resolve() == Path(teacher.name).resolve():
-            raise InputError(f"{folder}: holds the teacher {teacher.name}; choose another --out")
     command = {
         "task": TASK,
         "settings": config.student.to_dict(),
         "distillation": config.distillation,
-        "teachers": [{"path": teacher.name, "sha256": teacher.sha256} for teacher in teachers],
-        "train": os.fspath(train),
-        "valid": None if valid is None else os.fspath(valid),
-        "test": None if test is None else os.fspath(test),
-        "unlabelled": [os.fspath(path) for path in unlabelled],
+        **sources(folder, teachers, train=train, valid=valid, test=test, unlabelled=unlabelled),
     }
     with run.reserved(folder, command, force):
         return _distill(config, folder, command, teachers, answers, force, report)

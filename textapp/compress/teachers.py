@@ -18,6 +18,41 @@ from textapp.training.predictor import RunPredictor
 Settings = TypeVar("Settings", SentimentConfig, NerConfig)
 
 
+def sources(
+    folder: Path,
+    teachers: Sequence[Any],
+    *,
+    train: str | os.PathLike[str],
+    valid: str | os.PathLike[str] | None,
+    unlabelled: Sequence[str | os.PathLike[str]],
+    test: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
+    """What students learn from, as `config.json` names it: `teachers`, `train`, `valid`, `test`, `unlabelled`.
+
+    Args:
+        folder: Where students will be written.
+        teachers: Each with a `name` and its `sha256`.
+        train: A file.
+        valid: A file or None.
+        unlabelled: Files.
+        test: A file or None.
+
+    Raises:
+        InputError: A teacher stands in `folder`.
+    """
+    for teacher in teachers:
+        place = Path(teacher.name).resolve()
+        if folder.resolve() in (place, *place.parents):
+            raise InputError(f"{folder}: holds the teacher {teacher.name}; choose another --out")
+    return {
+        "teachers": [{"path": teacher.name, "sha256": teacher.sha256} for teacher in teachers],
+        "train": os.fspath(train),
+        "valid": None if valid is None else os.fspath(valid),
+        "test": None if test is None else os.fspath(test),
+        "unlabelled": [os.fspath(path) for path in unlabelled],
+    }
+
+
 class TeachingRun(Generic[Settings]):
     """A finished run that teaches, whatever its task: what it was made of.
 

@@ -15,6 +15,7 @@ from typing import Any
 from textapp.compress.candidates import Candidate, candidates
 from textapp.compress.config import QuantizeConfig
 from textapp.compress.quantize import quantize_run
+from textapp.compress.teachers import sources
 from textapp.data.readers import file_of
 from textapp.errors import InputError
 from textapp.export.budget_students import Students
@@ -77,17 +78,11 @@ def search_within_budget(
     command: dict[str, Any] = {
         "settings": {key: value for key, value in config.to_dict().items() if key not in students.decided},
         "budget": budget,
-        "teachers": [{"path": teacher.name, "sha256": teacher.sha256} for teacher in students.teachers],
-        "train": os.fspath(train),
-        "valid": None if valid is None else os.fspath(valid),
-        "unlabelled": [os.fspath(path) for path in unlabelled],
+        **sources(folder, students.teachers, train=train, valid=valid, unlabelled=unlabelled),
         "lowering": lowering,
         "lengths": lengths,
         "quantize_epochs": quantize_epochs,
     }
-    for teacher in students.teachers:
-        if folder.resolve() in (Path(teacher.name).resolve(), *Path(teacher.name).resolve().parents):
-            raise InputError(f"{folder}: holds the teacher {teacher.name}; choose another --out")
     files = {key: command[key] for key in ("train", "valid", "unlabelled")}
     paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
     command["sha256"] = {path: digest(file_of(path)) for path in paths}
