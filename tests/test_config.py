@@ -90,6 +90,7 @@ def test_a_key_like_no_other_names_them_all():
         ("embedding_dim=0", "setting embedding_dim: must be from 1"),
         ("extra_words=-1", "setting extra_words: must be from 0"),
         ("embedding_rate=nan", "setting embedding_rate: must be 0 or more"),
+        ("adversarial=-0.1", "setting adversarial: must be 0 or more"),
         ("freeze_epochs=4", "setting freeze_epochs: with a patience of 3, training could stop before the word vectors"),
     ],
 )
@@ -116,6 +117,12 @@ def test_presets_are_valid_and_come_back_from_json(name):
 )
 def test_embeddings_are_frozen_for_good_by_rate_or_by_epochs(settings, frozen):
     assert SentimentConfig().override(settings).embedding_frozen is frozen
+
+
+@pytest.mark.parametrize("preset", [sentiment_preset, ner_preset])
+def test_frozen_words_are_not_moved_against_the_model(preset):
+    with pytest.raises(InputError, match="setting adversarial: moves word vectors that are trained"):
+        preset(None).override(["adversarial=0.1", "embedding_rate=0"])
 
 
 @pytest.mark.parametrize("name", [None, *PRESETS])

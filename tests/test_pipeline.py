@@ -106,8 +106,13 @@ def test_an_unfinished_run_with_other_settings_is_refused(road, tmp_path):
 
 @pytest.mark.parametrize(
     "settings",
-    [["stream=true"], ["static_shapes=true", "jit_compile=true"], ["mixed_precision=true"]],
-    ids=["stream", "XLA", "mixed precision"],
+    [
+        ["stream=true"],
+        ["static_shapes=true", "jit_compile=true"],
+        ["mixed_precision=true"],
+        ["adversarial=0.05", "static_shapes=true", "jit_compile=true", "mixed_precision=true"],
+    ],
+    ids=["stream", "XLA", "mixed precision", "adversarial and all"],
 )
 def test_other_ways_of_training(road, tmp_path, settings):
     _, files, *_, config = road

@@ -44,6 +44,9 @@ class SentimentConfig(Config):
     warmup: float = 0.1  # share of all steps
     weight_decay: float = 1e-4  # decoupled (AdamW), on kernels and word vectors, not on biases
     clipnorm: float = 1.0  # of the whole gradient
+    adversarial: float = (
+        0.0  # share of their length by which words are moved against the model, which learns both; 0: not
+    )
     freeze_epochs: int = 0  # in which the word vectors of --vectors stand still at first
     embedding_rate: float = 1.0  # share of the learning rate with which they then move; 0 freezes them for good
     patience: int = 3  # epochs without a better validation accuracy before training stops
@@ -176,6 +179,9 @@ class NerConfig(Config):
     warmup: float = 0.05  # share of all steps
     weight_decay: float = 1e-4  # decoupled (AdamW), on kernels and word vectors, not on biases
     clipnorm: float = 5.0  # of the whole gradient, which is that of a sentence, not of a token
+    adversarial: float = (
+        0.0  # share of their length by which words are moved against the model, which learns both; 0: not
+    )
     freeze_epochs: int = 0  # in which the word vectors of --vectors stand still at first
     embedding_rate: float = 1.0  # share of the learning rate with which they then move; 0 freezes them for good
     patience: int = 5  # epochs without a better validation F1 before training stops
@@ -287,13 +293,17 @@ def _check_model(config: SentimentConfig | NerConfig, sizes: Iterable[str] = (),
     for key in ("patience", "seed", "extra_words", "freeze_epochs"):
         if not 0 <= getattr(config, key) <= LARGEST:
             raise InputError(f"setting {key}: must be from 0 to {LARGEST}; received {getattr(config, key)}")
-    for key in ("weight_decay", "embedding_rate"):
+    for key in ("weight_decay", "adversarial", "embedding_rate"):
         if not 0 <= getattr(config, key) < float("inf"):
             raise InputError(f"setting {key}: must be 0 or more; received {getattr(config, key)}")
     if not config.embedding_frozen and config.freeze_epochs > config.patience:
         raise InputError(
             f"setting freeze_epochs: with a patience of {config.patience}, training could stop before the word "
             f"vectors move; set patience={config.freeze_epochs} or more"
+        )
+    if config.adversarial and config.embedding_frozen:
+        raise InputError(
+            "setting adversarial: moves word vectors that are trained, and these are frozen; set adversarial=0"
         )
     if config.jit_compile and not config.static_shapes:
         raise InputError("setting jit_compile: XLA compiles each shape anew; set static_shapes=true as well")

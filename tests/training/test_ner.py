@@ -10,12 +10,21 @@ import pytest
 from textapp.config import ner_preset
 from textapp.errors import InputError
 from textapp.training import ner
+from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.ner import train_ner
 from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, Run
 
-ENGLISH = ("units=12", "embedding_dim=8", "batch_size=8", "epochs=4", "min_count=3", "learning_rate=0.03")
+ENGLISH = (
+    "units=12",
+    "embedding_dim=8",
+    "batch_size=8",
+    "epochs=4",
+    "min_count=3",
+    "learning_rate=0.03",
+    "adversarial=0.05",
+)
 CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "learning_rate=0.03")
 
 
@@ -103,6 +112,7 @@ def test_a_run_killed_anywhere_ends_with_the_same_numbers(english, corpora, tmp_
     weights, expected = (NerRun.load(path).model.get_weights() for path in (folder, english[0]))
     for received, wanted in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(received, wanted)
+    assert not isinstance(NerRun.load(folder).model, AdversarialTraining)  # how it was trained ends with the training
 
 
 def test_a_run_is_not_taken_for_one_of_another_task(english, tmp_path):

@@ -21,6 +21,7 @@ from textapp.layers.token_loss import TokenLoss
 from textapp.models.ner import entity_tagger
 from textapp.text.tag_set import TagSet
 from textapp.training import run
+from textapp.training.adversarial import with_adversary
 from textapp.training.fit import fit
 from textapp.training.ner_run import TASK, save_sample, save_text_side
 from textapp.training.optimizer import optimizer_of
@@ -90,7 +91,8 @@ def _train(
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
         model = build_model(config, data)
-        compile_model(model, config, total_steps=config.epochs * steps)
+        trained = with_adversary(model, config.adversarial)
+        compile_model(trained, config, total_steps=config.epochs * steps)
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
@@ -98,7 +100,7 @@ def _train(
         report(f"word vectors: {way_of_training(config)}")
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
-    model, history = fit_tagger(model, config, folder, data, validation)
+    model, history = fit_tagger(trained, config, folder, data, validation, core=model)
     metrics = tagger_metrics(model, data, report)
     if data.pretrained is not None:
         metrics["vectors"] = data.pretrained.summary
@@ -106,19 +108,25 @@ def _train(
 
 
 def fit_tagger(
-    model: keras.Model, config: NerConfig, folder: Path, data: PreparedTags, validation: tf.data.Dataset
+    model: keras.Model,
+    config: NerConfig,
+    folder: Path,
+    data: PreparedTags,
+    validation: tf.data.Dataset,
+    core: keras.Model | None = None,
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Trains a compiled model, or goes on with it, and writes all of the run but its metrics.
 
     Args:
-        model: From `build_model`.
+        model: From `build_model`, or one around such a model.
         config: The settings that built it.
         folder: The run.
         data: What to train on.
         validation: The batches of `data.held_out["valid"]`, with the compiled loss's targets.
+        core: The model from `build_model`, where `model` is one around it: it alone is kept.
 
     Returns:
-        The model with its best weights, float32, and the logs of each epoch.
+        The model from `build_model` with its best weights, float32, and the logs of each epoch.
     """
     save_text_side(folder, config, data.encoder, data.tag_set)
     save_sample(folder, data.examples["valid"])
@@ -140,11 +148,12 @@ def fit_tagger(
         ],
     )
 
+    kept = core or model
     if config.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
-        half, model = model, build_model(config, data)
-        model.set_weights(half.get_weights())
-    run.save_model(folder, model)
-    return model, history
+        half, kept = kept, build_model(config, data)
+        kept.set_weights(half.get_weights())
+    run.save_model(folder, kept)
+    return kept, history
 
 
 def tagger_metrics(model: keras.Model, data: PreparedTags, report: Callable[[str], None]) -> dict[str, Any]:

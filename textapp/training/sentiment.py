@@ -17,6 +17,7 @@ from textapp.data.pipeline import evaluation_batches
 from textapp.files import write_json
 from textapp.models.sentiment import sentiment_classifier
 from textapp.training import run
+from textapp.training.adversarial import with_adversary
 from textapp.training.evaluate import classification_scores, predict_logits
 from textapp.training.fit import fit
 from textapp.training.optimizer import optimizer_of
@@ -86,7 +87,8 @@ def _train(
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
         model = build_model(config, len(data.vocabulary), len(data.labels), table)
-        compile_model(model, config, total_steps=config.epochs * steps)
+        trained = with_adversary(model, config.adversarial)
+        compile_model(trained, config, total_steps=config.epochs * steps)
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
@@ -94,7 +96,7 @@ def _train(
         report(f"word vectors: {way_of_training(config)}")
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
-    model, history = fit_classifier(model, config, folder, data, validation)
+    model, history = fit_classifier(trained, config, folder, data, validation, core=model)
     vectors = {} if data.pretrained is None else {"vectors": data.pretrained.summary}
     return run.finish(folder, {**classifier_metrics(model, data, report), **vectors}, history, began)
 
@@ -106,19 +108,21 @@ def fit_classifier(
     data: Prepared,
     validation: tf.data.Dataset,
     probe: tuple[Any, Any] | None = None,
+    core: keras.Model | None = None,
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Trains a compiled model, or goes on with it, and writes all of the run but its metrics.
 
     Args:
-        model: From `build_model`.
+        model: From `build_model`, or one around such a model.
         config: The settings that built it.
         folder: The run.
         data: What to train on.
         validation: What early stopping looks at: batches of the compiled loss's targets.
         probe: Inputs and targets for the norms of gradients; by default some of the validation split.
+        core: The model from `build_model`, where `model` is one around it: it alone is kept.
 
     Returns:
-        The model with its best weights, float32, and the logs of each epoch.
+        The model from `build_model` with its best weights, float32, and the logs of each epoch.
     """
     run.save_text_side(folder, data.tokenizer, data.vocabulary, data.labels)
     sample = run.save_sample(folder, data.sample)
@@ -145,12 +149,13 @@ def fit_classifier(
             ),
         ],
     )
+    kept = core or model
     if config.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
         table = None if data.pretrained is None else data.pretrained.table
-        half, model = model, build_model(config, len(data.vocabulary), len(data.labels), table)
-        model.set_weights(half.get_weights())
-    run.save_model(folder, model)
-    return model, history
+        half, kept = kept, build_model(config, len(data.vocabulary), len(data.labels), table)
+        kept.set_weights(half.get_weights())
+    run.save_model(folder, kept)
+    return kept, history
 
 
 def classifier_metrics(model: keras.Model, data: Prepared, report: Callable[[str], None]) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+"""Adversarial training: each batch is learned as it is and with its word vectors moved to where it hurts most."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class AdversarialTraining(keras.Model):
+    r"""A functional model that `fit` trains on its loss and on that of word vectors moved against it.
+
+    A classifier of some thousand texts soon knows them by single words. So each training step takes the gradient of
+    the loss by the `Embedding` tables, moves the rows of the batch's words a little way along it,
+
+    $$r = \epsilon \, R \sqrt{n} \, g \, / \, \|g\|_2,$$
+
+    and descends the sum of both losses, with the table where it was. $n$ is the number of rows that have a gradient
+    and $R$ the root of their mean squared length, so that words are moved by $\epsilon$ of a word vector's length in
+    the mean, whatever table and batch. (Miyato et al. move each text's vectors by themselves and hold the vectors'
+    lengths fixed in place of $R$; to move the table asks nothing of the layers behind it.)
+
+    A step takes twice the time. Validation, `evaluate` and `predict` are the model's own, and so are all weights:
+    the model that this one was made of is trained.
+
+    Args:
+        inputs: Those of the model to train, `model.input`.
+        outputs: `model.output`.
+        size: $\epsilon$, above 0; some hundredths to tenths.
+        **options: Those of a functional `keras.Model`.
+
+    Raises:
+        ValueError: `size` is out of range, or no `Embedding` layer of the model is trained.
+
+    Example:
+        >>> from textapp.models.sentiment import sentiment_classifier
+        >>> model = sentiment_classifier(vocabulary_size=100, num_classes=2)
+        >>> AdversarialTraining(model.input, model.output, size=0.1).count_params() == model.count_params()
+        True
+
+    Reference:
+        Miyato et al. 2017, Adversarial Training Methods for Semi-Supervised Text Classification; Goodfellow et al.
+        2015, Explaining and Harnessing Adversarial Examples.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, *, size: float, **options: Any):
+        super().__init__(inputs, outputs, **options)
+        if not 0 < size < float("inf"):
+            raise ValueError(f"`size` must be above 0. Received: size={size}")
+        self.size = size
+        self.tables = [
+            layer.embeddings for layer in self.layers if isinstance(layer, keras.layers.Embedding) and layer.trainable
+        ]
+        if not self.tables:
+            raise ValueError("No `Embedding` layer of the model is trained: there is nothing to move.")
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of `fit`; the logs are those of the batch as it is."""
+        inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+        loss, gradients, outputs = self._gradients(inputs, targets, weights, [])
+        moved = [
+            (variable, variable.value + self._displacement(variable.value, gradient))
+            for variable, gradient in zip(self.trainable_variables, gradients, strict=True)
+            if any(variable is table for table in self.tables)
+        ]
+        _, adversarial, _ = self._gradients(inputs, targets, weights, moved)
+        total = [
+            tf.convert_to_tensor(own) + tf.convert_to_tensor(other)
+            for own, other in zip(gradients, adversarial, strict=True)
+        ]
+        self.optimizer.apply_gradients(zip(total, self.trainable_variables, strict=True))
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync  # Keras divides a replica's loss by their number
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss * replicas, sample_weight=tf.shape(keras.tree.flatten(inputs)[0])[0])
+        return dict(self.compute_metrics(inputs, targets, outputs, weights))
+
+    def _gradients(
+        self, inputs: Any, targets: Any, weights: Any, moved: list[tuple[keras.Variable, tf.Tensor]]
+    ) -> tuple[tf.Tensor, list[Any], Any]:
+        """Loss, its gradients by all trainable variables, and outputs, with other tensors in the place of some."""
+        stand_ins = {id(variable): value for variable, value in moved}
+        sources = [stand_ins.get(id(variable), variable.value) for variable in self.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(list(stand_ins.values()))
+            with keras.StatelessScope(state_mapping=moved) as scope:
+                outputs = self(inputs, training=True)
+                loss = self.compute_loss(inputs, targets, outputs, weights, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        for variable in self.non_trainable_variables:  # dropout's seeds advance
+            if (value := scope.get_current_value(variable)) is not None:
+                variable.assign(value)
+        return loss, tape.gradient(scaled, sources), outputs
+
+    def _displacement(self, table: tf.Tensor, gradient: Any) -> tf.Tensor:
+        """How far each row of a table goes, `(V, E)`."""
+        gradient = tf.cast(tf.convert_to_tensor(gradient), table.dtype)
+        squares = tf.reduce_sum(tf.square(gradient), axis=1)
+        rows = tf.cast(squares > 0, table.dtype)
+        lengths = tf.reduce_sum(rows * tf.reduce_sum(tf.square(table), axis=1))  # n R^2
+        return self.size * tf.math.divide_no_nan(tf.sqrt(lengths), tf.sqrt(tf.reduce_sum(squares))) * gradient
+
+
+def with_adversary(model: keras.Model, size: float) -> keras.Model:
+    """The model to `fit`: `model` itself for a size of 0, otherwise `AdversarialTraining` of it, by the same name."""
+    if not size:
+        return model
+    return AdversarialTraining(model.input, model.output, size=size, name=model.name)
