@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textapp import __version__
 from textapp.config import NerConfig
-from textapp.data.pipeline import evaluation_batches
 from textapp.data.tag_scores import say_scores, tag_scores
-from textapp.files import write_json
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
 from textapp.models.ner import entity_tagger
 from textapp.text.tag_set import TagSet
 from textapp.training import run
-from textapp.training.adversarial import with_adversary
 from textapp.training.fit import fit
 from textapp.training.ner_run import TASK, save_sample, save_text_side
 from textapp.training.optimizer import optimizer_of
-from textapp.training.pretrained import check_settings, way_of_training
 from textapp.training.progress import Progress
-from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.tag_predictor import TagPredictor
 from textapp.training.tag_preparation import PreparedTags, prepare_tags
+from textapp.training.task import Task, train_task
 from textapp.training.tensorboard.tag_dashboards import tag_dashboards
 from textapp.training.validation_tags import ValidationTags
 
@@ -65,46 +59,10 @@ def train_ner(
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished or another run.
     """
-    folder = Path(out)
-    command = {
-        "task": TASK,
-        "settings": config.to_dict(),
-        "train": os.fspath(train),
-        "valid": None if valid is None else os.fspath(valid),
-        "test": None if test is None else os.fspath(test),
-        "vectors": None if vectors is None else os.fspath(vectors),
-    }
-    with run.reserved(folder, command, force):
-        check_settings(config, vectors)
-        return _train(config, folder, command, force, report)
-
-
-def _train(
-    config: NerConfig, folder: Path, command: dict[str, Any], force: bool, report: Callable[[str], None]
-) -> dict[str, Any]:
-    """Trains into a folder that is this process's alone."""
-    began = time.monotonic()
-    keras.utils.set_random_seed(config.seed)
-
-    data = prepare_tags(config, command["train"], command["valid"], command["test"], report, command["vectors"])
-    steps = data.batches.steps_per_epoch
-    strategy = choose_strategy()
-    with strategy.scope(), precision(config.mixed_precision):
-        model = build_model(config, data)
-        trained = with_adversary(model, config.adversarial)
-        compile_model(trained, config, total_steps=config.epochs * steps)
-    # Only now, when files and settings have proved good, may an old run go.
-    run.clear(folder, keep_progress=not force)
-    write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
-    if data.pretrained is not None:
-        report(f"word vectors: {way_of_training(config)}")
-    report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
-    validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
-    model, history = fit_tagger(trained, config, folder, data, validation, core=model)
-    metrics = tagger_metrics(model, data, report)
-    if data.pretrained is not None:
-        metrics["vectors"] = data.pretrained.summary
-    return run.finish(folder, metrics, history, began)
+    task = Task(TASK, prepare_tags, build_model, compile_model, fit_tagger, tagger_metrics)
+    return train_task(
+        task, config, out, train=train, valid=valid, test=test, vectors=vectors, force=force, report=report
+    )
 
 
 def fit_tagger(

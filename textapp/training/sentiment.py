@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textapp import __version__
 from textapp.config import SentimentConfig
 from textapp.data.pipeline import evaluation_batches
-from textapp.files import write_json
 from textapp.models.sentiment import sentiment_classifier
 from textapp.training import run
-from textapp.training.adversarial import with_adversary
 from textapp.training.evaluate import classification_scores, predict_logits
 from textapp.training.fit import fit
 from textapp.training.optimizer import optimizer_of
 from textapp.training.preparation import Prepared, prepare
-from textapp.training.pretrained import check_settings, way_of_training
 from textapp.training.progress import Progress
-from textapp.training.strategy import choose_strategy, describe, precision
+from textapp.training.task import Task, train_task
 from textapp.training.tensorboard import dashboards
 
 ATTENTION_TEXTS = 8  # of the validation split, drawn with their attention in TensorBoard
@@ -61,44 +56,16 @@ def train_sentiment(
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished or another run.
     """
-    folder = Path(out)
-    command = {
-        "settings": config.to_dict(),
-        "train": os.fspath(train),
-        "valid": None if valid is None else os.fspath(valid),
-        "test": None if test is None else os.fspath(test),
-        "vectors": None if vectors is None else os.fspath(vectors),
-    }
-    with run.reserved(folder, command, force):
-        check_settings(config, vectors)
-        return _train(config, folder, command, force, report)
+    task = Task(None, prepare, _build, compile_model, fit_classifier, classifier_metrics)
+    return train_task(
+        task, config, out, train=train, valid=valid, test=test, vectors=vectors, force=force, report=report
+    )
 
 
-def _train(
-    config: SentimentConfig, folder: Path, command: dict[str, Any], force: bool, report: Callable[[str], None]
-) -> dict[str, Any]:
-    """Trains into a folder that is this process's alone."""
-    began = time.monotonic()
-    keras.utils.set_random_seed(config.seed)
-
-    data = prepare(config, command["train"], command["valid"], command["test"], report, command["vectors"])
+def _build(config: SentimentConfig, data: Prepared) -> keras.Model:
+    """The model that the settings describe, for data; with vectors, which it starts from, of their dimension."""
     table = None if data.pretrained is None else data.pretrained.table
-    steps = data.batches.steps_per_epoch
-    strategy = choose_strategy()
-    with strategy.scope(), precision(config.mixed_precision):
-        model = build_model(config, len(data.vocabulary), len(data.labels), table)
-        trained = with_adversary(model, config.adversarial)
-        compile_model(trained, config, total_steps=config.epochs * steps)
-    # Only now, when files and settings have proved good, may an old run go.
-    run.clear(folder, keep_progress=not force)
-    write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
-    if table is not None:
-        report(f"word vectors: {way_of_training(config)}")
-    report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
-    validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
-    model, history = fit_classifier(trained, config, folder, data, validation, core=model)
-    vectors = {} if data.pretrained is None else {"vectors": data.pretrained.summary}
-    return run.finish(folder, {**classifier_metrics(model, data, report), **vectors}, history, began)
+    return build_model(config, len(data.vocabulary), len(data.labels), table)
 
 
 def fit_classifier(
@@ -151,8 +118,7 @@ def fit_classifier(
     )
     kept = core or model
     if config.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
-        table = None if data.pretrained is None else data.pretrained.table
-        half, kept = kept, build_model(config, len(data.vocabulary), len(data.labels), table)
+        half, kept = kept, _build(config, data)
         kept.set_weights(half.get_weights())
     run.save_model(folder, kept)
     return kept, history
