@@ -3,66 +3,20 @@
 import itertools
 import json
 import threading
-import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from textapp.runtime import TaggedSpan, TaggedToken, Tagger, Tagging
 from textapp.runtime.decoding import FORBIDDEN, TagDecoder
-from textapp.text.tag_schemes import allowed_transitions, find_breaks, read_spans
+from textapp.text.tag_schemes import allowed_transitions, read_spans
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
 
-IOBES = TagSet(("O", "S-人", "B-人", "I-人", "E-人", "S-lieu", "B-lieu", "I-lieu", "E-lieu"), "IOBES")
-# Word -> the tag that the made-up model sees in it.
-LEXICON = {
-    "Angela": "B-人",
-    "Merkel": "E-人",
-    "北": "B-lieu",
-    "京": "E-lieu",
-    "São": "B-lieu",
-    "Paulo": "E-lieu",
-    "ﬁ": "S-人",
-    "Zoë": "S-人",
-    "株": "B-人",
-    "式": "I-人",
-    "会": "I-人",
-    "社": "E-人",
-    "1": "S-lieu",
-    "2": "S-人",
-    "😀": "S-lieu",
-    "\N{REPLACEMENT CHARACTER}": "S-lieu",
-    "von": "I-人",
-}
-WORDS = ("[PAD]", "[UNK]", *(unicodedata.normalize("NFKC", word) for word in LEXICON))
-SURE = np.array([[9.0 * (tag == seen) for tag in IOBES.tags] for seen in ("O", "O", *LEXICON.values())], np.float32)
-
-
-def decoder_of(tag_set):
-    """A decoder in which all sequences that the scheme allows are equal."""
-    return TagDecoder(*(np.where(np.array(part), 0.0, FORBIDDEN) for part in tag_set.allowed()))
-
-
-def by_lexicon(ids):
-    """A model that is sure of each word's tag."""
-    return SURE[ids.token_ids]
-
-
-def tagger_of(score=by_lexicon, tag_set=IOBES, decoder=..., max_tokens=16, kind="word", normalization="nfkc"):
-    return Tagger(
-        tokenizer=Tokenizer(kind, lowercase=False, normalization=normalization),
-        encoder=TokenEncoder(WordForm(lowercase=False), Vocabulary(WORDS), None, 0),
-        tag_set=tag_set,
-        decoder=decoder_of(tag_set) if decoder is ... else decoder,
-        max_tokens=max_tokens,
-        score=score,
-    )
+from .lexicon import IOBES, WORDS, by_lexicon, decoder_of, tagger_of
 
 
 @pytest.mark.parametrize(
@@ -297,77 +251,3 @@ def test_what_is_no_list_of_strings_is_refused():
         tagger_of().predict("Zoë")
     with pytest.raises(TypeError, match=r"`texts` must hold strings\. Received: NoneType at index 1"):
         tagger_of().predict(["Zoë", None])
-
-
-# What normalization and tokenization do something about: it all must leave the offsets right.
-PIECES = (
-    *("Angela", "Merkel", "京", "北京", "Ｓão", "Pau\u00adlo", "Zoe\u0308", "don’t", "3.14", "a1", "x"),
-    *(" ", "\t", "\n", "\u3000", "\xa0", "\u2028", "\0", "\x1b", "\u00ad", "\u200b", "\u200d", "\ufeff", "\u202e"),
-    *(
-        "½",
-        "㍿",
-        "㌀",
-        "ﬁ",
-        "ﷺ",
-        "①",
-        "…",
-        "‼",
-        "İ",
-        "ß",
-        "ǆ",
-        "Å",
-        "．",
-        "｡",
-        "１２",
-        "ｶﾞ",
-        "한",
-        "\u1112\u1161\u11ab",
-        "ㅏ",
-    ),
-    *(
-        "\u0301",
-        "\u0323\u0301",
-        "e\u0301",
-        "क\u093f",
-        "ก\u0e33",
-        "😀",
-        "👨\u200d👩\u200d👧",
-        "🇫🇷",
-        "👍🏽",
-        "\ud800",
-        "\udc00",
-        "\U0001d11e",
-    ),
-)
-texts = st.one_of(
-    st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
-    st.text(st.characters(codec=None, exclude_categories=()), max_size=40),
-)
-
-
-@given(texts, st.integers(0, 1 << 32), st.sampled_from(["word", "char"]), st.sampled_from(["none", "nfc", "nfkc"]))
-def test_offsets_survive_everything(text, seed, kind, normalization):
-    """Of random spans over any text: ordered, apart, at the borders of tokens, and the author's own characters."""
-    rng = np.random.default_rng(seed)
-    tagger = tagger_of(
-        lambda ids: rng.normal(scale=3, size=(len(ids.token_ids), len(IOBES))), kind=kind, normalization=normalization
-    )
-    (tagging,) = tagger.predict([text], confidence=bool(seed % 2))
-    tokens = tagger.tokenizer.tokenize(text)
-    assert [token[:3] for token in tagging.tokens] == tokens
-    assert not find_breaks([token.tag for token in tagging.tokens], "IOB2")
-    borders = {border for token in tokens for border in (token.start, token.end)}
-    end = 0
-    for span in tagging.spans:
-        assert end <= span.start < span.end <= len(text)
-        assert span.text == text[span.start : span.end]
-        assert {span.start, span.end} <= borders
-        assert span.type in ("人", "lieu")
-        assert span.confidence is None or 0 <= span.confidence <= 1
-        end = span.end
-    # No span is lost but where characters are shared.
-    found = read_spans([token.tag for token in tagging.tokens], "IOB2")
-    if all(left.end <= right.start for left, right in itertools.pairwise(tokens)):
-        assert [(tokens[span.start].start, tokens[span.end - 1].end, span.type) for span in found] == [
-            (span.start, span.end, span.type) for span in tagging.spans
-        ]
