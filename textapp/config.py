@@ -219,6 +219,7 @@ NER_PRESETS: dict[str, dict[str, Any]] = {
         "vocabulary_size": 6_000,
         "word_dropout": 0.2,
         "weight_decay": 0.01,
+        "adversarial": 0.3,
     },
     "tags": {"scheme": "none", "epochs": 10, "patience": 3},
     "tiny": {
