@@ -1,9 +1,9 @@
 """Keras layers that Keras lacks, written with `keras.ops` alone."""
 
 from textapp.layers.attention import AttentionPooling
-from textapp.layers.attention_scores import attention_scores
+from textapp.layers.attention_scores import attention_scores, attention_states
 from textapp.layers.character_cnn import CharacterCNN
 from textapp.layers.crf import CRF
 from textapp.layers.crf_loss import CRFLoss
 
-__all__ = ["CRF", "AttentionPooling", "CRFLoss", "CharacterCNN", "attention_scores"]
+__all__ = ["CRF", "AttentionPooling", "CRFLoss", "CharacterCNN", "attention_scores", "attention_states"]

@@ -1,11 +1,25 @@
-"""A model's outputs together with the attention weights inside it."""
+"""A model's outputs together with what its attention makes of a text."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from textapp.layers.attention import AttentionPooling
+
+
+class AttentionStates(NamedTuple):
+    """What a forward pass gives.
+
+    Attributes:
+        outputs: The model's.
+        context: What the attention pools, float `(B, H)`.
+        weights: Those of the attention, float32 `(B, T)`.
+    """
+
+    outputs: Any
+    context: Any
+    weights: Any
 
 
 def attention_scores(model: keras.Model, layer: str | None = None) -> Callable[[Any], tuple[Any, Any]]:
@@ -30,6 +44,28 @@ def attention_scores(model: keras.Model, layer: str | None = None) -> Callable[[
         >>> outputs.shape, weights.shape
         (TensorShape([1, 2]), TensorShape([1, 3]))
     """
+    states = attention_states(model, layer)
+
+    def scores(token_ids: Any) -> tuple[Any, Any]:
+        seen = states(token_ids)
+        return seen.outputs, seen.weights
+
+    return scores
+
+
+def attention_states(model: keras.Model, layer: str | None = None) -> Callable[..., AttentionStates]:
+    """The same with the pooled context, in training too: gradients pass through all that it gives.
+
+    Args:
+        model: As for `attention_scores`.
+        layer: Likewise.
+
+    Returns:
+        A function from the model's input and `training`, False by default, to `AttentionStates`.
+
+    Raises:
+        ValueError: As `attention_scores`.
+    """
     pooling = [part for part in model.layers if isinstance(part, AttentionPooling) and layer in (None, part.name)]
     if not pooling:
         named = "" if layer is None else f" named {layer!r}"
@@ -37,10 +73,10 @@ def attention_scores(model: keras.Model, layer: str | None = None) -> Callable[[
     encoded, *mask = keras.tree.flatten(pooling[0].input)  # a mask is among its inputs where its call was given one
     opened = keras.Model(model.input, [encoded, *mask, model.output])
 
-    def scores(token_ids: Any) -> tuple[Any, Any]:
-        encoded, *mask, outputs = opened(token_ids, training=False)
+    def states(token_ids: Any, training: bool = False) -> AttentionStates:
+        encoded, *mask, outputs = opened(token_ids, training=training)
         arguments = {"mask": mask[0]} if mask else {}
-        _, weights = pooling[0](encoded, return_attention_scores=True, **arguments)
-        return outputs, weights
+        context, weights = pooling[0](encoded, return_attention_scores=True, **arguments)
+        return AttentionStates(outputs, context, weights)
 
-    return scores
+    return states
