@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from textapp.training.run import SOFT_LABELS, SOFT_LABELS_PART, Run
+from textapp.training.run import SOFT_LABELS, SOFT_LABELS_PART, TEACHER_STATES, TEACHER_STATES_PART, Run
 
 COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]
 SMALL = [
@@ -17,12 +17,15 @@ SMALL = [
 ]
 
 
+MATCHING = ["--set", "attention_weight=1", "--set", "hidden_weight=0.5"]
+
+
 @pytest.fixture(scope="module", name="command")
 def _command(run_folder, corpus):
-    """The command that makes a student of the run, of no file but the run's."""
+    """The command that makes a student of the run, also of its insides, of no file but the run's."""
 
-    def command(out, *more):
-        return ["distill", str(run_folder), "--out", str(out), "--unlabelled", corpus["valid"], *SMALL, *more]
+    def command(out):
+        return ["distill", str(run_folder), "--out", str(out), "--unlabelled", corpus["valid"], *SMALL, *MATCHING]
 
     return command
 
@@ -68,11 +71,12 @@ def test_bundles_and_files_teach_too(textapp, student, bundle_folder, corpus, tm
     assert "next:  textapp export" in outcome.err
 
 
-def test_killed_and_run_again_it_ends_the_same(textapp, student, command, tmp_path):
+@pytest.mark.parametrize("begun", [(SOFT_LABELS_PART, SOFT_LABELS), (TEACHER_STATES_PART, TEACHER_STATES)])
+def test_killed_and_run_again_it_ends_the_same(textapp, student, command, tmp_path, begun):
     folder = tmp_path / "убитый 死"
     process = subprocess.Popen([*COMMAND, *command(folder)], stderr=subprocess.PIPE)
     deadline = time.monotonic() + 240
-    while not any((folder / name).exists() for name in (SOFT_LABELS_PART, SOFT_LABELS)):
+    while not any((folder / name).exists() for name in begun):
         assert process.poll() is None, process.stderr.read().decode()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -82,9 +86,21 @@ def test_killed_and_run_again_it_ends_the_same(textapp, student, command, tmp_pa
     assert not (folder / "metrics.json").exists()
     assert textapp(*command(folder)).code == 0
     assert {path.name for path in folder.iterdir()} == {path.name for path in student.iterdir()}
-    assert (folder / SOFT_LABELS).read_bytes() == (student / SOFT_LABELS).read_bytes()
+    for name in (SOFT_LABELS, TEACHER_STATES):
+        assert (folder / name).read_bytes() == (student / name).read_bytes()
     for one, other in zip(Run.load(folder).model.get_weights(), Run.load(student).model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("key", ["attention_weight", "hidden_weight"])
+def test_teachers_that_show_no_insides_are_refused(textapp, student, bundle_folder, corpus, tmp_path, key):
+    for teacher in (student / SOFT_LABELS, bundle_folder):
+        files = ["--train", corpus["train"], "--valid", corpus["valid"], "--out", tmp_path / "у"]
+        refusal = textapp("distill", teacher, *files, "--set", f"{key}=1").refusal
+        assert refusal.startswith(f"setting {key}: {teacher} is no run, and only runs show their attention")
+        more = ["--budget", "150KB", "--set", f"{key}=1"]
+        assert textapp("compress", teacher, *files, *more).refusal == refusal
+    assert not (tmp_path / "у").exists()
 
 
 @pytest.mark.parametrize(
@@ -94,6 +110,8 @@ def test_killed_and_run_again_it_ends_the_same(textapp, student, command, tmp_pa
         (["--set", "alpha=2"], "setting alpha: must be from 0 to 1; received 2.0"),
         (["--set", "temperature=0"], "setting temperature: must be above 0"),
         (["--set", "augment=-1"], "setting augment: must be from 0 to 1000"),
+        (["--set", "attention_weight=-0.1"], "setting attention_weight: must be 0 or more; received -0.1"),
+        (["--set", "hidden_weight=inf"], "setting hidden_weight: must be 0 or more; received inf"),
         (["--set", "stream=true"], "setting stream: a student is trained from memory"),
         (["--set", "embedding_dim=none"], "setting embedding_dim: none means that of the vectors"),
         (["--set", "embedding_rank=32"], "setting embedding_rank: must be below embedding_dim"),

@@ -8,6 +8,9 @@ from textapp.config import LARGEST, NER_PRESETS, PRESETS, NerConfig, SentimentCo
 from textapp.errors import InputError
 from textapp.settings import Config
 
+MATCHING = ("attention_weight", "hidden_weight")
+"""The settings of a student that learns from the insides of its teachers too, see `textapp.compress.matching`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DistillConfig(SentimentConfig):
@@ -31,6 +34,8 @@ class DistillConfig(SentimentConfig):
     mask_rate: float = 0.1  # share of the words of a new text that are masked
     ngram_rate: float = 0.25  # share of the new texts of which only an n-gram is kept
     split_seed: int | None = None  # of the validation share of the training split; none: `seed`
+    attention_weight: float = 0.0  # of a loss that draws attention to where the teachers' is; 0 leaves it out
+    hidden_weight: float = 0.0  # of a loss that draws contexts to where they tell the teachers'; 0 leaves it out
 
     def check(self) -> None:
         """Raises `InputError` naming the first setting that is out of range."""
@@ -43,6 +48,18 @@ class DistillConfig(SentimentConfig):
         if not 0 <= self.augment <= 1000:
             raise InputError(f"setting augment: must be from 0 to 1000; received {self.augment}")
         _check_split_seed(self.split_seed)
+        for key in MATCHING:
+            if not 0 <= getattr(self, key) < float("inf"):
+                raise InputError(f"setting {key}: must be 0 or more; received {getattr(self, key)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values that `from_dict` reads back; weights of 0 are left out, as runs of before know none."""
+        return {key: value for key, value in super().to_dict().items() if value or key not in MATCHING}
+
+    @property
+    def matching(self) -> list[str]:
+        """The settings of `MATCHING` that are not 0."""
+        return [key for key in MATCHING if getattr(self, key)]
 
     @property
     def student(self) -> SentimentConfig:

@@ -21,12 +21,13 @@ from textapp import __version__
 from textapp.compress.config import DistillConfig
 from textapp.compress.distillation_data import SoftExamples, known_to_all
 from textapp.compress.distillation_loss import DistillationLoss, LabelAccuracy
+from textapp.compress.matching import MatchingStudent
 from textapp.compress.soft_labels import SoftLabels, Teacher, mean_probabilities, write_soft_labels
 from textapp.compress.student_preparation import StudentFiles
-from textapp.compress.teachers import sources
+from textapp.compress.teacher_states import Question, TeacherStates, ask_for_states
+from textapp.compress.teachers import RunTeacher, check_teachers, sources
 from textapp.data.pipeline import evaluation_batches
 from textapp.data.readers import Examples
-from textapp.errors import InputError
 from textapp.files import replacing, write_json
 from textapp.training import run
 from textapp.training.optimizer import optimizer_of
@@ -53,7 +54,9 @@ def distill(
     """Trains a student on what its teachers say; called again after a crash, it goes on where it was.
 
     The student learns the labelled texts, the unlabelled ones, new ones made from the labelled (`augment`), and those
-    of teachers that are files; never a text of a held-out split. Its vocabulary is that of all of them.
+    of teachers that are files; never a text of a held-out split. Its vocabulary is that of all of them. With
+    `attention_weight` or `hidden_weight` it also learns from the insides of teachers that are runs
+    (`textapp.compress.matching`), which then read the texts once more.
 
     Args:
         config: The settings.
@@ -65,7 +68,7 @@ def distill(
         test: Examples to score the student on at the very end, once.
         unlabelled: Files of more texts, see `textapp.compress.transfer.unlabelled_texts`.
         answers: What the same teachers have said of the same texts before: the file in the folder of another student.
-            They are then not asked again.
+            They are then not asked again, nor for their insides where that folder has what this student needs.
         force: Whether a run that is there already is deleted first.
         report: Is given each line of progress.
 
@@ -80,9 +83,7 @@ def distill(
     """
     check_settings(config, None)
     folder = Path(out)
-    for teacher in teachers:
-        if config.augment and isinstance(teacher, SoftLabels):
-            raise InputError(f"setting augment: {teacher.name} is a file, which knows no new texts; set augment=0")
+    check_teachers(config, teachers)
     command = {
         "settings": config.student.to_dict(),
         "distillation": config.distillation,
@@ -106,10 +107,14 @@ def _distill(
     keras.utils.set_random_seed(config.seed)
 
     files = StudentFiles.read(config, command, teachers, report)
+    question = _question(config, files, teachers)
     steps = -(-len(files.examples) // config.batch_size)
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
-        model = build_model(config, len(files.vocabulary), len(files.labels))
+        student = build_model(config, len(files.vocabulary), len(files.labels))
+        model = student
+        if question is not None:
+            model = MatchingStudent(student, question.width, config.attention_weight, config.hidden_weight)
         compile_student(model, config, total_steps=config.epochs * steps)
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
@@ -119,12 +124,13 @@ def _distill(
         with replacing(folder / run.SOFT_LABELS) as temporary:
             shutil.copyfile(answers, temporary)
     soft = _soft_labels(folder, teachers, files, report)
-    data, taught_valid = files.taught(soft)
+    states = None if question is None else _states(folder, question, files, answers, report)
+    data, taught_valid = files.taught(soft, states)
     teaching = _teaching(teachers, files.held_out["valid"], soft, files.labels)
-    report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
+    report(f"training on {describe(strategy)}: {student.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(taught_valid, config.batch_size, data.widths, config.static_shapes)
-    model, history = fit_classifier(model, config, folder, data, validation, probe=_probe(taught_valid))
-    metrics = classifier_metrics(model, data, report)
+    student, history = fit_classifier(model, config, folder, data, validation, _probe(taught_valid), core=student)
+    metrics = classifier_metrics(student, data, report)
     teaching = with_kept(teaching, metrics["valid"]["accuracy"])
     if teaching["kept"] is not None:
         report(f"valid: teachers {teaching['valid_accuracy']:.4f}, of which the student keeps {teaching['kept']:.1%}")
@@ -168,6 +174,31 @@ def _soft_labels(
             lambda done: report(f"soft labels: {done:,} texts"),
         )
     return SoftLabels.read(path, files.labels)
+
+
+def _question(config: DistillConfig, files: StudentFiles, teachers: Sequence[Teacher]) -> Question | None:
+    """What the teachers are asked of their insides; None where the student does not learn from these."""
+    if not config.matching:
+        return None
+    runs = [teacher for teacher in teachers if isinstance(teacher, RunTeacher)]  # all are, see `check_teachers`
+    attention, contexts = config.attention_weight > 0, config.hidden_weight > 0
+    return Question(runs, files.tokenizer, config.max_tokens, attention=attention, contexts=contexts)
+
+
+def _states(
+    folder: Path,
+    question: Question,
+    files: StudentFiles,
+    answers: str | os.PathLike[str] | None,
+    report: Callable[[str], None],
+) -> TeacherStates:
+    """What the insides of the teachers say of the transfer set."""
+
+    def texts() -> Iterator[str]:
+        return (item.text for item in files.transfer)  # a run knows any text: these are the rows
+
+    lengths = np.diff(files.rows.tokenized.offsets)
+    return ask_for_states(folder, question, texts, files.rows.keys, lengths, answers, report)
 
 
 def _teaching(teachers: Sequence[Teacher], valid: Examples, soft: SoftLabels, labels: Sequence[str]) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from textapp.compress.distillation_loss import NO_LABEL, targets
+from textapp.compress.matching import ATTENTION, HIDDEN, SAID
 from textapp.compress.soft_labels import SoftLabels, Teacher, key_of
+from textapp.compress.teacher_states import TeacherStates
 from textapp.compress.transfer import MASK, TransferSet
 from textapp.data.pipeline import EncodedExamples, Gather, TokenizedTexts
 from textapp.data.readers import Examples
@@ -46,6 +49,46 @@ class SoftExamples:
         """See `Encoded`: `token_ids`, padded with 0, and targets."""
         ids_alone, said = self.examples.gather(), tf.constant(self.targets)
         return lambda rows, shape: (ids_alone(rows, shape)[0], tf.gather(said, rows))
+
+
+@dataclasses.dataclass(frozen=True)
+class MatchedExamples:
+    """The same with what the teachers' insides say of each; `textapp.data.pipeline.Encoded`.
+
+    Args:
+        taught: The texts with what is said of each.
+        states: Of these and of the texts without a token between them.
+    """
+
+    taught: SoftExamples
+    states: TeacherStates
+
+    def __len__(self) -> int:
+        return len(self.taught)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text, int64 `(N,)`."""
+        return self.taught.lengths
+
+    def gather(self) -> Gather:
+        """See `Encoded`: `token_ids`, padded with 0, and targets of `MatchingStudent`."""
+        with_said, examples = self.taught.gather(), self.taught.examples
+        # What has no numbers was not asked for.
+        attention, contexts = self.states.attention, self.states.contexts
+        ragged = tf.RaggedTensor.from_row_splits(attention, examples.offsets) if attention.size else None
+        table, places = tf.constant(contexts), tf.constant(examples.rows)
+
+        def gathered(rows: tf.Tensor, shape: list[Any]) -> tuple[Any, Any]:
+            token_ids, said = with_said(rows, shape)
+            targets = {SAID: said}
+            if ragged is not None:
+                targets[ATTENTION] = tf.cast(tf.gather(ragged, rows).to_tensor(0, shape=shape), tf.float32)
+            if contexts.size:
+                targets[HIDDEN] = tf.cast(tf.gather(table, tf.gather(places, rows)), tf.float32)
+            return token_ids, targets
+
+        return gathered
 
 
 @dataclasses.dataclass(frozen=True)

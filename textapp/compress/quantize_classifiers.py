@@ -78,7 +78,11 @@ class Classifier:
 
 @dataclasses.dataclass(frozen=True)
 class Student(Classifier):
-    """A run of `textapp distill`, whose soft labels stand for its teachers; `Task`."""
+    """A run of `textapp distill`, whose soft labels stand for its teachers; `Task`.
+
+    It trains on with these alone: whatever `attention_weight` and `hidden_weight` were when it was distilled, the
+    insides of its teachers are not asked again.
+    """
 
     config: DistillConfig
     soft: SoftLabels

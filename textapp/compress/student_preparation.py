@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from textapp.compress.config import DistillConfig
-from textapp.compress.distillation_data import SoftExamples, TransferRows, taught_examples
+from textapp.compress.distillation_data import MatchedExamples, SoftExamples, TransferRows, taught_examples
 from textapp.compress.distillation_loss import NO_LABEL
 from textapp.compress.soft_labels import SoftLabels, Teacher
+from textapp.compress.teacher_states import TeacherStates
 from textapp.compress.teachers import RunTeacher
 from textapp.compress.transfer import Augmentation, TransferSet, unlabelled_texts
 from textapp.data.pipeline import EncodedExamples, TrainingBatches
@@ -110,15 +111,16 @@ class StudentFiles:
             )
         return cls(config, tokenizer, vocabulary, labels, held_out, encoded, transfer, rows, examples, counts)
 
-    def taught(self, soft: SoftLabels) -> tuple[Prepared, SoftExamples]:
+    def taught(self, soft: SoftLabels, states: TeacherStates | None = None) -> tuple[Prepared, SoftExamples]:
         """Puts to the texts what is said of them.
 
         Args:
             soft: What the teachers say of the transfer set and of the validation split.
+            states: What their insides say of the transfer set, for a `MatchingStudent`.
 
         Returns:
-            What the training needs, with targets of `DistillationLoss` in its batches, and the validation split with
-            such targets.
+            What the training needs, with targets of `DistillationLoss` (or of `MatchingStudent`) in its batches, and
+            the validation split with targets of `DistillationLoss`.
 
         Raises:
             InputError: A text that the teachers know is not among the soft labels.
@@ -126,18 +128,19 @@ class StudentFiles:
         config = self.config
         taught = self.rows.taught(self.examples, soft)
         taught_valid = taught_examples(self.encoded["valid"], self.held_out["valid"], soft)
+        learned = taught if states is None else MatchedExamples(taught, states)
         widths = bucket_widths(config.max_tokens) if config.static_shapes else None
         data = Prepared(
             tokenizer=self.tokenizer,
             vocabulary=self.vocabulary,
             labels=self.labels,
-            batches=TrainingBatches(taught, config.batch_size, config.seed, widths, config.static_shapes),
+            batches=TrainingBatches(learned, config.batch_size, config.seed, widths, config.static_shapes),
             tokens=len(self.examples.token_ids),
             held_out=self.encoded,
             sample=self.held_out["valid"],
             widths=widths,
             counts=self.counts,
-            fingerprint=_fingerprint(taught, taught_valid),
+            fingerprint=_fingerprint(taught, taught_valid) + ("" if states is None else f" {states.key}"),
             pretrained=None,
         )
         return data, taught_valid

@@ -9,9 +9,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from textapp.compress.config import DistillConfig
+from textapp.compress.soft_labels import SoftLabels
 from textapp.config import NerConfig, SentimentConfig
 from textapp.errors import InputError
 from textapp.files import read_bytes
+from textapp.text.tokenizer import Token
 from textapp.training import run
 from textapp.training.predictor import RunPredictor
 
@@ -51,6 +54,19 @@ def sources(
         "test": None if test is None else os.fspath(test),
         "unlabelled": [os.fspath(path) for path in unlabelled],
     }
+
+
+def check_teachers(config: DistillConfig, teachers: Sequence[Any]) -> None:
+    """Raises `InputError` where a classifier's teacher cannot teach as the settings want."""
+    for teacher in teachers:
+        if config.augment and isinstance(teacher, SoftLabels):
+            raise InputError(f"setting augment: {teacher.name} is a file, which knows no new texts; set augment=0")
+        for key in config.matching:
+            if not isinstance(teacher, RunTeacher):
+                raise InputError(
+                    f"setting {key}: {teacher.name} is no run, and only runs show their attention and contexts; "
+                    f"set {key}=0"
+                )
 
 
 class TeachingRun(Generic[Settings]):
@@ -128,6 +144,19 @@ class RunTeacher(TeachingRun[SentimentConfig]):
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         probs: np.ndarray[Any, Any] = powers / powers.sum(axis=1, keepdims=True)
         return probs
+
+    @property
+    def context_width(self) -> int:
+        """How many numbers its context of a text has: the encoder's, in both directions."""
+        return 2 * self.config.units
+
+    def read(self, text: str) -> list[Token]:
+        """The tokens of a text that it reads."""
+        return self._predictor.run.tokenizer.tokenize(text)[: self._predictor.max_tokens]
+
+    def states(self, texts: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
+        """Attention weights on these tokens, float32 `(T,)` of each text, and contexts, float32 `(N, H)`."""
+        return self._predictor.states(texts)
 
     @functools.cached_property
     def _predictor(self) -> RunPredictor:

@@ -17,6 +17,7 @@ from textapp.compress.student_preparation import StudentFiles
 from textapp.compress.tagger_data import TransferSentences
 from textapp.compress.tagger_distillation import distill_tagger
 from textapp.compress.tagger_teachers import TaggerTeacher, main_score
+from textapp.compress.teachers import check_teachers
 from textapp.config import LARGEST
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
@@ -89,6 +90,7 @@ class Classifiers:
 
     def words(self, files: Mapping[str, Any]) -> int:
         """See `Students`."""
+        check_teachers(self.config, self.teachers)
         config = dataclasses.replace(self.config, vocabulary_size=LARGEST)
         return len(StudentFiles.read(config, {**files, "test": None}, self.teachers, _quiet).vocabulary)
 

@@ -29,6 +29,7 @@ MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
 TOKENIZER, VOCABULARY, LABELS, SAMPLE = "tokenizer.json", "vocabulary.txt", "labels.txt", "sample.jsonl"
 TAGS, CHARACTERS, TAGGED_SAMPLE = "tags.txt", "characters.txt", "sample.tsv"  # of a tagger
 SOFT_LABELS, SOFT_LABELS_PART = "soft_labels.jsonl.gz", "soft_labels.jsonl.part"  # of a distilled student
+TEACHER_STATES, TEACHER_STATES_PART = "teacher_states.npz", "teacher_states.part"  # of one with matching
 SOFT_TAGS, SOFT_TAGS_PART = "soft_tags.npz", "soft_tags.part"  # of a distilled tagger
 CHECKPOINT, LOGS = "checkpoint.npz", "logs"
 SAMPLE_SIZE = 500
@@ -198,7 +199,7 @@ def clear(folder: Path, keep_progress: bool) -> None:
     The files of a run are named one by one: what somebody else has put into the folder stays.
     """
     text_side = (TOKENIZER, VOCABULARY, LABELS, SAMPLE, TAGS, CHARACTERS, TAGGED_SAMPLE)
-    soft = (SOFT_LABELS, SOFT_LABELS_PART, SOFT_TAGS, SOFT_TAGS_PART)
+    soft = (SOFT_LABELS, SOFT_LABELS_PART, TEACHER_STATES, TEACHER_STATES_PART, SOFT_TAGS, SOFT_TAGS_PART)
     names = (METRICS, MODEL, *text_side, CHECKPOINT, *soft)  # metrics first: finished no more
     with named_errors(folder):
         if not folder.exists():
