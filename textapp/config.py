@@ -81,6 +81,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "dropout": 0.7,
         "epochs": 14,
         "patience": 5,
+        "adversarial": 0.3,
     },
     "phrases": {
         "max_tokens": 64,
