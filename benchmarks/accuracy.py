@@ -46,9 +46,9 @@ TASKS = {
 VECTORS = "_vectors"  # such a task starts from the English vectors of `benchmarks.own_vectors`
 # Chosen on validation data, as the presets.
 VECTORS_SETTINGS: dict[str, list[str]] = {
-    "sst2_vectors": ["extra_words=20000"],
+    "sst2_vectors": ["extra_words=20000", "adversarial=0"],
     "sst2_phrases_vectors": ["extra_words=20000"],
-    "imdb_vectors": ["vocabulary_size=30000", "word_dropout=0.2"],
+    "imdb_vectors": ["vocabulary_size=30000", "word_dropout=0.2", "adversarial=0", "epochs=3"],
 }
 
 

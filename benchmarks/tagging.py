@@ -71,8 +71,8 @@ TASKS = {
     "snips_slots": Task("Snips, slots", "snips", ENGLISH),
     "atis_slots": Task("ATIS, slots", "atis", ENGLISH),
     "ewt": Task("UD English EWT, parts of speech", "ud_english_ewt", "tags"),
-    "snips_intents": Task("Snips, intents", "snips", "sentences"),
-    "atis_intents": Task("ATIS, intents", "atis", "sentences"),
+    "snips_intents": Task("Snips, intents", "snips", "sentences", ("adversarial=0",)),
+    "atis_intents": Task("ATIS, intents", "atis", "sentences", ("adversarial=0",)),
     "conll2003_softmax": Task(
         "CoNLL-2003, softmax, no characters", "conll2003", ENGLISH, (*CONLL, "crf=false", "characters=false")
     ),

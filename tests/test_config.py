@@ -119,12 +119,6 @@ def test_embeddings_are_frozen_for_good_by_rate_or_by_epochs(settings, frozen):
     assert SentimentConfig().override(settings).embedding_frozen is frozen
 
 
-@pytest.mark.parametrize("preset", [sentiment_preset, ner_preset])
-def test_frozen_words_are_not_moved_against_the_model(preset):
-    with pytest.raises(InputError, match="setting adversarial: moves word vectors that are trained"):
-        preset(None).override(["adversarial=0.1", "embedding_rate=0"])
-
-
 @pytest.mark.parametrize("name", [None, *PRESETS])
 def test_the_dimension_is_left_to_given_vectors(name):
     config = sentiment_preset(name, vectors=True)

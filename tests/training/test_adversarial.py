@@ -134,7 +134,19 @@ def test_a_size_out_of_range_is_refused(size):
         AdversarialTraining(model.input, model.output, size=size)
 
 
-def test_without_words_that_move_there_is_nothing_to_do():
-    model = classifier(train_embedding=False)
-    with pytest.raises(ValueError, match="No `Embedding` layer of the model is trained"):
-        AdversarialTraining(model.input, model.output, size=0.1)
+def test_frozen_words_are_moved_and_stay_what_they_are():
+    models = classifier(), classifier()
+    models[0].get_layer("embedding").trainable = False
+    for model in models:
+        adversarial(model).train_on_batch(IDS, LABELS)
+    frozen, other = (model.get_layer("embedding").embeddings.numpy() for model in models)
+    np.testing.assert_array_equal(frozen, classifier().get_layer("embedding").embeddings.numpy())
+    assert not np.array_equal(frozen, other)
+    for one, trained in zip(models[0].trainable_variables, models[1].trainable_variables[1:], strict=True):
+        np.testing.assert_allclose(one.numpy(), trained.numpy(), atol=1e-6)
+
+
+def test_without_words_there_is_nothing_to_move():
+    inputs = keras.Input((3,))
+    with pytest.raises(ValueError, match="The model has no `Embedding` layer"):
+        AdversarialTraining(inputs, keras.layers.Dense(2)(inputs), size=0.1)

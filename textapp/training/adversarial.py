@@ -17,7 +17,8 @@ class AdversarialTraining(keras.Model):
     and descends the sum of both losses, with the table where it was. $n$ is the number of rows that have a gradient
     and $R$ the root of their mean squared length, so that words are moved by $\epsilon$ of a word vector's length in
     the mean, whatever table and batch. (Miyato et al. move each text's vectors by themselves and hold the vectors'
-    lengths fixed in place of $R$; to move the table asks nothing of the layers behind it.)
+    lengths fixed in place of $R$; to move the table asks nothing of the layers behind it.) A frozen table
+    is moved as well, and stays what it is.
 
     A step takes twice the time. Validation, `evaluate` and `predict` are the model's own, and so are all weights:
     the model that this one was made of is trained.
@@ -29,7 +30,7 @@ class AdversarialTraining(keras.Model):
         **options: Those of a functional `keras.Model`.
 
     Raises:
-        ValueError: `size` is out of range, or no `Embedding` layer of the model is trained.
+        ValueError: `size` is out of range, or the model has no `Embedding` layer.
 
     Example:
         >>> from textapp.models.sentiment import sentiment_classifier
@@ -47,25 +48,20 @@ class AdversarialTraining(keras.Model):
         if not 0 < size < float("inf"):
             raise ValueError(f"`size` must be above 0. Received: size={size}")
         self.size = size
-        self.tables = [
-            layer.embeddings for layer in self.layers if isinstance(layer, keras.layers.Embedding) and layer.trainable
-        ]
+        self.tables = [layer.embeddings for layer in self.layers if isinstance(layer, keras.layers.Embedding)]
         if not self.tables:
-            raise ValueError("No `Embedding` layer of the model is trained: there is nothing to move.")
+            raise ValueError("The model has no `Embedding` layer: there is nothing to move.")
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of `fit`; the logs are those of the batch as it is."""
         inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
-        loss, gradients, outputs = self._gradients(inputs, targets, weights, [])
-        moved = [
-            (variable, variable.value + self._displacement(variable.value, gradient))
-            for variable, gradient in zip(self.trainable_variables, gradients, strict=True)
-            if any(variable is table for table in self.tables)
-        ]
-        _, adversarial, _ = self._gradients(inputs, targets, weights, moved)
+        values = [tf.identity(table.value) for table in self.tables]
+        loss, gradients, by_table, outputs = self._gradients(inputs, targets, weights, values)
+        moved = [value + self._displacement(value, gradient) for value, gradient in zip(values, by_table, strict=True)]
+        _, against, _, _ = self._gradients(inputs, targets, weights, moved)
         total = [
             tf.convert_to_tensor(own) + tf.convert_to_tensor(other)
-            for own, other in zip(gradients, adversarial, strict=True)
+            for own, other in zip(gradients, against, strict=True)
         ]
         self.optimizer.apply_gradients(zip(total, self.trainable_variables, strict=True))
         replicas = tf.distribute.get_strategy().num_replicas_in_sync  # Keras divides a replica's loss by their number
@@ -75,21 +71,23 @@ class AdversarialTraining(keras.Model):
         return dict(self.compute_metrics(inputs, targets, outputs, weights))
 
     def _gradients(
-        self, inputs: Any, targets: Any, weights: Any, moved: list[tuple[keras.Variable, tf.Tensor]]
-    ) -> tuple[tf.Tensor, list[Any], Any]:
-        """Loss, its gradients by all trainable variables, and outputs, with other tensors in the place of some."""
-        stand_ins = {id(variable): value for variable, value in moved}
+        self, inputs: Any, targets: Any, weights: Any, values: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[Any], list[Any], Any]:
+        """The loss with these values in the tables, its gradients by trainable variables and by tables, the outputs."""
+        mapping = list(zip(self.tables, values, strict=True))
+        stand_ins = {id(table): value for table, value in mapping}
         sources = [stand_ins.get(id(variable), variable.value) for variable in self.trainable_variables]
         with tf.GradientTape() as tape:
-            tape.watch(list(stand_ins.values()))
-            with keras.StatelessScope(state_mapping=moved) as scope:
+            tape.watch(values)
+            with keras.StatelessScope(state_mapping=mapping) as scope:
                 outputs = self(inputs, training=True)
                 loss = self.compute_loss(inputs, targets, outputs, weights, training=True)
             scaled = self.optimizer.scale_loss(loss)
         for variable in self.non_trainable_variables:  # dropout's seeds advance
-            if (value := scope.get_current_value(variable)) is not None:
+            if id(variable) not in stand_ins and (value := scope.get_current_value(variable)) is not None:
                 variable.assign(value)
-        return loss, tape.gradient(scaled, sources), outputs
+        gradients, by_table = tape.gradient(scaled, (sources, values))
+        return loss, gradients, by_table, outputs
 
     def _displacement(self, table: tf.Tensor, gradient: Any) -> tf.Tensor:
         """How far each row of a table goes, `(V, E)`."""
