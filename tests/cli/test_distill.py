@@ -112,6 +112,10 @@ def test_teachers_that_show_no_insides_are_refused(textapp, student, bundle_fold
         (["--set", "augment=-1"], "setting augment: must be from 0 to 1000"),
         (["--set", "attention_weight=-0.1"], "setting attention_weight: must be 0 or more; received -0.1"),
         (["--set", "hidden_weight=inf"], "setting hidden_weight: must be 0 or more; received inf"),
+        (
+            ["--preset", "sentences", "--set", "attention_weight=1"],
+            "setting adversarial: not together with attention_weight; set one of them to 0",
+        ),
         (["--set", "stream=true"], "setting stream: a student is trained from memory"),
         (["--set", "embedding_dim=none"], "setting embedding_dim: none means that of the vectors"),
         (["--set", "embedding_rank=32"], "setting embedding_rank: must be below embedding_dim"),

@@ -22,6 +22,7 @@ from textapp.errors import InputError
 from textapp.export.run import export_run
 from textapp.runtime import load
 from textapp.text.tokenizer import Tokenizer
+from textapp.training.adversarial import AdversarialTraining
 from textapp.training.fit import fit
 from textapp.training.run import CHECKPOINT, SOFT_LABELS_PART, Run
 from textapp.training.sentiment import train_sentiment
@@ -192,6 +193,16 @@ def test_a_run_killed_twice_ends_like_one_that_was_not(student, teach, tmp_path,
     assert {path.name for path in folder.iterdir()} == {path.name for path in student.iterdir()}
     for one, other in zip(Run.load(folder).model.get_weights(), Run.load(student).model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_students_are_trained_adversarially_where_they_should(teach, tmp_path, monkeypatch):
+    def fit(model, *_, **__):
+        assert isinstance(model, AdversarialTraining)
+        raise Killed
+
+    monkeypatch.setattr("textapp.training.sentiment.fit", fit)
+    with pytest.raises(Killed):
+        teach(tmp_path / "против", settings=["adversarial=0.05"])
 
 
 def test_what_changed_since_is_named(teach, tmp_path, monkeypatch, corpus):

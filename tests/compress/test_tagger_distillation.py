@@ -22,6 +22,7 @@ from textapp.errors import InputError
 from textapp.layers.token_loss import TokenLoss
 from textapp.text.tokenizer import Tokenizer
 from textapp.training import ner
+from textapp.training.adversarial import AdversarialTraining
 from textapp.training.ner import train_ner
 from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, SOFT_TAGS, SOFT_TAGS_PART
@@ -190,6 +191,16 @@ def test_a_run_killed_twice_ends_like_one_that_was_not(student, teach, tmp_path,
     weights = (NerRun.load(path).model.get_weights() for path in (folder, student))
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_students_are_trained_adversarially_where_they_should(teach, tmp_path, monkeypatch):
+    def fit(model, *_, **__):
+        assert isinstance(model, AdversarialTraining)
+        raise Killed
+
+    monkeypatch.setattr(ner, "fit", fit)
+    with pytest.raises(Killed):
+        teach(tmp_path / "против", ["adversarial=0.05"])
 
 
 def test_what_changed_since_is_named(teach, tmp_path, monkeypatch, corpus):

@@ -51,6 +51,8 @@ class DistillConfig(SentimentConfig):
         for key in MATCHING:
             if not 0 <= getattr(self, key) < float("inf"):
                 raise InputError(f"setting {key}: must be 0 or more; received {getattr(self, key)}")
+        if self.adversarial and self.matching:
+            raise InputError(f"setting adversarial: not together with {self.matching[0]}; set one of them to 0")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values that `from_dict` reads back; weights of 0 are left out, as runs of before know none."""

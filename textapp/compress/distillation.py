@@ -30,6 +30,7 @@ from textapp.data.pipeline import evaluation_batches
 from textapp.data.readers import Examples
 from textapp.files import replacing, write_json
 from textapp.training import run
+from textapp.training.adversarial import with_adversary
 from textapp.training.optimizer import optimizer_of
 from textapp.training.pretrained import check_settings
 from textapp.training.sentiment import build_model, classifier_metrics, fit_classifier
@@ -112,7 +113,7 @@ def _distill(
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
         student = build_model(config, len(files.vocabulary), len(files.labels))
-        model = student
+        model = with_adversary(student, config.adversarial)
         if question is not None:
             model = MatchingStudent(student, question.width, config.attention_weight, config.hidden_weight)
         compile_student(model, config, total_steps=config.epochs * steps)

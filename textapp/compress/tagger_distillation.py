@@ -25,6 +25,7 @@ from textapp.files import named_errors, replacing, write_json
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
 from textapp.training import run
+from textapp.training.adversarial import with_adversary
 from textapp.training.ner import build_model, fit_tagger, tagger_metrics
 from textapp.training.ner_run import TASK
 from textapp.training.optimizer import optimizer_of
@@ -105,7 +106,8 @@ def _distill(
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
         model = build_model(config, data)
-        compile_student(model, config, total_steps=config.epochs * steps)
+        trained = with_adversary(model, config.adversarial)
+        compile_student(trained, config, total_steps=config.epochs * steps)
     # Only now, when files and settings have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
@@ -118,7 +120,7 @@ def _distill(
     teaching = _teaching(teachers, data, taught_valid)
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(taught_valid, config.batch_size, data.widths, config.static_shapes)
-    model, history = fit_tagger(model, config, folder, data, validation)
+    model, history = fit_tagger(trained, config, folder, data, validation, core=model)
     metrics = tagger_metrics(model, data, report)
     teaching = with_kept(teaching, data, main_score(metrics["valid"]))
     if teaching["kept"] is not None:
