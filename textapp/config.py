@@ -91,6 +91,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "embedding_dropout": 0.7,
         "dropout": 0.7,
         "epochs": 8,
+        "adversarial": 0.3,
     },
     # 600 tokens hold 93 % of IMDb's reviews whole.
     "reviews": {"max_tokens": 600, "embedding_dropout": 0.5, "dropout": 0.5, "adversarial": 0.02, "epochs": 4},
