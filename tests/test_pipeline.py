@@ -16,7 +16,7 @@ from textapp.training.predictor import RunPredictor
 from textapp.training.run import Run, locked
 from textapp.training.sentiment import train_sentiment
 
-SETTINGS = ["epochs=3", "units=16", "max_tokens=48"]
+SETTINGS = ["epochs=3", "units=16", "max_tokens=32"]
 
 
 @pytest.fixture(scope="module", name="road")
@@ -64,7 +64,7 @@ def test_the_bundle_is_smaller_and_agrees(road, lowering):
     for recipe in ("float32", "dynamic_wi8_afp32"):
         bundle = folder / f"{recipe}_{lowering}"
         description = export_run(folder / "run", bundle, recipe=recipe, lowering=lowering, examples=test)
-        assert description["lengths"] == [16, 32, 48]
+        assert description["lengths"] == [16, 32]
         assert description["metrics"]["before"]["accuracy"] == pytest.approx(metrics["test"]["accuracy"])
         sizes[recipe] = (bundle / "model.tflite").stat().st_size
         predictions[recipe] = load(bundle).predict(test.texts)
@@ -109,10 +109,9 @@ def test_an_unfinished_run_with_other_settings_is_refused(road, tmp_path):
     [
         ["stream=true"],
         ["static_shapes=true", "jit_compile=true"],
-        ["mixed_precision=true"],
-        ["adversarial=0.05", "static_shapes=true", "jit_compile=true", "mixed_precision=true"],
+        ["adversarial=0.05", "mixed_precision=true"],
     ],
-    ids=["stream", "XLA", "mixed precision", "adversarial and all"],
+    ids=["stream", "XLA", "adversarial, mixed precision"],
 )
 def test_other_ways_of_training(road, tmp_path, settings):
     _, files, *_, config = road

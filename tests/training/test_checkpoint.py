@@ -7,6 +7,7 @@ import pytest
 from textapp.data.pipeline import EncodedExamples, TrainingBatches, evaluation_batches
 from textapp.errors import InputError
 from textapp.layers import AttentionPooling
+from textapp.training.adversarial import with_adversary
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.fit import fit
 from textapp.training.optimizer import adamw
@@ -49,11 +50,19 @@ def small_model() -> keras.Model:
 
 
 def train(
-    path, monkeypatch, kill_at=None, every_seconds=0.0, patience=9, fingerprint="a", learning_rate=0.01, **unfreezing
+    path,
+    monkeypatch,
+    kill_at=None,
+    every_seconds=0.0,
+    patience=9,
+    fingerprint="a",
+    learning_rate=0.01,
+    size=0,
+    **unfreezing,
 ):
     """Trains anew, or goes on from `path`. Returns weights and history."""
     keras.utils.set_random_seed(3)
-    model = small_model()
+    model = with_adversary(small_model(), size)
     batches = TrainingBatches(examples(), BATCH, seed=5)
     optimizer = adamw(
         model,
@@ -98,13 +107,21 @@ def test_ends_as_if_never_killed(uninterrupted, tmp_path, monkeypatch, every_sec
         np.testing.assert_array_equal(value, expected)
 
 
-def test_word_vectors_that_move_later_end_as_if_never_killed(tmp_path, monkeypatch):
-    unfreezing = {"frozen_steps": 16, "embedding_rate": 0.1}  # two epochs of 8 steps
-    expected, expected_history = train(tmp_path / "whole.npz", monkeypatch, **unfreezing)
-    for steps in (5, 11, 3):  # inside the frozen epochs, at their last step, and behind
+@pytest.mark.parametrize(
+    ("way", "kills"),
+    [
+        # Inside the two frozen epochs of 8 steps, at their last step, and behind.
+        ({"frozen_steps": 16, "embedding_rate": 0.1}, (5, 11, 3)),
+        ({"size": 0.1}, (11,)),
+    ],
+    ids=["word vectors that move later", "adversarial"],
+)
+def test_other_ways_end_as_if_never_killed(tmp_path, monkeypatch, way, kills):
+    expected, expected_history = train(tmp_path / "whole.npz", monkeypatch, **way)
+    for steps in kills:
         with pytest.raises(Killed):
-            train(tmp_path / "Prüfpunkt.npz", monkeypatch, kill_at=steps, **unfreezing)
-    weights, history = train(tmp_path / "Prüfpunkt.npz", monkeypatch, **unfreezing)
+            train(tmp_path / "Prüfpunkt.npz", monkeypatch, kill_at=steps, **way)
+    weights, history = train(tmp_path / "Prüfpunkt.npz", monkeypatch, **way)
     assert history == expected_history
     for value, other in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(value, other)
