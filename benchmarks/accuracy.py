@@ -36,16 +36,23 @@ UNROLLED_TOKENS = 64  # long texts make large files and slow conversions unrolle
 # task: title, preset, least accuracy that the project promises
 TASKS = {
     "sst2": ("SST-2, sentences only", "sentences", 0.815),
+    "sst2_plain": ("SST-2, sentences only, not adversarially", "sentences", 0.815),
     "sst2_vectors": ("SST-2, sentences only, own vectors", "sentences", 0.83),
     "sst2_phrases": ("SST-2, with phrases", "phrases", 0.845),
+    "sst2_phrases_plain": ("SST-2, with phrases, not adversarially", "phrases", 0.845),
     "sst2_phrases_vectors": ("SST-2, with phrases, own vectors", "phrases", 0.85),
     "imdb": ("IMDb", "reviews", 0.885),
+    "imdb_plain": ("IMDb, not adversarially", "reviews", 0.885),
     "imdb_vectors": ("IMDb, own vectors", "reviews", 0.90),
     "online_shopping": ("online_shopping_10_cats (Chinese)", "chinese", 0.92),
 }
 VECTORS = "_vectors"  # such a task starts from the English vectors of `benchmarks.own_vectors`
+PLAIN = "_plain"  # such a task shows what adversarial training brings
 # Chosen on validation data, as the presets.
-VECTORS_SETTINGS: dict[str, list[str]] = {
+SETTINGS: dict[str, list[str]] = {
+    "sst2_plain": ["adversarial=0"],
+    "sst2_phrases_plain": ["adversarial=0"],
+    "imdb_plain": ["adversarial=0", "epochs=3"],
     "sst2_vectors": ["extra_words=20000", "adversarial=0"],
     "sst2_phrases_vectors": ["extra_words=20000"],
     "imdb_vectors": ["vocabulary_size=30000", "word_dropout=0.2", "adversarial=0", "epochs=3"],
@@ -54,7 +61,7 @@ VECTORS_SETTINGS: dict[str, list[str]] = {
 
 def files(task: str, data: Path, work: Path) -> dict[str, str | None]:
     """The splits of a task; without `valid`, a share of `train` is taken."""
-    task = task.removesuffix(VECTORS)
+    task = task.removesuffix(VECTORS).removesuffix(PLAIN)
     if task == "sst2":
         return {name: str(data / f"sst2/stsa.binary.{part}") for name, part in SST.items()}
     if task == "sst2_phrases":
@@ -90,7 +97,7 @@ def measure(task: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
     paths = files(task, data, work)
     run = work / task / f"seed_{seed}"
     vectors = own_vectors("english", data) if task.endswith(VECTORS) else None
-    settings = VECTORS_SETTINGS.get(task, [])
+    settings = SETTINGS.get(task, [])
     config = sentiment_preset(TASKS[task][1], vectors=vectors is not None).override([*settings, f"seed={seed}"])
     metrics_file = run / "metrics.json"
     if not metrics_file.exists():
@@ -151,7 +158,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         difference = max(abs(row[key] - row["keras"]) for row in of_task for key in int8 if key in row)
         size = statistics.mean(row[f"{int8[0]}_bytes"] for row in of_task)
         share = statistics.mean(row[f"{int8[0]}_bytes"] / row["float32_fused_bytes"] for row in of_task)
-        chosen = " ".join([preset, *VECTORS_SETTINGS.get(task, [])])
+        chosen = " ".join([preset, *SETTINGS.get(task, [])])
         lines.append(
             f"| {title} (`{chosen}`) | {100 * promised:.1f} | {spread('keras')} | {spread(int8[0])} "
             f"| {spread(int8[1])} | {100 * difference:.2f} | {size:,.0f} | {share:.1%} | {len(of_task)} | "

@@ -66,6 +66,9 @@ TASKS = {
     "conll2003_vectors": Task("CoNLL-2003, own vectors", "conll2003", ENGLISH, CONLL, 0.88, vectors=True),
     "conll2003_own_tokens": Task("CoNLL-2003, its own tokens", "conll2003", ENGLISH, (*CONLL, "retokenize=false")),
     "resume": Task("Resume (Chinese)", "resume_ner", "chinese", ("repair=true",), 0.945),
+    "resume_plain": Task(
+        "Resume (Chinese), not adversarially", "resume_ner", "chinese", ("repair=true", "adversarial=0"), 0.945
+    ),
     "ncbi": Task("NCBI-disease", "ncbi_disease", ENGLISH, (), 0.81),
     "msra": Task("MSRA (Chinese)", "msra_ner", "chinese", (), 0.895),
     "snips_slots": Task("Snips, slots", "snips", ENGLISH),
