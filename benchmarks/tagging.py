@@ -75,7 +75,12 @@ TASKS = {
     "atis_slots": Task("ATIS, slots", "atis", ENGLISH),
     "ewt": Task("UD English EWT, parts of speech", "ud_english_ewt", "tags"),
     "snips_intents": Task("Snips, intents", "snips", "sentences", ("adversarial=0",)),
-    "atis_intents": Task("ATIS, intents", "atis", "sentences", ("adversarial=0",)),
+    "atis_intents": Task(
+        "ATIS, intents",
+        "atis",
+        "sentences",
+        ("adversarial=0", "word_dropout=0.1", "embedding_dropout=0.4", "dropout=0.4", "epochs=20"),
+    ),
     "conll2003_softmax": Task(
         "CoNLL-2003, softmax, no characters", "conll2003", ENGLISH, (*CONLL, "crf=false", "characters=false")
     ),
