@@ -113,8 +113,9 @@ def _distill(
     strategy = choose_strategy()
     with strategy.scope(), precision(config.mixed_precision):
         student = build_model(config, len(files.vocabulary), len(files.labels))
-        model = with_adversary(student, config.adversarial)
-        if question is not None:
+        if question is None:
+            model = with_adversary(student, config.adversarial)
+        else:
             model = MatchingStudent(student, question.width, config.attention_weight, config.hidden_weight)
         compile_student(model, config, total_steps=config.epochs * steps)
     # Only now, when files and settings have proved good, may an old run go.
@@ -130,7 +131,7 @@ def _distill(
     teaching = _teaching(teachers, files.held_out["valid"], soft, files.labels)
     report(f"training on {describe(strategy)}: {student.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(taught_valid, config.batch_size, data.widths, config.static_shapes)
-    student, history = fit_classifier(model, config, folder, data, validation, _probe(taught_valid), core=student)
+    student, history = fit_classifier(model, config, folder, data, validation, student, _probe(taught_valid))
     metrics = classifier_metrics(student, data, report)
     teaching = with_kept(teaching, metrics["valid"]["accuracy"])
     if teaching["kept"] is not None:

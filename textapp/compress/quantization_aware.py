@@ -19,6 +19,7 @@ import tensorflow as tf
 from textapp.compress.activations import check_activation_bits, with_rounded_activations
 from textapp.compress.groups import Groups, Lowering, StoredWeight, stored_weights
 from textapp.compress.rounding import check_bits, largest, rounded
+from textapp.training.stand_ins import standing_in
 
 
 class QuantizationAware(keras.Model):
@@ -107,13 +108,8 @@ class QuantizationAware(keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Runs the model with rounded weights, or, while the delay lasts, trains it with its own."""
-        mapping = self._mapping(bool(training))
-        with keras.StatelessScope(state_mapping=mapping) as scope:
+        with standing_in(self.seen, self._mapping(bool(training))):
             outputs = self.seen(inputs, training=training)
-        for variable in self.seen.non_trainable_variables:  # dropout's seeds, ranges and the like still advance
-            value = scope.get_current_value(variable)
-            if value is not None and all(variable is not given for given, _ in mapping):
-                variable.assign(value)
         if training:
             self.step.assign_add(1)
         return outputs

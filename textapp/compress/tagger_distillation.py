@@ -120,7 +120,7 @@ def _distill(
     teaching = _teaching(teachers, data, taught_valid)
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(taught_valid, config.batch_size, data.widths, config.static_shapes)
-    model, history = fit_tagger(trained, config, folder, data, validation, core=model)
+    model, history = fit_tagger(trained, config, folder, data, validation, model)
     metrics = tagger_metrics(model, data, report)
     teaching = with_kept(teaching, data, main_score(metrics["valid"]))
     if teaching["kept"] is not None:

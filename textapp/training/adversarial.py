@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from textapp.training.stand_ins import standing_in
+
 
 class AdversarialTraining(keras.Model):
     r"""A functional model that `fit` trains on its loss and on that of word vectors moved against it.
@@ -79,13 +81,10 @@ class AdversarialTraining(keras.Model):
         sources = [stand_ins.get(id(variable), variable.value) for variable in self.trainable_variables]
         with tf.GradientTape() as tape:
             tape.watch(values)
-            with keras.StatelessScope(state_mapping=mapping) as scope:
+            with standing_in(self, mapping):
                 outputs = self(inputs, training=True)
                 loss = self.compute_loss(inputs, targets, outputs, weights, training=True)
             scaled = self.optimizer.scale_loss(loss)
-        for variable in self.non_trainable_variables:  # dropout's seeds advance
-            if id(variable) not in stand_ins and (value := scope.get_current_value(variable)) is not None:
-                variable.assign(value)
         gradients, by_table = tape.gradient(scaled, (sources, values))
         return loss, gradients, by_table, outputs
 

@@ -71,7 +71,7 @@ def fit_tagger(
     folder: Path,
     data: PreparedTags,
     validation: tf.data.Dataset,
-    core: keras.Model | None = None,
+    core: keras.Model,
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Trains a compiled model, or goes on with it, and writes all of the run but its metrics.
 
@@ -81,7 +81,7 @@ def fit_tagger(
         folder: The run.
         data: What to train on.
         validation: The batches of `data.held_out["valid"]`, with the compiled loss's targets.
-        core: The model from `build_model`, where `model` is one around it: it alone is kept.
+        core: The model from `build_model`: it alone is kept.
 
     Returns:
         The model from `build_model` with its best weights, float32, and the logs of each epoch.
@@ -106,12 +106,11 @@ def fit_tagger(
         ],
     )
 
-    kept = core or model
     if config.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
-        half, kept = kept, build_model(config, data)
-        kept.set_weights(half.get_weights())
-    run.save_model(folder, kept)
-    return kept, history
+        half, core = core, build_model(config, data)
+        core.set_weights(half.get_weights())
+    run.save_model(folder, core)
+    return core, history
 
 
 def tagger_metrics(model: keras.Model, data: PreparedTags, report: Callable[[str], None]) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def fit_classifier(
     folder: Path,
     data: Prepared,
     validation: tf.data.Dataset,
+    core: keras.Model,
     probe: tuple[Any, Any] | None = None,
-    core: keras.Model | None = None,
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Trains a compiled model, or goes on with it, and writes all of the run but its metrics.
 
@@ -85,8 +85,8 @@ def fit_classifier(
         folder: The run.
         data: What to train on.
         validation: What early stopping looks at: batches of the compiled loss's targets.
+        core: The model from `build_model`: it alone is kept.
         probe: Inputs and targets for the norms of gradients; by default some of the validation split.
-        core: The model from `build_model`, where `model` is one around it: it alone is kept.
 
     Returns:
         The model from `build_model` with its best weights, float32, and the logs of each epoch.
@@ -116,12 +116,11 @@ def fit_classifier(
             ),
         ],
     )
-    kept = core or model
     if config.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
-        half, kept = kept, _build(config, data)
-        kept.set_weights(half.get_weights())
-    run.save_model(folder, kept)
-    return kept, history
+        half, core = core, _build(config, data)
+        core.set_weights(half.get_weights())
+    run.save_model(folder, core)
+    return core, history
 
 
 def classifier_metrics(model: keras.Model, data: Prepared, report: Callable[[str], None]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def _train(
         report(f"word vectors: {way_of_training(config)}")
     report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
     validation = evaluation_batches(data.held_out["valid"], config.batch_size, data.widths, config.static_shapes)
-    model, history = task.fit(trained, config, folder, data, validation, core=model)
+    model, history = task.fit(trained, config, folder, data, validation, model)
     metrics = task.score(model, data, report)
     if data.pretrained is not None:
         metrics["vectors"] = data.pretrained.summary
