@@ -1,7 +1,7 @@
 """What all tests share: repeatable property tests, and a small generated corpus of tagged sentences."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,15 @@ _CHINESE = {
     "人名": ("张伟", "王芳", "欧阳修", "李小龙"),
     "地名": ("北京", "上海", "乌鲁木齐", "广州"),
 }
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Leaves TensorBoard out of trainings: it takes longer to trace than a small model, and changes nothing of it."""
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("textapp.training.sentiment.dashboards", lambda *_, **__: [])
+        patches.setattr("textapp.training.ner.tag_dashboards", lambda *_, **__: [])
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from textapp.export import budget_students
 from textapp.runtime import load
 from textapp.training import ner
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = ["--lengths", "16", "--quantize-epochs", "0", "--set", "epochs=1", "--set", "max_tokens=16"]
 BUDGET = "48KB"
 

@@ -1,5 +1,6 @@
 """`textapp distill`: its teachers of all kinds, its defaults, and what it refuses."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -9,8 +10,10 @@ import time
 import numpy as np
 import pytest
 
+from textapp.cli.main import main
 from textapp.training.run import SOFT_LABELS, SOFT_LABELS_PART, Run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]
 SMALL = [
     part for setting in ("epochs=1", "units=2", "embedding_dim=4", "attention_units=2") for part in ("--set", setting)
@@ -30,7 +33,9 @@ def _command(run_folder, corpus):
 @pytest.fixture(scope="module", name="student")
 def _student(command, tmp_path_factory):
     folder = tmp_path_factory.mktemp("Ученики") / "学生"
-    subprocess.run([*COMMAND, *command(folder)], check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as patches, contextlib.suppress(SystemExit):
+        patches.setattr(sys, "argv", ["textapp", *command(folder)])
+        main()
     return folder
 
 

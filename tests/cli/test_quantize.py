@@ -21,6 +21,7 @@ from textapp.training import ner
 from textapp.training.run import CHECKPOINT, Run
 from textapp.training.sentiment import train_sentiment
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]
 OPTIONS = ("--bits", "4", "--embedding-bits", "2", "--epochs", "2", "--set", "learning_rate=0.02")
 

@@ -27,8 +27,9 @@ from textapp.training.fit import fit
 from textapp.training.run import CHECKPOINT, SOFT_LABELS_PART, Run
 from textapp.training.sentiment import train_sentiment
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 QUIET = {"report": lambda line: None}
-STUDENT = ("epochs=2", "max_tokens=16", "vocabulary_size=120", "embedding_dim=6", "units=4", "attention_units=4")
+STUDENT = ("epochs=2", "max_tokens=16", "vocabulary_size=120", "embedding_dim=6", "units=4", "attention_units=4", "cell=rnn")
 
 
 def test_the_vocabulary_is_that_of_texts_as_they_were_written():
@@ -57,8 +58,9 @@ def _teachers(tmp_path_factory, corpus):
     folder = tmp_path_factory.mktemp("Учителя")
     for seed in (0, 1):
         config = SentimentConfig(
-            epochs=3, max_tokens=16, units=8, embedding_dim=16, attention_units=8, learning_rate=1e-2, seed=seed
-        )
+            epochs=3, max_tokens=16, units=8, cell="rnn", embedding_dim=16, attention_units=8, learning_rate=1e-2,
+            seed=seed,
+        )  # fmt: skip
         train_sentiment(config, folder / str(seed), train=corpus["train"], valid=corpus["valid"], **QUIET)
     return [folder / "0", folder / "1"]
 

@@ -39,6 +39,7 @@ from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, Run, read_finished
 from textapp.training.strategy import choose_strategy
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 CONFIG = QuantizeConfig(embedding_bits=2, bits=4, epochs=2, learning_rate=0.01)
 SMALL = ("max_tokens=16", "cell=rnn", "min_count=1", "batch_size=8", "character_filters=8")
 
@@ -288,7 +289,7 @@ def _quantized_student(student):
 class TestStudent:
     def test_it_goes_on_without_its_teachers(self, student, quantized_student, tmp_path):
         metrics, trained = metrics_of(quantized_student), metrics_of(student)
-        assert names_in(quantized_student) == names_in(student)
+        assert names_in(quantized_student) == names_in(student) | {"logs"}
         assert metrics.keys() == {*trained.keys(), "quantization"}
         assert metrics["data"] == trained["data"]
         quantization = metrics["quantization"]

@@ -27,6 +27,7 @@ from textapp.training.ner import train_ner
 from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, SOFT_TAGS, SOFT_TAGS_PART
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 TAGS = ["O", "B-LOC", "E-LOC", "S-LOC", "B-PER", "E-PER", "S-PER"]
 QUIET = {"report": lambda line: None}
 SIZES = ["cell=rnn", "batch_size=8", "learning_rate=0.02", "character_dim=8", "character_filters=8", "min_count=2"]
@@ -54,7 +55,6 @@ def _teachers(tmp_path_factory, corpus):
     """A teacher with a CRF, and one without, which looks up words otherwise and knows nothing."""
     folder = tmp_path_factory.mktemp("Учителя")
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(ner, "tag_dashboards", lambda *_: [])
         config = ner_preset("tiny").override([*SIZES, "units=12", "embedding_dim=8", "epochs=6"])
         train_ner(config, folder / "crf", train=corpus["train"], valid=corpus["valid"], **QUIET)
         patches.setattr(ner, "fit", lambda *_, **__: [{"loss": 1.0}])  # this one has the weights that it began with
@@ -82,14 +82,8 @@ def _student(teach, tmp_path_factory):
     folder = tmp_path_factory.mktemp("Ученики") / "学生"
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(soft_tags, "CHUNK", 64)
-        patches.setattr(ner, "tag_dashboards", lambda *_: [])
         teach(folder)
     return folder
-
-
-@pytest.fixture
-def no_dashboards(monkeypatch):
-    monkeypatch.setattr(ner, "tag_dashboards", lambda *_: [])
 
 
 def metrics_of(folder):
@@ -174,7 +168,7 @@ def kill_while_training(patches):
     patches.setattr(ner, "tag_dashboards", lambda *_: [Kill()])
 
 
-def test_a_run_killed_twice_ends_like_one_that_was_not(student, teach, tmp_path, monkeypatch, no_dashboards):
+def test_a_run_killed_twice_ends_like_one_that_was_not(student, teach, tmp_path, monkeypatch):
     monkeypatch.setattr(soft_tags, "CHUNK", 64)
     folder = tmp_path / "убитый 死"
     for kill, left in ((kill_while_asking, SOFT_TAGS_PART), (kill_while_training, CHECKPOINT)):

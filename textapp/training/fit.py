@@ -60,8 +60,12 @@ def fit(
             verbose=0,
         )
 
+    # The variables of optimizer and metrics: were they created by the first step, TensorFlow would trace it twice, and a
+    # checkpoint could not set them.
+    with model.distribute_strategy.scope():
+        model.optimizer.build(model.trainable_variables)
+    model.evaluate(validation.take(1), verbose=0)
     if state.step:  # killed inside an epoch: first its rest
-        model.evaluate(validation.take(1), verbose=0)  # creates the metrics' variables, which the checkpoint sets
         train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
     if not state.stopped and state.epoch < epochs:
         train(until=epochs, steps=batches.steps_per_epoch)
