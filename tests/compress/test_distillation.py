@@ -29,7 +29,15 @@ from textapp.training.sentiment import train_sentiment
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 QUIET = {"report": lambda line: None}
-STUDENT = ("epochs=2", "max_tokens=16", "vocabulary_size=120", "embedding_dim=6", "units=4", "attention_units=4", "cell=rnn")
+STUDENT = (
+    "epochs=2",
+    "max_tokens=16",
+    "vocabulary_size=120",
+    "embedding_dim=6",
+    "units=4",
+    "attention_units=4",
+    "cell=rnn",
+)
 
 
 def test_the_vocabulary_is_that_of_texts_as_they_were_written():

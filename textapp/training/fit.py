@@ -60,8 +60,8 @@ def fit(
             verbose=0,
         )
 
-    # The variables of optimizer and metrics: were they created by the first step, TensorFlow would trace it twice, and a
-    # checkpoint could not set them.
+    # The variables of optimizer and metrics: were they created by the first step, TensorFlow would trace it twice, and
+    # a checkpoint could not set them.
     with model.distribute_strategy.scope():
         model.optimizer.build(model.trainable_variables)
     model.evaluate(validation.take(1), verbose=0)
