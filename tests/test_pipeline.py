@@ -1,6 +1,7 @@
 """The whole road on a small sample: the task is learned, the file is smaller, the labels agree."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,20 @@ def _road(tmp_path_factory):
     config = sentiment_preset("tiny").override(SETTINGS)
     metrics = train_sentiment(config, folder / "run", **files, report=lines.append)
     return folder, files, metrics, lines, config
+
+
+@pytest.fixture(scope="module", name="exported")
+def _exported(road):
+    """Exports the run in a way, once, scored on the test split; gives the bundle."""
+    folder, files, *_ = road
+
+    @cache
+    def exported(recipe, lowering):
+        bundle = folder / f"{recipe}_{lowering}"
+        export_run(folder / "run", bundle, recipe=recipe, lowering=lowering, examples=read_examples(files["test"]))
+        return bundle
+
+    return exported
 
 
 def test_the_task_is_learned(road):
@@ -57,13 +72,13 @@ def test_the_run_folder_is_whole(road):
 
 
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
-def test_the_bundle_is_smaller_and_agrees(road, lowering):
+def test_the_bundle_is_smaller_and_agrees(road, exported, lowering):
     folder, files, metrics, *_ = road
     test = read_examples(files["test"])
     sizes, predictions = {}, {}
     for recipe in ("float32", "dynamic_wi8_afp32"):
-        bundle = folder / f"{recipe}_{lowering}"
-        description = export_run(folder / "run", bundle, recipe=recipe, lowering=lowering, examples=test)
+        bundle = exported(recipe, lowering)
+        description = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
         assert description["lengths"] == [16, 32]
         assert description["metrics"]["before"]["accuracy"] == pytest.approx(metrics["test"]["accuracy"])
         sizes[recipe] = (bundle / "model.tflite").stat().st_size
@@ -80,13 +95,11 @@ def test_the_bundle_is_smaller_and_agrees(road, lowering):
         )
 
 
-def test_attention_of_bundle_and_run_agree(road):
+def test_attention_of_bundle_and_run_agree(road, exported):
     folder, *_ = road
     run = RunPredictor(Run.load(folder / "run"))
-    bundle = folder / "attention"
-    export_run(folder / "run", bundle, recipe="float32")
     text = "这部电影一点也不无聊, not bad at all"
-    tokens = load(bundle).predict([text])[0].tokens
+    tokens = load(exported("float32", "fused")).predict([text])[0].tokens
     _, weights = run.score([token.text for token in tokens])
     np.testing.assert_allclose([token.weight for token in tokens], weights, atol=1e-5)
 
@@ -104,6 +117,7 @@ def test_an_unfinished_run_with_other_settings_is_refused(road, tmp_path):
         train_sentiment(config.override(["units=8"]), tmp_path, **files)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "settings",
     [
@@ -143,6 +157,7 @@ def test_one_training_a_folder(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_resuming_with_other_validation_texts_is_refused(road, tmp_path, monkeypatch):
     _, files, *_, config = road
     run = tmp_path / "run"

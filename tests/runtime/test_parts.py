@@ -9,7 +9,7 @@ from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
 from textapp.runtime.parts import file_parts
 
-LENGTHS = [4, 9]
+LENGTHS = [2, 5]
 WIDTH = 32  # enough for tensors to be quantized: the converter leaves those below 1,024 numbers in float
 
 
