@@ -29,6 +29,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.tagging --data $(DATA)
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.compression --data $(DATA)
+	$(BIN)/python -m benchmarks.quantization
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
 	$(BIN)/python -m benchmarks.tagger_students --data $(DATA)
 

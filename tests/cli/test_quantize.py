@@ -65,6 +65,8 @@ def test_a_run_is_trained_on_and_described(textapp, wide_run, quantized, tmp_pat
     assert len(accuracies) == 2
     best = max([*accuracies, quantization["post_training"]["valid"]["accuracy"]])
     assert metrics["valid"]["accuracy"] == pytest.approx(best)
+    assert metrics["valid"] == quantization[quantization["kept"]]["valid"]
+    assert quantization["quantization_aware"]["valid"]["accuracy"] == pytest.approx(max(accuracies))
     assert quantization["bytes"] == sum(weight["bytes"] for weight in quantization["weights"])
     assert f"{quantization['bytes']:,}" in outcome.err
     assert f"--recipe {quantization['recipe']} --lowering fused" in outcome.err

@@ -56,8 +56,8 @@ def quantize_run(
 
     Returns:
         What `metrics.json` says: what it says of any run of the task, of the rounded model, and `quantization`: the
-        settings, the `recipe` to export with, which weights were `kept`, the scores of the run in `float` and rounded
-        without training (`post_training`), and each of the `weights` in the file.
+        settings, the `recipe` to export with, which weights were `kept`, the scores of the run in `float`, rounded
+        without training (`post_training`) and with it (`quantization_aware`), and each of the `weights` in the file.
 
     Raises:
         InputError: The run or its files cannot be used any more, or `out` holds a finished or another run.
@@ -155,11 +155,11 @@ def _quantize(
     if history:
         # Measured like rounding alone: an epoch's own score is of rounded activations too, where these are trained.
         with snapped(aware):
-            trained = opened.scores()
-        report(f"quantization-aware: {_in_words(trained, metric)}")
-        is_trained = trained["valid"][metric] >= own["valid"][metric]
+            scores["quantization_aware"] = opened.scores()
+        report(f"quantization-aware: {_in_words(scores['quantization_aware'], metric)}")
+        is_trained = scores["quantization_aware"]["valid"][metric] >= own["valid"][metric]
         if is_trained:
-            own = trained
+            own = scores["quantization_aware"]
         else:
             model.set_weights(floats)
             report("no epoch was as good on the validation split as rounding alone, which is kept")
