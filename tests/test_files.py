@@ -1,5 +1,6 @@
 import contextlib
 import errno
+import fcntl
 import os
 import resource
 import tempfile
@@ -30,6 +31,17 @@ def files_of_at_most(size: int):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@contextlib.contextmanager
+def locked_folder(path: Path):
+    """As if another process were writing it."""
+    handle = os.open(path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def message(raised: pytest.ExceptionInfo[InputError]) -> str:
@@ -180,6 +192,38 @@ def test_a_full_disk_keeps_the_old_folder_and_names_the_new_file(tmp_path):
         assert f".{path.name}." not in message(raised)
     assert (path / "a.txt").read_text() == "旧"
     assert names(tmp_path) == ["包"]
+
+
+def test_what_killed_processes_left_of_a_folder_is_cleared_away(tmp_path):
+    path, dead, live = tmp_path / "包", tmp_path / ".包.a1b2c3d4", tmp_path / ".包.b1b2c3d4"
+    for folder in (dead, live, tmp_path / ".包.c1b2c3d4.old"):
+        folder.mkdir()
+        (folder / "一").write_text(folder.name)
+    path.mkdir()
+    with locked_folder(live), replacing_folder(path) as temporary:
+        assert names(tmp_path) == sorted([live.name, temporary.name, path.name])
+        with replacing_folder(path):  # neither does another writer touch this one
+            assert temporary.exists()
+    with replacing_folder(path):
+        assert not live.exists()  # nobody holds it any more
+
+
+def test_a_folder_that_was_being_replaced_at_the_kill_is_put_back(tmp_path):
+    path = tmp_path / "包"
+    for name in (".包.a1b2c3d4", ".包.a1b2c3d4.old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "一").write_text(name)
+    with pytest.raises(ZeroDivisionError), replacing_folder(path) as temporary:
+        write_and_fail(temporary / "二")
+    assert names(tmp_path) == ["包"]
+    assert (path / "一").read_text() == ".包.a1b2c3d4.old"
+
+
+def test_names_that_are_no_utf_8_are_written_and_read(tmp_path):
+    name = os.fsdecode(b"\xff\xe5\xa5\xbd.tsv")
+    write_json(tmp_path / "a.json", {"train": name, "好": "\\udcff"})
+    assert read_json(tmp_path / "a.json") == {"train": name, "好": "\\udcff"}
+    assert "好.tsv" in (tmp_path / "a.json").read_text(encoding="utf-8")
 
 
 def test_leftovers_are_those_of_the_file_alone(tmp_path):

@@ -1,11 +1,15 @@
 """The whole road on a small sample: the task is learned, the file is smaller, the labels agree."""
 
+import fcntl
 import json
+import os
 from functools import cache
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from textapp.config import sentiment_preset
 from textapp.data.readers import read_examples
@@ -14,7 +18,7 @@ from textapp.errors import InputError
 from textapp.export.run import export_run
 from textapp.runtime import load
 from textapp.training.predictor import RunPredictor
-from textapp.training.run import Run, locked
+from textapp.training.run import Run, locked, read_command
 from textapp.training.sentiment import train_sentiment
 
 SETTINGS = ["epochs=3", "units=16", "max_tokens=32"]
@@ -66,6 +70,7 @@ def test_the_run_folder_is_whole(road):
         "logs",
     }
     run = Run.load(folder / "run")
+    assert not keras.models.load_model(folder / "run/model.keras").compiled  # an optimizer would treble the file
     assert run.config == config
     assert run.labels == ["negative", "positive"]
     assert run.metrics == json.loads(json.dumps(metrics))
@@ -155,6 +160,46 @@ def test_one_training_a_folder(tmp_path):
     with locked(tmp_path / "Lauf"):
         assert [path.name for path in tmp_path.iterdir()] == [".Lauf.lock"]
     assert not any(tmp_path.iterdir())
+
+
+def test_a_lock_that_its_holder_has_just_deleted_locks_nothing(tmp_path, monkeypatch):
+    lock, flock = tmp_path / ".Lauf.lock", fcntl.flock
+
+    def delayed(*arguments):
+        lock.unlink()  # by the holder, who ends between our opening the file and our locking it
+        flock(*arguments)
+
+    monkeypatch.setattr(fcntl, "flock", delayed)
+    with pytest.raises(InputError, match="Lauf: another training is writing to it"), locked(tmp_path / "Lauf"):
+        pass
+
+
+def test_a_run_among_its_data_is_refused(road, tmp_path):
+    *_, config = road
+    (tmp_path / "pos").mkdir()
+    with pytest.raises(InputError, match=r"逃: lies in .*, whose data it would join; choose another --out"):
+        train_sentiment(config, tmp_path / "逃", train=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pos"]
+
+
+def test_a_training_file_may_have_a_name_that_is_no_utf_8(road, tmp_path, monkeypatch):
+    _, files, *_, config = road
+    train = tmp_path / os.fsdecode(b"\xff.tsv")
+    train.write_bytes(Path(files["train"]).read_bytes())
+    monkeypatch.setattr("textapp.training.sentiment.fit", lambda *_, **__: [])
+    train_sentiment(config, tmp_path / "run", train=train, valid=files["valid"])
+    assert read_command(tmp_path / "run")["train"] == str(train)
+
+
+def test_memory_that_does_not_suffice_is_said(road, tmp_path, monkeypatch):
+    _, files, *_, config = road
+
+    def exhausted(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(keras.Model, "fit", exhausted)
+    with pytest.raises(InputError, match="out of memory; a smaller batch_size"):
+        train_sentiment(config, tmp_path / "run", **files)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -13,6 +13,8 @@ from typing import Any
 
 from textapp.errors import InputError
 
+_OLD = ".old"  # of the folder that another one is about to replace
+
 
 @contextlib.contextmanager
 def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
@@ -102,14 +104,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a temporary folder beside `path`, which takes its place once the block has ended without an error.
 
-    A folder that was there before is replaced whole; it is deleted only after the new one stands in its place.
+    A folder that was there before is replaced whole; it is deleted only after the new one stands in its place. What
+    killed processes left of their attempts is cleared away first.
     """
     path = Path(path)
-    with named_errors(path):
+    with named_errors(path), contextlib.ExitStack() as lock:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(path)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        lock.enter_context(_locked(temporary))
         temporary.chmod(0o777 & ~_umask())
-        old = temporary.with_name(temporary.name + ".old")
+        old = temporary.with_name(temporary.name + _OLD)
         try:
             yield temporary
             if path.exists():
@@ -132,7 +137,10 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes a JSON file that people can read and diff, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # The name of a file that is not UTF-8 holds lone surrogates, which UTF-8 lacks and JSON's escapes have.
+    text = re.sub("[\ud800-\udfff]", lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
+    write_text(path, text + "\n")
 
 
 def leftovers(path: str | os.PathLike[str]) -> list[Path]:
@@ -140,6 +148,29 @@ def leftovers(path: str | os.PathLike[str]) -> list[Path]:
     path = Path(path)
     with named_errors(path):
         return [found for found in path.parent.iterdir() if re.fullmatch(_stand_in(path), os.fspath(found))]
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Deletes the temporary folders beside `path` whose process has ended, and puts an old folder back in its place."""
+    for found in leftovers(path):
+        owner = found.with_name(found.name.removesuffix(_OLD))
+        with contextlib.suppress(BlockingIOError), _locked(owner) if owner.exists() else contextlib.nullcontext():
+            if found != owner and not path.exists():
+                found.replace(path)
+            shutil.rmtree(found, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds a folder's lock, which ends with the process. Raises `BlockingIOError` where another process holds it."""
+    import fcntl  # here, as what only predicts runs on systems without it too
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _stand_in(path: Path) -> str:

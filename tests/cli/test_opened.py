@@ -127,6 +127,7 @@ def test_a_foreign_keras_model_is_refused(textapp, copy, run_folder, make):
 @pytest.mark.parametrize(
     ("name", "content", "rule"),
     [
+        ("metrics.json", '{"task": "sentiment"}', "metrics.json: names no labels; the file was cut or changed"),
         ("labels.txt", "a\nb\nc\n", "labels.txt: not the labels that metrics.json names"),
         ("labels.txt", "negative\nnegative\n", "labels.txt: not the labels that metrics.json names"),
         ("vocabulary.txt", "[PAD]\n[UNK]\n好\n", "vocabulary.txt: has 3 tokens"),

@@ -110,10 +110,12 @@ def test_an_empty_text_is_counted(tmp_path, kind):
     assert (examples.texts, examples.empty) == (["très bien"], 1)
 
 
-def test_links_in_an_archive_are_left_out(tmp_path):
+def test_links_in_an_archive_are_refused_where_they_would_be_texts(tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("geheim: süß", encoding="utf-8")
     path = archive(tmp_path / "a.tar", {"a/pos/1.txt": "bien sûr"}, links={"a/pos/2.txt": str(secret)})
+    assert error_of(path) == f"{path}/a/pos/2s.txt: a link or device; archives must hold the texts"
+    path = archive(tmp_path / "b.tar", {"a/pos/1.txt": "bien sûr"}, links={"README.md": str(secret)})
     assert read_examples(path).texts == ["bien sûr"]
 
 

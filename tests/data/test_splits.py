@@ -57,7 +57,7 @@ def test_a_fraction_out_of_range_is_an_error(fraction):
 
 
 def test_too_few_examples_to_split_are_an_error():
-    with pytest.raises(InputError, match=r"ü\.tsv: too few examples \(2\)"):
+    with pytest.raises(InputError, match=r"ü\.tsv: too few examples \(2\) to hold some out; no class has more than 1"):
         split_examples(numbered({"à": 1, "è": 1}), 0.5, seed=0)
 
 

@@ -1,6 +1,7 @@
 """What a person sees of a training."""
 
 import io
+from types import SimpleNamespace
 
 from textapp.training.progress import Progress
 
@@ -12,8 +13,14 @@ class Terminal(io.StringIO):
         return True
 
 
-def run(stream):
+def begun(stream, steps):
     progress = Progress(epochs=2, steps_per_epoch=4, tokens_per_epoch=1000, stream=stream)
+    progress.set_model(SimpleNamespace(optimizer=SimpleNamespace(iterations=steps)))
+    return progress
+
+
+def run(stream):
+    progress = begun(stream, steps=0)
     progress.on_epoch_begin(0)
     progress.on_train_batch_end(1, {"loss": 0.5})
     progress.on_test_begin()
@@ -32,3 +39,11 @@ def test_a_moving_line_on_a_terminal():
     text = run(Terminal())
     assert "\r\x1b[2Kepoch 1/2   50%  loss 0.5000" in text
     assert " s left" in text
+
+
+def test_a_training_that_goes_on_says_so_once():
+    stream = io.StringIO()
+    progress = begun(stream, steps=3)
+    progress.on_epoch_begin(0)
+    progress.on_epoch_begin(1)
+    assert stream.getvalue() == "going on with epoch 1 of 2\n"

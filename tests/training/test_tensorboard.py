@@ -14,7 +14,7 @@ from textapp.errors import InputError
 from textapp.layers import AttentionPooling
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
-from textapp.training.tensorboard import EventLog, GradientNorms, Histograms, Scalars, dashboards
+from textapp.training.tensorboard import EventLog, GradientNorms, Histograms, Scalars, dashboards, histograms
 from textapp.training.unfreezing import UnfreezingAdamW
 
 TEXTS = ["好 电影 great film", "差 film", "déjà vu , 差 差", "great 好 !"]
@@ -207,6 +207,18 @@ def test_histograms_leave_out_what_is_not_finite(tmp_path):
     tags = read(tmp_path / "train")
     assert tags["weights/embedding/embeddings"][0][1][:, 2].sum() == table.size - 8
     assert "weights/logits/kernel" not in tags
+
+
+def test_of_a_large_weight_some_values_are_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(histograms, "MOST_VALUES", 20)
+    model = attention_model()
+    callback = Histograms(tmp_path)
+    callback.set_model(model)
+    callback.on_epoch_end(0)
+    buckets = read(tmp_path / "train")["weights/embedding/embeddings"][0][1]
+    table = model.get_layer("embedding").get_weights()[0]
+    assert buckets[:, 2].sum() == 20 < table.size
+    assert table.min() <= buckets[0, 0] < buckets[-1, 1] <= table.max()
 
 
 @pytest.fixture(name="watched", scope="module")

@@ -1,6 +1,9 @@
-"""Texts given on the command line."""
+"""Texts and files given on the command line."""
 
 import os
+from pathlib import Path
+
+from textapp.files import named_errors
 
 
 def as_utf8(argument: str) -> str:
@@ -8,3 +11,12 @@ def as_utf8(argument: str) -> str:
     if argument.isascii() or not any("\udc80" <= character <= "\udcff" for character in argument):
         return argument
     return os.fsencode(argument).decode("utf-8", "replace")
+
+
+def check_readable(*paths: str | None) -> None:
+    """Raises `InputError` for the first file that is not there: TensorFlow, which reads it, takes seconds to load."""
+    for path in filter(None, paths):
+        if "#" in path and not Path(path).exists():
+            path = path.rpartition("#")[0]
+        with named_errors(path):
+            Path(path).stat()

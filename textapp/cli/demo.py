@@ -31,9 +31,7 @@ def demo(
         say(f"1. corpus: {sum(COUNTS.values()):,} generated English and Chinese reviews in {out / 'corpus'}")
         run = out / "run"
         say("2. train")
-        metrics = train_sentiment(
-            sentiment_preset("tiny"), run, **files, force=True, report=lambda line: say(f"   {line}")
-        )
+        metrics = train_sentiment(sentiment_preset("tiny"), run, **files, force=True, report=say)
         say("3. export")
         test = read_examples(files["test"])
         bundles = {}
@@ -43,7 +41,7 @@ def demo(
                 export_run(
                     run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=True
                 )
-                say(f"   {bundles[recipe, lowering]}: all checks passed")
+                say(f"{bundles[recipe, lowering]}: all checks passed")
 
     from textapp.runtime import Predictor, load
     from textapp.runtime.latency import measure_latency
@@ -84,7 +82,7 @@ def demo(
         assert isinstance(shipped, Predictor)
         predictions = shipped.predict(texts)
     if not as_json:
-        show(texts, predictions)
+        show(texts, predictions, heaviest=3)
     say("")
     say_table(("model", "test accuracy", "bytes", "text to label, ms", "same labels as Keras"), rows)
     say(f"\nlook:  tensorboard --logdir {quote(str(run / 'logs'))}")

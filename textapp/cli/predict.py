@@ -61,12 +61,22 @@ def predict(
     show(lines, predictions)
 
 
-def show(texts: Sequence[str], predictions: "Sequence[Prediction]") -> None:
-    """Prints a line a text on stdout: label, probability, and the text with its attention."""
+def show(texts: Sequence[str], predictions: "Sequence[Prediction]", heaviest: int = 0) -> None:
+    """Prints a line a text on stdout: label, probability, and the text with its attention.
+
+    Args:
+        texts: What was predicted.
+        predictions: What came of it.
+        heaviest: How many tokens to name behind the text, with their attention weights.
+    """
     colours = sys.stdout.isatty()
     for text, prediction in zip(texts, predictions, strict=True):
         label, prob = printable(prediction.label), prediction.probs[prediction.label]
-        _print_line(f"{label}\t{prob:.3f}\t{marked(text, prediction, colours)}")
+        line = f"{label}\t{prob:.3f}\t{marked(text, prediction, colours)}"
+        if heaviest:
+            tokens = sorted(prediction.tokens, key=lambda token: -(token.weight or 0.0))[:heaviest]
+            line += "\t" + ", ".join(f"{_printable(token.text)} {token.weight or 0.0:.2f}" for token in tokens)
+        _print_line(line)
     sys.stdout.flush()
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from textapp.cli.arguments import check_readable
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say
 from textapp.config import NER_PRESETS_HELP, PRESETS_HELP, ner_preset, sentiment_preset
@@ -52,6 +53,7 @@ def sentiment(
 ) -> None:
     """Train a BiLSTM + attention classifier. The same command goes on after a crash."""
     config = sentiment_preset(preset, vectors=vectors is not None).override(settings or [])
+    check_readable(train, valid, test, vectors)
     with native_log_hidden():
         from textapp.training.sentiment import train_sentiment
 
@@ -85,6 +87,7 @@ def ner(
 ) -> None:
     """Train a BiLSTM-CRF that tags entities, slots or parts of speech. The same command goes on after a crash."""
     config = ner_preset(preset, vectors=vectors is not None).override(settings or [])
+    check_readable(train, valid, test, vectors)
     with native_log_hidden():
         from textapp.training.ner import train_ner
 

@@ -47,7 +47,7 @@ def read_tar(path: str | os.PathLike[str], subset: str | None) -> Iterator[Row]:
     """Yields the rows of class folders in a tar archive (`.tar`, `.tar.gz`), in the archive's order.
 
     The archive is read once from front to back, in memory. Nothing is unpacked to the disk: names in the archive
-    serve as labels and in messages only, and links are left out. Arguments as for `read_folders`.
+    serve as labels and in messages only, and a link among the texts is refused. Arguments as for `read_folders`.
     """
     classes = _ClassFolders(path, subset)
     for name, text in _tar_texts(path, lambda name: classes.label_of(name) is not None):
@@ -67,9 +67,12 @@ def _tar_texts(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> I
         try:
             with tarfile.open(fileobj=archive, mode="r|") as members:  # type: ignore[call-overload]
                 for member in members:
-                    content = members.extractfile(member) if member.isreg() and wanted(member.name) else None
-                    if content is not None:
-                        yield member.name, decode_utf8(content.read(), f"{path}/{member.name}")
+                    if member.isdir() or not wanted(member.name):
+                        continue
+                    content = members.extractfile(member) if member.isreg() else None
+                    if content is None:
+                        raise InputError(f"{path}/{member.name}: a link or device; archives must hold the texts")
+                    yield member.name, decode_utf8(content.read(), f"{path}/{member.name}")
         except tarfile.TarError as error:
             raise InputError(f"{path}: not a tar archive, or a damaged one: {error}") from error
         # tarfile takes an archive that is cut off between two members for a whole one.

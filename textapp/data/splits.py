@@ -112,7 +112,10 @@ def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Exam
     for label, count in _held_out_counts({label: len(rows) for label, rows in positions.items()}, fraction).items():
         chosen.update(generator.sample(positions[label], count))
     if not chosen:
-        raise InputError(f"{examples.source}: too few examples ({len(examples)}) to hold some out")
+        most = max((len(rows) for rows in positions.values()), default=0)
+        raise InputError(
+            f"{examples.source}: too few examples ({len(examples)}) to hold some out; no class has more than {most}"
+        )
     held_out = examples.select(sorted(chosen))
     rest = examples.select(index for index in range(len(examples)) if index not in chosen)
     train, overlap = drop_overlap(rest, held_out)

@@ -169,7 +169,10 @@ def _find_column(columns: list[str], place: str, role: str, wanted: str | None, 
             return names.index(name)
     if wanted is not None:
         raise InputError(f"{place}: no column {wanted!r} for the {role}; {found}")
-    raise InputError(f"{place}: no column is known to hold the {role}; name it with {role}_column; {found}")
+    raise InputError(
+        f"{place}: no column is known to hold the {role}; name it with {role}_column (--set "
+        f"{role}_column=NAME of `textapp train`, --{role}-column NAME of others); {found}"
+    )
 
 
 def _columns_found(columns: list[str], limit: int = 20) -> str:

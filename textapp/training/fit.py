@@ -1,5 +1,6 @@
 """Keras' `fit` with early stopping, the best weights kept, resumed where it was killed."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,22 +44,27 @@ def fit(
         The logs of each epoch, those of earlier, killed calls included.
 
     Raises:
-        InputError: The checkpoint belongs to another training, or the training diverged.
+        InputError: The checkpoint belongs to another training, the training diverged, or memory does not suffice.
     """
     stopping = keras.callbacks.EarlyStopping(monitor, mode="max", patience=patience)
     state = Checkpoint(checkpoint, batches, stopping, fingerprint)
 
     def train(until: int, steps: int) -> None:
-        model.fit(
-            batches.dataset,
-            validation_data=validation,
-            initial_epoch=state.epoch,
-            epochs=until,
-            steps_per_epoch=steps,
-            callbacks=[*scores, stopping, state, *callbacks],
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )
+        try:
+            model.fit(
+                batches.dataset,
+                validation_data=validation,
+                initial_epoch=state.epoch,
+                epochs=until,
+                steps_per_epoch=steps,
+                callbacks=[*scores, stopping, state, *callbacks],
+                shuffle=False,  # the batches are shuffled already
+                verbose=0,
+            )
+        except tf.errors.ResourceExhaustedError as error:
+            raise InputError(
+                "out of memory; a smaller batch_size, max_tokens, vocabulary_size, embedding_dim or units needs less"
+            ) from error
 
     # The variables of optimizer and metrics: were they created by the first step, TensorFlow would trace it twice, and
     # a checkpoint could not set them.
@@ -70,7 +76,7 @@ def fit(
     if not state.stopped and state.epoch < epochs:
         train(until=epochs, steps=batches.steps_per_epoch)
     if not state.best_weights:
-        name = monitor.removeprefix("val_").replace("_", " ")
-        raise InputError(f"training diverged: the validation {name} was never a number; lower learning_rate")
+        wrong = next(name for name, value in state.history[0].items() if not math.isfinite(value)).replace("_", " ")
+        raise InputError(f"training diverged: {wrong} was no number after the first epoch; lower learning_rate")
     model.set_weights(state.best_weights)
     return state.history

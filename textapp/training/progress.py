@@ -22,10 +22,14 @@ class Progress(keras.callbacks.Callback):
         self.epochs, self.steps, self.tokens = epochs, steps_per_epoch, tokens_per_epoch
         self.stream = stream or sys.stderr
         self._moving = self.stream.isatty()
+        self._has_begun = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the clock."""
+        """Starts the clock; says so where a killed training goes on."""
         del logs
+        if not self._has_begun and int(self.model.optimizer.iterations):
+            print(f"going on with epoch {epoch + 1} of {self.epochs}", file=self.stream, flush=True)
+        self._has_begun = True
         self._epoch, self._began, self._printed, self._done = epoch, time.monotonic(), 0.0, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:

@@ -97,6 +97,8 @@ def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 def read_names(path: Path, expected: object) -> list[str]:
     """A file of labels or tags, one a line. Raises `InputError` unless they are those that `metrics.json` names."""
     names = read_text(path).removesuffix("\n").split("\n")
+    if not isinstance(expected, list):
+        raise InputError(f"{path.with_name(METRICS)}: names no {path.stem}; the file was cut or changed")
     if names != expected:
         raise InputError(f"{path}: not the {path.stem} that {METRICS} names; the file was cut or changed")
     return names
@@ -104,8 +106,9 @@ def read_names(path: Path, expected: object) -> list[str]:
 
 def read_tokenizer(folder: Path) -> Tokenizer:
     """How a run's texts are cut. Raises `InputError` naming the file where it is broken."""
+    settings = _object(folder / TOKENIZER)
     try:
-        return Tokenizer.from_dict(_object(folder / TOKENIZER))
+        return Tokenizer.from_dict(settings)
     except InputError as error:
         raise InputError(f"{folder / TOKENIZER}: {error}") from error
 
@@ -133,6 +136,9 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
     Raises:
         InputError: It would, or the folder cannot be written.
     """
+    for data in (command.get(split) for split in ("train", "valid", "test")):
+        if data and Path(data).is_dir() and folder.resolve().is_relative_to(Path(data).resolve()):
+            raise InputError(f"{folder}: lies in {data}, whose data it would join; choose another --out")
     with named_errors(folder):
         existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         if not existing.is_dir():
@@ -176,8 +182,12 @@ def locked(folder: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{folder}: another training is writing to it; choose another --out") from error
+            # Its holder may have ended, and deleted it, since it was opened: then a third can lock a new one.
+            locks_path = os.path.samestat(os.fstat(file.fileno()), path.stat())
+        except (BlockingIOError, FileNotFoundError):
+            locks_path = False
+        if not locks_path:
+            raise InputError(f"{folder}: another training is writing to it; choose another --out")
         try:
             yield
         finally:
@@ -232,9 +242,9 @@ def save_sample(folder: Path, examples: Examples) -> list[tuple[str, str]]:
 
 
 def save_model(folder: Path, model: keras.Model) -> None:
-    """Writes the model, whole or not at all."""
+    """Writes the model, whole or not at all, without its optimizer, which is twice its size."""
     with replacing(folder / MODEL) as temporary:
-        model.save(temporary)
+        keras.Model(model.input, model.output, name=model.name).save(temporary)
 
 
 def finish(
