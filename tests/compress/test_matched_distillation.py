@@ -22,7 +22,6 @@ from textapp.training.checkpoint import Checkpoint
 from textapp.training.fit import fit
 from textapp.training.run import CHECKPOINT, SOFT_LABELS, TEACHER_STATES, TEACHER_STATES_PART, Run
 
-pytestmark = pytest.mark.usefixtures("undrawn")
 QUIET = {"report": lambda line: None}
 STUDENT = (
     *("epochs=2", "max_tokens=16", "vocabulary_size=60", "embedding_dim=6", "units=4", "attention_units=4"),
@@ -168,7 +167,7 @@ def kill_within_an_epoch(patches):
     )
 
 
-def test_killed_twice_it_ends_like_one_that_was_not(student, teach, tmp_path):
+def test_killed_twice_it_ends_like_one_that_was_not(student, teach, tmp_path, undrawn):
     folder = tmp_path / "убитый 死"
     for kill, left in ((kill_between_chunks, TEACHER_STATES_PART), (kill_within_an_epoch, CHECKPOINT)):
         with pytest.MonkeyPatch.context() as patches:
@@ -215,7 +214,7 @@ def test_it_is_quantized_with_its_soft_labels_alone(student, tmp_path):
     assert set(metrics["history"][0]) == {"accuracy", "loss", "val_accuracy", "val_loss"}
 
 
-def test_half_precision_and_fixed_shapes(teach, tmp_path):
+def test_half_precision_and_fixed_shapes(teach, tmp_path, undrawn):
     metrics = teach(tmp_path / "половина", "mixed_precision=true", "static_shapes=true", "epochs=1")
     assert np.isfinite(list(metrics["history"][0].values())).all()
     model = Run.load(tmp_path / "половина").model

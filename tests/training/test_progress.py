@@ -13,9 +13,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def begun(stream, steps):
+def begun(stream, steps=None):
     progress = Progress(epochs=2, steps_per_epoch=4, tokens_per_epoch=1000, stream=stream)
-    progress.set_model(SimpleNamespace(optimizer=SimpleNamespace(iterations=steps)))
+    optimizer = None if steps is None else SimpleNamespace(iterations=steps)
+    progress.set_model(SimpleNamespace(optimizer=optimizer))
     return progress
 
 
@@ -47,3 +48,6 @@ def test_a_training_that_goes_on_says_so_once():
     progress.on_epoch_begin(0)
     progress.on_epoch_begin(1)
     assert stream.getvalue() == "going on with epoch 1 of 2\n"
+    begun(stream).on_epoch_begin(0)  # as word vectors have no optimizer
+    begun(stream).on_epoch_begin(1)
+    assert stream.getvalue() == "going on with epoch 1 of 2\ngoing on with epoch 2 of 2\n"

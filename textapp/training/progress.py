@@ -27,7 +27,8 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the clock; says so where a killed training goes on."""
         del logs
-        if not self._has_begun and int(self.model.optimizer.iterations):
+        optimizer = self.model.optimizer  # none of a model that moves its weights itself
+        if not self._has_begun and (epoch or (optimizer is not None and int(optimizer.iterations))):
             print(f"going on with epoch {epoch + 1} of {self.epochs}", file=self.stream, flush=True)
         self._has_begun = True
         self._epoch, self._began, self._printed, self._done = epoch, time.monotonic(), 0.0, 0
