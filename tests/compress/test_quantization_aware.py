@@ -40,7 +40,8 @@ def texts(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
 
 def fitted(aware: QuantizationAware, epochs: int = 2) -> QuantizationAware:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    aware.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    aware.compile(keras.optimizers.Adam(0.01), loss)
+    aware.optimizer.build(aware.trainable_variables)  # `fit` would trace its first step twice otherwise
     aware.fit(*texts(), epochs=epochs, batch_size=16, verbose=0, shuffle=False)
     return aware
 

@@ -91,6 +91,7 @@ def test_learns_tags_from_spelling_and_context(crf):
     model = entity_tagger(2, 3, embedding_dim=4, character_vocabulary_size=12, units=16, crf=crf, **options)
     softmax = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
     model.compile(keras.optimizers.Adam(0.02), CRFLoss(model.get_layer("crf")) if crf else softmax)
+    model.optimizer.build(model.trainable_variables)  # `fit` would trace its first step twice otherwise
     model.fit(inputs, tag_ids, epochs=40, verbose=0)
     outputs = model.predict(inputs, verbose=0)
     decoded = model.get_layer("crf").decode(outputs, first > 0)[0] if crf else outputs.argmax(-1)
