@@ -50,31 +50,31 @@ def fit(
     state = Checkpoint(checkpoint, batches, stopping, fingerprint)
 
     def train(until: int, steps: int) -> None:
-        try:
-            model.fit(
-                batches.dataset,
-                validation_data=validation,
-                initial_epoch=state.epoch,
-                epochs=until,
-                steps_per_epoch=steps,
-                callbacks=[*scores, stopping, state, *callbacks],
-                shuffle=False,  # the batches are shuffled already
-                verbose=0,
-            )
-        except tf.errors.ResourceExhaustedError as error:
-            raise InputError(
-                "out of memory; a smaller batch_size, max_tokens, vocabulary_size, embedding_dim or units needs less"
-            ) from error
+        model.fit(
+            batches.dataset,
+            validation_data=validation,
+            initial_epoch=state.epoch,
+            epochs=until,
+            steps_per_epoch=steps,
+            callbacks=[*scores, stopping, state, *callbacks],
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
 
-    # The variables of optimizer and metrics: were they created by the first step, TensorFlow would trace it twice, and
-    # a checkpoint could not set them.
-    with model.distribute_strategy.scope():
-        model.optimizer.build(model.trainable_variables)
-    model.evaluate(validation.take(1), verbose=0)
-    if state.step:  # killed inside an epoch: first its rest
-        train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
-    if not state.stopped and state.epoch < epochs:
-        train(until=epochs, steps=batches.steps_per_epoch)
+    try:
+        # The variables of optimizer and metrics: were they created by the first step, TensorFlow would trace it twice,
+        # and a checkpoint could not set them.
+        with model.distribute_strategy.scope():
+            model.optimizer.build(model.trainable_variables)
+        model.evaluate(validation.take(1), verbose=0)
+        if state.step:  # killed inside an epoch: first its rest
+            train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
+        if not state.stopped and state.epoch < epochs:
+            train(until=epochs, steps=batches.steps_per_epoch)
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(
+            "out of memory; a smaller batch_size, max_tokens, vocabulary_size, embedding_dim or units needs less"
+        ) from error
     if not state.best_weights:
         wrong = next(name for name, value in state.history[0].items() if not math.isfinite(value)).replace("_", " ")
         raise InputError(f"training diverged: {wrong} was no number after the first epoch; lower learning_rate")
