@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.own_vectors import own_vectors
-from benchmarks.record import Record
+from benchmarks.record import Record, spread
 from textapp.config import sentiment_preset
 from textapp.data.readers import check_labels, read_examples
 from textapp.data.scores import accuracy, confusion_matrix
@@ -146,13 +146,9 @@ def table(rows: list[dict[str, Any]]) -> str:
         if not of_task:
             continue
 
-        def spread(key: str, of_task: list[dict[str, Any]] = of_task) -> str:
+        def percent(key: str, of_task: list[dict[str, Any]] = of_task) -> str:
             values = [100 * row[key] for row in of_task if key in row]
-            if not values:
-                return "–"
-            if len(values) == 1:
-                return f"{values[0]:.2f} (one seed)"
-            return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+            return spread(values) if values else "–"
 
         int8 = [f"dynamic_wi8_afp32_{lowering}" for lowering in ("fused", "unrolled")]
         difference = max(abs(row[key] - row["keras"]) for row in of_task for key in int8 if key in row)
@@ -160,8 +156,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         share = statistics.mean(row[f"{int8[0]}_bytes"] / row["float32_fused_bytes"] for row in of_task)
         chosen = " ".join([preset, *SETTINGS.get(task, [])])
         lines.append(
-            f"| {title} (`{chosen}`) | {100 * promised:.1f} | {spread('keras')} | {spread(int8[0])} "
-            f"| {spread(int8[1])} | {100 * difference:.2f} | {size:,.0f} | {share:.1%} | {len(of_task)} | "
+            f"| {title} (`{chosen}`) | {100 * promised:.1f} | {percent('keras')} | {percent(int8[0])} "
+            f"| {percent(int8[1])} | {100 * difference:.2f} | {size:,.0f} | {share:.1%} | {len(of_task)} | "
             f"{statistics.mean(row['minutes'] for row in of_task):.1f} |"
         )
     return "\n".join(lines) + "\n"

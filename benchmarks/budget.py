@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.accuracy import files
 from benchmarks.compression_rival import train_fasttext
-from benchmarks.record import Record
+from benchmarks.record import Record, spread
 from textapp.compress.candidates import Candidate
 from textapp.compress.config import DistillConfig, QuantizeConfig
 from textapp.compress.distillation import distill
@@ -204,13 +204,12 @@ def table(rows: list[dict[str, Any]]) -> str:
             ("fastText, autotuned and quantized", kinds["fasttext"]),
         ):
             if of_kind:
-                accuracy = [row["test"] for row in of_kind]
-                mean = statistics.mean(accuracy)
-                spread = f" ± {100 * statistics.stdev(accuracy):.2f}" if len(accuracy) > 1 else ""
+                accuracy = [100 * row["test"] for row in of_kind]
+                mean = statistics.mean(accuracy) / 100
                 parameters = f"{of_kind[0]['parameters']:,}" if "parameters" in of_kind[0] else "–"
                 size = statistics.mean(row["bytes"] for row in of_kind)
                 lines.append(
-                    f"| {title} | {100 * mean:.2f}{spread} | {mean / one:.1%} | {mean / together:.1%} | {size:,.0f} "
+                    f"| {title} | {spread(accuracy)} | {mean / one:.1%} | {mean / together:.1%} | {size:,.0f} "
                     f"| {parameters} | {len(of_kind)} |"
                 )
         for row in kinds["latency"]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.record import Record
+from benchmarks.record import Record, spread
 from textapp.compress.config import DistillConfig
 from textapp.compress.distillation import distill
 from textapp.compress.soft_labels import SoftLabels, mean_probabilities
@@ -129,17 +129,16 @@ def table(rows: list[dict[str, Any]]) -> str:
         def mean(key: str, of_name: list[dict[str, Any]] = of_name) -> float:
             return statistics.mean(row[key] for row in of_name)
 
-        def spread(key: str, of_name: list[dict[str, Any]] = of_name) -> str:
-            values = [100 * row[key] for row in of_name]
-            return f"{statistics.mean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+        def percent(key: str, of_name: list[dict[str, Any]] = of_name) -> str:
+            return spread([100 * row[key] for row in of_name])
 
-        stored = [f"{spread(f'{recipe}_test')}, {mean(f'{recipe}_bytes'):,.0f}" for recipe in RECIPES]
+        stored = [f"{percent(f'{recipe}_test')}, {mean(f'{recipe}_bytes'):,.0f}" for recipe in RECIPES]
         cells = [
             f"{name} (`{' '.join(settings)}`)",
             f"{mean('parameters'):,.0f}",
             f"1/{teachers['parameters'] / mean('parameters'):.0f}",
-            spread("alone_test"),
-            spread("distilled_test"),
+            percent("alone_test"),
+            percent("distilled_test"),
             f"{mean('distilled_test') / one:.1%}",
             f"{mean('distilled_test') / together:.1%}",
             *stored,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compression import score_bundle
-from benchmarks.record import Record
+from benchmarks.record import Record, spread
 from textapp.compress.config import QuantizeConfig
 from textapp.compress.quantize import quantize_run
 from textapp.export.run import export_run
@@ -69,18 +69,16 @@ def table(rows: list[dict[str, Any]]) -> str:
         if not of_case:
             continue
 
-        def spread(*keys: str, of_case: list[dict[str, Any]] = of_case, sign: str = "") -> str:
-            """Of a key, or of one key's distance from another."""
-            values = [100 * (row[keys[0]] - (row[keys[1]] if len(keys) > 1 else 0)) for row in of_case]
-            ends = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-            return f"{statistics.mean(values):{sign}.2f}{ends}"
+        def percent(key: str, of_case: list[dict[str, Any]] = of_case) -> str:
+            return spread([100 * row[key] for row in of_case])
 
-        cells = [title, spread("float_test")]
+        cells = [title, percent("float_test")]
         for way in WAYS[1:]:
-            cells += [spread(f"{way}_test"), spread(f"{way}_test", "float_test", sign="+")]
+            differences = [100 * (row[f"{way}_test"] - row["float_test"]) for row in of_case]
+            cells += [percent(f"{way}_test"), spread(differences, sign="+")]
         cells += [
-            f"{spread('post_training_valid')}, {spread('quantization_aware_valid')}",
-            spread("bundle_test"),
+            f"{percent('post_training_valid')}, {percent('quantization_aware_valid')}",
+            percent("bundle_test"),
             f"{statistics.mean(row['bytes'] for row in of_case):,.0f}",
             f"{statistics.mean(row['bytes'] / row['float32_bytes'] for row in of_case):.1%}",
             f"{sum(row['kept'] == 'quantization_aware' for row in of_case)} of {len(of_case)}",

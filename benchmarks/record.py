@@ -1,7 +1,8 @@
-"""The rows of a benchmark on disk: measured once, kept at once, so that work can stop at any moment."""
+"""The rows of a benchmark on disk: measured once, kept at once, so that work can stop at any moment; their spread."""
 
 import json
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +42,9 @@ class Record:
             rows.sort(key=self.order)
         write_text(self.path, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
         write_text(self.path.with_suffix(".md"), self.table(rows))
+
+
+def spread(values: Sequence[float], form: str = ".2f", sign: str = "") -> str:
+    """Mean ± standard deviation over seeds, the mean with a `sign` where asked; of one seed its value."""
+    ends = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{sign}{form}}{ends}"

@@ -13,7 +13,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import Record
+from benchmarks.record import Record, spread
 from benchmarks.tagging import files, measure_bundle, read_test
 from textapp.compress.config import DistillTaggerConfig
 from textapp.compress.tagger_distillation import distill_tagger
@@ -94,12 +94,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     def line(title: str, key: str, size: str | None) -> str:
         values = [row[key] for row in students]
         mean = statistics.mean(values)
-        spread = f" ± {100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
         parameters = statistics.mean(row["parameters"] for row in students)
         stored = "–" if size is None else f"{statistics.mean(row[size] for row in students):,.0f}"
         time = "–" if size is None else f"{statistics.mean(row['text_to_spans_ms_p50'] for row in students):.2f}"
         return (
-            f"| {title} | {100 * mean:.2f}{spread} | {mean / one:.1%} | {parameters:,.0f} "
+            f"| {title} | {spread([100 * value for value in values])} | {mean / one:.1%} | {parameters:,.0f} "
             f"| 1/{teachers['parameters'] / parameters:.1f} | {stored} | {time} | {len(values)} |"
         )
 

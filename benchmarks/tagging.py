@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.own_vectors import own_vectors
-from benchmarks.record import Record
+from benchmarks.record import Record, spread
 from benchmarks.tagging_baseline import train_feature_crf
 from textapp.config import NerConfig, ner_preset, sentiment_preset
 from textapp.data.entity_scores import entity_scores, token_accuracy
@@ -253,20 +253,21 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def _line(task: Task, rows: list[dict[str, Any]]) -> str:
     """The rows of one task as a line of the table."""
 
-    def mean(key: str, show: str, factor: float = 1.0, spread: bool = False) -> str:
+    def mean(key: str, show: str, factor: float = 1.0) -> str:
         values = [factor * row[key] for row in rows if key in row]
-        if not values:
-            return "–"
-        more = f" ± {statistics.stdev(values):.2f}" if spread and len(values) > 1 else ""
-        return format(statistics.mean(values), show) + more
+        return format(statistics.mean(values), show) if values else "–"
+
+    def percent(key: str) -> str:
+        values = [100 * row[key] for row in rows if key in row]
+        return spread(values) if values else "–"
 
     differences = [100 * abs(row["int8"] - row["keras"]) for row in rows if {"int8", "keras"} <= row.keys()]
     settings = [*task.settings, *(VECTORS_SETTINGS if task.vectors else ())]
     cells = [
         f"{task.title} (`{' '.join([task.preset, *settings])}`)" if task.preset else task.title,
         "–" if task.promised is None else f"{100 * task.promised:.1f}",
-        mean("keras", ".2f", 100, spread=True),
-        mean("int8", ".2f", 100, spread=True),
+        percent("keras"),
+        percent("int8"),
         f"{max(differences):.2f}" if differences else "–",
         mean("raw_text", ".2f", 100),
         mean("valid", ".2f", 100),

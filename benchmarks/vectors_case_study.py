@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 from benchmarks.accuracy import files
 from benchmarks.own_vectors import DIM, own_vectors
 from benchmarks.own_vectors import WORK as VECTORS_WORK
-from benchmarks.record import Record
+from benchmarks.record import Record, spread
 from textapp.config import SentimentConfig, sentiment_preset
 from textapp.data.readers import read_examples
 from textapp.files import replacing, write_text
@@ -160,13 +160,6 @@ def column(rows: list[dict[str, Any]], task: str, size: int, arm: str, key: str 
     return [row[key] for row in sorted(chosen, key=lambda row: row["seed"])]
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation of shares, in %."""
-    if len(values) == 1:
-        return f"{100 * values[0]:.2f} (one seed)"
-    return f"{100 * statistics.mean(values):.2f} ± {100 * statistics.stdev(values):.2f}"
-
-
 def gains(rows: list[dict[str, Any]], task: str, size: int) -> tuple[float, float]:
     """What the vectors add on average: in points, and in % of the random arm's accuracy."""
     random, own = (statistics.mean(column(rows, task, size, arm)) for arm in ("random", "own vectors"))
@@ -213,15 +206,18 @@ def table(rows: list[dict[str, Any]]) -> str:
             "|---|---|---|---|---|---|---|---|---|",
         ]
         for size in sizes_of(rows, task):
-            random, own = column(rows, task, size, "random"), column(rows, task, size, "own vectors")
+            random, own = (
+                spread([100 * value for value in column(rows, task, size, arm)]) for arm in ("random", "own vectors")
+            )
             unknown = [column(rows, task, size, arm, "unknown") for arm in ("random", "own vectors")]
             points, relative = gains(rows, task, size)
             labelled = max(column(rows, task, size, "random", "labelled"))
             name = f"{size:,}" if size else f"all ({labelled:,})"
             lines.append(
-                f"| {name} | {spread(random)} | {spread(own)} | {points:+.2f} "
+                f"| {name} | {random} | {own} | {points:+.2f} "
                 f"| {relative:+.1f} % | {column(rows, task, size, 'own vectors', 'way')[0]} "
-                f"| {statistics.mean(unknown[0]):.1%} | {statistics.mean(unknown[1]):.1%} | {len(own)} |"
+                f"| {statistics.mean(unknown[0]):.1%} | {statistics.mean(unknown[1]):.1%} "
+                f"| {len(unknown[1])} |"
             )
         lines += ["", verdict(rows, task)]
     return "\n".join(lines) + "\n"

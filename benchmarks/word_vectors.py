@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environment import describe_environment, environment_line
+from benchmarks.record import spread
 from textapp.data.compressed import open_stream
 from textapp.files import replacing, write_text
 from textapp.text.tokenizer import Tokenizer
@@ -169,13 +170,6 @@ def microseconds(row: dict[str, Any], clock: str) -> float:
     return row[clock] / row["words"] / row["epochs"] * 1e6
 
 
-def spread(values: list[float], form: str = ".3f") -> str:
-    """Mean and standard deviation."""
-    if len(values) == 1:
-        return f"{values[0]:{form}} (one seed)"
-    return f"{statistics.mean(values):{form}} ± {statistics.stdev(values):{form}}"
-
-
 def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
     """The rows as Markdown."""
     compared = [row for row in rows if row["kind"] == "compared"]
@@ -212,7 +206,7 @@ def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
     for tool, rate in TOOLS:
         of_tool = [row for row in compared if (row["tool"], row["rate"], row["dim"]) == (tool, rate, 100)]
         if of_tool:
-            cells = [spread([row["scores"][name] for row in of_tool]) for name in [*SETS, "analogies"]]
+            cells = [spread([row["scores"][name] for row in of_tool], ".3f") for name in [*SETS, "analogies"]]
             lines.append(f"| {tool}, rate {rate} | " + " | ".join(cells) + f" | {len(of_tool)} |")
     grown = [row for row in rows if row["kind"] == "growth"]
     if grown:
