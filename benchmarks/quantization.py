@@ -22,14 +22,14 @@ from textapp.export.run import export_run
 RESULTS = Path(__file__).parents[1] / "results"
 RUNS = Path("saved_models/accuracy/sst2")
 FLOAT32 = "float32_fused"  # of the bundles that `benchmarks.accuracy` leaves beside the runs
-# Case: title, settings, lowering of the bundle
+# Case: title, settings
 CASES = {
-    "rows8": ("8 bits", {}, "fused"),
-    "rows4": ("8 bits, embedding rows 4", {"embedding_bits": 4}, "fused"),
-    "rows2": ("8 bits, embedding rows 2", {"embedding_bits": 2}, "fused"),
-    "bits4": ("4 bits, embedding rows 4", {"bits": 4, "embedding_bits": 4}, "fused"),
-    "bits2": ("2 bits, embedding rows 2", {"bits": 2, "embedding_bits": 2}, "fused"),
-    "static": ("8 bits, activations 8", {"activation_bits": 8, "lowering": "unrolled"}, "unrolled"),
+    "rows8": ("8 bits", QuantizeConfig()),
+    "rows4": ("8 bits, embedding rows 4", QuantizeConfig(embedding_bits=4)),
+    "rows2": ("8 bits, embedding rows 2", QuantizeConfig(embedding_bits=2)),
+    "bits4": ("4 bits, embedding rows 4", QuantizeConfig(bits=4, embedding_bits=4)),
+    "bits2": ("2 bits, embedding rows 2", QuantizeConfig(bits=2, embedding_bits=2)),
+    "static": ("8 bits, activations 8", QuantizeConfig(activation_bits=8, lowering="unrolled")),
 }
 WAYS = ("float", "post_training", "quantization_aware")
 
@@ -37,13 +37,13 @@ WAYS = ("float", "post_training", "quantization_aware")
 def measure(case: str, seed: int, work: Path) -> dict[str, Any]:
     """Trains a run on with rounded weights, exports it and scores the bundle."""
     run, folder, bundle = RUNS / f"seed_{seed}", work / f"{case}_{seed}", work / f"{case}_{seed}_bundle"
-    _, settings, lowering = CASES[case]
+    _, config = CASES[case]
     if not (folder / "metrics.json").exists():
-        quantize_run(QuantizeConfig.from_dict(settings), run, folder)
+        quantize_run(config, run, folder)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     quantization = metrics["quantization"]
     if not bundle.exists():
-        export_run(folder, bundle, recipe=quantization["recipe"], lowering=lowering)  # type: ignore[arg-type]
+        export_run(folder, bundle, recipe=quantization["recipe"], lowering=config.lowering)
     scored = score_bundle(bundle, json.loads((folder / "config.json").read_text(encoding="utf-8"))["test"])
     float_bytes = (RUNS / f"seed_{seed}_{FLOAT32}" / "model.tflite").stat().st_size
     row = {"case": case, "seed": seed, "kept": quantization["kept"], "minutes": metrics["seconds"] / 60}
@@ -64,7 +64,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "| bundle | bytes | of float32 | aware kept | minutes | seeds |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for case, (title, *_) in CASES.items():
+    for case, (title, _) in CASES.items():
         of_case = [row for row in rows if row["case"] == case]
         if not of_case:
             continue

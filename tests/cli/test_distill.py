@@ -36,6 +36,7 @@ def _student(command, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patches, contextlib.suppress(SystemExit):
         patches.setattr(sys, "argv", ["textapp", *command(folder)])
         main()
+    assert (folder / "metrics.json").exists()  # it ended well
     return folder
 
 

@@ -14,7 +14,7 @@ from textapp.errors import InputError
 from textapp.layers import AttentionPooling
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
-from textapp.training.tensorboard import EventLog, GradientNorms, Histograms, Scalars, dashboards, histograms
+from textapp.training.tensorboard import EventLog, GradientNorms, Scalars, dashboards
 from textapp.training.unfreezing import UnfreezingAdamW
 
 TEXTS = ["好 电影 great film", "差 film", "déjà vu , 差 差", "great 好 !"]
@@ -178,47 +178,6 @@ def test_gradients_too_small_for_half_precision_have_a_norm(tmp_path, policy):
         assert norms() == pytest.approx(expected, rel=0.05)
     finally:
         keras.config.set_dtype_policy("float32")
-
-
-def test_histograms_count_every_weight(tmp_path):
-    model = attention_model()
-    callback = Histograms(tmp_path)
-    callback.set_model(model)
-    model.optimizer.iterations.assign(10)
-    callback.on_epoch_end(0)
-    tags = read(tmp_path / "train")
-    assert set(tags) == {f"weights/{weight.path}" for weight in model.weights}
-    ((step, buckets),) = tags["weights/embedding/embeddings"]
-    table = model.get_layer("embedding").get_weights()[0]
-    assert step == 10
-    assert buckets[:, 2].sum() == table.size
-    assert (buckets[0, 0], buckets[-1, 1]) == pytest.approx((table.min(), table.max()))
-
-
-def test_histograms_leave_out_what_is_not_finite(tmp_path):
-    model = attention_model()
-    table = model.get_layer("embedding").get_weights()[0]
-    table[0], table[1] = np.nan, np.inf
-    model.get_layer("embedding").set_weights([table])
-    model.get_layer("logits").set_weights([np.full((4, 2), np.nan), np.zeros(2)])
-    callback = Histograms(tmp_path)
-    callback.set_model(model)
-    callback.on_epoch_end(0)
-    tags = read(tmp_path / "train")
-    assert tags["weights/embedding/embeddings"][0][1][:, 2].sum() == table.size - 8
-    assert "weights/logits/kernel" not in tags
-
-
-def test_of_a_large_weight_some_values_are_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(histograms, "MOST_VALUES", 20)
-    model = attention_model()
-    callback = Histograms(tmp_path)
-    callback.set_model(model)
-    callback.on_epoch_end(0)
-    buckets = read(tmp_path / "train")["weights/embedding/embeddings"][0][1]
-    table = model.get_layer("embedding").get_weights()[0]
-    assert buckets[:, 2].sum() == 20 < table.size
-    assert table.min() <= buckets[0, 0] < buckets[-1, 1] <= table.max()
 
 
 @pytest.fixture(name="watched", scope="module")

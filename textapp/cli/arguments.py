@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from textapp.data.readers import file_of
 from textapp.files import named_errors
 
 
@@ -16,7 +17,5 @@ def as_utf8(argument: str) -> str:
 def check_readable(*paths: str | None) -> None:
     """Raises `InputError` for the first file that is not there: TensorFlow, which reads it, takes seconds to load."""
     for path in filter(None, paths):
-        if "#" in path and not Path(path).exists():
-            path = path.rpartition("#")[0]
         with named_errors(path):
-            Path(path).stat()
+            Path(file_of(path)).stat()
