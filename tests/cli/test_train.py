@@ -214,3 +214,13 @@ def test_after_a_full_disk_the_run_is_unfinished(textapp, tmp_path, train_comman
     assert names == {"config.json", "tokenizer.json", "vocabulary.txt", "labels.txt", "sample.jsonl"}
     assert "not finished" in textapp("predict", folder, "текст").refusal
     monkeypatch.undo()
+
+
+def test_ctrl_c_says_that_the_command_goes_on(textapp, train_command, tmp_path, monkeypatch):
+    def stopped(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("textapp.training.sentiment.train_sentiment", stopped)
+    outcome = textapp(*train_command(tmp_path / "run"))
+    assert (outcome.code, outcome.out) == (130, "")
+    assert "the same command goes on" in outcome.err.splitlines()[-1]

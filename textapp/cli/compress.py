@@ -12,7 +12,7 @@ import typer
 from textapp.cli.export import read_lengths
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.opened import task_of
-from textapp.cli.output import print_json, say, say_table
+from textapp.cli.output import print_json, resumable, say, say_table
 from textapp.cli.teachers import TeacherPaths, Unlabelled, of_classifiers, of_taggers
 from textapp.cli.train import AsJson, Settings
 from textapp.compress.config import DistillConfig, DistillTaggerConfig, distill_preset, distill_tagger_preset
@@ -58,7 +58,7 @@ def compress(
     """
     allowed = read_bytes(budget)
     files: dict[str, Any] = {"train": train, "valid": valid}
-    with native_log_hidden():
+    with resumable(), native_log_hidden():
         from textapp.export.budget_search import search_within_budget
 
         prepare = _taggers if task_of(teachers[0]) == "ner" else _classifiers

@@ -8,7 +8,7 @@ import typer
 
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.opened import task_of
-from textapp.cli.output import print_json, say
+from textapp.cli.output import print_json, resumable, say
 from textapp.cli.teachers import TeacherPaths, Unlabelled, of_classifiers, of_taggers
 from textapp.cli.train import AsJson, Force, Out, Settings
 from textapp.compress.config import DistillConfig, DistillTaggerConfig, distill_preset, distill_tagger_preset
@@ -41,7 +41,7 @@ def distill(
     Teachers of a tagger are runs of taggers: their tags, and how they cut texts, are the student's too.
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
-    with native_log_hidden():
+    with resumable(), native_log_hidden():
         opened: Sequence[Any]
         config: DistillConfig | DistillTaggerConfig
         train_student: Callable[..., dict[str, Any]]

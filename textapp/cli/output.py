@@ -1,15 +1,26 @@
 """What a command prints: people read stderr, machines one JSON object on stdout."""
 
+import contextlib
 import json
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
 def say(text: str) -> None:
     """Prints lines for people."""
     print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """Around work that its command goes on with: whoever stops it with Ctrl-C is told so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("\nstopped; the same command goes on with it")
+        raise
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from textapp.cli.arguments import as_utf8
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, say
+from textapp.cli.output import print_json, resumable, say
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
 from textapp.errors import InputError
 from textapp.vectors.config import VectorsConfig
@@ -81,7 +81,7 @@ def train(
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     config = VectorsConfig().override([*(settings or []), *given])
-    with native_log_hidden():
+    with resumable(), native_log_hidden():
         from textapp.training.vectors import train_vectors
 
         metrics = train_vectors(config, out, corpus=corpus, init=init, force=force, report=say)
