@@ -33,6 +33,20 @@ def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         raise InputError(f"{name}: {reason}") from error
 
 
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Raises `InputError` where nothing can be made in a folder, which need not be there yet: it tells before the work.
+
+    A network file system may still refuse.
+    """
+    folder = Path(folder)
+    with named_errors(folder):
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise InputError(f"{existing}: is no folder; choose another --out")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise InputError(f"{existing}: may not be written to; choose another --out")
+
+
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Reads a file. Raises `InputError` where it cannot be read."""
     with named_errors(path):

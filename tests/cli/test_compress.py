@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from textapp.cli.compress import read_bytes
+from textapp.cli.compress import _say_candidates, read_bytes
 from textapp.compress import candidates
 from textapp.compress.candidates import Shape
 from textapp.config import ner_preset
@@ -114,7 +114,7 @@ def test_taggers_are_students_too(textapp, tagged_corpus, tmp_path, monkeypatch)
     assert outcome.json["teachers_valid"] == json.loads((teacher / "metrics.json").read_text())["valid"]["entity_f1"]
     bundle = load(out / "bundles" / "w16_b4").bundle
     assert row["bytes"] == len(bundle.model) <= 90_000
-    assert bundle.description["lineage"]["quantized"]["embedding_bits"] == 4
+    assert bundle.description["lineage"]["quantized"]["embedding_bits"] == 32  # so few words stay float
 
 
 @pytest.mark.parametrize(
@@ -149,3 +149,10 @@ def test_budgets_are_read():
     for text in ("", "KB", "0KB", "0.1", "-5KB", "1e3", "１５KB", "١٥KB"):
         with pytest.raises(InputError, match="must be a number of bytes"):
             read_bytes(text)
+
+
+def test_teachers_that_are_never_right_have_no_share(capsys):
+    sizes = {"vocabulary_size": 9, "oov_rate": 0.0, "parameters": 7, "bytes": 1}
+    row = {"name": "w16_b4", **sizes, "valid_float": 0.5, "valid": 0.5}
+    _say_candidates({"teachers_valid": 0.0, "candidates": [row], "chosen": "w16_b4"})
+    assert capsys.readouterr().err.splitlines()[-1].endswith("  0.5000          0.5000                -")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -140,4 +141,7 @@ def test_teachers_that_are_none_are_refused(textapp, bundle_folder, copy, run_fo
     broken = copy(run_folder)
     (broken / "metrics.json").write_text('{"task": "vectors"}', encoding="utf-8")
     assert refusal(broken) == f"{broken}: not a run of a classifier; its task is vectors"
+    cut = shutil.copytree(run_folder, tmp_path / "обрезан")
+    (cut / "model.keras").write_bytes((cut / "model.keras").read_bytes()[:3000])
+    assert refusal(cut, *SMALL).startswith(f"{cut / 'model.keras'}: not a Keras model")
     assert not (tmp_path / "у").exists()

@@ -52,10 +52,11 @@ def test_what_is_there_already_stays(textapp, run_folder, bundle_folder, copy, t
         ("копия 本/run 好", ["--force"]),
         ("документ", ["--force"]),
         ("документ/пакет", ["--force"]),
+        ("документ/папка/пакет", []),
         ("папка", ["--force"]),
     ):
         refusal = textapp("export", run_folder, "--out", tmp_path / out, "--lengths", "4", *force).refusal
-        assert refusal.startswith(str(tmp_path / out.partition("/пакет")[0]))
+        assert refusal.startswith(str(tmp_path / out.partition("/пакет")[0].partition("/папка")[0]))
     assert snapshot(tmp_path) == before
 
 

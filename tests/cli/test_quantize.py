@@ -101,10 +101,26 @@ def test_a_tagger_comes_out_as_a_run_for_all_commands(textapp, tagged_corpus, tm
     assert report["variants"][1]["lineage"]["quantized"]["embedding_bits"] == 4
 
 
-def test_it_exports(textapp, quantized, tmp_path):
-    arguments = ["export", quantized, "--out", tmp_path / "пакет", "--lengths", "8", "--json"]
-    agreement = textapp(*arguments).json["checks"]["agreement with Keras"]
-    assert agreement["label_agreement"] == 1.0
+def test_it_exports_as_it_was_rounded_unless_told_otherwise(textapp, quantized, tmp_path):
+    arguments = ["export", quantized, "--lengths", "8", "--json", "--out"]
+    own = textapp(*arguments, tmp_path / "пакет")
+    assert own.json["recipe"] == "dynamic_wi8_afp32_emb2"
+    assert own.json["checks"]["agreement with Keras"]["label_agreement"] == 1.0
+    assert "note:" not in own.err
+    other = textapp(*arguments, tmp_path / "другой", "--recipe", "float32")
+    assert other.json["recipe"] == "float32"
+    assert "note: the run was quantized for dynamic_wi8_afp32_emb2 fused; in float32 fused its weights" in other.err
+
+
+def test_examples_that_have_changed_since_are_noticed(textapp, copy, wide_run, corpus, tmp_path):
+    run = copy(wide_run)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    (run / "metrics.json").write_text(json.dumps({**metrics, "fingerprint": "0" * 64}), encoding="utf-8")
+    refusal = textapp("quantize", run, "--out", tmp_path / "п", "--epochs", 0).refusal
+    assert refusal == (
+        f"{corpus['train']}: gives another vocabulary or other examples than the run has; the file has changed since"
+    )
+    assert not (tmp_path / "п").exists()
 
 
 def test_without_epochs_it_is_rounded_only(textapp, wide_run, tmp_path):
@@ -167,7 +183,8 @@ def test_a_killed_quantization_ends_like_one_that_was_not(textapp, wide_run, qua
 
     refusal = textapp(*arguments, "--set", "freeze=0.5").refusal
     assert refusal.startswith(f"{folder}: holds an unfinished run with other quantize")
-    outcome = textapp(*arguments, "--json")
+    spelled_otherwise = wide_run.parent / ".." / wide_run.parent.name / wide_run.name
+    outcome = textapp("quantize", spelled_otherwise, *arguments[2:], "--json")
     assert outcome.code == 0
     assert "epoch 1/2" not in outcome.err
     expected = json.loads((quantized / "metrics.json").read_text(encoding="utf-8"))

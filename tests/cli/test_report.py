@@ -56,13 +56,15 @@ def test_bundles_need_no_training_library(bundle_folder, corpus, tmp_path):
         (["--out", "страница.htm"], "--out страница.htm: must end in .html"),
         (["--out", "п.html", "--markdown", "п.html"], "--markdown п.html: must end in .md"),
         (["--out", "папка.html"], "--out папка.html: is a folder"),
+        (["--out", "п.html", "--markdown", "файл/п.md"], "файл: is no folder; choose another --out"),
     ],
 )
 def test_files_are_checked_before_the_work(textapp, bundle_folder, corpus, tmp_path, monkeypatch, options, rule):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "папка.html").mkdir()
+    (tmp_path / "файл").touch()
     assert textapp("report", bundle_folder, "--data", corpus["test"], *options).refusal == rule
-    assert [path.name for path in tmp_path.iterdir()] == ["папка.html"]
+    assert {path.name for path in tmp_path.iterdir()} == {"папка.html", "файл"}
 
 
 def test_the_data_is_never_written_over(textapp, bundle_folder, corpus, tmp_path):

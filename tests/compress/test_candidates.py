@@ -60,9 +60,16 @@ def test_a_shape_is_measured_once() -> None:
 
 def test_too_small_a_budget_is_refused_with_the_least_that_would_do() -> None:
     with pytest.raises(
-        InputError, match="--budget 20000: too small; the smallest student, of 2,000 words, takes 36,112 bytes"
+        InputError, match="--budget 20000: too small; the smallest student, of 2,000 words, takes 28,112 bytes"
     ):
         candidates(20_000, 10**6, bytes_of)
+
+
+def test_a_factorized_table_fits_where_one_of_one_piece_does_not():
+    # Of 2,000 words width 16 takes 36,112 bytes, of rank 8 28,112.
+    assert candidates(28_112, 10**6, bytes_of) == [Candidate(16, 8, 4, 2000)]
+    with pytest.raises(InputError, match="takes 36,112 bytes"):
+        candidates(28_112, 10**6, bytes_of, factorized=False)
 
 
 def test_few_words_leave_room_for_width():
@@ -70,5 +77,5 @@ def test_few_words_leave_room_for_width():
     found = candidates(120_000, 300, bytes_of)
     assert {candidate.vocabulary_size for candidate in found} == {300}
     assert found[0].width == 96
-    with pytest.raises(InputError, match=r"the smallest student, of 300 words, takes 15,712 bytes"):
+    with pytest.raises(InputError, match=r"the smallest student, of 300 words, takes 14,512 bytes"):
         candidates(12_000, 300, bytes_of)

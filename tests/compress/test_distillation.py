@@ -9,7 +9,7 @@ import pytest
 
 from textapp.compress import distillation, soft_labels
 from textapp.compress.config import distill_preset
-from textapp.compress.distillation import distill
+from textapp.compress.distillation import distill, with_kept
 from textapp.compress.distillation_data import TransferRows
 from textapp.compress.soft_labels import SoftLabels
 from textapp.compress.teachers import RunTeacher
@@ -113,6 +113,10 @@ def test_a_student_is_a_run(student, corpus, teachers, tmp_path):
     export_run(student, tmp_path / "пакет", lengths=[8, 16])
     text = read_examples(corpus["valid"]).texts[0]
     assert set(load(tmp_path / "пакет").predict([text])[0].probs) == {"negative", "positive"}
+
+
+def test_of_teachers_that_are_never_right_no_share_can_be_kept():
+    assert with_kept({"valid_accuracy": 0.0}, 0.5) == {"valid_accuracy": 0.0, "kept": None}
 
 
 def test_what_is_held_out_is_asked_but_never_learned(student, corpus):

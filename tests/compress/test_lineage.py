@@ -51,6 +51,20 @@ def test_weights_may_have_been_rounded_without_training(write_run):
     assert Lineage.of_run(folder).steps() == ["rounded after training: 4-bit embedding rows, 8-bit matrices"]
 
 
+def test_bits_are_those_of_the_largest_table(write_run):
+    def weight(name, shape, bits):
+        return {"weight": name, "shape": shape, "bits": bits}
+
+    tables = [weight("embeddings", [21, 32], 32), weight("kernel", [900, 900], 8)]
+    small = quantization("post_training") | {"parameters": 7}
+    small["quantization"]["weights"] = tables
+    assert Lineage.of_run(write_run("малая", small)).steps() == [
+        "rounded after training: float embedding rows, 8-bit matrices"
+    ]
+    small["quantization"]["weights"] = [*tables, weight("embeddings", [2100, 32], 4)]
+    assert Lineage.of_run(write_run("большая", small)).quantized == Quantized(8, 4, trained=False)
+
+
 @pytest.mark.parametrize(
     "lineage",
     [Lineage(), Lineage(7, ("учитель",), 3, Quantized(8, 2, trained=False))],

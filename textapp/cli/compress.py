@@ -129,7 +129,7 @@ def _say_candidates(result: dict[str, Any]) -> None:
             f"{row['bytes']:,}",
             f"{row['valid_float']:.4f}",
             f"{row['valid']:.4f}",
-            "-" if best is None else f"{row['valid'] / best:.1%}",
+            "-" if not best else f"{row['valid'] / best:.1%}",
         )
         for row in result["candidates"]
     ]

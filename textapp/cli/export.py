@@ -9,6 +9,7 @@ from textapp.cli.native_log import native_log_hidden
 from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
+from textapp.files import check_writable
 
 FIGURES = {
     "accuracy": "accuracy",
@@ -30,16 +31,21 @@ def export(
             "dynamic_wi8_afp32_emb4",
             "dynamic_wi8_afp32_emb2",
             "static_wi8_ai8",
-        ],
+        ]
+        | None,
         typer.Option(
             help="How the weights are stored; dynamic_wi8_afp32 is int8, _emb4 and _emb2 pack embedding rows to 4 and "
-            "2 bits; static_wi8_ai8 also computes in int8, for chips without floats."
+            "2 bits; static_wi8_ai8 also computes in int8, for chips without floats. By default dynamic_wi8_afp32, or "
+            "what the run was quantized for."
         ),
-    ] = "dynamic_wi8_afp32",
+    ] = None,
     lowering: Annotated[
-        Literal["fused", "unrolled"],
-        typer.Option(help="fused: small file; unrolled: faster, no variable tensors, 1 to 2 kB a step."),
-    ] = "fused",
+        Literal["fused", "unrolled"] | None,
+        typer.Option(
+            help="fused: small file; unrolled: faster, no variable tensors, 1 to 2 kB a step. By default fused, or "
+            "what the run was quantized for."
+        ),
+    ] = None,
     lengths: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +73,7 @@ def export(
     """Convert a run to a bundle that predicts without TensorFlow."""
     chosen = None if lengths is None else read_lengths(lengths)
     settings: Any = {"recipe": recipe, "lowering": lowering, "lengths": chosen, "overwrite": force}
+    check_writable(out.parent)
     with native_log_hidden():
         if task_of(run) == "ner":
             from textapp.export.run import export_tagger_run
@@ -88,11 +95,21 @@ def export(
     )
     counted = "tokens" if description["task"] == "tagging" else "texts"
     say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} {counted}")
+    _say_other_rounding(description, run)
     _say_what_is_longer(description, run)
     say(f"checks passed: {', '.join(checks)}")
     say(f"bundle: {out} ({(out / 'model.tflite').stat().st_size:,} bytes of model)")
     if as_json:
         print_json(description)
+
+
+def _say_other_rounding(description: dict[str, Any], run: Path) -> None:
+    """Says that a run was quantized for another file than was made of it."""
+    from textapp.export.run import quantized_for
+
+    own, chosen = quantized_for(run), (description["recipe"], description["lowering"])
+    if own is not None and own != chosen:
+        say(f"note: the run was quantized for {' '.join(own)}; in {' '.join(chosen)} its weights are rounded again")
 
 
 def _say_what_is_longer(description: dict[str, Any], run: Path) -> None:

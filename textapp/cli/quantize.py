@@ -63,3 +63,6 @@ def _say_summary(quantization: dict[str, Any]) -> None:
     ]
     total = ("total", "", "", "", f"{quantization['bytes']:,}", f"{1:.1%}", "")
     say_table(("weight", "shape", "bits", "in file", "bytes", "share", "error"), [*rows, total])
+    for weight in quantization["weights"]:
+        if weight["weight"] == "embeddings" and weight["bits"] > quantization["embedding_bits"]:
+            say(f"note: {weight['layer']} is so small a table that files keep it in float: nothing was rounded there")

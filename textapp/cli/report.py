@@ -7,7 +7,7 @@ import typer
 
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
-from textapp.files import write_text
+from textapp.files import check_writable, write_text
 
 
 def report(
@@ -55,5 +55,6 @@ def _check_files(data: str, out: Path, markdown: Path | None) -> None:
             raise InputError(f"{option} {path}: must end in {suffix}")
         if path.is_dir():
             raise InputError(f"{option} {path}: is a folder")
+        check_writable(path.parent)
         if path.resolve() == Path(data).resolve():
             raise InputError(f"{option} {path}: is the --data, which is only read")

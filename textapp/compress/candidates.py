@@ -75,15 +75,19 @@ def candidates(
     bytes_of = functools.cache(bytes_of)
     fitting = itertools.takewhile(lambda width: _fit(Shape(width, None, 4), budget, words, bytes_of), WIDTHS)
     found = []
-    tried = list(fitting)[-WIDTHS_TRIED:][::-1]
+    tried = list(fitting)[-WIDTHS_TRIED:][::-1] or [WIDTHS[0]]  # of which only the factorized table may fit
     for place, width in enumerate(tried):
         for shape in _shapes(width, factorized, with_8_bits=place == len(tried) // 2):
             found += _fit(shape, budget, words, bytes_of)
     if not found:
-        smallest, fewest = Shape(WIDTHS[0], None, 4), min(words, FEWEST_WORDS)
-        least = PADDING + bytes_of(smallest, PROBE_WORDS) + (fewest - PROBE_WORDS) * smallest.row_bytes
+        fewest = min(words, FEWEST_WORDS)
+        least = min(
+            PADDING + bytes_of(shape, PROBE_WORDS) + (fewest - PROBE_WORDS) * shape.row_bytes
+            for shape in _shapes(WIDTHS[0], factorized, with_8_bits=False)
+        )
         raise InputError(
-            f"--budget {budget}: too small; the smallest student, of {fewest:,} words, takes {least:,} bytes"
+            f"--budget {budget}: too small; the smallest student, of {fewest:,} words, takes {least:,} bytes; fewer "
+            "--lengths take less"
         )
     return found
 

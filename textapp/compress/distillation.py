@@ -25,7 +25,7 @@ from textapp.compress.matching import MatchingStudent
 from textapp.compress.soft_labels import SoftLabels, Teacher, mean_probabilities, write_soft_labels
 from textapp.compress.student_preparation import StudentFiles
 from textapp.compress.teacher_states import Question, TeacherStates, ask_for_states
-from textapp.compress.teachers import RunTeacher, check_teachers, sources
+from textapp.compress.teachers import RunTeacher, check_teachers, open_runs, sources
 from textapp.data.pipeline import evaluation_batches
 from textapp.data.readers import Examples
 from textapp.files import replacing, write_json
@@ -118,7 +118,9 @@ def _distill(
         else:
             model = MatchingStudent(student, question.width, config.attention_weight, config.hidden_weight)
         compile_student(model, config, total_steps=config.epochs * steps)
-    # Only now, when files and settings have proved good, may an old run go.
+    if answers is None:
+        open_runs(teachers)
+    # Only now, when files, settings and teachers have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
 
@@ -153,7 +155,7 @@ def compile_student(
 def with_kept(teaching: dict[str, Any], accuracy: float) -> dict[str, Any]:
     """What `metrics.json` says of the teachers, with the share of their accuracy that a student has; see `distill`."""
     of_teachers = teaching["valid_accuracy"]
-    return {**teaching, "kept": None if of_teachers is None else accuracy / of_teachers}
+    return {**teaching, "kept": accuracy / of_teachers if of_teachers else None}
 
 
 def _soft_labels(

@@ -1,5 +1,6 @@
 """What was done to a model on its way to its run: in few fields, which its bundle can carry, and in words."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +10,8 @@ from typing import Any
 from textapp.errors import InputError
 from textapp.files import read_json
 
+FLOAT_BITS = 32
+
 
 @dataclass(frozen=True)
 class Quantized:
@@ -16,7 +19,7 @@ class Quantized:
 
     Attributes:
         bits: Of matrices.
-        embedding_bits: Of embedding rows.
+        embedding_bits: Of embedding rows; 32 where files keep the table in float, as they do a small one.
         trained: Whether they were trained so, and not rounded after all training.
     """
 
@@ -61,7 +64,7 @@ class Lineage:
                     "quantized": quantization
                     and {
                         "bits": quantization["bits"],
-                        "embedding_bits": quantization["embedding_bits"],
+                        "embedding_bits": _embedding_bits(quantization),
                         "trained": quantization["kept"] == "quantization_aware",
                     },
                 }
@@ -108,8 +111,19 @@ class Lineage:
         if self.quantized is not None:
             how = "trained quantization-aware" if self.quantized.trained else "rounded after training"
             bits, rows = self.quantized.bits, self.quantized.embedding_bits
-            steps.append(f"{how}: {rows}-bit embedding rows, {bits}-bit matrices")
+            stored = "float" if rows == FLOAT_BITS else f"{rows}-bit"
+            steps.append(f"{how}: {stored} embedding rows, {bits}-bit matrices")
         return steps
+
+
+def _embedding_bits(quantization: Mapping[str, Any]) -> int:
+    """In how many bits the rows of the largest table are; what was asked for where no table is named."""
+    tables = [weight for weight in quantization["weights"] if weight["weight"] == "embeddings"]
+    largest = max(
+        tables, key=lambda weight: math.prod(weight["shape"]), default={"bits": quantization["embedding_bits"]}
+    )
+    bits: int = largest["bits"]
+    return bits
 
 
 def _end(path: str) -> str:

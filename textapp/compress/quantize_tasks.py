@@ -98,5 +98,5 @@ def snapped(aware: QuantizationAware) -> Iterator[None]:
 
 
 def changed_since(path: str, names: str) -> InputError:
-    """What is said of a file that gives another model than the run has; `names` are its labels or its tags."""
+    """What is said of a file that gives another model or other data than the run has; `names` are these others."""
     return InputError(f"{path}: gives another vocabulary or other {names} than the run has; the file has changed since")

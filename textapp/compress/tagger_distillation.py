@@ -18,7 +18,7 @@ from textapp.compress.soft_tags import read_soft_tags, write_soft_tags
 from textapp.compress.tagger_data import TaughtSentences, TransferSentences
 from textapp.compress.tagger_loss import TagDistillationLoss
 from textapp.compress.tagger_teachers import TaggerTeacher, main_score, mean_marginals
-from textapp.compress.teachers import sources
+from textapp.compress.teachers import open_runs, sources
 from textapp.data.pipeline import evaluation_batches
 from textapp.data.tag_scores import tag_scores
 from textapp.files import named_errors, replacing, write_json
@@ -108,7 +108,9 @@ def _distill(
         model = build_model(config, data)
         trained = with_adversary(model, config.adversarial)
         compile_student(trained, config, total_steps=config.epochs * steps)
-    # Only now, when files and settings have proved good, may an old run go.
+    if answers is None:
+        open_runs(teachers)
+    # Only now, when files, settings and teachers have proved good, may an old run go.
     run.clear(folder, keep_progress=not force)
     write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
 

@@ -73,6 +73,10 @@ class TaggerTeacher(TeachingRun[NerConfig]):
         config = dataclasses.replace(config, **{key: getattr(self.config, key) for key in keys})
         return dataclasses.replace(config, split_seed=self.split_seed) if files else config
 
+    def open(self) -> None:
+        """See `TeachingRun`."""
+        _ = self._run
+
     def marginals(self, sentences: Sentences) -> np.ndarray:
         """The probability of each tag at each token, of all sentences one after the other: float32 `(tokens, K)`."""
         untagged = ([0] * len(tokens) for tokens in sentences)

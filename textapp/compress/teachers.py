@@ -110,6 +110,17 @@ class TeachingRun(Generic[Settings]):
         own = (self.command.get("valid"), self.config.valid_fraction, self.split_seed)
         return self.command.get("train") == train and own != (None, valid_fraction, split_seed)
 
+    def open(self) -> None:
+        """Loads the model, which otherwise waits for the first question. Raises `InputError` where it is broken."""
+        raise NotImplementedError
+
+
+def open_runs(teachers: Sequence[Any]) -> None:
+    """Loads the teachers that are runs, so that a broken one is told of before anything is written."""
+    for teacher in teachers:
+        if isinstance(teacher, TeachingRun):
+            teacher.open()
+
 
 class RunTeacher(TeachingRun[SentimentConfig]):
     """The model of a run of `textapp train sentiment` or `textapp distill`, loaded when it is first asked.
@@ -134,6 +145,10 @@ class RunTeacher(TeachingRun[SentimentConfig]):
         self.labels = run.read_names(Path(folder) / run.LABELS, metrics.get("labels"))
         files = (run.MODEL, run.TOKENIZER, run.VOCABULARY, run.LABELS)
         super().__init__(folder, command, config, metrics.get("parameters"), files)
+
+    def open(self) -> None:
+        """See `TeachingRun`."""
+        _ = self._predictor
 
     def __contains__(self, text: object) -> bool:
         return isinstance(text, str)

@@ -313,7 +313,7 @@ def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterat
             return "label_text", lines
         raise InputError(
             f"{path}: the format shows neither in the suffix nor in the first line; give the file its suffix, as in "
-            f"{Path(path).name}.tsv, or name it with `format`, one of {', '.join(FORMATS)}"
+            f"{Path(path).name}.tsv, or name it in Python with `format`, one of {', '.join(FORMATS)}"
         )
     raise InputError(f"{path}: there is no example to read; the file is empty")
 

@@ -213,12 +213,14 @@ def check_agreement(
         raise ExportError("model: gives NaN or infinity in Keras already; look at its training")
     difference = float(np.abs(received - expected).max())
     allowed = LOGIT_TOLERANCE[recipe] * max(1.0, float(np.abs(expected).max()))
+    hint = ""
+    if recipe == STATIC:  # int8 arithmetic is too coarse for some models: that is no defect of the file
+        hint = "; --lowering unrolled is more exact, and so is a model trained longer; dynamic_wi8_afp32 is for any"
     if difference > allowed:
-        raise ExportError(f"model.tflite: a logit is {difference:.2g} from Keras'; {recipe} allows {allowed:.2g}")
+        raise ExportError(f"model.tflite: a logit is {difference:.2g} from Keras'; {recipe} allows {allowed:.2g}{hint}")
     changed = int((received.argmax(axis=1) != expected.argmax(axis=1)).sum())
     if changed > max(1, math.ceil(LABEL_TOLERANCE[recipe] * len(expected))):
         share = LABEL_TOLERANCE[recipe]
-        hint = "; --lowering unrolled is more exact, and so is a model trained longer" if recipe == STATIC else ""
         raise ExportError(
             f"model.tflite: {changed} of {len(expected)} labels are not Keras'; {recipe} allows {share:.1%}{hint}"
         )

@@ -17,15 +17,17 @@ from textapp.export.lowering import Lowering
 from textapp.export.tagger_bundle import export_tagger_bundle
 from textapp.training.ner_run import NerRun
 from textapp.training.preparation import bucket_widths
-from textapp.training.run import Run
+from textapp.training.run import Run, read_finished
+
+DEFAULT: tuple[Recipe, Lowering] = ("dynamic_wi8_afp32", "fused")
 
 
 def export_run(
     run: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     *,
-    recipe: Recipe = "dynamic_wi8_afp32",
-    lowering: Lowering = "fused",
+    recipe: Recipe | None = None,
+    lowering: Lowering | None = None,
     lengths: Sequence[int] | None = None,
     examples: Examples | None = None,
     overwrite: bool = False,
@@ -35,8 +37,8 @@ def export_run(
     Args:
         run: The run folder.
         folder: Where the bundle goes.
-        recipe: How weights are stored; see `convert`.
-        lowering: How recurrent layers run; see `lower`.
+        recipe: How weights are stored; see `convert`. By default `dynamic_wi8_afp32`, or as the run was quantized for.
+        lowering: How recurrent layers run; see `lower`. By default `fused`, or as the run was quantized for.
         lengths: Text lengths in tokens; by default powers of two and the longest that the model was trained on.
         examples: Labelled texts to check and score the file on; by default the run's sample of its validation split.
         overwrite: Whether a bundle that is already there may be replaced.
@@ -48,6 +50,7 @@ def export_run(
         InputError: The run is broken, an argument does not fit it, or the converted file fails a check.
     """
     trained = Run.load(run)
+    own_recipe, own_lowering = quantized_for(run) or DEFAULT
     examples = examples or trained.sample
     check_labels(examples, trained.labels)
     bundle = export_bundle(
@@ -59,8 +62,8 @@ def export_run(
         lengths=_lengths(lengths, trained.config.max_tokens),
         texts=examples.texts,
         true_labels=examples.labels,
-        recipe=recipe,
-        lowering=lowering,
+        recipe=recipe or own_recipe,
+        lowering=lowering or own_lowering,
         lineage=Lineage.of_run(run).to_dict(),
         overwrite=overwrite,
     )
@@ -71,8 +74,8 @@ def export_tagger_run(
     run: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     *,
-    recipe: Recipe = "dynamic_wi8_afp32",
-    lowering: Lowering = "fused",
+    recipe: Recipe | None = None,
+    lowering: Lowering | None = None,
     lengths: Sequence[int] | None = None,
     examples: TaggedExamples | None = None,
     overwrite: bool = False,
@@ -82,6 +85,7 @@ def export_tagger_run(
     Args, Returns and Raises are those of `export_run`; `examples` are tagged sentences.
     """
     trained = NerRun.load(run)
+    own_recipe, own_lowering = quantized_for(run) or DEFAULT
     lengths = _lengths(lengths, trained.config.max_tokens)
     examples = examples or trained.sample
     if trained.config.retokenize:
@@ -97,12 +101,19 @@ def export_tagger_run(
         sentences=sentences,
         true_tags=tags,
         retokenize=trained.config.retokenize,
-        recipe=recipe,
-        lowering=lowering,
+        recipe=recipe or own_recipe,
+        lowering=lowering or own_lowering,
         lineage=Lineage.of_run(run).to_dict(),
         overwrite=overwrite,
     )
     return _description(bundle)
+
+
+def quantized_for(run: str | os.PathLike[str]) -> tuple[Recipe, Lowering] | None:
+    """The recipe and the lowering that a run of `textapp quantize` was rounded for; None of any other run."""
+    _, metrics = read_finished(Path(run))
+    quantization = metrics.get("quantization")
+    return quantization and (quantization["recipe"], quantization["lowering"])
 
 
 def _lengths(lengths: Sequence[int] | None, longest: int) -> list[int]:

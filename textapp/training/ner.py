@@ -120,7 +120,7 @@ def tagger_metrics(model: keras.Model, data: PreparedTags, report: Callable[[str
     for name, part in data.held_out.items():
         metrics[name] = tag_scores(data.examples[name].tags, predictor.predict(part), data.tag_set)
         report(f"{name}: {say_scores(metrics[name])}")
-    return {**metrics, "data": data.counts, "parameters": model.count_params()}
+    return {**metrics, "data": data.counts, "fingerprint": data.fingerprint, "parameters": model.count_params()}
 
 
 def build_model(config: NerConfig, data: PreparedTags) -> keras.Model:

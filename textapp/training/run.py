@@ -20,7 +20,16 @@ from textapp import __version__
 from textapp.config import SentimentConfig
 from textapp.data.readers import Examples, read_examples
 from textapp.errors import InputError
-from textapp.files import leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.files import (
+    check_writable,
+    leftovers,
+    named_errors,
+    read_json,
+    read_text,
+    replacing,
+    write_json,
+    write_text,
+)
 from textapp.layers import AttentionPooling
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
@@ -139,12 +148,8 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
     for data in (command.get(split) for split in ("train", "valid", "test")):
         if data and Path(data).is_dir() and folder.resolve().is_relative_to(Path(data).resolve()):
             raise InputError(f"{folder}: lies in {data}, whose data it would join; choose another --out")
+    check_writable(folder)
     with named_errors(folder):
-        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if not existing.is_dir():
-            raise InputError(f"{existing}: is no folder; choose another --out")
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"{existing}: may not be written to; choose another --out")
         if not folder.exists():
             return
         if not (folder / CONFIG).exists():
@@ -157,7 +162,8 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
     if (folder / METRICS).exists():
         raise InputError(f"{folder}: holds a finished run; use --force to train it anew, or another --out")
     keys = [*command, *(key for key in before if key not in command and key != "textapp_version")]
-    differing = [key for key in keys if before.get(key) != command.get(key)]
+    # The run that is quantized may be spelled otherwise or have moved: its checkpoint tells it by its model.
+    differing = [key for key in keys if before.get(key) != command.get(key) and key != "quantized_from"]
     if "settings" in differing:
         old, new = before["settings"], command["settings"]
         differing += [key for key in new if old.get(key) != new[key]]

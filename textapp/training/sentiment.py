@@ -129,7 +129,7 @@ def classifier_metrics(model: keras.Model, data: Prepared, report: Callable[[str
     for name, part in data.held_out.items():
         metrics[name] = classification_scores(part.labels, predict_logits(model, part))
         report(f"{name}: accuracy {metrics[name]['accuracy']:.4f}, macro F1 {metrics[name]['macro_f1']:.4f}")
-    return {**metrics, "data": data.counts, "parameters": model.count_params()}
+    return {**metrics, "data": data.counts, "fingerprint": data.fingerprint, "parameters": model.count_params()}
 
 
 def build_model(
