@@ -109,7 +109,7 @@ def test_it_exports_as_it_was_rounded_unless_told_otherwise(textapp, quantized, 
     assert "note:" not in own.err
     other = textapp(*arguments, tmp_path / "другой", "--recipe", "float32")
     assert other.json["recipe"] == "float32"
-    assert "note: the run was quantized for dynamic_wi8_afp32_emb2 fused; in float32 fused its weights" in other.err
+    assert "note: the run was quantized for dynamic_wi8_afp32_emb2 fused; float32 fused stores" in other.err
 
 
 def test_examples_that_have_changed_since_are_noticed(textapp, copy, wide_run, corpus, tmp_path):

@@ -109,7 +109,7 @@ def _say_other_rounding(description: dict[str, Any], run: Path) -> None:
 
     own, chosen = quantized_for(run), (description["recipe"], description["lowering"])
     if own is not None and own != chosen:
-        say(f"note: the run was quantized for {' '.join(own)}; in {' '.join(chosen)} its weights are rounded again")
+        say(f"note: the run was quantized for {' '.join(own)}; {' '.join(chosen)} stores its weights otherwise")
 
 
 def _say_what_is_longer(description: dict[str, Any], run: Path) -> None:
