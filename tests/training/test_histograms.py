@@ -3,20 +3,10 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 
 from textapp.training.tensorboard import Histograms, histograms
 
-
-def read(folder) -> dict[str, list[tuple[int, np.ndarray]]]:
-    """Steps and buckets by tag."""
-    events = EventAccumulator(str(folder), size_guidance={TENSORS: 0})
-    events.Reload()
-    return {
-        tag: [(event.step, tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
-        for tag in events.Tags()["tensors"]
-    }
+from .events import read
 
 
 def small_model() -> keras.Model:

@@ -16,6 +16,8 @@ from textapp.training.ner import train_ner
 from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, Run
 
+from .events import read
+
 ENGLISH = ("units=12", "embedding_dim=8", "batch_size=8", "epochs=4", "min_count=3", "learning_rate=0.03")
 CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "learning_rate=0.03")
 
@@ -173,13 +175,7 @@ def test_a_broken_run_is_named(english, tmp_path, name, change, rule):
 
 
 def test_tensorboard_shows_types_confusion_and_sentences(english):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    tags: set[str] = set()
-    for run in ("train", "validation"):
-        events = EventAccumulator(str(english[0] / "logs" / run))
-        events.Reload()
-        tags |= set(events.Tags()["tensors"])
+    tags = {tag for run in ("train", "validation") for tag in read(english[0] / "logs" / run)}
     expected = "fit/loss fit/entity_f1 fit/learning_rate gradient_norm/all_layers gradient_norm/crf sample_sentences "
     expected += "validation/entity_f1/LOC validation/entity_f1/PER validation/type_confusion"
     assert tags >= set(expected.split())

@@ -4,8 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 
 from textapp.config import SentimentConfig, sentiment_preset
 from textapp.data.samples import write_samples
@@ -18,6 +16,8 @@ from textapp.training import run
 from textapp.training.preparation import prepare
 from textapp.training.pretrained import read_pretrained, way_of_training
 from textapp.training.sentiment import train_sentiment
+
+from .events import read
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très"])
 COUNTS = {"好": 10, "film": 6, "très": 3, "weg": 1}
@@ -126,10 +126,7 @@ def test_extra_words_leave_fewer_unknown(corpus, vectors, stream):
 
 def norms(folder) -> list[float]:
     """The embedding's gradient norms that TensorBoard shows, epoch by epoch."""
-    events = EventAccumulator(str(folder / "logs/train"), size_guidance={TENSORS: 0})
-    events.Reload()
-    points = events.Tensors("gradient_norm/embedding")
-    return [float(tf.make_ndarray(event.tensor_proto)) for event in points]
+    return [float(norm) for _, norm in read(folder / "logs/train")["gradient_norm/embedding"]]
 
 
 def test_frozen_for_good_the_run_needs_the_file_no_more(corpus, vectors, tmp_path):

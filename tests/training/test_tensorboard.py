@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 
 from textapp.errors import InputError
 from textapp.layers import AttentionPooling
@@ -17,19 +16,11 @@ from textapp.text.vocabulary import Vocabulary
 from textapp.training.tensorboard import EventLog, GradientNorms, Scalars, dashboards
 from textapp.training.unfreezing import UnfreezingAdamW
 
+from .events import read
+
 TEXTS = ["好 电影 great film", "差 film", "déjà vu , 差 差", "great 好 !"]
 WORDS = Vocabulary(["[PAD]", "[UNK]", "好", "差", "great", "film", "电", "影", "déjà", "vu", "!"])
 ROWS = 20
-
-
-def read(folder) -> dict[str, list[tuple[int, np.ndarray]]]:
-    """Steps and values by tag of one run."""
-    events = EventAccumulator(str(folder), size_guidance={TENSORS: 0})
-    events.Reload()
-    return {
-        tag: [(event.step, tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tag)]
-        for tag in events.Tags()["tensors"]
-    }
 
 
 def steps(points) -> list[int]:

@@ -11,7 +11,6 @@ import tensorflow as tf
 from google.protobuf import text_format
 from keras import layers
 from matplotlib.patches import Rectangle
-from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 from tensorboard.plugin_util import markdown_to_safe_html
 from tensorboard.plugins.projector import ProjectorConfig, projector_plugin
 
@@ -30,6 +29,8 @@ from textapp.training.tensorboard import (
 from textapp.training.tensorboard.attention_page import markdown
 from textapp.training.tensorboard.precision_recall import average_precision
 
+from . import events
+
 LABELS = np.array([1, 0, 1, 1, 0])
 POSITIVE = np.array([0.9, 0.8, 0.7, 0.3, 0.1])
 PROBS = np.stack([1 - POSITIVE, POSITIVE], axis=1)
@@ -37,9 +38,7 @@ PROBS = np.stack([1 - POSITIVE, POSITIVE], axis=1)
 
 def read(folder) -> dict[str, np.ndarray]:
     """The last value of each tag of one run."""
-    events = EventAccumulator(str(folder), size_guidance={TENSORS: 0})
-    events.Reload()
-    return {tag: tf.make_ndarray(events.Tensors(tag)[-1].tensor_proto) for tag in events.Tags()["tensors"]}
+    return {tag: points[-1][1] for tag, points in events.read(folder).items()}
 
 
 def echo(classes: int) -> keras.Model:

@@ -1,5 +1,6 @@
 """Finished runs as teachers."""
 
+import abc
 import functools
 import hashlib
 import os
@@ -69,7 +70,7 @@ def check_teachers(config: DistillConfig, teachers: Sequence[Any]) -> None:
                 )
 
 
-class TeachingRun(Generic[Settings]):
+class TeachingRun(abc.ABC, Generic[Settings]):
     """A finished run that teaches, whatever its task: what it was made of.
 
     Args:
@@ -110,9 +111,9 @@ class TeachingRun(Generic[Settings]):
         own = (self.command.get("valid"), self.config.valid_fraction, self.split_seed)
         return self.command.get("train") == train and own != (None, valid_fraction, split_seed)
 
+    @abc.abstractmethod
     def open(self) -> None:
         """Loads the model, which otherwise waits for the first question. Raises `InputError` where it is broken."""
-        raise NotImplementedError
 
 
 def open_runs(teachers: Sequence[Any]) -> None:
