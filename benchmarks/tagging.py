@@ -36,7 +36,6 @@ from textapp.training.sentiment import train_sentiment
 RESULTS = Path(__file__).parents[1] / "results"
 RECIPE = "dynamic_wi8_afp32"
 ENGLISH = "english"
-VECTORS = "vectors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Task:
         preset: Of `textapp train ner`, or of `train sentiment` for intents; None for the feature CRF.
         settings: On top of the preset.
         promised: The least test score.
-        vectors: Whether it starts from own vectors.
+        vectors: The language of `benchmarks.own_vectors` whose vectors it starts from.
     """
 
     title: str
@@ -57,17 +56,20 @@ class Task:
     preset: str | None
     settings: tuple[str, ...] = ()
     promised: float | None = None
-    vectors: bool = False
+    vectors: str | None = None
 
 
 CONLL = ("repair=true",)  # a few of its tags break the rules of IOB1
+CONLL_VECTORS = ("zero_digits=false", "word_dropout=0.2", "extra_words=20000", "embedding_rate=0.3", "epochs=12")
 MSRA = (  # a few of its tags too; ten times the sentences of Resume, for which the preset is
     *("repair=true", "adversarial=0", "epochs=10", "batch_size=32"),
     *("word_dropout=0.05", "embedding_dropout=0.3", "dropout=0.3"),
 )
 TASKS = {
     "conll2003": Task("CoNLL-2003", "conll2003", ENGLISH, CONLL, 0.845),
-    "conll2003_vectors": Task("CoNLL-2003, own vectors", "conll2003", ENGLISH, CONLL, 0.88, vectors=True),
+    "conll2003_vectors": Task(
+        "CoNLL-2003, own vectors", "conll2003", ENGLISH, (*CONLL, *CONLL_VECTORS), 0.88, vectors="english"
+    ),
     "conll2003_own_tokens": Task("CoNLL-2003, its own tokens", "conll2003", ENGLISH, (*CONLL, "retokenize=false")),
     "resume": Task("Resume (Chinese)", "resume_ner", "chinese", ("repair=true",), 0.945),
     "resume_plain": Task(
@@ -93,9 +95,6 @@ TASKS = {
     "conll2003_rnn": Task("CoNLL-2003, simple RNN", "conll2003", ENGLISH, (*CONLL, "cell=rnn")),
     "conll2003_features": Task("CoNLL-2003, feature CRF (sklearn-crfsuite)", "conll2003", None),
 }
-# Chosen on validation data; with vectors, on top of the preset.
-VECTORS_SETTINGS = ("zero_digits=false", "word_dropout=0.2", "extra_words=20000", "embedding_rate=0.3", "epochs=12")
-
 
 PARTS = ("train", "valid", "test")
 FILES = {  # as the sets name them; folders of slots are the splits themselves
@@ -134,9 +133,8 @@ def measure(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
         return {"task": name, "seed": seed, **train_feature_crf(paths)}
     if name.endswith("_intents"):
         return {"task": name, "seed": seed, **measure_intents(task, seed, paths, folder)}
-    vectors = own_vectors(ENGLISH, data) if task.vectors else None
-    more = VECTORS_SETTINGS if task.vectors else ()
-    config = ner_preset(task.preset, vectors=task.vectors).override([*task.settings, *more, f"seed={seed}"])
+    vectors = own_vectors(task.vectors, data) if task.vectors else None
+    config = ner_preset(task.preset, vectors=vectors is not None).override([*task.settings, f"seed={seed}"])
     if not (folder / "metrics.json").exists():
         train_ner(config, folder, **paths, vectors=vectors, report=print)  # type: ignore[arg-type]
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -266,9 +264,8 @@ def _line(task: Task, rows: list[dict[str, Any]]) -> str:
         return spread(values) if values else "–"
 
     differences = [100 * abs(row["int8"] - row["keras"]) for row in rows if {"int8", "keras"} <= row.keys()]
-    settings = [*task.settings, *(VECTORS_SETTINGS if task.vectors else ())]
     cells = [
-        f"{task.title} (`{' '.join([task.preset, *settings])}`)" if task.preset else task.title,
+        f"{task.title} (`{' '.join([task.preset, *task.settings])}`)" if task.preset else task.title,
         "–" if task.promised is None else f"{100 * task.promised:.1f}",
         percent("keras"),
         percent("int8"),
