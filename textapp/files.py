@@ -42,9 +42,9 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
     with named_errors(folder):
         existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         if not existing.is_dir():
-            raise InputError(f"{existing}: is no folder; choose another --out")
+            raise InputError(f"{existing}: is no folder; choose another place")
         if not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"{existing}: may not be written to; choose another --out")
+            raise InputError(f"{existing}: may not be written to; choose another place")
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

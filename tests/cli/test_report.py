@@ -56,7 +56,7 @@ def test_bundles_need_no_training_library(bundle_folder, corpus, tmp_path):
         (["--out", "страница.htm"], "--out страница.htm: must end in .html"),
         (["--out", "п.html", "--markdown", "п.html"], "--markdown п.html: must end in .md"),
         (["--out", "папка.html"], "--out папка.html: is a folder"),
-        (["--out", "п.html", "--markdown", "файл/п.md"], "файл: is no folder; choose another --out"),
+        (["--out", "п.html", "--markdown", "файл/п.md"], "файл: is no folder; choose another place"),
     ],
 )
 def test_files_are_checked_before_the_work(textapp, bundle_folder, corpus, tmp_path, monkeypatch, options, rule):

@@ -148,7 +148,7 @@ def test_a_place_where_no_folder_can_be_is_refused_at_once(textapp, tmp_path, tr
 def test_a_folder_without_write_permission_is_refused_at_once(textapp, tmp_path, train_command, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     refusal = textapp(*train_command(tmp_path / "прогон")).refusal
-    assert refusal == f"{tmp_path}: may not be written to; choose another --out"
+    assert refusal == f"{tmp_path}: may not be written to; choose another place"
 
 
 def test_an_unfinished_run_of_another_command_is_refused(textapp, copy, run_folder, corpus, snapshot, train_command):
