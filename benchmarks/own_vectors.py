@@ -17,7 +17,7 @@ SETTINGS = {
     # Three million characters want more passes than forty million words.
     "chinese": ["tokenizer=char", f"dim={DIM}", "epochs=10"],
     "english": [f"dim={DIM}", "epochs=5", "vocabulary_size=100000"],
-    "wiki_zh": ["tokenizer=char", "dim=100", "epochs=5"],
+    "wiki_zh": ["tokenizer=char", "lowercase=false", "dim=100", "epochs=5"],
 }
 
 

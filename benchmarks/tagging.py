@@ -61,10 +61,6 @@ class Task:
 
 CONLL = ("repair=true",)  # a few of its tags break the rules of IOB1
 CONLL_VECTORS = ("zero_digits=false", "word_dropout=0.2", "extra_words=20000", "embedding_rate=0.3", "epochs=12")
-MSRA = (  # a few of its tags too; ten times the sentences of Resume, for which the preset is
-    *("repair=true", "adversarial=0", "epochs=10", "batch_size=32"),
-    *("word_dropout=0.05", "embedding_dropout=0.3", "dropout=0.3"),
-)
 TASKS = {
     "conll2003": Task("CoNLL-2003", "conll2003", ENGLISH, CONLL, 0.845),
     "conll2003_vectors": Task(
@@ -76,7 +72,7 @@ TASKS = {
         "Resume (Chinese), not adversarially", "resume_ner", "chinese", ("repair=true", "adversarial=0"), 0.945
     ),
     "ncbi": Task("NCBI-disease", "ncbi_disease", ENGLISH, (), 0.81),
-    "msra": Task("MSRA (Chinese)", "msra_ner", "chinese", MSRA, 0.895),
+    "msra": Task("MSRA (Chinese), own vectors", "msra_ner", "chinese_large", ("repair=true",), 0.895, vectors="wiki_zh"),
     "snips_slots": Task("Snips, slots", "snips", ENGLISH),
     "atis_slots": Task("ATIS, slots", "atis", ENGLISH),
     "ewt": Task("UD English EWT, parts of speech", "ud_english_ewt", "tags"),

@@ -10,7 +10,7 @@ import pytest
 import textapp.layers
 import textapp.models
 from textapp.export import convert, lower
-from textapp.layers import CRF, AttentionPooling, CharacterCNN, CRFLoss
+from textapp.layers import CRF, AttentionPooling, BigramEmbedding, CharacterCNN, CRFLoss
 from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
 
@@ -33,6 +33,13 @@ def spelled() -> keras.Model:
     return keras.Model(ids, keras.layers.Dense(3, name="logits", dtype="float32")(context))
 
 
+def paired() -> keras.Model:
+    """The smallest model around BigramEmbedding."""
+    ids = keras.Input((None,), dtype="int32", name="token_ids")
+    context = AttentionPooling(8)(BigramEmbedding(V, 8)(ids), mask=keras.ops.not_equal(ids, 0))
+    return keras.Model(ids, keras.layers.Dense(3, name="logits", dtype="float32")(context))
+
+
 def chained() -> keras.Model:
     """The smallest model around CRF."""
     ids = keras.Input((None,), dtype="int32", name="token_ids")
@@ -41,7 +48,7 @@ def chained() -> keras.Model:
 
 
 # A model around each public layer, and each public model builder.
-LAYERS = {"AttentionPooling": pooled, "CharacterCNN": spelled, "CRF": chained}
+LAYERS = {"AttentionPooling": pooled, "BigramEmbedding": paired, "CharacterCNN": spelled, "CRF": chained}
 MODELS = {
     "sentiment_classifier": lambda: sentiment_classifier(V, 3, embedding_dim=8, units=6),
     "entity_tagger": lambda: entity_tagger(
@@ -52,6 +59,7 @@ CASES = {
     **LAYERS,
     **MODELS,
     "entity_tagger, tokens only": lambda: entity_tagger(V, 3, embedding_dim=8, units=6),
+    "entity_tagger, bigrams": lambda: entity_tagger(V, 3, embedding_dim=8, bigram_rows=50, units=6),
     "entity_tagger, GRU x 2, softmax": lambda: entity_tagger(
         V, 3, embedding_dim=8, units=6, num_layers=2, cell="gru", crf=False
     ),

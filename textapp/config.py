@@ -8,6 +8,7 @@ from textapp.errors import InputError
 from textapp.settings import Config
 
 LARGEST = 2**31 - 1  # of a whole number: what a tensor's shape and NumPy's seeds can hold
+MOST_BIGRAM_ROWS = 250_000  # with more, the products that pairs are hashed by would leave int32
 LONGEST = 4096  # tokens: an LSTM learns nothing beyond, and each call of an export would take seconds
 
 
@@ -167,6 +168,8 @@ class NerConfig(Config):
     character_dim: int = 30
     character_filters: int = 30
     character_width: int = 3
+    bigrams: int = 0  # rows that pairs of neighbours are hashed to; for characters of large corpora; 0: no pairs
+    bigram_dim: int = 32
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     num_layers: int = 1
     units: int = 128
@@ -174,6 +177,7 @@ class NerConfig(Config):
     word_dropout: float = 0.05
     embedding_dropout: float = 0.5
     character_dropout: float = 0.25
+    bigram_dropout: float = 0.2  # of whole pairs
     dropout: float = 0.5
     # Training
     epochs: int = 20
@@ -195,8 +199,8 @@ class NerConfig(Config):
 
     def check(self) -> None:
         """Raises `InputError` naming the first setting that is out of range."""
-        sizes = ("character_vocabulary_size", "max_characters", "character_dim", "character_filters", "character_width")
-        _check_model(self, sizes, dropouts=("character_dropout",))
+        sizes = "character_vocabulary_size max_characters character_dim character_filters character_width bigram_dim"
+        _check_model(self, sizes.split(), dropouts=("character_dropout", "bigram_dropout"))
         if self.character_vocabulary_size < 3:
             raise InputError(
                 "setting character_vocabulary_size: must be 3 or more, as padding and the unknown character take two; "
@@ -204,6 +208,10 @@ class NerConfig(Config):
             )
         if self.character_width % 2 == 0:
             raise InputError(f"setting character_width: must be odd; received {self.character_width}")
+        if self.bigrams and not 2 <= self.bigrams <= MOST_BIGRAM_ROWS:
+            raise InputError(
+                f"setting bigrams: must be from 2 to {MOST_BIGRAM_ROWS}, or 0 for none; received {self.bigrams}"
+            )
         if self.max_characters > LONGEST:
             raise InputError(f"setting max_characters: must be at most {LONGEST}; received {self.max_characters}")
 
@@ -224,6 +232,19 @@ NER_PRESETS: dict[str, dict[str, Any]] = {
         "weight_decay": 0.01,
         "adversarial": 0.3,
     },
+    "chinese_large": {
+        "tokenizer": "char",
+        "lowercase": False,
+        "characters": False,
+        "vocabulary_size": 6_000,
+        "bigrams": 50_000,
+        "embedding_dropout": 0.3,
+        "dropout": 0.3,
+        "weight_decay": 0.01,
+        "learning_rate": 3e-3,
+        "batch_size": 64,
+        "epochs": 10,
+    },
     "tags": {"scheme": "none", "epochs": 10, "patience": 3},
     "tiny": {
         "units": 32,
@@ -239,7 +260,8 @@ NER_PRESETS: dict[str, dict[str, Any]] = {
 }
 NER_PRESETS_HELP = {
     "english": "entities or slots in text with spaces, by words and their characters",
-    "chinese": "entities in text without spaces, by characters",
+    "chinese": "entities in text without spaces, by characters; some thousand sentences",
+    "chinese_large": "the same from ten thousand sentences on, by pairs of characters too",
     "tags": "a tag for each word, as parts of speech",
     "tiny": "seconds to train, kilobytes to ship",
 }

@@ -137,6 +137,15 @@ def test_a_tagger_with_characters_and_crf(converted, randomized):
     same(filters, np.transpose(integers, (3, 0, 1, 2)), scales[0, 0, 0])
 
 
+def test_the_pairs_of_a_tagger(converted, randomized):
+    tagger = randomized(entity_tagger(100, 7, embedding_dim=32, bigram_rows=60, bigram_dim=24, units=32))
+    weights = {weight.layer: weight for weight in stored_weights(tagger)}
+    file = converted(without_crf(tagger)[0], "fused")
+    (table,) = [table for table in file.tables() if len(table.values) == 60]
+    integers, scales = expected(weights["bigrams/embedding"])
+    same(table, integers, scales[:, 0])
+
+
 def test_small_tables_and_biases_stay_float():
     model = sentiment_classifier(10, 2, embedding_dim=8, units=4, attention_units=4)
     assert {weight.groups for weight in stored_weights(model)} == {None}

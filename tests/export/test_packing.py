@@ -151,9 +151,10 @@ def test_another_model_is_refused(looking_up):
         pack_rows(untouched(looking_up), several([32]), 4)
 
 
-def test_the_characters_of_a_tagger(monkeypatch):
+def test_the_characters_and_pairs_of_a_tagger(monkeypatch):
     keras.utils.set_random_seed(6)
-    model, _ = without_crf(entity_tagger(V, 5, embedding_dim=32, character_vocabulary_size=60, units=32))
+    sizes = {"embedding_dim": 32, "character_vocabulary_size": 60, "bigram_rows": 70, "units": 32}
+    model, _ = without_crf(entity_tagger(V, 5, **sizes))
     monkeypatch.setattr("textapp.export.conversion.rewrite", bytes)
     lowered = lower(model)
     content = rewrite(pack_rows(convert(lowered, [4], "dynamic_wi8_afp32", max_characters=6), lowered, 4))
@@ -164,4 +165,4 @@ def test_the_characters_of_a_tagger(monkeypatch):
     expected = np.asarray(round_rows(in_float32(model), 4)(inputs))
     np.testing.assert_allclose(got, expected, atol=0.02 * np.abs(expected).max())
     kinds = [tensor.type for tensor in flatbuffer.read(content).subgraphs[0].tensors]
-    assert kinds.count(schema.TensorType.INT4) == 2
+    assert kinds.count(schema.TensorType.INT4) == 3

@@ -34,7 +34,13 @@ def tag_set(scheme: str | None = "IOBES") -> TagSet:
     return TagSet.build(TAGS if scheme else [["NOUN", "VERB"], ["X"]], scheme)
 
 
-def tagger(characters: bool = True, crf: bool = True, tags: TagSet | None = None, cell: str = "lstm") -> keras.Model:
+def tagger(
+    characters: bool = True,
+    crf: bool = True,
+    tags: TagSet | None = None,
+    cell: str = "lstm",
+    bigram_rows: int | None = None,
+) -> keras.Model:
     """Wide enough for its tensors to be quantized, with weights that tell tokens apart."""
     tags = tag_set() if tags is None else tags
     model = entity_tagger(
@@ -46,6 +52,7 @@ def tagger(characters: bool = True, crf: bool = True, tags: TagSet | None = None
         character_vocabulary_size=len(LETTERS) + 2 if characters else None,
         character_dim=40,
         character_filters=16,
+        bigram_rows=bigram_rows,
         crf=crf,
         allowed=tags.allowed() if crf else None,
     )
@@ -77,10 +84,11 @@ def inputs(sentence, length: int, encode: TokenEncoder) -> dict[str, np.ndarray]
     return row
 
 
+@pytest.mark.parametrize("bigram_rows", [None, 40])
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
 @pytest.mark.parametrize("recipe", ["float32", "dynamic_wi8_afp32"])
-def test_the_file_scores_tokens_as_keras_does(tmp_path, lowering, recipe):
-    model = tagger()
+def test_the_file_scores_tokens_as_keras_does(tmp_path, lowering, recipe, bigram_rows):
+    model = tagger(bigram_rows=bigram_rows)
     folder = export(tmp_path / "包", model, lowering=lowering, recipe=recipe)
     interpreter = Interpreter(model_content=(folder / "model.tflite").read_bytes())
     scoring, crf = without_crf(model)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from textapp.layers import CRF, CharacterCNN, CRFLoss
+from textapp.layers import CRF, BigramEmbedding, CharacterCNN, CRFLoss
 from textapp.models.ner import entity_tagger
 
 
@@ -29,6 +29,15 @@ def test_inputs_are_named():
     assert set(model.input) == {"token_ids", "char_ids", "shape_ids", "pair_ids"}
     assert model.get_layer("embedded").output.shape == (None, None, 6 + 30 + 2 + 3)
     assert model.get_layer("pair_ids_embedding").embeddings.shape == (9, 3)
+
+
+def test_pairs_of_tokens_ask_for_no_input():
+    model = entity_tagger(50, 5, embedding_dim=6, bigram_rows=70, bigram_dim=3, bigram_dropout=0.4)
+    assert [tensor.name for tensor in model.inputs] == ["token_ids"]
+    assert model.get_layer("embedded").output.shape == (None, None, 6 + 3)
+    pairs = model.get_layer("bigrams")
+    assert isinstance(pairs, BigramEmbedding)
+    assert (pairs.rows, pairs.dropout.rate) == (70, 0.4)
 
 
 def test_without_a_crf_it_ends_in_logits():

@@ -9,7 +9,7 @@ import keras
 from keras import activations, layers
 
 from textapp.errors import InputError
-from textapp.layers import CRF, AttentionPooling, CharacterCNN
+from textapp.layers import CRF, AttentionPooling, BigramEmbedding, CharacterCNN
 
 Lowering = Literal["fused", "unrolled"]
 Kind = Literal["row", "table", "gate", "channel"]
@@ -79,7 +79,8 @@ def stored_weights(model: keras.Model, lowering: Lowering = "fused", integer: bo
 
     Args:
         model: A functional Keras model of `Embedding`, `LSTM`, `GRU`, `SimpleRNN`, `Bidirectional`, `Dense`, `Conv1D`,
-            `Conv2D`, `AttentionPooling`, `CharacterCNN` and layers without matrices. A CRF stays float.
+            `Conv2D`, `AttentionPooling`, `CharacterCNN`, `BigramEmbedding` and layers without matrices. A CRF stays
+            float.
         lowering: How its recurrent layers will run on the device.
         integer: Whether activations will be int8 too. A table then has one scale and a zero point, tensors below 1,024
             numbers are integers as well, and biases are int32, too fine to matter.
@@ -129,6 +130,8 @@ def _leaves(model: keras.Model) -> Iterator[tuple[str, Any]]:
         elif isinstance(layer, CharacterCNN):
             yield f"{layer.name}/embedding", layer.embedding
             yield f"{layer.name}/convolution", layer.convolution
+        elif isinstance(layer, BigramEmbedding):
+            yield f"{layer.name}/embedding", layer.embedding
         else:
             yield layer.name, layer
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from textapp.errors import InputError
 from textapp.export import flatbuffer
+from textapp.export.bigrams import BigramLookup
 from textapp.export.characters import CharacterLookupCNN
 from textapp.export.conversion import STATIC, Recipe, signature_name
 from textapp.export.embedding import EmbeddingLookup
@@ -52,7 +53,7 @@ FORBIDDEN = ("WHILE", "IF", "CALL_ONCE", "CUSTOM")
 # What a lowered layer must have become, each at least once.
 LOWERED_TO: dict[str, Any] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": FusedLSTM,
-    "EMBEDDING_LOOKUP": EmbeddingLookup | CharacterLookupCNN,
+    "EMBEDDING_LOOKUP": EmbeddingLookup | CharacterLookupCNN | BigramLookup,
 }
 # Where a file of int8 activations may hold floats: in the mask made of the ids, and in the outputs.
 FLOAT_IN_INT8 = ("CAST", "QUANTIZE", "DEQUANTIZE")

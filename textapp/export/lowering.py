@@ -14,12 +14,13 @@ from keras import activations, layers
 from textapp.compress.groups import Lowering, check_functional
 from textapp.errors import InputError
 from textapp.export.attention import BoundedAttentionPooling, ScoredAttentionPooling
+from textapp.export.bigrams import BigramLookup
 from textapp.export.characters import CharacterLookupCNN
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.recurrent_fused import FusedLSTM
 from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
 from textapp.export.rows import TOKENS, named_inputs, takes_names
-from textapp.layers import AttentionPooling, CharacterCNN
+from textapp.layers import AttentionPooling, BigramEmbedding, CharacterCNN
 
 # Stock layers that convert as they are. Layers from elsewhere and `keras.ops` pass too: the converter judges them.
 PLAIN = """
@@ -148,6 +149,8 @@ def _for_devices(layer: layers.Layer, lowering: Lowering) -> layers.Layer:
         kind = EmbeddingLookup
     elif kind is CharacterCNN:
         kind = CharacterLookupCNN
+    elif kind is BigramEmbedding:
+        kind = BigramLookup
     elif kind is AttentionPooling:
         kind = BoundedAttentionPooling
     elif isinstance(layer, layers.RNN):

@@ -17,7 +17,7 @@ from textapp.compress.rounding import levels, rounded, row_bits
 from textapp.errors import InputError
 from textapp.export.flatbuffer import operator_code, read, write
 from textapp.export.lowering import leaves
-from textapp.layers import CharacterCNN
+from textapp.layers import BigramEmbedding, CharacterCNN
 
 TYPES = {4: schema.TensorType.INT4, 2: schema.TensorType.INT2}
 
@@ -92,7 +92,7 @@ def _tables(model: keras.Model) -> list[keras.Variable]:
     """The embedding tables `(V, E)` of a model, lowered or not."""
     tables = []
     for layer in leaves(model):
-        if isinstance(layer, CharacterCNN):
+        if isinstance(layer, BigramEmbedding | CharacterCNN):
             layer = layer.embedding
         if isinstance(layer, keras.layers.Embedding):
             tables.append(layer.embeddings)

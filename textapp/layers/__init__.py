@@ -2,8 +2,17 @@
 
 from textapp.layers.attention import AttentionPooling
 from textapp.layers.attention_scores import attention_scores, attention_states
+from textapp.layers.bigram_embedding import BigramEmbedding
 from textapp.layers.character_cnn import CharacterCNN
 from textapp.layers.crf import CRF
 from textapp.layers.crf_loss import CRFLoss
 
-__all__ = ["CRF", "AttentionPooling", "CRFLoss", "CharacterCNN", "attention_scores", "attention_states"]
+__all__ = [
+    "CRF",
+    "AttentionPooling",
+    "BigramEmbedding",
+    "CRFLoss",
+    "CharacterCNN",
+    "attention_scores",
+    "attention_states",
+]

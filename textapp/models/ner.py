@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import ArrayLike
 
-from textapp.layers import CRF, CharacterCNN
+from textapp.layers import CRF, BigramEmbedding, CharacterCNN
 from textapp.models.sentiment import CELLS, Cell, encoder
 
 AllowedTags = tuple[ArrayLike, ArrayLike, ArrayLike]
@@ -18,10 +18,11 @@ def word_parts(
     token_ids: Any,
     embedding: layers.Embedding,
     characters: CharacterCNN | None,
+    bigrams: BigramEmbedding | None,
     features: Mapping[str, tuple[int, int]],
     word_dropout: float,
 ) -> tuple[dict[str, Any], list[Any]]:
-    """Inputs by name, and what is known of each word: its vector, its spelling, its features, each `(B, T, *)`."""
+    """Inputs by name, and what is known of each word, each `(B, T, *)`: vector, spelling, pair, features."""
     inputs = {"token_ids": token_ids}
     # Whole words are left out, so that spelling and neighbours must do, as they must for unknown words.
     vectors = layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="word_dropout")(embedding(token_ids))
@@ -29,6 +30,8 @@ def word_parts(
     if characters is not None:
         inputs["char_ids"] = keras.Input((None, None), dtype="int32", name="char_ids")
         parts.append(characters(inputs["char_ids"]))
+    if bigrams is not None:
+        parts.append(bigrams(token_ids))
     for name, (size, dim) in features.items():
         inputs[name] = keras.Input((None,), dtype="int32", name=name)
         parts.append(layers.Embedding(size, dim, name=f"{name}_embedding")(inputs[name]))
@@ -44,6 +47,8 @@ def entity_tagger(
     character_dim: int = 30,
     character_filters: int = 30,
     character_width: int = 3,
+    bigram_rows: int | None = None,
+    bigram_dim: int = 32,
     features: Mapping[str, tuple[int, int]] | None = None,
     units: int = 128,
     num_layers: int = 1,
@@ -51,13 +56,14 @@ def entity_tagger(
     word_dropout: float = 0.05,
     embedding_dropout: float = 0.5,
     character_dropout: float = 0.5,
+    bigram_dropout: float = 0.2,
     dropout: float = 0.5,
     crf: bool = True,
     allowed: AllowedTags | None = None,
     vectors: np.ndarray | None = None,
     train_embedding: bool = True,
 ) -> keras.Model:
-    """Builds the tagger: embedding + character CNN + features -> dropout -> encoder -> dropout -> logits -> CRF.
+    """Builds the tagger: words, characters, bigrams, features -> dropout -> encoder -> dropout -> logits -> CRF.
 
     It gives each token a tag: entities, slots, parts of speech. For text without spaces, as Chinese, the tokens are
     the characters, and `character_vocabulary_size` stays None.
@@ -71,14 +77,18 @@ def entity_tagger(
         character_dim: Width of a character's vector.
         character_filters: Width of what the `CharacterCNN` says of a word.
         character_width: Characters that one of its filters sees, an odd number.
-        features: Other inputs `(B, T)` with an embedding each, as word shapes or pairs of characters: the number of ids
-            (0 is padding) and the dimension by the input's name.
+        bigram_rows: Rows of the `BigramEmbedding` of each token with the next one, which serves characters best. None
+            for a model that does not see pairs.
+        bigram_dim: Width of a pair's vector.
+        features: Other inputs `(B, T)` with an embedding each, as word shapes: the number of ids (0 is padding) and the
+            dimension by the input's name.
         units: Width of the encoder in each direction.
         num_layers: Encoder layers, one or more, with dropout between them.
         cell: `lstm`, `gru` or `rnn`.
         word_dropout: Rate in [0, 1) at which whole word vectors are left out.
         embedding_dropout: Rate in [0, 1) on all that is known of a word; 0.5 as in the paper.
         character_dropout: Rate in [0, 1) on the characters' vectors; 0.5 as in the paper.
+        bigram_dropout: Rate in [0, 1) at which whole pairs are left out.
         dropout: Rate in [0, 1) between encoder layers and before the logits; 0.5 as in the paper.
         crf: Whether tags are chosen together. If not, the model ends in its logits, a softmax a token.
         allowed: Which tags may follow which, start and end, as `CRF` takes them; by default all may.
@@ -133,7 +143,10 @@ def entity_tagger(
             character_dropout,
             name="characters",
         )
-    inputs, parts = word_parts(token_ids, embedding, characters, features, word_dropout)
+    bigrams = None
+    if bigram_rows is not None:
+        bigrams = BigramEmbedding(bigram_rows, bigram_dim, bigram_dropout, name="bigrams")
+    inputs, parts = word_parts(token_ids, embedding, characters, bigrams, features, word_dropout)
     embedded = layers.Concatenate(name="embedded")(parts) if len(parts) > 1 else parts[0]
     encoded = layers.Dropout(embedding_dropout, name="embedding_dropout")(embedded)
     for depth in range(num_layers):
