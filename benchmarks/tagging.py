@@ -72,7 +72,9 @@ TASKS = {
         "Resume (Chinese), not adversarially", "resume_ner", "chinese", ("repair=true", "adversarial=0"), 0.945
     ),
     "ncbi": Task("NCBI-disease", "ncbi_disease", ENGLISH, (), 0.81),
-    "msra": Task("MSRA (Chinese), own vectors", "msra_ner", "chinese_large", ("repair=true",), 0.895, vectors="wiki_zh"),
+    "msra": Task(
+        "MSRA (Chinese), own vectors", "msra_ner", "chinese_large", ("repair=true",), 0.895, vectors="wiki_zh"
+    ),
     "snips_slots": Task("Snips, slots", "snips", ENGLISH),
     "atis_slots": Task("ATIS, slots", "atis", ENGLISH),
     "ewt": Task("UD English EWT, parts of speech", "ud_english_ewt", "tags"),
