@@ -81,7 +81,7 @@ def _describe(kind: Any) -> str:
     parts: list[str] = []
     for choice in _choices(kind):
         parts += typing.get_args(choice) if typing.get_origin(choice) is Literal else [names[choice]]
-    return " or ".join(parts)
+    return " or ".join(dict.fromkeys(parts))  # a setting may have a `none` of its own
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -78,7 +78,7 @@ def test_a_bad_file_is_refused_and_no_run_is_made(textapp, tmp_path, good, case,
     ("arguments", "rule"),
     [
         (["--set", "unitz=3"], "unknown setting unitz; did you mean units?"),
-        (["--preset", "中文"], "--preset 中文: unknown; presets: english, chinese, tags, tiny"),
+        (["--preset", "中文"], "--preset 中文: unknown; presets: english, chinese, chinese_large, tags, tiny"),
         (["--set", "tag_column=7"], "`tag_column` must be from -2 to 1 here"),
         (["--set", "extra_words=3"], "setting extra_words: they come from a file of vectors"),
         (["--set", "scheme=BILOU"], ":2: O cannot follow B-地 in BILOU"),

@@ -107,7 +107,7 @@ def test_people_read_a_line_a_text(textapp, tag_bundle, monkeypatch):
         ("in São Paulo.", ("LOC", "São Paulo", 3, 12, None), "in [São Paulo LOC]."),
         ("in São Paulo.", ("LOC", "São Paulo", 3, 12, 0.987), "in [São Paulo LOC 0.99]."),
         ("[a] b\\c]", ("x y]", "b\\c]", 4, 8, None), r"\[a\] [b\\c\] x\ y\]]"),
-        ("好\x1b片", ("\x1b[1m", "\x1b片", 1, 3, None), r"好[ 片 \\x1b\[1m]"),
+        ("好\x1b片", ("\x1b[1m", "\x1b片", 1, 3, None), r"好[ 片 \x1b\[1m]"),
         ("词", ("", "词", 0, 1, None), "[词 _]"),
     ],
 )

@@ -46,6 +46,19 @@ def test_precision_and_recall_are_not_exchanged():
     assert (exchanged.precision, exchanged.recall) == (micro.recall, micro.precision)
 
 
+def test_types_that_differ_in_hyphens_alone_are_two():
+    scores = entity_scores([["B--a", "O", "B-a-"], ["B-a", "O", "O"]], [["B-a", "O", "B-a-"], ["B-a", "O", "O"]])
+    assert scores.micro.f1 == pytest.approx(2 / 3)
+    assert {name: score.support for name, score in scores.by_type.items()} == {"-a": 1, "a": 1, "a-": 1}
+    assert [scores.by_type[name].f1 for name in ("-a", "a", "a-")] == [0.0, pytest.approx(2 / 3), 1.0]
+
+
+def test_entities_without_a_type_are_counted():
+    scores = entity_scores([["B", "I", "O", "B"]], [["B", "I", "O", "O"]])
+    assert (scores.micro.precision, scores.micro.recall) == (1.0, 0.5)
+    assert list(scores.by_type) == ["_"]
+
+
 @pytest.mark.parametrize(
     ("predicted", "found"),
     [

@@ -95,8 +95,14 @@ def test_spans_between_borders_of_tokens_come_back(data, text):
         ({"text": "é", "spans": [span(0, True)]}, "a span must read"),
         ({"text": "é", "spans": [span(0.0, 1)]}, "a span must read"),
         ({"text": "é", "spans": [span(0, 1, None)]}, "a span must read"),
-        ({"text": "é", "spans": [span(0, 1, " ")]}, "the type of a span must be a name of one line. Received: ' '"),
-        ({"text": "é", "spans": [span(0, 1, "a\u2028b")]}, "the type of a span must be a name of one line"),
+        (
+            {"text": "é", "spans": [span(0, 1, " ")]},
+            "the type of a span must be a name of one line, without tabs or space around it. Received: ' '",
+        ),
+        *(
+            ({"text": "é", "spans": [span(0, 1, kind)]}, "the type of a span must be a name of one line")
+            for kind in ("", "a\u2028b", "a\n", "\u2029a", "a\tb", " a", "a\u3000", "a\x1c")
+        ),
         (
             {"text": "été", "spans": [span(0, 4)]},
             "a span must hold characters from 0 to 3 (exclusive). Received: 0 to 4",

@@ -60,7 +60,7 @@ def test_a_folder_holds_slots(tmp_path):
     assert (examples.sentences, examples.tags) == ([["à", "york"]], [["O", "B-city"]])
     assert examples.empty == 1
     assert str(examples) == (
-        f"{tmp_path}: 1 sentence, 2 tokens, 1 span (city 1); rows left out because their text is empty: 1"
+        f"{tmp_path}: 1 sentence, 2 tokens, 1 span (city 1), tags in IOB2; rows left out because their text is empty: 1"
     )
     assert examples.place(0) == f"{tmp_path / 'seq.out'}:1"
 
@@ -149,7 +149,14 @@ def test_nothing_is_mended_in_a_sound_file(tmp_path):
         ("a.jsonl", '{"text": " ", "spans": []}', {}, "a.jsonl: there is no sentence to read"),
         ("a.txt", "a O\n\né B_x\nb B-x", {}, "a.txt:3: 'B_x' is no tag of a span, but others are, such as 'B-x'; mend"),
         ("a.txt", "a O\né M-x\n", {"scheme": "IOB2"}, "a.txt:2: 'M-x' is no tag of IOB2; mend it, or give another sc"),
-        ("a.txt", "a L-x\né S-x\n", {}, "a.txt: no tag scheme has all of the letters L, S; known: IOB2, IOB1"),
+        (
+            "a.txt",
+            "a B-x\né E-x\n\nb B-x\nc I-x\nd E-x\n\ne L-x\n",
+            {},
+            "a.txt:8: no tag scheme has all of the letters B, E, I, L; known: IOB2, IOB1, IOBES, BILOU, BMES; the first "
+            "L is this line's 'L-x'; mend it, or give the scheme, which tells what does not belong",
+        ),
+        ("a.txt", "a I-x\rb O\n", {}, "a.txt:1: a carriage return stands within the line; lines must end in LF or"),
         ("a.txt", "a O\n", {"format": "xml"}, "`format` must be one of columns, conllu, jsonl, slots. Received: "),
         ("a.txt", "a O\n", {"format": "slots"}, "a.txt: `slots`, and no other format, is a folder (seq.in, seq.out"),
         ("a.txt", "a O\n", {"tag_column": "ner"}, "`tag_column` must be a number, from 0 or from the end as -1. Rec"),
@@ -166,7 +173,7 @@ def test_a_folder_is_no_file(tmp_path):
         read_tagged(tmp_path, format="columns")
     with pytest.raises(InputError, match=re.escape(f"{tmp_path / 'é.txt'}: No such file or directory")):
         read_tagged(tmp_path / "é.txt")
-    assert error_of(tmp_path, format="slots").endswith("seq.in: No such file or directory")
+    assert error_of(tmp_path, format="slots").endswith("must hold the files seq.in, seq.out and label")
 
 
 def test_the_tokenizer_of_texts_can_be_chosen(tmp_path):

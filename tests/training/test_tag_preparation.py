@@ -117,6 +117,15 @@ def test_splits_must_be_of_one_kind(prepared):
     assert "JSON lines hold spans" in refusal(prepared, train="Anna NOM\nsah VERB\n", valid=spans)
 
 
+def test_schemes_that_look_unlike_are_told(prepared):
+    _, lines = prepared(valid="Anna I-PER\nsah O\n")  # sound in IOB1 alone
+    assert [line.partition("tags in ")[2] for line in lines[:2]] == ["IOB2", "IOB1"]
+    assert lines[2].startswith("note: the tags of ")
+    assert lines[2].endswith("; --set scheme=IOB2 reads both as that")
+    _, lines = prepared(valid="Anna B-PER\nsah O\n")
+    assert not any("look like" in line for line in lines)
+
+
 @pytest.mark.parametrize(("content", "rule"), [("Anna O\nsah O\n", "no span, every tag is 'O'"), ("a X\nb X\n", "'X'")])
 def test_there_must_be_something_to_learn(prepared, content, rule):
     message = refusal(prepared, train=content, valid=content)

@@ -1,6 +1,5 @@
 """`textapp predict`: labels of texts with what the model attended to, or the spans and tags in them."""
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -105,7 +104,7 @@ def marked_spans(text: str, tagging: "Tagging", coloured: Sequence[str] | None =
         before, surface = _printable(text[end : span.start]), _printable(span.text)
         notes = [span.type or "_", *([] if span.confidence is None else [f"{span.confidence:.2f}"])]
         if coloured is None:
-            marks = [_escaped(surface, "[]"), *(_escaped(printable(note), "[] ") for note in notes)]
+            marks = [_escaped(surface, "[]"), *(_escaped(note, "[] ") for note in notes)]
             shown += f"{_escaped(before, '[]')}[{' '.join(marks)}]"
         else:
             colour = _COLOURS[coloured.index(span.type) % len(_COLOURS)]
@@ -118,8 +117,8 @@ def marked_spans(text: str, tagging: "Tagging", coloured: Sequence[str] | None =
 def _tagged(token: "TaggedToken", colours: bool) -> str:
     """A token and its tag: `film/NOUN`; a slash or space of either is preceded by a backslash."""
     notes = [token.tag, *([] if token.confidence is None else [f"{token.confidence:.2f}"])]
-    tag = "".join(f"/{_escaped(printable(note), '/ ')}" for note in notes)
-    return _escaped(printable(token.text), "/ ") + (f"\x1b[2m{tag}\x1b[0m" if colours else tag)
+    tag = "".join(f"/{_escaped(note, '/ ')}" for note in notes)
+    return _escaped(token.text, "/ ") + (f"\x1b[2m{tag}\x1b[0m" if colours else tag)
 
 
 def marked(text: str, prediction: "Prediction", colours: bool) -> str:
@@ -136,8 +135,8 @@ def marked(text: str, prediction: "Prediction", colours: bool) -> str:
 
 
 def _escaped(text: str, marks: str) -> str:
-    """A text in which the characters of `marks`, and backslashes, stand behind a backslash."""
-    return re.sub(rf"[\\{re.escape(marks)}]", r"\\\g<0>", text)
+    """A printable text in which the characters of `marks`, and backslashes, stand behind a backslash."""
+    return "".join(f"\\{one}" if one == "\\" or one in marks else printable(one) for one in text)
 
 
 def _print_line(line: str) -> None:

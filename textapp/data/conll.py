@@ -52,7 +52,7 @@ def read_columns(
     width: int | None = None
     tabbed = False
     for number, line in enumerate(lines, start=1):
-        line = line.rstrip("\r\n")
+        line = _without_end(line, path, number)
         fields = split_at_spaces(line)
         if not fields:
             yield from sentence.finish()
@@ -93,7 +93,7 @@ def read_conllu(
     token_at, tag_at = (_conllu_column(name, path) for name in (token_column, tag_column))
     sentence = _Sentence(path)
     for number, line in enumerate(lines, start=1):
-        line = line.rstrip("\r\n")
+        line = _without_end(line, path, number)
         if not line.strip(" \t"):
             yield from sentence.finish()
             continue
@@ -118,6 +118,14 @@ def read_conllu(
             )
         sentence.add(number, fields[token_at], fields[tag_at])
     yield from sentence.finish()
+
+
+def _without_end(line: str, path: str | os.PathLike[str], number: int) -> str:
+    """Returns a line without its end, which must be LF or CRLF: a file of the old Macintosh would be one line."""
+    line = line.rstrip("\r\n")
+    if "\r" in line:
+        raise InputError(f"{path}:{number}: a carriage return stands within the line; lines must end in LF or CRLF")
+    return line
 
 
 def split_at_spaces(line: str) -> list[str]:

@@ -16,7 +16,7 @@ from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2, Entities
 
 from textapp.errors import InputError
-from textapp.text.tag_schemes import find_breaks, is_tag
+from textapp.text.tag_schemes import OUTSIDE, find_breaks, is_tag
 
 SCHEME = "IOB2"
 """The scheme of all tags here."""
@@ -88,7 +88,9 @@ def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
     unknown = next((tag for tags in predicted for tag in tags if not is_tag(tag, SCHEME)), None)
     if unknown is not None:
         raise ValueError(f"`predicted` must hold tags of {SCHEME}. Received: {unknown!r}")
-    true_lists, predicted_lists = [list(tags) for tags in true], [list(tags) for tags in predicted]  # no tuples
+    types = sorted({tag[2:] for tags in (*true, *predicted) for tag in tags if tag != OUTSIDE})
+    number = {name: str(at) for at, name in enumerate(types)}
+    true_lists, predicted_lists = (_numbered(tags, number) for tags in (true, predicted))
     true_entities, predicted_entities = Entities(true_lists, IOB2), Entities(predicted_lists, IOB2)
     by_type, micro = (
         precision_recall_fscore_support(
@@ -102,12 +104,18 @@ def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
         )
         for average in (None, "micro")
     )
-    names = sorted(true_entities.unique_tags | predicted_entities.unique_tags)
+    names = [types[int(at)] or "_" for at in sorted(true_entities.unique_tags | predicted_entities.unique_tags)]
+    scores = {name: _score(*columns) for name, columns in zip(names, zip(*by_type, strict=True), strict=True)}
     return EntityScores(
         micro=_score(*micro),
-        by_type={name: _score(*columns) for name, columns in zip(names, zip(*by_type, strict=True), strict=True)},
+        by_type={name: scores[name] for name in sorted(scores)},
         token_accuracy=accuracy,
     )
+
+
+def _numbered(sentences: Sequence[Sequence[str]], number: dict[str, str]) -> list[list[str]]:
+    """Returns tags with numbers for types, as lists: seqeval would take hyphens off their ends, and tuples for one."""
+    return [[tag if tag == OUTSIDE else f"{tag[0]}-{number[tag[2:]]}" for tag in tags] for tags in sentences]
 
 
 def token_accuracy(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:

@@ -51,6 +51,8 @@ def is_slot_folder(path: str | os.PathLike[str]) -> bool:
 def _read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str], list[str], str]]:
     """Yields line, tokens, tags and intent of each sentence."""
     files = [_file(path, name) for name in ("seq.in", "seq.out", "label")]
+    if not any(file.exists() for file in files):
+        raise InputError(f"{path}: a folder of tagged sentences must hold the files seq.in, seq.out and label")
     columns = itertools.zip_longest(*(read_lines(file) for file in files))
     for number, row in enumerate(columns, start=1):
         for file, line in zip(files, row, strict=True):

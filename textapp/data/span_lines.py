@@ -79,8 +79,12 @@ def _parse_span(span: Any, text: str, place: str) -> Span:
         raise InputError(
             f"{place}: a span must hold characters from 0 to {len(text)} (exclusive). Received: {start} to {end}"
         )
-    if not type_.strip() or len(type_.splitlines()) > 1:
-        raise InputError(f"{place}: the type of a span must be a name of one line. Received: {type_!r}")
+    # As files of columns can hold them: a run keeps sentences and tags in such files.
+    if type_ != type_.strip() or "\t" in type_ or len(type_.splitlines()) != 1:
+        raise InputError(
+            f"{place}: the type of a span must be a name of one line, without tabs or space around it. "
+            f"Received: {type_!r}"
+        )
     return Span(start, end, replace_surrogates(type_))
 
 

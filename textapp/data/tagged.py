@@ -15,7 +15,7 @@ import itertools
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,7 @@ class TaggedExamples:
         documents: The positions of the sentences that open a document; empty where the file marks none.
         empty: How many rows of `source` were left out because their text is empty.
         repairs: What was mended, a line each, which names its place.
+        written: The scheme of the file's tags, given or guessed; None where it holds no tags of spans.
 
     Example:
         >>> print(TaggedExamples([["我", "在", "北", "京"]], [["O", "O", "B-LOC", "I-LOC"]], "a.txt"))
@@ -69,6 +70,7 @@ class TaggedExamples:
     documents: Sequence[int] = field(default=(), repr=False)
     empty: int = 0
     repairs: Sequence[str] = field(default=(), repr=False)
+    written: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Checks that there is a tag for each token."""
@@ -89,6 +91,7 @@ class TaggedExamples:
             types = [f"{type_} {count:,}" for type_, count in spans.items()]
             shown = [*types[:_SHOWN_TYPES], f"{len(types) - _SHOWN_TYPES} more types"][: len(types)]
             line += _counted(sum(spans.values()), "span") + (f" ({', '.join(shown)})" if shown else "")
+            line += f", tags in {self.written}" if self.written else ""
         if self.empty:
             line += f"; rows left out because their text is empty: {self.empty:,}"
         if self.repairs:
@@ -108,6 +111,7 @@ class TaggedExamples:
             source=self.source,
             scheme=self.scheme,
             places=[self.places[index] for index in indices] if self.places else (),
+            written=self.written,
         )
 
 
@@ -145,7 +149,7 @@ def read_tagged(
     if not sentences:
         raise InputError(f"{source}: there is no sentence to read; the file holds no token")
     if scheme is None:
-        scheme = _guess_scheme(sentences, source)
+        scheme = _guess_scheme(sentences)
     repairs: list[str] = []
     if scheme != NO_SCHEME:
         sentences = [_to_iob2(sentence, scheme, repairs if repair else None) for sentence in sentences]
@@ -158,6 +162,7 @@ def read_tagged(
         documents=[index for index, sentence in enumerate(sentences) if sentence.opens_document],
         empty=len(rows) - len(sentences),
         repairs=repairs,
+        written=None if scheme == NO_SCHEME or format == "jsonl" else scheme,
     )
 
 
@@ -212,7 +217,7 @@ def _number(column: int | str | None, default: int, name: str) -> int:
         raise InputError(f"`{name}` must be a number, from 0 or from the end as -1. Received: {column!r}") from error
 
 
-def _guess_scheme(sentences: Sequence[TaggedSentence], path: str) -> str:
+def _guess_scheme(sentences: Sequence[TaggedSentence]) -> str:
     """Returns the scheme of a file's tags, `NO_SCHEME` where no tag is `O` or has a type."""
     tags = set(itertools.chain.from_iterable(sentence.tags for sentence in sentences))
     of_spans = sorted(tag for tag in tags if is_tag(tag))
@@ -220,12 +225,7 @@ def _guess_scheme(sentences: Sequence[TaggedSentence], path: str) -> str:
         clear = [tag for tag in of_spans if tag == OUTSIDE or len(tag) > 1]
         if not clear:
             return NO_SCHEME
-        place, tag = next(
-            (sentence.place(position), tag)
-            for sentence in sentences
-            for position, tag in enumerate(sentence.tags)
-            if not is_tag(tag)
-        )
+        place, tag = _first(sentences, lambda tag: not is_tag(tag))
         raise InputError(
             f"{place}: {tag!r} is no tag of a span, but others are, such as {clear[0]!r}; mend it, choose another "
             f"tag_column, or give the scheme {NO_SCHEME!r} if the tags stand for themselves"
@@ -233,7 +233,33 @@ def _guess_scheme(sentences: Sequence[TaggedSentence], path: str) -> str:
     try:
         return guess_scheme(sentence.tags for sentence in sentences)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        letters = Counter(tag[0] for sentence in sentences for tag in sentence.tags if tag != OUTSIDE)
+        # Of the letters without which the others are those of a scheme, the rarest.
+        stray = min(letters, key=lambda letter: (not _of_one_scheme(letters.keys() - {letter}), letters[letter]))
+        place, tag = _first(sentences, lambda tag: tag != OUTSIDE and tag[0] == stray)
+        raise InputError(
+            f"{place}: {error}; the first {stray} is this line's {tag!r}; mend it, or give the scheme, which tells "
+            "what does not belong"
+        ) from error
+
+
+def _of_one_scheme(letters: Iterable[str]) -> bool:
+    """Whether some scheme has all these letters."""
+    try:
+        guess_scheme([list(letters)])
+    except InputError:
+        return False
+    return True
+
+
+def _first(sentences: Iterable[TaggedSentence], chosen: Callable[[str], bool]) -> tuple[str, str]:
+    """Returns the place of the first such tag, and the tag."""
+    return next(
+        (sentence.place(position), tag)
+        for sentence in sentences
+        for position, tag in enumerate(sentence.tags)
+        if chosen(tag)
+    )
 
 
 def _to_iob2(sentence: TaggedSentence, scheme: str, repairs: list[str] | None) -> TaggedSentence:

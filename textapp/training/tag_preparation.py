@@ -117,6 +117,11 @@ def read_tag_splits(
     }
     for part in held_out.values():
         report(f"read {part}")
+        if part.written and examples.written and part.written != examples.written:
+            report(
+                f"note: the tags of {part.source} look like {part.written}, those of {examples.source} like "
+                f"{examples.written}; --set scheme={examples.written} reads both as that"
+            )
     if "valid" not in held_out:
         examples, validation = split_tagged(examples, config.valid_fraction, seed)
         held_out = {"valid": validation, **held_out}
