@@ -75,6 +75,12 @@ TASKS = {
     "msra": Task(
         "MSRA (Chinese), own vectors", "msra_ner", "chinese_large", ("repair=true",), 0.895, vectors="wiki_zh"
     ),
+    "msra_plain": Task(
+        "MSRA (Chinese), neither pairs nor vectors",
+        "msra_ner",
+        "chinese_large",
+        ("repair=true", "bigrams=0", "batch_size=32", "learning_rate=0.002"),
+    ),
     "snips_slots": Task("Snips, slots", "snips", ENGLISH),
     "atis_slots": Task("ATIS, slots", "atis", ENGLISH),
     "ewt": Task("UD English EWT, parts of speech", "ud_english_ewt", "tags"),

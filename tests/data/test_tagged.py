@@ -153,8 +153,8 @@ def test_nothing_is_mended_in_a_sound_file(tmp_path):
             "a.txt",
             "a B-x\né E-x\n\nb B-x\nc I-x\nd E-x\n\ne L-x\n",
             {},
-            "a.txt:8: no tag scheme has all of the letters B, E, I, L; known: IOB2, IOB1, IOBES, BILOU, BMES; the first "
-            "L is this line's 'L-x'; mend it, or give the scheme, which tells what does not belong",
+            "a.txt:8: no tag scheme has all of the letters B, E, I, L; known: IOB2, IOB1, IOBES, BILOU, BMES; the "
+            "first L is this line's 'L-x'; mend it, or give the scheme, which tells what does not belong",
         ),
         ("a.txt", "a I-x\rb O\n", {}, "a.txt:1: a carriage return stands within the line; lines must end in LF or"),
         ("a.txt", "a O\n", {"format": "xml"}, "`format` must be one of columns, conllu, jsonl, slots. Received: "),
