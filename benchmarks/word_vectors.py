@@ -34,7 +34,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 EPOCHS = 3
 SETS = ["EN-WS-353-ALL", "EN-SIMLEX-999", "EN-MEN-TR-3k", "EN-RW-STANFORD", "EN-MTurk-771"]
 CHOSEN_ON = SETS[:2]
-TOOLS = [("textapp", 0.3), ("gensim", 0.05), ("gensim", 0.025)]
+TOOLS = [("textapp", 0.5), ("gensim", 0.05), ("gensim", 0.025)]
 GROWTH = [
     *({"vocabulary_size": size} for size in (10_000, 30_000, 60_000, 250_000)),
     *({"dim": dim} for dim in (50, 100, 200, 300)),
@@ -280,7 +280,7 @@ def main() -> None:
             row = measure(job, corpus, work)
             keep({**row, "scores": scores(work / f"{job['tool']}.bin", arguments.data)})
     for change in GROWTH if arguments.growth else []:
-        job = {"kind": "growth", "tool": "textapp", "rate": 0.3, "dim": 100, "seed": 0, "epochs": 1, **change}
+        job = {"kind": "growth", "tool": "textapp", "rate": 0.5, "dim": 100, "seed": 0, "epochs": 1, **change}
         if "vocabulary_size" in change:
             job["min_count"] = 1
         if any(all(row.get(key) == value for key, value in job.items()) for row in rows):
@@ -292,7 +292,7 @@ def main() -> None:
         row = measure(job, text, work)
         trained = json.loads((work / "textapp.bin.training/metrics.json").read_text(encoding="utf-8"))
         keep({**row, "vocabulary": trained["vocabulary"], "limit_us": product_limit(row["dim"])})
-    job = {"kind": "memory", "tool": "textapp", "rate": 0.3, "dim": 100, "seed": 0, "epochs": 1}
+    job = {"kind": "memory", "tool": "textapp", "rate": 0.5, "dim": 100, "seed": 0, "epochs": 1}
     if arguments.memory and not any(row["kind"] == "memory" for row in rows):
         text = work / "gigabyte.txt"
         write_gigabyte(corpus, text)

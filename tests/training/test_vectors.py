@@ -103,7 +103,8 @@ def test_goes_on_from_vectors_with_new_words(corpus, tmp_path):
     first = read_vectors(tmp_path / "first.npz")
     text = corpus.read_text(encoding="utf-8").replace("town", "schön")
     (tmp_path / "more.txt").write_text(re.sub("[城大电好]", "", text), encoding="utf-8")
-    train(tmp_path / "more.txt", tmp_path / "second.npz", "dim=none", "epochs=1", init=tmp_path / "first.npz")
+    settings = ["dim=none", "epochs=1", "learning_rate=0.1"]
+    train(tmp_path / "more.txt", tmp_path / "second.npz", *settings, init=tmp_path / "first.npz")
     second = read_vectors(tmp_path / "second.npz")
     assert set(second.words) == {*first.words, "schön"}
     np.testing.assert_array_equal(second["城"], first["城"])  # not in the new text

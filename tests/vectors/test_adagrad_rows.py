@@ -7,11 +7,11 @@ from textapp.vectors.adagrad_rows import AdagradRows
 
 
 def test_two_steps_with_a_row_twice():
-    rows = AdagradRows(5, 3, spread=0.5, seed=1)
+    rows = AdagradRows(5, 3, spread=0.5, squares=0.7, seed=1)
     start = rows.vectors.numpy()
     assert (np.abs(start) <= 0.5).all()
     assert len(np.unique(start)) == 15
-    expected, squares = start.astype(np.float64), np.full(5, 0.1)
+    expected, squares = start.astype(np.float64), np.full(5, 0.7)
     rng = np.random.default_rng(0)
     for ids in ([1, 4, 1], [4, 0, 1]):
         gradients = rng.normal(size=(3, 3))

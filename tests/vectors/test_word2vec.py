@@ -58,13 +58,13 @@ def test_a_step_by_hand(cache):
     model = Word2Vec(12, 5, shape=SHAPE, window=3, noise=noise, seed=0)
     model.compile(learning_rate=0.2, total_steps=4)
     tables = [model.inputs_table.vectors.numpy().astype(np.float64), np.zeros((12, 5))]
-    squares = [np.full(12, 0.1), np.full(12, 0.1)]
+    squares = [np.full(12, 16.0), np.full(12, 16.0)]
     model.fit(tf.data.Dataset.from_tensors((ids, sentences)), epochs=1, verbose=0)
 
     objective = BlockObjective("skip_gram", SHAPE, 3, 5)
     for number in range(2):
         done = number / 2 / 4
-        rate = 0.2 * (1 + (1e-3 / 0.3 - 1) * done) * min(1, (done + 1e-4) / 0.01)
+        rate = 0.2 * (1 + (1 / 300 - 1) * done) * min(1, (done + 1e-4) / 0.01)
         x, y = (tf.constant(table[ids[number]], tf.float32) for table in tables)
         for table, square, gradient in zip(
             tables,

@@ -35,7 +35,7 @@ DIM = 100
 FEW_WORDS = 1_000_000  # in a corpus: below, neighbours are hardly more than chance
 DIVERGED = 10.0  # times the loss before any training
 PROBES = 8  # words whose neighbours are shown, where none are asked for
-KNOWN_SQUARES = 100.0  # Adagrad's memory of rows trained before: they move less than new ones
+KNOWN_SQUARES = 300.0  # Adagrad's memory of rows trained before: they move less than new ones
 
 
 def train_vectors(

@@ -17,6 +17,8 @@ class AdagradRows(keras.layers.Layer):
         num_rows: V.
         dim: E.
         spread: The vectors start uniform in [-spread, spread); 0 for zeros.
+        squares: Where the sum of squares of each row starts, above 0, or a first step would be as long as the rate,
+            whatever it saw. The larger, the less a row moves that is seldom seen.
         seed: Of these.
 
     Reference:
@@ -25,14 +27,14 @@ class AdagradRows(keras.layers.Layer):
         Recht et al. 2011, Hogwild!
     """
 
-    def __init__(self, num_rows: int, dim: int, spread: float = 0.0, seed: int = 0, name: str | None = None):
+    def __init__(self, num_rows: int, dim: int, spread: float = 0.0, squares: float = 0.1, seed: int = 0, name: str | None = None):
         super().__init__(name=name)
         uniform = keras.initializers.RandomUniform(-spread, spread, seed)
         self.vectors = self.add_weight(
             shape=(num_rows, dim), initializer=uniform if spread else "zeros", name="vectors", dtype="float32"
         )
-        squares = keras.initializers.Constant(0.1)  # not 0: a first step would be as long as the rate, whatever it saw
-        self.squares = self.add_weight(shape=(num_rows,), initializer=squares, name="squares", dtype="float32")
+        start = keras.initializers.Constant(squares)
+        self.squares = self.add_weight(shape=(num_rows,), initializer=start, name="squares", dtype="float32")
 
     def read(self, ids: tf.Tensor) -> tf.Tensor:
         """The vectors of rows, float32 `(T, E)`, of ids, int32 `(T,)`."""

@@ -30,7 +30,7 @@ class VectorsConfig(Config):
     buckets: int = 200_000  # rows that the n-grams are hashed to
     # Training
     epochs: int = 5
-    learning_rate: float = 0.3  # of row-wise Adagrad, at its highest; falls linearly to nearly 0
+    learning_rate: float = 0.5  # of row-wise Adagrad, at its highest; falls linearly to nearly 0
     threads: int | None = None  # that train side by side (Hogwild); one a core by default, 1 is exactly repeatable
     seed: int = 0
     probes: str = ""  # words, separated by spaces, whose neighbours TensorBoard shows; frequent ones by default

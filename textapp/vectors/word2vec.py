@@ -12,8 +12,13 @@ from textapp.vectors.adagrad_rows import AdagradRows
 from textapp.vectors.blocks import BlockShape
 from textapp.vectors.objective import BlockObjective, Kind
 
-FINAL_RATE = 1e-3 / 0.3  # of the highest
+FINAL_RATE = 1 / 300  # of the highest
 WARMUP = 0.01  # share of the training
+# Where Adagrad's sums start. A word's gradient is the sum over its pairs: a rare word's few occurrences shall not carry
+# it as far as a frequent word goes in all. Where vectors are means (of neighbours, of n-grams), the gradient of each
+# part is a fraction of that, its square a hundredth.
+SQUARES = 16.0
+SQUARES_OF_MEANS = 0.1
 
 
 class Word2Vec(keras.Model):
@@ -41,7 +46,7 @@ class Word2Vec(keras.Model):
 
     Example:
         >>> model = Word2Vec(vocabulary_size=1000, dim=50)
-        >>> model.compile(learning_rate=0.3, total_steps=100)
+        >>> model.compile(learning_rate=0.5, total_steps=100)
         >>> model.vectors().shape
         (1000, 50)
 
@@ -78,8 +83,9 @@ class Word2Vec(keras.Model):
             raise ValueError(f"`threads` must be positive. Received: threads={threads}")
         self.vocabulary_size, self.dim, self.shape, self.threads = vocabulary_size, dim, shape, threads
         self.objective = BlockObjective(kind, shape, window, negatives)
-        self.inputs_table = AdagradRows(vocabulary_size + buckets, dim, 0.5 / dim, seed, name="inputs")
-        self.outputs_table = AdagradRows(vocabulary_size, dim, name="outputs")
+        squares = SQUARES if kind == "skip_gram" and not ngrams else SQUARES_OF_MEANS
+        self.inputs_table = AdagradRows(vocabulary_size + buckets, dim, 0.5 / dim, squares, seed, name="inputs")
+        self.outputs_table = AdagradRows(vocabulary_size, dim, squares=squares, name="outputs")
         self._noise = tf.constant(np.ones(vocabulary_size) if noise is None else noise, tf.float32)
         # A word's rows in the table, its own and its n-grams', one word after the other; and where each begins.
         self._parts = self._offsets = None
@@ -95,7 +101,7 @@ class Word2Vec(keras.Model):
         )
         self.built = True
 
-    def compile(self, learning_rate: float = 0.3, total_steps: int = 1) -> None:
+    def compile(self, learning_rate: float = 0.5, total_steps: int = 1) -> None:
         """Sets the course of the learning rate: up within the first hundredth, then linearly down to nearly 0.
 
         Args:
