@@ -27,7 +27,9 @@ class AdagradRows(keras.layers.Layer):
         Recht et al. 2011, Hogwild!
     """
 
-    def __init__(self, num_rows: int, dim: int, spread: float = 0.0, squares: float = 0.1, seed: int = 0, name: str | None = None):
+    def __init__(
+        self, num_rows: int, dim: int, spread: float = 0.0, squares: float = 0.1, seed: int = 0, name: str | None = None
+    ):
         super().__init__(name=name)
         uniform = keras.initializers.RandomUniform(-spread, spread, seed)
         self.vectors = self.add_weight(
