@@ -35,7 +35,7 @@ class FileParts:
     """Bytes of the parts of a model file; together those of the file.
 
     Attributes:
-        embeddings: Tables of which rows are looked up: words, characters, and the rows' scales.
+        embeddings: Tables of which rows are looked up: words, characters, pairs, and the rows' scales.
         recurrent: Weights and biases of recurrent layers, fused or step by step.
         dense: Those of dense layers and convolutions.
         rest: The graph of each signature, scales, shapes, and constants too small to have a name.
