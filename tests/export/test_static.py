@@ -142,9 +142,10 @@ def test_other_encoders_too(encoder):
     assert largest_share(logits, np.asarray(model(ids[TOKENS]))) < 0.1
 
 
-def test_a_tagger_of_words_and_spellings():
+def test_a_tagger_of_words_spellings_and_pairs():
     """Wide enough for kernels that the converter leaves unfolded where they are not written as it likes: a crash."""
-    tagger, _ = without_crf(randomized(entity_tagger(V, 5, character_vocabulary_size=20, units=64, embedding_dim=90)))
+    sizes = {"character_vocabulary_size": 20, "bigram_rows": 50, "units": 64, "embedding_dim": 90}
+    tagger, _ = without_crf(randomized(entity_tagger(V, 5, **sizes)))
     rng = np.random.default_rng(6)
     spelled = [{**text, "char_ids": rng.integers(1, 20, (len(text[TOKENS]), 6)).astype("i4")} for text in texts(20)]
     content = convert(lower(tagger, "fused", integer=True), [5], RECIPE, 6, spelled)
