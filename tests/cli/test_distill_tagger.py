@@ -69,7 +69,10 @@ def test_a_student_is_a_run_of_a_tagger(textapp, teacher, tmp_path):
         (["--set", "split_seed=-1"], "setting split_seed: must be from 0 to"),
         (["--set", "embedding_dim=none"], "setting embedding_dim: none means that of the vectors"),
         (["--set", "tokenizer=char"], "setting tokenizer: word for "),
-        (["--preset", "sentences"], "--preset sentences: unknown; presets: english, chinese, tags, tiny"),
+        (
+            ["--preset", "sentences"],
+            "--preset sentences: unknown; presets: english, chinese, chinese_large, tags, tiny",
+        ),
         (["--unlabelled", "нет.txt"], "нет.txt: No such file"),
     ],
 )
