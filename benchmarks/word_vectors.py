@@ -181,8 +181,8 @@ def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
         "",
         "## Speed, text in and vectors out",
         "",
-        "| dimension | seed | words | textapp CPU µs a word and epoch | gensim | ratio of CPU | ratio of wall time |",
-        "|---|---|---|---|---|---|---|",
+        "| dimension | seed | rate | words | textapp, CPU µs a word and epoch | gensim | of CPU | of wall time |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in compared:
         rivals = [r for r in compared if r["tool"] == "gensim" and (r["dim"], r["seed"]) == (row["dim"], row["seed"])]
@@ -190,7 +190,7 @@ def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
             continue
         cpu, wall = ([microseconds(r, clock) for r in rivals] for clock in ("cpu_s", "wall_s"))
         lines.append(
-            f"| {row['dim']} | {row['seed']} | {row['words']:,} | {microseconds(row, 'cpu_s'):.2f} "
+            f"| {row['dim']} | {row['seed']} | {row['rate']} | {row['words']:,} | {microseconds(row, 'cpu_s'):.2f} "
             f"| {statistics.mean(cpu):.2f} | {statistics.mean(cpu) / microseconds(row, 'cpu_s'):.1f} "
             f"| {statistics.mean(wall) / microseconds(row, 'wall_s'):.1f} |"
         )
