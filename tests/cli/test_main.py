@@ -40,14 +40,14 @@ def seconds(*command):
     return min(times)
 
 
-# Shares of what no command can save, and not seconds: a busy machine takes twice as many.
+# In shares of what no command can save: a busy machine takes twice the seconds. TensorFlow alone would be ten of these.
 def test_help_answers_at_once():
-    assert seconds(*COMMAND[2:], "--help") < 3 * seconds("import typer")
+    assert seconds(*COMMAND[2:], "--help") < 5 * seconds("import typer")
 
 
 def test_a_prediction_takes_little_longer(bundle_folder):
     libraries = seconds("import typer; from ai_edge_litert.interpreter import Interpreter")
-    assert seconds(*COMMAND[2:], "predict", bundle_folder, "很 好 film") < 2.5 * libraries
+    assert seconds(*COMMAND[2:], "predict", bundle_folder, "很 好 film") < 5 * libraries
 
 
 @pytest.mark.parametrize("arguments", [[], ["train"], ["predict"], ["чепуха"], ["bench", "x", "--count", "null"]])
