@@ -79,10 +79,7 @@ TASKS = {
         "MSRA (Chinese), neither pairs nor vectors",
         "msra_ner",
         "chinese_large",
-        (
-            *("repair=true", "bigrams=0", "embedding_dropout=0.3", "dropout=0.3"),
-            *("batch_size=32", "learning_rate=0.002"),
-        ),
+        ("repair=true", "bigrams=0", "embedding_dropout=0.3", "dropout=0.3", "batch_size=32", "learning_rate=0.002"),
     ),
     "snips_slots": Task("Snips, slots", "snips", ENGLISH),
     "atis_slots": Task("ATIS, slots", "atis", ENGLISH),

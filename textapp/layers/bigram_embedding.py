@@ -14,8 +14,8 @@ MULTIPLIERS = (7_919, 7_927)  # primes: one of them has no divisor in common wit
 class BigramEmbedding(keras.layers.Layer):
     """Gives each token the vector of the pair that it makes with the next one: `table[hash(id, next id)]`.
 
-    Where a token is a character, pairs are most of the words: a tagger sees them as such and not only by its memory of
-    single characters. A vocabulary of pairs would be large and a device would have to carry it; so pairs are hashed to
+    Where a token is a character, many a word is a pair: a tagger sees it as such and not only by its memory of single
+    characters. A vocabulary of pairs would be large and a device would have to carry it; so pairs are hashed to
     rows, which some then share, and the rows are computed from the token ids by the model itself. The last token of a
     text makes a pair with the padding after it, so that longer padding changes no result.
 
@@ -48,8 +48,8 @@ class BigramEmbedding(keras.layers.Layer):
 
     Reference:
         Weinberger et al. 2009, Feature Hashing for Large Scale Multitask Learning; Joulin et al. 2017, Bag of Tricks
-        for Efficient Text Classification (hashed bigrams). What pairs of characters bring to Chinese entities: Zhang
-        and Yang 2018, Chinese NER Using Lattice LSTM, table 3.
+        for Efficient Text Classification (hashed bigrams). Pairs of characters for Chinese entities: Zhang and Yang
+        2018, Chinese NER Using Lattice LSTM.
     """
 
     def __init__(self, rows: int, dim: int = 32, dropout: float = 0.0, **kwargs: Any):

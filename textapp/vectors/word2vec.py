@@ -16,7 +16,7 @@ FINAL_RATE = 1 / 300  # of the highest
 WARMUP = 0.01  # share of the training
 # Where Adagrad's sums start. A word's gradient is the sum over its pairs: a rare word's few occurrences shall not carry
 # it as far as a frequent word goes in all. Where vectors are means (of neighbours, of n-grams), the gradient of each
-# part is a fraction of that, its square a hundredth.
+# part is a fraction of that.
 SQUARES = 16.0
 SQUARES_OF_MEANS = 0.1
 
