@@ -165,6 +165,26 @@ class TestEvaluatingABundle:
         assert "the model does not know and will miss: 地" in outcome.err
 
 
+@pytest.mark.parametrize("folder", ["tag_run", "tag_bundle"])
+def test_a_scheme_can_be_told(textapp, request, folder, tmp_path):
+    """Read as IOB2, what a guess takes for IOB1 is broken."""
+    path, folder = tmp_path / "ä.txt", request.getfixturevalue(folder)
+    path.write_text("Wien I-LOC\nGraz B-LOC\n", encoding="utf-8")
+    command = ["evaluate", folder, "--data", path, "--json"]
+    assert textapp(*command).json["count"] == 2
+    assert f"{path}:1: " in textapp(*command, "--scheme", "IOB2").refusal
+    assert textapp(*command, "--scheme", "IOB2", "--repair").json["count"] == 2
+    assert f"{path}: holds tags that stand for themselves" in textapp(*command, "--scheme", "none").refusal
+    assert "scheme` must be one of IOB2" in textapp(*command, "--scheme", "нет").refusal
+
+
+def test_a_wrong_column_is_told_with_the_file(textapp, tag_bundle, tmp_path):
+    path = tmp_path / "ä.txt"
+    path.write_text("Wien B-LOC\n", encoding="utf-8")
+    refusal = textapp("evaluate", tag_bundle, "--data", path, "--tag-column", "abc").refusal
+    assert refusal == f"{path}: tag_column must be a number, from 0 or from the end as -1. Received: 'abc'"
+
+
 def test_parts_of_speech_are_shown_behind_their_tokens(textapp, copy, tag_bundle, tmp_path):
     """The bundle of spans, with its tags given another meaning."""
     folder = copy(tag_bundle)

@@ -159,7 +159,7 @@ def test_nothing_is_mended_in_a_sound_file(tmp_path):
         ("a.txt", "a I-x\rb O\n", {}, "a.txt:1: a carriage return stands within the line; lines must end in LF or"),
         ("a.txt", "a O\n", {"format": "xml"}, "`format` must be one of columns, conllu, jsonl, slots. Received: "),
         ("a.txt", "a O\n", {"format": "slots"}, "a.txt: `slots`, and no other format, is a folder (seq.in, seq.out"),
-        ("a.txt", "a O\n", {"tag_column": "ner"}, "`tag_column` must be a number, from 0 or from the end as -1. Rec"),
+        ("a.txt", "a O\n", {"tag_column": "ner"}, "a.txt: tag_column must be a number, from 0 or from the end as -"),
         ("a.jsonl", JSONL, {"tag_column": 1}, "a.jsonl: only `columns` and `conllu` have columns to choose; the forma"),
         ("a.jsonl", JSONL, {"scheme": "IOB2"}, "a.jsonl: JSON lines hold spans, not tags of a scheme. Received: sche"),
     ],

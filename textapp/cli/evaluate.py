@@ -26,12 +26,15 @@ def evaluate(
     tag_column: Annotated[
         str | None, typer.Option(help="Column of the tags; by default a run's own, or the last.")
     ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="Scheme of the tags, as IOB2 or IOBES; by default a run's own, or guessed.")
+    ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Mend broken tag sequences, not refuse them.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON on stdout.")] = False,
 ) -> None:
     """Score a run or a bundle on labelled texts or tagged sentences."""
     if task_of(model) == "ner":  # a run knows how its files were read
-        scores = _score_run(model, data, token_column, tag_column, repair)
+        scores = _score_run(model, data, token_column, tag_column, repair, scheme)
     else:
         from textapp.cli.opened import open_model
 
@@ -39,7 +42,7 @@ def evaluate(
         from textapp.runtime import Tagger
 
         if isinstance(opened, Tagger):
-            scores = _score_tags(opened, data, token_column, tag_column, repair)
+            scores = _score_tags(opened, data, token_column, tag_column, repair, scheme)
         else:
             scores = _score_labels(opened, data, text_column, label_column)
     if as_json:
@@ -61,25 +64,25 @@ def _score_labels(
 
 
 def _score_run(
-    model: Path, data: str, token_column: str | None, tag_column: str | None, repair: bool
+    model: Path, data: str, token_column: str | None, tag_column: str | None, repair: bool, scheme: str | None
 ) -> dict[str, Any]:
     """The scores of a tagger's run."""
     with native_log_hidden():
         from textapp.training.ner_run import NerRun
 
-        scores = NerRun.load(model).score(data, token_column, tag_column, repair, report=say)
+        scores = NerRun.load(model).score(data, token_column, tag_column, repair, scheme, report=say)
     _say_tag_scores(scores)
     return scores
 
 
 def _score_tags(
-    tagger: "Tagger", data: str, token_column: str | None, tag_column: str | None, repair: bool
+    tagger: "Tagger", data: str, token_column: str | None, tag_column: str | None, repair: bool, scheme: str | None
 ) -> dict[str, Any]:
     """The scores of a tagger's bundle."""
     from textapp.cli.scoring import read_for, tagger_scores
     from textapp.data.tag_scores import unseen_tags
 
-    examples, form = read_for(tagger, data, token_column, tag_column, repair), tagger.encoder.form
+    examples, form = read_for(tagger, data, token_column, tag_column, repair, scheme), tagger.encoder.form
     say(str(examples))
     unknown = tagger.encoder.vocabulary.oov_rate(map(form.word, tagger.known(tokens)) for tokens in examples.sentences)
     say(f"{unknown:.1%} of tokens unknown")

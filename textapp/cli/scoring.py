@@ -25,14 +25,24 @@ def label_scores(classifier: "Classifier", examples: "Examples") -> dict[str, An
 
 
 def read_for(
-    tagger: "Tagger", data: str, token_column: str | None, tag_column: str | None, repair: bool
+    tagger: "Tagger",
+    data: str,
+    token_column: str | None,
+    tag_column: str | None,
+    repair: bool,
+    scheme: str | None = None,
 ) -> "TaggedExamples":
-    """Tagged sentences as a tagger wants them. Raises `InputError` where the tags are of another kind than its own."""
+    """Tagged sentences as a tagger wants them; without a scheme, that of the file is guessed.
+
+    Raises:
+        InputError: The tags are of another kind than the tagger's own, or the file breaks a rule.
+    """
     from textapp.data.tag_scores import check_tags_known
     from textapp.data.tagged import NO_SCHEME, read_tagged
 
     of_spans = tagger.tag_set.scheme is not None
-    scheme = None if of_spans else NO_SCHEME
+    if scheme is None and not of_spans:
+        scheme = NO_SCHEME
     examples = read_tagged(data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer)
     if of_spans and examples.scheme == NO_SCHEME:
         raise InputError(

@@ -205,16 +205,18 @@ def _read(
             names = ("form" if token_column is None else token_column, "upos" if tag_column is None else tag_column)
             return conll.read_conllu(lines, path, *map(str, names))
         case _:
-            numbers = (_number(token_column, 0, "token_column"), _number(tag_column, -1, "tag_column"))
+            numbers = (_number(path, "token_column", token_column, 0), _number(path, "tag_column", tag_column, -1))
             return conll.read_columns(lines, path, *numbers)
 
 
-def _number(column: int | str | None, default: int, name: str) -> int:
+def _number(path: str, name: str, column: int | str | None, default: int) -> int:
     """Returns the number of a column, which a command line gives as a string."""
     try:
         return default if column is None else int(column)
     except ValueError as error:
-        raise InputError(f"`{name}` must be a number, from 0 or from the end as -1. Received: {column!r}") from error
+        raise InputError(
+            f"{path}: {name} must be a number, from 0 or from the end as -1. Received: {column!r}"
+        ) from error
 
 
 def _guess_scheme(sentences: Sequence[TaggedSentence]) -> str:

@@ -85,6 +85,7 @@ class NerRun:
         token_column: str | None = None,
         tag_column: str | None = None,
         repair: bool = False,
+        scheme: str | None = None,
     ) -> TaggedExamples:
         """Reads a file of tagged sentences as the training's were; arguments and errors as for `score`."""
         config = dataclasses.replace(
@@ -93,7 +94,7 @@ class NerRun:
             tag_column=tag_column or self.config.tag_column,
             repair=repair or self.config.repair,
         )
-        return read_held_out(config, path, of_spans=self.tag_set.scheme is not None)
+        return read_held_out(config, path, of_spans=self.tag_set.scheme is not None, scheme=scheme)
 
     def score(
         self,
@@ -101,6 +102,7 @@ class NerRun:
         token_column: str | None = None,
         tag_column: str | None = None,
         repair: bool = False,
+        scheme: str | None = None,
         report: Report = lambda _: None,
     ) -> dict[str, Any]:
         """The scores on the tagged sentences of a file, read as the training's were.
@@ -110,12 +112,13 @@ class NerRun:
             token_column: Column of the tokens; by default that of the training.
             tag_column: Column of the tags, likewise.
             repair: Whether broken tag sequences are mended rather than refused; in any case if the training's were.
+            scheme: The scheme of the file's tags; by default that of the training, or guessed where none was given.
             report: Is told how many tokens are unknown, and which types the model cannot give.
 
         Raises:
             InputError: The file breaks a rule, or its tags are of another kind than the training's.
         """
-        examples = self.read(path, token_column, tag_column, repair)
+        examples = self.read(path, token_column, tag_column, repair, scheme)
         check_tags_known(examples, self.tag_set)
         encoded = encode_held_out(self.config, examples, self.tag_set, self.encoder)
         unknown = float(np.mean(encoded.word_ids() == UNKNOWN_ID))

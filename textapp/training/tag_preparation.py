@@ -207,13 +207,15 @@ def read_split(config: NerConfig, path: Path, scheme: str | None) -> TaggedExamp
     )
 
 
-def read_held_out(config: NerConfig, path: Path, of_spans: bool) -> TaggedExamples:
+def read_held_out(config: NerConfig, path: Path, of_spans: bool, scheme: str | None = None) -> TaggedExamples:
     """Reads sentences for a model whose training sentences had spans, or had tags that stand for themselves.
+
+    Where no scheme is given, the tags are in that of the training.
 
     Raises:
         InputError: The file breaks a rule, or its tags are of the other kind.
     """
-    examples = read_split(config, path, config.scheme if of_spans else NO_SCHEME)
+    examples = read_split(config, path, scheme or (config.scheme if of_spans else NO_SCHEME))
     if of_spans == (examples.scheme == NO_SCHEME):
         kinds = ("tags that stand for themselves", "spans")
         raise InputError(
