@@ -26,6 +26,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.latency --data $(DATA)
 	$(BIN)/python -m benchmarks.word_vectors --data $(DATA) --growth --memory
 	$(BIN)/python -m benchmarks.vectors_case_study --data $(DATA)
+	$(BIN)/python -m benchmarks.alignment --data $(DATA)
 	$(BIN)/python -m benchmarks.tagging --data $(DATA)
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.compression --data $(DATA)
@@ -40,7 +41,7 @@ bench: .venv/installed-bench
 	touch $@
 
 .venv/installed-bench: .venv/installed
-	$(BIN)/python -m pip install --quiet -e '.[train,dev,bench]'
+	$(BIN)/python -m pip install --quiet -e '.[train,chinese,dev,bench]'
 	touch $@
 
 clean:
