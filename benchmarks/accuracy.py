@@ -55,7 +55,7 @@ SETTINGS: dict[str, list[str]] = {
     "imdb_plain": ["adversarial=0", "epochs=3"],
     "sst2_vectors": ["extra_words=20000", "adversarial=0"],
     "sst2_phrases_vectors": ["extra_words=20000"],
-    "imdb_vectors": ["vocabulary_size=30000", "word_dropout=0.2", "adversarial=0", "epochs=3"],
+    "imdb_vectors": ["vocabulary_size=30000", "word_dropout=0.2"],
 }
 
 

@@ -182,6 +182,31 @@ def test_align_translates_and_writes(textapp, languages, tmp_path):
     assert "exists; use --force" in textapp("vectors", "align", *languages, *arguments).refusal
 
 
+def test_align_says_what_it_left_out(textapp, languages, tmp_path):
+    outcome = textapp("vectors", "align", *languages, "--out", tmp_path / "ä.npz", "--most-words", "20")
+    assert f"wrote {tmp_path / 'ä.npz'}: 20 words, the first of {languages[0]}; --most-words takes more" in outcome.err
+
+
+def test_what_a_command_reads_it_never_writes_over(textapp, languages, file, tmp_path):
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    for path in (languages[0], languages[1]):
+        refusal = textapp("vectors", "align", *languages, "--out", path, "--force").refusal
+        assert refusal == f"{path}: is read by this command; choose another --out"
+    words = tmp_path / "слова.html"
+    words.write_text("man\n", encoding="utf-8")
+    refusal = textapp("vectors", "plot", file, "--words-file", words, "--out", words, "--force").refusal
+    assert refusal == f"{words}: is read by this command; choose another --out"
+    (tmp_path / "папка.png").mkdir()
+    refusal = textapp("vectors", "plot", file, "--out", tmp_path / "папка.png", "--force").refusal
+    assert refusal == f"{tmp_path / 'папка.png'}: is a folder; choose another --out"
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_repeated_words_are_told(textapp, tmp_path):
+    (tmp_path / "ä.vec").write_text("3 1\nfoo 1\nfoo 2\nbar 1\n", encoding="utf-8")
+    assert "1 repeated words left out" in textapp("vectors", "neighbors", tmp_path / "ä.vec", "foo").err
+
+
 def test_align_refuses_what_leads_nowhere(textapp, languages, tmp_path):
     assert textapp("vectors", "align", *languages).refusal.startswith("nothing to do with the alignment")
     assert textapp("vectors", "align", *languages, "--out", tmp_path / "имя").code == 2

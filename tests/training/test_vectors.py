@@ -12,13 +12,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from textapp.errors import InputError
 from textapp.files import write_json
 from textapp.training import run
+from textapp.training import vectors as training
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.run import Run
 from textapp.training.vectors import train_vectors
 from textapp.vectors import blocks
 from textapp.vectors.config import VectorsConfig
-from textapp.vectors.formats import read_vectors
+from textapp.vectors.formats import read_vectors, write_vectors
 from textapp.vectors.word2vec import Word2Vec
+from textapp.vectors.word_vectors import WordVectors
 
 SETTINGS = ["dim=8", "epochs=3", "threads=1", "sample=0", "min_count=2"]
 WORDS = ["城市", "大学", "电影", "好看", "king", "queen", "city", "town"]
@@ -113,6 +115,26 @@ def test_goes_on_from_vectors_with_new_words(corpus, tmp_path):
     assert cosine > 0.5  # moved, not begun anew
 
 
+def test_frequent_words_of_both_trainings_come_first(corpus, tmp_path):
+    """By their counts in all texts; where the known vectors have none, their words keep their places."""
+    train(corpus, tmp_path / "first.npz", "epochs=1")
+    first = read_vectors(tmp_path / "first.npz")
+    write_vectors(first, tmp_path / "first.vec")
+    (tmp_path / "more.txt").write_text("neu alt neu town\n" * 300, encoding="utf-8")
+    for init in ("first.npz", "first.vec"):
+        train(tmp_path / "more.txt", tmp_path / "v.npz", "epochs=1", init=tmp_path / init, force=True)
+        second = read_vectors(tmp_path / "v.npz")
+        counts = dict(zip(second.words, second.counts.tolist(), strict=True))
+        assert counts["neu"] == 600
+        np.testing.assert_array_equal(second["城"], first["城"])
+        if init == "first.npz":
+            assert counts["城"] == first.counts[first.index("城")]
+            assert counts["town"] == 300 + first.counts[first.index("town")]
+            assert list(counts.values()) == sorted(counts.values(), reverse=True)
+        else:
+            assert second.words == (*first.words, "neu", "alt")
+
+
 def test_init_with_subwords_starts_where_it_was(corpus, tmp_path):
     settings = ["subwords=true", "buckets=50"]
     train(corpus, tmp_path / "first.npz", *settings)
@@ -145,6 +167,55 @@ def test_is_not_overwritten_without_force(corpus, tmp_path):
     train(corpus, tmp_path / "v.vec", "epochs=1", "seed=1", force=True)
     assert (tmp_path / "v.vec").read_bytes() != before
     assert json.loads((tmp_path / "v.vec.training" / "config.json").read_text())["settings"]["seed"] == 1
+
+
+@pytest.mark.parametrize("changed", ["corpus", "init"])
+def test_what_it_was_made_of_must_not_change(corpus, tmp_path, monkeypatch, changed):
+    """Other words with the same counts, other vectors of the same words: rows would go to other words, or be lost."""
+    train(corpus, tmp_path / "init.npz", "epochs=1")
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "write_vectors", killed)
+        with pytest.raises(Killed):
+            train(corpus, tmp_path / "v.npz", init=tmp_path / "init.npz")
+    if changed == "corpus":
+        corpus.write_text(corpus.read_text(encoding="utf-8").replace("king", "abcd"), encoding="utf-8")
+    else:
+        train(corpus, tmp_path / "init.npz", "epochs=1", "seed=1", force=True)
+    with pytest.raises(InputError, match="data or settings have changed since"):
+        train(corpus, tmp_path / "v.npz", init=tmp_path / "init.npz")
+
+
+def test_what_a_format_cannot_hold_is_told_before_the_training(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_fit", None)
+    write_vectors(WordVectors(["New York", "king"], np.eye(2, 8)), tmp_path / "init.npz")
+    with pytest.raises(InputError, match="'New York' holds white space"):
+        train(corpus, tmp_path / "v.vec", init=tmp_path / "init.npz")
+    (tmp_path / "long.txt").write_text(f"{'x' * 5000} b\n" * 9, encoding="utf-8")
+    with pytest.raises(InputError, match="has more than 4,096 bytes"):
+        train(tmp_path / "long.txt", tmp_path / "v.bin")
+    (tmp_path / "d.npz").mkdir()
+    with pytest.raises(InputError, match=r"d\.npz: is a folder"):
+        train(corpus, tmp_path / "d.npz", force=True)
+    assert not list(tmp_path.glob("*.training"))
+
+
+def test_what_a_killed_process_was_writing_is_cleared_away(corpus, tmp_path):
+    leftover = tmp_path / ".v.vec.toa6tpx5.vec"
+    leftover.write_bytes(b"half")
+    train(corpus, tmp_path / "v.vec", "epochs=1")
+    assert not leftover.exists()
+
+
+def test_a_forced_training_that_cannot_start_leaves_the_finished_one(corpus, tmp_path):
+    train(corpus, tmp_path / "v.vec", "epochs=1")
+    before = sorted(path.name for path in (tmp_path / "v.vec.training").iterdir())
+    with pytest.raises(InputError, match="min_count"):
+        train(corpus, tmp_path / "v.vec", "min_count=100000", force=True)
+    assert sorted(path.name for path in (tmp_path / "v.vec.training").iterdir()) == before
 
 
 def test_killed_after_the_vectors_were_written(corpus, tmp_path, monkeypatch):

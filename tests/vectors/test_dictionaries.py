@@ -14,8 +14,9 @@ DATA = Path(__file__).parents[2] / "../shared/data/muse_dictionaries"
 
 
 def test_pairs_are_read_in_their_order(tmp_path):
-    (tmp_path / "словарь.txt").write_bytes("the\tder\r\nthe die\n好  gut\n".encode())
-    assert read_dictionary(tmp_path / "словарь.txt") == [("the", "der"), ("the", "die"), ("好", "gut")]
+    (tmp_path / "словарь.txt").write_bytes("the\tder\r\nthe die\n好  gut\n# #\n#a #b\n".encode())
+    pairs = [("the", "der"), ("the", "die"), ("好", "gut"), ("#", "#"), ("#a", "#b")]
+    assert read_dictionary(tmp_path / "словарь.txt") == pairs
 
 
 @pytest.mark.parametrize(

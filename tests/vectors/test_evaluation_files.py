@@ -27,5 +27,12 @@ def test_a_set_is_called_by_its_file(path, name):
 
 
 def test_lines_keep_their_numbers(tmp_path):
-    (tmp_path / "词.txt.gz").write_bytes(gzip.compress("\ufeff# comment\n\n 好 坏 \r\n".encode()))
-    assert list(numbered_lines(tmp_path / "词.txt.gz")) == [(3, "好 坏")]
+    (tmp_path / "词.txt.gz").write_bytes(gzip.compress("\ufeff# comment\n\n 好 坏 \r\n#\n#ä ö\n".encode()))
+    assert list(numbered_lines(tmp_path / "词.txt.gz")) == [(3, "好 坏"), (5, "#ä ö")]
+    assert [number for number, _ in numbered_lines(tmp_path / "词.txt.gz", comments=False)] == [1, 3, 4, 5]
+
+
+def test_line_ends_of_an_old_macintosh_are_refused(tmp_path):
+    (tmp_path / "词.txt").write_bytes(b"a b 3\rb c 1\r")
+    with pytest.raises(InputError, match=r"词\.txt:1: a carriage return stands within the line"):
+        list(numbered_lines(tmp_path / "词.txt"))

@@ -1,12 +1,14 @@
 """Formats by name and content, files that replace others whole, and gensim's files."""
 
 import gzip
+import os
+import re
 
 import numpy as np
 import pytest
 
 from textapp.errors import InputError
-from textapp.vectors.formats import read_vectors, write_vectors
+from textapp.vectors.formats import check_words, read_vectors, write_vectors
 from textapp.vectors.word_vectors import WordVectors
 
 NAMES = ["a.vec", "a.txt", "my_glove.6B.txt", "a.bin", "a.npz", "A.VEC", "ä.好.vec"]
@@ -59,6 +61,28 @@ def test_text_and_binary_are_told_apart(tmp_path, dim, scale):
     for name in ("a.bin", "a.vec"):
         write_vectors(WordVectors(["好", "a", "b"], rows), tmp_path / name)
         np.testing.assert_array_equal(read_vectors(tmp_path / name).vectors, rows.astype(np.float32))
+
+
+@pytest.mark.parametrize("dim", [1, 2, 100])
+@pytest.mark.parametrize("number", ["nan", "-inf", "null"])
+def test_a_first_vector_of_no_numbers_is_told_with_its_line(tmp_path, dim, number):
+    (tmp_path / "ä.vec").write_text(f"2 {dim}\nfoo{f' {number}' * dim}\nbär{' 0.1' * dim}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path / 'ä.vec'}:2: ")):
+        read_vectors(tmp_path / "ä.vec")
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "ä")
+    with pytest.raises(InputError, match="is a pipe, but vectors are read twice"):
+        read_vectors(tmp_path / "ä")
+
+
+def test_words_are_checked_before_there_are_vectors():
+    check_words(["New York", "x" * 5000], "a.npz")
+    check_words(["x" * 5000], "a.vec")
+    for path, word in [("a.vec", "New York"), ("glove.txt", "a\tb"), ("a.bin.gz", "a b"), ("a.bin", "好" * 1366)]:
+        with pytest.raises(InputError, match="write the format `npz`"):
+            check_words(["good", word], path)
 
 
 def test_a_name_without_a_format_is_refused(vectors, tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -146,11 +147,12 @@ def test_a_damaged_byte_is_found(read, vectors, tmp_path):
         read(bytes(content[:-40]))
 
 
-def test_a_header_that_announces_more_than_there_is_allocates_nothing(read):
+@pytest.mark.parametrize("shape", [(2**50, 300), (-2, -2)])
+def test_a_header_that_announces_what_is_not_there_allocates_nothing(read, shape):
     header, archive = io.BytesIO(), io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**50, 300)})
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("vectors.npy", header.getvalue())
         file.writestr("words.npy", b"no array")
-    with pytest.raises(InputError, match=r"FILE: `vectors` does not have the size \(1125899906842624, 300\)"):
+    with pytest.raises(InputError, match=re.escape(f"FILE: `vectors` does not have the size {shape}")):
         read(archive.getvalue())

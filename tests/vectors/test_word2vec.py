@@ -133,7 +133,7 @@ def test_the_rate_rises_then_falls():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 24}, "`window` must be from 1 to 23"),
+        ({"window": 16}, "`window` must be from 1 to 15"),
         ({"threads": 0}, "`threads` must be positive"),
         ({"ngrams": (np.zeros(2, np.int32), np.arange(3)), "buckets": 1}, "must be those of 3 words"),
         ({"ngrams": (np.ones(3, np.int32), np.arange(4)), "buckets": 1}, "largest number 1, buckets=1"),

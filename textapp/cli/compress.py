@@ -58,7 +58,7 @@ def compress(
     """
     allowed = read_bytes(budget)
     files: dict[str, Any] = {"train": train, "valid": valid}
-    with resumable(), native_log_hidden():
+    with resumable(force), native_log_hidden():
         from textapp.export.budget_search import search_within_budget
 
         prepare = _taggers if task_of(teachers[0]) == "ner" else _classifiers

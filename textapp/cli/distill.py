@@ -41,7 +41,7 @@ def distill(
     Teachers of a tagger are runs of taggers: their tags, and how they cut texts, are the student's too.
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
-    with resumable(), native_log_hidden():
+    with resumable(force), native_log_hidden():
         opened: Sequence[Any]
         config: DistillConfig | DistillTaggerConfig
         train_student: Callable[..., dict[str, Any]]

@@ -14,12 +14,12 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def resumable() -> Iterator[None]:
-    """Around work that its command goes on with: whoever stops it with Ctrl-C is told so."""
+def resumable(force: bool) -> Iterator[None]:
+    """Around work that its command, given without `--force`, goes on with: whoever stops it with Ctrl-C is told so."""
     try:
         yield
     except KeyboardInterrupt:
-        say("\nstopped; the same command goes on with it")
+        say(f"\nstopped; the same command{' without --force' if force else ''} goes on with it")
         raise
 
 

@@ -32,7 +32,7 @@ def quantize(
     options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
-    with resumable(), native_log_hidden():
+    with resumable(force), native_log_hidden():
         from textapp.compress.quantize import quantize_run
 
         metrics = quantize_run(config, run, out, force=force, report=say)

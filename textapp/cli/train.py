@@ -54,7 +54,7 @@ def sentiment(
     """Train a BiLSTM + attention classifier. The same command goes on after a crash."""
     config = sentiment_preset(preset, vectors=vectors is not None).override(settings or [])
     check_readable(train, valid, test, vectors)
-    with resumable(), native_log_hidden():
+    with resumable(force), native_log_hidden():
         from textapp.training.sentiment import train_sentiment
 
         metrics = train_sentiment(
@@ -88,7 +88,7 @@ def ner(
     """Train a BiLSTM-CRF that tags entities, slots or parts of speech. The same command goes on after a crash."""
     config = ner_preset(preset, vectors=vectors is not None).override(settings or [])
     check_readable(train, valid, test, vectors)
-    with resumable(), native_log_hidden():
+    with resumable(force), native_log_hidden():
         from textapp.training.ner import train_ner
 
         metrics = train_ner(config, out, train=train, valid=valid, test=test, vectors=vectors, force=force, report=say)

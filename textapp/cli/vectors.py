@@ -1,5 +1,6 @@
 """`textapp vectors`: word vectors from raw text, judged, looked at, aligned."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Literal
@@ -35,7 +36,8 @@ def train(
     ] = None,
     dim: Annotated[int | None, typer.Option(help="Length of a vector (100, or that of --init).")] = None,
     window: Annotated[
-        int | None, typer.Option(help=f"Words to each side that are neighbours ({DEFAULTS.window}).")
+        int | None,
+        typer.Option(help=f"Words to each side that are neighbours, far ones less ({DEFAULTS.window})."),
     ] = None,
     negatives: Annotated[
         int | None, typer.Option(help=f"Noise words for each pair of neighbours ({DEFAULTS.negatives}).")
@@ -81,7 +83,7 @@ def train(
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     config = VectorsConfig().override([*(settings or []), *given])
-    with resumable(), native_log_hidden():
+    with resumable(force), native_log_hidden():
         from textapp.training.vectors import train_vectors
 
         metrics = train_vectors(config, out, corpus=corpus, init=init, force=force, report=say)
@@ -120,9 +122,9 @@ def evaluate(
         raise InputError("nothing to judge by: give --similarity, --analogies or both")
     similarity_sets = [read_similarity_set(path) for path in expanded(similarity or [])]
     analogy_sets = [read_analogies(path) for path in expanded(analogies or [])]
-    vectors = read_vectors(file)
+    vectors = read_vectors(file, report=say)
     say(f"{file}: {len(vectors):,} words of {vectors.dim} dimensions")
-    other = read_vectors(baseline) if baseline else None
+    other = read_vectors(baseline, report=say) if baseline else None
     result: dict[str, Any] = {"vectors": str(file), "similarity": [], "analogies": []}
     for similarity_set in similarity_sets:
         result["similarity"].append(score_similarity(vectors, similarity_set, other))
@@ -146,7 +148,7 @@ def neighbors(
     """Show the words nearest to each word, by cosine."""
     from textapp.vectors.formats import read_vectors
 
-    vectors = read_vectors(file)
+    vectors = read_vectors(file, report=say)
     found = {word: vectors.neighbors(word, count) for word in map(as_utf8, words)}
     for word, pairs in found.items():
         say_neighbors(word, pairs)
@@ -167,7 +169,7 @@ def analogy(
     from textapp.vectors.formats import read_vectors
 
     positive, negative, other = map(as_utf8, (positive, negative, other))
-    pairs = read_vectors(file).analogy(negative, positive, other, count)
+    pairs = read_vectors(file, report=say).analogy(negative, positive, other, count)
     say_neighbors(f"{positive} - {negative} + {other}", pairs)
     if as_json:
         print_json({"answers": _as_objects(pairs)})
@@ -189,7 +191,7 @@ def plot(
     for path in out:
         if path.suffix.lower() not in (".png", ".html"):
             raise InputError(f"--out {path}: must end in .png or .html")
-        _check_free(path, force)
+        _check_free(path, force, [file, words_file])
     from textapp.vectors.formats import read_vectors
 
     chosen = list(map(as_utf8, words or []))
@@ -200,7 +202,7 @@ def plot(
         if not listed:
             raise InputError(f"{words_file}: there is no word in it; give a word a line")
         chosen += listed
-    vectors = read_vectors(file)
+    vectors = read_vectors(file, report=say)
     with native_log_hidden():
         from textapp.vectors.page import save_page
         from textapp.vectors.plot import save_plot
@@ -234,7 +236,7 @@ def project(
     """Write vectors for TensorBoard's embedding projector."""
     from textapp.vectors.formats import read_vectors
 
-    vectors = read_vectors(file)
+    vectors = read_vectors(file, report=say)
     words = vectors.words[:count]
     columns: dict[str, Any] = {"word": words, "rank": range(1, len(words) + 1)}
     if vectors.counts is not None:
@@ -268,13 +270,15 @@ def align(
         raise InputError("nothing to do with the alignment: give --test, --out or both")
     from textapp.vectors.alignment import learn_rotation, rotated, score_translation
     from textapp.vectors.dictionaries import indexed, read_dictionary
-    from textapp.vectors.formats import format_of_name, read_vectors, write_vectors
+    from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
 
     if out:
         format_of_name(out)  # raises where the name tells none, before the work
-        _check_free(out, force)
+        _check_free(out, force, [source, target, dictionary, test])
     pairs, questions = read_dictionary(dictionary), read_dictionary(test) if test else None
-    one, other = read_vectors(source, limit=most_words), read_vectors(target, limit=most_words)
+    one, other = (read_vectors(path, limit=most_words, report=say) for path in (source, target))
+    if out:
+        check_words(one.words, out)
     known = indexed(pairs, one, other)
     say(f"dictionary: {len(known.pairs):,} of {known.total:,} pairs are in both vocabularies")
     rotation = learn_rotation(one, other, known.pairs, refinements, report=say)
@@ -288,13 +292,18 @@ def align(
         say_translation(scores)
     if out:
         write_vectors(rotated(one, rotation), out)
-        say(f"wrote {out}")
+        cut = f", the first of {source}; --most-words takes more" if len(one) == most_words else ""
+        say(f"wrote {out}: {len(one):,} words{cut}")
     if as_json:
         print_json(result)
 
 
-def _check_free(path: Path, force: bool) -> None:
-    """Raises `InputError` where a file would be replaced unasked."""
+def _check_free(path: Path, force: bool, read: Sequence[Path | None]) -> None:
+    """Raises `InputError` where a file would be replaced unasked, is among those to be read, or is a folder."""
+    if any(other is not None and path.resolve() == other.resolve() for other in read):
+        raise InputError(f"{path}: is read by this command; choose another --out")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; choose another --out")
     if path.exists() and not force:
         raise InputError(f"{path}: exists; use --force to replace it, or another --out")
 

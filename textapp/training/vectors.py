@@ -1,12 +1,13 @@
 """The whole training of word vectors: raw text in, a vector file out."""
 
+import ctypes
+import hashlib
 import json
 import math
 import os
 import shutil
 import sys
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from textapp import __version__
 from textapp.errors import InputError
-from textapp.files import named_errors, write_json
+from textapp.files import digest, leftovers, named_errors, write_json
 from textapp.training import run
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
@@ -24,7 +25,7 @@ from textapp.training.tensorboard.vectors_dashboard import VectorsDashboard
 from textapp.vectors.blocks import TrainingBlocks, noise_ratios, suited_shape
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter
-from textapp.vectors.formats import format_of_name, read_vectors, write_vectors
+from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
 from textapp.vectors.subwords import Subwords, SubwordVectors
 from textapp.vectors.token_cache import TokenCache, build_cache
 from textapp.vectors.word2vec import Word2Vec
@@ -35,6 +36,7 @@ DIM = 100
 FEW_WORDS = 1_000_000  # in a corpus: below, neighbours are hardly more than chance
 DIVERGED = 10.0  # times the loss before any training
 PROBES = 8  # words whose neighbours are shown, where none are asked for
+_MALLOC = {-1: 1 << 28, -2: 1 << 26, -3: 1 << 25}  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD: bytes
 KNOWN_SQUARES = 300.0  # Adagrad's memory of rows trained before: they move less than new ones
 
 
@@ -73,6 +75,8 @@ def train_vectors(
         if out.resolve() == Path(source).resolve() or Path(source).resolve() in out.resolve().parents:
             raise InputError(f"{out}: is read by this training ({os.fspath(source)}); choose another --out")
     format_of_name(out)  # raises where the name tells none: now, not after hours
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; choose another --out")
     folder = out.with_name(f"{out.name}.training")
     command = {
         "task": TASK,
@@ -84,6 +88,8 @@ def train_vectors(
     if out.exists() and not force and not unfinished:  # unfinished: killed behind its last step, or a `force` killed
         raise InputError(f"{out}: exists; use --force to train it anew, or another --out")
     with run.reserved(folder, command, force):
+        for leftover in leftovers(out):  # of a process killed while it wrote the vectors
+            leftover.unlink()
         return _train(config, out, folder, command, force, report)
 
 
@@ -94,10 +100,11 @@ def _train(
     began = time.monotonic()
     threads = config.threads or (1 if tf.config.list_physical_devices("GPU") else os.cpu_count() or 1)
     _leave_cores_to_threads(threads)
+    _keep_freed_memory()
     splitter = WordSplitter(config.tokenizer, config.lowercase, config.normalization)
     init = None if command["init"] is None else _read_init(command["init"], config, splitter, report)
 
-    cache, probes = _prepare(config, folder, command, splitter, init, report)
+    cache, probes = _prepare(config, out, folder, command, splitter, init, report)
     run.clear(folder, keep_progress=not force)
     _write_config(folder, command)
     subwords = Subwords(config.min_n, config.max_n, config.buckets) if config.subwords else None
@@ -120,7 +127,7 @@ def _train(
     model.compile(config.learning_rate, total_steps=config.epochs * blocks.steps_per_epoch)
     report(f"training {model.count_params():,} parameters with {threads} thread{'s' if threads > 1 else ''}")
 
-    state = Checkpoint(folder / run.CHECKPOINT, blocks, None, f"{json.dumps(command)} {_fingerprint(cache)}")
+    state = Checkpoint(folder / run.CHECKPOINT, blocks, None, _fingerprint(command, cache))
     steps_before = state.epoch * blocks.steps_per_epoch + state.step
     trained_from = time.monotonic()
     words_per_step = cache.num_words_read / blocks.steps_per_epoch
@@ -132,7 +139,7 @@ def _train(
     seconds = time.monotonic() - trained_from
     share = 1 - steps_before / (config.epochs * blocks.steps_per_epoch)
 
-    write_vectors(_result(model, cache, splitter, subwords), out)
+    write_vectors(_result(model, cache, splitter, subwords, init), out)
     if subwords and format_of_name(out) != "npz":
         report(f"warning: {out} keeps no n-grams, as only .npz does: unseen words will have no vector")
     metrics = {
@@ -142,14 +149,14 @@ def _train(
         "words": cache.num_words_read,
         "words_per_second": round(share * config.epochs * cache.num_words_read / seconds) if share else None,
     }
-    metrics = run.finish(folder, metrics, state.history, began)
     with named_errors(folder):
         shutil.rmtree(folder / CACHE)
-    return metrics
+    return run.finish(folder, metrics, state.history, began)
 
 
 def _prepare(
     config: VectorsConfig,
+    out: Path,
     folder: Path,
     command: dict[str, Any],
     splitter: WordSplitter,
@@ -161,6 +168,8 @@ def _prepare(
     if fresh:
         _write_config(folder, command)  # first, so that a killed start is known for what it is
     try:
+        if init is not None:
+            check_words(init.words, out)
         cache = build_cache(
             command["corpus"],
             folder / CACHE,
@@ -170,12 +179,13 @@ def _prepare(
             keep=() if init is None else init.words,
             report=report,
         )
+        check_words(cache.words, out)
         if cache.num_words < FEW_WORDS:
             report(f"warning: {cache.num_words:,} words are few to learn vectors from; a million is a beginning")
         return cache, _probes(config, cache)
     except InputError:
-        if fresh:
-            shutil.rmtree(folder)
+        if fresh or (folder / run.METRICS).exists():  # what is left of a finished training stays as it was
+            shutil.rmtree(folder if fresh else folder / CACHE, ignore_errors=True)
         raise
 
 
@@ -190,6 +200,19 @@ def _leave_cores_to_threads(threads: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError:  # TensorFlow has run something already: slower, but right
         return
+
+
+def _keep_freed_memory() -> None:
+    """Keeps the buffers of one operation for the next.
+
+    glibc gives blocks below TensorFlow's own pool (262,144 bytes: the rows of a step, where a vector has fewer than 64
+    numbers) back to the system, page by page, and faults them in again a hundred microseconds later: half of all time.
+    Other C libraries have no `mallopt`, and keep their own ways.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for option, value in _MALLOC.items():
+            mallopt(option, value)
 
 
 def _read_init(path: str, config: VectorsConfig, splitter: WordSplitter, report: Callable[[str], None]) -> WordVectors:
@@ -210,7 +233,7 @@ def _read_init(path: str, config: VectorsConfig, splitter: WordSplitter, report:
 
 def _start_from(model: Word2Vec, init: WordVectors, cache: TokenCache) -> None:
     """Puts known vectors into the model's tables, and remembers that their rows are trained."""
-    rows = np.fromiter((init.index(word) if word in init else -1 for word in cache.words), np.int64, len(cache.words))
+    rows = _rows_of(init, cache)
     known = np.flatnonzero(rows >= 0)
     own = init.subwords.own_rows(init.words, init.vectors) if init.subwords else init.vectors
     tables = [(model.inputs_table, own), (model.outputs_table, init.outputs)]
@@ -223,6 +246,11 @@ def _start_from(model: Word2Vec, init: WordVectors, cache: TokenCache) -> None:
             vectors[len(cache.words) :], squares[len(cache.words) :] = init.subwords.vectors, KNOWN_SQUARES
         table.vectors.assign(vectors)
         table.squares.assign(squares)
+
+
+def _rows_of(init: WordVectors, cache: TokenCache) -> np.ndarray:
+    """The row of each of the corpus' words in known vectors, int64 `(V,)`; -1 for new words."""
+    return np.fromiter((init.index(word) if word in init else -1 for word in cache.words), np.int64, len(cache.words))
 
 
 def _fit(
@@ -266,18 +294,34 @@ def _probes(config: VectorsConfig, cache: TokenCache) -> list[str]:
     return frequent[:: max(1, len(frequent) // PROBES)][:PROBES]
 
 
-def _fingerprint(cache: TokenCache) -> str:
-    """What tells a corpus from another, for the checkpoint."""
-    return f"{len(cache.words)} words, {cache.length} positions, counts {zlib.crc32(cache.counts.tobytes()):08x}"
+def _fingerprint(command: dict[str, Any], cache: TokenCache) -> str:
+    """What tells a training from another: the command, and what its files hold."""
+    content = hashlib.sha256("\n".join(cache.words).encode())
+    content.update(cache.counts.tobytes())
+    init = "" if command["init"] is None else digest(command["init"])
+    return f"{json.dumps(command)} {cache.length} positions, {content.hexdigest()} {init}"
 
 
-def _result(model: Word2Vec, cache: TokenCache, splitter: WordSplitter, subwords: Subwords | None) -> WordVectors:
-    """The trained vectors with all that further training wants."""
+def _result(
+    model: Word2Vec, cache: TokenCache, splitter: WordSplitter, subwords: Subwords | None, init: WordVectors | None
+) -> WordVectors:
+    """The trained vectors with all that further training wants, the most frequent words of all training first.
+
+    Where the vectors that it began with know no counts, their words keep their order and new ones come behind.
+    """
+    counts, order = cache.counts, np.arange(len(cache.words))
+    if init is not None:
+        rows = _rows_of(init, cache)
+        if init.counts is None:
+            order = np.argsort(np.where(rows >= 0, rows, len(init) + order), kind="stable")
+        else:
+            counts = counts + np.where(rows >= 0, init.counts[rows], 0)
+            order = np.argsort(-counts, kind="stable")
     return WordVectors(
-        cache.words,
-        model.vectors(),
-        counts=cache.counts,
-        outputs=model.outputs_table.vectors.numpy(),
+        [cache.words[row] for row in order.tolist()],
+        model.vectors()[order],
+        counts=counts[order],
+        outputs=model.outputs_table.vectors.numpy()[order],
         subwords=SubwordVectors(subwords, model.ngram_vectors()) if subwords else None,
         tokenizer=splitter.to_dict(),
     )

@@ -50,13 +50,20 @@ def write_binary(vectors: WordVectors, stream: IO[bytes]) -> None:
     """Writes the binary format.
 
     Raises:
-        InputError: A word holds a space or another white space of ASCII, at which readers would cut it.
+        InputError: A word holds a space or another white space of ASCII, at which readers would cut it, or is endless.
     """
     stream.write(f"{len(vectors)} {vectors.dim}\n".encode())
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         stop = start + _ROWS_AT_ONCE
         rows = zip(vectors.words[start:stop], vectors.vectors[start:stop].astype("<f4"), strict=True)
-        stream.write(b"".join(b"%b %b\n" % (writable(word).encode(), row.tobytes()) for word, row in rows))
+        stream.write(b"".join(b"%b %b\n" % (writable_in_binary(word).encode(), row.tobytes()) for word, row in rows))
+
+
+def writable_in_binary(word: str) -> str:
+    """Returns a word that the format can hold. Raises `InputError` where it holds white space or is no word."""
+    if len(word.encode()) > MAX_WORD:
+        raise InputError(f"the word {word[:20]!r}… has more than {MAX_WORD:,} bytes; write the format `npz`, or text")
+    return writable(word)
 
 
 def _add(rows: RowCollector, content: bytes, most: int, offset: int, path: str | os.PathLike[str]) -> int:

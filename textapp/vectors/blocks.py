@@ -27,17 +27,16 @@ class BlockShape:
 
     Args:
         length: Words a segment. Pairs of words across a segment's end are not seen: with a window of 5, 15 % of them at
-            16 words, 10 % at 24.
-        segments: Segments a block; `(segments - 1) * length` noise words are shared by the words of a segment. With
-            two segments all noise would be of one text, and rare words learn less.
+            16 words, 7 % at 32.
+        segments: Segments a block; `(segments - 1) * length` noise words are shared by the words of a segment.
         blocks: Blocks a step. About a thousand words a step are right for a language: fewer, and the cost of calling an
             operation shows; more, and they leave the processor's cache. As rows are updated once a step, with 8,000 the
             updates of frequent words add up to too much. See `suited_shape`.
     """
 
-    length: int = 24
-    segments: int = 3
-    blocks: int = 14
+    length: int = 16
+    segments: int = 4
+    blocks: int = 16
 
     @property
     def words_per_block(self) -> int:

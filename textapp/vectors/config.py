@@ -41,7 +41,7 @@ class VectorsConfig(Config):
             "min_count": (1, LARGEST),
             "vocabulary_size": (2, LARGEST),
             "dim": (1, 4096),
-            "window": (1, 23),  # within a segment of 24 words
+            "window": (1, 15),  # within a segment of 16 words
             "negatives": (1, 1000),
             "min_n": (1, 20),
             "max_n": (1, 20),

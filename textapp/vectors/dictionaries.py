@@ -31,10 +31,10 @@ def read_dictionary(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Reads MUSE's format, lines `SOURCE TARGET` separated by a tab or spaces; a word has a line for each translation.
 
     Raises:
-        InputError: A line is not two words, or there is none.
+        InputError: A line is not two words, or there is none. `#` is a word too.
     """
     pairs = []
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, comments=False):
         words = line.split()
         if len(words) != 2:
             raise InputError(f"{path}:{number}: must read SOURCE TARGET, two words; received {len(words)} words")

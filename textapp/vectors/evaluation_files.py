@@ -35,9 +35,19 @@ def set_name(path: str | os.PathLike[str]) -> str:
     return Path(Path(path).name.removesuffix(".gz")).stem
 
 
-def numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
-    """Yields the lines of a UTF-8 file, plain or gzip, with their numbers, but not blank lines and `#` comments."""
+def numbered_lines(path: str | os.PathLike[str], comments: bool = True) -> Iterator[tuple[int, str]]:
+    """Yields the lines of a UTF-8 file, plain or gzip, with their numbers, but not blank ones.
+
+    Args:
+        path: The file.
+        comments: Whether lines that begin with `#` and white space are comments, and left out. `#word` is a word.
+
+    Raises:
+        InputError: The file cannot be read, is not UTF-8, or has the line ends of an old Macintosh.
+    """
     for number, line in enumerate(read_lines(path), start=1):
         text = line.strip()
-        if text and not text.startswith("#"):
+        if "\r" in text:
+            raise InputError(f"{path}:{number}: a carriage return stands within the line; lines must end in LF or CRLF")
+        if text and not (comments and text.split(None, 1)[0] == "#"):
             yield number, text

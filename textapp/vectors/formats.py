@@ -13,18 +13,19 @@ Each may be gzip-compressed, with `.gz` behind its name.
 import contextlib
 import gzip
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Literal, cast, get_args
 
 from textapp.data.compressed import open_stream
 from textapp.errors import InputError
-from textapp.files import replacing
-from textapp.vectors.binary_format import read_binary, write_binary
+from textapp.files import named_errors, replacing
+from textapp.vectors.binary_format import read_binary, writable_in_binary, write_binary
 from textapp.vectors.numpy_format import read_npz, write_npz
-from textapp.vectors.text_formats import parse_header, read_glove, read_word2vec, write_text_vectors
+from textapp.vectors.text_formats import parse_header, read_glove, read_word2vec, writable, write_text_vectors
 from textapp.vectors.word_vectors import WordVectors
 
 Format = Literal["word2vec", "binary", "glove", "npz"]
@@ -44,6 +45,7 @@ _FOREIGN = {
     b"\xfe\xff": "text in UTF-16; save it as UTF-8",
 }
 _HEAD_BYTES = 1 << 16
+_NO_NUMBER = re.compile(rb"[+-]?(?:[0-9.eE+-]+|nan|inf|infinity|null|none)", re.IGNORECASE)  # as programs write it
 _COMPRESSION = 6  # of gzip: 9 takes several times as long for one per cent
 
 
@@ -73,6 +75,9 @@ def read_vectors(
     _check_format(format)
     if limit is not None and limit < 1:
         raise InputError(f"`limit` must be positive. Received: limit={limit}")
+    with named_errors(path):
+        if Path(path).is_fifo():
+            raise InputError(f"{path}: is a pipe, but vectors are read twice; write them to a file first")
     if format is None:
         with open_stream(path) as stream:
             format = _guess_format(stream.read(_HEAD_BYTES), path)
@@ -98,8 +103,8 @@ def write_vectors(vectors: WordVectors, path: str | os.PathLike[str], format: st
         format: One of `FORMATS`. Default: by the name.
 
     Raises:
-        InputError: The name tells no format, the file cannot be written, or a word holds white space, which only `npz`
-            can.
+        InputError: The name tells no format, the file cannot be written, or a word is one that only `npz` can hold:
+            with white space, or endless.
     """
     path = Path(path)
     _check_format(format)
@@ -117,6 +122,14 @@ def write_vectors(vectors: WordVectors, path: str | os.PathLike[str], format: st
                     write_npz(vectors, cast(IO[bytes], file))
                     file.seek(0)
                     shutil.copyfileobj(file, stream)
+
+
+def check_words(words: Iterable[str], path: str | os.PathLike[str]) -> None:
+    """Raises `InputError` where a file of that name could not hold a word: it tells before the work."""
+    check = {"word2vec": writable, "glove": writable, "binary": writable_in_binary}.get(format_of_name(Path(path)))
+    if check is not None:
+        for word in words:
+            check(word)
 
 
 def _check_format(format: str | None) -> None:
@@ -155,7 +168,11 @@ def _guess_format(head: bytes, path: str) -> Format:
     if header is None:
         return "glove"
     # Behind the first word come number characters, or else the bytes of float32 numbers, few of which look like that.
-    numbers = rest.partition(b" ")[2][: 4 * header[1]]
+    numbers = rest.partition(b" ")[2]
+    parts = numbers.partition(b"\n")[0].split()
+    if len(parts) == header[1] and all(map(_NO_NUMBER.fullmatch, parts)):
+        return "word2vec"  # whose reader names the line
+    numbers = numbers[: 4 * header[1]]
     written_out = sum(byte in b"0123456789.-+eE \t\r\n" for byte in numbers)
     return "binary" if 2 * written_out < len(numbers) else "word2vec"
 

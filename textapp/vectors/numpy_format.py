@@ -106,7 +106,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: str | os.PathLike[str
             raise InputError(f"{path}: `{name}` holds Python objects, which are never read; save it as plain numbers")
         if name not in _TEXTS and dtype.kind not in "fiu":
             raise InputError(f"{path}: `{name}` must hold real numbers. Received: {dtype}")
-        if math.prod(shape) * dtype.itemsize != info.file_size - member.tell():
+        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != info.file_size - member.tell():
             raise InputError(f"{path}: `{name}` does not have the size {shape} that it announces; the file is damaged")
         if limit is not None and shape and not fortran_order:
             shape = (min(limit, shape[0]), *shape[1:])

@@ -188,7 +188,8 @@ class WordVectors:
 
 def _matrix(values: Any, name: str, rows: int) -> np.ndarray:
     """Returns a finite float32 matrix that cannot be written to; a copy only where another type is given."""
-    matrix = np.ascontiguousarray(values, np.float32)
+    with np.errstate(over="ignore"):  # becomes infinity, which is told below
+        matrix = np.ascontiguousarray(values, np.float32)
     if matrix.ndim != 2 or len(matrix) != rows or not matrix.size:
         raise InputError(
             f"word vectors: `{name}` must have a row for each of the {rows:,} words, and a column. "
