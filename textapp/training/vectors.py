@@ -309,19 +309,22 @@ def _result(
 
     Where the vectors that it began with know no counts, their words keep their order and new ones come behind.
     """
-    counts, order = cache.counts, np.arange(len(cache.words))
+    words: Sequence[str] = cache.words
+    vectors, outputs, counts = model.vectors(), model.outputs_table.vectors.numpy(), cache.counts
     if init is not None:
         rows = _rows_of(init, cache)
         if init.counts is None:
-            order = np.argsort(np.where(rows >= 0, rows, len(init) + order), kind="stable")
+            order = np.argsort(np.where(rows >= 0, rows, len(init)), kind="stable")
         else:
             counts = counts + np.where(rows >= 0, init.counts[rows], 0)
             order = np.argsort(-counts, kind="stable")
+        words = [words[row] for row in order.tolist()]
+        vectors, outputs, counts = vectors[order], outputs[order], counts[order]
     return WordVectors(
-        [cache.words[row] for row in order.tolist()],
-        model.vectors()[order],
-        counts=counts[order],
-        outputs=model.outputs_table.vectors.numpy()[order],
+        words,
+        vectors,
+        counts=counts,
+        outputs=outputs,
         subwords=SubwordVectors(subwords, model.ngram_vectors()) if subwords else None,
         tokenizer=splitter.to_dict(),
     )
