@@ -30,8 +30,10 @@ class IndexedDictionary(NamedTuple):
 def read_dictionary(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     """Reads MUSE's format, lines `SOURCE TARGET` separated by a tab or spaces; a word has a line for each translation.
 
+    There are no comments: `#` is a word.
+
     Raises:
-        InputError: A line is not two words, or there is none. `#` is a word too.
+        InputError: A line is not two words, or there is none.
     """
     pairs = []
     for number, line in numbered_lines(path, comments=False):

@@ -1,5 +1,6 @@
 """What all dashboards do: write at the end of an epoch, at the optimizer's step, on one machine."""
 
+import abc
 import os
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from textapp.training.tensorboard.event_log import EventLog
 Run = Literal["train", "validation"]
 
 
-class Dashboard(keras.callbacks.Callback):
+class Dashboard(keras.callbacks.Callback, abc.ABC):
     """A callback that writes to TensorBoard when an epoch has ended.
 
     The step of everything written is `optimizer.iterations`, which a restored optimizer continues: a resumed training
@@ -33,9 +34,9 @@ class Dashboard(keras.callbacks.Callback):
     def prepare(self) -> None:
         """Raises `ValueError` where this dashboard cannot be drawn for the model."""
 
+    @abc.abstractmethod
     def write(self) -> None:
         """Writes summaries to the default writer, which is that of `run`."""
-        raise NotImplementedError
 
     @property
     def step(self) -> int:
