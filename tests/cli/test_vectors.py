@@ -156,6 +156,18 @@ def test_project_writes_a_log_folder(textapp, tmp_path):
     assert (tmp_path / "журнал/projector_config.pbtxt").exists()
 
 
+def test_project_replaces_a_projector_only_where_told_to(textapp, tmp_path):
+    write_vectors(WordVectors(WORDS, VECTORS), tmp_path / "в.npz")
+    command = ("vectors", "project", tmp_path / "в.npz", "--out", tmp_path, "--count")
+    textapp(*command, "5")
+    assert textapp(*command, "4").refusal == (
+        f"{tmp_path}: has a projector already; use --force to replace it, or another --out"
+    )
+    assert (tmp_path / "projector/words.tsv").read_text(encoding="utf-8").count("\n") == 6
+    assert textapp(*command, "4", "--force", "--json").json["words"] == 4
+    assert (tmp_path / "projector/words.tsv").read_text(encoding="utf-8").count("\n") == 5
+
+
 @pytest.fixture
 def languages(tmp_path):
     """Two languages of 30 words, one the mirror image of the other, and their dictionary."""

@@ -231,11 +231,16 @@ def project(
     file: File,
     out: Annotated[Path, typer.Option(help="TensorBoard log folder to write to.")],
     count: Annotated[int, typer.Option(min=1, help="So many words, the most frequent; more are slow.")] = 5000,
+    force: Annotated[bool, typer.Option(help="Replace the projector that the folder has already.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write vectors for TensorBoard's embedding projector."""
+    from tensorboard.plugins.projector.metadata import PROJECTOR_FILENAME
+
     from textapp.vectors.formats import read_vectors
 
+    if (out / PROJECTOR_FILENAME).exists() and not force:
+        raise InputError(f"{out}: has a projector already; use --force to replace it, or another --out")
     vectors = read_vectors(file, report=say)
     words = vectors.words[:count]
     columns: dict[str, Any] = {"word": words, "rank": range(1, len(words) + 1)}
