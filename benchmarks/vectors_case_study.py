@@ -238,7 +238,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
                 [row["labelled"] for row in of_arm], [100 * row["test"] for row in of_arm], 12, color, alpha=0.5
             )
         axes.set(xscale="log", title=TASKS[task][0], xlabel="labelled texts", ylabel="test accuracy, %")
-        axes.set_xticks(counts, [f"{count:,.0f}" for count in counts])
+        axes.set_xticks(counts, [f"{count:,.0f}" for count in counts], rotation=30, horizontalalignment="right")
         axes.set_xticks([], minor=True)
         axes.grid(alpha=0.3)
         axes.legend()
