@@ -258,6 +258,14 @@ def test_few_words_are_warned_of(corpus, tmp_path):
     assert any(line.startswith("warning: ") and "few" in line for line in lines)
 
 
+@pytest.mark.parametrize(("rate", "epochs", "warned"), [("0.0001", "1", True), ("0.5", "3", False)])
+def test_a_loss_that_hardly_fell_is_warned_of(corpus, tmp_path, rate, epochs, warned):
+    lines = []
+    train(corpus, tmp_path / "v.vec", f"learning_rate={rate}", f"epochs={epochs}", report=lines.append)
+    told = [line for line in lines if line.startswith("warning: hardly anything was learned: the loss fell from 4.16 ")]
+    assert bool(told) == warned
+
+
 def test_what_is_read_is_never_written_over(corpus, tmp_path):
     before = corpus.read_bytes()
     with pytest.raises(InputError, match="is read by this training"):

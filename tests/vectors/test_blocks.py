@@ -95,7 +95,7 @@ def test_a_corpus_shorter_than_a_step(tmp_path):
 
 def test_steps_are_smaller_where_few_words_make_up_the_corpus():
     assert suited_shape(np.full(10_000, 7), 1e-3) == BlockShape()
-    # Of four words, one is a quarter of each step: 256 words a step would hold 64 of it, and two blocks do not hold more.
+    # Of four words, one is a quarter of each step: 256 words a step would hold 64 of it, and two blocks hold less.
     assert suited_shape(np.full(4, 500), 0).words_per_step == 2 * BlockShape().words_per_block <= 256
     assert suited_shape(np.array([500]), 0).blocks == 1
 

@@ -48,7 +48,10 @@ def train(
     min_count: Annotated[int | None, typer.Option(help=f"Leave out rarer words ({DEFAULTS.min_count}).")] = None,
     vocabulary_size: Annotated[int | None, typer.Option(help="Keep so many words, the most frequent (all).")] = None,
     epochs: Annotated[int | None, typer.Option(help=f"Passes over the corpus ({DEFAULTS.epochs}).")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help=f"At its highest ({DEFAULTS.learning_rate}).")] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help=f"Adagrad's, at its highest ({DEFAULTS.learning_rate}); word2vec's 0.025 is no measure."),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(help=f"Of the random numbers ({DEFAULTS.seed}); with --set threads=1 it fixes the vectors."),

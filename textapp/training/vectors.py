@@ -35,6 +35,7 @@ TASK, CACHE = "vectors", "cache"
 DIM = 100
 FEW_WORDS = 1_000_000  # in a corpus: below, neighbours are hardly more than chance
 DIVERGED = 10.0  # times the loss before any training
+UNLEARNED = 0.85  # of it: with text and steps enough it falls to a half
 PROBES = 8  # words whose neighbours are shown, where none are asked for
 _MALLOC = {-1: 1 << 28, -2: 1 << 26, -3: 1 << 25}  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD: bytes
 KNOWN_SQUARES = 300.0  # Adagrad's memory of rows trained before: they move less than new ones
@@ -135,7 +136,8 @@ def _train(
         Progress(config.epochs, blocks.steps_per_epoch, cache.num_words_read),
         VectorsDashboard(folder / run.LOGS, cache.words, probes, words_per_step),
     ]
-    _fit(model, blocks, state, config.epochs, config.negatives, callbacks)
+    _fit(model, blocks, state, config.epochs, callbacks)
+    _judge(state, config.negatives, report)
     seconds = time.monotonic() - trained_from
     share = 1 - steps_before / (config.epochs * blocks.steps_per_epoch)
 
@@ -253,10 +255,8 @@ def _rows_of(init: WordVectors, cache: TokenCache) -> np.ndarray:
     return np.fromiter((init.index(word) if word in init else -1 for word in cache.words), np.int64, len(cache.words))
 
 
-def _fit(
-    model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, epochs: int, negatives: float, callbacks: list[Any]
-) -> None:
-    """Keras' `fit`, from the checkpoint's place on. Raises `InputError` where the training diverges."""
+def _fit(model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, epochs: int, callbacks: list[Any]) -> None:
+    """Keras' `fit`, from the checkpoint's place on."""
 
     def train(until: int, steps: int) -> None:
         model.fit(
@@ -276,9 +276,19 @@ def _fit(
     else:  # killed behind the last step: `fit`, which puts the tables back, is not called
         state.set_model(model)
         state.on_train_begin()
+
+
+def _judge(state: Checkpoint, negatives: float, report: Callable[[str], None]) -> None:
+    """Says where the loss has hardly fallen. Raises `InputError` where the training diverged."""
     untrained = (1 + negatives) * math.log(2)
-    if state.stopped or state.history[-1]["loss"] > DIVERGED * untrained:
+    loss = state.history[-1]["loss"]
+    if state.stopped or loss > DIVERGED * untrained:
         raise InputError("training diverged: its loss grows instead of falling; lower learning_rate, and use --force")
+    if loss > UNLEARNED * untrained:
+        report(
+            f"warning: hardly anything was learned: the loss fell from {untrained:.2f} to {loss:.2f}; give more text, "
+            "more epochs, or a higher learning_rate (0.5 is usual: it is not word2vec's)"
+        )
 
 
 def _probes(config: VectorsConfig, cache: TokenCache) -> list[str]:

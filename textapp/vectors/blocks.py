@@ -28,8 +28,8 @@ class BlockShape:
     Args:
         length: Words a segment. Pairs of words across a segment's end are not seen: with a window of 5, 15 % of them at
             16 words, 7 % at 32.
-        segments: Segments a block; `(segments - 1) * length` noise words are shared by the words of a segment. The more,
-            the better are rare words, and the more work is a word: it is scored against its whole block.
+        segments: Segments a block; `(segments - 1) * length` noise words are shared by the words of a segment. With
+            more of them rare words become better, and each word more work: it is scored against its whole block.
         blocks: Blocks a step. About a thousand words a step are right for a language: fewer, and the cost of calling an
             operation shows; more, and they leave the processor's cache. As rows are updated once a step, with 8,000 the
             updates of frequent words add up to too much. See `suited_shape`.
