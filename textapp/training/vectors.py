@@ -281,8 +281,7 @@ def _fit(model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, epochs: int
 def _judge(state: Checkpoint, negatives: float, report: Callable[[str], None]) -> None:
     """Says where the loss has hardly fallen. Raises `InputError` where the training diverged."""
     untrained = (1 + negatives) * math.log(2)
-    loss = state.history[-1]["loss"]
-    if state.stopped or loss > DIVERGED * untrained:
+    if state.stopped or (loss := state.history[-1]["loss"]) > DIVERGED * untrained:
         raise InputError("training diverged: its loss grows instead of falling; lower learning_rate, and use --force")
     if loss > UNLEARNED * untrained:
         report(
