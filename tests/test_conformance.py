@@ -60,6 +60,7 @@ CASES = {
     **MODELS,
     "entity_tagger, tokens only": lambda: entity_tagger(V, 3, embedding_dim=8, units=6),
     "entity_tagger, bigrams": lambda: entity_tagger(V, 3, embedding_dim=8, bigram_rows=50, units=6),
+    "entity_tagger, context": lambda: entity_tagger(V, 3, embedding_dim=8, context_filters=4, units=6),
     "entity_tagger, GRU x 2, softmax": lambda: entity_tagger(
         V, 3, embedding_dim=8, units=6, num_layers=2, cell="gru", crf=False
     ),

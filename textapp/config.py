@@ -162,6 +162,8 @@ class NerConfig(Config):
     # Model
     tag_scheme: Literal["IOBES", "IOB2"] = "IOBES"  # that the model learns
     crf: bool = True  # tags are chosen together; false: each by itself
+    context_filters: int = 0  # of a convolution over each token and its neighbours; for characters; 0: none
+    context_width: int = 3  # tokens that one of them sees
     characters: bool = True  # whether the model looks into its words
     character_vocabulary_size: int = 1_000
     max_characters: int = 20  # of a word, its first
@@ -199,15 +201,21 @@ class NerConfig(Config):
 
     def check(self) -> None:
         """Raises `InputError` naming the first setting that is out of range."""
-        sizes = "character_vocabulary_size max_characters character_dim character_filters character_width bigram_dim"
-        _check_model(self, sizes.split(), dropouts=("character_dropout", "bigram_dropout"))
+        characters = "character_vocabulary_size max_characters character_dim character_filters character_width"
+        sizes = (*characters.split(), "context_width", "bigram_dim")
+        _check_model(self, sizes, dropouts=("character_dropout", "bigram_dropout"))
         if self.character_vocabulary_size < 3:
             raise InputError(
                 "setting character_vocabulary_size: must be 3 or more, as padding and the unknown character take two; "
                 f"received {self.character_vocabulary_size}"
             )
-        if self.character_width % 2 == 0:
-            raise InputError(f"setting character_width: must be odd; received {self.character_width}")
+        for key in ("character_width", "context_width"):
+            if getattr(self, key) % 2 == 0:
+                raise InputError(f"setting {key}: must be odd; received {getattr(self, key)}")
+        if not 0 <= self.context_filters <= LARGEST:
+            raise InputError(
+                f"setting context_filters: must be from 1 to {LARGEST}, or 0 for none; received {self.context_filters}"
+            )
         if self.bigrams and not 2 <= self.bigrams <= MOST_BIGRAM_ROWS:
             raise InputError(
                 f"setting bigrams: must be from 2 to {MOST_BIGRAM_ROWS}, or 0 for none; received {self.bigrams}"
@@ -228,6 +236,7 @@ NER_PRESETS: dict[str, dict[str, Any]] = {
         "lowercase": False,
         "characters": False,
         "vocabulary_size": 6_000,
+        "context_filters": 100,
         "word_dropout": 0.2,
         "weight_decay": 0.01,
         "adversarial": 0.3,

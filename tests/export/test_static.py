@@ -142,10 +142,11 @@ def test_other_encoders_too(encoder):
     assert largest_share(logits, np.asarray(model(ids[TOKENS]))) < 0.1
 
 
-def test_a_tagger_of_words_spellings_and_pairs():
+def test_a_tagger_of_words_contexts_spellings_and_pairs():
     """Wide enough for kernels that the converter leaves unfolded where they are not written as it likes: a crash."""
-    sizes = {"character_vocabulary_size": 20, "bigram_rows": 50, "units": 64, "embedding_dim": 90}
-    tagger, _ = without_crf(randomized(entity_tagger(V, 5, **sizes)))
+    parts = {"character_vocabulary_size": 20, "bigram_rows": 50, "context_filters": 40}
+    sizes = {"units": 64, "embedding_dim": 90}
+    tagger, _ = without_crf(randomized(entity_tagger(V, 5, **parts, **sizes)))
     rng = np.random.default_rng(6)
     spelled = [{**text, "char_ids": rng.integers(1, 20, (len(text[TOKENS]), 6)).astype("i4")} for text in texts(20)]
     content = convert(lower(tagger, "fused", integer=True), [5], RECIPE, 6, spelled)

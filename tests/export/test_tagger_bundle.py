@@ -40,6 +40,7 @@ def tagger(
     tags: TagSet | None = None,
     cell: str = "lstm",
     bigram_rows: int | None = None,
+    context_filters: int | None = None,
 ) -> keras.Model:
     """Wide enough for its tensors to be quantized, with weights that tell tokens apart."""
     tags = tag_set() if tags is None else tags
@@ -53,6 +54,7 @@ def tagger(
         character_dim=40,
         character_filters=16,
         bigram_rows=bigram_rows,
+        context_filters=context_filters,
         crf=crf,
         allowed=tags.allowed() if crf else None,
     )
@@ -84,11 +86,11 @@ def inputs(sentence, length: int, encode: TokenEncoder) -> dict[str, np.ndarray]
     return row
 
 
-@pytest.mark.parametrize("bigram_rows", [None, 40])
+@pytest.mark.parametrize("parts", [{}, {"bigram_rows": 40, "context_filters": 12}], ids=["plain", "all"])
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
 @pytest.mark.parametrize("recipe", ["float32", "dynamic_wi8_afp32"])
-def test_the_file_scores_tokens_as_keras_does(tmp_path, lowering, recipe, bigram_rows):
-    model = tagger(bigram_rows=bigram_rows)
+def test_the_file_scores_tokens_as_keras_does(tmp_path, lowering, recipe, parts):
+    model = tagger(**parts)
     folder = export(tmp_path / "包", model, lowering=lowering, recipe=recipe)
     interpreter = Interpreter(model_content=(folder / "model.tflite").read_bytes())
     scoring, crf = without_crf(model)

@@ -40,6 +40,21 @@ def test_pairs_of_tokens_ask_for_no_input():
     assert (pairs.rows, pairs.dropout.rate) == (70, 0.4)
 
 
+def test_a_convolution_tells_what_stands_beside_a_token():
+    model = entity_tagger(50, 5, embedding_dim=6, context_filters=7, context_width=5)
+    assert [tensor.name for tensor in model.inputs] == ["token_ids"]
+    assert model.get_layer("embedded").output.shape == (None, None, 6 + 7)
+    context = keras.Model(model.input, model.get_layer("context").output)
+    vectors = model.get_layer("embedding").embeddings.numpy()
+    kernel, bias = model.get_layer("context").get_weights()
+    row = [3, 4, 0, 9, 8]
+    # By hand: two neighbours to each side, nothing beyond the ends, and padding is nothing too.
+    around = np.concatenate([np.zeros((2, 6)), vectors[row] * (np.array(row) != 0)[:, None], np.zeros((2, 6))])
+    windows = np.stack([around[place : place + 5] for place in range(5)])
+    expected = np.maximum(np.einsum("twe,wef->tf", windows, kernel) + bias, 0)
+    np.testing.assert_allclose(context(np.array([row]))[0], expected, atol=1e-6)
+
+
 def test_without_a_crf_it_ends_in_logits():
     model = entity_tagger(50, 5, crf=False)
     assert model.layers[-1].name == "logits"
@@ -118,6 +133,7 @@ def test_given_vectors_stand_in_the_table_and_may_be_frozen():
     ("arguments", "message"),
     [
         ({"num_tags": 1}, "`num_tags` must be 2 or more"),
+        ({"context_filters": 4, "context_width": 2}, "`context_width` must be odd, a token and its neighbours"),
         ({"num_layers": 0}, "`num_layers` must be 1 or more"),
         ({"cell": "transformer"}, "`cell` must be one of lstm, gru, rnn"),
         ({"features": {"char_ids": (5, 2)}}, r"`features` must have names of their own\. Received: char_ids"),

@@ -145,6 +145,8 @@ def build_tagger(
         vocabulary_size,
         len(tag_set),
         embedding_dim=embedding_dim,
+        context_filters=config.context_filters or None,
+        context_width=config.context_width,
         character_vocabulary_size=character_vocabulary_size,
         character_dim=config.character_dim,
         character_filters=config.character_filters,
