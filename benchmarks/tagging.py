@@ -68,8 +68,14 @@ TASKS = {
     ),
     "conll2003_own_tokens": Task("CoNLL-2003, its own tokens", "conll2003", ENGLISH, (*CONLL, "retokenize=false")),
     "resume": Task("Resume (Chinese)", "resume_ner", "chinese", ("repair=true",), 0.945),
+    "resume_no_context": Task(
+        "Resume (Chinese), no context", "resume_ner", "chinese", ("repair=true", "context_filters=0")
+    ),
     "resume_plain": Task(
-        "Resume (Chinese), not adversarially", "resume_ner", "chinese", ("repair=true", "adversarial=0"), 0.945
+        "Resume (Chinese), no context, not adversarially",
+        "resume_ner",
+        "chinese",
+        ("repair=true", "context_filters=0", "adversarial=0"),
     ),
     "ncbi": Task("NCBI-disease", "ncbi_disease", ENGLISH, (), 0.81),
     "msra": Task(
