@@ -86,7 +86,7 @@ def inputs(sentence, length: int, encode: TokenEncoder) -> dict[str, np.ndarray]
     return row
 
 
-@pytest.mark.parametrize("parts", [{}, {"bigram_rows": 40, "context_filters": 12}], ids=["plain", "all"])
+@pytest.mark.parametrize("parts", [{}, {"bigram_rows": 40}, {"context_filters": 12}], ids=["plain", "pairs", "context"])
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
 @pytest.mark.parametrize("recipe", ["float32", "dynamic_wi8_afp32"])
 def test_the_file_scores_tokens_as_keras_does(tmp_path, lowering, recipe, parts):

@@ -119,13 +119,15 @@ def test_a_run_is_not_taken_for_one_of_another_task(english, tmp_path):
 
 def test_chinese_is_learned_by_characters(corpora, tmp_path, monkeypatch):
     monkeypatch.setattr(ner, "tag_dashboards", lambda *_: [])
-    parts = ["bigrams=99", "context_filters=8"]
+    parts = ["bigrams=99", "context_filters=8", "context_width=5"]
     metrics = train(tmp_path / "跑", corpora, "chinese", *CHINESE, "epochs=4", "adversarial=0.05", *parts)
     assert metrics["test"]["entity_f1"] > 0.95
     assert not (tmp_path / "跑/characters.txt").exists()
     run = NerRun.load(tmp_path / "跑")
     assert run.score(corpora["chinese", "test"]) == metrics["test"]
-    assert (run.model.get_layer("bigrams").rows, run.model.get_layer("context").filters) == (99, 8)
+    assert run.model.get_layer("bigrams").rows == 99
+    context = run.model.get_layer("context")
+    assert (context.filters, context.kernel_size) == (8, (5,))
     assert not isinstance(run.model, AdversarialTraining)  # how it was trained ends with the training
 
 

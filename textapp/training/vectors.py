@@ -279,13 +279,17 @@ def _fit(model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, epochs: int
 
 
 def _judge(state: Checkpoint, negatives: float, report: Callable[[str], None]) -> None:
-    """Says where the loss has hardly fallen. Raises `InputError` where the training diverged."""
+    """Says where the loss has hardly fallen, or has risen. Raises `InputError` where the training diverged."""
     untrained = (1 + negatives) * math.log(2)
     if state.stopped or (loss := state.history[-1]["loss"]) > DIVERGED * untrained:
         raise InputError("training diverged: its loss grows instead of falling; lower learning_rate, and use --force")
-    if loss > UNLEARNED * untrained:
+    if loss > untrained / UNLEARNED:
         report(
-            f"warning: hardly anything was learned: the loss fell from {untrained:.2f} to {loss:.2f}; give more text, "
+            f"warning: the loss rose from {untrained:.2f} to {loss:.2f}: these vectors say nothing; lower learning_rate"
+        )
+    elif loss > UNLEARNED * untrained:
+        report(
+            f"warning: hardly anything was learned: the loss went from {untrained:.2f} to {loss:.2f}; give more text, "
             "more epochs, or a higher learning_rate (0.5 is usual: it is not word2vec's)"
         )
 
