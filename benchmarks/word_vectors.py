@@ -172,8 +172,8 @@ def microseconds(row: dict[str, Any], clock: str) -> float:
     return row[clock] / row["words"] / row["epochs"] * 1e6
 
 
-def rate(row: dict[str, Any], clock: str) -> str:
-    """Words a second, over all epochs."""
+def words_a_second(row: dict[str, Any], clock: str) -> str:
+    """Words a second over all epochs, for the table."""
     return f"{1e6 / microseconds(row, clock):,.0f}"
 
 
@@ -202,8 +202,8 @@ def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
         own_wall, wall = (microseconds(r, "wall_s") for r in (row, rival))
         lines.append(
             f"| {row['dim']} | {row['seed']} | {row['rate']} | {row['words']:,} "
-            f"| {rate(row, 'cpu_s')} | {rate(rival, 'cpu_s')} | {cpu / own_cpu:.1f} "
-            f"| {rate(row, 'wall_s')} | {rate(rival, 'wall_s')} | {wall / own_wall:.1f} |"
+            f"| {words_a_second(row, 'cpu_s')} | {words_a_second(rival, 'cpu_s')} | {cpu / own_cpu:.1f} "
+            f"| {words_a_second(row, 'wall_s')} | {words_a_second(rival, 'wall_s')} | {wall / own_wall:.1f} |"
         )
     lines += [
         "",
@@ -214,11 +214,11 @@ def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
         "| | dimension | " + " | ".join([*SETS, "analogies"]) + " | seeds |",
         "|---|---|" + "---|" * (len(SETS) + 2),
     ]
-    for dim, (tool, highest) in itertools.product((100, 200), TOOLS):
-        of_tool = [row for row in compared if (row["tool"], row["rate"], row["dim"]) == (tool, highest, dim)]
+    for dim, (tool, rate) in itertools.product((100, 200), TOOLS):
+        of_tool = [row for row in compared if (row["tool"], row["rate"], row["dim"]) == (tool, rate, dim)]
         if of_tool:
             cells = [spread([row["scores"][name] for row in of_tool], ".3f") for name in [*SETS, "analogies"]]
-            lines.append(f"| {tool}, rate {highest} | {dim} | " + " | ".join(cells) + f" | {len(of_tool)} |")
+            lines.append(f"| {tool}, rate {rate} | {dim} | " + " | ".join(cells) + f" | {len(of_tool)} |")
     grown = [row for row in rows if row["kind"] == "growth"]
     if grown:
         lines += [
