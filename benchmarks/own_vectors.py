@@ -17,6 +17,7 @@ SETTINGS = {
     # Three million characters want more passes than forty million words.
     "chinese": ["tokenizer=char", f"dim={DIM}", "epochs=10"],
     "english": [f"dim={DIM}", "epochs=5", "vocabulary_size=100000"],
+    "wiki_en": [f"dim={DIM}", "epochs=5", "vocabulary_size=100000"],
     "wiki_zh": ["tokenizer=char", "lowercase=false", "dim=100", "epochs=5"],
 }
 
@@ -28,7 +29,8 @@ def own_vectors(
 
     Args:
         language: `english`: from wiki_en and IMDb's training and unlabelled reviews, less those that also stand in its
-            test split. `chinese`: from the texts of `reviews`, by characters. `wiki_zh`: from that, by characters.
+            test split. `chinese`: from the texts of `reviews`, by characters. `wiki_en`: from that alone, by words.
+            `wiki_zh`: from that, by characters.
         data: Folder of the data sets.
         work: Folder for the vectors, shared by the benchmarks.
         settings: More settings, to try things out.
@@ -45,8 +47,8 @@ def corpus(language: str, data: Path, work: Path, reviews: str | None) -> list[P
     """The unlabelled text of a language: files of one text a line."""
     if language == "chinese":
         return [lines_of(read_examples(str(reviews)).texts, work / "reviews.txt")]
-    if language == "wiki_zh":
-        return [data / "wiki_zh" / "wiki_zh.txt.gz"]
+    if language in ("wiki_en", "wiki_zh"):
+        return [data / language / f"{language}.txt.gz"]
     imdb, lines = data / "imdb", work / "imdb.txt"
     if not lines.exists():
         tests = {overlap_key(text) for text, _ in iterate_examples(f"{imdb / 'aclImdb_labelled.tar.gz'}#test")}

@@ -64,7 +64,7 @@ CONLL_VECTORS = ("zero_digits=false", "word_dropout=0.2", "extra_words=20000", "
 TASKS = {
     "conll2003": Task("CoNLL-2003", "conll2003", ENGLISH, CONLL, 0.845),
     "conll2003_vectors": Task(
-        "CoNLL-2003, own vectors", "conll2003", ENGLISH, (*CONLL, *CONLL_VECTORS), 0.88, vectors="english"
+        "CoNLL-2003, own vectors", "conll2003", ENGLISH, (*CONLL, *CONLL_VECTORS), 0.88, vectors="wiki_en"
     ),
     "conll2003_own_tokens": Task("CoNLL-2003, its own tokens", "conll2003", ENGLISH, (*CONLL, "retokenize=false")),
     "resume": Task("Resume (Chinese)", "resume_ner", "chinese", ("repair=true",), 0.945),
