@@ -170,6 +170,8 @@ class NerConfig(Config):
     character_dim: int = 30
     character_filters: int = 30
     character_width: int = 3
+    shapes: bool = False  # whether it is told which kinds of characters a word has; in place of them, for a faster model
+    shape_dim: int = 8
     bigrams: int = 0  # rows that pairs of neighbours are hashed to; for characters of large corpora; 0: no pairs
     bigram_dim: int = 32
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
@@ -202,7 +204,7 @@ class NerConfig(Config):
     def check(self) -> None:
         """Raises `InputError` naming the first setting that is out of range."""
         characters = "character_vocabulary_size max_characters character_dim character_filters character_width"
-        sizes = (*characters.split(), "context_width", "bigram_dim")
+        sizes = (*characters.split(), "context_width", "shape_dim", "bigram_dim")
         _check_model(self, sizes, dropouts=("character_dropout", "bigram_dropout"))
         if self.character_vocabulary_size < 3:
             raise InputError(

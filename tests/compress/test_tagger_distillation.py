@@ -134,13 +134,9 @@ def test_the_ensemble_is_what_is_on_disk(student, teachers):
     np.testing.assert_allclose(said, mean_marginals(opened, asked, tags), atol=2e-3)
     first = opened[0].marginals([asked[0]])  # a sentence by itself: the model's own answer
     run = NerRun.load(teachers[0])
-    ids, spelled = (np.array([ids]) for ids in (run.encoder.words(asked[0]), _square(run.encoder.spellings(asked[0]))))
-    potentials = run.model({"token_ids": ids, "char_ids": spelled}, training=False)
+    inputs = {name: np.array([ids]) for name, ids in run.encoder.encode(asked[0]).items()}
+    potentials = run.model(inputs, training=False)
     np.testing.assert_allclose(first, run.model.get_layer("crf").marginals(potentials)[0], atol=1e-5)
-
-
-def _square(spellings):
-    return [ids + [0] * (20 - len(ids)) for ids in spellings]
 
 
 class Killed(BaseException):

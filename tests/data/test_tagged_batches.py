@@ -10,6 +10,7 @@ from textapp.data.tagged_batches import count_characters, count_words, encode_se
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
+from textapp.text.word_shape import word_shape
 
 TOKENS = ["Wien", "wien", "WIEN", "北京", "Überraschung", "1996", "のを", "\N{SOFT HYPHEN}", "x"]
 FORM = WordForm(zero_digits=True)
@@ -18,9 +19,9 @@ SENTENCES = [list(RNG.choice(TOKENS, RNG.integers(1, 20))) for _ in range(61)]
 TAG_IDS = [list(map(int, RNG.integers(0, 5, len(sentence)))) for sentence in SENTENCES]
 
 
-def encoder(characters=True) -> TokenEncoder:
+def encoder(characters=True, shapes=False) -> TokenEncoder:
     letters = Vocabulary.build(count_characters(SENTENCES, FORM), min_count=1) if characters else None
-    return TokenEncoder(FORM, Vocabulary.build(count_words(SENTENCES, FORM), min_count=2), letters, 6)
+    return TokenEncoder(FORM, Vocabulary.build(count_words(SENTENCES, FORM), min_count=2), letters, 6, shapes)
 
 
 def expected(tokens) -> tuple[list[int], list[list[int]]]:
@@ -73,10 +74,20 @@ def test_batches_hold_each_token_once(static):
 
 def test_without_characters_the_input_is_the_words_alone():
     encoded = encode_sentences(SENTENCES, TAG_IDS, encoder(characters=False))
-    assert encoded.char_ids is None
+    assert encoded.inputs.keys() == {"token_ids"}
     inputs, _ = next(iter(evaluation_batches(encoded, 8)))
     assert inputs.shape.rank == 2
     assert encoded.word_ids().tolist() == [index for sentence in SENTENCES for index in expected(sentence)[0]]
+
+
+@pytest.mark.parametrize("characters", [True, False])
+def test_shapes_stand_beside_the_words(characters):
+    encoded = encode_sentences(SENTENCES, TAG_IDS, encoder(characters, shapes=True))
+    order = np.concatenate(sorted_batches(encoded.lengths, 8))
+    shapes = [row for inputs, _ in evaluation_batches(encoded, 8) for row in inputs["shape_ids"].numpy()]
+    for number, row in zip(order, shapes, strict=True):
+        assert unpadded(row) == [word_shape(FORM.spelling(token)) for token in SENTENCES[number]]
+    assert (len(encoded.inputs), len(encoded.arrays())) == (2 + characters, 5 + characters)
 
 
 def test_a_word_of_nothing_still_has_a_place_for_a_character():

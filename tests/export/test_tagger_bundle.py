@@ -12,11 +12,13 @@ from textapp.errors import InputError
 from textapp.export import ExportError, export_tagger_bundle
 from textapp.layers import CRF
 from textapp.models.ner import entity_tagger, without_crf
+from textapp.runtime import load
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
+from textapp.text.word_shape import SHAPES
 
 SENTENCES = [["Ann", "lives", "in", "Łódź", "."], ["北京", "wins"], ["NASA"], ["the", "sky", "is"] * 5]
 TAGS = [["B-PER", "O", "O", "B-LOC", "O"], ["B-LOC", "O"], ["B-ORG"], ["O"] * 15]
@@ -25,9 +27,9 @@ LETTERS = sorted({letter for sentence in SENTENCES for word in sentence for lett
 TOKENIZER = Tokenizer(lowercase=False)
 
 
-def encoder(characters: bool = True) -> TokenEncoder:
+def encoder(characters: bool = True, shapes: bool = False) -> TokenEncoder:
     letters = Vocabulary(["[PAD]", "[UNK]", *LETTERS]) if characters else None
-    return TokenEncoder(WordForm(), Vocabulary(["[PAD]", "[UNK]", *WORDS]), letters, 6)
+    return TokenEncoder(WordForm(), Vocabulary(["[PAD]", "[UNK]", *WORDS]), letters, 6, shapes)
 
 
 def tag_set(scheme: str | None = "IOBES") -> TagSet:
@@ -41,6 +43,7 @@ def tagger(
     cell: str = "lstm",
     bigram_rows: int | None = None,
     context_filters: int | None = None,
+    shapes: int | None = None,
 ) -> keras.Model:
     """Wide enough for its tensors to be quantized, with weights that tell tokens apart."""
     tags = tag_set() if tags is None else tags
@@ -55,6 +58,7 @@ def tagger(
         character_filters=16,
         bigram_rows=bigram_rows,
         context_filters=context_filters,
+        features={"shape_ids": (shapes, 4)} if shapes else None,
         crf=crf,
         allowed=tags.allowed() if crf else None,
     )
@@ -78,26 +82,30 @@ def export(folder, model: keras.Model | None = None, **changes):
 
 def inputs(sentence, length: int, encode: TokenEncoder) -> dict[str, np.ndarray]:
     """One sentence as one row, by another road than the export's."""
-    ids = encode.words(sentence)[:length]
-    row = {"token_ids": np.array([ids + [0] * (length - len(ids))], np.int32)}
-    if encode.characters is not None:
-        spelled = [(word + [0] * 6)[:6] for word in encode.spellings(sentence[:length])]
-        row["char_ids"] = np.array([spelled + [[0] * 6] * (length - len(spelled))], np.int32)
-    return row
+    ids = encode.encode(sentence[:length])
+    missing = length - len(ids["token_ids"])
+    return {
+        name: np.array([rows + [[0] * 6 if name == "char_ids" else 0] * missing], np.int32)
+        for name, rows in ids.items()
+    }
 
 
-@pytest.mark.parametrize("parts", [{}, {"bigram_rows": 40}, {"context_filters": 12}], ids=["plain", "pairs", "context"])
+PARTS = {"plain": {}, "pairs": {"bigram_rows": 40}, "context": {"context_filters": 12}, "shapes": {"shapes": SHAPES}}
+
+
+@pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS)
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
 @pytest.mark.parametrize("recipe", ["float32", "dynamic_wi8_afp32"])
 def test_the_file_scores_tokens_as_keras_does(tmp_path, lowering, recipe, parts):
     model = tagger(**parts)
-    folder = export(tmp_path / "包", model, lowering=lowering, recipe=recipe)
+    encode = encoder(shapes="shapes" in parts)
+    folder = export(tmp_path / "包", model, encoder=encode, lowering=lowering, recipe=recipe)
     interpreter = Interpreter(model_content=(folder / "model.tflite").read_bytes())
     scoring, crf = without_crf(model)
     assert isinstance(crf, CRF)
     for sentence in SENTENCES:
         for length in (3, 8):
-            row = inputs(sentence, length, encoder())
+            row = inputs(sentence, length, encode)
             count = min(len(sentence), length)
             expected = np.asarray(scoring(row))[0, :count]
             received = interpreter.get_signature_runner(f"tokens_{length}")(**row)["logits"][0, :count]
@@ -115,7 +123,7 @@ def test_a_bundle_says_what_it_is(tmp_path):
     assert description["task"] == "tagging"
     assert description["word_form"] == {"lowercase": True, "zero_digits": False, "normalization": "nfkc"}
     assert (description["max_characters"], description["tag_scheme"], description["crf"]) == (6, "IOBES", True)
-    assert description["retokenize"] is False
+    assert (description["retokenize"], description["shapes"]) == (False, False)
     assert (folder / "tags.txt").read_text(encoding="utf-8").split() == list(tag_set().tags)
     assert Vocabulary.load(folder / "characters.txt") == encoder().characters
     metrics = description["metrics"]
@@ -134,6 +142,25 @@ def test_the_scores_of_the_crf_go_along(tmp_path):
             assert scores["transitions"][first][second] == expected
     for name, weight, ok in (("start", crf.start, allowed.start), ("end", crf.end, allowed.end)):
         assert scores[name] == np.where(ok, np.asarray(weight), np.float32(-1e4)).tolist()
+
+
+@pytest.mark.parametrize("recipe", ["dynamic_wi8_afp32_emb4", "static_wi8_ai8"])
+def test_a_bundle_of_shapes_predicts_what_keras_does(tmp_path, recipe):
+    """In place of characters: capitals tell a name, and only they."""
+    encode, model = encoder(False, shapes=True), tagger(False, shapes=SHAPES)
+    model.get_layer("embedding").embeddings.assign(np.zeros((len(WORDS) + 2, 80)))
+    bundle = load(export(tmp_path / "b", model, encoder=encode, recipe=recipe, lowering="unrolled"))
+    assert bundle.encoder.encode(SENTENCES[0]) == encode.encode(SENTENCES[0])
+    scoring, crf = without_crf(model)
+    for sentence in SENTENCES[:3]:
+        row = inputs(sentence, len(sentence), encode)
+        np.testing.assert_allclose(bundle.logits(sentence), np.asarray(scoring(row))[0], atol=0.1)
+    assert not np.allclose(bundle.logits(["ann"]), bundle.logits(["Ann"]), atol=0.2)
+
+
+def test_shapes_want_a_row_each(tmp_path):
+    with pytest.raises(InputError, match="layer 'shape_ids_embedding' has 32 rows for 33 shapes of words"):
+        export(tmp_path / "b", tagger(shapes=SHAPES - 1), encoder=encoder(shapes=True))
 
 
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
@@ -162,6 +189,7 @@ def test_without_crf_and_characters_and_scheme(tmp_path):
     [
         ({"tag_set": tag_set(None)}, r"model: must give logits \(B, T, 3\), or end in a CRF of them, for 3 tags"),
         ({"encoder": encoder(False)}, "encoder: must have characters where the model takes char_ids"),
+        ({"encoder": encoder(shapes=True)}, "encoder: must have shapes where the model takes shape_ids"),
         ({"sentences": []}, "sentences: at least one real sentence"),
         ({"sentences": [[]]}, "sentences: at least one real sentence"),
         ({"tokenizer": Tokenizer()}, "tokenizer: must keep capitals"),

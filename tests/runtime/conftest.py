@@ -233,6 +233,7 @@ def write_tagger_bundle(tmp_path: Path, tiny_tagger: TinyTagger, tagger_content:
             "max_characters": MAX_CHARACTERS,
             "tag_scheme": "IOBES",
             "crf": True,
+            "shapes": False,
             "retokenize": False,
         }
         write_files(

@@ -44,7 +44,7 @@ def decoder_of(tag_set):
 
 def by_lexicon(ids):
     """A model that is sure of each word's tag."""
-    return SURE[ids.token_ids]
+    return SURE[ids["token_ids"]]
 
 
 def tagger_of(score=by_lexicon, tag_set=IOBES, decoder=..., max_tokens=16, kind="word", normalization="nfkc"):

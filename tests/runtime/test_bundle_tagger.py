@@ -34,8 +34,8 @@ def test_a_bundle_is_read_whole(tagger_folder, tagger_content):
     assert bundle.tag_set.scheme == "IOBES"
     assert bundle.tokenizer.lowercase is False
     assert bundle.encoder.form.zero_digits is True
-    assert bundle.encoder.words(["Merkel", "7", "?"]) == [3, 9, 1]
-    assert bundle.encoder.spellings(["AMxyzA"]) == [[2, 3, 1, 1, 1]]
+    assert bundle.encoder.encode(["Merkel", "7", "?"])["token_ids"] == [3, 9, 1]
+    assert bundle.encoder.encode(["AMxyzA"])["char_ids"] == [[2, 3, 1, 1, 1]]
     assert bundle.model == tagger_content
     assert bundle.signatures == {4: "tokens_4", 8: "tokens_8"}
 
@@ -210,6 +210,10 @@ class TestLoadingAForeignModel:
     def test_with_characters(self, write_tagger_bundle):
         message = error_of(write_tagger_bundle({"characters.txt": None}, max_characters=None))
         assert 'signature "tokens_4" must have the input "token_ids" and the output "logits"' in message
+
+    def test_without_shapes(self, write_tagger_bundle):
+        message = error_of(write_tagger_bundle(shapes=True))
+        assert 'must have the inputs "token_ids" and "char_ids" and "shape_ids" and the output "logits"' in message
 
     def test_of_longer_words(self, write_tagger_bundle):
         message = error_of(write_tagger_bundle(max_characters=MAX_CHARACTERS + 1))

@@ -38,7 +38,7 @@ def test_a_tagger_is_timed_over_all_windows_of_a_long_text(tagger, monkeypatch):
     def score(ids):
         nonlocal now
         now += 0.01
-        return np.zeros((len(ids.token_ids), len(tagger.tag_set)), np.float32)
+        return np.zeros((len(ids["token_ids"]), len(tagger.tag_set)), np.float32)
 
     monkeypatch.setattr(tagger, "score", score)
     monkeypatch.setattr(latency.time, "perf_counter", lambda: now)

@@ -58,7 +58,7 @@ def test_a_character_that_becomes_several_tokens_belongs_to_the_first_span():
 
     def score(ids):
         return np.array(
-            [[9.0 * (tag == scored.get(vocabulary.tokens[i], 0)) for tag in range(3)] for i in ids.token_ids]
+            [[9.0 * (tag == scored.get(vocabulary.tokens[i], 0)) for tag in range(3)] for i in ids["token_ids"]]
         )
 
     encoder = TokenEncoder(WordForm(), vocabulary, None, 0)
@@ -81,7 +81,7 @@ def test_tokens_carry_their_tags_in_iob2():
 def test_tags_that_stand_for_themselves_make_no_spans():
     tags = TagSet(("ADJ", "NOUN", "名詞"), None)
     logits = np.log(np.array([[0.2, 0.7, 0.1], [0.1, 0.1, 0.8]]))
-    tagger = tagger_of(lambda ids: logits[: len(ids.token_ids)], tags, decoder=None)
+    tagger = tagger_of(lambda ids: logits[: len(ids["token_ids"])], tags, decoder=None)
     assert tagger.predict(["schöner Ort"])[0] == Tagging(
         (TaggedToken("schöner", 0, 7, "NOUN"), TaggedToken("Ort", 8, 11, "名詞")), ()
     )
@@ -109,8 +109,8 @@ def test_a_broken_sequence_of_a_model_without_a_crf_is_read_as_the_scorer_does()
 
 def random_logits(ids):
     """Other scores for each sentence."""
-    rng = np.random.default_rng([int(index) for index in ids.token_ids])
-    return rng.normal(scale=2.0, size=(len(ids.token_ids), len(IOBES))).astype(np.float32)
+    rng = np.random.default_rng([int(index) for index in ids["token_ids"]])
+    return rng.normal(scale=2.0, size=(len(ids["token_ids"]), len(IOBES))).astype(np.float32)
 
 
 @pytest.mark.parametrize("crf", [True, False])
@@ -190,7 +190,7 @@ class TestLongTexts:
         calls = []
 
         def score(ids):
-            size = len(ids.token_ids)
+            size = len(ids["token_ids"])
             calls.append(size)
             return np.minimum(np.arange(size), np.arange(size)[::-1])[:, None].repeat(len(IOBES), 1)
 
@@ -204,8 +204,8 @@ class TestLongTexts:
         """A model that sees one token to each side: windows that overlap by four hide nothing from it."""
 
         def score(ids):
-            near = np.pad(ids.token_ids.astype(float), 1)
-            rows = np.stack([near[shift : shift + len(ids.token_ids)] for shift in range(3)], axis=1)
+            near = np.pad(ids["token_ids"].astype(float), 1)
+            rows = np.stack([near[shift : shift + len(ids["token_ids"])] for shift in range(3)], axis=1)
             return rows @ np.random.default_rng(0).normal(size=(3, len(IOBES)))
 
         tokens = np.random.default_rng(1).choice([*WORDS[2:], ".", "x"], 300).tolist()
@@ -218,7 +218,7 @@ class TestLongTexts:
 
         def score(ids):
             nonlocal read
-            read += len(ids.token_ids)
+            read += len(ids["token_ids"])
             return by_lexicon(ids)
 
         text = "Angela\tMerkel 京 😀 " * 40_000

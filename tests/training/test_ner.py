@@ -9,6 +9,7 @@ import pytest
 
 from textapp.config import ner_preset
 from textapp.errors import InputError
+from textapp.text.word_shape import SHAPES
 from textapp.training import ner
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
@@ -129,6 +130,19 @@ def test_chinese_is_learned_by_characters(corpora, tmp_path, monkeypatch):
     context = run.model.get_layer("context")
     assert (context.filters, context.kernel_size) == (8, (5,))
     assert not isinstance(run.model, AdversarialTraining)  # how it was trained ends with the training
+
+
+def test_shapes_serve_in_place_of_characters(corpora, tmp_path, monkeypatch):
+    monkeypatch.setattr(ner, "tag_dashboards", lambda *_: [])
+    settings = (*ENGLISH, "characters=false", "shapes=true", "shape_dim=6", "adversarial=0.05")
+    metrics = train(tmp_path / "läuft", corpora, "english", *settings)
+    assert metrics["test"]["entity_f1"] > 0.9
+    run = NerRun.load(tmp_path / "läuft")
+    assert run.score(corpora["english", "test"]) == metrics["test"]
+    assert run.model.get_layer("shape_ids_embedding").embeddings.shape == (SHAPES, 6)
+    small, capital = ({name: np.array([ids]) for name, ids in run.encoder.encode([word]).items()} for word in "xX")
+    np.testing.assert_array_equal(small["token_ids"], capital["token_ids"])
+    assert np.max(np.abs(run.model(small) - run.model(capital))) > 0.1
 
 
 def test_parts_of_speech_are_learned_with_static_shapes_and_without_a_crf(tmp_path, monkeypatch):

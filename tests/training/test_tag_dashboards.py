@@ -67,7 +67,7 @@ def test_the_scores_are_put_into_the_logs():
     model = keras.Model(token_ids, keras.layers.Embedding(3, 2)(token_ids))
     model.set_weights([np.array([[0, 0], [1, 0], [0, 1]], "float32")])  # word 1 is tag 0, word 2 is tag 1
     rows, offsets = np.array([1, 2, 2], "int32"), np.array([0, 2, 3])
-    encoded = EncodedSentences(rows, offsets, np.zeros(3, "int32"), np.arange(3, dtype="int32"), None)
+    encoded = EncodedSentences(rows, offsets, np.zeros(3, "int32"), {"token_ids": np.arange(3, dtype="int32")})
     examples = TaggedExamples([["a", "b"], ["b"]], [["N", "V"], ["N"]], "样本", NO_SCHEME)
     scores = ValidationTags(examples, encoded, None, 2, TagSet(("N", "V"), None))
     scores.set_model(model)

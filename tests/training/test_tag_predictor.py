@@ -21,7 +21,7 @@ def sentences(count=23) -> EncodedSentences:
     rng = np.random.default_rng(0)
     offsets = np.concatenate([[0], np.cumsum(rng.integers(1, 6, count))])
     rows = rng.integers(1, 12, offsets[-1]).astype("int32")
-    return EncodedSentences(rows, offsets, np.zeros(offsets[-1], "int32"), np.arange(12, dtype="int32"), None)
+    return EncodedSentences(rows, offsets, np.zeros(offsets[-1], "int32"), {"token_ids": np.arange(12, dtype="int32")})
 
 
 def tagger(crf: bool) -> keras.Model:
@@ -94,6 +94,6 @@ def test_marginals_come_back_in_order_too(crf):
     received = TagMarginals(model).predict(given, batch_size=4)
     assert received.shape == (len(given.rows), len(TAGS))
     for start, end in itertools.pairwise(given.offsets):
-        outputs = model(given.token_ids[given.rows[start:end]][None])
+        outputs = model(given.word_ids()[start:end][None])
         alone = model.get_layer("crf").marginals(outputs)[0] if crf else keras.ops.softmax(outputs[0])
         np.testing.assert_allclose(received[start:end], alone, atol=1e-5)

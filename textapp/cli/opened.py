@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from textapp.runtime import Prediction, Tagger
-    from textapp.runtime.tagger import TokenIds
+    from textapp.runtime.tagger import Inputs
 
 
 class Classifier(Protocol):
@@ -67,9 +67,9 @@ def _open_tag_run(path: Path) -> "Tagger":
         run = NerRun.load(path)
         logits = TagLogits(run.model)
 
-    def score(ids: "TokenIds") -> "NDArray[np.float32]":
+    def score(inputs: "Inputs") -> "NDArray[np.float32]":
         with native_log_hidden():
-            return logits.score(*ids)
+            return logits.score(inputs)
 
     decoder = None if logits.crf_scores is None else TagDecoder(*logits.crf_scores)
     config = run.config

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from textapp.data.entity_scores import token_accuracy
 from textapp.data.tag_scores import tag_scores
-from textapp.data.tagged_batches import padded
 from textapp.errors import InputError
 from textapp.export.bundle import Save, names_file, write_bundle
 from textapp.export.characters import CharacterLookupCNN
@@ -19,15 +18,17 @@ from textapp.export.comparison import Logits
 from textapp.export.conversion import Recipe
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.lowering import Lowering, leaves
-from textapp.export.rows import TOKENS, Text
+from textapp.export.rows import TOKENS, Text, named_inputs
 from textapp.files import write_json
 from textapp.layers import CRF
 from textapp.models.ner import without_crf
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
+from textapp.text.word_shape import SHAPES
 
 VOCABULARY, TAGS, CHARACTERS, SCORES = "vocabulary.txt", "tags.txt", "characters.txt", "crf.json"
+BUNDLE_INPUTS = (TOKENS, "char_ids", "shape_ids")
 
 
 def export_tagger_bundle(
@@ -52,8 +53,8 @@ def export_tagger_bundle(
     a device pays for the tokens that a text has and not for its padding, and can also tell how sure it is.
 
     Args:
-        model: A functional Keras model as of `textapp.models.ner.entity_tagger`, from `token_ids` and, with characters,
-            `char_ids`, to the potentials `(B, T, K)` of a last layer `CRF`, or to logits `(B, T, K)`.
+        model: A functional Keras model as of `textapp.models.ner.entity_tagger`, from `token_ids` and, with characters
+            or shapes, `char_ids` and `shape_ids`, to the potentials `(B, T, K)` of a last layer `CRF`, or to logits `(B, T, K)`.
         folder: Where the bundle goes.
         tokenizer: What cuts texts into tokens, without lower-casing them.
         encoder: What the model knows tokens by.
@@ -113,6 +114,7 @@ def export_tagger_bundle(
                 "normalization": form.normalization,
             },
             "max_characters": None if encoder.characters is None else encoder.max_characters,
+            "shapes": encoder.shapes,
             "retokenize": retokenize,
             "tag_scheme": tag_set.scheme,
             "crf": crf is not None,
@@ -136,9 +138,7 @@ def crf_scores(crf: CRF) -> dict[str, Any]:
 
 def _encoded(sentence: Sequence[str], encoder: TokenEncoder) -> Text:
     """A sentence as the model's inputs."""
-    text = {TOKENS: np.array(encoder.words(sentence), np.int32)}
-    spellings = encoder.spellings(sentence)
-    return text if spellings is None else {**text, "char_ids": padded(spellings, encoder.max_characters)}
+    return {name: np.array(ids, np.int32) for name, ids in encoder.encode(sentence).items()}
 
 
 def _compare_tags(
@@ -173,16 +173,22 @@ def _check_tags(model: keras.Model, tag_set: TagSet) -> None:
             f"model: must give logits (B, T, {len(tag_set)}), or end in a CRF of them, for {len(tag_set)} tags. "
             f"Received: {shape}"
         )
-    if isinstance(model.input, dict) and (foreign := model.input.keys() - {TOKENS, "char_ids"}):
-        raise InputError(f"model: its input {min(foreign)!r} is none that a bundle has; known: {TOKENS}, char_ids")
+    if foreign := named_inputs(model).keys() - set(BUNDLE_INPUTS):
+        raise InputError(f"model: its input {min(foreign)!r} is none that a bundle has; known: {', '.join(BUNDLE_INPUTS)}")
 
 
 def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
     """Raises `InputError` where an id of a word or character has no row in a table."""
     letters = 0 if encoder.characters is None else len(encoder.characters)
-    if (encoder.characters is not None) != (isinstance(lowered.input, dict) and "char_ids" in lowered.input):
-        raise InputError("encoder: must have characters where the model takes char_ids, and only there")
+    inputs = named_inputs(lowered)
+    for name, known in (("characters", "char_ids"), ("shapes", "shape_ids")):
+        if (known in encoder.inputs) != (known in inputs):
+            raise InputError(f"encoder: must have {name} where the model takes {known}, and only there")
     for layer in leaves(lowered):
+        if isinstance(layer, EmbeddingLookup) and encoder.shapes and layer.input is inputs["shape_ids"]:
+            if layer.input_dim < SHAPES:
+                raise InputError(f"model: layer {layer.name!r} has {layer.input_dim} rows for {SHAPES} shapes of words")
+            continue
         if isinstance(layer, EmbeddingLookup) and layer.input_dim < len(encoder.vocabulary):
             entries, rows = len(encoder.vocabulary), layer.input_dim
         elif isinstance(layer, CharacterLookupCNN) and layer.vocabulary_size < letters:

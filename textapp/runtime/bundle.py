@@ -108,6 +108,7 @@ def read_bundle(folder: str | os.PathLike[str]) -> ClassifierBundle | TaggerBund
 
 def _read_tagger(folder: Path, description: dict[str, Any]) -> TaggerBundle:
     """Reads the bundle of a tagger."""
+    description = {"shapes": False, **description}  # bundles of before there were any do not name them
     check_fields(description, folder / "bundle.json", _TAGGER_FIELDS)
     max_characters, scheme = description["max_characters"], description["tag_scheme"]
     optional = {CHARACTERS: max_characters is not None, CRF: description["crf"]}
@@ -124,6 +125,7 @@ def _read_tagger(folder: Path, description: dict[str, Any]) -> TaggerBundle:
             vocabulary=parts["vocabulary"],
             characters=Vocabulary.load(folder / CHARACTERS) if optional[CHARACTERS] else None,
             max_characters=max_characters or 0,
+            shapes=description["shapes"],
         ),
         tag_set=TagSet(tags, scheme),
         decoder=_read_decoder(folder / CRF, len(tags)) if optional[CRF] else None,
@@ -198,6 +200,7 @@ _TAGGER_FIELDS: Fields = {
         lambda value: value is None or (type(value) is int and value > 0),
         "a positive integer, or null for a model that reads no characters",
     ),
+    "shapes": (lambda value: type(value) is bool, "true or false"),
     "tag_scheme": (
         lambda value: value is None or value in SCHEMES,
         f"one of {', '.join(SCHEMES)}, or null for tags that stand for themselves",

@@ -1,13 +1,13 @@
 """From text to spans: the tagger over a bundle."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textapp.errors import InputError
 from textapp.runtime.bundle import CHARACTERS, TaggerBundle
 from textapp.runtime.bundle_files import MODEL, VOCABULARY
 from textapp.runtime.model import DeviceTagModel
-from textapp.runtime.tagger import Tagger, TokenIds
+from textapp.runtime.tagger import Inputs, Tagger
+from textapp.text.word_shape import SHAPES
 
 
 class BundleTagger(Tagger):
@@ -28,7 +28,7 @@ class BundleTagger(Tagger):
             bundle.model,
             bundle.signatures,
             len(bundle.tag_set),
-            None if encoder.characters is None else encoder.max_characters,
+            encoder.inputs,
             source=bundle.folder / MODEL,
             threads=threads,
         )
@@ -38,30 +38,28 @@ class BundleTagger(Tagger):
             bundle.tag_set,
             bundle.decoder,
             self.model.lengths[-1],
-            self._score,
+            self.model.run,
             bundle.retokenize,
         )
         self._check_model()
 
-    def _score(self, ids: TokenIds) -> NDArray[np.float32]:
-        """The model's logits for tokens."""
-        return self.model.run(ids.token_ids, ids.char_ids)
-
     def _check_model(self) -> None:
-        """Runs the model on the last word and the last character, so that a foreign model fails when it is loaded."""
+        """Runs the model on the last word, character and shape, so that a foreign model fails when it is loaded."""
         words, characters = self.encoder.vocabulary, self.encoder.characters
-        last, no_characters = np.array([len(words) - 1]), None
+        token = {name: np.zeros((1, *shape), np.int32) for name, shape in self.encoder.inputs.items()}
+        token["token_ids"] += len(words) - 1
+        self._check_ids(VOCABULARY, len(words), token)
         if characters is not None:
-            no_characters = np.zeros((1, self.encoder.max_characters), np.int32)
-        self._check_ids(VOCABULARY, len(words), TokenIds(last, no_characters))
-        if characters is not None:
-            full = np.full((1, self.encoder.max_characters), len(characters) - 1, np.int32)
-            self._check_ids(CHARACTERS, len(characters), TokenIds(last, full))
+            token["char_ids"] += len(characters) - 1
+            self._check_ids(CHARACTERS, len(characters), token)
+        if self.encoder.shapes:
+            token["shape_ids"] += SHAPES - 1
+            self._check_ids(MODEL, SHAPES, token)
 
-    def _check_ids(self, name: str, entries: int, ids: TokenIds) -> None:
+    def _check_ids(self, name: str, entries: int, inputs: Inputs) -> None:
         """Raises `InputError` naming a file where the model fails on the last of its entries."""
         try:
-            self._score(ids)
+            self.score(inputs)
         except InputError as error:
             path = self.bundle.folder / name
             raise InputError(f"{path}: the model fails on the last of {entries} entries: {error}") from error

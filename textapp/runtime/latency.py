@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from textapp.runtime.bundle import Bundle
 from textapp.runtime.bundle_tagger import BundleTagger
 from textapp.runtime.predictor import Predictor
-from textapp.runtime.tagger import TokenIds
+from textapp.runtime.tagger import Inputs
 
 _Item = TypeVar("_Item")
 
@@ -98,11 +98,11 @@ def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 5
 def measure_tag_latency(tagger: BundleTagger, texts: Sequence[str], warm_up: int = 50) -> TagLatency:
     """Times a tagger over texts, one text a call, as `measure_latency` does."""
     _check(texts, warm_up)
-    pieces = [[ids for _, ids in tagger.pieces(tagger.tokenizer.words(text))] for text in texts]
+    pieces = [[inputs for _, inputs in tagger.pieces(tagger.tokenizer.words(text))] for text in texts]
 
-    def run_model(parts: Sequence[TokenIds]) -> None:
-        for ids in parts:
-            tagger.score(ids)
+    def run_model(parts: Sequence[Inputs]) -> None:
+        for inputs in parts:
+            tagger.score(inputs)
 
     for length in tagger.model.lengths:
         tagger.logits(["a"] * length)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from textapp.runtime.signatures import Signatures
+from textapp.runtime.signatures import Shape, Signatures
 
 
 class Outputs(NamedTuple):
@@ -67,13 +67,13 @@ class DeviceModel:
 
 
 class DeviceTagModel:
-    """A TFLite tagger of token ids, and characters, with one signature per text length; see `Signatures`.
+    """A TFLite tagger of token ids, and what else it reads of tokens, with one signature per text length; see `Signatures`.
 
     Args:
         content: bytes of the TFLite file. The interpreter reads its weights in place.
         signatures: length in tokens -> name of the signature, shortest first.
         tags: number of tags `K` that each signature's logits must have.
-        max_characters: how many characters of a token it reads, `L`; None for a model that reads none.
+        inputs: name of each input -> its shape behind the tokens; see `TokenEncoder.inputs`.
         source: where `content` comes from, for error messages.
         threads: positive integer, the threads that one call may use.
 
@@ -86,21 +86,20 @@ class DeviceTagModel:
         content: bytes,
         signatures: Mapping[int, str],
         tags: int,
-        max_characters: int | None,
+        inputs: Mapping[str, Shape],
         source: str | PathLike[str],
         threads: int = 1,
     ):
-        inputs = {"token_ids": ()} if max_characters is None else {"token_ids": (), "char_ids": (max_characters,)}
         self._signatures = Signatures(content, signatures, inputs, source, threads)
         self.lengths = self._signatures.lengths
         self._signatures.check_output("logits", lambda length: (1, length, tags))
 
-    def run(self, token_ids: ArrayLike, char_ids: ArrayLike | None = None) -> NDArray[np.float32]:
+    def run(self, inputs: Mapping[str, ArrayLike]) -> NDArray[np.float32]:
         """Runs the model on one text.
 
         Args:
-            token_ids: integers `(n,)`, at most as many as the largest length, without padding.
-            char_ids: integers `(n, L)`, 0 behind a token's last character; None for a model that reads none.
+            inputs: integers `(n, ...)` by the name of each input, of at most as many tokens as the largest length, and
+                without padding behind them.
 
         Returns:
             Logits, float32 `(n, K)`.
@@ -108,8 +107,7 @@ class DeviceTagModel:
         Raises:
             InputError: LiteRT cannot run the model, or its scores are not finite.
         """
-        inputs = {"token_ids": token_ids} if char_ids is None else {"token_ids": token_ids, "char_ids": char_ids}
-        count = len(np.asarray(token_ids))
+        count = len(np.asarray(inputs["token_ids"]))
         logits = self._signatures.run(count, **inputs)["logits"][:count]
         self._signatures.require_finite(logits)
         return logits

@@ -1,8 +1,7 @@
 """From text to spans: the tagger over any model that scores tags."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +17,10 @@ from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Token, Tokenizer
 
 
-class TokenIds(NamedTuple):
-    """The tokens of a text, or of a part of it, as a model reads them.
+Inputs = Mapping[str, NDArray[np.int32]]
+"""Tokens as a model reads them, by the name of its inputs: `token_ids` `(n,)` and what `TokenEncoder.inputs` names."""
 
-    Attributes:
-        token_ids: int32 `(n,)`.
-        char_ids: int32 `(n, L)`, 0 behind a token's last character; None for a model that does not read characters.
-    """
-
-    token_ids: NDArray[np.int32]
-    char_ids: NDArray[np.int32] | None
-
-
-Score = Callable[[TokenIds], NDArray[np.float32]]
+Score = Callable[[Inputs], NDArray[np.float32]]
 """From `n` tokens, at least one and at most `max_tokens`, to the logits of their tags, float32 `(n, K)`."""
 
 
@@ -97,25 +87,22 @@ class Tagger:
     def logits(self, tokens: Sequence[str]) -> NDArray[np.float32]:
         """The score of each tag for each of any number of tokens, float32 `(n, K)`."""
         parts = [
-            self.score(ids)[window.first - window.start : window.behind - window.start]
-            for window, ids in self.pieces(tokens)
+            self.score(inputs)[window.first - window.start : window.behind - window.start]
+            for window, inputs in self.pieces(tokens)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.tag_set)), np.float32)
 
-    def pieces(self, tokens: Sequence[str]) -> Iterator[tuple[Window, TokenIds]]:
+    def pieces(self, tokens: Sequence[str]) -> Iterator[tuple[Window, Inputs]]:
         """Yields the windows over tokens with what the model reads of each."""
-        ids = self.encode(tokens)
+        inputs = self.encode(tokens)
         for window in windows(tokens, self.max_tokens):
-            read = slice(window.start, window.end)
-            yield window, TokenIds(ids.token_ids[read], None if ids.char_ids is None else ids.char_ids[read])
+            yield window, {name: ids[window.start : window.end] for name, ids in inputs.items()}
 
-    def encode(self, tokens: Sequence[str]) -> TokenIds:
-        """The ids of tokens."""
+    def encode(self, tokens: Sequence[str]) -> Inputs:
+        """Tokens as the model reads them."""
         if isinstance(tokens, str):
             raise TypeError("`tokens` must be a list of strings. Received: one string; cut it into tokens first")
-        spellings = self.encoder.spellings(tokens)
-        char_ids = None if spellings is None else _padded(spellings, self.encoder.max_characters)
-        return TokenIds(np.array(self.encoder.words(tokens), np.int32), char_ids)
+        return {name: np.array(ids, np.int32) for name, ids in self.encoder.encode(tokens).items()}
 
     def known(self, tokens: Sequence[str]) -> Sequence[str]:
         """The tokens of a corpus as the model knows them."""
@@ -191,11 +178,3 @@ def _in_characters(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[t
             start, end = max(done, tokens[first].start), tokens[span.end - 1].end
             yield span, start, end
             done = end
-
-
-def _padded(ids: Sequence[Sequence[int]], length: int) -> NDArray[np.int32]:
-    """Ids, none longer than `length`, as int32 `(n, length)`, with 0 behind them."""
-    lengths = np.fromiter(map(len, ids), np.intp, len(ids))
-    rows = np.zeros((len(ids), length), np.int32)
-    rows[np.arange(length) < lengths[:, None]] = np.fromiter(itertools.chain.from_iterable(ids), np.int32)
-    return rows

@@ -1,10 +1,14 @@
 """Tokens to ids, as a tagger and its bundle know them: a word each, and the characters that spell it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textapp.text.vocabulary import Vocabulary
+from textapp.text.vocabulary import PAD_ID, Vocabulary
 from textapp.text.word_form import WordForm
+from textapp.text.word_shape import word_shape
+
+Ids = list[int] | list[list[int]]
+"""For n tokens n numbers, or n lists of L numbers."""
 
 
 @dataclass(frozen=True)
@@ -15,25 +19,43 @@ class TokenEncoder:
         form: What a token is looked up by.
         vocabulary: The words.
         characters: The characters; None for a model that does not look into its tokens.
-        max_characters: Longer words lose their end, for the characters alone.
+        max_characters: L; longer words lose their end, for the characters alone.
+        shapes: Whether the model is told the shape of each token; see `word_shape`.
 
     Example:
         >>> encoder = TokenEncoder(WordForm(), Vocabulary.build({"paris": 2}), Vocabulary.build({"P": 2, "a": 2}), 3)
-        >>> encoder.words(["Paris", "Zap"]), encoder.spellings(["Paris", "Zap"])
-        ([2, 1], [[2, 3, 1], [1, 3, 1]])
+        >>> encoder.encode(["Paris", "Pa"])
+        {'token_ids': [2, 1], 'char_ids': [[2, 3, 1], [2, 3, 0]]}
     """
 
     form: WordForm
     vocabulary: Vocabulary
     characters: Vocabulary | None
     max_characters: int
+    shapes: bool = False
 
-    def words(self, tokens: Iterable[str]) -> list[int]:
-        """The id of each token's word."""
-        return self.vocabulary.encode(map(self.form.word, tokens))
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """What a model reads of each token: the name of an input and its shape behind the tokens."""
+        inputs: dict[str, tuple[int, ...]] = {"token_ids": ()}
+        if self.characters is not None:
+            inputs["char_ids"] = (self.max_characters,)
+        if self.shapes:
+            inputs["shape_ids"] = ()
+        return inputs
 
-    def spellings(self, tokens: Iterable[str]) -> list[list[int]] | None:
-        """The ids of each token's first `max_characters` characters; None for a model that does not read them."""
-        if self.characters is None:
-            return None
-        return [self.characters.encode(self.form.spelling(token)[: self.max_characters]) for token in tokens]
+    def encode(self, tokens: Sequence[str]) -> dict[str, Ids]:
+        """Each token as the model reads it: the id of its word; with characters their ids, L of them, 0 behind its
+        last; with shapes the number of its own."""
+        ids: dict[str, Ids] = {"token_ids": self.vocabulary.encode(map(self.form.word, tokens))}
+        spellings = [self.form.spelling(token) for token in tokens] if self.characters or self.shapes else []
+        if self.characters is not None:
+            ids["char_ids"] = [self._padded(self.characters, spelling) for spelling in spellings]
+        if self.shapes:
+            ids["shape_ids"] = [word_shape(spelling) for spelling in spellings]
+        return ids
+
+    def _padded(self, characters: Vocabulary, spelling: str) -> list[int]:
+        """The ids of a token's first L characters, and padding."""
+        ids = characters.encode(spelling[: self.max_characters])
+        return ids + [PAD_ID] * (self.max_characters - len(ids))

@@ -16,6 +16,7 @@ from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
 from textapp.models.ner import entity_tagger
 from textapp.text.tag_set import TagSet
+from textapp.text.word_shape import SHAPES
 from textapp.training import run
 from textapp.training.fit import fit
 from textapp.training.ner_run import TASK, save_sample, save_text_side
@@ -153,6 +154,7 @@ def build_tagger(
         character_width=config.character_width,
         bigram_rows=config.bigrams or None,
         bigram_dim=config.bigram_dim,
+        features={"shape_ids": (SHAPES, config.shape_dim)} if config.shapes else None,
         units=config.units,
         num_layers=config.num_layers,
         cell=config.cell,

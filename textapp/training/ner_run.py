@@ -69,10 +69,11 @@ class NerRun:
         tags = run.read_names(folder / run.TAGS, metrics.get("tags"))
         vocabulary = Vocabulary.load(folder / run.VOCABULARY)
         characters = Vocabulary.load(folder / run.CHARACTERS) if config.characters else None
+        encoder = TokenEncoder(word_form(config), vocabulary, characters, config.max_characters, config.shapes)
         return cls(
-            model=_load_model(folder, vocabulary, characters, len(tags)),
+            model=_load_model(folder, encoder, len(tags)),
             config=config,
-            encoder=TokenEncoder(word_form(config), vocabulary, characters, config.max_characters),
+            encoder=encoder,
             tag_set=TagSet(tuple(tags), metrics.get("scheme")),
             tokenizer=run.read_tokenizer(folder),
             metrics=metrics,
@@ -150,17 +151,18 @@ def _read_sample(path: Path, of_spans: bool) -> TaggedExamples:
     return read_tagged(path, 0, 1, scheme=FILE_SCHEME if of_spans else NO_SCHEME, format="columns")
 
 
-def _load_model(folder: Path, vocabulary: Vocabulary, characters: Vocabulary | None, tags: int) -> keras.Model:
+def _load_model(folder: Path, encoder: TokenEncoder, tags: int) -> keras.Model:
     """Loads `model.keras`, which must have a row for each word and character, and a score for each tag."""
     path = folder / run.MODEL
     model = run.load_keras(path)
-    words = [layer.input_dim for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    words = [layer.input_dim for layer in model.layers if layer.name == "embedding"]
     letters = [layer.vocabulary_size for layer in model.layers if isinstance(layer, CharacterCNN)]
-    if len(model.output_shape) != 3 or len(words) != 1 or len(letters) != (characters is not None):
+    inputs = {tensor.name for tensor in model.inputs}
+    if len(model.output_shape) != 3 or len(words) != 1 or inputs != encoder.inputs.keys():
         raise InputError(f"{path}: another model than `textapp train ner` makes")
-    wanted = [(run.TAGS, tags, model.output_shape[-1]), (run.VOCABULARY, len(vocabulary), words[0])]
-    if characters is not None:
-        wanted.append((run.CHARACTERS, len(characters), letters[0]))
+    wanted = [(run.TAGS, tags, model.output_shape[-1]), (run.VOCABULARY, len(encoder.vocabulary), words[0])]
+    if encoder.characters is not None:
+        wanted.append((run.CHARACTERS, len(encoder.characters), letters[0]))
     for name, entries, rows in wanted:
         if entries != rows:
             raise InputError(f"{folder / name}: has {entries} entries, but {path.name} {rows}")

@@ -1,5 +1,7 @@
 """A trained Keras tagger on single sentences: what the device computes, computed by Keras."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -28,15 +30,14 @@ class TagLogits:
             lambda inputs: scoring(inputs, training=False), input_signature=[signature], autograph=False
         )
 
-    def score(self, token_ids: NDArray[np.int32], char_ids: NDArray[np.int32] | None) -> NDArray[np.float32]:
+    def score(self, inputs: Mapping[str, NDArray[np.int32]]) -> NDArray[np.float32]:
         """Runs the model on one sentence.
 
         Args:
-            token_ids: int32 `(n,)`, at least one.
-            char_ids: int32 `(n, L)`; None for a model that reads no characters.
+            inputs: int32 `(n, ...)` by the name of each input, of one token at least.
 
         Returns:
             Logits, float32 `(n, K)`.
         """
-        inputs = token_ids[None] if char_ids is None else {"token_ids": token_ids[None], "char_ids": char_ids[None]}
-        return np.asarray(self._logits(inputs))[0]
+        batch = {name: ids[None] for name, ids in inputs.items()}
+        return np.asarray(self._logits(batch if len(batch) > 1 else batch["token_ids"]))[0]

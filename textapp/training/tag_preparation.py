@@ -248,7 +248,7 @@ def build_encoder(
     if config.characters:
         spelled = count_characters(sentences, form)
         characters = Vocabulary.build(spelled, config.character_vocabulary_size, config.min_count)
-    return TokenEncoder(form, vocabulary, characters, config.max_characters), pretrained
+    return TokenEncoder(form, vocabulary, characters, config.max_characters, config.shapes), pretrained
 
 
 def _unknown(ids: np.ndarray, own: int | None) -> dict[str, float]:
