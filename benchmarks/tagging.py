@@ -101,6 +101,9 @@ TASKS = {
         "CoNLL-2003, softmax, no characters", "conll2003", ENGLISH, (*CONLL, "crf=false", "characters=false")
     ),
     "conll2003_crf": Task("CoNLL-2003, CRF, no characters", "conll2003", ENGLISH, (*CONLL, "characters=false")),
+    "conll2003_shapes": Task(
+        "CoNLL-2003, CRF, word shapes", "conll2003", ENGLISH, (*CONLL, "characters=false", "shapes=true")
+    ),
     "conll2003_gru": Task("CoNLL-2003, GRU", "conll2003", ENGLISH, (*CONLL, "cell=gru")),
     "conll2003_rnn": Task("CoNLL-2003, simple RNN", "conll2003", ENGLISH, (*CONLL, "cell=rnn")),
     "conll2003_features": Task("CoNLL-2003, feature CRF (sklearn-crfsuite)", "conll2003", None),
