@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textapp.text.tag_schemes import find_breaks, read_spans
+from textapp.text.tag_schemes import read_spans
 
 from .lexicon import IOBES, tagger_of
 
@@ -66,7 +66,6 @@ def test_offsets_survive_everything(text, seed, kind, normalization):
     (tagging,) = tagger.predict([text], confidence=bool(seed % 2))
     tokens = tagger.tokenizer.tokenize(text)
     assert [token[:3] for token in tagging.tokens] == tokens
-    assert not find_breaks([token.tag for token in tagging.tokens], "IOB2")
     borders = {border for token in tokens for border in (token.start, token.end)}
     end = 0
     for span in tagging.spans:

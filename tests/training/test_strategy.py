@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 # Two logical CPUs stand for two GPUs; TensorFlow must not have started yet, hence a process of its own.
 SCRIPT = """
 import sys
@@ -11,7 +13,9 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from textapp.data.pipeline import EncodedExamples, TrainingBatches, evaluation_batches
-from textapp.layers import AttentionPooling
+from textapp.data.tagged_batches import EncodedSentences
+from textapp.layers import AttentionPooling, CRFLoss
+from textapp.models.ner import entity_tagger
 from textapp.training.fit import fit
 from textapp.training.optimizer import adamw
 
@@ -21,27 +25,42 @@ offsets = np.concatenate([[0], np.cumsum(lengths)])
 token_ids = rng.integers(1, 30, offsets[-1]).astype("int32")
 examples = EncodedExamples(token_ids, offsets, token_ids[offsets[:-1]] % 2, np.arange(64), 0.0, 0)
 
-def losses(strategy, path):
+rows = np.arange(len(token_ids), dtype="int32")
+sentences = EncodedSentences(rows, offsets, token_ids % 3, {"token_ids": token_ids})
+
+def classifier():
+    ids = keras.Input((None,), dtype="int32")
+    embedded = keras.layers.Embedding(30, 8, mask_zero=True)(ids)
+    model = keras.Model(ids, keras.layers.Dense(2)(AttentionPooling(4)(embedded)))
+    return model, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+def tagger():
+    dropouts = {"word_dropout": 0.0, "embedding_dropout": 0.0, "dropout": 0.0}  # which replicas draw for themselves
+    model = entity_tagger(30, 3, embedding_dim=8, units=4, **dropouts)
+    return model, CRFLoss(model.get_layer("crf"), "mean_with_sample_weight")
+
+def losses(strategy, path, build, data):
     keras.utils.set_random_seed(1)
     with strategy.scope():
-        ids = keras.Input((None,), dtype="int32")
-        embedded = keras.layers.Embedding(30, 8, mask_zero=True)(ids)
-        model = keras.Model(ids, keras.layers.Dense(2)(AttentionPooling(4)(embedded)))
+        model, loss = build()
         optimizer = adamw(model, 16, learning_rate=0.01, warmup=0.1, weight_decay=0.0, clipnorm=1.0)
-        model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    batches = TrainingBatches(examples, 16)
-    validation = evaluation_batches(examples, 16)
+        model.compile(optimizer, loss)
+    batches, validation = TrainingBatches(data, 16), evaluation_batches(data, 16)
     history = fit(model, batches, validation, epochs=2, patience=9, checkpoint=path, fingerprint="")
     return [epoch["loss"] for epoch in history]
 
-one = losses(tf.distribute.get_strategy(), sys.argv[1] + "/one.npz")
-two = losses(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), sys.argv[1] + "/two.npz")
+path, kind = sys.argv[1:]
+given = (classifier, examples) if kind == "classifier" else (tagger, sentences)
+one = losses(tf.distribute.get_strategy(), path + "/one.npz", *given)
+two = losses(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), path + "/two.npz", *given)
 np.testing.assert_allclose(one, two, rtol=1e-4)
 """
 
 
-def test_two_replicas_train_as_one(tmp_path):
-    done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("kind", ["classifier", "tagger"])
+def test_two_replicas_train_as_one(tmp_path, kind):
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), kind]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
