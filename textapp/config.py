@@ -146,7 +146,7 @@ class NerConfig(Config):
     format: Literal["columns", "conllu", "jsonl", "slots"] | None = None  # guessed where not given
     token_column: str | None = None  # number from 0, or from the end as -1; in CoNLL-U a name
     tag_column: str | None = None
-    scheme: Literal["IOB1", "IOB2", "IOBES", "BIOES", "BMES", "BILOU", "none"] | None = None  # of the files; guessed
+    scheme: Literal["IOB1", "IOB2", "BIO", "IOBES", "BIOES", "BMES", "BILOU", "none"] | None = None  # guessed if not given
     repair: bool = False  # whether broken tag sequences are mended rather than refused
     valid_fraction: float = 0.1  # taken from the training split where no validation file is given
     # Text

@@ -74,7 +74,7 @@ def test_every_scheme_is_worked_by_hand():
     assert set(TAGS) == set(LETTERS) == set(SCHEMES)
 
 
-def test_bioes_is_another_name_of_iobes():
+def test_bioes_is_another_name_of_iobes_and_bio_of_iob2():
     tags = TAGS["IOBES"].split()
     assert read_spans(tags, "BIOES") == SPANS
     assert convert(TAGS["BMES"].split(), "BMES", "BIOES") == tags
@@ -82,6 +82,7 @@ def test_bioes_is_another_name_of_iobes():
     assert is_tag("E-x", "BIOES")
     with pytest.raises(InputError, match="O cannot follow B-x in IOBES"):
         read_spans(["B-x", "O"], "BIOES")
+    assert read_spans(TAGS["IOB2"].split(), "BIO") == SPANS
 
 
 def test_word_segmentation_has_letters_alone():
@@ -210,7 +211,7 @@ def test_breaks_name_their_place_and_both_tags():
         (["B-"], "IOB2", "tags[0]: 'B-' is no tag of IOB2"),
         (["O-P"], "IOB2", "tags[0]: 'O-P' is no tag of IOB2"),
         ([""], "IOB2", "tags[0]: '' is no tag of IOB2"),
-        (["O"], "BIO", "`scheme` must be one of IOB2, IOB1, IOBES, BILOU, BMES. Received: scheme='BIO'"),
+        (["O"], "IOB", "`scheme` must be one of IOB2, IOB1, IOBES, BILOU, BMES. Received: scheme='IOB'"),
     ],
 )
 def test_what_cannot_be_read(tags, scheme, message):

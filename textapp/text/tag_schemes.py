@@ -3,7 +3,7 @@
 | scheme  | a span of 1 | of 2 | of 4    | right behind another of its type |
 |---------|-------------|------|---------|----------------------------------|
 | `IOB1`  | I           | I I  | I I I I | its first tag is B               |
-| `IOB2`  | B           | B I  | B I I I | the same                         |
+| `IOB2`  | B           | B I  | B I I I | the same; also called `BIO`      |
 | `IOBES` | S           | B E  | B I I E | the same; also called `BIOES`    |
 | `BILOU` | U           | B L  | B I I L | the same                         |
 | `BMES`  | S           | B E  | B M M E | the same; usual for Chinese      |
@@ -112,7 +112,7 @@ _LETTERS = {
     "BILOU": _Letters("B", "I", "L", "U"),
     "BMES": _Letters("B", "M", "E", "S"),
 }
-_OTHER_NAMES = {"BIOES": "IOBES"}
+_OTHER_NAMES = {"BIO": "IOB2", "BIOES": "IOBES"}
 _BEGINNING = "BSU"  # letters that begin a span in every scheme that has them
 _ENDING = "ELSU"  # letters that end one
 _TAG = re.compile("O|[BILUEMS](-.+)?", re.DOTALL)

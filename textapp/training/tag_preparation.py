@@ -97,7 +97,10 @@ def prepare_tags(
     tag_set = TagSet.build(examples.tags, None if examples.scheme == NO_SCHEME else config.tag_scheme)
     if len(tag_set) < 2:
         what = "tag but " if tag_set.scheme is None else "span, every tag is "
-        raise InputError(f"{examples.source}: there must be two different tags; there is no {what}{tag_set.tags[0]!r}")
+        raise InputError(
+            f"{examples.source}: there must be two different tags; there is no {what}{tag_set.tags[0]!r}; "
+            "are they in another column (--set tag_column=...)?"
+        )
     pieces, piece_tags = cut_sentences(examples, config.max_tokens)
     encoder, pretrained = build_encoder(config, examples.sentences, report, vectors)
     encoded = encode_sentences(pieces, map(tag_set.encode, piece_tags), encoder)
