@@ -222,8 +222,9 @@ class NerConfig(Config):
             raise InputError(
                 f"setting bigrams: must be from 2 to {MOST_BIGRAM_ROWS}, or 0 for none; received {self.bigrams}"
             )
-        if self.max_characters > LONGEST:
-            raise InputError(f"setting max_characters: must be at most {LONGEST}; received {self.max_characters}")
+        for key in ("max_characters", "character_width", "context_width"):
+            if getattr(self, key) > LONGEST:
+                raise InputError(f"setting {key}: must be at most {LONGEST}; received {getattr(self, key)}")
 
     @property
     def embedding_frozen(self) -> bool:
@@ -325,13 +326,13 @@ def _check_model(config: SentimentConfig | NerConfig, sizes: Iterable[str] = (),
             raise InputError(f"setting {key}: must be at least 0 and below 1; received {getattr(config, key)}")
     for key in ("learning_rate", "clipnorm"):
         if not 0 < getattr(config, key) < float("inf"):
-            raise InputError(f"setting {key}: must be above 0; received {getattr(config, key)}")
+            raise InputError(f"setting {key}: must be above 0 and finite; received {getattr(config, key)}")
     for key in ("patience", "seed", "extra_words", "freeze_epochs"):
         if not 0 <= getattr(config, key) <= LARGEST:
             raise InputError(f"setting {key}: must be from 0 to {LARGEST}; received {getattr(config, key)}")
     for key in ("weight_decay", "adversarial", "embedding_rate"):
         if not 0 <= getattr(config, key) < float("inf"):
-            raise InputError(f"setting {key}: must be 0 or more; received {getattr(config, key)}")
+            raise InputError(f"setting {key}: must be 0 or more, and finite; received {getattr(config, key)}")
     if not config.embedding_frozen and config.freeze_epochs > config.patience:
         raise InputError(
             f"setting freeze_epochs: with a patience of {config.patience}, training could stop before the word "

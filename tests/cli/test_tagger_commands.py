@@ -141,7 +141,7 @@ class TestEvaluatingABundle:
             (None, "No such file or directory"),
             (b"", "there is no sentence to read"),
             (b"Wien B-LOC\nist \xff\n", ":2: byte 5 of the line is not UTF-8"),
-            (b"Wien NOUN\nist VERB\n", ": holds tags that stand for themselves, but the model finds spans"),
+            (b"Wien NOUN\nist VERB\n", ": holds tags that stand for themselves, but the model gives spans"),
         ],
     )
     @pytest.mark.parametrize("command", ["evaluate", "bench"])

@@ -86,7 +86,9 @@ def test_spans_between_borders_of_tokens_come_back(data, text):
     ("row", "message"),
     [
         ("{", "each line must be a JSON object; Expecting property name"),
-        ("[" * 100_000, "each line must be a JSON object; "),
+        ("[" * 100_000, "each line must be a JSON object; it is nested too deeply"),
+        ('{"text": "a"\n', "each line must be a JSON object; Expecting ',' delimiter at column 13"),
+        ('{"text": ' + "1" * 5000, "each line must be a JSON object; a number in it is too long"),
         ([1], "each line must be a JSON object with a string `text` and a list `spans`"),
         ({"text": "é"}, "each line must be a JSON object with a string `text` and a list `spans`"),
         ({"text": 3, "spans": []}, "each line must be a JSON object with a string `text` and a list `spans`"),

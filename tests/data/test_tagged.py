@@ -98,7 +98,7 @@ def test_a_scheme_can_be_named(tmp_path):
     )
     assert read_tagged(path, scheme="none").tags == [["B-x", "B-x"]]
     assert read_tagged(path, scheme="none").scheme == NO_SCHEME
-    assert error_of(path, scheme="BIO").startswith("`scheme` must be one of IOB2, IOB1, ")
+    assert error_of(path, scheme="IOB").startswith("`scheme` must be one of IOB2, IOB1, ")
     # A treebank with entities in its last column.
     path = write(tmp_path, "a.conllu", CONLLU.replace("_\n", "B-x\n", 1).replace("_\n", "I-x\n", 1))
     assert read_tagged(path, tag_column="misc").scheme == "IOB2"

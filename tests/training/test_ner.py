@@ -163,7 +163,7 @@ def test_parts_of_speech_are_learned_with_static_shapes_and_without_a_crf(tmp_pa
     assert metrics["history"][-1]["val_accuracy"] > 0.95
     assert NerRun.load(out).score(tmp_path / "valid")["accuracy"] == metrics["valid"]["accuracy"]
     (tmp_path / "spans.jsonl").write_text('{"text": "好", "spans": []}\n', encoding="utf-8")
-    with pytest.raises(InputError, match="hold spans"):
+    with pytest.raises(InputError, match="holds spans, but the model gives tags"):
         NerRun.load(out).score(tmp_path / "spans.jsonl")
 
 

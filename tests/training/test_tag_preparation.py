@@ -110,11 +110,24 @@ def test_broken_tags_are_refused_with_their_line_or_mended(prepared):
 
 def test_splits_must_be_of_one_kind(prepared):
     message = refusal(prepared, valid="Anna NOM\nsah VERB\n")
-    assert message.endswith(
-        "holds tags that stand for themselves, but the training sentences have spans; choose another tag_column"
-    )
-    spans = '{"text": "北京", "spans": []}\n'
-    assert "JSON lines hold spans" in refusal(prepared, train="Anna NOM\nsah VERB\n", valid=spans)
+    assert message.endswith("holds tags that stand for themselves, but the model gives spans; choose another tag column")
+    spans = '{"text": "北京", "spans": [{"start": 0, "end": 2, "type": "PER"}]}\n'
+    speech = "Anna NOM\nsah VERB\n"
+    assert "holds spans, but the model gives tags that stand" in refusal(prepared, train=speech, valid=spans)
+    assert "knows none of the tags B-PER, O, but NOM, VERB" in refusal(prepared, train=speech, valid="Anna B-PER\nx O\n")
+
+
+def test_settings_reach_the_files_that_have_what_they_say(prepared):
+    """Columns and a scheme are those of the training file; a validation file of JSON lines has none."""
+    train = "".join(f"{line} x\n" if line else "\n" for line in TRAIN.split("\n"))
+    spans = '{"text": "Anna 北京", "spans": [{"start": 0, "end": 4, "type": "PER"}]}\n'
+    data, _ = prepared("scheme=IOB2", "token_column=0", "tag_column=1", train=train, valid=spans)
+    assert data.examples["valid"].tags[0][0] == "B-PER"
+
+
+def test_tokens_taken_for_tags_are_refused(prepared):
+    train = "".join(f"x {number}\n\n" for number in range(300))
+    assert "300 different tags on 300 tokens, such as 1, 10, 100; are the tags" in refusal(prepared, train=train, valid="x 1\n")
 
 
 def test_schemes_that_look_unlike_are_told(prepared):
@@ -124,6 +137,8 @@ def test_schemes_that_look_unlike_are_told(prepared):
     assert lines[2].endswith("; --set scheme=IOB2 reads both as that")
     _, lines = prepared(valid="Anna B-PER\nsah O\n")
     assert not any("look like" in line for line in lines)
+    _, lines = prepared("scheme=IOB1", train=TRAIN.replace("B-", "I-"), valid="Anna O\nsah O\n")
+    assert not any("look like" in line for line in lines)  # what has no span looks like nothing
 
 
 @pytest.mark.parametrize(("content", "rule"), [("Anna O\nsah O\n", "no span, every tag is 'O'"), ("a X\nb X\n", "'X'")])

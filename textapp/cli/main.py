@@ -74,6 +74,11 @@ def main() -> None:
         if extra is None:
             raise
         sys.exit(_say(f"{error.name} is not installed; this command needs: pip install 'textapp[{extra}]'"))
+    except Exception as error:
+        # TensorFlow's, by its name, as commands that need no TensorFlow do not load it.
+        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+            raise
+        sys.exit(_say("this needs more memory than there is; choose smaller layers, batch_size or max_tokens"))
 
 
 def _open_closed_streams() -> None:

@@ -38,16 +38,12 @@ def read_for(
         InputError: The tags are of another kind than the tagger's own, or the file breaks a rule.
     """
     from textapp.data.tag_scores import check_tags_known
-    from textapp.data.tagged import NO_SCHEME, read_tagged
+    from textapp.data.tagged import NO_SCHEME, Reading, read_tagged
 
-    of_spans = tagger.tag_set.scheme is not None
-    if scheme is None and not of_spans:
-        scheme = NO_SCHEME
-    examples = read_tagged(data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer)
-    if of_spans and examples.scheme == NO_SCHEME:
-        raise InputError(
-            f"{data}: holds tags that stand for themselves, but the model finds spans; choose a --tag-column"
-        )
+    like = Reading(scheme=NO_SCHEME if tagger.tag_set.scheme is None else None)
+    examples = read_tagged(
+        data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer, like=like
+    )
     check_tags_known(examples, tagger.tag_set)
     return examples
 

@@ -27,8 +27,8 @@ from textapp.training.tag_preparation import encode_held_out
 CUTTING = ("tokenizer", "normalization", "retokenize")
 """The settings that say what the tokens of a text are."""
 
-WORDS = ("lowercase", "zero_digits", "characters")
-"""Those by which the words are looked up, and whether they are looked into."""
+WORDS = ("lowercase", "zero_digits", "characters", "shapes")
+"""Those by which the words are looked up, and what else of them is seen."""
 
 READING = ("format", "token_column", "tag_column", "scheme", "repair", "valid_fraction")
 """Those with which files are read and divided."""
@@ -51,6 +51,8 @@ class TaggerTeacher(TeachingRun[NerConfig]):
 
     def __init__(self, folder: str | os.PathLike[str]):
         path, name = Path(folder), os.fspath(folder)
+        if (path / "bundle.json").exists():
+            raise InputError(f"{name}: a bundle; taggers are taught by runs, whose marginals are known: name its run")
         command, metrics = run.read_finished(path)
         if metrics.get("task") != TASK:
             raise InputError(f"{name}: not a run of a tagger; its task is {metrics.get('task')}")

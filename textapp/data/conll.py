@@ -69,8 +69,8 @@ def read_columns(
             _check_columns(width, f"{path}:{number}", token_column, tag_column)
         if len(fields) != width:
             raise InputError(
-                f"{path}:{number}: each line must have the {width} columns of the first token's. "
-                f"Received: {len(fields)}"
+                f"{path}:{number}: each line must have the {width} columns of the first token's, between "
+                f"{'tabs' if tabbed else 'spaces'}. Received: {len(fields)}"
             )
         sentence.add(number, fields[token_column], fields[tag_column])
     yield from sentence.finish()

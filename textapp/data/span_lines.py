@@ -57,9 +57,11 @@ def read_span_lines(
 def _parse(line: str, place: str) -> tuple[str, list[Span]]:
     """Returns the text of a line and its spans in characters, in order and each of them within the text."""
     try:
-        row = json.loads(line)
+        row = json.loads(line.rstrip())
+    except json.JSONDecodeError as error:
+        raise InputError(f"{place}: each line must be a JSON object; {error.msg} at column {error.colno}") from error
     except (ValueError, RecursionError) as error:
-        why = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
+        why = "a number in it is too long" if isinstance(error, ValueError) else "it is nested too deeply"
         raise InputError(f"{place}: each line must be a JSON object; {why}") from error
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or not isinstance(row.get("spans"), list):
         raise InputError(f"{place}: each line must be a JSON object with a string `text` and a list `spans`")

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from textapp.data import conll, slot_folders, span_lines
 from textapp.data.compressed import read_lines
@@ -40,6 +41,14 @@ CASED = Tokenizer(lowercase=False)
 
 _FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _SHOWN_TYPES = 8
+
+
+class Reading(NamedTuple):
+    """How other files of the same corpus were read; see `read_tagged`."""
+
+    token_column: int | str | None = None
+    tag_column: int | str | None = None
+    scheme: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,7 @@ def read_tagged(
     format: str | None = None,
     repair: bool = False,
     tokenizer: Tokenizer = CASED,
+    like: Reading = Reading(),
 ) -> TaggedExamples:
     """Reads all sentences of a file or folder into memory.
 
@@ -136,12 +146,18 @@ def read_tagged(
         format: One of `FORMATS`. Default: by the path, else by the first line.
         repair: Whether to mend broken sequences by the rule of `conlleval`, and to report it in `repairs`.
         tokenizer: Cuts the texts of `jsonl`.
+        like: Columns and scheme where none are given, as far as the file's format has them.
 
     Raises:
         InputError: The file breaks a rule; the message names the file, the line and the rule.
     """
     source = os.fspath(path)
     format, lines = _open(source, format)
+    if format in ("columns", "conllu"):
+        token_column = like.token_column if token_column is None else token_column
+        tag_column = like.tag_column if tag_column is None else tag_column
+    if format != "jsonl" and scheme is None:
+        scheme = like.scheme
     if format == "jsonl" and scheme is not None:
         raise InputError(f"{source}: JSON lines hold spans, not tags of a scheme. Received: scheme={scheme!r}")
     rows = list(_read(format, lines, source, token_column, tag_column, tokenizer))
@@ -162,7 +178,7 @@ def read_tagged(
         documents=[index for index, sentence in enumerate(sentences) if sentence.opens_document],
         empty=len(rows) - len(sentences),
         repairs=repairs,
-        written=None if scheme == NO_SCHEME or format == "jsonl" else scheme,
+        written=scheme if scheme != NO_SCHEME and format != "jsonl" and _have_spans(sentences) else None,
     )
 
 
@@ -243,6 +259,11 @@ def _guess_scheme(sentences: Sequence[TaggedSentence]) -> str:
             f"{place}: {error}; the first {stray} is this line's {tag!r}; mend it, or give the scheme, which tells "
             "what does not belong"
         ) from error
+
+
+def _have_spans(sentences: Iterable[TaggedSentence]) -> bool:
+    """Whether some tag tells of a span, and so of a scheme."""
+    return any(tag != OUTSIDE for sentence in sentences for tag in sentence.tags)
 
 
 def _of_one_scheme(letters: Iterable[str]) -> bool:

@@ -130,6 +130,8 @@ def entity_tagger(
         raise ValueError(f"`num_tags` must be 2 or more. Received: num_tags={num_tags}")
     if num_layers < 1:
         raise ValueError(f"`num_layers` must be 1 or more. Received: num_layers={num_layers}")
+    if context_filters is not None and context_filters < 1:
+        raise ValueError(f"`context_filters` must be None or 1 or more. Received: {context_filters}")
     if context_width < 1 or context_width % 2 == 0:
         raise ValueError(f"`context_width` must be odd, a token and its neighbours. Received: {context_width}")
     if cell not in CELLS:

@@ -89,13 +89,9 @@ class NerRun:
         scheme: str | None = None,
     ) -> TaggedExamples:
         """Reads a file of tagged sentences as the training's were; arguments and errors as for `score`."""
-        config = dataclasses.replace(
-            self.config,
-            token_column=token_column or self.config.token_column,
-            tag_column=tag_column or self.config.tag_column,
-            repair=repair or self.config.repair,
-        )
-        return read_held_out(config, path, of_spans=self.tag_set.scheme is not None, scheme=scheme)
+        config = dataclasses.replace(self.config, repair=repair or self.config.repair)
+        of_spans = self.tag_set.scheme is not None
+        return read_held_out(config, Path(path), of_spans, token_column, tag_column, scheme)
 
     def score(
         self,

@@ -9,8 +9,8 @@ import numpy as np
 
 from textapp.config import NerConfig
 from textapp.data.pipeline import TrainingBatches
-from textapp.data.tag_scores import unseen_tags
-from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
+from textapp.data.tag_scores import check_tags_known, say_some, unseen_tags
+from textapp.data.tagged import NO_SCHEME, SCHEME, Reading, TaggedExamples, read_tagged
 from textapp.data.tagged_batches import (
     EncodedSentences,
     count_characters,
@@ -28,6 +28,9 @@ from textapp.training.preparation import bucket_widths
 from textapp.training.pretrained import Pretrained, read_pretrained
 
 Report = Callable[[str], None]
+
+MANY_TAGS = 200
+"""More are only believed where a corpus is large: otherwise they are the tokens of a wrong column."""
 Path = str | os.PathLike[str]
 
 
@@ -101,6 +104,12 @@ def prepare_tags(
             f"{examples.source}: there must be two different tags; there is no {what}{tag_set.tags[0]!r}; "
             "are they in another column (--set tag_column=...)?"
         )
+    tokens = sum(map(len, examples.tags))
+    if len(tag_set) > max(MANY_TAGS, tokens / 20):  # minutes a step, and nothing learned
+        raise InputError(
+            f"{examples.source}: {len(tag_set):,} different tags on {tokens:,} tokens, such as "
+            f"{', '.join(tag_set.tags[1:4])}; are the tags in another column (--set tag_column=...)?"
+        )
     pieces, piece_tags = cut_sentences(examples, config.max_tokens)
     encoder, pretrained = build_encoder(config, examples.sentences, report, vectors)
     encoded = encode_sentences(pieces, map(tag_set.encode, piece_tags), encoder)
@@ -111,14 +120,16 @@ def read_tag_splits(
     config: NerConfig, train: Path, valid: Path | None, test: Path | None, seed: int, report: Report
 ) -> tuple[TaggedExamples, dict[str, TaggedExamples]]:
     """Reads training sentences and held-out ones, as `prepare_tags` does; `seed` chooses a share to hold out."""
-    examples = read_split(config, train, config.scheme)
+    examples = read_split(config, train)
     report(f"read {examples}")
     held_out = {
         name: read_held_out(config, path, of_spans=examples.scheme != NO_SCHEME)
         for name, path in (("valid", valid), ("test", test))
         if path is not None
     }
+    known = TagSet.build(examples.tags, None if examples.scheme == NO_SCHEME else SCHEME)
     for part in held_out.values():
+        check_tags_known(part, known)
         report(f"read {part}")
         if part.written and examples.written and part.written != examples.written:
             report(
@@ -197,35 +208,44 @@ def encode_held_out(
     return encode_sentences(examples.sentences, map(tag_set.encode, examples.tags), encoder, firsts)
 
 
-def read_split(config: NerConfig, path: Path, scheme: str | None) -> TaggedExamples:
+def read_split(config: NerConfig, path: Path) -> TaggedExamples:
     """Reads tagged sentences as the settings say."""
     return read_tagged(
         path,
         token_column=config.token_column,
         tag_column=config.tag_column,
-        scheme=scheme,
+        scheme=config.scheme,
         format=config.format,
         repair=config.repair,
         tokenizer=text_tokenizer(config),
     )
 
 
-def read_held_out(config: NerConfig, path: Path, of_spans: bool, scheme: str | None = None) -> TaggedExamples:
+def read_held_out(
+    config: NerConfig,
+    path: Path,
+    of_spans: bool,
+    token_column: str | None = None,
+    tag_column: str | None = None,
+    scheme: str | None = None,
+) -> TaggedExamples:
     """Reads sentences for a model whose training sentences had spans, or had tags that stand for themselves.
 
-    Where no scheme is given, the tags are in that of the training.
+    Columns and scheme that are not given are those of the training, as far as the file's format has them.
 
     Raises:
-        InputError: The file breaks a rule, or its tags are of the other kind.
+        InputError: The file breaks a rule.
     """
-    examples = read_split(config, path, scheme or (config.scheme if of_spans else NO_SCHEME))
-    if of_spans == (examples.scheme == NO_SCHEME):
-        kinds = ("tags that stand for themselves", "spans")
-        raise InputError(
-            f"{examples.source}: holds {kinds[not of_spans]}, but the training sentences have {kinds[of_spans]}; "
-            "choose another tag_column"
-        )
-    return examples
+    return read_tagged(
+        path,
+        token_column=token_column,
+        tag_column=tag_column,
+        scheme=scheme,
+        format=config.format,
+        repair=config.repair,
+        tokenizer=text_tokenizer(config),
+        like=Reading(config.token_column, config.tag_column, config.scheme if of_spans else NO_SCHEME),
+    )
 
 
 def build_encoder(
@@ -276,7 +296,7 @@ def _report_counts(counts: dict[str, dict[str, float]], encoder: TokenEncoder, t
 def report_unseen(name: str, examples: TaggedExamples, tag_set: TagSet, report: Report) -> None:
     """Warns of what a held-out split has and the model cannot say: it counts as missed."""
     if unseen := unseen_tags(examples, tag_set):
-        report(f"warning: {name} has what the training split lacks and what will be missed: {', '.join(unseen)}")
+        report(f"warning: {name} has what the training split lacks and what will be missed: {say_some(unseen)}")
 
 
 def _fingerprint(pretrained: Pretrained | None, tag_set: TagSet, parts: Iterable[EncodedSentences]) -> str:
