@@ -146,7 +146,7 @@ class NerConfig(Config):
     format: Literal["columns", "conllu", "jsonl", "slots"] | None = None  # guessed where not given
     token_column: str | None = None  # number from 0, or from the end as -1; in CoNLL-U a name
     tag_column: str | None = None
-    scheme: Literal["IOB1", "IOB2", "BIO", "IOBES", "BIOES", "BMES", "BILOU", "none"] | None = None  # guessed if not given
+    scheme: Literal["IOB1", "IOB2", "BIO", "IOBES", "BIOES", "BMES", "BILOU", "none"] | None = None  # guessed
     repair: bool = False  # whether broken tag sequences are mended rather than refused
     valid_fraction: float = 0.1  # taken from the training split where no validation file is given
     # Text
@@ -170,7 +170,7 @@ class NerConfig(Config):
     character_dim: int = 30
     character_filters: int = 30
     character_width: int = 3
-    shapes: bool = False  # whether it is told which kinds of characters a word has; in place of them, for a faster model
+    shapes: bool = False  # whether it sees which kinds of characters a word has: serves models without characters
     shape_dim: int = 8
     bigrams: int = 0  # rows that pairs of neighbours are hashed to; for characters of large corpora; 0: no pairs
     bigram_dim: int = 32

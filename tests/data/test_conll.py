@@ -76,9 +76,21 @@ def test_equal_strings_are_held_once():
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("a O\nb\n", {}, "a.txt:2: each line must have the 2 columns of the first token's, between spaces. Received: 1"),
-        ("a\tO\nb O\n", {}, "a.txt:2: each line must have the 2 columns of the first token's, between tabs. Received: 1"),
-        ("a\tO\n\nb\tO\t\n", {}, "a.txt:3: each line must have the 2 columns of the first token's, between tabs. Received: 3"),
+        (
+            "a O\nb\n",
+            {},
+            "a.txt:2: each line must have the 2 columns of the first token's, between spaces. Received: 1",
+        ),
+        (
+            "a\tO\nb O\n",
+            {},
+            "a.txt:2: each line must have the 2 columns of the first token's, between tabs. Received: 1",
+        ),
+        (
+            "a\tO\n\nb\tO\t\n",
+            {},
+            "a.txt:3: each line must have the 2 columns of the first token's, between tabs. Received: 3",
+        ),
         ("\tO\n", {}, "a.txt:1: the token is empty"),
         ("a\tO\né\t \n", {}, "a.txt:2: the tag is empty"),
         ("a\n", {}, "a.txt:1: tokens and tags must be two columns. Received: 0 and -1, of 1"),

@@ -19,7 +19,7 @@ def test_tags_of_another_kind_are_refused():
         check_tags_known(entities, SPEECH)
     check_tags_known(TaggedExamples([["a", "b"]], [["X", "NOUN"]], "b", NO_SCHEME), SPEECH)
     check_tags_known(TaggedExamples([["Wien"]], [["B-LOC"]], "c"), SPANS)  # of spans new types are warned of
-    with pytest.raises(InputError, match="a.conll: holds tags that stand for themselves, but the model gives spans"):
+    with pytest.raises(InputError, match=r"a\.conll: holds tags that stand for themselves, but the model gives spans"):
         check_tags_known(entities, SPANS)
     with pytest.raises(InputError, match="c: holds spans, but the model gives tags that stand for themselves"):
         check_tags_known(TaggedExamples([["Wien"]], [["B-LOC"]], "c"), SPEECH)

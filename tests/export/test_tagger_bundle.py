@@ -151,7 +151,7 @@ def test_a_bundle_of_shapes_predicts_what_keras_does(tmp_path, recipe):
     model.get_layer("embedding").embeddings.assign(np.zeros((len(WORDS) + 2, 80)))
     bundle = load(export(tmp_path / "b", model, encoder=encode, recipe=recipe, lowering="unrolled"))
     assert bundle.encoder.encode(SENTENCES[0]) == encode.encode(SENTENCES[0])
-    scoring, crf = without_crf(model)
+    scoring, _ = without_crf(model)
     for sentence in SENTENCES[:3]:
         row = inputs(sentence, len(sentence), encode)
         np.testing.assert_allclose(bundle.logits(sentence), np.asarray(scoring(row))[0], atol=0.1)

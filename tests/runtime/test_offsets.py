@@ -61,7 +61,9 @@ def test_offsets_survive_everything(text, seed, kind, normalization):
     """Of random spans over any text: ordered, apart, at the borders of tokens, and the author's own characters."""
     rng = np.random.default_rng(seed)
     tagger = tagger_of(
-        lambda ids: rng.normal(scale=3, size=(len(ids["token_ids"]), len(IOBES))), kind=kind, normalization=normalization
+        lambda ids: rng.normal(scale=3, size=(len(ids["token_ids"]), len(IOBES))),
+        kind=kind,
+        normalization=normalization,
     )
     (tagging,) = tagger.predict([text], confidence=bool(seed % 2))
     tokens = tagger.tokenizer.tokenize(text)

@@ -23,6 +23,6 @@ def test_each_model_is_given_what_it_reads(characters, shapes):
     encoder = TokenEncoder(WordForm(zero_digits=True), WORDS, LETTERS if characters else None, 3, shapes)
     names = ["token_ids", *["char_ids"] * characters, *["shape_ids"] * shapes]
     assert encoder.encode(TOKENS) == {name: IDS[name] for name in names}
-    assert encoder.encode([]) == dict.fromkeys(names, [])
+    assert encoder.encode([]) == {name: [] for name in names}
     widths = {"token_ids": (), "char_ids": (3,), "shape_ids": ()}
     assert encoder.inputs == {name: widths[name] for name in names}

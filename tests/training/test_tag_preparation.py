@@ -110,11 +110,15 @@ def test_broken_tags_are_refused_with_their_line_or_mended(prepared):
 
 def test_splits_must_be_of_one_kind(prepared):
     message = refusal(prepared, valid="Anna NOM\nsah VERB\n")
-    assert message.endswith("holds tags that stand for themselves, but the model gives spans; choose another tag column")
+    assert message.endswith(
+        "holds tags that stand for themselves, but the model gives spans; choose another tag column"
+    )
     spans = '{"text": "北京", "spans": [{"start": 0, "end": 2, "type": "PER"}]}\n'
     speech = "Anna NOM\nsah VERB\n"
     assert "holds spans, but the model gives tags that stand" in refusal(prepared, train=speech, valid=spans)
-    assert "knows none of the tags B-PER, O, but NOM, VERB" in refusal(prepared, train=speech, valid="Anna B-PER\nx O\n")
+    assert "knows none of the tags B-PER, O, but NOM, VERB" in refusal(
+        prepared, train=speech, valid="Anna B-PER\nx O\n"
+    )
 
 
 def test_settings_reach_the_files_that_have_what_they_say(prepared):
@@ -127,7 +131,9 @@ def test_settings_reach_the_files_that_have_what_they_say(prepared):
 
 def test_tokens_taken_for_tags_are_refused(prepared):
     train = "".join(f"x {number}\n\n" for number in range(300))
-    assert "300 different tags on 300 tokens, such as 1, 10, 100; are the tags" in refusal(prepared, train=train, valid="x 1\n")
+    assert "300 different tags on 300 tokens, such as 1, 10, 100; are the tags" in refusal(
+        prepared, train=train, valid="x 1\n"
+    )
 
 
 def test_schemes_that_look_unlike_are_told(prepared):

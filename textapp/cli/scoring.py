@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from textapp.errors import InputError
-
 if TYPE_CHECKING:
     from textapp.cli.opened import Classifier
     from textapp.data.readers import Examples
@@ -41,9 +39,7 @@ def read_for(
     from textapp.data.tagged import NO_SCHEME, Reading, read_tagged
 
     like = Reading(scheme=NO_SCHEME if tagger.tag_set.scheme is None else None)
-    examples = read_tagged(
-        data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer, like=like
-    )
+    examples = read_tagged(data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer, like=like)
     check_tags_known(examples, tagger.tag_set)
     return examples
 

@@ -132,7 +132,7 @@ def read_tagged(
     format: str | None = None,
     repair: bool = False,
     tokenizer: Tokenizer = CASED,
-    like: Reading = Reading(),
+    like: Reading | None = None,
 ) -> TaggedExamples:
     """Reads all sentences of a file or folder into memory.
 
@@ -153,6 +153,7 @@ def read_tagged(
     """
     source = os.fspath(path)
     format, lines = _open(source, format)
+    like = like or Reading()
     if format in ("columns", "conllu"):
         token_column = like.token_column if token_column is None else token_column
         tag_column = like.tag_column if tag_column is None else tag_column

@@ -54,7 +54,8 @@ def export_tagger_bundle(
 
     Args:
         model: A functional Keras model as of `textapp.models.ner.entity_tagger`, from `token_ids` and, with characters
-            or shapes, `char_ids` and `shape_ids`, to the potentials `(B, T, K)` of a last layer `CRF`, or to logits `(B, T, K)`.
+            or shapes, `char_ids` and `shape_ids`, to the potentials `(B, T, K)` of a last layer `CRF`, or to logits
+            `(B, T, K)`.
         folder: Where the bundle goes.
         tokenizer: What cuts texts into tokens, without lower-casing them.
         encoder: What the model knows tokens by.
@@ -174,7 +175,9 @@ def _check_tags(model: keras.Model, tag_set: TagSet) -> None:
             f"Received: {shape}"
         )
     if foreign := named_inputs(model).keys() - set(BUNDLE_INPUTS):
-        raise InputError(f"model: its input {min(foreign)!r} is none that a bundle has; known: {', '.join(BUNDLE_INPUTS)}")
+        raise InputError(
+            f"model: its input {min(foreign)!r} is none that a bundle has; known: {', '.join(BUNDLE_INPUTS)}"
+        )
 
 
 def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:

@@ -67,7 +67,7 @@ class DeviceModel:
 
 
 class DeviceTagModel:
-    """A TFLite tagger of token ids, and what else it reads of tokens, with one signature per text length; see `Signatures`.
+    """A TFLite tagger with one signature per text length; see `Signatures`.
 
     Args:
         content: bytes of the TFLite file. The interpreter reads its weights in place.

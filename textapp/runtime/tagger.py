@@ -16,7 +16,6 @@ from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Token, Tokenizer
 
-
 Inputs = Mapping[str, NDArray[np.int32]]
 """Tokens as a model reads them, by the name of its inputs: `token_ids` `(n,)` and what `TokenEncoder.inputs` names."""
 

@@ -45,8 +45,12 @@ class TokenEncoder:
         return inputs
 
     def encode(self, tokens: Sequence[str]) -> dict[str, Ids]:
-        """Each token as the model reads it: the id of its word; with characters their ids, L of them, 0 behind its
-        last; with shapes the number of its own."""
+        """Each token as the model reads it.
+
+        Returns:
+            By the name of an input: the ids of words; with characters theirs, L of each token, 0 behind its last; with
+            shapes those of `word_shape`.
+        """
         ids: dict[str, Ids] = {"token_ids": self.vocabulary.encode(map(self.form.word, tokens))}
         spellings = [self.form.spelling(token) for token in tokens] if self.characters or self.shapes else []
         if self.characters is not None:
