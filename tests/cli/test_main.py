@@ -156,3 +156,12 @@ def test_an_unexpected_error_keeps_its_traceback(textapp, bundle_folder, monkeyp
     monkeypatch.setattr("textapp.runtime.load", fail)
     with pytest.raises(ZeroDivisionError):
         textapp("predict", bundle_folder, "很")
+
+
+@pytest.mark.parametrize("name", ["MemoryError", "ResourceExhaustedError"])
+def test_too_little_memory_is_one_line(textapp, bundle_folder, monkeypatch, name):
+    def fail(*_):
+        raise MemoryError if name == "MemoryError" else type(name, (Exception,), {})
+
+    monkeypatch.setattr("textapp.runtime.load", fail)
+    assert "this needs more memory than there is" in textapp("predict", bundle_folder, "很").refusal
