@@ -40,6 +40,14 @@ def test_a_bundle_is_read_whole(tagger_folder, tagger_content):
     assert bundle.signatures == {4: "tokens_4", 8: "tokens_8"}
 
 
+def test_a_bundle_from_before_shapes_has_none(tagger_folder):
+    path = tagger_folder / "bundle.json"
+    description = json.loads(path.read_text(encoding="utf-8"))
+    del description["shapes"]
+    path.write_text(json.dumps(description), encoding="utf-8")
+    assert load(tagger_folder).encoder.shapes is False
+
+
 @pytest.mark.parametrize("count", range(1, 9))
 def test_logits_equal_numpy_at_every_length(tagger, tiny_tagger, count):
     tokens = ["Angela", "Merkel", "Äther", "7", "A", "北京", ".", "e"][:count]
