@@ -13,11 +13,12 @@ from textapp.vectors.config import VectorsConfig
 
 WORK = Path("saved_models/own_vectors")
 DIM = 200
+WORDS = [f"dim={DIM}", "epochs=5", "vocabulary_size=100000"]
 SETTINGS = {
     # Three million characters want more passes than forty million words.
     "chinese": ["tokenizer=char", f"dim={DIM}", "epochs=10"],
-    "english": [f"dim={DIM}", "epochs=5", "vocabulary_size=100000"],
-    "wiki_en": [f"dim={DIM}", "epochs=5", "vocabulary_size=100000"],
+    "english": WORDS,
+    "wiki_en": WORDS,
     "wiki_zh": ["tokenizer=char", "lowercase=false", "dim=100", "epochs=5"],
 }
 

@@ -310,5 +310,9 @@ def test_a_run_of_another_task_is_no_teacher(tmp_path):
     folder.mkdir()
     (folder / "config.json").write_text('{"settings": {}, "textapp_version": "0"}', encoding="utf-8")
     (folder / "metrics.json").write_text('{"task": "sentiment"}', encoding="utf-8")
+    (tmp_path / "пакет").mkdir()
+    (tmp_path / "пакет/bundle.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="пакет: a bundle; taggers teach as runs"):
+        TaggerTeacher(tmp_path / "пакет")
     with pytest.raises(InputError, match="клас: not a run of a tagger; its task is sentiment"):
         TaggerTeacher(folder)

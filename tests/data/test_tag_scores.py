@@ -2,7 +2,7 @@
 
 import pytest
 
-from textapp.data.tag_scores import check_tags_known, say_some, unseen_tags
+from textapp.data.tag_scores import check_tags_known, unseen_tags
 from textapp.data.tagged import NO_SCHEME, TaggedExamples
 from textapp.errors import InputError
 from textapp.text.tag_set import TagSet
@@ -23,11 +23,6 @@ def test_tags_of_another_kind_are_refused():
         check_tags_known(entities, SPANS)
     with pytest.raises(InputError, match="c: holds spans, but the model gives tags that stand for themselves"):
         check_tags_known(TaggedExamples([["Wien"]], [["B-LOC"]], "c"), SPEECH)
-
-
-def test_of_many_names_some_are_said():
-    assert say_some(["a", "b"]) == "a, b"
-    assert say_some(list("abcdefghijk")) == "a, b, c, d, e, f, g, h, 3 more"
 
 
 def test_what_a_model_cannot_give():

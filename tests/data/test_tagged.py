@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
+from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged, say_some
 from textapp.errors import InputError
 from textapp.text.tag_schemes import find_breaks
 from textapp.text.tokenizer import Tokenizer
@@ -243,3 +243,8 @@ def test_a_real_treebank_is_read_whole(part, sentences, words, documents):
     assert (len(examples), len(tags), len(examples.documents)) == (sentences, words, documents)
     assert len(set(tags)) == 17  # all of the universal parts of speech
     assert examples.scheme == NO_SCHEME
+
+
+def test_of_many_names_some_are_said():
+    assert say_some(["a", "b"]) == "a, b"
+    assert say_some(list("abcdefghijk")) == "a, b, c, d, e, f, g, h, 3 more"

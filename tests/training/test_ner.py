@@ -180,6 +180,8 @@ def test_vectors_are_asked_for_where_settings_need_them(corpora, tmp_path):
         ("vocabulary.txt", lambda text: text + "好\n", r"vocabulary.txt: has \d+ entries, but model.keras \d+"),
         ("characters.txt", lambda text: text + "好\n", r"characters.txt: has \d+ entries, but model.keras \d+"),
         ("model.keras", lambda text: "чепуха", "not a Keras model: the file was cut"),
+        ("config.json", lambda text: text.replace('"characters": true', '"characters": false'), "another model than"),
+        ("config.json", lambda text: text.replace('"shapes": false', '"shapes": true'), "another model than"),
         ("config.json", lambda text: text.replace('"crf"', '"crv"'), "unknown setting crv; did you mean crf"),
     ],
 )

@@ -16,8 +16,8 @@ from textapp.compress.tagger_teachers import TaggerTeacher, check_alike
 from textapp.compress.transfer import TransferSet, unlabelled_texts
 from textapp.data.pipeline import Gather, TrainingBatches
 from textapp.data.readers import Examples
-from textapp.data.tag_scores import unseen_tags
-from textapp.data.tagged import NO_SCHEME, TaggedExamples
+from textapp.data.tag_scores import check_tags_known, unseen_tags
+from textapp.data.tagged import TaggedExamples
 from textapp.data.tagged_batches import EncodedSentences, encode_sentences
 from textapp.data.tagged_splits import cut_sentences, retokenized
 from textapp.errors import InputError
@@ -158,12 +158,7 @@ class TransferSentences:
 
 def _check_tags(examples: TaggedExamples, tag_set: TagSet, teacher: str) -> None:
     """Raises `InputError` where sentences have tags that a teacher does not know."""
-    if (examples.scheme == NO_SCHEME) != (tag_set.scheme is None):
-        kinds = ("spans", "tags that stand for themselves")
-        raise InputError(
-            f"{examples.source}: holds {kinds[examples.scheme == NO_SCHEME]}, but {teacher} gives "
-            f"{kinds[tag_set.scheme is None]}; choose another tag_column"
-        )
+    check_tags_known(examples, tag_set, teacher)
     if unseen := unseen_tags(examples, tag_set):
         raise InputError(f"{examples.source}: has {', '.join(unseen)}, which the teacher {teacher} does not know")
 

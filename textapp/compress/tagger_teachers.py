@@ -52,7 +52,7 @@ class TaggerTeacher(TeachingRun[NerConfig]):
     def __init__(self, folder: str | os.PathLike[str]):
         path, name = Path(folder), os.fspath(folder)
         if (path / "bundle.json").exists():
-            raise InputError(f"{name}: a bundle; taggers are taught by runs, whose marginals are known: name its run")
+            raise InputError(f"{name}: a bundle; taggers teach as runs")
         command, metrics = run.read_finished(path)
         if metrics.get("task") != TASK:
             raise InputError(f"{name}: not a run of a tagger; its task is {metrics.get('task')}")

@@ -10,8 +10,6 @@ from textapp.errors import InputError
 from textapp.text.tag_schemes import OUTSIDE
 from textapp.text.tag_set import TagSet
 
-_SHOWN = 8
-
 
 def tag_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], tag_set: TagSet) -> dict[str, Any]:
     """What `evaluate` says of tags: ready for JSON.
@@ -35,30 +33,24 @@ def say_scores(scores: dict[str, Any]) -> str:
     )
 
 
-def check_tags_known(examples: TaggedExamples, tag_set: TagSet) -> None:
+def check_tags_known(examples: TaggedExamples, tag_set: TagSet, model: str = "the model") -> None:
     """Raises `InputError` where examples have tags of another kind than a model, or, of tags, none that it knows.
 
-    Types of spans that it does not know are missed spans, and warned of.
+    Types of spans that it does not know are missed spans, and warned of. Messages call it `model`.
     """
     of_spans = tag_set.scheme is not None
     kinds = ("tags that stand for themselves", "spans")
     if of_spans == (examples.scheme == NO_SCHEME):
         raise InputError(
-            f"{examples.source}: holds {kinds[not of_spans]}, but the model gives {kinds[of_spans]}; choose another "
+            f"{examples.source}: holds {kinds[not of_spans]}, but {model} gives {kinds[of_spans]}; choose another "
             "tag column"
         )
     found = set(itertools.chain.from_iterable(examples.tags))
     if not of_spans and not found & set(tag_set.tags):
         raise InputError(
-            f"{examples.source}: the model knows none of the tags {', '.join(sorted(found)[:5])}, but "
+            f"{examples.source}: {model} knows none of the tags {', '.join(sorted(found)[:5])}, but "
             f"{', '.join(tag_set.tags[:5])} and the like; choose another tag column"
         )
-
-
-def say_some(names: Sequence[str]) -> str:
-    """The first few of some names, and how many there are more."""
-    more = [f"{len(names) - _SHOWN:,} more"] if len(names) > _SHOWN else []
-    return ", ".join([*names[:_SHOWN], *more])
 
 
 def unseen_tags(examples: TaggedExamples, tag_set: TagSet) -> list[str]:

@@ -40,7 +40,7 @@ CASED = Tokenizer(lowercase=False)
 """How texts are cut by default: capital letters tell names."""
 
 _FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_SHOWN_TYPES = 8
+_SHOWN = 8
 
 
 class Reading(NamedTuple):
@@ -97,9 +97,8 @@ class TaggedExamples:
             line += _counted(len(counts), "different tag")
         else:
             spans = {tag[2:] or "no type": count for tag, count in sorted(counts.items()) if tag.startswith("B")}
-            types = [f"{type_} {count:,}" for type_, count in spans.items()]
-            shown = [*types[:_SHOWN_TYPES], f"{len(types) - _SHOWN_TYPES} more types"][: len(types)]
-            line += _counted(sum(spans.values()), "span") + (f" ({', '.join(shown)})" if shown else "")
+            shown = say_some([f"{type_} {count:,}" for type_, count in spans.items()], " types")
+            line += _counted(sum(spans.values()), "span") + (f" ({shown})" if shown else "")
             line += f", tags in {self.written}" if self.written else ""
         if self.empty:
             line += f"; rows left out because their text is empty: {self.empty:,}"
@@ -302,6 +301,12 @@ def _to_iob2(sentence: TaggedSentence, scheme: str, repairs: list[str] | None) -
     if scheme == SCHEME and not breaks:
         return sentence
     return sentence._replace(tags=[sys.intern(tag) for tag in convert(sentence.tags, scheme, SCHEME, repair=True)])
+
+
+def say_some(names: Sequence[str], noun: str = "") -> str:
+    """The first few of some names, and how many there are more."""
+    more = [f"{len(names) - _SHOWN:,} more{noun}"] if len(names) > _SHOWN else []
+    return ", ".join([*names[:_SHOWN], *more])
 
 
 def _counted(count: int, noun: str) -> str:

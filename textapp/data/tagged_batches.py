@@ -86,14 +86,14 @@ def encode_sentences(
     row_of: dict[str, int] = defaultdict(lambda: len(row_of) + 1)
     parts = [[row_of[token] for token in sentence] for sentence in sentences]
     tokens = list(row_of)
-    ids, shapes = encoder.encode(tokens), encoder.inputs
+    ids = encoder.encode(tokens)
     return EncodedSentences(
         rows=np.fromiter(itertools.chain.from_iterable(parts), np.int32),
         offsets=np.cumsum([0, *map(len, parts)], dtype=np.int64),
         tag_ids=np.fromiter(itertools.chain.from_iterable(tag_ids), np.int32),
         inputs={
             name: np.concatenate([np.zeros((1, *shape), np.int32), np.array(ids[name], np.int32)])
-            for name, shape in shapes.items()
+            for name, shape in encoder.inputs.items()
         },
         firsts=firsts,
     )

@@ -1,9 +1,9 @@
 """The shape of a word: which kinds of characters it has, as one small number.
 
-It keeps what a vocabulary of lower-case words loses, for a hundredth of what looking at each character costs.
+It keeps of a spelling what a vocabulary of lower-case words loses, without a look at each character.
 
-Reference: Collobert et al., "Natural Language Processing (Almost) from Scratch" (2011), section 6.1, whose feature of
-capitals this one extends.
+Reference: Collobert et al., "Natural Language Processing (Almost) from Scratch" (2011), whose feature of capitals this
+one extends.
 """
 
 from textapp.text.characters import CLASS_OF, LOWER_OF

@@ -91,7 +91,7 @@ class NerRun:
         """Reads a file of tagged sentences as the training's were; arguments and errors as for `score`."""
         config = dataclasses.replace(self.config, repair=repair or self.config.repair)
         of_spans = self.tag_set.scheme is not None
-        return read_held_out(config, Path(path), of_spans, token_column, tag_column, scheme)
+        return read_held_out(config, path, of_spans, token_column, tag_column, scheme)
 
     def score(
         self,
@@ -151,10 +151,12 @@ def _load_model(folder: Path, encoder: TokenEncoder, tags: int) -> keras.Model:
     """Loads `model.keras`, which must have a row for each word and character, and a score for each tag."""
     path = folder / run.MODEL
     model = run.load_keras(path)
-    words = [layer.input_dim for layer in model.layers if layer.name == "embedding"]
+    tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+    words = [table.input_dim for table in tables if table.name == "embedding"]
     letters = [layer.vocabulary_size for layer in model.layers if isinstance(layer, CharacterCNN)]
-    inputs = {tensor.name for tensor in model.inputs}
-    if len(model.output_shape) != 3 or len(words) != 1 or inputs != encoder.inputs.keys():
+    known = {tensor.name for tensor in model.inputs} == encoder.inputs.keys()
+    counts = (len(words), len(tables), len(letters))
+    if not known or len(model.output_shape) != 3 or counts != (1, 1 + encoder.shapes, encoder.characters is not None):
         raise InputError(f"{path}: another model than `textapp train ner` makes")
     wanted = [(run.TAGS, tags, model.output_shape[-1]), (run.VOCABULARY, len(encoder.vocabulary), words[0])]
     if encoder.characters is not None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from textapp.config import NerConfig
 from textapp.data.pipeline import TrainingBatches
-from textapp.data.tag_scores import check_tags_known, say_some, unseen_tags
-from textapp.data.tagged import NO_SCHEME, SCHEME, Reading, TaggedExamples, read_tagged
+from textapp.data.tag_scores import check_tags_known, unseen_tags
+from textapp.data.tagged import NO_SCHEME, SCHEME, Reading, TaggedExamples, read_tagged, say_some
 from textapp.data.tagged_batches import (
     EncodedSentences,
     count_characters,
@@ -28,10 +28,10 @@ from textapp.training.preparation import bucket_widths
 from textapp.training.pretrained import Pretrained, read_pretrained
 
 Report = Callable[[str], None]
+Path = str | os.PathLike[str]
 
 MANY_TAGS = 200
 """More are only believed where a corpus is large: otherwise they are the tokens of a wrong column."""
-Path = str | os.PathLike[str]
 
 
 @dataclasses.dataclass(frozen=True)
