@@ -1,0 +1,174 @@
+"""The sections of settings that all trained models share: data, words, encoder, training.
+
+Each task composes its config of them and of fields of its own, in `textapp.tasks.<task>.config`. Defaults here are those
+of a classifier; a task gives its own where they differ.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from textapp.errors import InputError
+from textapp.settings import MOST, Config, Range, Section
+
+LONGEST = 4096  # tokens: an LSTM learns nothing beyond, and each call of an export would take seconds
+MOST_BIGRAM_ROWS = 250_000  # with more, the products that pairs are hashed by would leave int32
+SPECIAL_ROWS = 3  # rows of the smallest table: padding, the unknown entry, and one more
+
+Size = Annotated[int, Range(1, MOST)]
+Share = Range(0, 1, open_high=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data(Section):
+    """What becomes of the texts of a file."""
+
+    valid_fraction: Annotated[
+        float,
+        Range(0, 1, open_low=True, open_high=True),
+        "Share of the training split that is held out where no validation file is given.",
+    ] = 0.1
+    tokenizer: Annotated[Literal["word", "char"], "What a token is: a word, or a character."] = "word"
+    normalization: Annotated[Literal["none", "nfc", "nfkc"], "Unicode normal form of the texts."] = "nfkc"
+    max_tokens: Annotated[int, Range(1, LONGEST), "Longest text in tokens; longer ones are cut."] = 128
+    stream: Annotated[bool, "Read the training file anew each epoch instead of holding it in memory."] = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Words(Section):
+    """What a model knows of each token."""
+
+    lowercase: Annotated[bool, "Look words up in lower case; characters and shapes keep capitals."] = True
+    zero_digits: Annotated[bool, "Look words up with 0 in place of each digit; characters keep it."] = False
+    vocabulary_size: Annotated[int, Range(SPECIAL_ROWS, MOST), "Most words, padding and the unknown word included."] = (
+        20_000
+    )
+    min_count: Annotated[int, Range(1, MOST), "Rarer words are unknown: one seen once teaches little."] = 2
+    extra_words: Annotated[
+        int, Range(0, MOST), "Most frequent words of --vectors that the vocabulary takes beyond the training split's."
+    ] = 0
+    embedding_dim: Annotated[int | None, Range(1, MOST), "Width of a word vector; none: that of --vectors."] = 64
+    embedding_rank: Annotated[
+        int | None, Range(1, MOST), "The table as a product, V x rank times rank x embedding_dim; none: one table."
+    ] = None
+    context_filters: Annotated[
+        int,
+        Range(1, MOST, also=(0, "none")),
+        "Filters of a convolution over each token and its neighbours; for text as characters.",
+    ] = 0
+    context_width: Annotated[int, Range(1, LONGEST), "Tokens that one of these filters sees, an odd number."] = 3
+    characters: Annotated[bool, "Whether the model reads the characters of each word."] = False
+    character_vocabulary_size: Annotated[
+        int, Range(SPECIAL_ROWS, MOST), "Most characters, padding and the unknown character included."
+    ] = 1_000
+    max_characters: Annotated[int, Range(1, LONGEST), "Characters of a word that are read, its first."] = 20
+    character_dim: Annotated[int, Range(1, MOST), "Width of a character's vector."] = 30
+    character_filters: Annotated[int, Range(1, MOST), "Filters of the convolution over characters."] = 30
+    character_width: Annotated[int, Range(1, LONGEST), "Characters that one of them sees, an odd number."] = 3
+    shapes: Annotated[bool, "Whether the model sees which kinds of characters a word has."] = False
+    shape_dim: Annotated[int, Range(1, MOST), "Width of a shape's vector."] = 8
+    bigrams: Annotated[
+        int,
+        Range(2, MOST_BIGRAM_ROWS, also=(0, "none")),
+        "Rows that pairs of neighbours are hashed to; for characters of large corpora.",
+    ] = 0
+    bigram_dim: Annotated[int, Range(1, MOST), "Width of a pair's vector."] = 32
+    word_dropout: Annotated[float, Share, "Rate at which whole words are left out."] = 0.1
+    embedding_dropout: Annotated[float, Share, "Dropout on all that is known of a token."] = 0.4
+    character_dropout: Annotated[float, Share, "Dropout on characters' vectors."] = 0.25
+    bigram_dropout: Annotated[float, Share, "Rate at which whole pairs are left out."] = 0.2
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that contradicts another one."""
+        for key in ("character_width", "context_width"):
+            if getattr(self, key) % 2 == 0:
+                raise InputError(f"setting {key}: must be odd; received {getattr(self, key)}")
+        if self.embedding_rank and self.embedding_dim and self.embedding_rank >= self.embedding_dim:
+            raise InputError(
+                f"setting embedding_rank: must be below embedding_dim, {self.embedding_dim}, or it saves nothing; "
+                f"received {self.embedding_rank}"
+            )
+
+    @property
+    def read_characters(self) -> bool:
+        """Whether the model reads more of a token than its word, so that tokens must keep their capitals."""
+        return self.characters or self.shapes
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoder(Section):
+    """What makes each token know its neighbours."""
+
+    cell: Annotated[Literal["lstm", "gru", "rnn"], "Cell of a recurrent encoder."] = "lstm"
+    num_layers: Annotated[int, Range(1, MOST), "Layers of the encoder."] = 1
+    units: Annotated[int, Range(1, MOST), "Width of the encoder in each direction."] = 64
+    dropout: Annotated[float, Share, "Dropout between encoder layers and before the output layer."] = 0.4
+
+
+@dataclasses.dataclass(frozen=True)
+class Training(Section):
+    """How a model is trained."""
+
+    epochs: Annotated[int, Range(1, MOST), "Most passes over the training split."] = 10
+    batch_size: Annotated[int, Range(1, MOST), "Texts a batch."] = 64
+    learning_rate: Annotated[float, Range(0, open_low=True), "The peak, after the warm-up."] = 1e-3
+    warmup: Annotated[float, Share, "Share of all steps in which the learning rate rises."] = 0.1
+    weight_decay: Annotated[float, Range(0), "Decoupled (AdamW), on kernels and word vectors, not on biases."] = 1e-4
+    clipnorm: Annotated[float, Range(0, open_low=True), "Largest norm of the whole gradient."] = 1.0
+    adversarial: Annotated[
+        float, Range(0), "Adversarial training: share of their length by which word vectors are moved; 0: none."
+    ] = 0.0
+    freeze_epochs: Annotated[
+        int, Range(0, MOST), "First epochs in which the word vectors of --vectors stand still."
+    ] = 0
+    embedding_rate: Annotated[
+        float, Range(0), "Share of the learning rate with which word vectors move after that; 0: never."
+    ] = 1.0
+    patience: Annotated[int, Range(0, MOST), "Epochs without a better validation score before training stops."] = 3
+    seed: Annotated[int, Range(0, MOST), "Of all random numbers."] = 0
+    mixed_precision: Annotated[bool, "Compute in float16 on GPUs, in bfloat16 on TPUs and CPUs."] = False
+    static_shapes: Annotated[bool, "One width a bucket and full batches, for XLA and TPUs."] = False
+    jit_compile: Annotated[bool, "Compile with XLA; needs static_shapes."] = False
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that contradicts another one."""
+        if not self.embedding_frozen and self.freeze_epochs > self.patience:
+            raise InputError(
+                f"setting freeze_epochs: with a patience of {self.patience}, training could stop before the word "
+                f"vectors move; set patience={self.freeze_epochs} or more"
+            )
+        if self.jit_compile and not self.static_shapes:
+            raise InputError("setting jit_compile: XLA compiles each shape anew; set static_shapes=true as well")
+
+    @property
+    def embedding_frozen(self) -> bool:
+        """Whether the word vectors never move."""
+        return self.embedding_rate == 0 or self.freeze_epochs >= self.epochs
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig(Config):
+    """The settings of a trained model of any task: the four sections. Each task adds its own fields."""
+
+    data: Data = Data()
+    words: Words = Words()
+    encoder: Encoder = Encoder()
+    training: Training = Training()
+
+    def for_vectors(self) -> "ModelConfig":
+        """The config for word vectors from a file, which decide the dimension."""
+        return self.replaced(embedding_dim=None)
+
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+def preset(kind: type[AnyConfig], presets: Mapping[str, Mapping[str, Any]], name: str | None) -> AnyConfig:
+    """The settings of one of some presets; without a name, the defaults.
+
+    Raises:
+        InputError: The name is unknown; the message lists the presets.
+    """
+    if name is not None and name not in presets:
+        raise InputError(f"--preset {name}: unknown; presets: {', '.join(presets)}")
+    return kind.from_dict(presets[name] if name else {}, f"preset {name}")

@@ -1,0 +1,1 @@
+"""Tasks, one folder each: what `textapp.task` asks of it."""

@@ -1,0 +1,1 @@
+"""Classification: a text has one of some labels."""

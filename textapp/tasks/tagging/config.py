@@ -1,0 +1,128 @@
+"""The settings of a tagger and of a student that is one, and their presets."""
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from textapp.sections import Encoder, ModelConfig, Training, Words
+from textapp.errors import InputError
+from textapp.settings import MOST, Range, Section
+
+
+@dataclasses.dataclass(frozen=True)
+class TaggingConfig(ModelConfig):
+    """`textapp train tagger`: what to read, which model, how to train it."""
+
+    words: Words = Words(
+        vocabulary_size=30_000,
+        embedding_dim=100,
+        characters=True,
+        word_dropout=0.05,
+        embedding_dropout=0.5,
+    )
+    encoder: Encoder = Encoder(units=128, dropout=0.5)
+    training: Training = Training(
+        epochs=20,
+        batch_size=16,
+        learning_rate=2e-3,
+        warmup=0.05,
+        clipnorm=5.0,  # of the gradient of a sentence, not of a token
+        patience=5,
+    )
+    format: Annotated[
+        Literal["columns", "conllu", "jsonl", "slots"] | None, "Format of the files; guessed where not given."
+    ] = None
+    token_column: Annotated[
+        str | None, "Column of the tokens: number from 0, or from the end as -1; in CoNLL-U a name."
+    ] = None
+    tag_column: Annotated[str | None, "Column of the tags, likewise."] = None
+    scheme: Annotated[
+        Literal["IOB1", "IOB2", "BIO", "IOBES", "BIOES", "BMES", "BILOU", "none"] | None,
+        "Scheme of the files' tags, none for plain tags as parts of speech; guessed where not given.",
+    ] = None
+    repair: Annotated[bool, "Repair broken tag sequences instead of refusing them."] = False
+    retokenize: Annotated[
+        bool, "Cut the tokens of files as texts are cut, so that training sees what a device sees."
+    ] = True
+    tag_scheme: Annotated[Literal["IOBES", "IOB2"], "Scheme that the model learns."] = "IOBES"
+    crf: Annotated[bool, "Choose the tags of a sentence together; false: each by itself."] = True
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "english": {"zero_digits": True, "word_dropout": 0.4, "character_filters": 60, "weight_decay": 0.01},
+    "chinese": {
+        "tokenizer": "char",
+        "lowercase": False,
+        "characters": False,
+        "vocabulary_size": 6_000,
+        "context_filters": 100,
+        "word_dropout": 0.2,
+        "weight_decay": 0.01,
+        "adversarial": 0.3,
+    },
+    "chinese_large": {
+        "tokenizer": "char",
+        "lowercase": False,
+        "characters": False,
+        "vocabulary_size": 6_000,
+        "bigrams": 50_000,
+        "bigram_dropout": 0.4,
+        "weight_decay": 0.01,
+        "learning_rate": 3e-3,
+        "batch_size": 64,
+        "epochs": 10,
+    },
+    "tags": {"scheme": "none", "epochs": 10, "patience": 3},
+    "tiny": {
+        "units": 32,
+        "embedding_dim": 32,
+        "character_dim": 16,
+        "character_filters": 16,
+        "word_dropout": 0.0,
+        "embedding_dropout": 0.2,
+        "dropout": 0.2,
+        "learning_rate": 1e-2,
+        "epochs": 8,
+    },
+}
+PRESETS_HELP = {
+    "english": "entities or slots in text with spaces, by words and their characters",
+    "chinese": "entities in text without spaces, by characters; some thousand sentences",
+    "chinese_large": "the same from ten thousand sentences on, by pairs of characters too",
+    "tags": "a tag for each word, as parts of speech",
+    "tiny": "seconds to train, kilobytes to ship",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Distillation(Section):
+    """How the teachers of a tagger teach it."""
+
+    alpha: Annotated[float, Range(0, 1), "Weight of the true tags; the teachers' marginals have the rest."] = 0.1
+    split_seed: Annotated[
+        int | None, Range(0, MOST), "Of the validation share of the training split; none: that of `seed`."
+    ] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentConfig(TaggingConfig):
+    """`textapp distill`: the settings of a small tagger, and how its teachers teach it."""
+
+    words: Words = Words(
+        vocabulary_size=4_000,
+        embedding_dim=16,
+        characters=True,
+        character_dim=16,
+        character_filters=24,
+        word_dropout=0.1,
+        embedding_dropout=0.1,
+        character_dropout=0.0,
+    )
+    encoder: Encoder = Encoder(units=40, dropout=0.1)
+    training: Training = dataclasses.replace(TaggingConfig().training, learning_rate=5e-3)
+    distillation: Distillation = Distillation()
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is out of range."""
+        super().check()
+        if self.data.stream:
+            raise InputError("setting stream: a student is trained from memory; leave it false")
