@@ -21,7 +21,7 @@ from textapp.export.lowering import Lowering, leaves
 from textapp.export.rows import TOKENS, Text, named_inputs
 from textapp.files import write_json
 from textapp.layers import CRF
-from textapp.models.ner import without_crf
+from textapp.tasks.tagging.head import without_crf
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from textapp.models.ner import without_crf
+from textapp.tasks.tagging.head import without_crf
 
 
 class TagLogits:
