@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from textapp.compress import quantize
-from textapp.compress.groups import stored_weights
+from textapp.compress.granularity import stored_weights
 from textapp.compress.quantize_classifiers import Classifier
 from textapp.compress.rounding import rounded
 from textapp.config import ner_preset, sentiment_preset
@@ -75,11 +75,11 @@ def test_a_run_is_trained_on_and_described(textapp, wide_run, quantized, tmp_pat
 
 def test_its_weights_are_rounded_and_it_is_a_run(textapp, quantized, corpus):
     run = Run.load(quantized)
-    weights = [weight for weight in stored_weights(run.model) if weight.groups is not None]
-    assert {weight.groups.kind for weight in weights} == {"row", "channel"}
+    weights = [weight for weight in stored_weights(run.model) if weight.granularity is not None]
+    assert {weight.granularity.kind for weight in weights} == {"row", "channel"}
     for weight in weights:
         value = weight.variable.numpy()
-        np.testing.assert_array_equal(rounded(value, weight.groups, 2 if weight.is_table else 4), value)
+        np.testing.assert_array_equal(rounded(value, weight.granularity, 2 if weight.is_table else 4), value)
     accuracy = textapp("evaluate", quantized, "--data", corpus["test"], "--json").json["accuracy"]
     assert accuracy == pytest.approx(run.metrics["test"]["accuracy"])
 

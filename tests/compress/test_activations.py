@@ -140,7 +140,7 @@ def test_training_learns_and_inference_keeps_the_ranges():
 def test_the_file_has_the_snapped_weights():
     model = classifier()
     aware = QuantizationAware(model, activation_bits=8, lowering="unrolled")
-    assert {weight.groups.kind for weight, _ in aware.plan if weight.groups} == {"table", "channel"}
+    assert {weight.granularity.kind for weight, _ in aware.plan if weight.granularity} == {"tensor", "channel"}
     aware.snap()
     ids, _ = data()
     content = convert(
@@ -148,9 +148,9 @@ def test_the_file_has_the_snapped_weights():
     )
     stored = list(integers(content))
     for weight, _ in aware.plan:
-        if weight.groups is not None:
+        if weight.granularity is not None:
             value = weight.variable.numpy()
-            wanted = value if weight.groups.kind == "table" else value.T
+            wanted = value if weight.granularity.kind == "tensor" else value.T
             assert any(part.shape == wanted.shape and np.allclose(part, wanted, atol=1e-6) for part in stored)
 
 

@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from textapp.compress.groups import stored_weights
+from textapp.compress.granularity import stored_weights
 from textapp.compress.quantization_aware import QuantizationAware, post_training
 from textapp.compress.rounding import largest, rounded
 from textapp.export import convert, lower
@@ -48,7 +48,7 @@ def fitted(aware: QuantizationAware, epochs: int = 2) -> QuantizationAware:
 
 def assert_holds(file, model, lowering):
     """Every quantized weight of the model is in the file, to the bit: float32(integer * scale) is the weight."""
-    directions = {id(weight.variable): weight for weight in stored_weights(model, lowering) if weight.groups}
+    directions = {id(weight.variable): weight for weight in stored_weights(model, lowering) if weight.granularity}
     assert directions
     tables = [table.floats for table in file.tables()]
     gates = [(gate.floats, gate.scales) for kernel in file.lstms() for part in kernel for gate in part]
@@ -57,7 +57,7 @@ def assert_holds(file, model, lowering):
         value = weight.variable.numpy()
         if weight.is_table:
             assert any(np.array_equal(value, table) for table in tables)
-        elif weight.groups.kind == "gate":
+        elif weight.granularity.kind == "gate":
             for part in np.split(value, 4, axis=1):
                 assert any(
                     gate.shape == (part.shape[1], len(part) + weight.device_rows)
@@ -98,9 +98,9 @@ def test_frozen_ranges_are_those_of_the_file(converted):
     for limit, before in zip([limit for limit in aware.limits if limit is not None], limits, strict=True):
         np.testing.assert_array_equal(limit, before)
     aware.snap()
-    weights = [weight for weight in stored_weights(model) if weight.groups]
+    weights = [weight for weight in stored_weights(model) if weight.granularity]
     for weight, limit in zip(weights, limits, strict=True):
-        np.testing.assert_allclose(largest(weight.variable.value, weight.groups), limit, rtol=2e-7)
+        np.testing.assert_allclose(largest(weight.variable.value, weight.granularity), limit, rtol=2e-7)
     assert_holds(converted(model, "fused"), model, "fused")
 
 
@@ -177,7 +177,7 @@ def test_a_frozen_table_is_rounded_but_not_trained():
     np.testing.assert_array_equal(table, before)
     aware.snap()
     (weight,) = [weight for weight in stored_weights(model) if weight.is_table]
-    np.testing.assert_array_equal(table, rounded(before, weight.groups, 4))
+    np.testing.assert_array_equal(table, rounded(before, weight.granularity, 4))
 
 
 def test_snapping_twice_changes_nothing():

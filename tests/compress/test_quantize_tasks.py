@@ -12,7 +12,7 @@ from textapp.compress import quantize
 from textapp.compress.config import QuantizeConfig, distill_preset, distill_tagger_preset
 from textapp.compress.distillation import distill
 from textapp.compress.distillation_loss import DistillationLoss, LabelAccuracy
-from textapp.compress.groups import stored_weights
+from textapp.compress.granularity import stored_weights
 from textapp.compress.lineage import Lineage
 from textapp.compress.quantization_aware import QuantizationAware
 from textapp.compress.quantize import quantize_run, task_of
@@ -65,12 +65,12 @@ def untrained(config, folder, files):
 
 
 def check_rounded(model, bits, embedding_bits):
-    weights = [weight for weight in stored_weights(model) if weight.groups is not None]
-    assert "row" in {weight.groups.kind for weight in weights}
+    weights = [weight for weight in stored_weights(model) if weight.granularity is not None]
+    assert "row" in {weight.granularity.kind for weight in weights}
     for weight in weights:
         value = weight.variable.numpy()
         own_bits = embedding_bits if weight.is_table else bits
-        np.testing.assert_array_equal(rounded(value, weight.groups, own_bits), value)
+        np.testing.assert_array_equal(rounded(value, weight.granularity, own_bits), value)
 
 
 def names_in(folder):

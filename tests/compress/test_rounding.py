@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from textapp.compress.groups import Groups
+from textapp.compress.granularity import Granularity
 from textapp.compress.rounding import check_bits, largest, levels, rounded, row_bits, stored_bits
 
-ROWS, CHANNELS = Groups("row", (9, 32), (1,)), Groups("channel", (32, 9), (0,))
-GATES = Groups("gate", (6, 4, 5), (0, 2))
+ROWS, CHANNELS = Granularity("row", (9, 32), (1,)), Granularity("channel", (32, 9), (0,))
+GATES = Granularity("gate", (6, 4, 5), (0, 2))
 
 
 def weights(*shape: int, seed: int = 1) -> tf.Tensor:
@@ -46,18 +46,18 @@ def test_a_gate_has_one_scale():
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
-@pytest.mark.parametrize(("groups", "shape"), [(ROWS, (9, 32)), (CHANNELS, (32, 9)), (GATES, (6, 20))])
-def test_coarse_values_are_some_of_the_files(groups, shape, bits):
+@pytest.mark.parametrize(("granularity", "shape"), [(ROWS, (9, 32)), (CHANNELS, (32, 9)), (GATES, (6, 20))])
+def test_coarse_values_are_some_of_the_files(granularity, shape, bits):
     weight = weights(*shape)
-    stored = levels(stored_bits(groups, bits))
-    values = np.reshape(rounded(weight, groups, bits), groups.view)
-    scales = np.float32(largest(weight, groups)) / np.float32(stored)
+    stored = levels(stored_bits(granularity, bits))
+    values = np.reshape(rounded(weight, granularity, bits), granularity.view)
+    scales = np.float32(largest(weight, granularity)) / np.float32(stored)
     integers = np.rint(values / scales)
     np.testing.assert_array_equal(integers.astype("f4") * scales, values)
     allowed = {round(k * stored / levels(bits)) for k in range(-levels(bits), levels(bits) + 1)}
     assert set(integers.astype(int).ravel().tolist()) <= allowed
-    step = np.float32(largest(weight, groups)) / levels(bits)
-    assert np.all(np.abs(values - np.reshape(weight, groups.view)) <= 0.5 * step + 0.51 * scales * (bits < 8))
+    step = np.float32(largest(weight, granularity)) / levels(bits)
+    assert np.all(np.abs(values - np.reshape(weight, granularity.view)) <= 0.5 * step + 0.51 * scales * (bits < 8))
 
 
 @pytest.mark.parametrize("stored", [8, 4, 3, 2])
@@ -71,12 +71,12 @@ def test_a_scale_is_found_again_from_the_largest_value(stored):
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
-@pytest.mark.parametrize(("groups", "shape"), [(ROWS, (9, 32)), (CHANNELS, (32, 9)), (GATES, (6, 20))])
-def test_rounded_weights_round_to_themselves(groups, shape, bits):
-    once = rounded(weights(*shape), groups, bits)
-    np.testing.assert_array_equal(rounded(once, groups, bits), once)
-    if stored_bits(groups, bits) == 8:  # what the converter does to them
-        np.testing.assert_array_equal(rounded(once, groups, 8), once)
+@pytest.mark.parametrize(("granularity", "shape"), [(ROWS, (9, 32)), (CHANNELS, (32, 9)), (GATES, (6, 20))])
+def test_rounded_weights_round_to_themselves(granularity, shape, bits):
+    once = rounded(weights(*shape), granularity, bits)
+    np.testing.assert_array_equal(rounded(once, granularity, bits), once)
+    if stored_bits(granularity, bits) == 8:  # what the converter does to them
+        np.testing.assert_array_equal(rounded(once, granularity, 8), once)
 
 
 def test_zeros_stay_zeros():
@@ -87,12 +87,12 @@ def test_zeros_stay_zeros():
 
 
 def test_float_columns_are_left_alone():
-    groups = Groups("channel", (32, 9), (0,), float_columns=3)
+    granularity = Granularity("channel", (32, 9), (0,), float_columns=3)
     weight = weights(32, 9)
-    values = rounded(weight, groups, 2)
+    values = rounded(weight, granularity, 2)
     np.testing.assert_array_equal(values[:, 6:], weight[:, 6:])
     np.testing.assert_array_equal(values[:, :6], rounded(weight, CHANNELS, 2)[:, :6])
-    assert groups.count == 6
+    assert granularity.count == 6
 
 
 @pytest.mark.parametrize("bits", [8, 4, 2])
@@ -131,8 +131,8 @@ def test_a_given_limit_is_reached_and_clips(factor):
 
 def test_rows_are_packed_where_they_fill_bytes():
     assert [stored_bits(ROWS, bits) for bits in range(2, 9)] == [2, 4, 4, 8, 8, 8, 8]
-    assert [stored_bits(Groups("row", (9, 30), (1,)), bits) for bits in (2, 4, 8)] == [4, 4, 8]
-    assert [stored_bits(Groups("row", (9, 31), (1,)), bits) for bits in (2, 4, 8)] == [8, 8, 8]
+    assert [stored_bits(Granularity("row", (9, 30), (1,)), bits) for bits in (2, 4, 8)] == [4, 4, 8]
+    assert [stored_bits(Granularity("row", (9, 31), (1,)), bits) for bits in (2, 4, 8)] == [8, 8, 8]
     assert {stored_bits(CHANNELS, bits) for bits in range(2, 9)} == {8}
     assert [row_bits(64, bits) for bits in (2, 4, 8)] == [2, 4, 8]
 

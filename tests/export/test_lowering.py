@@ -7,10 +7,11 @@ from keras import layers, ops
 
 from textapp.errors import InputError
 from textapp.export import lower
-from textapp.export.lowering import PLAIN, in_float32, leaves
-from textapp.export.recurrent_fused import FusedLSTM
-from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
+from textapp.export.lowering import PLAIN, in_float32
+from textapp.export.lowerings.recurrent_fused import FusedLSTM
+from textapp.export.lowerings.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
 from textapp.layers import AttentionPooling
+from textapp.layers.leaves import leaves
 from textapp.models.sentiment import sentiment_classifier
 
 V, T, H = 30, 6, 5
@@ -133,7 +134,7 @@ def test_a_gate_without_weights_still_closes():
 )
 def test_each_layer_gets_its_form(lowering, layer, kind):
     lowered = lower(around(layers.Bidirectional(LAYERS[layer]())), lowering)
-    assert [type(leaf) for leaf in leaves(lowered) if isinstance(leaf, layers.RNN)] == [kind, kind]
+    assert [type(leaf) for _, leaf in leaves(lowered) if isinstance(leaf, layers.RNN)] == [kind, kind]
 
 
 def test_layers_that_stay_as_they_are():
@@ -220,7 +221,7 @@ def test_nested_sequential_and_shared_layers():
     encoded = shared(inner(layers.Embedding(V, 6)(ids)))
     model = randomized(keras.Model(ids, shared(layers.Dense(H)(encoded))))
     lowered = assert_equal(model, "fused", texts())
-    assert sum(isinstance(layer, FusedLSTM) for layer in leaves(lowered)) == 3
+    assert sum(isinstance(layer, FusedLSTM) for _, layer in leaves(lowered)) == 3
 
     sequential = keras.Sequential([keras.Input((None,)), layers.Embedding(V, 6), layers.GRU(H), layers.Dense(2)])
     assert_equal(randomized(sequential), "unrolled", texts())
@@ -255,7 +256,7 @@ def test_no_cudnn_where_a_gpu_is_visible(cell):
     """Keras would call it in place of the lowered layer, and the converter knows no such op."""
     model = sentiment_classifier(V, 2, embedding_dim=6, units=H, cell=cell)
     for made in (in_float32(model), lower(model, "fused"), lower(model, "unrolled")):
-        assert [leaf.use_cudnn for leaf in leaves(made) if isinstance(leaf, layers.RNN)] == [False, False]
+        assert [leaf.use_cudnn for _, leaf in leaves(made) if isinstance(leaf, layers.RNN)] == [False, False]
 
 
 def test_the_original_is_left_alone():

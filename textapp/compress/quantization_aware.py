@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 
 from textapp.compress.activations import check_activation_bits, with_rounded_activations
-from textapp.compress.groups import Groups, Lowering, StoredWeight, stored_weights
+from textapp.compress.granularity import Granularity, Lowering, StoredWeight, stored_weights
 from textapp.compress.rounding import check_bits, largest, rounded
 from textapp.training.stand_ins import standing_in
 
@@ -90,14 +90,14 @@ class QuantizationAware(keras.Model):
         self.delay = delay
         self.freeze = freeze
         self.plan: list[tuple[StoredWeight, int | None]] = [
-            (weight, None if weight.groups is None else embedding_bits if weight.is_table else bits)
+            (weight, None if weight.granularity is None else embedding_bits if weight.is_table else bits)
             for weight in stored_weights(model, lowering, integer)
         ]
         self.step = self._state("step", (), "int32")
         self.limits = [
             None
-            if freeze is None or weight.groups is None or weight.groups.kind == "table"
-            else self._state(f"limit_{number}", weight.groups.shape)
+            if freeze is None or weight.granularity is None or weight.granularity.kind == "tensor"
+            else self._state(f"limit_{number}", weight.granularity.shape)
             for number, (weight, _) in enumerate(self.plan)
         ]
 
@@ -134,23 +134,25 @@ class QuantizationAware(keras.Model):
         """The variables that are rounded, with what stands in for them."""
         mapping = []
         for (weight, bits), limit in zip(self.plan, self.limits, strict=True):
-            if weight.groups is None or bits is None:
+            if weight.granularity is None or bits is None:
                 continue
             value = tf.convert_to_tensor(weight.variable.value)
-            quantized = rounded(value, weight.groups, bits, self._range(value, weight.groups, limit, training))
+            quantized = rounded(
+                value, weight.granularity, bits, self._range(value, weight.granularity, limit, training)
+            )
             if training and self.delay:
                 quantized = tf.where(self.step.value < self.delay, value, quantized)
             mapping.append((weight.variable, quantized))
         return mapping
 
     def _range(
-        self, value: tf.Tensor, groups: Groups, limit: keras.Variable | None, training: bool
+        self, value: tf.Tensor, granularity: Granularity, limit: keras.Variable | None, training: bool
     ) -> tf.Tensor | None:
         """The range of a weight's groups; None for that of its values, as where ranges are never frozen."""
         if limit is None or self.freeze is None:
             return None
         frozen = self.step.value >= self.freeze
-        current = tf.where(frozen, limit.value, largest(tf.stop_gradient(value), groups))
+        current = tf.where(frozen, limit.value, largest(tf.stop_gradient(value), granularity))
         if training:
             limit.assign(current)
         return current

@@ -197,7 +197,9 @@ def recipe_of(aware: QuantizationAware) -> str:
     """The export's recipe for activations as they were trained, and embedding rows in the bits that they were."""
     if aware.activation_bits is not None:
         return "static_wi8_ai8"
-    rows = [stored_bits(w.groups, bits) for w, bits in aware.plan if w.groups is not None and w.is_table and bits]
+    rows = [
+        stored_bits(w.granularity, bits) for w, bits in aware.plan if w.granularity is not None and w.is_table and bits
+    ]
     packed = min(rows, default=STORED_BITS)
     return "dynamic_wi8_afp32" if packed == STORED_BITS else f"dynamic_wi8_afp32_emb{packed}"
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from textapp.compress.groups import Groups
+from textapp.compress.granularity import Granularity
 
 STORED_BITS = 8  # of every integer tensor but a packed table's
 PACKED_BITS = (4, 2)  # of packed rows
@@ -22,9 +22,9 @@ def check_bits(name: str, bits: int) -> None:
         raise ValueError(f"`{name}` must be from 2 to {STORED_BITS}. Received: {name}={bits}")
 
 
-def stored_bits(groups: Groups, bits: int) -> int:
+def stored_bits(granularity: Granularity, bits: int) -> int:
     """The bits in which a file holds weights of `bits`: 8 but in rows that can be packed."""
-    return row_bits(groups.view[1], bits) if groups.kind == "row" else STORED_BITS
+    return row_bits(granularity.view[1], bits) if granularity.kind == "row" else STORED_BITS
 
 
 def row_bits(width: int, bits: int) -> int:
@@ -36,12 +36,12 @@ def row_bits(width: int, bits: int) -> int:
     return min((packed for packed in PACKED_BITS if bits <= packed and width * packed % 8 == 0), default=STORED_BITS)
 
 
-def largest(weight: tf.Tensor, groups: Groups) -> tf.Tensor:
-    """The largest absolute weight of each group, in `groups.shape`."""
-    return tf.reduce_max(tf.abs(tf.reshape(weight, groups.view)), axis=groups.axes, keepdims=True)
+def largest(weight: tf.Tensor, granularity: Granularity) -> tf.Tensor:
+    """The largest absolute weight of each group, in `granularity.shape`."""
+    return tf.reduce_max(tf.abs(tf.reshape(weight, granularity.view)), axis=granularity.axes, keepdims=True)
 
 
-def rounded(weight: tf.Tensor, groups: Groups, bits: int, limit: tf.Tensor | None = None) -> tf.Tensor:
+def rounded(weight: tf.Tensor, granularity: Granularity, bits: int, limit: tf.Tensor | None = None) -> tf.Tensor:
     """The weights that the device will compute with, to the bit.
 
     With `limit` m of a group, `S = levels(stored bits)` and `L = levels(bits)`:
@@ -59,29 +59,29 @@ def rounded(weight: tf.Tensor, groups: Groups, bits: int, limit: tf.Tensor | Non
 
     Args:
         weight: float32, of the shape of the variable.
-        groups: Its groups.
+        granularity: Its groups.
         bits: From 2 to 8.
-        limit: The range of each group, in `groups.shape`; by default `largest`.
+        limit: The range of each group, in `granularity.shape`; by default `largest`.
     """
-    if groups.kind == "table":
+    if granularity.kind == "tensor":
         low, high = tf.reduce_min(weight), tf.reduce_max(weight)
         return rounded_in_range(weight, tf.stop_gradient(tf.minimum(low, 0.0)), tf.stop_gradient(tf.maximum(high, 0.0)))
-    stored = stored_bits(groups, bits)
+    stored = stored_bits(granularity, bits)
     fine, coarse = float(levels(stored)), float(levels(bits))
-    limits = largest(weight, groups) if limit is None else limit
+    limits = largest(weight, granularity) if limit is None else limit
 
     @tf.custom_gradient
     def straight_through(weight: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        seen = tf.reshape(weight, groups.view)
+        seen = tf.reshape(weight, granularity.view)
         inside = tf.abs(seen) <= limits
         if limit is not None:
-            reaching = tf.where(tf.abs(seen) >= largest(weight, groups), tf.sign(seen) * limit, seen)
+            reaching = tf.where(tf.abs(seen) >= largest(weight, granularity), tf.sign(seen) * limit, seen)
             clipped = tf.clip_by_value(reaching, -limit, limit)
         else:
             clipped = seen
         steps = tf.round(tf.math.divide_no_nan(clipped, limits / coarse))
         integers = steps if coarse == fine else tf.round(steps * (fine / coarse))
-        values = tf.where(_integer(groups), integers * (limits / fine), seen)
+        values = tf.where(_integer(granularity), integers * (limits / fine), seen)
 
         def gradient(upstream: Any) -> tf.Tensor:
             dense = tf.convert_to_tensor(upstream)  # of an embedding it comes as rows
@@ -106,7 +106,7 @@ def rounded_in_range(numbers: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.
     return tf.quantization.fake_quant_with_min_max_vars(numbers, low, high, num_bits=STORED_BITS)
 
 
-def _integer(groups: Groups) -> np.ndarray:
+def _integer(granularity: Granularity) -> np.ndarray:
     """Which groups are stored as integers, in a shape that broadcasts over the view."""
-    columns = groups.view[-1]
-    return np.arange(columns) < columns - groups.float_columns
+    columns = granularity.view[-1]
+    return np.arange(columns) < columns - granularity.float_columns

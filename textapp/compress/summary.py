@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from textapp.compress.groups import StoredWeight
+from textapp.compress.granularity import StoredWeight
 from textapp.compress.rounding import stored_bits
 
 FLOAT_BYTES = 4
@@ -65,8 +65,10 @@ def summarize(
             weight=weight.variable.name,
             shape=tuple(weight.variable.shape),
             bits=bits or 8 * FLOAT_BYTES,
-            stored_bits=8 * FLOAT_BYTES if weight.groups is None or bits is None else stored_bits(weight.groups, bits),
-            groups=0 if weight.groups is None else weight.groups.count,
+            stored_bits=8 * FLOAT_BYTES
+            if weight.granularity is None or bits is None
+            else stored_bits(weight.granularity, bits),
+            groups=0 if weight.granularity is None else weight.granularity.count,
             bytes=size,
             share=size / total,
             error=_error(old, new),
@@ -79,11 +81,11 @@ def _bytes(weight: StoredWeight, bits: int | None) -> int:
     """The bytes of a weight's numbers and scales in the file."""
     shape, columns = weight.variable.shape, weight.variable.shape[-1] if weight.variable.shape else 1
     numbers = math.prod(shape) + weight.device_rows * columns
-    if weight.groups is None or bits is None:
+    if weight.granularity is None or bits is None:
         return FLOAT_BYTES * numbers
-    floats = numbers // columns * weight.groups.float_columns
-    integers = (numbers - floats) * stored_bits(weight.groups, bits) // 8
-    return integers + FLOAT_BYTES * (floats + weight.groups.count)
+    floats = numbers // columns * weight.granularity.float_columns
+    integers = (numbers - floats) * stored_bits(weight.granularity, bits) // 8
+    return integers + FLOAT_BYTES * (floats + weight.granularity.count)
 
 
 def _error(before: np.ndarray, after: np.ndarray) -> float:

@@ -13,13 +13,10 @@ from numpy.typing import NDArray
 
 from textapp.errors import InputError
 from textapp.export import flatbuffer
-from textapp.export.bigrams import BigramLookup
-from textapp.export.characters import CharacterLookupCNN
 from textapp.export.conversion import STATIC, Recipe, signature_name
-from textapp.export.embedding import EmbeddingLookup
-from textapp.export.lowering import leaves
-from textapp.export.recurrent_fused import FusedLSTM
+from textapp.export.lowerings.recurrent_fused import FusedLSTM
 from textapp.export.rows import TOKENS, Rows, Text, empty_text, keras_logits, padded_rows, select
+from textapp.layers.leaves import leaves
 
 # How far a logit may be from Keras', as a share of the largest logit (or of 1). float16 keeps 11 bits of a weight, int8
 # 7; a defect (a lost weight, a wrong mask, a state that leaks) is further away than any of these.
@@ -53,7 +50,7 @@ FORBIDDEN = ("WHILE", "IF", "CALL_ONCE", "CUSTOM")
 # What a lowered layer must have become, each at least once.
 LOWERED_TO: dict[str, Any] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": FusedLSTM,
-    "EMBEDDING_LOOKUP": EmbeddingLookup | CharacterLookupCNN | BigramLookup,
+    "EMBEDDING_LOOKUP": keras.layers.Embedding,
 }
 # Where a file of int8 activations may hold floats: in the mask made of the ids, and in the outputs.
 FLOAT_IN_INT8 = ("CAST", "QUANTIZE", "DEQUANTIZE")
@@ -125,7 +122,7 @@ def check_operators(content: bytes, lowered: keras.Model, lengths: Sequence[int]
                 f"model.tflite: has {counts[name]} {name} operators; devices get straight builtin ones only"
             )
     for name, kind in LOWERED_TO.items():
-        expected = len(lengths) * sum(isinstance(layer, kind) for layer in leaves(lowered))
+        expected = len(lengths) * sum(isinstance(layer, kind) for _, layer in leaves(lowered))
         if counts[name] < expected:
             raise ExportError(f"model.tflite: has {counts[name]} {name} operators where its layers need {expected}")
     return dict(sorted(counts.items()))

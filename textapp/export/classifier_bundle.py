@@ -12,9 +12,10 @@ from textapp.errors import InputError
 from textapp.export.bundle import names_file, write_bundle
 from textapp.export.comparison import compare_labels
 from textapp.export.conversion import Recipe
-from textapp.export.embedding import EmbeddingLookup
-from textapp.export.lowering import Lowering, leaves
+from textapp.export.lowering import Lowering
+from textapp.export.lowerings.embedding import EmbeddingLookup
 from textapp.export.rows import token_text
+from textapp.layers.leaves import leaves
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
@@ -107,7 +108,7 @@ def _check_texts(texts: Sequence[str], true_labels: Sequence[str] | None, labels
 
 def _check_vocabulary(lowered: keras.Model, vocabulary: Vocabulary) -> None:
     """Raises `InputError` where an id of the vocabulary has no row in a table."""
-    for layer in leaves(lowered):
+    for _, layer in leaves(lowered):
         if isinstance(layer, EmbeddingLookup) and layer.input_dim < len(vocabulary):
             raise InputError(
                 f"vocabulary: {len(vocabulary)} tokens, but layer {layer.name!r} has {layer.input_dim} rows"

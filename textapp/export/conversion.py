@@ -11,10 +11,10 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from textapp.errors import InputError
 from textapp.export.flatbuffer import join
-from textapp.export.lowering import leaves
 from textapp.export.packing import pack_rows
 from textapp.export.rewriting import rewrite
 from textapp.export.rows import TOKENS, Rows, Text, named_inputs, padded_rows, run_together, select, takes_names
+from textapp.layers.leaves import leaves
 
 Recipe = Literal[
     "float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2", "static_wi8_ai8"
@@ -65,7 +65,7 @@ def convert(
         raise InputError(f"recipe {recipe!r}: must be one of {', '.join(get_args(Recipe))}")
     if recipe == STATIC and not any(len(text[TOKENS]) for text in calibration):
         raise InputError(f"recipe {recipe}: needs real texts to measure ranges on; give `calibration`")
-    if recipe == STATIC and not all(getattr(layer, "integer", True) for layer in leaves(lowered)):
+    if recipe == STATIC and not all(getattr(layer, "integer", True) for _, layer in leaves(lowered)):
         raise InputError(f"recipe {recipe}: needs a model for int8 activations: lower(model, lowering, integer=True)")
     fixed = named_inputs(lowered)[TOKENS].shape[1]
     if fixed is not None and list(lengths) != [fixed]:

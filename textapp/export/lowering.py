@@ -5,22 +5,24 @@ overrides `call` alone. So weights, masks, shapes and merge modes stay Keras' ow
 with the original before anything is converted, and no model is defined twice.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, get_args
 
 import keras
 from keras import activations, layers
 
-from textapp.compress.groups import Lowering, check_functional
+from textapp.compress.granularity import Lowering, check_functional, fusable
 from textapp.errors import InputError
-from textapp.export.attention import BoundedAttentionPooling, ScoredAttentionPooling
-from textapp.export.bigrams import BigramLookup
-from textapp.export.characters import CharacterLookupCNN
-from textapp.export.embedding import EmbeddingLookup
-from textapp.export.recurrent_fused import FusedLSTM
-from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
+from textapp.export.lowerings import attention, embedding, recurrent_fused, recurrent_unrolled
+from textapp.export.lowerings.attention import ScoredAttentionPooling
 from textapp.export.rows import TOKENS, named_inputs, takes_names
-from textapp.layers import AttentionPooling, BigramEmbedding, CharacterCNN
+from textapp.layers import AttentionPooling
+from textapp.layers.leaves import inner_layers, leaves
+
+LOWERED: dict[type, type] = {**embedding.LOWERED, **attention.LOWERED, **recurrent_unrolled.LOWERED}
+"""The class that takes the place of a layer's."""
+FUSED: dict[type, type] = recurrent_fused.LOWERED
+"""The same where a layer becomes one op, if its settings allow it."""
 
 # Stock layers that convert as they are. Layers from elsewhere and `keras.ops` pass too: the converter judges them.
 PLAIN = """
@@ -29,7 +31,6 @@ PLAIN = """
     GlobalMaxPooling1D GlobalAveragePooling1D Concatenate Add Subtract Multiply Average Maximum Minimum Dot Flatten
     Reshape Permute RepeatVector
 """.split()  # noqa: SIM905 - a list of names reads better as text
-LOWERED = ("Embedding", "LSTM", "GRU", "SimpleRNN", "Bidirectional")
 
 
 def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = False) -> keras.Model:
@@ -84,8 +85,8 @@ def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = Fals
     if len(attention_weights) == 1:
         outputs["attention_weights"] = attention_weights[0]
     lowered = keras.Model(cloned.input if takes_names(cloned) else cloned.inputs[0], outputs, name=model.name)
-    for layer in leaves(lowered):  # at the end, as a Bidirectional copies its layers by their configs
-        if hasattr(layer, "integer"):
+    for layer in [*lowered.layers, *(layer for _, layer in leaves(lowered))]:  # at the end, as a Bidirectional
+        if hasattr(layer, "integer"):  # copies its layers by their configs
             layer.integer = integer
     return lowered
 
@@ -98,20 +99,6 @@ def in_float32(model: keras.Model) -> keras.Model:
     return _clone(
         model, lambda layer: _rebuilt(layer, type(layer)), lambda layer, *args, **kwargs: layer(*args, **kwargs)
     )
-
-
-def leaves(model: keras.Model) -> Iterator[layers.Layer]:
-    """The layers of a model, those of nested models and each direction of a `Bidirectional` among them."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from leaves(layer)
-        else:
-            yield from directions(layer)
-
-
-def directions(layer: layers.Layer) -> tuple[layers.Layer, ...]:
-    """The two layers of a `Bidirectional`, or the layer itself."""
-    return (layer.forward_layer, layer.backward_layer) if isinstance(layer, layers.Bidirectional) else (layer,)
 
 
 def _clone(
@@ -140,23 +127,21 @@ def _clone(
 def _for_devices(layer: layers.Layer, lowering: Lowering) -> layers.Layer:
     """The layer that takes a layer's place on devices."""
     if type(layer) is layers.Bidirectional:
-        forward, backward = (_for_devices(direction, lowering) for direction in directions(layer))
+        forward, backward = (_for_devices(direction, lowering) for direction in inner_layers(layer).values())
         return layers.Bidirectional(
             forward, layer.merge_mode, backward_layer=backward, name=layer.name, dtype="float32"
         )
-    kind: Any = type(layer)
-    if kind is layers.Embedding:
-        kind = EmbeddingLookup
-    elif kind is CharacterCNN:
-        kind = CharacterLookupCNN
-    elif kind is BigramEmbedding:
-        kind = BigramLookup
-    elif kind is AttentionPooling:
-        kind = BoundedAttentionPooling
-    elif isinstance(layer, layers.RNN):
-        kind = _recurrent_class(layer, lowering)
-    elif kind.__module__.partition(".")[0] == "keras" and kind.__name__ not in PLAIN:
-        raise _unsupported(layer)
+    kind = type(layer)
+    if isinstance(layer, layers.RNN):
+        _check_recurrent(layer)
+    if kind in FUSED and lowering == "fused" and fusable(layer):
+        return _rebuilt(layer, FUSED[kind])
+    if kind in LOWERED:
+        return _rebuilt(layer, LOWERED[kind])
+    if isinstance(layer, layers.RNN) or (kind.__module__.partition(".")[0] == "keras" and kind.__name__ not in PLAIN):
+        known = [kind.__name__ for kind in LOWERED if kind.__module__.partition(".")[0] == "keras"]
+        supported = ", ".join([*known, "Bidirectional", *PLAIN])
+        raise InputError(f"{_title(layer)}: has no device lowering; supported are {supported}")
     return _rebuilt(layer, kind)
 
 
@@ -166,29 +151,22 @@ def _rebuilt(layer: layers.Layer, kind: Any) -> layers.Layer:
         rebuilt = kind.from_config(_float32(layer.get_config()))
     except NotImplementedError as error:
         raise InputError(f"{_title(layer)}: needs a get_config() that gives its arguments, as for saving it") from error
-    for direction in directions(rebuilt):
-        if hasattr(direction, "use_cudnn"):
-            direction.use_cudnn = False  # not in the config; where a GPU is visible, Keras would not run `call`
+    for part in (rebuilt, *inner_layers(rebuilt).values()):
+        if hasattr(part, "use_cudnn"):
+            part.use_cudnn = False  # not in the config; where a GPU is visible, Keras would not run `call`
     return rebuilt
 
 
-def _recurrent_class(layer: layers.RNN, lowering: Lowering) -> Any:
-    """The class that a recurrent layer is lowered to. Raises `InputError` on a setting that has no lowering."""
-    if type(layer) not in (layers.LSTM, layers.GRU, layers.SimpleRNN):
-        raise _unsupported(layer)
+def _check_recurrent(layer: layers.RNN) -> None:
+    """Raises `InputError` on a setting of a recurrent layer that has no lowering."""
     for setting in ("stateful", "return_state"):
         if getattr(layer, setting):
             raise InputError(f"{_title(layer)}: `{setting}=True` has no device lowering")
-    if isinstance(layer, layers.SimpleRNN):
-        return UnrolledSimpleRNN
-    if layer.recurrent_activation not in (activations.sigmoid, activations.hard_sigmoid):
+    gated = isinstance(layer, layers.LSTM | layers.GRU)
+    if gated and layer.recurrent_activation not in (activations.sigmoid, activations.hard_sigmoid):
         raise InputError(
             f"{_title(layer)}: `recurrent_activation` must be sigmoid or hard_sigmoid, to close on padding"
         )
-    if isinstance(layer, layers.GRU):
-        return UnrolledGRU
-    fusable = layer.activation is activations.tanh and layer.recurrent_activation is activations.sigmoid
-    return FusedLSTM if fusable and lowering == "fused" else UnrolledLSTM
 
 
 def _float32(config: Any) -> Any:
@@ -234,8 +212,3 @@ def _named_outputs(model: keras.Model, cloned: keras.Model) -> dict[str, Any]:
 def _title(layer: layers.Layer) -> str:
     """A layer in an error message."""
     return f"layer {layer.name!r} ({type(layer).__name__})"
-
-
-def _unsupported(layer: layers.Layer) -> InputError:
-    """The error for a stock layer without a lowering."""
-    return InputError(f"{_title(layer)}: has no device lowering; supported are {', '.join([*LOWERED, *PLAIN])}")

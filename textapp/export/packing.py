@@ -12,12 +12,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from textapp.compress.groups import INTEGER_FROM, Groups
+from textapp.compress.granularity import QUANTIZED_FROM, Granularity
 from textapp.compress.rounding import levels, rounded, row_bits
 from textapp.errors import InputError
 from textapp.export.flatbuffer import operator_code, read, write
-from textapp.export.lowering import leaves
-from textapp.layers import BigramEmbedding, CharacterCNN
+from textapp.layers.leaves import leaves
 
 TYPES = {4: schema.TensorType.INT4, 2: schema.TensorType.INT2}
 
@@ -68,9 +67,9 @@ def round_rows(model: keras.Model, bits: int) -> keras.Model:
     """
     for variable in _tables(model):
         rows, width = variable.shape
-        if rows * width >= INTEGER_FROM:
-            groups = Groups("row", (rows, width), (1,))
-            variable.assign(rounded(variable.value, groups, row_bits(width, bits)))
+        if rows * width >= QUANTIZED_FROM:
+            granularity = Granularity("row", (rows, width), (1,))
+            variable.assign(rounded(variable.value, granularity, row_bits(width, bits)))
     return model
 
 
@@ -90,13 +89,7 @@ def packed_bytes(integers: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
 
 def _tables(model: keras.Model) -> list[keras.Variable]:
     """The embedding tables `(V, E)` of a model, lowered or not."""
-    tables = []
-    for layer in leaves(model):
-        if isinstance(layer, BigramEmbedding | CharacterCNN):
-            layer = layer.embedding
-        if isinstance(layer, keras.layers.Embedding):
-            tables.append(layer.embeddings)
-    return tables
+    return [layer.embeddings for _, layer in leaves(model) if isinstance(layer, keras.layers.Embedding)]
 
 
 def _integer_tables(file: Any, subgraph: Any) -> list[int]:

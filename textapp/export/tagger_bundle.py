@@ -13,11 +13,10 @@ from textapp.data.entity_scores import token_accuracy
 from textapp.data.tag_scores import tag_scores
 from textapp.errors import InputError
 from textapp.export.bundle import Save, names_file, write_bundle
-from textapp.export.characters import CharacterLookupCNN
 from textapp.export.comparison import Logits
 from textapp.export.conversion import Recipe
-from textapp.export.embedding import EmbeddingLookup
-from textapp.export.lowering import Lowering, leaves
+from textapp.export.lowering import Lowering
+from textapp.export.lowerings.embedding import CharacterLookupCNN, EmbeddingLookup
 from textapp.export.rows import TOKENS, Text, named_inputs
 from textapp.files import write_json
 from textapp.layers import CRF
@@ -187,7 +186,7 @@ def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
     for name, known in (("characters", "char_ids"), ("shapes", "shape_ids")):
         if (known in encoder.inputs) != (known in inputs):
             raise InputError(f"encoder: must have {name} where the model takes {known}, and only there")
-    for layer in leaves(lowered):
+    for layer in lowered.layers:
         if isinstance(layer, EmbeddingLookup) and encoder.shapes and layer.input is inputs["shape_ids"]:
             if layer.input_dim < SHAPES:
                 raise InputError(f"model: layer {layer.name!r} has {layer.input_dim} rows for {SHAPES} shapes of words")

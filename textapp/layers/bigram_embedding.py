@@ -63,6 +63,11 @@ class BigramEmbedding(keras.layers.Layer):
         self.embedding = layers.Embedding(rows, dim, name="embedding", dtype=policy)
         self.dropout = layers.Dropout(dropout, noise_shape=(None, None, 1), name="dropout", dtype=policy)
 
+    @property
+    def inner_layers(self) -> dict[str, layers.Layer]:
+        """The layers with weights, by name; see `textapp.layers.leaves`."""
+        return {"embedding": self.embedding}
+
     def build(self, token_ids_shape: tuple[int | None, ...]) -> None:
         """Creates the table."""
         if len(token_ids_shape) != 2:

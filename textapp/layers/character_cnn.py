@@ -69,6 +69,11 @@ class CharacterCNN(keras.layers.Layer):
             filters, (1, width), padding="same", activation="relu", name="convolution", dtype=policy
         )
 
+    @property
+    def inner_layers(self) -> dict[str, layers.Layer]:
+        """The layers with weights, by name; see `textapp.layers.leaves`."""
+        return {"embedding": self.embedding, "convolution": self.convolution}
+
     def build(self, char_ids_shape: tuple[int | None, ...]) -> None:
         """Creates the characters' vectors and the filters."""
         if len(char_ids_shape) != 3:

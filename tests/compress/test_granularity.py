@@ -1,11 +1,11 @@
-"""Each rule about groups holds in a file that the converter wrote: same scales, same integers, same floats left."""
+"""Each rule of granularity holds in a file that the converter wrote: same scales, same integers, same floats left."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from textapp.compress.groups import stored_weights
+from textapp.compress.granularity import stored_weights
 from textapp.errors import InputError
 from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
@@ -14,8 +14,8 @@ from textapp.tasks.tagging.head import without_crf
 
 def expected(weight) -> tuple[np.ndarray, np.ndarray]:
     """Integers and scales by the rule, in NumPy: the largest of a group is 127."""
-    view = np.reshape(weight.variable.numpy(), weight.groups.view).astype("f8")
-    scales = np.abs(view).max(axis=weight.groups.axes, keepdims=True) / 127
+    view = np.reshape(weight.variable.numpy(), weight.granularity.view).astype("f8")
+    scales = np.abs(view).max(axis=weight.granularity.axes, keepdims=True) / 127
     return np.rint(view / scales), scales.astype("f4")
 
 
@@ -39,7 +39,7 @@ def test_rows_gates_and_channels_of_the_fused_classifier(converted, randomized):
     assert [weight.layer for weight in weights[1:7:3]] == ["encoder/forward", "encoder/backward"]
     lstms = {kernel[0].scales[0]: (kernel, recurrent) for kernel, recurrent in file.lstms()}
     for kernel, recurrent, bias in directions:
-        assert bias.groups is None
+        assert bias.granularity is None
         assert kernel.device_rows == 3  # 33 + 1 for padding, filled up to 36
         kernel_gates, recurrent_gates = lstms[expected(kernel)[1][0, 0, 0]]
         for weight, gates in ((kernel, kernel_gates), (recurrent, recurrent_gates)):
@@ -55,20 +55,20 @@ def test_rows_gates_and_channels_of_the_fused_classifier(converted, randomized):
     attention, bias, query, *logits = weights[7:]
     matrices = file.matrices()
     same(matrices[0], expected(attention)[0].T, expected(attention)[1][0])
-    assert [weight.groups for weight in (bias, query, *logits)] == [None] * 4
+    assert [weight.granularity for weight in (bias, query, *logits)] == [None] * 4
     assert [matrix.scales for matrix in matrices[1:]] == [None, None]
 
 
 def test_channels_of_the_unrolled_classifier(converted, randomized):
     model = randomized(sentiment_classifier(40, 2, embedding_dim=33, units=32, attention_units=32))
     file = converted(model, "unrolled")
-    weights = [weight for weight in stored_weights(model, "unrolled") if weight.groups and not weight.is_table]
+    weights = [weight for weight in stored_weights(model, "unrolled") if weight.granularity and not weight.is_table]
     assert len(weights) == 5
     stored = {matrix.values.shape: [] for matrix in file.matrices()}
     for matrix in file.matrices():
         stored[matrix.values.shape].append(matrix)
     for weight in weights:
-        assert weight.groups.kind == "channel"
+        assert weight.granularity.kind == "channel"
         integers, scales = expected(weight)
         candidates = stored[integers.T.shape]
         (match,) = [matrix for matrix in candidates if np.array_equal(matrix.scales, scales[0])]
@@ -83,7 +83,7 @@ def test_a_fused_lstm_with_a_small_gate_stays_float_as_a_whole(converted, random
     model = randomized(keras.Model(ids, layers.LSTM(units)(layers.Embedding(50, dim)(ids))))
     ((kernel, recurrent),) = converted(model, "fused").lstms()
     assert [gate.scales is not None for gate in kernel + recurrent] == [is_integer] * 8
-    assert [weight.groups is not None for weight in stored_weights(model)[1:3]] == [is_integer] * 2
+    assert [weight.granularity is not None for weight in stored_weights(model)[1:3]] == [is_integer] * 2
 
 
 @pytest.mark.parametrize("units", [20, 24, 31, 32])
@@ -101,13 +101,13 @@ def test_recurrent_layers_that_no_op_fuses(converted, randomized, units, reset_a
     channels = {scale: row for matrix in stored for scale, row in zip(matrix.scales, matrix.values, strict=True)}
     found = 0
     for weight in stored_weights(model, "fused")[1:]:
-        if weight.groups is None:
+        if weight.granularity is None:
             continue
-        assert weight.groups.kind == "channel"
+        assert weight.granularity.kind == "channel"
         integers, scales = expected(weight)
-        for column in range(weight.groups.count):
+        for column in range(weight.granularity.count):
             assert np.abs(channels[scales[0, column]] - integers[:, column]).max() <= 1
-        found += weight.groups.count
+        found += weight.granularity.count
     assert found == len(channels) == sum(len(matrix.scales) for matrix in stored)
 
 
@@ -121,7 +121,7 @@ def test_convolutions(converted, randomized):
     kernels = [weight for weight in stored_weights(model, "fused") if weight.variable.path.endswith("kernel")]
     integers, scales = expected(kernels[0])
     same(first._replace(values=first.values[:, 0]), np.transpose(integers, (2, 0, 1)), scales[0, 0])
-    assert kernels[1].groups is None
+    assert kernels[1].granularity is None
     assert second.scales is None
 
 
@@ -149,11 +149,11 @@ def test_the_pairs_of_a_tagger(converted, randomized):
 
 def test_small_tables_and_biases_stay_float():
     model = sentiment_classifier(10, 2, embedding_dim=8, units=4, attention_units=4)
-    assert {weight.groups for weight in stored_weights(model)} == {None}
+    assert {weight.granularity for weight in stored_weights(model)} == {None}
     assert len(stored_weights(model)) == len(model.trainable_weights)
 
 
-def test_a_layer_without_known_groups_is_refused():
+def test_a_matrix_of_unknown_granularity_is_refused():
     ids = keras.Input((None,), dtype="int32")
     x = layers.SeparableConv1D(8, 3, name="раздельный")(layers.Embedding(50, 32)(ids))
     with pytest.raises(InputError, match=r"layer 'раздельный' \(SeparableConv1D\)"):

@@ -55,3 +55,6 @@ class ScoredAttentionPooling(BoundedAttentionPooling):
         """No mask for either output."""
         del encoded, mask
         return None, None
+
+
+LOWERED: dict[type, type] = {AttentionPooling: BoundedAttentionPooling}

@@ -26,8 +26,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from textapp.compress.groups import CLOSING_ROWS
-from textapp.export.padding import CLOSED, CLOSED_IN_INT8, in_order, outputs_over_padding
+from textapp.compress.granularity import CLOSING_ROWS
+from textapp.export.lowerings.padding import CLOSED, CLOSED_IN_INT8, in_order, outputs_over_padding
 
 ALIGNMENT = 4  # ARM kernels copy each row of an int8 matrix whose width is not a multiple of this
 _serial = itertools.count()
@@ -96,3 +96,6 @@ def _lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bia
     zeros = ops.zeros((ops.shape(inputs)[0], recurrent_kernel.shape[0]))
     marked = tf.function(lstm, autograph=False, experimental_attributes=attributes)
     return marked(inputs, zeros, zeros, kernel, recurrent_kernel, bias)[1]
+
+
+LOWERED: dict[type, type] = {keras.layers.LSTM: FusedLSTM}

@@ -22,7 +22,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from textapp.export.padding import CLOSED, CLOSED_IN_INT8, in_order, outputs_over_padding
+from textapp.export.lowerings.padding import CLOSED, CLOSED_IN_INT8, in_order, outputs_over_padding
 
 
 @keras.saving.register_keras_serializable("textapp")
@@ -150,3 +150,10 @@ def _steps(layer: Any, sequences: tf.Tensor) -> list[tf.Tensor]:
     """The steps `(B, G)` of `(B, T, G)` in the order in which the layer takes them."""
     steps = tf.unstack(sequences, axis=1)
     return steps[::-1] if layer.go_backwards else steps
+
+
+LOWERED: dict[type, type] = {
+    keras.layers.LSTM: UnrolledLSTM,
+    keras.layers.GRU: UnrolledGRU,
+    keras.layers.SimpleRNN: UnrolledSimpleRNN,
+}
