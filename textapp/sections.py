@@ -1,7 +1,7 @@
 """The sections of settings that all trained models share: data, words, encoder, training.
 
-Each task composes its config of them and of fields of its own, in `textapp.tasks.<task>.config`. Defaults here are those
-of a classifier; a task gives its own where they differ.
+Each task composes its config of them and of fields of its own, in `textapp.tasks.<task>.config`. Defaults here are
+those of a classifier; a task gives its own where they differ.
 """
 
 import dataclasses
@@ -14,6 +14,16 @@ from textapp.settings import MOST, Config, Range, Section
 LONGEST = 4096  # tokens: an LSTM learns nothing beyond, and each call of an export would take seconds
 MOST_BIGRAM_ROWS = 250_000  # with more, the products that pairs are hashed by would leave int32
 SPECIAL_ROWS = 3  # rows of the smallest table: padding, the unknown entry, and one more
+
+ENCODERS_OF = {
+    "cell": ("recurrent",),
+    "bidirectional": ("recurrent", "light_recurrence"),
+    "kernel_width": ("convolution",),
+    "gated": ("convolution",),
+    "heads": ("transformer",),
+    "expansion": ("transformer",),
+}
+"""The encoders that have a setting, where not all have it."""
 
 Size = Annotated[int, Range(1, MOST)]
 Share = Range(0, 1, open_high=True)
@@ -99,10 +109,34 @@ class Words(Section):
 class Encoder(Section):
     """What makes each token know its neighbours."""
 
-    cell: Annotated[Literal["lstm", "gru", "rnn"], "Cell of a recurrent encoder."] = "lstm"
+    encoder: Annotated[
+        Literal["recurrent", "convolution", "transformer", "light_recurrence", "none"],
+        "Kind of encoder; none: each token by itself.",
+    ] = "recurrent"
     num_layers: Annotated[int, Range(1, MOST), "Layers of the encoder."] = 1
-    units: Annotated[int, Range(1, MOST), "Width of the encoder in each direction."] = 64
+    units: Annotated[int, Range(1, MOST), "Width of the encoder; of a recurrent one in each direction."] = 64
     dropout: Annotated[float, Share, "Dropout between encoder layers and before the output layer."] = 0.4
+    cell: Annotated[Literal["lstm", "gru", "rnn"], "recurrent: the cell."] = "lstm"
+    bidirectional: Annotated[bool, "recurrent, light_recurrence: read from both ends; false: from the first token."] = (
+        True
+    )
+    kernel_width: Annotated[int, Range(1, LONGEST), "convolution: tokens that a filter sees, an odd number."] = 3
+    gated: Annotated[bool, "convolution: whether one half of the filters gates the other half."] = False
+    heads: Annotated[int, Range(1, MOST), "transformer: heads of its attention."] = 4
+    expansion: Annotated[int, Range(1, 64), "transformer: width of its inner layers, in units."] = 4
+
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is another encoder's, or contradicts another setting."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name, owners in ENCODERS_OF.items():
+            if self.encoder not in owners and getattr(self, name) != defaults[name]:
+                raise InputError(f"setting {name}: is none of encoder={self.encoder}; it is of {' and '.join(owners)}")
+        if self.kernel_width % 2 == 0:
+            raise InputError(f"setting kernel_width: must be odd; received {self.kernel_width}")
+        if self.encoder == "transformer" and self.units % (2 * self.heads):
+            raise InputError(
+                f"setting units: must be a multiple of twice the heads, {2 * self.heads}; received {self.units}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

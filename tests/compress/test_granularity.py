@@ -7,8 +7,11 @@ from keras import layers
 
 from textapp.compress.granularity import stored_weights
 from textapp.errors import InputError
+from textapp.models.model import text_model
 from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
+from textapp.sections import Encoder, Words
+from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import without_crf
 
 
@@ -123,6 +126,31 @@ def test_convolutions(converted, randomized):
     same(first._replace(values=first.values[:, 0]), np.transpose(integers, (2, 0, 1)), scales[0, 0])
     assert kernels[1].granularity is None
     assert second.scales is None
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        Encoder(encoder="convolution", units=32, num_layers=2),
+        Encoder(encoder="convolution", units=32, gated=True),
+        Encoder(encoder="transformer", units=32, heads=2, num_layers=2),
+        Encoder(encoder="light_recurrence", units=32, num_layers=2),
+        Encoder(encoder="light_recurrence", units=32, bidirectional=False),
+    ],
+)
+def test_channels_of_other_encoders(converted, randomized, encoder):
+    """Every matrix of the model is one of the file, with a scale for each output channel, and the other way round."""
+    words = Words(embedding_dim=36)
+    model = randomized(text_model(words, encoder, classification_head(2, attention_units=32), vocabulary_size=40))
+    stored = [matrix for matrix in converted(model, "unrolled").matrices() if matrix.scales is not None]
+    weights = [weight for weight in stored_weights(model, "unrolled") if weight.granularity and not weight.is_table]
+    assert len(weights) == len(stored)
+    for weight in weights:
+        assert weight.granularity.kind == "channel"
+        integers, scales = expected(weight)
+        (match,) = [matrix for matrix in stored if np.array_equal(matrix.scales, scales.ravel())]
+        wanted = np.moveaxis(integers, -1, 0)
+        same(match._replace(values=match.values.reshape(wanted.shape)), wanted, scales.ravel())
 
 
 def test_a_tagger_with_characters_and_crf(converted, randomized):

@@ -9,7 +9,7 @@ import keras
 from keras import activations, layers
 
 from textapp.errors import InputError
-from textapp.layers import CRF, AttentionPooling
+from textapp.layers import CRF, AttentionPooling, LightRecurrence, SelfAttention
 from textapp.layers.leaves import leaves
 
 Lowering = Literal["fused", "unrolled"]
@@ -23,6 +23,8 @@ MATRICES: dict[type, tuple[str, ...]] = {
     layers.Conv1D: ("kernel",),
     layers.Conv2D: ("kernel",),
     AttentionPooling: ("kernel", "query"),
+    SelfAttention: ("kernel", "output_kernel"),
+    LightRecurrence: ("kernel",),
 }
 """The weights of a layer that have a scale for each output channel, by the names of its attributes."""
 

@@ -13,16 +13,23 @@ from keras import activations, layers
 
 from textapp.compress.granularity import Lowering, check_functional, fusable
 from textapp.errors import InputError
-from textapp.export.lowerings import attention, embedding, recurrent_fused, recurrent_unrolled
+from textapp.export.lowerings import attention, embedding, light_recurrence, recurrent_fused, recurrent_unrolled
 from textapp.export.lowerings.attention import ScoredAttentionPooling
 from textapp.export.rows import TOKENS, named_inputs, takes_names
-from textapp.layers import AttentionPooling
+from textapp.layers import AttentionPooling, SelfAttention
 from textapp.layers.leaves import inner_layers, leaves
 
-LOWERED: dict[type, type] = {**embedding.LOWERED, **attention.LOWERED, **recurrent_unrolled.LOWERED}
+LOWERED: dict[type, type] = {
+    **embedding.LOWERED,
+    **attention.LOWERED,
+    **recurrent_unrolled.LOWERED,
+    **light_recurrence.LOWERED,
+}
 """The class that takes the place of a layer's."""
 FUSED: dict[type, type] = recurrent_fused.LOWERED
 """The same where a layer becomes one op, if its settings allow it."""
+FLOAT_ONLY = (SelfAttention,)
+"""Layers without a form for int8 activations: scores of padding and a softmax over all tokens have no common scale."""
 
 # Stock layers that convert as they are. Layers from elsewhere and `keras.ops` pass too: the converter judges them.
 PLAIN = """
@@ -63,6 +70,9 @@ def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = Fals
     if lowering not in get_args(Lowering):
         raise InputError(f"lowering {lowering!r}: must be one of {', '.join(get_args(Lowering))}")
     _check_model(model)
+    for _, layer in leaves(model):
+        if integer and isinstance(layer, FLOAT_ONLY):
+            raise InputError(f"{_title(layer)}: has no form for int8 activations; use the recipe dynamic_wi8_afp32")
     pooling = [layer for layer in model.layers if type(layer) is AttentionPooling]
     attention_weights = []
 

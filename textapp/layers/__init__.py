@@ -6,6 +6,8 @@ from textapp.layers.bigram_embedding import BigramEmbedding
 from textapp.layers.character_cnn import CharacterCNN
 from textapp.layers.crf import CRF
 from textapp.layers.crf_loss import CRFLoss
+from textapp.layers.light_recurrence import LightRecurrence
+from textapp.layers.self_attention import SelfAttention
 
 __all__ = [
     "CRF",
@@ -13,6 +15,8 @@ __all__ = [
     "BigramEmbedding",
     "CRFLoss",
     "CharacterCNN",
+    "LightRecurrence",
+    "SelfAttention",
     "attention_scores",
     "attention_states",
 ]

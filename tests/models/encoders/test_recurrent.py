@@ -1,6 +1,7 @@
 """The recurrent encoder: its cells, its layers, its errors."""
 
 import keras
+import numpy as np
 import pytest
 
 from textapp.models.encoders import encode
@@ -31,13 +32,22 @@ def test_layers_are_stacked_with_dropout_between():
     assert model.get_layer("encoder_dropout_1").rate == 0.25
 
 
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        (Encoder(num_layers=0), "`num_layers` must be 1 or more"),
-        (Encoder(cell="qrnn"), "`cell` must be one of lstm, gru, rnn"),
-    ],
-)
-def test_wrong_arguments_are_named(config, message):
-    with pytest.raises(ValueError, match=message):
-        encoder(config)
+def test_one_direction_reads_from_the_first_token():
+    """An output depends on the tokens before it and not on those after it; on padding it is 0."""
+    keras.utils.set_random_seed(0)
+    model = encoder(Encoder(units=5, bidirectional=False))
+    assert type(model.get_layer("encoder")) is keras.layers.LSTM
+    embedded = np.random.default_rng(0).normal(size=(1, 6, 6)).astype("float32")
+    mask = np.array([[True] * 5 + [False]])
+    outputs = np.asarray(model([embedded, mask]))
+    assert outputs.shape == (1, 6, 5)
+    assert np.all(outputs[:, 5] == 0)
+    changed = embedded.copy()
+    changed[:, 3] += 1
+    difference = np.abs(np.asarray(model([changed, mask])) - outputs).max(axis=(0, 2)) > 1e-4
+    assert difference.tolist() == [False, False, False, True, True, False]
+
+
+def test_an_unknown_cell_is_named():
+    with pytest.raises(ValueError, match="`cell` must be one of lstm, gru, rnn"):
+        encoder(Encoder(cell="qrnn"))

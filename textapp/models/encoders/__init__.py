@@ -3,11 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from textapp.models.encoders import recurrent
+from textapp.models.encoders import convolution, light_recurrence, none, recurrent, transformer
 from textapp.sections import Encoder
 
-ENCODERS: dict[str, Callable[[Encoder, Any, Any], Any]] = {"recurrent": recurrent.encode}
-"""The function of each value of the setting `encoder`."""
+ENCODERS: dict[str, Callable[[Encoder, Any, Any], Any]] = {
+    "recurrent": recurrent.encode,
+    "convolution": convolution.encode,
+    "transformer": transformer.encode,
+    "light_recurrence": light_recurrence.encode,
+    "none": none.encode,
+}
+"""What each value of the setting `encoder` adds to a model."""
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
@@ -19,6 +25,15 @@ def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
         mask: Boolean `(B, T)`, True on real tokens.
 
     Returns:
-        `encoded`, float `(B, T, H)`. What stands on padding has no meaning, and depends on no other token.
+        `encoded`, float `(B, T, H)`. What stands on padding has no meaning, and real tokens do not depend on padding.
+
+    Raises:
+        ValueError: The encoder is unknown.
+        InputError: Settings contradict each other.
     """
-    return ENCODERS["recurrent"](config, embedded, mask)
+    if config.encoder not in ENCODERS:
+        raise ValueError(f"`encoder` must be one of {', '.join(ENCODERS)}. Received: encoder={config.encoder!r}")
+    if config.num_layers < 1:
+        raise ValueError(f"`num_layers` must be 1 or more. Received: num_layers={config.num_layers}")
+    config.check()
+    return ENCODERS[config.encoder](config, embedded, mask)
