@@ -123,7 +123,7 @@ class Encoder(Section):
     kernel_width: Annotated[int, Range(1, LONGEST), "convolution: tokens that a filter sees, an odd number."] = 3
     gated: Annotated[bool, "convolution: whether one half of the filters gates the other half."] = False
     heads: Annotated[int, Range(1, MOST), "transformer: heads of its attention."] = 4
-    expansion: Annotated[int, Range(1, 64), "transformer: width of its inner layers, in units."] = 4
+    expansion: Annotated[int, Range(1, 64), "transformer: width of its inner layers, in units."] = 2
 
     def check(self) -> None:
         """Raises `InputError` naming the first setting that is another encoder's, or contradicts another setting."""

@@ -72,7 +72,7 @@ def test_a_bundle_says_what_it_is(export, attentive, vocabulary, tmp_path):
     assert description["lengths"] == [4, 9]
     assert description["signatures"] == {"4": "tokens_4", "9": "tokens_9"}
     assert set(description["versions"]) == {"tensorflow", "keras", "ai_edge_litert"}
-    assert len(description["checks"]) == 4
+    assert len(description["checks"]) == 5
 
     ids = padded_rows([token_text(vocabulary.encode(TOKENIZER.words(text))) for text in TEXTS], 9)[TOKENS]
     expected = attentive(ids).numpy()

@@ -37,7 +37,7 @@ def test_a_good_file_passes(attentive, converted, lowering, recipe):
     report = check_file(
         converted(lowering, recipe), lower(attentive, lowering), in_float32(attentive), LENGTHS, recipe, TEXTS
     )
-    assert list(report) == ["builtin operators", "order of calls", "finite", "agreement with Keras"]
+    assert list(report) == ["builtin operators", "padding", "order of calls", "finite", "agreement with Keras"]
     assert report["builtin operators"].get("UNIDIRECTIONAL_SEQUENCE_LSTM", 0) == (4 if lowering == "fused" else 0)
     assert report["builtin operators"]["EMBEDDING_LOOKUP"] == (2 if recipe == "float32" else 4)  # ids and their scales
     assert report["order of calls"] == 2 * 2 * 6

@@ -1,6 +1,7 @@
 """What every exported file must pass before it is kept."""
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,8 @@ from textapp.errors import InputError
 from textapp.export import flatbuffer
 from textapp.export.conversion import STATIC, Recipe, signature_name
 from textapp.export.lowerings.recurrent_fused import FusedLSTM
-from textapp.export.rows import TOKENS, Rows, Text, empty_text, keras_logits, padded_rows, select
+from textapp.export.padding import effect_of_amount, effect_of_side
+from textapp.export.rows import TOKENS, Rows, Text, empty_text, keras_logits, named_inputs, padded_rows, select
 from textapp.layers.leaves import leaves
 
 # How far a logit may be from Keras', as a share of the largest logit (or of 1). float16 keeps 11 bits of a weight, int8
@@ -91,6 +93,7 @@ def check_file(
     if recipe == STATIC:
         measured["int8 operators"] = check_integers(content)
     rows = {length: padded_rows([empty_text(texts[0]), *texts], length) for length in lengths}
+    measured["padding"] = check_padding(reference, rows)
     outputs = check_order(interpreter, rows)
     for length in lengths:
         sum_tolerance = SUM_TOLERANCE_IN_INT8 if recipe == STATIC else SUM_TOLERANCE
@@ -143,6 +146,48 @@ def check_integers(content: bytes) -> int:
     if left:
         raise ExportError(f"model.tflite: has operators left in float: {', '.join(left)}; the recipe wants int8 ones")
     return integers
+
+
+def check_padding(reference: keras.Model, rows: Mapping[int, Rows]) -> dict[str, float]:
+    """Refuses a model whose scores of one text differ from signature to signature.
+
+    Where padding matters and there is one signature alone, or where only its side matters, the model may have been
+    trained on just that padding: a warning says what the device does.
+
+    Args:
+        reference: The Keras model.
+        rows: The same texts by length.
+
+    Returns:
+        How much the amount of padding changes a logit, and how much its side, as shares of the largest logit.
+    """
+    way_out = "give it the mask, as mask=keras.ops.not_equal(token_ids, 0)"
+    measured, longest = {}, max(rows)
+    if named_inputs(reference)[TOKENS].shape[1] is None:
+        effect = effect_of_amount(reference, rows)
+        measured["amount"] = effect.difference
+        if effect.matters and len(rows) > 1:
+            raise ExportError(
+                f"model: the scores of a text depend on how much padding is after it (by {effect.difference:.1%} of "
+                f"the largest logit), so signatures disagree: layer {effect.layer} reads padding; {way_out}; or export "
+                "the one length that the model was trained on, padded on the right"
+            )
+        if effect.matters:
+            warnings.warn(
+                f"model: its scores depend on padding: layer {effect.layer} reads it. The device pads texts on the "
+                f"right to {longest} tokens; train it on exactly that, or {way_out}",
+                stacklevel=2,
+            )
+            return measured
+    effect = effect_of_side(reference, rows)
+    measured["side"] = effect.difference
+    if effect.matters:
+        warnings.warn(
+            f"model: its scores depend on the side of the padding: layer {effect.layer} differs. The device pads texts "
+            "on the right; train it on that (keras.utils.pad_sequences pads on the left unless padding='post')",
+            stacklevel=2,
+        )
+    return measured
 
 
 def check_order(interpreter: Interpreter, rows: Mapping[int, Rows]) -> dict[int, dict[str, NDArray[np.float32]]]:
