@@ -1,4 +1,4 @@
-"""Additive attention pooling: a sequence becomes one vector, and says which tokens it listened to."""
+"""Additive attention pooling: a sequence becomes one vector, a weighted mean of its tokens."""
 
 from typing import Any
 

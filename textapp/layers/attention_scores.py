@@ -1,4 +1,4 @@
-"""A model's outputs together with what its attention makes of a text."""
+"""A model's outputs together with its attention weights."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,12 +9,12 @@ from textapp.layers.attention import AttentionPooling
 
 
 class AttentionStates(NamedTuple):
-    """What a forward pass gives.
+    """What a forward pass returns.
 
     Attributes:
-        outputs: The model's.
-        context: What the attention pools, float `(B, H)`.
-        weights: Those of the attention, float32 `(B, T)`.
+        outputs: The outputs of the model.
+        context: The pooled vector, float `(B, H)`.
+        weights: The attention weights, float32 `(B, T)`.
     """
 
     outputs: Any
@@ -23,11 +23,11 @@ class AttentionStates(NamedTuple):
 
 
 def attention_scores(model: keras.Model, layer: str | None = None) -> Callable[[Any], tuple[Any, Any]]:
-    """Cuts a functional model open at its `AttentionPooling` layer.
+    """Makes a function that also returns the weights of a functional model's `AttentionPooling` layer.
 
     Args:
         model: The model.
-        layer: Name of the layer; by default the first that there is.
+        layer: Name of the layer; by default the first one.
 
     Returns:
         A function from the model's input to its output and the weights, float32 `(B, T)`.
@@ -39,7 +39,8 @@ def attention_scores(model: keras.Model, layer: str | None = None) -> Callable[[
         >>> import numpy as np
         >>> from keras import layers
         >>> ids = keras.Input((None,))
-        >>> model = keras.Model(ids, AttentionPooling(4)(layers.Embedding(9, 2, mask_zero=True)(ids)))
+        >>> embedded, mask = layers.Embedding(9, 2)(ids), keras.ops.not_equal(ids, 0)
+        >>> model = keras.Model(ids, AttentionPooling(4)(embedded, mask=mask))
         >>> outputs, weights = attention_scores(model)(np.array([[3, 4, 0]]))
         >>> outputs.shape, weights.shape
         (TensorShape([1, 2]), TensorShape([1, 3]))
@@ -47,14 +48,14 @@ def attention_scores(model: keras.Model, layer: str | None = None) -> Callable[[
     states = attention_states(model, layer)
 
     def scores(token_ids: Any) -> tuple[Any, Any]:
-        seen = states(token_ids)
-        return seen.outputs, seen.weights
+        found = states(token_ids)
+        return found.outputs, found.weights
 
     return scores
 
 
 def attention_states(model: keras.Model, layer: str | None = None) -> Callable[..., AttentionStates]:
-    """The same with the pooled context, in training too: gradients pass through all that it gives.
+    """The same with the pooled context, and in training: gradients pass through all that it returns.
 
     Args:
         model: As for `attention_scores`.
@@ -70,7 +71,7 @@ def attention_states(model: keras.Model, layer: str | None = None) -> Callable[.
     if not pooling:
         named = "" if layer is None else f" named {layer!r}"
         raise ValueError(f"the model has no `AttentionPooling` layer{named}")
-    encoded, *mask = keras.tree.flatten(pooling[0].input)  # a mask is among its inputs where its call was given one
+    encoded, *mask = keras.tree.flatten(pooling[0].input)  # the mask is an input where the call passed one
     opened = keras.Model(model.input, [encoded, *mask, model.output])
 
     def states(token_ids: Any, training: bool = False) -> AttentionStates:

@@ -1,4 +1,4 @@
-"""Vectors of neighbouring tokens in pairs, from a table of a fixed size: what characters mean as words."""
+"""Vectors of pairs of neighbouring tokens, from a table of a fixed size."""
 
 from typing import Any
 
@@ -13,19 +13,18 @@ MOST_ROWS = 250_000  # with more, the products that pairs are hashed by would le
 class BigramEmbedding(keras.layers.Layer):
     """Gives each token the vector of the pair that it makes with the next one: `table[hash(id, next id)]`.
 
-    Where a token is a character, many a word is a pair: a tagger sees it as such and not only by its memory of single
-    characters. A vocabulary of pairs would be large and a device would have to carry it; so pairs are hashed to
-    rows, which some then share, and the rows are computed from the token ids by the model itself. The last token of a
-    text makes a pair with the padding after it, so that longer padding changes no result.
+    Where a token is a character, many words are pairs, and a tagger sees them as such. A vocabulary of pairs would be
+    large, and a device would have to carry it. So the model itself hashes the ids of a pair to a row, which some pairs
+    share. The last token of a text makes a pair with the padding after it, so more padding changes no result.
 
     The row of a pair is `((id mod rows) * p + next id) mod rows`, with a prime `p` that does not divide `rows`: pairs
     of ids below `rows` that have one token in common never share a row.
 
     Args:
-        rows: Of the table, 2 to 250,000.
+        rows: Number of rows of the table, 2 to 250,000.
         dim: D, width of a pair's vector.
-        dropout: Rate in [0, 1) at which whole pairs are left out in training, so that characters must do, as they must
-            for unknown pairs.
+        dropout: Rate in [0, 1) at which whole pairs are left out in training: the model must do without them, as it
+            must for unknown pairs.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:

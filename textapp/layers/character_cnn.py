@@ -1,4 +1,4 @@
-"""Word vectors from spelling: a convolution over a word's characters, and the largest answer of each filter."""
+"""Word vectors from spelling: a convolution over a word's characters, and the maximum of each filter."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from keras import layers, ops
 class CharacterCNN(keras.layers.Layer):
     """Reads each word by its characters: embedding -> dropout -> convolution -> ReLU -> maximum over the characters.
 
-    Each filter looks for one pattern of `width` characters, such as an ending or a capital, wherever in the word it is:
-    what an unknown word still has. Padding counts as the nothing before and after a word, so longer padding changes
-    no result, and a word without characters becomes zeros.
+    Each filter finds one pattern of `width` characters, such as an ending or a capital, anywhere in the word. Unknown
+    words have such patterns too. Padding is 0 as what stands before and after a word is: so more padding changes no
+    result, and a word without characters becomes zeros.
 
     Args:
         vocabulary_size: Number of character ids, with padding (id 0) and the unknown character (id 1).
@@ -27,7 +27,7 @@ class CharacterCNN(keras.layers.Layer):
         training: Boolean, whether dropout is active.
 
     Returns:
-        Float tensor `(B, T, F)`, 0 or more. It carries no mask: which words are real is told by the words' own ids.
+        Float tensor `(B, T, F)`, 0 or more. It carries no mask: the ids of the words have it.
 
     Raises:
         ValueError: An argument is out of range.

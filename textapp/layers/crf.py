@@ -16,10 +16,10 @@ from textapp.layers.linear_chain import (
 )
 
 NO_TAG = -1
-"""Stands on padding wherever tag ids do."""
+"""The tag id of padding."""
 
 FORBIDDEN = -1e4
-"""Score of what must not be: out of reach of any logits, yet finite, so that no gradient becomes NaN."""
+"""Score of what is not allowed: far below any logits, but finite, so that no gradient becomes NaN."""
 
 
 @keras.saving.register_keras_serializable("textapp")
@@ -31,21 +31,21 @@ class CRF(keras.layers.Layer):
         score(y) = start[y_1] + sum_t logits[t, y_t] + sum_t transitions[y_t, y_t+1] + end[y_T]
         p(y) = exp(score(y)) / sum over all sequences z of exp(score(z))
 
-    Called as a layer it puts `start` and `end` where they belong and gives out `potentials`, so that a sequence is
-    worth its potentials and its transitions, nothing else. That is the output of a model: the same for training, for
-    export and for every decoder. What becomes of potentials are methods: `log_likelihood` (of which `CRFLoss` makes a
-    loss), `decode`, `marginals`, `log_marginals`. A decoder elsewhere, as on a device, needs `transition_scores()`
-    besides.
+    Called as a layer it adds `start` to the first token and `end` to the last one. The result are `potentials`: the
+    score of a sequence is the sum of its potentials and its transitions. They are the output of a model, the same for
+    training, for export and for every decoder. Methods use them: `log_likelihood` (from which `CRFLoss` makes a loss),
+    `decode`, `marginals`, `log_marginals`. A decoder outside of the model, as on a device, needs `transition_scores()`
+    as well.
 
-    Everything is float32 whatever the compute type: sums over a text outgrow half precision. All scores start at 0,
-    where each token decides for itself. Padding must be on the right.
+    Everything is float32 whatever the compute type: sums over a text are too large for half precision. All scores start
+    at 0, where each token decides by itself. Padding must be on the right.
 
     Args:
         allowed_transitions: Optional booleans `(K, K)`: whether the column's tag may follow the row's.
         allowed_starts: Optional booleans `(K,)`: whether a tag may be a sequence's first.
         allowed_ends: Optional booleans `(K,)`: whether a tag may be its last.
-            What is not allowed scores -10,000 and is not trained: probability 0, and never decoded as long as some
-            sequence is allowed throughout.
+            What is not allowed scores -10,000 and is not trained: its probability is 0, and it is never decoded where
+            some whole sequence is allowed.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -53,8 +53,8 @@ class CRF(keras.layers.Layer):
         mask: Boolean tensor `(B, T)`, True on real tokens. By default the Keras mask that `logits` carries.
 
     Returns:
-        `potentials`, float32 `(B, T, K)`, 0 on padding. They carry no mask on: Keras would weigh tokens by it, while
-        the loss is one of whole sequences.
+        `potentials`, float32 `(B, T, K)`, 0 on padding. They carry no mask: Keras would weigh tokens by it, but the
+        loss is one of whole sequences.
 
     Example:
         >>> import numpy as np
@@ -124,7 +124,7 @@ class CRF(keras.layers.Layer):
         Its gradient with respect to `potentials` is 1 for the given tags minus `marginals`.
 
         Args:
-            potentials: What the layer gave, float `(B, T, K)`.
+            potentials: The output of the layer, float `(B, T, K)`.
             tag_ids: Integers `(B, T)`, from 0 to K - 1 on real tokens.
             mask: Booleans `(B, T)`, True on real tokens, which come first; by default all are real.
 
@@ -143,22 +143,22 @@ class CRF(keras.layers.Layer):
         """The most probable tags (Viterbi 1967).
 
         Args:
-            potentials: What the layer gave, float `(B, T, K)`.
+            potentials: The output of the layer, float `(B, T, K)`.
             mask: Booleans `(B, T)`, True on real tokens, which come first; by default all are real.
 
         Returns:
-            `tag_ids`, int32 `(B, T)`, -1 on padding; and their scores, float32 `(B,)`, of which `log_partition` makes
-            log-probabilities.
+            `tag_ids`, int32 `(B, T)`, -1 on padding; and their scores, float32 `(B,)`: minus `log_partition`, these
+            are log-probabilities.
         """
         potentials, real = _on_real_tokens(potentials, mask)
         tag_ids, scores = viterbi(potentials, self.transition_scores(), real)
         return ops.where(real > 0, tag_ids, NO_TAG), scores
 
     def marginals(self, potentials: Any, mask: Any = None) -> Any:
-        """The probability of each tag at each token, whatever the others are.
+        """The probability of each tag at each token, summed over the tags of all other tokens.
 
         Args:
-            potentials: What the layer gave, float `(B, T, K)`.
+            potentials: The output of the layer, float `(B, T, K)`.
             mask: Booleans `(B, T)`, True on real tokens, which come first; by default all are real.
 
         Returns:
@@ -171,7 +171,7 @@ class CRF(keras.layers.Layer):
         """The logarithms of `marginals`, to be trained on: exact where a probability is too small for float32.
 
         Args:
-            potentials: What the layer gave, float `(B, T, K)`.
+            potentials: The output of the layer, float `(B, T, K)`.
             mask: Booleans `(B, T)`, True on real tokens, which come first; by default all are real.
 
         Returns:

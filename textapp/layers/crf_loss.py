@@ -1,4 +1,4 @@
-"""What a model that ends in a CRF is trained on."""
+"""The loss of a model that ends in a CRF."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from textapp.layers.crf import CRF
 class CRFLoss(keras.losses.Loss):
     """The negative log-likelihood of the true tags, in nats a sequence.
 
-    A loss is given what the model puts out, the potentials; the transitions are the layer's. So the loss holds the
-    layer: `model.compile(optimizer, CRFLoss(model.get_layer("crf")))`. A file has no place for that tie, so a loaded
-    model is tied anew before it is trained on, with the optimizer that it was saved with:
+    A loss receives the output of the model, the potentials; but the transitions are weights of the layer. So the loss
+    holds the layer: `model.compile(optimizer, CRFLoss(model.get_layer("crf")))`. A file cannot store this reference, so
+    a loaded model is compiled again before it is trained further, with the optimizer that it was saved with:
     `model.compile(model.optimizer, CRFLoss(model.get_layer("crf")))`.
 
-    Padding is told by the true tags, which are -1 there (`NO_TAG`), as with
+    The true tags are -1 on padding (`NO_TAG`), as for
     `keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)`, the loss of a model without a CRF.
 
     Args:
-        layer: The `CRF` that the model ends in. A loaded loss has its name only, and raises when it is called.
+        layer: The `CRF` that the model ends in. A loaded loss has only its name, and raises when it is called.
         reduction: As in `keras.losses.Loss`, over sequences.
         name: As in `keras.losses.Loss`.
 

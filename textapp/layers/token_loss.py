@@ -1,4 +1,4 @@
-"""What a tagger without a CRF is trained on."""
+"""The loss of a tagger without a CRF."""
 
 from typing import Any
 
@@ -10,9 +10,8 @@ from keras import ops
 class TokenLoss(keras.losses.Loss):
     """The negative log-likelihood of the true tags, each token's by itself, in nats a sequence.
 
-    It is what `CRFLoss` would be if all transitions scored 0: both can be compared. Keras'
-    `SparseCategoricalCrossentropy` has a loss for each token instead, and takes no weights of sequences where it
-    ignores some of them.
+    It equals `CRFLoss` with all transitions 0, so that both can be compared. Keras' `SparseCategoricalCrossentropy` has
+    a loss for each token instead, and takes no weights of sequences where it ignores some tokens.
 
     Call arguments:
         y_true: Integer tensor `(B, T)`, tag ids, -1 exactly on padding.
@@ -29,7 +28,7 @@ class TokenLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """As in Keras, but for the mask that logits may carry: Keras would weigh by it, but losses are of sequences."""
+        """As in Keras, without the mask that logits may carry: Keras would weigh by it, but losses are of sequences."""
         return super().__call__(y_true, ops.add(y_pred, 0.0), sample_weight)  # a new tensor, which carries none
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Models, one file each: parts first, the whole model last."""
+"""A model is words -> encoder -> head: words.py, one file for each encoder, the whole model in model.py."""

@@ -1,11 +1,11 @@
-"""What a masked recurrent layer gives out on padding."""
+"""The outputs of a masked recurrent layer on padding."""
 
 from typing import Any
 
 import tensorflow as tf
 
 CLOSED = 60.0
-"""Added to a gate to open or close it for good: sigmoid(-60) is below 1e-26, and sigmoid(60) is 1 in float32."""
+"""Added to a gate to keep it open or closed: sigmoid(-60) is below 1e-26, and sigmoid(60) is 1 in float32."""
 
 CLOSED_IN_INT8 = 8.0
 """The same where activations are int8. A range that reached to 60 would leave real tokens steps of half a unit. As a
