@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "textapp"
-STAGES = ["text", "data", "vectors", "layers", "models", "training", "compress", "export", "runtime", "cli"]
+STAGES = ["text", "data", "vectors", "layers", "dashboards", "tasks", "models", "training"]
+STAGES += ["compress", "export", "runtime", "cli"]
 ROOT = {"errors", "files", "config", "settings", "fonts", "figures"}  # any stage may import these
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "registry", "factory"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
