@@ -161,7 +161,7 @@ def kill_while_training(patches):
             if epoch == 1:
                 raise Killed
 
-    patches.setattr(ner, "tag_dashboards", lambda *_: [Kill()])
+    patches.setattr(ner, "tagging_dashboards", lambda *_: [Kill()])
 
 
 def test_a_run_killed_twice_ends_like_one_that_was_not(student, teach, tmp_path, monkeypatch):

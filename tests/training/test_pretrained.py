@@ -17,7 +17,7 @@ from textapp.training.preparation import prepare
 from textapp.training.pretrained import read_pretrained, way_of_training
 from textapp.training.sentiment import train_sentiment
 
-from .events import read
+from ..dashboards.events import read
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très"])
 COUNTS = {"好": 10, "film": 6, "très": 3, "weg": 1}

@@ -250,7 +250,7 @@ def project(
     if vectors.counts is not None:
         columns["count"] = vectors.counts[:count].tolist()
     with native_log_hidden():
-        from textapp.vectors.projector import write_projector
+        from textapp.dashboards.projector import write_projector
 
         write_projector(out, vectors.vectors[:count], columns, file.name)
     say(f"wrote {len(words):,} words of {len(vectors):,}")

@@ -19,6 +19,7 @@ from textapp.compress.quantize_tasks import Task, changed_since, snapped
 from textapp.compress.rounding import STORED_BITS, stored_bits
 from textapp.compress.summary import WeightSummary, summarize
 from textapp.config import LARGEST
+from textapp.dashboards import EventLog, Histograms, Scalars
 from textapp.errors import InputError
 from textapp.files import read_bytes, write_json
 from textapp.training import run
@@ -26,7 +27,6 @@ from textapp.training.fit import fit
 from textapp.training.ner_run import TASK
 from textapp.training.progress import Progress
 from textapp.training.strategy import choose_strategy, describe
-from textapp.training.tensorboard import EventLog, Histograms, Scalars
 
 OTHER_SEED = 104_729  # on top of the run's own
 TITLES = {"accuracy": "accuracy", "entity_f1": "entity F1"}

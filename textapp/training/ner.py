@@ -15,6 +15,7 @@ from textapp.data.tag_scores import say_scores, tag_scores
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
 from textapp.models.ner import entity_tagger
+from textapp.tasks.tagging.dashboards import tagging_dashboards
 from textapp.text.tag_set import TagSet
 from textapp.text.word_shape import SHAPES
 from textapp.training import run
@@ -25,7 +26,6 @@ from textapp.training.progress import Progress
 from textapp.training.tag_predictor import TagPredictor
 from textapp.training.tag_preparation import PreparedTags, prepare_tags
 from textapp.training.task import Task, train_task
-from textapp.training.tensorboard.tag_dashboards import tag_dashboards
 from textapp.training.validation_tags import ValidationTags
 
 
@@ -103,7 +103,7 @@ def fit_tagger(
         scores=[scores],
         callbacks=[
             Progress(config.epochs, steps, data.tokens),
-            *tag_dashboards(folder / run.LOGS, scores, validation, data.encoder.vocabulary),
+            *tagging_dashboards(folder / run.LOGS, scores, validation, data.encoder.vocabulary),
         ],
     )
 

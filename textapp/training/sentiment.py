@@ -13,6 +13,7 @@ import tensorflow as tf
 from textapp.config import SentimentConfig
 from textapp.data.pipeline import evaluation_batches
 from textapp.models.sentiment import sentiment_classifier
+from textapp.tasks.classification.dashboards import classification_dashboards
 from textapp.training import run
 from textapp.training.evaluate import classification_scores, predict_logits
 from textapp.training.fit import fit
@@ -20,7 +21,6 @@ from textapp.training.optimizer import optimizer_of
 from textapp.training.preparation import Prepared, prepare
 from textapp.training.progress import Progress
 from textapp.training.task import Task, train_task
-from textapp.training.tensorboard import dashboards
 
 ATTENTION_TEXTS = 8  # of the validation split, drawn with their attention in TensorBoard
 
@@ -103,7 +103,7 @@ def fit_classifier(
         fingerprint=f"{config.to_dict()} {data.fingerprint}",
         callbacks=[
             Progress(config.epochs, data.batches.steps_per_epoch, data.tokens),
-            *dashboards(
+            *classification_dashboards(
                 folder / run.LOGS,
                 validation=evaluation_batches(
                     data.held_out["valid"], config.batch_size, data.widths, config.static_shapes

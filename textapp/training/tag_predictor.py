@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from textapp.data.compiled import compiled
 from textapp.data.pipeline import evaluation_batches, sorted_batches
 from textapp.data.tagged_batches import NO_TAG, EncodedSentences
 from textapp.layers import CRF
 from textapp.text.tag_set import TagSet
-from textapp.training.tensorboard.compiled import compiled
 
 
 class TagPredictor:

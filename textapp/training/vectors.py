@@ -16,12 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from textapp import __version__
+from textapp.dashboards.word_vectors import VectorsDashboard
 from textapp.errors import InputError
 from textapp.files import digest, leftovers, named_errors, write_json
 from textapp.training import run
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
-from textapp.training.tensorboard.vectors_dashboard import VectorsDashboard
 from textapp.vectors.blocks import TrainingBlocks, noise_ratios, suited_shape
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter

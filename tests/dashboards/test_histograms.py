@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from textapp.training.tensorboard import Histograms, histograms
+from textapp.dashboards import Histograms, histograms
 
 from .events import read
 

@@ -1,6 +1,5 @@
 """Class probabilities of the validation texts."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -8,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textapp.training.tensorboard.compiled import compiled
+from textapp.dashboards.gradients import probe_batch
+from textapp.data.compiled import compiled
 
 
 def class_probabilities(outputs: Any, from_logits: bool) -> np.ndarray:
@@ -67,12 +67,8 @@ class ValidationScores:
             yield keras.tree.map_structure(lambda array, rows=rows: array[rows], inputs), labels[rows]
 
     def probe(self, count: int) -> tuple[Any, Any]:
-        """Inputs and labels of `count` examples of one batch, or all of it where it is smaller."""
-        # A dataset is often sorted by length: its middle has texts of usual length.
-        skipped = max(0, int(self.validation.cardinality())) // 2 if isinstance(self.validation, tf.data.Dataset) else 0
-        for inputs, labels, *_ in itertools.islice(self.batches(), skipped, None):
-            return keras.tree.map_structure(lambda array: array[:count], (inputs, labels))
-        raise ValueError("`validation` must hold at least one batch. Received: none")
+        """Inputs and labels of `count` examples of one batch, or all of it if it is smaller."""
+        return probe_batch(self.batches() if isinstance(self.validation, tuple) else self.validation, count)
 
     def check(self, model: keras.Model) -> None:
         """Scores one batch. Raises `ValueError` where the model, the labels and their names do not fit together."""

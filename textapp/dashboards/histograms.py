@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from textapp.training.tensorboard.dashboard import Dashboard
+from textapp.dashboards.log import Dashboard
 
 MOST_VALUES = 200_000  # of one weight: TensorFlow takes 240 bytes for each
 _DESCRIPTION = "The weight's values at the end of each epoch."

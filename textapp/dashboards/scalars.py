@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from textapp.training.tensorboard.dashboard import Dashboard
-from textapp.training.tensorboard.event_log import EventLog
+from textapp.dashboards.log import Dashboard, EventLog
 
 _METRIC = (
     "Training: the mean since the epoch began, which falls in a small step where a new one begins. "

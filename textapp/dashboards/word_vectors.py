@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from textapp.training.tensorboard.attention_page import escape
-from textapp.training.tensorboard.dashboard import Dashboard
-from textapp.training.tensorboard.event_log import EventLog
-from textapp.vectors.projector import write_projector
+from textapp.dashboards.figures import escape_markdown
+from textapp.dashboards.log import Dashboard, EventLog
+from textapp.dashboards.projector import write_projector
 from textapp.vectors.word_vectors import WordVectors
 
 _DESCRIPTIONS = {
@@ -73,8 +72,8 @@ class VectorsDashboard(Dashboard):
         # Spaces that do not break keep the page from breaking the words themselves.
         page = [f"| word{'&nbsp;' * 20} | nearest words, by cosine |", "|---|---|"]
         for probe in self.probes:
-            nearest = ", ".join(f"{escape(word)} {cosine:.2f}" for word, cosine in vectors.neighbors(probe))
-            page.append(f"| {escape(probe)} | {nearest} |")
+            nearest = ", ".join(f"{escape_markdown(word)} {cosine:.2f}" for word, cosine in vectors.neighbors(probe))
+            page.append(f"| {escape_markdown(probe)} | {nearest} |")
         tf.summary.text("vectors/neighbors", "\n".join(page))
         shown = self.words[: self.most_words]
         columns = {"word": shown, "id": range(len(shown))}

@@ -1,20 +1,44 @@
 """How large the gradient of each layer is."""
 
+import itertools
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
 
 import keras
 import tensorflow as tf
 
-from textapp.training.tensorboard.compiled import compiled
-from textapp.training.tensorboard.dashboard import Dashboard
-from textapp.training.tensorboard.event_log import EventLog
-from textapp.training.unfreezing import UnfreezingAdamW
+from textapp.dashboards.log import Dashboard, EventLog
+from textapp.data.compiled import compiled
 
 _DESCRIPTION = (
     "L2 norm of the loss's gradient on a fixed probe batch, without dropout and before any clipping; 0 while frozen."
 )
+
+
+@runtime_checkable
+class UnfreezingOptimizer(Protocol):
+    """An optimizer that keeps some variables still for its first steps, as `textapp.training.unfreezing` has one."""
+
+    def moved(self, variable: keras.Variable) -> tf.Tensor:
+        """Whether the last step moved a trainable variable."""
+
+
+def probe_batch(batches: Iterable[tuple[Any, ...]], count: int) -> tuple[Any, Any]:
+    """Inputs and targets of the first examples of one batch, for `GradientNorms`.
+
+    Args:
+        batches: Batches of inputs, targets and perhaps weights. Of a `tf.data.Dataset` the middle one is taken: a
+            dataset is often sorted by length, and texts of usual length are in its middle.
+        count: Number of examples; fewer if the batch has fewer.
+
+    Raises:
+        ValueError: There is no batch.
+    """
+    skipped = max(0, int(batches.cardinality())) // 2 if isinstance(batches, tf.data.Dataset) else 0
+    for inputs, targets, *_ in itertools.islice(batches, skipped, None):
+        return keras.tree.map_structure(lambda array: array[:count], (inputs, targets))
+    raise ValueError("`batches` must hold at least one batch. Received: none")
 
 
 class GradientNorms(Dashboard):
@@ -25,14 +49,14 @@ class GradientNorms(Dashboard):
     `gradient_norm/all_layers` holds them while `gradient_norm/all_but_embeddings` does not: only the rows of the
     probe's words have a gradient, which makes an embedding's norm behave unlike the others.
 
-    What the last step left frozen has the norm 0: a layer whose `trainable` is False, and one that
-    `textapp.training.unfreezing.UnfreezingAdamW` holds still. So an embedding trained from the start is never at 0, a
-    frozen one always, and the curve of one frozen for some epochs leaves 0 when it begins to move. The norm is that of
-    the gradient itself, whatever share of the learning rate follows it.
+    The norm of a layer that the last step did not move is 0: its `trainable` is False, or an `UnfreezingOptimizer`
+    keeps it still. So an embedding trained from the start is never at 0, a frozen one always, and the curve of one
+    frozen for some epochs leaves 0 when it begins to move. The norm is that of the gradient itself, before any
+    learning rate of the layer's own.
 
     Args:
         log: An `EventLog`, or the path of a folder.
-        probe: The batch: inputs and labels as `fit` takes them. Some 32 examples are enough.
+        probe: Inputs and targets as `fit` takes them, such as `probe_batch` gives. Some 32 examples are enough.
         every: Training steps between two points, besides the one at the end of an epoch.
     """
 
@@ -105,7 +129,7 @@ class GradientNorms(Dashboard):
     def _moved(self, variable: keras.Variable) -> bool | tf.Tensor:
         """Whether the optimizer's last step moved a trainable variable."""
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)  # of mixed precision
-        return optimizer.moved(variable) if isinstance(optimizer, UnfreezingAdamW) else True
+        return optimizer.moved(variable) if isinstance(optimizer, UnfreezingOptimizer) else True
 
 
 def _leaf_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
