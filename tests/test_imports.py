@@ -8,17 +8,11 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "textapp"
-<<<<<<< HEAD
 STAGES = [
     *("text", "data", "vectors", "layers", "dashboards", "tasks", "models", "training"),
     *("compress", "export", "runtime", "cli"),
 ]
 ROOT = {"sections", "errors", "files", "config", "settings", "fonts", "figures"}  # any stage may import these
-=======
-STAGES = ["text", "data", "vectors", "layers", "dashboards", "tasks", "models", "training"]
-STAGES += ["compress", "export", "runtime", "cli"]
-ROOT = {"errors", "files", "config", "settings", "fonts", "figures"}  # any stage may import these
->>>>>>> vec
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "registry", "factory"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
