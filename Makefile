@@ -1,5 +1,8 @@
-# Each target sets up what it needs: a machine with Python 3.11 and make is enough.
-PYTHON ?= python3.11
+# Each target sets up what it needs: a machine with make and Python 3.11, 3.12 or 3.13 is enough.
+# The newest that works is taken: a command that is there may fail, as pyenv's do for a version that is not active.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11; do \
+	if $$python -c 'import ensurepip' 2>/dev/null; then echo $$python; break; fi; done)
+FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3.11 works here; name one: make PYTHON=PATH))
 BIN := .venv/bin
 DATA ?= ../shared/data
 
@@ -35,7 +38,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.tagger_students --data $(DATA)
 
 .venv/installed: pyproject.toml
-	$(PYTHON) -m venv .venv
+	$(FOUND_PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e '.[train,dev]'
 	touch $@
