@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from textapp.data.tag_scores import tag_scores
 from textapp.data.tagged import NO_SCHEME, TaggedExamples
 from textapp.data.tagged_batches import EncodedSentences
+from textapp.tasks.tagging.scores import tag_scores
 from textapp.text.tag_set import TagSet
 from textapp.training.tensorboard.entity_confusion import EntityConfusion
 from textapp.training.tensorboard.entity_pages import EntityPages, marked

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from textapp import fonts
-from textapp.data.scores import confusion_matrix
 from textapp.figures import new_figure
+from textapp.tasks.classification.scores import confusion_matrix
 from textapp.training.tensorboard.dashboard import Dashboard
 from textapp.training.tensorboard.event_log import EventLog
 from textapp.training.tensorboard.images import write_figure

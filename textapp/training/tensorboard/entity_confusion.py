@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from textapp.data.scores import confusion_matrix
+from textapp.tasks.classification.scores import confusion_matrix
 from textapp.training.tensorboard import confusion_matrix as drawing
 from textapp.training.tensorboard.images import write_figure
 from textapp.training.tensorboard.tag_dashboard import TagDashboard
