@@ -20,7 +20,6 @@ from benchmarks.own_vectors import own_vectors
 from benchmarks.record import Record, spread
 from benchmarks.tagging_baseline import train_feature_crf
 from textapp.config import NerConfig, ner_preset, sentiment_preset
-from textapp.data.entity_scores import entity_scores, token_accuracy
 from textapp.data.readers import read_examples
 from textapp.data.tagged import TaggedExamples, read_tagged
 from textapp.export.run import export_run, export_tagger_run
@@ -29,6 +28,7 @@ from textapp.runtime import load
 from textapp.runtime.bundle_tagger import BundleTagger
 from textapp.runtime.latency import measure_tag_latency
 from textapp.runtime.predictor import Predictor
+from textapp.tasks.tagging.scores import entity_scores, token_accuracy
 from textapp.text.tag_schemes import read_spans
 from textapp.training.ner import train_ner
 from textapp.training.sentiment import train_sentiment

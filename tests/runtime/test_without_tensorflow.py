@@ -15,7 +15,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 TEXTS = ["Très good film !", "这部电影很坏", "плохо 😀", "", "\0", "\ud800 café"]
-TRAINING = ("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "tf2onnx", "onnxruntime")
+TRAINING = (
+    *("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "sklearn", "scipy", "threadpoolctl"),
+    *("seqeval", "jieba", "tf2onnx", "onnxruntime", "onnx", "gensim"),
+)
 
 PREDICT = """
 import json, sys
@@ -70,12 +73,18 @@ def test_predicting_needs_no_training_library(answer, folder):
 
 @pytest.mark.parametrize(
     ("command", "options"),
-    [("predict", ["--confidence", "--json", "--file"]), ("evaluate", ["--json", "--data"]), ("bench", ["--data"])],
+    [
+        ("predict", ["--confidence", "--json", "--file"]),
+        ("evaluate", ["--json", "--data"]),
+        ("bench", ["--data"]),
+        ("report", ["--rounds", "1", "--out", "отчёт.html", "--data"]),
+    ],
 )
 def test_the_command_line_on_a_tagger_needs_no_training_library(tagger_folder, tmp_path, command, options):
     data = tmp_path / "данные.txt"
     data.write_text("Angela B-人\nMerkel I-人\n北 O\n", encoding="utf-8")
     code = "import sys; from textapp.cli.main import main; sys.argv[0] = 'textapp'; main()"
+    options = [str(tmp_path / option) if option.endswith(".html") else option for option in options]
     run(BLOCK + code, command, str(tagger_folder), *options, str(data))
 
 

@@ -80,7 +80,7 @@ def _score_tags(
 ) -> dict[str, Any]:
     """The scores of a tagger's bundle."""
     from textapp.cli.scoring import read_for, tagger_scores
-    from textapp.data.tag_scores import unseen_tags
+    from textapp.tasks.tagging.scores import unseen_tags
 
     examples, form = read_for(tagger, data, token_column, tag_column, repair, scheme), tagger.encoder.form
     say(str(examples))
@@ -95,7 +95,7 @@ def _score_tags(
 
 def _say_tag_scores(scores: dict[str, Any]) -> None:
     """Prints a tagger's scores for people."""
-    from textapp.data.tag_scores import say_scores
+    from textapp.tasks.tagging.scores import describe_scores
 
     if scores.get("types"):
         say_table(
@@ -105,4 +105,4 @@ def _say_tag_scores(scores: dict[str, Any]) -> None:
                 for name, part in scores["types"].items()
             ],
         )
-    say(say_scores(scores))
+    say(describe_scores(scores))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def label_scores(classifier: "Classifier", examples: "Examples") -> dict[str, Any]:
     """`accuracy`, `macro_f1` and `count` of a classifier. Raises `InputError` where it does not know a label."""
     from textapp.data.readers import check_labels
-    from textapp.data.scores import accuracy, confusion_matrix, macro_f1
+    from textapp.tasks.classification.scores import accuracy, confusion_matrix, macro_f1
 
     check_labels(examples, classifier.labels)
     index = {label: number for number, label in enumerate(classifier.labels)}
@@ -35,8 +35,8 @@ def read_for(
     Raises:
         InputError: The tags are of another kind than the tagger's own, or the file breaks a rule.
     """
-    from textapp.data.tag_scores import check_tags_known
     from textapp.data.tagged import NO_SCHEME, Reading, read_tagged
+    from textapp.tasks.tagging.scores import check_tags_known
 
     like = Reading(scheme=NO_SCHEME if tagger.tag_set.scheme is None else None)
     examples = read_tagged(data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer, like=like)
@@ -45,7 +45,7 @@ def read_for(
 
 
 def tagger_scores(tagger: "Tagger", examples: "TaggedExamples") -> dict[str, Any]:
-    """What `textapp.data.tag_scores.tag_scores` says of a tagger."""
-    from textapp.data.tag_scores import tag_scores
+    """What `textapp.tasks.tagging.scores.tag_scores` says of a tagger."""
+    from textapp.tasks.tagging.scores import tag_scores
 
     return tag_scores(examples.tags, list(tagger.tag(examples.sentences)), tagger.tag_set)

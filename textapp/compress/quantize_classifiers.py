@@ -18,8 +18,9 @@ from textapp.compress.soft_labels import SoftLabels
 from textapp.compress.student_preparation import StudentFiles
 from textapp.data.pipeline import evaluation_batches
 from textapp.files import replacing
+from textapp.tasks.classification.scores import classification_scores
 from textapp.training import run, sentiment
-from textapp.training.evaluate import classification_scores, predict_logits
+from textapp.training.evaluate import predict_logits
 from textapp.training.preparation import Prepared, prepare
 
 

@@ -19,8 +19,8 @@ from textapp.compress.soft_tags import read_soft_tags
 from textapp.compress.tagger_data import TransferSentences
 from textapp.compress.tagger_teachers import TaggerTeacher, main_score
 from textapp.data.pipeline import evaluation_batches
-from textapp.data.tag_scores import tag_scores
 from textapp.files import replacing
+from textapp.tasks.tagging.scores import tag_scores
 from textapp.text.token_encoder import TokenEncoder
 from textapp.training import ner, ner_run, run
 from textapp.training.tag_predictor import TagPredictor

@@ -16,11 +16,11 @@ from textapp.compress.tagger_teachers import TaggerTeacher, check_alike
 from textapp.compress.transfer import TransferSet, unlabelled_texts
 from textapp.data.pipeline import Gather, TrainingBatches
 from textapp.data.readers import Examples
-from textapp.data.tag_scores import check_tags_known, unseen_tags
 from textapp.data.tagged import TaggedExamples
 from textapp.data.tagged_batches import EncodedSentences, encode_sentences
 from textapp.data.tagged_splits import cut_sentences, retokenized
 from textapp.errors import InputError
+from textapp.tasks.tagging.scores import check_tags_known, unseen_tags
 from textapp.text.tag_schemes import read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.tokenizer import Tokenizer

@@ -20,10 +20,10 @@ from textapp.compress.tagger_loss import TagDistillationLoss
 from textapp.compress.tagger_teachers import TaggerTeacher, main_score, mean_marginals
 from textapp.compress.teachers import open_runs, sources
 from textapp.data.pipeline import evaluation_batches
-from textapp.data.tag_scores import tag_scores
 from textapp.files import named_errors, replacing, write_json
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
+from textapp.tasks.tagging.scores import tag_scores
 from textapp.training import run
 from textapp.training.adversarial import with_adversary
 from textapp.training.ner import build_model, fit_tagger, tagger_metrics

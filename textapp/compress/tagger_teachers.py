@@ -14,10 +14,10 @@ from textapp.compress.soft_labels import mean_of
 from textapp.compress.soft_tags import Sentences
 from textapp.compress.teachers import TeachingRun
 from textapp.config import NerConfig
-from textapp.data.tag_scores import tag_scores
 from textapp.data.tagged import TaggedExamples
 from textapp.data.tagged_batches import encode_sentences
 from textapp.errors import InputError
+from textapp.tasks.tagging.scores import tag_scores
 from textapp.text.tag_set import TagSet
 from textapp.training import run
 from textapp.training.ner_run import TASK, NerRun

@@ -9,9 +9,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from textapp.data.scores import accuracy, confusion_matrix, macro_f1
 from textapp.export.conversion import signature_name
 from textapp.export.rows import TOKENS, Text, keras_logits, padded_rows, select
+from textapp.tasks.classification.scores import accuracy, confusion_matrix, macro_f1
 
 
 class Logits(NamedTuple):

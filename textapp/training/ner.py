@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.config import NerConfig
-from textapp.data.tag_scores import say_scores, tag_scores
 from textapp.layers import CRFLoss
 from textapp.layers.token_loss import TokenLoss
 from textapp.models.ner import entity_tagger
 from textapp.tasks.tagging.dashboards import tagging_dashboards
+from textapp.tasks.tagging.scores import describe_scores, tag_scores
 from textapp.text.tag_set import TagSet
 from textapp.text.word_shape import SHAPES
 from textapp.training import run
@@ -120,7 +120,7 @@ def tagger_metrics(model: keras.Model, data: PreparedTags, report: Callable[[str
     predictor = TagPredictor(model, data.tag_set)
     for name, part in data.held_out.items():
         metrics[name] = tag_scores(data.examples[name].tags, predictor.predict(part), data.tag_set)
-        report(f"{name}: {say_scores(metrics[name])}")
+        report(f"{name}: {describe_scores(metrics[name])}")
     return {**metrics, "data": data.counts, "fingerprint": data.fingerprint, "parameters": model.count_params()}
 
 

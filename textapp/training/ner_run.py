@@ -9,11 +9,11 @@ import keras
 import numpy as np
 
 from textapp.config import NerConfig
-from textapp.data.tag_scores import check_tags_known, tag_scores
 from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
 from textapp.errors import InputError
 from textapp.files import write_json, write_text
 from textapp.layers import CharacterCNN
+from textapp.tasks.tagging.scores import check_tags_known, tag_scores
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer

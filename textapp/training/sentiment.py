@@ -14,8 +14,9 @@ from textapp.config import SentimentConfig
 from textapp.data.pipeline import evaluation_batches
 from textapp.models.sentiment import sentiment_classifier
 from textapp.tasks.classification.dashboards import classification_dashboards
+from textapp.tasks.classification.scores import classification_scores
 from textapp.training import run
-from textapp.training.evaluate import classification_scores, predict_logits
+from textapp.training.evaluate import predict_logits
 from textapp.training.fit import fit
 from textapp.training.optimizer import optimizer_of
 from textapp.training.preparation import Prepared, prepare

@@ -9,7 +9,6 @@ import numpy as np
 
 from textapp.config import NerConfig
 from textapp.data.pipeline import TrainingBatches
-from textapp.data.tag_scores import check_tags_known, unseen_tags
 from textapp.data.tagged import NO_SCHEME, SCHEME, Reading, TaggedExamples, read_tagged, say_some
 from textapp.data.tagged_batches import (
     EncodedSentences,
@@ -19,6 +18,7 @@ from textapp.data.tagged_batches import (
 )
 from textapp.data.tagged_splits import count_shared, cut_sentences, retokenized, split_tagged
 from textapp.errors import InputError
+from textapp.tasks.tagging.scores import check_tags_known, unseen_tags
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from textapp.data.tag_scores import tag_scores
 from textapp.data.tagged import TaggedExamples
 from textapp.data.tagged_batches import EncodedSentences
+from textapp.tasks.tagging.scores import tag_scores
 from textapp.text.tag_set import TagSet
 from textapp.training.tag_predictor import TagPredictor
 

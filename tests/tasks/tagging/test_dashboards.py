@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from textapp.data.tag_scores import tag_scores
 from textapp.data.tagged import NO_SCHEME, TaggedExamples
 from textapp.tasks.tagging.dashboards import EntityPages, TypeConfusion, mark_entities
+from textapp.tasks.tagging.scores import tag_scores
 from textapp.text.tag_set import TagSet
 
 SENTENCES = [["李", "白", "在", "长", "安"], ["Hé", "*sleeps*"], ["<b>", "Wien"]]

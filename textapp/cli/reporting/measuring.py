@@ -27,12 +27,12 @@ from textapp.cli.reporting.content import (
 from textapp.cli.scoring import label_scores, read_for, tagger_scores
 from textapp.compress.lineage import Lineage
 from textapp.data.readers import check_labels, read_examples
-from textapp.data.tag_scores import unseen_tags
 from textapp.errors import InputError
 from textapp.files import named_errors, read_json
 from textapp.runtime import BundleTagger, Predictor, Tagger, load
 from textapp.runtime.latency import measure_latency, measure_tag_latency
 from textapp.runtime.parts import file_parts
+from textapp.tasks.tagging.scores import unseen_tags
 
 if TYPE_CHECKING:
     from textapp.data.readers import Examples

@@ -1,14 +1,28 @@
-"""Entity scores: by hand, and against a count over sets of spans that a regular expression finds."""
+"""Scores of tags: by hand, against seqeval, and against spans that a regular expression finds."""
 
 import json
 import random
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from seqeval.metrics.v1 import precision_recall_fscore_support
+from seqeval.scheme import IOB2, Entities
 
-from textapp.data.entity_scores import EntityScore, entity_scores, token_accuracy
+from textapp.data.tagged import NO_SCHEME, TaggedExamples
 from textapp.errors import InputError
+from textapp.tasks.tagging.scores import (
+    EntityScore,
+    check_tags_known,
+    describe_scores,
+    entity_scores,
+    tag_scores,
+    token_accuracy,
+    unseen_tags,
+)
 from textapp.text.tag_schemes import convert
+from textapp.text.tag_set import TagSet
 
 TRUE = [
     ["B-PER", "I-PER", "O", "B-地", "B-地", "I-地"],
@@ -143,3 +157,75 @@ def test_token_accuracy_takes_tags_of_any_kind():
 def test_what_cannot_be_scored(true, predicted, error, message):
     with pytest.raises(error, match=message):
         entity_scores(true, predicted)
+
+
+@st.composite
+def tagged_pairs(draw):
+    """True tags in valid IOB2 and predicted tags that may break its rules, equally long."""
+    types = ["", "PER", "地名", "a-b", "-a", "a-", "a", "--"]
+    tags = st.sampled_from(["O", *(letter if not type_ else f"{letter}-{type_}" for letter in "BI" for type_ in types)])
+    predicted = draw(st.lists(st.lists(tags, max_size=8), min_size=1, max_size=6).filter(any))
+    # Mostly the predicted tags themselves: sequences drawn independently share hardly any entity.
+    drawn = [[draw(st.one_of(st.just(tag), st.just(tag), tags)) for tag in sentence] for sentence in predicted]
+    return [convert(sentence, "IOB2", "IOB2", repair=True) for sentence in drawn], predicted
+
+
+@given(tagged_pairs())
+def test_equals_seqeval_bit_by_bit(pair):
+    """seqeval strips hyphens from the ends of types, so that here it gets numbers for types."""
+    types = sorted({tag[2:] for tags in (*pair[0], *pair[1]) for tag in tags if tag != "O"})
+    true, predicted = (
+        [[tag if tag == "O" else f"{tag[0]}-{types.index(tag[2:])}" for tag in tags] for tags in sentences]
+        for sentences in pair
+    )
+    options = {"scheme": IOB2, "zero_division": 0}
+    scores = entity_scores(*pair)
+    micro = precision_recall_fscore_support(true, predicted, average="micro", **options)
+    assert scores.micro == EntityScore(*micro)
+    names = sorted(Entities(true, IOB2).unique_tags | Entities(predicted, IOB2).unique_tags)
+    by_type = zip(*precision_recall_fscore_support(true, predicted, average=None, **options), strict=True)
+    expected = {types[int(name)] or "_": EntityScore(*row) for name, row in zip(names, by_type, strict=True)}
+    assert scores.by_type == expected
+    assert list(scores.by_type) == sorted(expected)
+
+
+def test_a_type_named_as_no_type_shares_its_row():
+    scores = entity_scores([["B", "O", "B-_"]], [["B-_", "O", "B-_"]])
+    assert (scores.micro.precision, scores.micro.recall) == (0.5, 0.5)
+    assert scores.by_type == {"_": scores.micro}
+
+
+def test_scores_for_json_and_in_words():
+    true = [["B-人", "I-人", "O"], ["B-地"]]
+    scores = tag_scores(true, [["B-人", "O", "O"], ["B-地"]], TagSet.build([["B-地", "B-人"]], "IOBES"))
+    types = scores.pop("types")
+    assert scores == {"entity_f1": 0.5, "precision": 0.5, "recall": 0.5, "count": 2, "token_accuracy": 0.75}
+    assert types["地"] == {"entity_f1": 1.0, "precision": 1.0, "recall": 1.0, "count": 1}
+    assert describe_scores(scores).startswith("entity F1 0.5000 (precision 0.5000, recall 0.5000) on 2 entities")
+    scores = tag_scores([["N", "V"], ["N"]], [["N", "N"], ["N"]], TagSet(("N", "V"), None))
+    assert scores == {"accuracy": pytest.approx(2 / 3), "count": 3}
+    assert describe_scores(scores) == "accuracy 0.6667 on 3 tokens"
+
+
+SPEECH = TagSet(("ADJ", "NOUN"), None)
+SPANS = TagSet(("O", "B-人", "I-人"), "IOB2")
+
+
+def test_tags_of_another_kind_are_refused():
+    entities = TaggedExamples([["Wien"]], [["B-LOC"]], "a.conll", NO_SCHEME)
+    with pytest.raises(
+        InputError, match=r"a\.conll: the model knows none of the tags B-LOC, but ADJ, NOUN and the like"
+    ):
+        check_tags_known(entities, SPEECH)
+    check_tags_known(TaggedExamples([["a", "b"]], [["X", "NOUN"]], "b", NO_SCHEME), SPEECH)
+    check_tags_known(TaggedExamples([["Wien"]], [["B-LOC"]], "c"), SPANS)  # new types of spans give a warning
+    with pytest.raises(InputError, match=r"a\.conll: holds tags that stand for themselves, but the model gives spans"):
+        check_tags_known(entities, SPANS)
+    with pytest.raises(InputError, match="c: holds spans, but the model gives tags that stand for themselves"):
+        check_tags_known(TaggedExamples([["Wien"]], [["B-LOC"]], "c"), SPEECH)
+
+
+def test_what_a_model_cannot_give():
+    assert unseen_tags(TaggedExamples([["a", "b", "c"]], [["B-地", "B-人", "O"]], "a"), SPANS) == ["地"]
+    assert unseen_tags(TaggedExamples([["a", "b"]], [["X", "NOUN"]], "b", NO_SCHEME), SPEECH) == ["X"]
+    assert unseen_tags(TaggedExamples([["a"]], [["O"]], "c", NO_SCHEME), SPEECH) == ["O"]  # a plain tag like others

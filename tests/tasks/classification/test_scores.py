@@ -1,7 +1,9 @@
+"""Scores of classes against hand-worked numbers."""
+
 import numpy as np
 import pytest
 
-from textapp.data.scores import accuracy, confusion_matrix, macro_f1
+from textapp.tasks.classification.scores import accuracy, classification_scores, confusion_matrix, macro_f1
 
 # Ten reviews judged by hand: labels 好 (0), 坏 (1), 一般 (2).
 TRUE = [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -82,3 +84,13 @@ def test_no_examples_have_no_score():
     for score in (accuracy, macro_f1):
         with pytest.raises(ValueError, match="at least one example"):
             score(matrix)
+
+
+def test_logits_are_scored():
+    logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 0.0]], "float32")
+    scores = classification_scores(np.array([0, 1, 1, 0]), logits)
+    assert scores["accuracy"] == 0.75
+    assert scores["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    nats = [np.log(1 + np.exp(-2.0)), np.log(1 + np.exp(-1.0)), np.log(1 + np.exp(3.0)), np.log(2.0)]
+    assert scores["loss"] == pytest.approx(np.mean(nats), rel=1e-5)
+    assert scores["count"] == 4
