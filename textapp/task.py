@@ -12,7 +12,7 @@ import abc
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from textapp.data.rows import EncodedRows, TargetRows
-    from textapp.sections import ModelConfig
+    from textapp.config import ModelConfig
     from textapp.text.token_encoder import TokenEncoder
     from textapp.text.tokenizer import Tokenizer
 
@@ -103,8 +103,13 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         presets: Settings by the name of a preset.
         presets_help: A few words on each.
         files_help: Which files it reads, for the command line's help.
+        files_hold_tokens: Whether tokens may come from files, and not from the tokenizer alone: they are then normalized
+            before they are looked up.
         read_options: Names of the options with which its files can be read: columns, a scheme.
         teacher_settings: Names of the settings that a student must share with its teachers.
+        inherited_settings: Names of those that it takes from a teacher where no preset is named.
+        target_files: Names of the files of a run and of a bundle that hold the targets.
+        sample_name: Name of the file of a run that holds some validation examples.
         head_sizes: Names of the settings of the head that grow with the width of a student.
     """
 
@@ -117,8 +122,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
     presets_help: ClassVar[Mapping[str, str]]
     files_help: ClassVar[str]
+    files_hold_tokens: ClassVar[bool] = False
     read_options: ClassVar[tuple[str, ...]]
     teacher_settings: ClassVar[tuple[str, ...]] = ()
+    inherited_settings: ClassVar[tuple[str, ...]] = ()
+    target_files: ClassVar[tuple[str, ...]]
+    sample_name: ClassVar[str]
     head_sizes: ClassVar[tuple[str, ...]] = ()
 
     # Data
@@ -128,12 +137,19 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """What cuts texts into tokens."""
 
     @abc.abstractmethod
-    def read(self, path: PathLike, config: ConfigType | None = None, **options: Any) -> ExamplesType:
+    def read(
+        self,
+        path: PathLike,
+        config: ConfigType | None = None,
+        targets: TargetsType | None = None,
+        **options: Any,
+    ) -> ExamplesType:
         """Reads the examples of a file.
 
         Args:
             path: The file or folder.
             config: Says how files are read, as far as `options` do not and the file's format allows it.
+            targets: What the model that is to be scored on them chooses from; None where that is not known.
             **options: Some of `read_options`.
 
         Raises:
@@ -157,16 +173,15 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """
 
     @abc.abstractmethod
-    def targets(self, config: ConfigType, train: ExamplesType) -> TargetsType:
+    def targets(self, config: ConfigType, train: ExamplesType, report: Report) -> TargetsType:
         """What a model will choose from. Raises `InputError` where training examples cannot teach it."""
 
     @abc.abstractmethod
     def check(self, examples: ExamplesType, targets: TargetsType, model: str = "the model") -> None:
         """Raises `InputError` where examples cannot be scored with a model of these targets, called `model`."""
 
-    @abc.abstractmethod
     def report_unseen(self, name: str, examples: ExamplesType, targets: TargetsType, report: Report) -> None:
-        """Warns of what examples have and a model of these targets cannot give."""
+        """Warns of what examples have and a model of these targets cannot give, where `check` allows that."""
 
     @abc.abstractmethod
     def rows(
@@ -190,22 +205,21 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             InputError: No example has a token.
         """
 
-    @abc.abstractmethod
     def stream_rows(
         self, config: ConfigType, path: PathLike, held_out: Sequence[ExamplesType], tokenizer: "Tokenizer"
-    ) -> Iterator[tuple[list[str], Any]]:
-        """Yields tokens and target of each training row of a file, as names: a label, or a tag for each token.
+    ) -> "Iterable[tuple[list[str], Any]]":
+        """The rows of a file, read anew at each iteration, for files larger than memory.
 
-        Rows of held-out texts are left out. Each call reads the file anew.
+        Args:
+            config: The settings.
+            path: The file.
+            held_out: Examples whose texts are left out.
+            tokenizer: What cuts texts.
+
+        Returns:
+            Tokens, one or more, and target as a name: a label, or a list of a tag for each token.
         """
-
-    @abc.abstractmethod
-    def stream_targets(self, config: ConfigType, names: Mapping[str, int], source: str) -> TargetsType:
-        """`targets` of a file that is streamed, from how often each name occurs."""
-
-    @abc.abstractmethod
-    def encode_target(self, targets: TargetsType, target: Any) -> Any:
-        """A target of `stream_rows` as a number, or as a number for each token."""
+        raise InputError(f"setting stream: a {self.model_noun} is trained from memory; leave it false")
 
     # Model
 
@@ -217,9 +231,9 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def loss(self, config: ConfigType, model: "keras.Model") -> "keras.losses.Loss":
         """The loss of the true targets; rows whose sample weight is 0 do not count."""
 
-    @abc.abstractmethod
     def metrics(self) -> "list[keras.metrics.Metric]":
-        """Metrics that `fit` weighs and shows, of plain or of soft targets."""
+        """Metrics that `fit` weighs and shows, of plain or of soft targets; none by default."""
+        return []
 
     @abc.abstractmethod
     def soft_distance(self, config: Any, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
@@ -264,9 +278,10 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """The scores in a few words."""
 
-    @abc.abstractmethod
     def score_tables(self, scores: Mapping[str, Any]) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
-        """Scores in detail, as tables of a header and rows; none where there is no detail."""
+        """Scores in detail, as tables of a header and rows; none by default."""
+        del scores
+        return []
 
     # Files of a run and of a bundle
 
@@ -281,11 +296,6 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     @abc.abstractmethod
     def read_targets(self, folder: Path, metrics: Mapping[str, Any]) -> TargetsType:
         """Reads a run's targets. Raises `InputError` where its files are broken."""
-
-    @property
-    @abc.abstractmethod
-    def sample_name(self) -> str:
-        """Name of the file of a run that holds some validation examples."""
 
     @abc.abstractmethod
     def save_sample(self, path: Path, examples: ExamplesType) -> None:
@@ -307,17 +317,19 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             probe: Inputs and targets for the norms of gradients; None for some of the validation split.
         """
 
-    @abc.abstractmethod
     def device_model(self, model: "keras.Model") -> "keras.Model":
-        """The part of a model that goes into the file, to logits; it shares all weights."""
+        """The part of a model that goes into the file, to logits; it shares all weights. By default all of it."""
+        return model
 
-    @abc.abstractmethod
     def device_files(self, model: "keras.Model", targets: TargetsType) -> dict[str, Save]:
-        """Files of a bundle besides those of `files`, by name, as what a decoder needs of the model."""
+        """Files of a bundle besides those of `files`, by name: what a decoder needs of the model. None by default."""
+        del model, targets
+        return {}
 
-    @abc.abstractmethod
     def device_fields(self, config: ConfigType, model: "keras.Model", targets: TargetsType) -> dict[str, Any]:
-        """What bundle.json says for this task alone."""
+        """What bundle.json says for this task alone; nothing by default."""
+        del config, model, targets
+        return {}
 
     @abc.abstractmethod
     def compared(
@@ -354,9 +366,10 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def item_text(self, item: Any) -> str:
         """An item as one text, by which duplicates are found."""
 
-    @abc.abstractmethod
     def augmented_items(self, config: Any, items: Sequence[Any], tokenizer: "Tokenizer") -> Iterator[Any]:
         """New items made from labelled ones, for teachers to label, as a student's settings say; none by default."""
+        del config, items, tokenizer
+        return iter(())
 
     @abc.abstractmethod
     def item_to_json(self, item: Any) -> dict[str, Any]:
@@ -373,19 +386,8 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """The targets of a student. Raises `InputError` where teachers, by name, have others than its examples."""
 
     @abc.abstractmethod
-    def targets_of_names(self, names: Sequence[str]) -> TargetsType:
-        """Targets with these names, as a file of soft targets tells them."""
-
-    def student_of(self, config: Any, teacher: ConfigType, files: bool) -> Any:
-        """A student's settings with those that it has to share with a teacher, or had better.
-
-        Args:
-            config: The student's.
-            teacher: The teacher's.
-            files: Whether the teacher's files are the student's: they are then read and divided as they were for it.
-        """
-        names = [*self.teacher_settings, *(("valid_fraction", *self.reading_settings) if files else ())]
-        return config.replaced(**{name: teacher.get(name) for name in names})
+    def targets_of_names(self, names: Iterable[str], source: str) -> TargetsType:
+        """Targets with these names, in the task's order. Raises `InputError` naming `source` where they are too few."""
 
     @property
     def reading_settings(self) -> tuple[str, ...]:
@@ -394,14 +396,14 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     def preset(self, name: str | None, vectors: bool = False) -> ConfigType:
         """The settings of a preset; without a name, the defaults. With `vectors` these decide the dimension."""
-        from textapp.sections import preset
+        from textapp.config import preset
 
         config = preset(self.config, self.presets, name)
         return config.replaced(embedding_dim=None) if vectors else config
 
     def student_preset(self, name: str | None) -> Any:
         """The settings of a student by a preset; without a name, small ones."""
-        from textapp.sections import preset
+        from textapp.config import preset
 
         return preset(self.student_config, self.presets, name)
 

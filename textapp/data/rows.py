@@ -14,6 +14,9 @@ from textapp.text.token_encoder import TokenEncoder
 NO_TARGET = -1
 """Stands on padding wherever a token has a target."""
 
+UNLABELLED = -2
+"""Stands in place of the target of a text or token that nobody has labelled."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TokenRows:

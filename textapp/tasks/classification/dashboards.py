@@ -1,8 +1,8 @@
 """What TensorBoard shows of a text classifier, as callbacks for any Keras `fit`."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -12,12 +12,13 @@ from tensorboard.plugins.pr_curve import summary as pr_curve
 
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
 from textapp.dashboards.figures import draw_confusion_matrix, escape_markdown, write_figure
+from textapp.data.batches import model_inputs
 from textapp.data.compiled import compiled
 from textapp.tasks.classification.scores import confusion_matrix
 from textapp.layers import attention_scores
 from textapp.tasks.classification.validation_scores import ValidationScores, class_probabilities
 from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import Vocabulary
+from textapp.text.token_encoder import TokenEncoder
 
 _PROBE = 32  # examples: enough for a steady gradient, and as cheap as one training step
 _CURVE = "Validation texts of this class (positive) against all others, by the probability that the model gives it."
@@ -26,16 +27,29 @@ _COLUMNS = 12  # tokens side by side in a table of attention
 _BARS = "▁▂▃▄▅▆▇█"
 
 
+class Scores(Protocol):
+    """Labels and class probabilities of the validation set, as `ValidationScores` has them."""
+
+    label_names: tuple[str, ...]
+
+    def check(self, model: keras.Model) -> None:
+        """Raises `ValueError` where the model, the labels and their names do not fit together."""
+
+    def at(self, model: keras.Model, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Labels int64 `(N,)` and probabilities float32 `(N, C)` at a step of the optimizer."""
+
+
 def classification_dashboards(
     log_dir: str | os.PathLike[str],
     *,
     validation: tuple[Any, Any] | Iterable[tuple[Any, ...]],
     label_names: Sequence[str] | None = None,
     tokenizer: Tokenizer | None = None,
-    vocabulary: Vocabulary | None = None,
+    encoder: TokenEncoder | None = None,
     texts: Sequence[str] = (),
     probe: tuple[Any, Any] | None = None,
     from_logits: bool = True,
+    scores: Scores | None = None,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks that fill TensorBoard's pages, all of which write to one log.
 
@@ -44,17 +58,19 @@ def classification_dashboards(
         validation: Pair of token ids and labels as arrays, or batches of such pairs (a `tf.data.Dataset`).
         label_names: Name of each class, in the order of the outputs.
         tokenizer: What made the token ids; needed for `texts`.
-        vocabulary: The words of the embedding's rows; needed for `texts`, and for the embedding projector.
+        encoder: Tokens to ids; needed for `texts`, and for the embedding projector.
         texts: Sample texts whose attention weights are shown; the model then needs an `AttentionPooling` layer.
         probe: Inputs and labels of the batch whose gradient norms are drawn. By default some of `validation`.
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
+        scores: Labels and probabilities of the validation set, where another callback computes them; by default they
+            are computed from `validation`.
 
     Returns:
-        `Scalars`, `GradientNorms`, `Histograms`, `ConfusionMatrix` and `PrecisionRecall`; with a vocabulary
+        `Scalars`, `GradientNorms`, `Histograms`, `ConfusionMatrix` and `PrecisionRecall`; with an encoder
         `EmbeddingProjector`; with texts `AttentionTables`.
 
     Raises:
-        ValueError: `texts` are given without tokenizer or vocabulary.
+        ValueError: `texts` are given without tokenizer or encoder.
 
     Example:
         >>> import numpy as np
@@ -65,22 +81,21 @@ def classification_dashboards(
         ['Scalars', 'GradientNorms', 'Histograms', 'ConfusionMatrix', 'PrecisionRecall']
     """
     log = EventLog(log_dir)
-    scores = ValidationScores(validation, label_names, from_logits)
+    scores = scores or ValidationScores(validation, label_names, from_logits)
     callbacks: list[keras.callbacks.Callback] = [
         Scalars(log),
-        GradientNorms(log, probe or scores.probe(_PROBE)),
+        GradientNorms(log, probe or ValidationScores(validation).probe(_PROBE)),
         Histograms(log),
         ConfusionMatrix(log, scores),
         PrecisionRecall(log, scores),
     ]
-    if vocabulary is not None:
-        callbacks.append(EmbeddingProjector(log, vocabulary.tokens))
+    if encoder is not None:
+        callbacks.append(EmbeddingProjector(log, encoder.vocabulary.tokens, layer="embedding"))
     if texts:
-        if tokenizer is None or vocabulary is None:
-            raise ValueError("`texts` need `tokenizer` and `vocabulary` too. Received: one of them is None")
+        if tokenizer is None or encoder is None:
+            raise ValueError("`texts` need `tokenizer` and `encoder` too. Received: one of them is None")
         tokens = [tokenizer.words(text) for text in texts]
-        token_ids = [vocabulary.encode(words) for words in tokens]
-        callbacks.append(AttentionTables(log, tokens, token_ids, label_names, from_logits))
+        callbacks.append(AttentionTables(log, tokens, encoder.encode, label_names, from_logits))
     return callbacks
 
 
@@ -94,7 +109,7 @@ class ConfusionMatrix(Dashboard):
 
     run = "validation"
 
-    def __init__(self, log: EventLog | str | os.PathLike[str], scores: ValidationScores):
+    def __init__(self, log: EventLog | str | os.PathLike[str], scores: Scores):
         super().__init__(log)
         self.scores = scores
 
@@ -129,7 +144,7 @@ class PrecisionRecall(Dashboard):
 
     run = "validation"
 
-    def __init__(self, log: EventLog | str | os.PathLike[str], scores: ValidationScores):
+    def __init__(self, log: EventLog | str | os.PathLike[str], scores: Scores):
         super().__init__(log)
         self.scores = scores
 
@@ -165,7 +180,7 @@ class AttentionTables(Dashboard):
     Args:
         log: An `EventLog`, or the path of a folder.
         texts: The tokens of each text.
-        token_ids: Their ids, the model's input.
+        encode: Tokens to the model's inputs by name, as `TokenEncoder.encode` does.
         label_names: Name of each class, in the order of the outputs.
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
         layer: Name of the `AttentionPooling` layer. By default the model's first.
@@ -178,21 +193,16 @@ class AttentionTables(Dashboard):
         self,
         log: EventLog | str | os.PathLike[str],
         texts: Sequence[Sequence[str]],
-        token_ids: Sequence[Sequence[int]],
+        encode: Callable[[Sequence[str]], Mapping[str, Any]],
         label_names: Sequence[str] | None = None,
         from_logits: bool = True,
         layer: str | None = None,
         most_tokens: int = 100,
     ):
         super().__init__(log)
-        if [len(tokens) for tokens in texts] != [len(ids) for ids in token_ids]:
-            raise ValueError("`texts` and `token_ids` must have the same number of tokens, text by text")
         # A text without tokens has nothing to show, and cuDNN takes no empty row.
-        self.samples = [
-            (tuple(tokens[:most_tokens]), tuple(ids[:most_tokens]))
-            for tokens, ids in zip(texts, token_ids, strict=True)
-            if len(tokens)
-        ]
+        self.samples = [tuple(tokens[:most_tokens]) for tokens in texts if len(tokens)]
+        self.encode = encode
         self.label_names = label_names
         self.from_logits = from_logits
         self.layer = layer
@@ -201,12 +211,15 @@ class AttentionTables(Dashboard):
         """Makes a model that returns the weights of the attention layer too."""
         scores = attention_scores(self.model, self.layer)
         self._length = self.model.inputs[0].shape[1]
-        self._forward = compiled(self.model, scores, [tf.TensorSpec((1, self._length), "int32")])
+        signature = keras.tree.map_structure(
+            lambda tensor: tf.TensorSpec((1, self._length, *tensor.shape[2:]), "int32"), self.model.input
+        )
+        self._forward = compiled(self.model, scores, [signature])
 
     def write(self) -> None:
         """Writes a table for each text; none where the model returns NaN."""
-        for number, (tokens, token_ids) in enumerate(self.samples, start=1):
-            weights, probs = self.attend(token_ids)
+        for number, tokens in enumerate(self.samples, start=1):
+            weights, probs = self.attend(tokens)
             if not np.isfinite(weights).all() or not np.isfinite(probs).all():
                 continue
             predicted = int(probs.argmax())
@@ -215,14 +228,17 @@ class AttentionTables(Dashboard):
             table = attention_table(tokens[: len(weights)], weights, title)
             tf.summary.text(f"sample_texts/attention_table_{number}", table)
 
-    def attend(self, token_ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def attend(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Attention weights `(T,)` and class probabilities `(C,)` of one text."""
         # One text at a time needs no padding; a model of fixed length does, and may cut the text.
-        length = self._length or len(token_ids)
-        row = np.zeros((1, length), np.int32)
-        row[0, : len(token_ids)] = token_ids[:length]
-        outputs, weights = self._forward(tf.constant(row))
-        return np.asarray(weights)[0, : len(token_ids)], class_probabilities(outputs, self.from_logits)[0]
+        length = self._length or len(tokens)
+        rows = {}
+        for name, ids in self.encode(tokens).items():
+            values = np.array(ids, np.int32)[:length]
+            rows[name] = np.zeros((1, length, *values.shape[1:]), np.int32)
+            rows[name][0, : len(values)] = values
+        outputs, weights = self._forward(keras.tree.map_structure(tf.constant, model_inputs(rows)))
+        return np.asarray(weights)[0, : len(tokens)], class_probabilities(outputs, self.from_logits)[0]
 
 
 def attention_table(tokens: Sequence[str], weights: np.ndarray, title: str) -> str:
@@ -246,3 +262,27 @@ def attention_table(tokens: Sequence[str], weights: np.ndarray, title: str) -> s
         rows = [cells, [":-:"] * len(cells), bars[part], numbers]
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     return "\n\n".join(parts)
+
+
+class EpochScores:
+    """The labels and class probabilities that `textapp.training.validation.ValidationScores` has computed; `Scores`.
+
+    Args:
+        validation: That callback, which stands before the dashboards in the list of callbacks.
+        label_names: Name of each class.
+    """
+
+    def __init__(self, validation: Any, label_names: Sequence[str]):
+        self.validation = validation
+        self.label_names = tuple(label_names)
+
+    def check(self, model: keras.Model) -> None:
+        """Nothing to check: labels and model are of one training."""
+
+    def at(self, model: keras.Model, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """See `Scores`; rows with scores that are not finite are left out."""
+        del model, step
+        logits = self.validation.decoded
+        finite = np.isfinite(logits).all(axis=1)
+        powers = np.exp(logits[finite] - logits[finite].max(axis=1, keepdims=True))
+        return self.validation.rows.targets[finite].astype(np.int64), powers / powers.sum(axis=1, keepdims=True)

@@ -11,32 +11,16 @@ import numpy as np
 from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, read_examples
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
-from textapp.data.transfer import Augmentation
+from textapp.data.unlabelled import Augmentation
 from textapp.errors import InputError
 from textapp.files import write_text
-from textapp.sections import ModelConfig
+from textapp.config import ModelConfig
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
+from textapp.text.labels import Labels
 from textapp.text.characters import replace_surrogates
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
-
-
-@dataclasses.dataclass(frozen=True)
-class Labels:
-    """The labels that a classifier chooses from; their positions are the class numbers.
-
-    Example:
-        >>> Labels(("差", "好")).encode(["好", "差"]).tolist()
-        [1, 0]
-    """
-
-    names: tuple[str, ...]
-
-    def encode(self, labels: Sequence[str]) -> np.ndarray:
-        """The class number of each label, int32 `(N,)`."""
-        numbers = {name: number for number, name in enumerate(self.names)}
-        return np.asarray([numbers[label] for label in labels], np.int32)
 
 
 def text_tokenizer(config: ModelConfig) -> Tokenizer:
@@ -45,10 +29,29 @@ def text_tokenizer(config: ModelConfig) -> Tokenizer:
     return Tokenizer(config.data.tokenizer, lowercase, config.data.normalization)
 
 
-def read_labelled(path: PathLike, config: Any = None, **options: Any) -> Examples:
-    """Reads labelled texts; columns that are not given are those of the training, where the file has them."""
-    trained = {} if config is None else {"text_column": config.text_column, "label_column": config.label_column}
-    return read_examples(path, **options, preferred=trained)
+def read_labelled(
+    path: PathLike,
+    config: ClassificationConfig | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> Examples:
+    """Reads labelled texts. Columns that are not given are those of the training, or guessed where a file has others.
+
+    Raises:
+        InputError: The file breaks a rule.
+    """
+    given = text_column, label_column
+    trained = (None, None) if config is None else (config.text_column, config.label_column)
+    columns = tuple(one if one is not None else other for one, other in zip(given, trained, strict=True))
+    try:
+        return read_examples(path, *columns)
+    except InputError as error:
+        if columns == given:
+            raise
+        try:
+            return read_examples(path, *given)
+        except InputError:
+            raise error from None  # the first one names the training's columns
 
 
 def read_splits(
@@ -124,18 +127,27 @@ def text_rows(config: ModelConfig, examples: Examples, labels: Labels, tokenizer
     tokens = TokenRows.read(rows())
     if not kept:
         raise InputError(f"{examples.source}: no text has a token")
-    targets = labels.encode([examples.labels[number] for number in kept])
+    targets = np.asarray(labels.encode(examples.labels[number] for number in kept), np.int32)
     return TargetRows(tokens, targets, per_token=False, sources=np.asarray(kept, np.int64), cut=cut)
 
 
-def stream_texts(
-    config: ClassificationConfig, path: PathLike, held_out: Sequence[Examples], tokenizer: Tokenizer
-) -> Iterator[tuple[list[str], str]]:
-    """Yields tokens and label of each text of a file that is not held out and has a token."""
-    skipped = {overlap_key(text) for examples in held_out for text in examples.texts}
-    for text, label in iterate_examples(path, config.text_column, config.label_column):
-        if (not skipped or overlap_key(text) not in skipped) and (words := tokenizer.words(replace_surrogates(text))):
-            yield words, label
+@dataclasses.dataclass(frozen=True)
+class StreamedTexts:
+    """The texts of a file that are not held out and have a token, read anew at each iteration."""
+
+    config: ClassificationConfig
+    path: PathLike
+    held_out: Sequence[Examples]
+    tokenizer: Tokenizer
+
+    def __iter__(self) -> Iterator[tuple[list[str], str]]:
+        """Yields tokens and label."""
+        skipped = {overlap_key(text) for examples in self.held_out for text in examples.texts}
+        for text, label in iterate_examples(self.path, self.config.text_column, self.config.label_column):
+            if skipped and overlap_key(text) in skipped:
+                continue
+            if words := self.tokenizer.words(text):
+                yield words, label
 
 
 def save_texts(path: Path, examples: Examples) -> None:

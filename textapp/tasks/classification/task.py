@@ -1,6 +1,6 @@
 """Classification, as `textapp.task.Task` asks for it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from textapp.data.readers import Examples
     from textapp.data.rows import EncodedRows, TargetRows
-    from textapp.tasks.classification.data import Labels
+    from textapp.text.labels import Labels
     from textapp.text.tokenizer import Tokenizer
 
 LABELS = "labels.txt"
@@ -37,6 +37,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     )
     read_options = ("text_column", "label_column")
     head_sizes = ("attention_units",)
+    target_files = ("labels.txt",)
     sample_name = "sample.jsonl"
 
     def tokenizer(self, config: settings.ClassificationConfig) -> "Tokenizer":
@@ -45,10 +46,17 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         return text_tokenizer(config)
 
-    def read(self, path: PathLike, config: settings.ClassificationConfig | None = None, **options: Any) -> "Examples":
+    def read(
+        self,
+        path: PathLike,
+        config: settings.ClassificationConfig | None = None,
+        targets: "Labels | None" = None,
+        **options: Any,
+    ) -> "Examples":
         """See `Task`."""
         from textapp.tasks.classification.data import read_labelled
 
+        del targets
         return read_labelled(path, config, **options)
 
     def read_splits(
@@ -92,24 +100,11 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         path: PathLike,
         held_out: "Sequence[Examples]",
         tokenizer: "Tokenizer",
-    ) -> Iterator[tuple[list[str], Any]]:
+    ) -> Iterable[tuple[list[str], Any]]:
         """See `Task`."""
-        from textapp.tasks.classification.data import stream_texts
+        from textapp.tasks.classification.data import StreamedTexts
 
-        return stream_texts(config, path, held_out, tokenizer)
-
-    def stream_targets(
-        self, config: settings.ClassificationConfig, names: Mapping[str, int], source: str
-    ) -> "Labels":
-        """See `Task`."""
-        from textapp.tasks.classification.data import labels_of
-
-        del config
-        return labels_of(names, source)
-
-    def encode_target(self, targets: "Labels", target: Any) -> Any:
-        """See `Task`."""
-        return targets.names.index(target)
+        return StreamedTexts(config, path, held_out, tokenizer)
 
     def head(self, config: settings.ClassificationConfig, targets: "Labels") -> Callable[[Any, Any], Any]:
         """See `Task`: attention pooling and class logits."""
@@ -126,7 +121,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
     def metrics(self) -> "list[keras.metrics.Metric]":
         """See `Task`."""
-        from textapp.tasks.classification.head import LabelAccuracy
+        from textapp.tasks.classification.losses import LabelAccuracy
 
         return [LabelAccuracy("accuracy")]
 
@@ -134,7 +129,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         self, config: settings.StudentConfig, model: "keras.Model"
     ) -> Callable[[Any, Any, Any], Any]:
         """See `Task`."""
-        from textapp.tasks.classification.head import soft_distance
+        from textapp.tasks.classification.losses import soft_distance
 
         del model
         return soft_distance(config.distillation.distillation_loss, config.distillation.temperature)
@@ -155,15 +150,18 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels"
     ) -> dict[str, Any]:
         """See `Task`."""
+        import numpy as np
+
         from textapp.tasks.classification.scores import classification_scores
 
-        return classification_scores(targets.encode([examples.labels[row] for row in rows.sources.tolist()]), decoded)
+        labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
+        return classification_scores(np.asarray(labels), decoded)
 
     def score_soft(
         self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: "Labels"
     ) -> dict[str, Any]:
         """See `Task`."""
-        labels = targets.encode([examples.labels[row] for row in rows.sources.tolist()])
+        labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
         return {"accuracy": float((probs.argmax(axis=1) == labels).mean()), "count": len(labels)}
 
     def main_score(self, targets: "Labels") -> str:
@@ -188,7 +186,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     def read_targets(self, folder: Path, metrics: Mapping[str, Any]) -> "Labels":
         """See `Task`."""
         from textapp.files import read_line_file
-        from textapp.tasks.classification.data import Labels
+        from textapp.text.labels import Labels
 
         return Labels(read_line_file(folder / LABELS, metrics.get("labels")))
 
@@ -207,26 +205,19 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
     def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
         """See `Task`."""
-        from textapp.tasks.classification.dashboards import classification_dashboards
+        from textapp.tasks.classification.dashboards import EpochScores, classification_dashboards
 
         texts = data.examples["valid"].texts
         return classification_dashboards(
             folder,
             validation=validation,
-            scores=scores,
+            scores=EpochScores(scores, data.targets.names),
             label_names=data.targets.names,
             tokenizer=data.tokenizer,
             encoder=data.encoder,
             texts=texts[:: max(1, len(texts) // SHOWN_TEXTS)][:SHOWN_TEXTS],
             probe=probe,
         )
-
-    def device_fields(
-        self, config: settings.ClassificationConfig, model: "keras.Model", targets: "Labels"
-    ) -> dict[str, Any]:
-        """See `Task`."""
-        del config, model, targets
-        return {}
 
     def compared(
         self, config: settings.ClassificationConfig, examples: "Examples", tokenizer: "Tokenizer", longest: int
@@ -262,7 +253,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         self, config: settings.ClassificationConfig, path: PathLike, tokenizer: "Tokenizer"
     ) -> Iterator[str]:
         """See `Task`."""
-        from textapp.data.transfer import unlabelled_texts
+        from textapp.data.unlabelled import unlabelled_texts
 
         del config, tokenizer
         return unlabelled_texts(path)
@@ -307,11 +298,11 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         return student_labels(train, label_set(config, train, report), teachers)
 
-    def targets_of_names(self, names: Sequence[str]) -> "Labels":
+    def targets_of_names(self, names: Iterable[str], source: str) -> "Labels":
         """See `Task`."""
-        from textapp.tasks.classification.data import Labels
+        from textapp.tasks.classification.data import labels_of
 
-        return Labels(tuple(names))
+        return labels_of(names, source)
 
 
 TASK = Classification()

@@ -15,6 +15,7 @@ from textapp.dashboards.gradients import probe_batch
 from textapp.dashboards.log import Run
 from textapp.tasks.classification.scores import confusion_matrix
 from textapp.data.tagged import TaggedExamples
+from textapp.tasks.tagging.data import predicted_tags
 from textapp.text.tag_schemes import read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.vocabulary import Vocabulary
@@ -30,19 +31,23 @@ class TaggedValidation(Protocol):
 
     Attributes:
         examples: The sentences and their true tags.
-        tag_set: The tags.
+        targets: The tags.
         predicted: The tags predicted last, sentence by sentence.
         scores: The scores of `predicted`, from `textapp.data.tag_scores.tag_scores`.
     """
 
     examples: TaggedExamples
-    tag_set: TagSet
+    targets: TagSet
     predicted: list[list[str]]
     scores: dict[str, Any]
 
 
 def tagging_dashboards(
-    log_dir: str | os.PathLike[str], scores: TaggedValidation, validation: tf.data.Dataset, vocabulary: Vocabulary
+    log_dir: str | os.PathLike[str],
+    scores: TaggedValidation,
+    validation: tf.data.Dataset,
+    vocabulary: Vocabulary,
+    probe: tuple[Any, Any] | None = None,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks that fill TensorBoard's pages, all of which write to one log.
 
@@ -51,6 +56,7 @@ def tagging_dashboards(
         scores: Tags the validation split; stands before these in the list of callbacks.
         validation: Batches of the validation split, for gradient norms.
         vocabulary: The words of the embedding's rows.
+        probe: Inputs and targets for the norms of gradients; by default some of `validation`.
 
     Returns:
         `Scalars`, `GradientNorms`, `Histograms`, `EmbeddingProjector` and `TypeConfusion`; for tags of spans
@@ -59,12 +65,12 @@ def tagging_dashboards(
     log = EventLog(log_dir)
     callbacks: list[keras.callbacks.Callback] = [
         Scalars(log),
-        GradientNorms(log, probe_batch(validation, _PROBE)),
+        GradientNorms(log, probe or probe_batch(validation, _PROBE)),
         Histograms(log),
         EmbeddingProjector(log, vocabulary.tokens, layer="embedding"),
         TypeConfusion(log, scores),
     ]
-    if scores.tag_set.scheme is not None:
+    if scores.targets.scheme is not None:
         callbacks += [TypeScores(log, scores), EntityPages(log, scores)]
     return callbacks
 
@@ -111,7 +117,7 @@ class TypeConfusion(TagDashboard):
     def _types(self, sentences: Iterable[Sequence[str]]) -> list[str]:
         """The type of each token; `_` of an entity that has none."""
         tags = itertools.chain.from_iterable(sentences)
-        if self.scores.tag_set.scheme is None:
+        if self.scores.targets.scheme is None:
             return list(tags)
         return ["O" if tag == "O" else tag[2:] or "_" for tag in tags]
 
@@ -170,3 +176,27 @@ def mark_entities(tokens: Sequence[str], tags: Sequence[str]) -> str:
         parts.append(f"**{escape_markdown(entity)}** ({escape_markdown(span.type or '_')})")
         end = span.end
     return space.join([*parts, *map(escape_markdown, tokens[end:])])
+
+
+class EpochTags:
+    """The tags that `textapp.training.validation.ValidationScores` has predicted; `TaggedValidation`.
+
+    Args:
+        validation: That callback, which stands before the dashboards in the list of callbacks.
+    """
+
+    def __init__(self, validation: Any):
+        self.validation = validation
+        self.examples: TaggedExamples = validation.examples
+        self.targets: TagSet = validation.targets
+
+    @property
+    def predicted(self) -> list[list[str]]:
+        """The tags predicted last, sentence by sentence."""
+        return predicted_tags(self.validation.decoded, self.validation.rows, self.targets)
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """The scores of `predicted`."""
+        scores: dict[str, Any] = self.validation.scores
+        return scores

@@ -1,4 +1,4 @@
-"""What holds of a bundle's files whatever its task: they are there, unchanged, and bundle.json keeps its format."""
+"""The format of a bundle's files: they are there, unchanged, and bundle.json keeps its rules."""
 
 import hashlib
 import itertools
@@ -8,17 +8,19 @@ from typing import Any
 
 from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors, read_bytes, read_json
+from textapp.task import names
+from textapp.text.normalization import FORMS
 
 FORMAT = "textapp-bundle"
 FORMAT_VERSION = 1
-MODEL, VOCABULARY = "model.tflite", "vocabulary.txt"
+MODEL, VOCABULARY, CHARACTERS = "model.tflite", "vocabulary.txt", "characters.txt"
 
 Fields = Mapping[str, tuple[Callable[[object], bool], str]]
 """field -> (what holds of its value, the same in words)"""
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Reads bundle.json and checks the fields of every bundle but "task" and "sha256".
+    """Reads bundle.json and checks the fields that bundles of every task have, but for "sha256".
 
     Raises:
         InputError: It is missing or unreadable, or breaks a rule of its format.
@@ -37,6 +39,7 @@ def read_description(folder: Path) -> dict[str, Any]:
             f'{path}: "format_version" {shown(version)} is not supported; this textapp reads version '
             f"{FORMAT_VERSION}: export again with it, or install the textapp that wrote the bundle"
         )
+    description = {**_EARLIER, **description}
     check_fields(description, path, _FIELDS)
     lengths, signatures = description["lengths"], description["signatures"]
     expected = [str(length) for length in lengths]
@@ -55,7 +58,7 @@ def check_fields(description: Mapping[str, Any], path: Path, fields: Fields) -> 
         require(is_valid(description[field]), path, f'"{field}" must be {rule}', description[field])
 
 
-def read_files(folder: Path, description: Mapping[str, Any], names: Sequence[str]) -> dict[str, bytes]:
+def read_files(folder: Path, description: Mapping[str, Any], files: Sequence[str]) -> dict[str, bytes]:
     """Reads a bundle's files, whose names are fixed: bundle.json cannot point elsewhere.
 
     A file is used only when its SHA-256 is the one that bundle.json records, so that a half-copied or exchanged file is
@@ -64,7 +67,7 @@ def read_files(folder: Path, description: Mapping[str, Any], names: Sequence[str
     Args:
         folder: The bundle.
         description: What bundle.json says.
-        names: The files of the bundle, all but bundle.json, of which "sha256" must name exactly these.
+        files: The names of the files of the bundle, all but bundle.json, of which "sha256" must name exactly these.
 
     Raises:
         InputError: A file is missing, unreadable or changed, or "sha256" names others.
@@ -73,16 +76,16 @@ def read_files(folder: Path, description: Mapping[str, Any], names: Sequence[str
     def are_hashes(value: object) -> bool:
         return (
             isinstance(value, dict)
-            and set(value) == set(names)
+            and set(value) == set(files)
             and all(
                 isinstance(digest, str) and len(digest) == 64 and set(digest) <= set("0123456789abcdef")
                 for digest in value.values()
             )
         )
 
-    rule = f"an object from each of {', '.join(names)} to 64 lower-case hexadecimal digits"
+    rule = f"an object from each of {', '.join(files)} to 64 lower-case hexadecimal digits"
     check_fields(description, folder / "bundle.json", {"sha256": (are_hashes, rule)})
-    return {name: _read_checked(folder / name, description["sha256"][name]) for name in names}
+    return {name: _read_checked(folder / name, description["sha256"][name]) for name in files}
 
 
 def parse_names(content: bytes, path: Path, noun: str) -> tuple[str, ...]:
@@ -173,7 +176,30 @@ def _are_signatures(value: object) -> bool:
     return len(set(value.values())) == len(value)
 
 
+def _is_word_form(value: object) -> bool:
+    """Whether a JSON value holds the settings of a `WordForm`, or is null."""
+    if value is None:
+        return True
+    if not isinstance(value, dict) or set(value) != {"lowercase", "zero_digits", "normalization"}:
+        return False
+    return type(value["lowercase"]) is type(value["zero_digits"]) is bool and value["normalization"] in FORMS
+
+
+_EARLIER: Mapping[str, Any] = {"word_form": None, "max_characters": None, "shapes": False}
+"""Fields that bundles of textapp 0.1 may lack, and what their absence means."""
+
 _FIELDS: Fields = {
+    "task": (lambda value: value in names(), f"one of {', '.join(names())}"),
+    "word_form": (
+        _is_word_form,
+        f"an object of lowercase and zero_digits, true or false, and normalization, one of {', '.join(FORMS)}; or null "
+        "where words are looked up as the tokenizer gives them",
+    ),
+    "max_characters": (
+        lambda value: value is None or (type(value) is int and value > 0),
+        "a positive integer, or null for a model that reads no characters",
+    ),
+    "shapes": (lambda value: type(value) is bool, "true or false"),
     "textapp_version": (_is_string, "a string"),
     "tokenizer": (_is_object, "an object"),
     "lengths": (_are_lengths, "a list of positive integers in ascending order"),

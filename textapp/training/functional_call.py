@@ -1,4 +1,4 @@
-"""A forward pass with other tensors in the place of some variables, whatever the layers."""
+"""A forward pass with other tensors in place of some variables, whatever the layers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ import tensorflow as tf
 
 
 @contextmanager
-def standing_in(model: keras.Model, mapping: Sequence[tuple[keras.Variable, tf.Tensor]]) -> Iterator[None]:
-    """Within it a model reads these tensors for these variables; what its layers count otherwise still advances.
+def substituted(model: keras.Model, mapping: Sequence[tuple[keras.Variable, tf.Tensor]]) -> Iterator[None]:
+    """Inside the context a model reads these tensors in place of these variables; its other state still advances.
 
     Gradients flow into the tensors. Other variables that the pass changes, as the seeds of dropout, have their new
-    values after it, which `keras.StatelessScope` alone would throw away.
+    values afterwards, which `keras.StatelessScope` alone would throw away.
 
     Args:
         model: The one that runs.
