@@ -11,8 +11,12 @@ import textapp.layers
 import textapp.models
 from textapp.export import convert, lower
 from textapp.layers import CRF, AttentionPooling, BigramEmbedding, CharacterCNN, CRFLoss
+from textapp.models.model import text_model
 from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
+from textapp.config import Encoder, Words
+from textapp.tasks.classification.head import classification_head
+from textapp.text.word_shape import SHAPES
 
 V = 40
 
@@ -50,9 +54,16 @@ def chained() -> keras.Model:
 # A model around each public layer, and each public model builder.
 LAYERS = {"AttentionPooling": pooled, "BigramEmbedding": paired, "CharacterCNN": spelled, "CRF": chained}
 MODELS = {
+    "text_model": lambda: text_model(
+        Words(embedding_dim=8, characters=True, shapes=True, bigrams=50, context_filters=4),
+        Encoder(units=6),
+        classification_head(3),
+        vocabulary_size=V,
+        character_vocabulary_size=V,
+    ),
     "sentiment_classifier": lambda: sentiment_classifier(V, 3, embedding_dim=8, units=6),
     "entity_tagger": lambda: entity_tagger(
-        V, 3, embedding_dim=8, units=6, character_vocabulary_size=V, features={"shape_ids": (V, 2)}
+        V, 3, embedding_dim=8, units=6, character_vocabulary_size=V, features={"shape_ids": (SHAPES, 2)}
     ),
 }
 CASES = {

@@ -7,8 +7,9 @@ from keras import layers
 
 from textapp.compress.groups import stored_weights
 from textapp.errors import InputError
-from textapp.models.ner import entity_tagger, without_crf
+from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
+from textapp.tasks.tagging.head import without_crf
 
 
 def expected(weight) -> tuple[np.ndarray, np.ndarray]:

@@ -14,8 +14,9 @@ from textapp.export import convert, flatbuffer, lower
 from textapp.export.lowering import in_float32
 from textapp.export.packing import pack_rows, packed_bytes, quantized_rows, round_rows
 from textapp.export.rewriting import rewrite
-from textapp.models.ner import entity_tagger, without_crf
+from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
+from textapp.tasks.tagging.head import without_crf
 
 V = 50
 

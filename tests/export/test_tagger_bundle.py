@@ -11,8 +11,9 @@ from ai_edge_litert.interpreter import Interpreter
 from textapp.errors import InputError
 from textapp.export import ExportError, export_tagger_bundle
 from textapp.layers import CRF
-from textapp.models.ner import entity_tagger, without_crf
+from textapp.models.ner import entity_tagger
 from textapp.runtime import load
+from textapp.tasks.tagging.head import without_crf
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -158,7 +159,9 @@ def test_a_bundle_of_shapes_predicts_what_keras_does(tmp_path, recipe):
     assert not np.allclose(bundle.logits(["ann"]), bundle.logits(["Ann"]), atol=0.2)
 
 
-def test_shapes_want_a_row_each(tmp_path):
+def test_shapes_want_a_row_each(tmp_path, monkeypatch):
+    monkeypatch.setattr("textapp.models.words.SHAPES", SHAPES - 1)
+    monkeypatch.setattr("textapp.models.ner.SHAPES", SHAPES - 1)
     with pytest.raises(InputError, match="layer 'shape_ids_embedding' has 32 rows for 33 shapes of words"):
         export(tmp_path / "b", tagger(shapes=SHAPES - 1), encoder=encoder(shapes=True))
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from textapp.layers import BigramEmbedding
-from textapp.layers.bigram_embedding import MULTIPLIERS
+from textapp.layers.bigram_embedding import MOST_ROWS, MULTIPLIERS
+from textapp.config import ModelConfig
 
 RNG = np.random.default_rng(0)
 IDS = RNG.integers(1, 90, (3, 7)).astype("int32")
@@ -24,6 +25,13 @@ def test_equals_the_definition(rows, prime):
     for text, found in zip(IDS.tolist(), vectors, strict=True):
         for (own, following), vector in zip(itertools.pairwise([*text, 0]), found, strict=True):
             np.testing.assert_array_equal(vector, table[(own % rows * prime + following) % rows])
+
+
+def test_the_setting_has_the_range_of_the_layer():
+    """The layer knows no settings, and settings load no Keras: so each has its own constant."""
+    assert ModelConfig.settings()["bigrams"].range.high == MOST_ROWS
+    assert ModelConfig.settings()["bigrams"].range.low == 2
+    assert MOST_ROWS * max(MULTIPLIERS) + 10**8 < 2**31
 
 
 def test_pairs_with_one_token_in_common_never_share_a_row():

@@ -22,7 +22,7 @@ from textapp.config import LARGEST
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export_run, export_tagger_run
-from textapp.models.ner import without_crf
+from textapp.tasks.tagging.head import without_crf
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
 from textapp.training.ner import build_tagger

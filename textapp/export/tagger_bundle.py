@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from textapp.data.entity_scores import token_accuracy
+from textapp.data.tag_scores import tag_scores
 from textapp.errors import InputError
 from textapp.export.bundle import Save, names_file, write_bundle
 from textapp.export.characters import CharacterLookupCNN
@@ -19,8 +21,7 @@ from textapp.export.lowering import Lowering, leaves
 from textapp.export.rows import TOKENS, Text, named_inputs
 from textapp.files import write_json
 from textapp.layers import CRF
-from textapp.models.ner import without_crf
-from textapp.tasks.tagging.scores import tag_scores, token_accuracy
+from textapp.tasks.tagging.head import without_crf
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer

@@ -5,9 +5,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from textapp.config import MOST_BIGRAM_ROWS
-
 MULTIPLIERS = (7_919, 7_927)  # primes: one of them has no divisor in common with any number of rows
+MOST_ROWS = 250_000  # with more, the products that pairs are hashed by would leave int32
 
 
 @keras.saving.register_keras_serializable("textapp")
@@ -54,8 +53,8 @@ class BigramEmbedding(keras.layers.Layer):
 
     def __init__(self, rows: int, dim: int = 32, dropout: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        if not 2 <= rows <= MOST_BIGRAM_ROWS:
-            raise ValueError(f"`rows` must be from 2 to {MOST_BIGRAM_ROWS}. Received: rows={rows}")
+        if not 2 <= rows <= MOST_ROWS:
+            raise ValueError(f"`rows` must be from 2 to {MOST_ROWS}. Received: rows={rows}")
         if dim < 1:
             raise ValueError(f"`dim` must be 1 or more. Received: dim={dim}")
         self.rows = rows

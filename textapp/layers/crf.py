@@ -7,7 +7,13 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from textapp.layers.linear_chain import best_sequence, levelled, log_partition, tag_log_probabilities, tag_probabilities
+from textapp.layers.linear_chain import (
+    log_partition,
+    shift_max_to_zero,
+    tag_log_probabilities,
+    tag_probabilities,
+    viterbi,
+)
 
 NO_TAG = -1
 """Stands on padding wherever tag ids do."""
@@ -126,7 +132,7 @@ class CRF(keras.layers.Layer):
             float32 `(B,)`, at most 0; 0 for a row of padding only. About -10,000 for each step that is not allowed.
         """
         potentials, real = _on_real_tokens(potentials, mask)
-        potentials, transitions = levelled(potentials), self.transition_scores()
+        potentials, transitions = shift_max_to_zero(potentials), self.transition_scores()
         tag_ids = ops.where(real > 0, ops.cast(tag_ids, "int32"), 0)
         chosen = ops.take_along_axis(potentials, ops.expand_dims(tag_ids, 2), axis=2)[..., 0]
         pairs = ops.take(ops.reshape(transitions, (-1,)), tag_ids[:, :-1] * transitions.shape[0] + tag_ids[:, 1:])
@@ -145,7 +151,7 @@ class CRF(keras.layers.Layer):
             log-probabilities.
         """
         potentials, real = _on_real_tokens(potentials, mask)
-        tag_ids, scores = best_sequence(potentials, self.transition_scores(), real)
+        tag_ids, scores = viterbi(potentials, self.transition_scores(), real)
         return ops.where(real > 0, tag_ids, NO_TAG), scores
 
     def marginals(self, potentials: Any, mask: Any = None) -> Any:
@@ -159,7 +165,7 @@ class CRF(keras.layers.Layer):
             float32 `(B, T, K)`; the tags of a real token sum to 1, those of padding to 0.
         """
         potentials, real = _on_real_tokens(potentials, mask)
-        return tag_probabilities(levelled(potentials), self.transition_scores(), real)
+        return tag_probabilities(shift_max_to_zero(potentials), self.transition_scores(), real)
 
     def log_marginals(self, potentials: Any, mask: Any = None) -> Any:
         """The logarithms of `marginals`, to be trained on: exact where a probability is too small for float32.
@@ -172,7 +178,7 @@ class CRF(keras.layers.Layer):
             float32 `(B, T, K)`, at most 0; 0 on padding. About -10,000 for a tag that no allowed sequence has there.
         """
         potentials, real = _on_real_tokens(potentials, mask)
-        return tag_log_probabilities(levelled(potentials), self.transition_scores(), real)
+        return tag_log_probabilities(shift_max_to_zero(potentials), self.transition_scores(), real)
 
     def log_partition(self, potentials: Any, mask: Any = None) -> Any:
         """The log-sum of the scores of all sequences, float32 `(B,)`; a score minus it is a log-probability."""
