@@ -6,7 +6,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo setup test lint bench clean
+.PHONY: demo setup test test-wheel lint bench clean
 
 demo: setup
 	$(BIN)/textapp demo
@@ -15,6 +15,14 @@ setup: .venv/installed
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# The wheel, made from the source distribution, in an environment of its own that has the base install and nothing else.
+test-wheel: setup
+	rm -rf dist build .venv-wheel
+	$(BIN)/python -m build --outdir dist .
+	$(FOUND_PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet dist/*.whl
+	$(BIN)/python tests/wheel.py dist .venv-wheel/bin/python
 
 lint: setup
 	$(BIN)/ruff check
@@ -48,4 +56,4 @@ bench: .venv/installed-bench
 	touch $@
 
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv .venv-wheel demo build dist *.egg-info

@@ -88,6 +88,16 @@ def test_the_command_line_on_a_tagger_needs_no_training_library(tagger_folder, t
     run(BLOCK + code, command, str(tagger_folder), *options, str(data))
 
 
+def test_predicting_and_timing_need_no_module_that_windows_lacks(tagger_folder, tmp_path):
+    data = tmp_path / "данные.txt"
+    data.write_text("Angela B-人\nMerkel I-人\n北 O\n", encoding="utf-8")
+    absent = "import sys; sys.modules |= dict.fromkeys(('fcntl', 'grp', 'pwd', 'resource', 'termios'))\n"
+    code = "from textapp.cli.main import main; sys.argv[0] = 'textapp'; main()"
+    assert json.loads(run(absent + code, "predict", str(tagger_folder), "--json", "北"))["predictions"]
+    assert json.loads(run(absent + code, "bench", str(tagger_folder), "--data", str(data), "--json"))["count"] == 1
+    assert json.loads(run(absent + code, "evaluate", str(tagger_folder), "--data", str(data), "--json"))["count"] == 1
+
+
 def test_predicting_from_the_command_line_takes_little_cpu_time(tagger_folder):
     """Process start and imports included; wall time would be that of a machine that has other things to do."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
