@@ -55,7 +55,7 @@ def search_within_budget(
         valid: Likewise. Students are chosen by it.
         unlabelled: Likewise.
         lowering: How the bundles' recurrent layers run.
-        lengths: Text lengths of their signatures; by default those of `export_run`.
+        lengths: Inputs lengths of their signatures; by default those of `export_run`.
         quantize_epochs: Epochs of quantization-aware training of each student, in the bits of its file.
         force: Whether a search that is there already is deleted first.
         report: Is given each line of progress.

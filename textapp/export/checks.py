@@ -19,7 +19,7 @@ from textapp.export.conversion import STATIC, Recipe, signature_name
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.lowering import leaves
 from textapp.export.recurrent_fused import FusedLSTM
-from textapp.export.rows import TOKENS, Rows, Text, empty_text, keras_logits, padded_rows, select
+from textapp.export.model_inputs import TOKENS, InputBatch, Inputs, empty_inputs, keras_logits, padded_rows, select
 
 # How far a logit may be from Keras', as a share of the largest logit (or of 1). float16 keeps 11 bits of a weight, int8
 # 7; a defect (a lost weight, a wrong mask, a state that leaks) is further away than any of these.
@@ -70,7 +70,7 @@ def check_file(
     reference: keras.Model,
     lengths: Sequence[int],
     recipe: Recipe,
-    texts: Sequence[Text],
+    texts: Sequence[Inputs],
 ) -> dict[str, Any]:
     """Checks a converted file against the models that it came from.
 
@@ -93,7 +93,7 @@ def check_file(
     measured: dict[str, Any] = {"builtin operators": operators}
     if recipe == STATIC:
         measured["int8 operators"] = check_integers(content)
-    rows = {length: padded_rows([empty_text(texts[0]), *texts], length) for length in lengths}
+    rows = {length: padded_rows([empty_inputs(texts[0]), *texts], length) for length in lengths}
     outputs = check_order(interpreter, rows)
     for length in lengths:
         sum_tolerance = SUM_TOLERANCE_IN_INT8 if recipe == STATIC else SUM_TOLERANCE
@@ -148,7 +148,7 @@ def check_integers(content: bytes) -> int:
     return integers
 
 
-def check_order(interpreter: Interpreter, rows: Mapping[int, Rows]) -> dict[int, dict[str, NDArray[np.float32]]]:
+def check_order(interpreter: Interpreter, rows: Mapping[int, InputBatch]) -> dict[int, dict[str, NDArray[np.float32]]]:
     """Runs all rows in one order and in the reverse one; refuses scores that depend on the call before.
 
     Args:
@@ -203,7 +203,7 @@ def check_finite(
 
 def check_agreement(
     reference: keras.Model,
-    rows: Mapping[int, Rows],
+    rows: Mapping[int, InputBatch],
     logits: Mapping[int, NDArray[np.float32]],
     recipe: Recipe,
 ) -> dict[str, float]:
@@ -232,7 +232,7 @@ def check_agreement(
     }
 
 
-def _in_one(logits: Mapping[int, NDArray[np.float32]], rows: Mapping[int, Rows]) -> NDArray[np.float32]:
+def _in_one(logits: Mapping[int, NDArray[np.float32]], rows: Mapping[int, InputBatch]) -> NDArray[np.float32]:
     """The logits `(M, C)` of all lengths, one after the other; of tokens those of the real ones."""
     real = {length: ... if logits[length].ndim == 2 else rows[length][TOKENS] != 0 for length in rows}
     return np.concatenate([logits[length][real[length]] for length in rows])

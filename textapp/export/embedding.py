@@ -8,7 +8,7 @@ import tensorflow as tf
 
 @tf.function(experimental_implements="embedding_matmul", autograph=False)
 def _lookup(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """Rows `ids (N,)` of `table (V, E)`. The attribute makes the converter write one EMBEDDING_LOOKUP."""
+    """InputBatch `ids (N,)` of `table (V, E)`. The attribute makes the converter write one EMBEDDING_LOOKUP."""
     return tf.gather(table, ids)
 
 
@@ -26,6 +26,6 @@ class EmbeddingLookup(keras.layers.Embedding):
 
 
 def looked_up(table: tf.Tensor, ids: Any) -> Any:
-    """Rows of a table `(V, E)` by ids of any shape: `(*shape, E)`."""
+    """InputBatch of a table `(V, E)` by ids of any shape: `(*shape, E)`."""
     rows = _lookup(table, tf.reshape(tf.cast(ids, "int32"), [-1]))
     return keras.ops.reshape(rows, (*keras.ops.shape(ids), table.shape[1]))

@@ -19,7 +19,7 @@ from textapp.export.characters import CharacterLookupCNN
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.recurrent_fused import FusedLSTM
 from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
-from textapp.export.rows import TOKENS, named_inputs, takes_names
+from textapp.export.model_inputs import TOKENS, named_inputs, takes_names
 from textapp.layers import AttentionPooling, BigramEmbedding, CharacterCNN
 
 # Stock layers that convert as they are. Layers from elsewhere and `keras.ops` pass too: the converter judges them.
@@ -55,8 +55,11 @@ def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = Fals
         InputError: The model or one of its layers cannot be lowered.
 
     Example:
-        >>> from textapp.models.sentiment import sentiment_classifier
-        >>> sorted(lower(sentiment_classifier(vocabulary_size=100, num_classes=2)).output)
+        >>> from textapp.config import Encoder, Words
+        >>> from textapp.models.model import text_model
+        >>> from textapp.tasks.classification.head import classification_head
+        >>> model = text_model(Words(), Encoder(), classification_head(2), vocabulary_size=100)
+        >>> sorted(lower(model).output)
         ['attention_weights', 'logits']
     """
     if lowering not in get_args(Lowering):

@@ -240,7 +240,8 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         from textapp.tasks.classification.scores import compare_labels
 
         del model
-        return compare_labels(before, after, targets.encode(compared.examples.labels))
+        examples = compared.examples
+        return compare_labels(before, after, None if examples is None else targets.encode(examples.labels))
 
     def items(
         self, config: settings.ClassificationConfig, examples: "Examples", tokenizer: "Tokenizer", training: bool

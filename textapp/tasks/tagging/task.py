@@ -252,11 +252,13 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
             name: [targets.decode(ids) for ids in best_of_rows(rows, model)]
             for name, rows in (("before", before), ("after", after))
         }
-        return {
+        scores: dict[str, Any] = {
             "count": sum(map(len, tags["before"])),
             "label_agreement": token_accuracy(tags["before"], tags["after"]),
-            **{name: tag_scores(compared.examples, predicted, targets) for name, predicted in tags.items()},
         }
+        if compared.examples is not None:
+            scores |= {name: tag_scores(compared.examples, predicted, targets) for name, predicted in tags.items()}
+        return scores
 
     def items(
         self, config: settings.TaggingConfig, examples: "TaggedExamples", tokenizer: "Tokenizer", training: bool

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 TOKENS = "token_ids"
 """The input that every model has; 0 in it is padding, in all inputs."""
 
-Text = Mapping[str, NDArray[np.int32]]
+Inputs = Mapping[str, NDArray[np.int32]]
 """One text: by the name of an input its ids, `(n,)` or `(n, L)` for a text of n tokens."""
 
-Rows = dict[str, NDArray[np.int32]]
+InputBatch = dict[str, NDArray[np.int32]]
 """Some texts of one length: by the name of an input its ids, `(N, T)` or `(N, T, L)`."""
 
 
@@ -27,12 +27,12 @@ def named_inputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
     return dict(model.input) if takes_names(model) else {TOKENS: model.inputs[0]}
 
 
-def token_text(token_ids: Sequence[int]) -> Text:
+def token_inputs(token_ids: Sequence[int]) -> Inputs:
     """A text for a model of tokens alone."""
     return {TOKENS: np.array(token_ids, np.int32)}
 
 
-def padded_rows(texts: Sequence[Text], length: int) -> Rows:
+def padded_rows(texts: Sequence[Inputs], length: int) -> InputBatch:
     """Texts as rows of `length` tokens, one at least: cut at the end, padded with 0 on the right."""
     rows = {name: np.zeros((len(texts), length, *ids.shape[1:]), np.int32) for name, ids in texts[0].items()}
     for number, text in enumerate(texts):
@@ -41,7 +41,7 @@ def padded_rows(texts: Sequence[Text], length: int) -> Rows:
     return rows
 
 
-def run_together(texts: Sequence[Text], length: int) -> list[Text]:
+def pack_to_length(texts: Sequence[Inputs], length: int) -> list[Inputs]:
     """Texts of exactly `length` tokens: given ones, that hold a token at least, one behind another, cut anew.
 
     An activation of an unrolled step has a range of its own, and texts that reach the last steps are rare.
@@ -53,17 +53,17 @@ def run_together(texts: Sequence[Text], length: int) -> list[Text]:
     return [{name: ids[start : start + length] for name, ids in joined.items()} for start in starts]
 
 
-def empty_text(text: Text) -> Text:
+def empty_inputs(text: Inputs) -> Inputs:
     """A text without tokens for the model that `text` is for."""
     return {name: ids[:0] for name, ids in text.items()}
 
 
-def select(rows: Rows, numbers: slice | Sequence[int]) -> Rows:
+def select(rows: InputBatch, numbers: slice | Sequence[int]) -> InputBatch:
     """Some of the rows."""
     return {name: ids[numbers] for name, ids in rows.items()}
 
 
-def keras_logits(reference: keras.Model, rows: Rows, batch: int = 64) -> NDArray[np.float32]:
+def keras_logits(reference: keras.Model, rows: InputBatch, batch: int = 64) -> NDArray[np.float32]:
     """Logits `(N, C)` or `(N, T, K)` of a Keras model, on the CPU, as GPUs round the factors of products."""
     by_name = takes_names(reference)
     parts = []
