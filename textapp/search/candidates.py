@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from textapp.errors import InputError
 
-# Below 32 units a fused LSTM stays float, see `groups`: 24 take more bytes than 32. 16 are few enough to be worth it.
+# Below 32 units a fused LSTM stays float, see `textapp.compress.granularity`: 24 take more bytes than 32. 16 are few enough to be worth it.
 WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256)
 FEWEST_WORDS = 2_000  # with fewer, too many words of a text are unknown for a wider model to make up for
 WIDTHS_TRIED = 3
