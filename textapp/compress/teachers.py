@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from textapp.compress.soft_targets import SoftTargets, Teacher
-from textapp.data.compressed import read_lines
+from textapp.data.lines import read_lines
 from textapp.data.rows import encode_rows, encode_untargeted
 from textapp.errors import InputError
 from textapp.files import read_bytes

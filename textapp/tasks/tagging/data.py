@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from textapp.data.rows import TargetRows, TokenRows
-from textapp.data.tagged import NO_SCHEME, SCHEME, Reading, TaggedExamples, read_tagged
+from textapp.data.tagged import PLAIN, ReadOptions, TaggedExamples, read_tagged
 from textapp.data.tagged_splits import count_shared, cut_sentences, retokenized, split_tagged
 from textapp.data.unlabelled import unlabelled_texts
 from textapp.errors import InputError
@@ -61,7 +61,7 @@ def read_sentences(
         InputError: The file breaks a rule.
     """
     config = config or TaggingConfig()
-    known_scheme = NO_SCHEME if plain_tags else config.scheme
+    known_scheme = PLAIN if plain_tags else config.scheme
     return read_tagged(
         path,
         token_column=token_column,
@@ -70,7 +70,7 @@ def read_sentences(
         format=format or config.format,
         repair=repair or config.repair,
         tokenizer=text_tokenizer(config),
-        like=Reading(config.token_column, config.tag_column, known_scheme),
+        defaults=ReadOptions(config.token_column, config.tag_column, known_scheme),
     )
 
 
@@ -98,11 +98,11 @@ def read_splits(
     train = read_training(config, files.train)
     report(f"read {train}")
     held_out = {
-        name: read_sentences(path, config, plain_tags=train.scheme == NO_SCHEME)
+        name: read_sentences(path, config, plain_tags=train.scheme == PLAIN)
         for name, path in (("valid", files.valid), ("test", files.test))
         if path is not None
     }
-    known = TagSet.build(train.tags, None if train.scheme == NO_SCHEME else SCHEME)
+    known = TagSet.build(train.tags, None if train.scheme == PLAIN else FILE_SCHEME)
     for part in held_out.values():
         check_tags_known(part, known)
         report(f"read {part}")
@@ -192,7 +192,7 @@ def save_sentences(path: Path, examples: TaggedExamples) -> None:
 
 def read_saved(path: Path, tags: TagSet) -> TaggedExamples:
     """Reads what `save_sentences` wrote."""
-    return read_tagged(path, 0, 1, scheme=NO_SCHEME if tags.scheme is None else FILE_SCHEME, format="columns")
+    return read_tagged(path, 0, 1, scheme=PLAIN if tags.scheme is None else FILE_SCHEME, format="columns")
 
 
 def report_unseen(name: str, examples: TaggedExamples, tags: TagSet, report: Report) -> None:
@@ -255,7 +255,7 @@ def compared_sentences(
 
 def _model_scheme(config: TaggingConfig, scheme: str) -> str | None:
     """The scheme that the model learns; None for plain tags."""
-    return None if scheme == NO_SCHEME else config.tag_scheme
+    return None if scheme == PLAIN else config.tag_scheme
 
 
 def _count_spans(tags: Iterable[Sequence[str]]) -> int:
