@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "textapp"
 STAGES = ["text", "data", "vectors", "layers", "dashboards", "tasks", "models", "training"]
 STAGES += ["compress", "export", "runtime", "cli"]
-ROOT = {"errors", "files", "config", "settings", "fonts", "figures"}  # any stage may import these
+ROOT = {"errors", "files", "config", "settings", "figures"}  # any stage may import these
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "registry", "factory"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
