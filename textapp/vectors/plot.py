@@ -104,7 +104,7 @@ def draw_map(word_map: WordMap, title: str) -> Picture:
             )
     labelled = sum(label is not None for label in labels)
     axes.add_artist(Text(_MARGIN, height - 48, title, fontsize=14, fontweight="bold", color="0.1", **style))
-    note = f"{labelled:,} of {len(texts):,} words have a label. Near points are similar words; large distances mean little."
+    note = f"{labelled:,} of {len(texts):,} words labelled. Near points are similar words; large distances mean little."
     axes.add_artist(Text(_MARGIN, height - 80, note, fontsize=9, color="0.4", **style))
     return Picture(figure, labelled, drawable.count(False))
 
