@@ -16,7 +16,7 @@ from textapp.vectors.word_vectors import WordVectors
 _DESCRIPTIONS = {
     "loss": "The objective's, per positive pair, of the last words seen: (1 + negatives) log 2 before any training.",
     "learning_rate": "Of row-wise Adagrad: rises within the first hundredth, then falls linearly.",
-    "words_per_second": "Words of the corpus, those thinned out included.",
+    "words_per_second": "Words of the corpus, including those that subsampling leaves out.",
 }
 
 

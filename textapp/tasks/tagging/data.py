@@ -106,10 +106,10 @@ def read_splits(
     for part in held_out.values():
         check_tags_known(part, known)
         report(f"read {part}")
-        if part.written and train.written and part.written != train.written:
+        if part.source_scheme and train.source_scheme and part.source_scheme != train.source_scheme:
             report(
-                f"note: the tags of {part.source} look like {part.written}, those of {train.source} like "
-                f"{train.written}; --set scheme={train.written} reads both as that"
+                f"note: the tags of {part.source} look like {part.source_scheme}, those of {train.source} like "
+                f"{train.source_scheme}; --set scheme={train.source_scheme} reads both as that"
             )
     if "valid" not in held_out:
         train, validation = split_tagged(train, config.data.valid_fraction, seed)
