@@ -15,6 +15,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from textapp.training.sentiment import train_sentiment
+
 from benchmarks.own_vectors import own_vectors
 from benchmarks.record import Record, spread
 from textapp.config import sentiment_preset
@@ -23,7 +25,6 @@ from textapp.export.run import export_run
 from textapp.files import write_text
 from textapp.runtime import load
 from textapp.tasks.classification.scores import accuracy, confusion_matrix
-from textapp.training.sentiment import train_sentiment
 
 RESULTS = Path(__file__).parents[1] / "results"
 BUNDLES = [

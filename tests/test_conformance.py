@@ -6,15 +6,15 @@ import pkgutil
 import keras
 import numpy as np
 import pytest
+from textapp.models.ner import entity_tagger
+from textapp.models.sentiment import sentiment_classifier
 
 import textapp.layers
 import textapp.models
+from textapp.config import Encoder, Words
 from textapp.export import convert, lower
 from textapp.layers import CRF, AttentionPooling, BigramEmbedding, CharacterCNN, CRFLoss
 from textapp.models.model import text_model
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
-from textapp.config import Encoder, Words
 from textapp.tasks.classification.head import classification_head
 from textapp.text.word_shape import SHAPES
 

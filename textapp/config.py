@@ -1,7 +1,7 @@
 """The sections of settings that all trained models share: data, words, encoder, training.
 
-Each task composes its config of them and of fields of its own, in `textapp.tasks.<task>.config`. Defaults here are those
-of a classifier; a task gives its own where they differ.
+Each task composes its config of them and of fields of its own, in `textapp.tasks.<task>.config`. The defaults here suit
+texts with a label; a task gives its own where they differ.
 """
 
 import dataclasses

@@ -4,7 +4,7 @@ A model is words -> encoder -> head. What depends on the task is asked of a `Tas
 what a model has to learn from them, its head and loss, what a teacher tells a student, what counts as a good score,
 which files a run and a bundle hold. No command branches on a task's name: it calls `task(name)` and asks.
 
-The device's half of a task, which must do without TensorFlow and Keras, is a module of `textapp.runtime`: `device(name)`.
+The device's half of a task is a module of `textapp.runtime` that needs NumPy alone: `device(name)`.
 A new task is a folder of `textapp.tasks`, a file of `textapp.runtime` and an entry of `_TASKS`.
 """
 
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from textapp.data.rows import EncodedRows, TargetRows
     from textapp.config import ModelConfig
-    from textapp.text.token_encoder import TokenEncoder
+    from textapp.data.rows import EncodedRows, TargetRows
     from textapp.text.tokenizer import Tokenizer
 
 Report = Callable[[str], None]
@@ -97,25 +96,28 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         name: The one word for it in config.json, metrics.json, bundle.json and on the command line.
         model_noun: What a model of it is called: `textapp train classifier`.
         short_name: Another name of that command.
+        does: What a model of it does, as a verb and its object.
         unit: What one prediction is about. Of a text, outputs are `(B, ...)`, of a token `(B, T, ...)`.
         config: The class of its settings.
         student_config: The class of the settings of a student, which add a section `distillation`.
         presets: Settings by the name of a preset.
         presets_help: A few words on each.
         files_help: Which files it reads, for the command line's help.
-        files_hold_tokens: Whether tokens may come from files, and not from the tokenizer alone: they are then normalized
-            before they are looked up.
+        files_hold_tokens: Whether tokens may come from files, and not from the tokenizer alone. They are then
+            normalized before they are looked up.
         read_options: Names of the options with which its files can be read: columns, a scheme.
         teacher_settings: Names of the settings that a student must share with its teachers.
         inherited_settings: Names of those that it takes from a teacher where no preset is named.
         target_files: Names of the files of a run and of a bundle that hold the targets.
         sample_name: Name of the file of a run that holds some validation examples.
         head_sizes: Names of the settings of the head that grow with the width of a student.
+        score_titles: Titles of the scores that are shown before and after an export, by their keys.
     """
 
     name: ClassVar[str]
     model_noun: ClassVar[str]
     short_name: ClassVar[str]
+    does: ClassVar[str]
     unit: ClassVar[Literal["text", "token"]]
     config: type[ConfigType]
     student_config: type[Any]
@@ -129,6 +131,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     target_files: ClassVar[tuple[str, ...]]
     sample_name: ClassVar[str]
     head_sizes: ClassVar[tuple[str, ...]] = ()
+    score_titles: ClassVar[Mapping[str, str]]
 
     # Data
 
@@ -191,6 +194,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         targets: TargetsType,
         tokenizer: "Tokenizer",
         training: bool = False,
+        keep_empty: bool = False,
     ) -> "TargetRows":
         """Examples as rows of tokens with their targets.
 
@@ -200,6 +204,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             targets: What the model chooses from.
             tokenizer: What cuts texts.
             training: Whether they are trained on, so that long ones may be cut into several rows.
+            keep_empty: Whether an example without a token is kept, as an empty row.
 
         Raises:
             InputError: No example has a token.
@@ -219,6 +224,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         Returns:
             Tokens, one or more, and target as a name: a label, or a list of a tag for each token.
         """
+        del config, path, held_out, tokenizer
         raise InputError(f"setting stream: a {self.model_noun} is trained from memory; leave it false")
 
     # Model
@@ -259,10 +265,18 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     # Scores
 
     @abc.abstractmethod
+    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: TargetsType) -> list[Any]:
+        """What `decoded` gave for all rows, as the `decide` of a predictor says it: a name a row, or a list of them."""
+
+    @abc.abstractmethod
+    def score_decisions(self, examples: ExamplesType, decisions: Sequence[Any], targets: TargetsType) -> dict[str, Any]:
+        """Scores what a model decided about each example: ready for JSON."""
+
     def score(
         self, examples: ExamplesType, rows: "EncodedRows", decoded: "np.ndarray", targets: TargetsType
     ) -> dict[str, Any]:
         """Scores what `decoded` gave for all rows of examples: ready for JSON."""
+        return self.score_decisions(examples, self.decisions(rows, decoded, targets), targets)
 
     @abc.abstractmethod
     def score_soft(
@@ -275,6 +289,14 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """The key of the score by which models are compared; the higher the better."""
 
     @abc.abstractmethod
+    def main_score_title(self, targets: TargetsType) -> str:
+        """The same in words."""
+
+    @abc.abstractmethod
+    def counted(self, targets: TargetsType) -> str:
+        """What the `count` of scores counts, in the plural."""
+
+    @abc.abstractmethod
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """The scores in a few words."""
 
@@ -282,6 +304,38 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """Scores in detail, as tables of a header and rows; none by default."""
         del scores
         return []
+
+    # Predictors
+
+    @abc.abstractmethod
+    def questions(self, examples: ExamplesType) -> Sequence[Any]:
+        """What the `decide` of a predictor is asked about examples: a text or a list of tokens each."""
+
+    @abc.abstractmethod
+    def texts(self, examples: ExamplesType, tokenizer: "Tokenizer") -> list[str]:
+        """Examples as texts, for example to time a predictor on them."""
+
+    @abc.abstractmethod
+    def read_texts(self, path: PathLike, tokenizer: "Tokenizer", count: int, **options: Any) -> list[str]:
+        """The first texts of a file of examples, `count` at most; what its targets are does not matter."""
+
+    @abc.abstractmethod
+    def prediction_lines(
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, colours: bool
+    ) -> Iterator[str]:
+        """Predictions for people, a line a text.
+
+        Args:
+            texts: What was predicted.
+            predictions: What came of it, from a predictor.
+            targets: What the model chooses from.
+            colours: Whether to use the colours of a terminal.
+        """
+
+    def prediction_notes(self, predictions: Sequence[Any], longest: int) -> Iterator[str]:
+        """What people should know about predictions of a model that reads `longest` tokens; nothing by default."""
+        del predictions, longest
+        return iter(())
 
     # Files of a run and of a bundle
 
@@ -332,9 +386,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         return {}
 
     @abc.abstractmethod
-    def compared(
-        self, config: ConfigType, examples: ExamplesType, tokenizer: "Tokenizer", longest: int
-    ) -> Compared:
+    def compared(self, config: ConfigType, examples: ExamplesType, tokenizer: "Tokenizer", longest: int) -> Compared:
         """What an export is checked on, from examples; rows of `longest` tokens at most."""
 
     @abc.abstractmethod
@@ -443,9 +495,35 @@ def task(name: str) -> Task[Any, Any, Any]:
     return found
 
 
-def device(name: str) -> Any:
-    """The device's half of a task: a module of `textapp.runtime`. Raises `InputError` as `task` does."""
+class DeviceHalf(Protocol):
+    """What a module of `textapp.runtime` has to offer for a task, with NumPy alone.
+
+    Attributes:
+        FIELDS: The rules of what bundle.json says for this task alone, see `textapp.runtime.bundle_format`.
+    """
+
+    FIELDS: Mapping[str, Any]
+
+    def result(self, targets: Any) -> str:
+        """What a text is turned into, in a word."""
+
+    def file_names(self, description: Mapping[str, Any]) -> tuple[str, ...]:
+        """The files of a bundle of this task, besides those of every task."""
+
+    def logits_shape(self, targets: Any) -> Callable[[int], tuple[int, ...]]:
+        """The shape of the model's logits by the number of tokens."""
+
+    def read_targets(self, description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> Any:
+        """What the model chooses from. Raises `InputError` where a file is broken."""
+
+    def predictor(self, *args: Any) -> Any:
+        """A predictor: of tokenizer, encoder, targets, description, files, folder, longest text and model."""
+
+
+def device(name: str) -> DeviceHalf:
+    """The device's half of a task, a module of `textapp.runtime`. Raises `InputError` as `task` does."""
     known = canonical_name(name)
     if known is None:
         raise InputError(f"task {name!r}: must be one of {', '.join(_TASKS)}")
-    return importlib.import_module(f"textapp.runtime.{known}")
+    half: DeviceHalf = importlib.import_module(f"textapp.runtime.{known}")
+    return half

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
-
 from textapp.cli.scoring import label_scores, read_for, tagger_scores
+
 from textapp.data.readers import Examples
 from textapp.errors import InputError
 from textapp.text.tag_set import TagSet

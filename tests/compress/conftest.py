@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from textapp.training.sentiment import build_model
 
 from textapp.config import SentimentConfig
 from textapp.data.readers import Examples
@@ -17,7 +18,6 @@ from textapp.files import write_json
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
-from textapp.training.sentiment import build_model
 
 Builtin = schema.BuiltinOperator
 

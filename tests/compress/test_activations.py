@@ -6,6 +6,9 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers, ops
+from textapp.export.rows import token_text
+from textapp.models.ner import entity_tagger
+from textapp.models.sentiment import sentiment_classifier
 
 from textapp.compress.activations import RoundedActivation, with_rounded_activations
 from textapp.compress.config import QuantizeConfig
@@ -14,10 +17,7 @@ from textapp.compress.quantize import recipe_of
 from textapp.compress.rounding import rounded_in_range
 from textapp.errors import InputError
 from textapp.export import convert, flatbuffer, lower
-from textapp.export.rows import token_text
 from textapp.layers import CRF
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
 
 V = 60
 

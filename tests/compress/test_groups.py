@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from textapp.models.ner import entity_tagger
+from textapp.models.sentiment import sentiment_classifier
 
 from textapp.compress.groups import stored_weights
 from textapp.errors import InputError
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
 from textapp.tasks.tagging.head import without_crf
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
+from textapp.models.sentiment import sentiment_classifier
 
 from textapp.compress.groups import stored_weights
 from textapp.compress.quantization_aware import QuantizationAware, post_training
 from textapp.compress.rounding import largest, rounded
 from textapp.export import convert, lower
-from textapp.models.sentiment import sentiment_classifier
 
 V = 40
 

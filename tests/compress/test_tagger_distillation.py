@@ -8,23 +8,23 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-
-from textapp.compress import soft_tags, tagger_distillation
-from textapp.compress.config import distill_tagger_preset
 from textapp.compress.soft_tags import read_soft_tags
 from textapp.compress.tagger_distillation import distill_tagger
 from textapp.compress.tagger_loss import UNLABELLED
 from textapp.compress.tagger_teachers import TaggerTeacher, mean_marginals
+from textapp.data.tagged_batches import NO_TAG
+from textapp.training.ner import train_ner
+from textapp.training.ner_run import NerRun
+
+from textapp.compress import soft_tags, tagger_distillation
+from textapp.compress.config import distill_tagger_preset
 from textapp.config import ner_preset
 from textapp.data.tagged import read_tagged
-from textapp.data.tagged_batches import NO_TAG
 from textapp.errors import InputError
 from textapp.layers.token_loss import TokenLoss
 from textapp.text.tokenizer import Tokenizer
 from textapp.training import ner
 from textapp.training.adversarial import AdversarialTraining
-from textapp.training.ner import train_ner
-from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, SOFT_TAGS, SOFT_TAGS_PART
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+from textapp.models.sentiment import sentiment_classifier
 
 from textapp.export import convert, lower
-from textapp.models.sentiment import sentiment_classifier
 
 LENGTHS = [3, 7]
 

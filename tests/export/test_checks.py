@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers, ops
+from textapp.export.rows import TOKENS, Rows, padded_rows, token_text
 
 from textapp.errors import InputError
 from textapp.export import ExportError, convert, flatbuffer, lower
 from textapp.export.checks import check_agreement, check_file, check_finite, check_loads, check_operators, check_order
 from textapp.export.lowering import in_float32
-from textapp.export.rows import TOKENS, Rows, padded_rows, token_text
 
 LENGTHS = [3, 7]
 IDS = [[5, 6], [7], [39, 1, 1, 20, 30, 2, 3, 4, 5], [8, 9, 10], []]  # shorter, longer and as long as the lengths

@@ -3,10 +3,10 @@
 import keras
 import pytest
 from keras import ops
+from textapp.export.rows import token_text
 
 from textapp.export import convert
 from textapp.export.comparison import both_logits, compare_labels
-from textapp.export.rows import token_text
 
 
 def counting_model(offset: float) -> keras.Model:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers, ops
+from textapp.models.sentiment import sentiment_classifier
 
 from textapp.errors import InputError
 from textapp.export import convert, lower
 from textapp.layers import AttentionPooling
-from textapp.models.sentiment import sentiment_classifier
 
 V, LENGTHS = 40, [3, 7]  # as in conftest.py
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from textapp.models.sentiment import sentiment_classifier
 
 from textapp.errors import InputError
 from textapp.export import lower
@@ -11,7 +12,6 @@ from textapp.export.lowering import PLAIN, in_float32, leaves
 from textapp.export.recurrent_fused import FusedLSTM
 from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
 from textapp.layers import AttentionPooling
-from textapp.models.sentiment import sentiment_classifier
 
 V, T, H = 30, 6, 5
 LAYERS = {

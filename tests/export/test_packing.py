@@ -6,6 +6,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
+from textapp.models.ner import entity_tagger
+from textapp.models.sentiment import sentiment_classifier
 
 from textapp.compress.quantization_aware import post_training
 from textapp.compress.rounding import levels
@@ -14,8 +16,6 @@ from textapp.export import convert, flatbuffer, lower
 from textapp.export.lowering import in_float32
 from textapp.export.packing import pack_rows, packed_bytes, quantized_rows, round_rows
 from textapp.export.rewriting import rewrite
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
 from textapp.tasks.tagging.head import without_crf
 
 V = 50

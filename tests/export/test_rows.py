@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 from keras import layers, ops
+from textapp.export.rows import TOKENS, empty_text, keras_logits, named_inputs, padded_rows, select, token_text
 
 from textapp.export.lowering import in_float32
-from textapp.export.rows import TOKENS, empty_text, keras_logits, named_inputs, padded_rows, select, token_text
 
 
 def test_rows_are_cut_and_padded():

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers, ops
+from textapp.export.rows import TOKENS, Rows, padded_rows, run_together, token_text
+from textapp.models.ner import entity_tagger
+from textapp.models.sentiment import sentiment_classifier
 
 from textapp.errors import InputError
 from textapp.export import ExportError, convert, export_bundle, flatbuffer, lower, rewriting
 from textapp.export.checks import OPERATORS, check_integers, check_loads, check_operators, check_order
-from textapp.export.rows import TOKENS, Rows, padded_rows, run_together, token_text
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
 from textapp.runtime import load
 from textapp.tasks.tagging.head import without_crf
 from textapp.text.tokenizer import Tokenizer

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-
-from textapp.export import convert, lower
 from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
 from textapp.runtime.parts import file_parts
+
+from textapp.export import convert, lower
 
 LENGTHS = [2, 5]
 WIDTH = 32  # enough for tensors to be quantized: the converter leaves those below 1,024 numbers in float

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from textapp.models.ner import entity_tagger
 from textapp.models.sentiment import sentiment_classifier
+
 from textapp.training.adversarial import AdversarialTraining
 
 SIZES = {"units": 3, "embedding_dim": 4, "attention_units": 3}

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-
 from textapp.data.pipeline import EncodedExamples
 from textapp.training.evaluate import predict_logits
+
 from textapp.training.optimizer import adamw, warmup_cosine
 
 

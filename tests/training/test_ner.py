@@ -6,6 +6,8 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from textapp.training.ner import train_ner
+from textapp.training.ner_run import NerRun
 
 from textapp.config import ner_preset
 from textapp.errors import InputError
@@ -13,8 +15,6 @@ from textapp.text.word_shape import SHAPES
 from textapp.training import ner
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
-from textapp.training.ner import train_ner
-from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, Run
 
 from ..dashboards.events import read

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from textapp.training.preparation import prepare
+from textapp.training.sentiment import train_sentiment
 
 from textapp.config import SentimentConfig, sentiment_preset
 from textapp.data.samples import write_samples
@@ -13,9 +15,7 @@ from textapp.runtime import load
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
-from textapp.training.preparation import prepare
 from textapp.training.pretrained import read_pretrained, way_of_training
-from textapp.training.sentiment import train_sentiment
 
 from ..dashboards.events import read
 

@@ -5,13 +5,13 @@ import itertools
 import keras
 import numpy as np
 import pytest
-
 from textapp.data.pipeline import evaluation_batches
 from textapp.data.tagged_batches import EncodedSentences
-from textapp.layers import CRF
 from textapp.models.ner import entity_tagger
-from textapp.text.tag_set import TagSet
 from textapp.training.tag_predictor import TagMarginals, TagPredictor
+
+from textapp.layers import CRF
+from textapp.text.tag_set import TagSet
 
 TAGS = TagSet.build([["B-地", "I-地", "I-地", "B-人", "O"]], "IOBES")
 

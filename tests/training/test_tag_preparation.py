@@ -1,11 +1,11 @@
 """Files to batches: what becomes known, what is counted, what is refused."""
 
 import pytest
+from textapp.training.tag_preparation import prepare_tags, text_tokenizer
 
 from textapp.config import NerConfig
 from textapp.errors import InputError
 from textapp.text.tokenizer import Tokenizer
-from textapp.training.tag_preparation import prepare_tags, text_tokenizer
 
 TRAIN = "Wien B-LOC\nschläft O\n\nAnna B-PER\nLin I-PER\nschläft O\n\nwien B-LOC\n7 O\n\n"
 VALID = "Anna B-PER\nsah O\nRom B-ORT\n\nWien B-LOC\nschläft O\n\n"

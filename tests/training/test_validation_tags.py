@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from textapp.data.tagged_batches import EncodedSentences
+from textapp.training.validation_tags import ValidationTags
 
 from textapp.data.tagged import NO_SCHEME, TaggedExamples
-from textapp.data.tagged_batches import EncodedSentences
 from textapp.text.tag_set import TagSet
-from textapp.training.validation_tags import ValidationTags
 
 
 def test_the_scores_are_put_into_the_logs():

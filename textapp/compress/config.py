@@ -15,9 +15,7 @@ class QuantizeConfig(Config):
     bits: Annotated[int, Range(2, 8), "Of matrices; files store them in int8, fewer are for research."] = 8
     embedding_bits: Annotated[int, Range(2, 8), "Of embedding rows; 4 and less are packed."] = 8
     activation_bits: Annotated[int, "8 for a file that computes in int8; 0 for float activations."] = 0
-    lowering: Annotated[
-        Literal["fused", "unrolled"], "How the run will be exported: scales differ."
-    ] = "fused"
+    lowering: Annotated[Literal["fused", "unrolled"], "How the run will be exported: scales differ."] = "fused"
     # Training
     epochs: Annotated[int, Range(0, MOST), "Passes over the training split; 0 rounds without training."] = 5
     learning_rate: Annotated[

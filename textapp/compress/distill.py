@@ -188,9 +188,7 @@ class StudentData:
                     "its score is too good; use teachers of one --valid file"
                 )
         tokenizer = task.tokenizer(config)
-        transfer = Transfer.read(
-            task, config, train, held_out.values(), targets, tokenizer, unlabelled, teachers
-        )
+        transfer = Transfer.read(task, config, train, held_out.values(), targets, tokenizer, unlabelled, teachers)
         counts = transfer.rows.tokens.counts(transfer.originals)
         encoder, pretrained = build_encoder(task, config, counts, files.vectors, report)
         rows = encode_rows(transfer.rows, encoder)
@@ -225,10 +223,14 @@ class StudentData:
             InputError: An item that the teachers were asked about is not among the soft targets.
         """
         missing = [
-            item for item, asked in zip(self.transfer.items, self.transfer.asked, strict=True) if asked and item not in soft
+            item
+            for item, asked in zip(self.transfer.items, self.transfer.asked, strict=True)
+            if asked and item not in soft
         ]
         if missing:
-            raise InputError(f"{soft.name}: is of other texts; the files have changed since: restore them, or use --force")
+            raise InputError(
+                f"{soft.name}: is of other texts; the files have changed since: restore them, or use --force"
+            )
         train = self.train.with_targets(soft_rows(self.train.targets, self._probs(soft, self.transfer.items)))
         valid = self.data.held_out["valid"]
         valid = valid.with_targets(soft_rows(valid.targets, self._probs(soft, self.valid_items)))
@@ -245,9 +247,13 @@ class StudentData:
         parts = []
         for item in items:
             units = self.units(item)
-            found = soft.probabilities([item]) if item in soft else np.zeros((units, len(soft.targets.names)), np.float32)
+            found = (
+                soft.probabilities([item]) if item in soft else np.zeros((units, len(soft.targets.names)), np.float32)
+            )
             if len(found) != units:
-                raise InputError(f"{soft.name}: has {len(found)} tokens of a text that has {units}; the files have changed")
+                raise InputError(
+                    f"{soft.name}: has {len(found)} tokens of a text that has {units}; the files have changed"
+                )
             parts.append(found)
         columns = [soft.targets.names.index(name) for name in self.data.targets.names]
         return np.concatenate(parts)[:, columns]

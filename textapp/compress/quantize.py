@@ -209,7 +209,7 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _Opened:
     """
     loaded = run.Run.load(source)
     task, config, soft = loaded.task, loaded.config, None
-    files = Files(*(command.get(name) for name in Files._fields))
+    files = Files(command["train"], command.get("valid"), command.get("test"), command.get("vectors"))
     if "distillation" in command:
         config = student_config(task, command, os.fspath(source / run.CONFIG))
         soft = SoftTargets.read(_soft_targets(source), task, loaded.targets)

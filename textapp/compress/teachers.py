@@ -89,9 +89,7 @@ class RunTeacher:
     def score(self, examples: Any) -> dict[str, Any]:
         """Its scores on examples."""
         opened = self._run
-        rows = encode_rows(
-            self.task.rows(self.config, examples, self.targets, opened.tokenizer), opened.encoder
-        )
+        rows = encode_rows(self.task.rows(self.config, examples, self.targets, opened.tokenizer), opened.encoder)
         outputs = RowOutputs(opened.model, self.task.decoded(opened.model), self.task.unit == "token")
         return self.task.score(examples, rows, outputs(rows), self.targets)
 
@@ -167,8 +165,8 @@ def open_teachers(paths: Sequence[str | os.PathLike[str]]) -> tuple[Task[Any, An
     for teacher in teachers:
         if teacher.task is not found:
             raise InputError(
-                f"{teacher.name}: a {teacher.task.model_noun}, but {teachers[0].name} is a {found.model_noun}; teachers "
-                "must be of one task"
+                f"{teacher.name}: a {teacher.task.model_noun}, but {teachers[0].name} is a {found.model_noun}; all "
+                "teachers must be of one task"
             )
     return found, teachers
 

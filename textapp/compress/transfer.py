@@ -73,7 +73,9 @@ class Transfer:
         asked = [known_to_all(item, teachers) for item in items]
         if not any(asked):
             names = ", ".join(teacher.name for teacher in teachers)
-            raise InputError(f"{names}: knows none of the texts of {train.source}; soft targets must be of the same texts")
+            raise InputError(
+                f"{names}: knows none of the texts of {train.source}; soft targets must be of the same texts"
+            )
         augmented = list(task.augmented_items(config, items, tokenizer))
         # Where items are made, a file of soft targets can only be that of a student of runs: it brings none, and the
         # made ones among its items are to be made again, as no word of theirs counts for the vocabulary.

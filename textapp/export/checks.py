@@ -18,8 +18,8 @@ from textapp.export.characters import CharacterLookupCNN
 from textapp.export.conversion import STATIC, Recipe, signature_name
 from textapp.export.embedding import EmbeddingLookup
 from textapp.export.lowering import leaves
-from textapp.export.recurrent_fused import FusedLSTM
 from textapp.export.model_inputs import TOKENS, InputBatch, Inputs, empty_inputs, keras_logits, padded_rows, select
+from textapp.export.recurrent_fused import FusedLSTM
 
 # How far a logit may be from Keras', as a share of the largest logit (or of 1). float16 keeps 11 bits of a weight, int8
 # 7; a defect (a lost weight, a wrong mask, a state that leaks) is further away than any of these.

@@ -12,9 +12,18 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from textapp.errors import InputError
 from textapp.export.flatbuffer import join
 from textapp.export.lowering import leaves
+from textapp.export.model_inputs import (
+    TOKENS,
+    InputBatch,
+    Inputs,
+    named_inputs,
+    pack_to_length,
+    padded_rows,
+    select,
+    takes_names,
+)
 from textapp.export.packing import pack_rows
 from textapp.export.rewriting import rewrite
-from textapp.export.model_inputs import TOKENS, InputBatch, Inputs, named_inputs, padded_rows, pack_to_length, select, takes_names
 
 Recipe = Literal[
     "float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2", "static_wi8_ai8"

@@ -17,9 +17,9 @@ from textapp.export.attention import BoundedAttentionPooling, ScoredAttentionPoo
 from textapp.export.bigrams import BigramLookup
 from textapp.export.characters import CharacterLookupCNN
 from textapp.export.embedding import EmbeddingLookup
+from textapp.export.model_inputs import TOKENS, named_inputs, takes_names
 from textapp.export.recurrent_fused import FusedLSTM
 from textapp.export.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
-from textapp.export.model_inputs import TOKENS, named_inputs, takes_names
 from textapp.layers import AttentionPooling, BigramEmbedding, CharacterCNN
 
 # Stock layers that convert as they are. Layers from elsewhere and `keras.ops` pass too: the converter judges them.

@@ -73,8 +73,12 @@ class Classifier(Predictor):
     """Predicts labels of texts. Of a long text little more is tokenized than the model reads."""
 
     task = "classification"
-    result = "label"
     targets: Labels
+
+    @property
+    def result(self) -> str:
+        """What a text is turned into."""
+        return result(self.targets)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -111,6 +115,10 @@ class Classifier(Predictor):
         tokens, _ = _first(self.tokenizer.words, text, self.max_tokens)
         return [self.encode(tokens)]
 
+    def tokens(self, item: str) -> list[str]:
+        """The tokens of a text that the model reads."""
+        return _first(self.tokenizer.words, item, self.max_tokens)[0]
+
     def probabilities(self, items: Sequence[str]) -> NDArray[np.float64]:
         """The probability of each label for each text, `(N, C)`."""
         rows = [_softmax(self.score(self.pieces(text)[0]).logits.tolist()) for text in check_texts(items)]
@@ -120,7 +128,15 @@ class Classifier(Predictor):
         """The prediction for one text."""
         tokens, truncated = _first(self.tokenizer.tokenize, text, self.max_tokens)
         logits, weights = self.score(self.encode([token.text for token in tokens]))
-        return _prediction(self.labels, tokens, logits.tolist(), None if weights is None else weights.tolist(), truncated)
+        return _prediction(
+            self.labels, tokens, logits.tolist(), None if weights is None else weights.tolist(), truncated
+        )
+
+
+def result(targets: Labels) -> str:
+    """What a text is turned into, in a word."""
+    del targets
+    return "label"
 
 
 def file_names(description: Mapping[str, Any]) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Any:
 
 
 def _check_model(bundle: Bundle, model: DeviceModel) -> None:
-    """Runs the model on no token, and on the last word, character and shape: a foreign model fails when it is loaded."""
+    """Runs the model on no token, and on the last word, character and shape: so a foreign model fails here."""
     encoder = bundle.encoder
     model.run({name: np.zeros((0, *shape), np.int32) for name, shape in encoder.inputs.items()})
     token = {name: np.zeros((1, *shape), np.int32) for name, shape in encoder.inputs.items()}

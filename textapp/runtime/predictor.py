@@ -55,8 +55,8 @@ class Predictor(abc.ABC):
     task: ClassVar[str]
     """Name of the task."""
 
-    result: ClassVar[str]
-    """What a text is turned into, in a word."""
+    predict_options: ClassVar[tuple[str, ...]] = ()
+    """Names of the options that `predict` takes besides the texts."""
 
     def __init__(self, tokenizer: Tokenizer, encoder: TokenEncoder, targets: Any, max_tokens: int, score: Score):
         self.tokenizer = tokenizer
@@ -67,9 +67,14 @@ class Predictor(abc.ABC):
         self.bundle: Bundle | None = None
         self.model: DeviceModel | None = None
 
+    @property
+    @abc.abstractmethod
+    def result(self) -> str:
+        """What a text is turned into, in a word."""
+
     @abc.abstractmethod
     def predict(self, texts: Iterable[str]) -> Sequence[Any]:
-        """Predicts each text, in their order."""
+        """Predicts each text, in their order; subclasses may take options."""
 
     @abc.abstractmethod
     def decide(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -84,8 +89,18 @@ class Predictor(abc.ABC):
         """What the model reads of a text, a call each."""
 
     @abc.abstractmethod
+    def tokens(self, item: Any) -> Sequence[str]:
+        """The tokens of an item of labelled data, as the model knows them."""
+
+    @abc.abstractmethod
     def probabilities(self, items: Sequence[Any]) -> NDArray[np.float64]:
         """Probabilities of items, as `textapp.task.Task.items` gives them: `(N, C)`, or `(tokens of all, K)`."""
+
+    def unknown_share(self, items: Iterable[Any]) -> float:
+        """The share of tokens of items of labelled data whose words are not in the vocabulary."""
+        form = self.encoder.form
+        rows = map(self.tokens, items)
+        return self.encoder.vocabulary.oov_rate(rows if form is None else (map(form.word, row) for row in rows))
 
     def encode(self, tokens: Sequence[str]) -> Inputs:
         """Tokens as the model reads them."""

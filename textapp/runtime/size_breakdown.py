@@ -64,7 +64,7 @@ class _Operator(NamedTuple):
     outputs: tuple[int, ...]
 
 
-def file_parts(content: bytes) -> FileParts:
+def size_breakdown(content: bytes) -> FileParts:
     """Divides a model file's bytes by what reads them.
 
     A buffer belongs to the operators that read it, in any signature. Recurrent layers that run step by step are not

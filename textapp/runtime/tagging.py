@@ -119,6 +119,7 @@ class Tagger(Predictor):
     """
 
     task = "tagging"
+    predict_options = ("confidence",)
     targets: TagSet
 
     def __init__(
@@ -137,9 +138,9 @@ class Tagger(Predictor):
         self._borders: dict[tuple[int, bool], Booleans] = {}
 
     @property
-    def result(self) -> str:  # type: ignore[override]
+    def result(self) -> str:
         """What a text is turned into."""
-        return "tags" if self.targets.scheme is None else "spans"
+        return result(self.targets)
 
     @property
     def tag_set(self) -> TagSet:
@@ -195,13 +196,13 @@ class Tagger(Predictor):
         for window in windows(tokens, self.max_tokens):
             yield window, {name: ids[window.start : window.end] for name, ids in inputs.items()}
 
-    def known(self, tokens: Sequence[str]) -> Sequence[str]:
+    def tokens(self, item: Sequence[str]) -> Sequence[str]:
         """The tokens of a corpus as the model knows them."""
-        return retokenize(tokens, self.tokenizer).tokens if self.retokenize else tokens
+        return retokenize(item, self.tokenizer).tokens if self.retokenize else item
 
     def _tag(self, tokens: Sequence[str]) -> list[str]:
         """The tags of one sentence."""
-        tags = self.tag_set.decode(self._best(self.logits(self.known(tokens))))
+        tags = self.tag_set.decode(self._best(self.logits(self.tokens(tokens))))
         return self.tag_set.of_tokens(tags, retokenize(tokens, self.tokenizer).firsts) if self.retokenize else tags
 
     def _predict(self, text: str, confidence: bool) -> Tagging:
@@ -271,6 +272,11 @@ def _in_characters(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[t
             done = end
 
 
+def result(targets: TagSet) -> str:
+    """What a text is turned into, in a word."""
+    return "tags" if targets.scheme is None else "spans"
+
+
 def file_names(description: Mapping[str, Any]) -> tuple[str, ...]:
     """The files of a bundle of this task, besides those of every task."""
     return (TAGS, CRF) if description["crf"] else (TAGS,)
@@ -289,7 +295,9 @@ def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], fol
             if not is_tag(tag, scheme):
                 raise InputError(f"{path}:{number}: {shown(tag)} is no tag of {scheme}, which bundle.json names")
         if tags[0] != OUTSIDE:
-            raise InputError(f"{path}:1: must be {OUTSIDE}, the tag of tokens outside of all spans. Received: {tags[0]!r}")
+            raise InputError(
+                f"{path}:1: must be {OUTSIDE}, the tag of tokens outside of all spans. Received: {tags[0]!r}"
+            )
     return TagSet(tags, scheme)
 
 

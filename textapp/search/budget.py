@@ -171,7 +171,8 @@ def search_within_budget(
                     students.settings(candidate),
                     student,
                     teachers=students.teachers,
-                    **files,
+                    train=train,
+                    valid=valid,
                     unlabelled=unlabelled,
                     soft_targets_from=None if student == first else first / run.SOFT_TARGETS,
                     report=report,
@@ -229,9 +230,7 @@ def _numbered(count: int) -> Vocabulary:
     return Vocabulary(["[PAD]", "[UNK]", *map(str, range(count - 2))])
 
 
-def _bytes(
-    model: keras.Model, shape: Shape, lowering: Lowering, lengths: Sequence[int], max_characters: int
-) -> int:
+def _bytes(model: keras.Model, shape: Shape, lowering: Lowering, lengths: Sequence[int], max_characters: int) -> int:
     """Bytes of a model's file, once it is trained: equal weights, as biases of 0, would be stored once."""
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 from textapp.errors import InputError
 
-# Below 32 units a fused LSTM stays float, see `textapp.compress.granularity`: 24 take more bytes than 32. 16 are few enough to be worth it.
+# Below 32 units a fused LSTM stays float, see `textapp.compress.granularity`: 24 take more bytes than 32. 16 are few
+# enough to be worth it.
 WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256)
 FEWEST_WORDS = 2_000  # with fewer, too many words of a text are unknown for a wider model to make up for
 WIDTHS_TRIED = 3
@@ -51,9 +52,7 @@ class Candidate(Shape):
     vocabulary_size: int
 
 
-def candidates(
-    budget: int, words: int, bytes_of: Callable[[Shape, int], int], factorized: bool = True
-) -> list[Candidate]:
+def candidates(budget: int, words: int, bytes_of: Callable[[Shape, int], int]) -> list[Candidate]:
     """The students to try, the widest first.
 
     The three widest models that leave room for `FEWEST_WORDS` words, or all there are: each with rows of 4 bits, and
@@ -64,7 +63,6 @@ def candidates(
         budget: Bytes of the model file.
         words: How many there are.
         bytes_of: Bytes of the file of a shape with so many words; called once a shape, as that takes a conversion.
-        factorized: Whether the students can have a factorized table.
 
     Returns:
         Seven or fewer.
@@ -77,13 +75,13 @@ def candidates(
     found = []
     tried = list(fitting)[-WIDTHS_TRIED:][::-1] or [WIDTHS[0]]  # of which only the factorized table may fit
     for place, width in enumerate(tried):
-        for shape in _shapes(width, factorized, with_8_bits=place == len(tried) // 2):
+        for shape in _shapes(width, with_8_bits=place == len(tried) // 2):
             found += _fit(shape, budget, words, bytes_of)
     if not found:
         fewest = min(words, FEWEST_WORDS)
         least = min(
             PADDING + bytes_of(shape, PROBE_WORDS) + (fewest - PROBE_WORDS) * shape.row_bytes
-            for shape in _shapes(WIDTHS[0], factorized, with_8_bits=False)
+            for shape in _shapes(WIDTHS[0], with_8_bits=False)
         )
         raise InputError(
             f"--budget {budget}: too small; the smallest student, of {fewest:,} words, takes {least:,} bytes; fewer "
@@ -92,11 +90,10 @@ def candidates(
     return found
 
 
-def _shapes(width: int, factorized: bool, with_8_bits: bool) -> Iterator[Shape]:
+def _shapes(width: int, with_8_bits: bool) -> Iterator[Shape]:
     """The shapes that are tried of a width."""
     yield Shape(width, None, 4)
-    if factorized:
-        yield Shape(width, width // 2, 4)
+    yield Shape(width, width // 2, 4)
     if with_8_bits:
         yield Shape(width, None, 8)
 

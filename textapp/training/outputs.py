@@ -52,9 +52,7 @@ class RowOutputs:
         lengths, result = rows.lengths, np.zeros(0)
         batches = evaluation_batches(rows, batch_size) if batches is None else batches
         # Rows after those of `numbers` only fill up a batch of static shape.
-        for index, (numbers, (inputs, *_)) in enumerate(
-            zip(sorted_batches(lengths, batch_size), batches, strict=True)
-        ):
+        for index, (numbers, (inputs, *_)) in enumerate(zip(sorted_batches(lengths, batch_size), batches, strict=True)):
             values = np.asarray(self._outputs(inputs))[: len(numbers)]
             if not index:
                 count = len(rows.index) if self.per_token else len(rows)

@@ -2,15 +2,18 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from textapp.data.batches import model_inputs
+from textapp.data.rows import encode_rows
 from textapp.layers import AttentionPooling, attention_scores
 from textapp.runtime.predictor import Inputs, Outputs, Predictor
 from textapp.task import device
+from textapp.training.outputs import RowOutputs
 from textapp.training.run import Run
 
 
@@ -31,6 +34,15 @@ def run_predictor(run: Run) -> Predictor:
     return predictor
 
 
+def run_decisions(run: Run, examples: Any) -> list[Any]:
+    """What a run decides about each example, as the `decide` of its predictor, many examples at a time."""
+    task = run.task
+    rows = task.rows(run.config, examples, run.targets, run.tokenizer, keep_empty=True)
+    encoded = encode_rows(rows, run.encoder)
+    outputs = RowOutputs(run.model, task.decoded(run.model), per_token=task.unit == "token")
+    return task.decisions(encoded, outputs(encoded), run.targets)
+
+
 class _Scorer:
     """A Keras model on one text at a time; `textapp.runtime.predictor.Score`."""
 
@@ -47,7 +59,9 @@ class _Scorer:
         count = len(inputs["token_ids"])
         rows = {}
         for name, ids in inputs.items():
-            rows[name] = np.zeros((1, max(2, count), *ids.shape[1:]), np.int32)  # Keras warns of a softmax over one step
+            rows[name] = np.zeros(
+                (1, max(2, count), *ids.shape[1:]), np.int32
+            )  # Keras warns of a softmax over one step
             rows[name][0, :count] = ids
         logits, weights = self._scores(model_inputs(rows))
         outputs = np.asarray(logits)[0]

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from textapp.config import ModelConfig
 from textapp.data.batches import TrainingBatches, bucket_widths
-from textapp.data.rows import EncodedRows, TargetRows, encode_rows
+from textapp.data.rows import EncodedRows, encode_rows
 from textapp.data.stream import Scan, StreamedBatches
 from textapp.errors import InputError
-from textapp.config import ModelConfig
 from textapp.task import Files, Report, Task
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -195,8 +195,7 @@ def build_encoder(
             vocabulary,
             word_counts,
             report=report,
-            tokenizer=task.tokenizer(config),
-            form=form,
+            tokenizer=None if task.files_hold_tokens else task.tokenizer(config),
             extra_words=words.extra_words,
             embedding_dim=words.embedding_dim,
             seed=config.training.seed,

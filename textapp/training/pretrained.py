@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from textapp.config import ModelConfig, Training
 from textapp.errors import InputError
 from textapp.files import named_errors
-from textapp.config import ModelConfig, Training
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, Vocabulary
-from textapp.text.word_form import WordForm
 from textapp.vectors.coverage import Coverage, mismatch_hints
 from textapp.vectors.embedding_table import embedding_table, extend_vocabulary
 from textapp.vectors.formats import read_vectors

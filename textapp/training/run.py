@@ -16,10 +16,10 @@ import keras
 import tensorflow as tf
 
 from textapp import __version__
+from textapp.config import ModelConfig
 from textapp.errors import InputError
 from textapp.files import check_writable, leftovers, named_errors, read_object, replacing, write_json
 from textapp.layers import CharacterCNN
-from textapp.config import ModelConfig
 from textapp.task import Task, canonical_name, names, task
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer

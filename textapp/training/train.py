@@ -3,18 +3,17 @@
 import os
 import sys
 import time
-
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from textapp import __version__
+from textapp.config import ModelConfig
 from textapp.data.batches import evaluation_batches
 from textapp.data.rows import EncodedRows
 from textapp.files import write_json
 from textapp.models.model import text_model
-from textapp.config import ModelConfig
 from textapp.task import Files, Report, Task, task
 from textapp.text.token_encoder import TokenEncoder
 from textapp.training import run
@@ -142,9 +141,7 @@ def compile_model(
     """
     optimizer = optimizer_of(config.training, model, total_steps)
     # Rows that only fill up a batch of static shape weigh 0: neither loss nor metrics may count them.
-    trained.compile(
-        optimizer, loss, weighted_metrics=task.metrics() or None, jit_compile=config.training.jit_compile
-    )
+    trained.compile(optimizer, loss, weighted_metrics=task.metrics() or None, jit_compile=config.training.jit_compile)
 
 
 def fit_model(
@@ -212,8 +209,7 @@ def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) 
     """The scores of a model, as it is now, on each held-out split."""
     outputs = RowOutputs(model, task.decoded(model), task.unit == "token")
     return {
-        name: task.score(data.examples[name], part, outputs(part), data.targets)
-        for name, part in data.held_out.items()
+        name: task.score(data.examples[name], part, outputs(part), data.targets) for name, part in data.held_out.items()
     }
 
 
@@ -229,5 +225,3 @@ def described(
         "fingerprint": data.fingerprint,
         "parameters": model.count_params(),
     }
-
-

@@ -3,8 +3,8 @@
 import keras
 import pytest
 
-from textapp.models.encoders import encode
 from textapp.config import Encoder
+from textapp.models.encoders import encode
 
 
 def encoder(config: Encoder) -> keras.Model:

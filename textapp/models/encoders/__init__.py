@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from textapp.models.encoders import recurrent
 from textapp.config import Encoder
+from textapp.models.encoders import recurrent
 
 ENCODERS: dict[str, Callable[[Encoder, Any, Any], Any]] = {"recurrent": recurrent.encode}
 """The function of each value of the setting `encoder`."""

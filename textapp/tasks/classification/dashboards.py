@@ -14,11 +14,11 @@ from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, Gradient
 from textapp.dashboards.figures import draw_confusion_matrix, escape_markdown, write_figure
 from textapp.data.batches import model_inputs
 from textapp.data.compiled import compiled
-from textapp.tasks.classification.scores import confusion_matrix
 from textapp.layers import attention_scores
+from textapp.tasks.classification.scores import confusion_matrix
 from textapp.tasks.classification.validation_scores import ValidationScores, class_probabilities
-from textapp.text.tokenizer import Tokenizer
 from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Tokenizer
 
 _PROBE = 32  # examples: enough for a steady gradient, and as cheap as one training step
 _CURVE = "Validation texts of this class (positive) against all others, by the probability that the model gives it."

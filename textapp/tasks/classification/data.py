@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from textapp.config import ModelConfig
 from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, read_examples
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
 from textapp.data.unlabelled import Augmentation
 from textapp.errors import InputError
 from textapp.files import write_text
-from textapp.config import ModelConfig
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
-from textapp.text.labels import Labels
 from textapp.text.characters import replace_surrogates
+from textapp.text.labels import Labels
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
@@ -108,8 +108,10 @@ def labels_of(names: Any, source: str) -> Labels:
     return Labels(tuple(found))
 
 
-def text_rows(config: ModelConfig, examples: Examples, labels: Labels, tokenizer: Tokenizer) -> TargetRows:
-    """Texts as rows of their first tokens, without those that have none.
+def text_rows(
+    config: ModelConfig, examples: Examples, labels: Labels, tokenizer: Tokenizer, keep_empty: bool = False
+) -> TargetRows:
+    """Texts as rows of their first tokens; those that have none are left out, or with `keep_empty` empty rows.
 
     Raises:
         InputError: No text has a token.
@@ -119,7 +121,8 @@ def text_rows(config: ModelConfig, examples: Examples, labels: Labels, tokenizer
     def rows() -> Iterator[list[str]]:
         nonlocal cut
         for number, text in enumerate(examples.texts):
-            if words := tokenizer.words(text):
+            words = tokenizer.words(text)
+            if words or keep_empty:
                 cut += len(words) > longest
                 kept.append(number)
                 yield words[:longest]
@@ -172,9 +175,7 @@ def text_from_json(row: Mapping[str, Any], location: str) -> str:
     return clean_text(replace_surrogates(row["text"]))
 
 
-def student_labels(
-    train: Examples, labels: Labels, teachers: Sequence[tuple[str, Labels]]
-) -> Labels:
+def student_labels(train: Examples, labels: Labels, teachers: Sequence[tuple[str, Labels]]) -> Labels:
     """The labels of a student's texts. Raises `InputError` where a teacher knows others."""
     for name, known in teachers:
         if set(known.names) != set(labels.names):

@@ -24,15 +24,17 @@ def classification_scores(labels: NDArray[np.integer], logits: NDArray[np.floati
         >>> classification_scores(np.array([0, 1]), np.zeros((2, 2)))["loss"]  # log 2
         0.6931471805599453
     """
-    matrix = confusion_matrix(labels, logits.argmax(axis=1), logits.shape[1])
+    scores = label_scores(labels, logits.argmax(axis=1), logits.shape[1])
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return {
-        "accuracy": accuracy(matrix),
-        "macro_f1": macro_f1(matrix),
-        "loss": float(-log_probs[np.arange(len(labels)), labels].mean()),
-        "count": len(labels),
-    }
+    count = scores.pop("count")
+    return {**scores, "loss": float(-log_probs[np.arange(len(labels)), labels].mean()), "count": count}
+
+
+def label_scores(true: ArrayLike, predicted: ArrayLike, classes: int) -> dict[str, Any]:
+    """Scores class indices `(N,)`: `accuracy`, `macro_f1` and `count`, ready for JSON."""
+    matrix = confusion_matrix(true, predicted, classes)
+    return {"accuracy": accuracy(matrix), "macro_f1": macro_f1(matrix), "count": int(matrix.sum())}
 
 
 def confusion_matrix(true: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:

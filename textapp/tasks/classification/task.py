@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textapp.task import Compared, Files, PathLike, Report, Save, Task
 from textapp.tasks.classification import config as settings
@@ -26,6 +26,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     name = "classification"
     model_noun = "classifier"
     short_name = "sentiment"
+    does = "gives each text one of its labels"
     unit = "text"
     config = settings.ClassificationConfig
     student_config = settings.StudentConfig
@@ -39,6 +40,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     head_sizes = ("attention_units",)
     target_files = ("labels.txt",)
     sample_name = "sample.jsonl"
+    score_titles: ClassVar = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 
     def tokenizer(self, config: settings.ClassificationConfig) -> "Tokenizer":
         """See `Task`."""
@@ -87,12 +89,13 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         targets: "Labels",
         tokenizer: "Tokenizer",
         training: bool = False,
+        keep_empty: bool = False,
     ) -> "TargetRows":
         """See `Task`."""
         from textapp.tasks.classification.data import text_rows
 
         del training
-        return text_rows(config, examples, targets, tokenizer)
+        return text_rows(config, examples, targets, tokenizer, keep_empty)
 
     def stream_rows(
         self,
@@ -125,9 +128,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         return [LabelAccuracy("accuracy")]
 
-    def soft_distance(
-        self, config: settings.StudentConfig, model: "keras.Model"
-    ) -> Callable[[Any, Any, Any], Any]:
+    def soft_distance(self, config: settings.StudentConfig, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
         """See `Task`."""
         from textapp.tasks.classification.losses import soft_distance
 
@@ -137,19 +138,30 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     def decoded(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
         """See `Task`: the logits themselves, from which a loss can be scored too."""
         del model
-        return lambda outputs, mask: outputs
+        return lambda outputs, _: outputs
 
     def probabilities(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
         """See `Task`."""
         from keras import ops
 
         del model
-        return lambda outputs, mask: ops.softmax(outputs, axis=-1)
+        return lambda outputs, _: ops.softmax(outputs, axis=-1)
+
+    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels") -> list[str]:
+        """See `Task`: the label of the highest logit of each row."""
+        del rows
+        return [targets.names[number] for number in decoded.argmax(axis=1).tolist()]
+
+    def score_decisions(self, examples: "Examples", decisions: Sequence[str], targets: "Labels") -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.tasks.classification.scores import label_scores
+
+        return label_scores(targets.encode(examples.labels), targets.encode(decisions), len(targets))
 
     def score(
         self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels"
     ) -> dict[str, Any]:
-        """See `Task`."""
+        """See `Task`: with the mean cross-entropy."""
         import numpy as np
 
         from textapp.tasks.classification.scores import classification_scores
@@ -169,9 +181,51 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         del targets
         return "accuracy"
 
+    def main_score_title(self, targets: "Labels") -> str:
+        """See `Task`."""
+        return self.main_score(targets)
+
+    def counted(self, targets: "Labels") -> str:
+        """See `Task`."""
+        del targets
+        return "texts"
+
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """See `Task`."""
         return f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f} on {scores['count']:,} texts"
+
+    def questions(self, examples: "Examples") -> Sequence[str]:
+        """See `Task`: the texts."""
+        return examples.texts
+
+    def texts(self, examples: "Examples", tokenizer: "Tokenizer") -> list[str]:
+        """See `Task`."""
+        del tokenizer
+        return list(examples.texts)
+
+    def read_texts(self, path: PathLike, tokenizer: "Tokenizer", count: int, **options: Any) -> list[str]:
+        """See `Task`."""
+        from itertools import islice
+
+        from textapp.data.readers import iterate_examples
+
+        del tokenizer
+        return [text for text, _ in islice(iterate_examples(path, **options), count)]
+
+    def prediction_lines(
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "Labels", colours: bool
+    ) -> Iterator[str]:
+        """See `Task`: label, probability, and the text with its attention."""
+        from textapp.tasks.classification.terminal import prediction_lines
+
+        del targets
+        return prediction_lines(texts, predictions, colours)
+
+    def prediction_notes(self, predictions: Sequence[Any], longest: int) -> Iterator[str]:
+        """See `Task`: which texts were cut."""
+        for number, prediction in enumerate(predictions, 1):
+            if prediction.truncated:
+                yield f"text {number} was cut to its first {longest} tokens"
 
     def describe_targets(self, targets: "Labels") -> dict[str, Any]:
         """See `Task`."""

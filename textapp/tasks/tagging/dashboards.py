@@ -13,8 +13,8 @@ from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, Gradient
 from textapp.dashboards.figures import draw_confusion_matrix, escape_markdown, write_figure
 from textapp.dashboards.gradients import probe_batch
 from textapp.dashboards.log import Run
-from textapp.tasks.classification.scores import confusion_matrix
 from textapp.data.tagged import TaggedExamples
+from textapp.tasks.classification.scores import confusion_matrix
 from textapp.tasks.tagging.data import predicted_tags
 from textapp.text.tag_schemes import read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
@@ -32,14 +32,18 @@ class TaggedValidation(Protocol):
     Attributes:
         examples: The sentences and their true tags.
         targets: The tags.
-        predicted: The tags predicted last, sentence by sentence.
-        scores: The scores of `predicted`, from `textapp.data.tag_scores.tag_scores`.
     """
 
     examples: TaggedExamples
     targets: TagSet
-    predicted: list[list[str]]
-    scores: dict[str, Any]
+
+    @property
+    def predicted(self) -> list[list[str]]:
+        """The tags predicted last, sentence by sentence."""
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """The scores of `predicted`, from `textapp.tasks.tagging.scores.tag_scores`."""
 
 
 def tagging_dashboards(

@@ -202,9 +202,7 @@ def report_unseen(name: str, examples: TaggedExamples, tags: TagSet, report: Rep
         report(f"warning: {name} has what the training split lacks and what will be missed: {shown}")
 
 
-def student_tags(
-    config: TaggingConfig, train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], report: Report
-) -> TagSet:
+def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], report: Report) -> TagSet:
     """The tags of the teachers, which are the student's too.
 
     Raises:
@@ -243,9 +241,7 @@ def tokens_from_json(row: Mapping[str, Any], location: str) -> list[str]:
     return tokens
 
 
-def compared_sentences(
-    config: TaggingConfig, examples: TaggedExamples, tokenizer: Tokenizer, longest: int
-) -> Compared:
+def compared_sentences(config: TaggingConfig, examples: TaggedExamples, tokenizer: Tokenizer, longest: int) -> Compared:
     """What a tagger's export is checked on: sentences cut to the longest signature, between spans where one ends."""
     if config.retokenize:
         examples, _ = retokenized(examples, tokenizer)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textapp.task import Compared, Files, PathLike, Report, Save, Task
 from textapp.tasks.tagging import config as settings
@@ -25,6 +25,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
     name = "tagging"
     model_noun = "tagger"
     short_name = "ner"
+    does = "finds spans or tags tokens"
     unit = "token"
     config = settings.TaggingConfig
     student_config = settings.StudentConfig
@@ -40,6 +41,12 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
     teacher_settings = ("tokenizer", "normalization", "retokenize", "tag_scheme")
     target_files = ("tags.txt",)
     sample_name = "sample.tsv"
+    score_titles: ClassVar = {
+        "accuracy": "accuracy",
+        "entity_f1": "entity F1",
+        "precision": "precision",
+        "recall": "recall",
+    }
 
     def tokenizer(self, config: settings.TaggingConfig) -> "Tokenizer":
         """See `Task`."""
@@ -94,10 +101,12 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         targets: "TagSet",
         tokenizer: "Tokenizer",
         training: bool = False,
+        keep_empty: bool = False,
     ) -> "TargetRows":
         """See `Task`."""
         from textapp.tasks.tagging.data import sentence_rows
 
+        del keep_empty  # a sentence has a token
         return sentence_rows(config, examples, targets, tokenizer, training)
 
     def head(self, config: settings.TaggingConfig, targets: "TagSet") -> Callable[[Any, Any], Any]:
@@ -133,14 +142,19 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         return tag_probabilities(model)
 
-    def score(
-        self, examples: "TaggedExamples", rows: "EncodedRows", decoded: "np.ndarray", targets: "TagSet"
+    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: "TagSet") -> list[list[str]]:
+        """See `Task`: the tags of each sentence's own tokens."""
+        from textapp.tasks.tagging.data import predicted_tags
+
+        return predicted_tags(decoded, rows, targets)
+
+    def score_decisions(
+        self, examples: "TaggedExamples", decisions: Sequence[Any], targets: "TagSet"
     ) -> dict[str, Any]:
         """See `Task`."""
-        from textapp.tasks.tagging.data import predicted_tags
         from textapp.tasks.tagging.scores import tag_scores
 
-        return tag_scores(examples.tags, predicted_tags(decoded, rows, targets), targets)
+        return tag_scores(examples.tags, list(decisions), targets)
 
     def score_soft(
         self, examples: "TaggedExamples", rows: "EncodedRows", probs: "np.ndarray", targets: "TagSet"
@@ -151,6 +165,14 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
     def main_score(self, targets: "TagSet") -> str:
         """See `Task`."""
         return "accuracy" if targets.scheme is None else "entity_f1"
+
+    def main_score_title(self, targets: "TagSet") -> str:
+        """See `Task`."""
+        return "token accuracy" if targets.scheme is None else "strict entity F1"
+
+    def counted(self, targets: "TagSet") -> str:
+        """See `Task`."""
+        return "tokens" if targets.scheme is None else "entities"
 
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """See `Task`."""
@@ -164,9 +186,32 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
             return []
         keys = ("precision", "recall", "entity_f1")
         rows: list[Sequence[str]] = [
-            (name, *(f"{part[key]:.4f}" for key in keys), f"{part['count']:,}") for name, part in scores["types"].items()
+            (name, *(f"{part[key]:.4f}" for key in keys), f"{part['count']:,}")
+            for name, part in scores["types"].items()
         ]
         return [(("type", "precision", "recall", "entity F1", "count"), rows)]
+
+    def questions(self, examples: "TaggedExamples") -> Sequence[list[str]]:
+        """See `Task`: the tokens of each sentence."""
+        return examples.sentences
+
+    def texts(self, examples: "TaggedExamples", tokenizer: "Tokenizer") -> list[str]:
+        """See `Task`: tokens with spaces between them, or none where a token is a character."""
+        return [("" if tokenizer.kind == "char" else " ").join(tokens) for tokens in examples.sentences]
+
+    def read_texts(self, path: PathLike, tokenizer: "Tokenizer", count: int, **options: Any) -> list[str]:
+        """See `Task`."""
+        from textapp.data.tagged import read_tagged
+
+        return self.texts(read_tagged(path, **{"repair": True, **options}, tokenizer=tokenizer), tokenizer)[:count]
+
+    def prediction_lines(
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "TagSet", colours: bool
+    ) -> Iterator[str]:
+        """See `Task`: the text with its spans marked, or its tokens and their tags."""
+        from textapp.tasks.tagging.terminal import prediction_lines
+
+        return prediction_lines(texts, predictions, targets, colours)
 
     def describe_targets(self, targets: "TagSet") -> dict[str, Any]:
         """See `Task`."""
@@ -219,9 +264,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         crf = without_crf(model)[1]
         return {} if crf is None else {SCORES: lambda path: write_json(path, crf_scores(crf))}
 
-    def device_fields(
-        self, config: settings.TaggingConfig, model: "keras.Model", targets: "TagSet"
-    ) -> dict[str, Any]:
+    def device_fields(self, config: settings.TaggingConfig, model: "keras.Model", targets: "TagSet") -> dict[str, Any]:
         """See `Task`."""
         from textapp.tasks.tagging.head import without_crf
 
@@ -311,7 +354,8 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         """See `Task`."""
         from textapp.tasks.tagging.data import student_tags
 
-        return student_tags(config, train, teachers, report)
+        del config
+        return student_tags(train, teachers, report)
 
     def targets_of_names(self, names: Iterable[str], source: str) -> "TagSet":
         """See `Task`: of spans where the names are tags of a scheme."""
