@@ -15,15 +15,16 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from textapp.training.sentiment import train_sentiment
+
 from benchmarks.own_vectors import own_vectors
 from benchmarks.record import Record, spread
 from textapp.config import sentiment_preset
 from textapp.data.readers import check_labels, read_examples
-from textapp.data.scores import accuracy, confusion_matrix
 from textapp.export.run import export_run
 from textapp.files import write_text
 from textapp.runtime import load
-from textapp.training.sentiment import train_sentiment
+from textapp.tasks.classification.scores import accuracy, confusion_matrix
 
 RESULTS = Path(__file__).parents[1] / "results"
 BUNDLES = [

@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from textapp.compress.candidates import Candidate
+from textapp.compress.distillation import distill
+from textapp.compress.soft_labels import mean_probabilities
+from textapp.export.budget_search import BUNDLES, SEARCH, STUDENTS, search_within_budget
+from textapp.export.budget_students import Classifiers
 
 from benchmarks.accuracy import files
 from benchmarks.compression_rival import train_fasttext
 from benchmarks.record import Record, spread
-from textapp.compress.candidates import Candidate
 from textapp.compress.config import DistillConfig, QuantizeConfig
-from textapp.compress.distillation import distill
 from textapp.compress.quantize import quantize_run
-from textapp.compress.soft_labels import mean_probabilities
 from textapp.compress.teachers import RunTeacher
 from textapp.data.readers import read_examples
-from textapp.export.budget_search import BUNDLES, SEARCH, STUDENTS, search_within_budget
-from textapp.export.budget_students import Classifiers
 from textapp.export.run import export_run
 from textapp.runtime import Predictor, load
 from textapp.training.run import SOFT_LABELS, Run

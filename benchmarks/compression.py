@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from textapp.compress.distillation import distill
+from textapp.compress.soft_labels import SoftLabels, mean_probabilities
+from textapp.training.sentiment import train_sentiment
 
 from benchmarks.record import Record, spread
 from textapp.compress.config import DistillConfig
-from textapp.compress.distillation import distill
-from textapp.compress.soft_labels import SoftLabels, mean_probabilities
 from textapp.compress.teachers import RunTeacher
 from textapp.config import SentimentConfig
 from textapp.data.readers import read_examples
@@ -28,7 +29,6 @@ from textapp.export.conversion import Recipe
 from textapp.export.run import export_run
 from textapp.runtime import Predictor, load
 from textapp.runtime.latency import measure_latency
-from textapp.training.sentiment import train_sentiment
 
 RESULTS = Path(__file__).parents[1] / "results"
 TEACHERS = Path("saved_models/accuracy/sst2_vectors")

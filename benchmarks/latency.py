@@ -23,21 +23,21 @@ from typing import Any, get_args
 import keras
 import numpy as np
 import tensorflow as tf
+from textapp.data.pipeline import TokenizedTexts
+from textapp.export.rows import keras_logits, padded_rows, token_text
+from textapp.models.sentiment import sentiment_classifier
+from textapp.training.preparation import bucket_widths
 
 from benchmarks.environment import describe_environment, environment_line
 from benchmarks.latency_rivals import STOCK_OUTPUT, STOCK_SIGNATURE, convert_stock, export_onnx
 from benchmarks.latency_timing import CHECKED_ROWS
-from textapp.data.pipeline import TokenizedTexts
 from textapp.data.readers import read_examples
 from textapp.export import convert, lower
 from textapp.export.conversion import Recipe, signature_name
 from textapp.export.lowering import Lowering
-from textapp.export.rows import keras_logits, padded_rows, token_text
 from textapp.files import write_json, write_text
-from textapp.models.sentiment import sentiment_classifier
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
-from textapp.training.preparation import bucket_widths
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ["tensorflow", "keras", "ai-edge-litert", "onnxruntime", "numpy"]

@@ -13,14 +13,15 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from textapp.compress.tagger_distillation import distill_tagger
+from textapp.compress.tagger_teachers import TaggerTeacher
+from textapp.training.ner import train_ner
+
 from benchmarks.record import Record, spread
 from benchmarks.tagging import files, measure_bundle, read_test
 from textapp.compress.config import DistillTaggerConfig
-from textapp.compress.tagger_distillation import distill_tagger
-from textapp.compress.tagger_teachers import TaggerTeacher
 from textapp.export.conversion import Recipe
 from textapp.export.run import export_tagger_run
-from textapp.training.ner import train_ner
 
 RESULTS = Path(__file__).parents[1] / "results"
 TEACHERS = Path("saved_models/tagging/conll2003")

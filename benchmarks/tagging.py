@@ -16,22 +16,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from textapp.runtime.bundle_tagger import BundleTagger
+from textapp.training.ner import train_ner
+from textapp.training.sentiment import train_sentiment
+
 from benchmarks.own_vectors import own_vectors
 from benchmarks.record import Record, spread
 from benchmarks.tagging_baseline import train_feature_crf
 from textapp.config import NerConfig, ner_preset, sentiment_preset
-from textapp.data.entity_scores import entity_scores, token_accuracy
 from textapp.data.readers import read_examples
 from textapp.data.tagged import TaggedExamples, read_tagged
 from textapp.export.run import export_run, export_tagger_run
 from textapp.files import write_text
 from textapp.runtime import load
-from textapp.runtime.bundle_tagger import BundleTagger
 from textapp.runtime.latency import measure_tag_latency
 from textapp.runtime.predictor import Predictor
+from textapp.tasks.tagging.scores import entity_scores, token_accuracy
 from textapp.text.tag_schemes import read_spans
-from textapp.training.ner import train_ner
-from textapp.training.sentiment import train_sentiment
 
 RESULTS = Path(__file__).parents[1] / "results"
 RECIPE = "dynamic_wi8_afp32"

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from textapp.data.entity_scores import entity_scores
 from textapp.data.tagged import read_tagged
+from textapp.tasks.tagging.scores import entity_scores
 
 # The setting of the library's own tutorial on CoNLL-2002, c1 and c2 chosen there by search.
 SETTINGS = {"algorithm": "lbfgs", "c1": 0.1, "c2": 0.1, "max_iterations": 100, "all_possible_transitions": True}

@@ -21,15 +21,15 @@ from typing import Any
 
 import keras
 import numpy as np
+from textapp.data.pipeline import EncodedExamples, TokenizedTexts, TrainingBatches, encode_examples, shuffled_batches
+from textapp.training.sentiment import build_model, compile_model
 
 from benchmarks.environment import describe_environment, environment_line
 from textapp.config import SentimentConfig, sentiment_preset
-from textapp.data.pipeline import EncodedExamples, TokenizedTexts, TrainingBatches, encode_examples, shuffled_batches
 from textapp.data.readers import label_names, read_examples
 from textapp.files import write_json, write_text
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
-from textapp.training.sentiment import build_model, compile_model
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ["tensorflow", "keras", "numpy"]

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from textapp.training.sentiment import train_sentiment
 
 from benchmarks.accuracy import files
 from benchmarks.own_vectors import DIM, own_vectors
@@ -34,7 +35,6 @@ from benchmarks.record import Record, spread
 from textapp.config import SentimentConfig, sentiment_preset
 from textapp.data.readers import read_examples
 from textapp.files import replacing, write_text
-from textapp.training.sentiment import train_sentiment
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models/vectors_case_study")

@@ -22,8 +22,8 @@ _CHINESE = {
 def undrawn() -> Iterator[None]:
     """Leaves TensorBoard out of trainings: it takes longer to trace than a small model, and changes nothing of it."""
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr("textapp.training.sentiment.dashboards", lambda *_, **__: [])
-        patches.setattr("textapp.training.ner.tag_dashboards", lambda *_, **__: [])
+        patches.setattr("textapp.training.sentiment.classification_dashboards", lambda *_, **__: [])
+        patches.setattr("textapp.training.ner.tagging_dashboards", lambda *_, **__: [])
         yield
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import textapp.layers
+from textapp.config import Encoder, Words
 from textapp.export import convert, lower
 from textapp.layers import (
     CRF,
@@ -17,7 +18,6 @@ from textapp.layers import (
 )
 from textapp.models.encoders import ENCODERS
 from textapp.models.model import text_model
-from textapp.sections import Encoder, Words
 from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import tagging_head
 

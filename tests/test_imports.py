@@ -15,6 +15,9 @@ STAGES = [
 ROOT = {"sections", "errors", "files", "config", "settings", "fonts", "figures"}  # any stage may import these
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "registry", "factory"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+OF_BASE_INSTALL = sorted(  # `textapp evaluate` and `textapp report` of a bundle use these files of a task
+    path for path in PACKAGE.glob("tasks/*/*.py") if path.name in {"config.py", "data.py", "scores.py"}
+)
 
 
 def stage(path: Path) -> str:
@@ -64,6 +67,20 @@ def test_third_parties_stay_in_their_stages(path):
         assert not packages & {"tensorflow", "keras", "tensorflow_text"}
     if own in {"layers", "models"}:
         assert "tensorflow" not in packages, "layers and models are written with keras.ops"
+
+
+@pytest.mark.parametrize("path", OF_BASE_INSTALL, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_settings_data_and_scores_of_a_task_need_numpy_alone(path):
+    packages = {name.partition(".")[0] for name in imported(path)}
+    assert packages <= set(sys.stdlib_module_names) | {"textapp", "numpy"}
+
+
+def test_settings_data_and_scores_of_a_task_load_neither_tensorflow_nor_keras():
+    """What they import loads neither, too."""
+    names = [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in OF_BASE_INSTALL]
+    assert "textapp.tasks.tagging.scores" in names
+    check = f"import sys, {', '.join(names)}\nassert not {{'tensorflow', 'keras'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from textapp.training.sentiment import train_sentiment
 
 from textapp.config import sentiment_preset
 from textapp.data.readers import read_examples
@@ -19,7 +20,6 @@ from textapp.export.run import export_run
 from textapp.runtime import load
 from textapp.training.predictor import RunPredictor
 from textapp.training.run import Run, locked, read_command
-from textapp.training.sentiment import train_sentiment
 
 SETTINGS = ["epochs=3", "units=16", "max_tokens=32"]
 

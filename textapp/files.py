@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,30 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     # The name of a file that is not UTF-8 holds lone surrogates, which UTF-8 lacks and JSON's escapes have.
     text = re.sub("[\ud800-\udfff]", lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
     write_text(path, text + "\n")
+
+
+def line_file(names: Iterable[str]) -> Callable[[Path], None]:
+    """What writes names, as labels or tags, one a line."""
+    text = "".join(f"{name}\n" for name in names)
+    return lambda path: write_text(path, text)
+
+
+def read_line_file(path: Path, expected: object) -> tuple[str, ...]:
+    """Reads names, one a line. Raises `InputError` unless they are those that `metrics.json` beside it has."""
+    names = read_text(path).removesuffix("\n").split("\n")
+    if not isinstance(expected, list):
+        raise InputError(f"{path.with_name('metrics.json')}: names no {path.stem}; the file was cut or changed")
+    if names != expected:
+        raise InputError(f"{path}: not the {path.stem} that metrics.json names; the file was cut or changed")
+    return tuple(names)
+
+
+def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a JSON file that must hold an object. Raises `InputError` where it does not."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: must hold a JSON object")
+    return value
 
 
 def leftovers(path: str | os.PathLike[str]) -> list[Path]:

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from textapp.compress.candidates import Shape
 
 from textapp.cli.compress import _say_candidates, read_bytes
 from textapp.compress import candidates
-from textapp.compress.candidates import Shape
 from textapp.config import ner_preset
 from textapp.errors import InputError
 from textapp.export import budget_students

@@ -4,10 +4,10 @@ import json
 from shlex import quote
 
 import pytest
+from textapp.training.ner_run import NerRun
 
 from textapp.config import ner_preset
 from textapp.training import ner
-from textapp.training.ner_run import NerRun
 
 SMALL = [part for setting in ("units=2", "embedding_dim=3", "min_count=1", "cell=rnn") for part in ("--set", setting)]
 

@@ -43,6 +43,24 @@ def test_a_defect_shows_the_log(capfd):
     assert "softmax over axis -1 警告" in shown
 
 
+def test_inside_itself_people_still_see_what_is_for_them(capfd):
+    with native_log_hidden():
+        with native_log_hidden():
+            chatter()
+        with pytest.raises(InputError), native_log_hidden():
+            chatter_and_raise(InputError("файл: правило"))
+        chatter()
+    assert capfd.readouterr().err == "людям 给人\n" * 3
+    with pytest.warns(UserWarning, match="опять"):
+        warnings.warn("опять", UserWarning, stacklevel=1)
+
+
+def test_a_defect_inside_itself_shows_the_log_once(capfd):
+    with pytest.raises(ZeroDivisionError), native_log_hidden(), native_log_hidden():
+        chatter_and_raise(ZeroDivisionError())
+    assert capfd.readouterr().err.count("из глубины\n") == 1
+
+
 def test_without_a_temporary_folder_only_the_log_is_lost(capfd, monkeypatch):
     def refuse():
         raise FileNotFoundError(2, "No usable temporary directory found")

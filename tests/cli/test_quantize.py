@@ -11,15 +11,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from textapp.compress.quantize_classifiers import Classifier
+from textapp.training.sentiment import train_sentiment
 
 from textapp.compress import quantize
 from textapp.compress.granularity import stored_weights
-from textapp.compress.quantize_classifiers import Classifier
 from textapp.compress.rounding import rounded
 from textapp.config import ner_preset, sentiment_preset
 from textapp.training import ner
 from textapp.training.run import CHECKPOINT, Run
-from textapp.training.sentiment import train_sentiment
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]

@@ -10,7 +10,8 @@ WITHOUT_TRAINING_LIBRARIES = """
 import sys
 class NotInstalled:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("tensorflow", "keras", "tensorflow_text", "matplotlib"):
+        training = ("tensorflow", "keras", "tensorflow_text", "matplotlib", "sklearn", "scipy", "seqeval")
+        if name.partition(".")[0] in training:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, NotInstalled())
 from textapp.cli.main import main

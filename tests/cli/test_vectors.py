@@ -140,7 +140,7 @@ def test_plot_draws_a_picture_and_a_page(textapp, file, tmp_path):
     (tmp_path / "пусто.txt").write_text("\n", encoding="utf-8")
     nothing = textapp(*arguments, "--force", "--words-file", tmp_path / "пусто.txt").refusal
     assert nothing == f"{tmp_path / 'пусто.txt'}: there is no word in it; give a word a line"
-    assert textapp(*arguments, "--force", "man", "king").refusal == "a map needs 5 different words or more; received 2"
+    assert textapp(*arguments, "--force", "man", "king").refusal == "a map needs 5 or more different words; received 2"
 
 
 def test_plot_refuses_other_formats_before_it_works(textapp, tmp_path):

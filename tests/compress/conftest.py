@@ -1,23 +1,14 @@
-"""What a converted file holds, read from its flatbuffer and brought back to the shapes of Keras' weights; and runs."""
+"""What a converted file holds, read from its flatbuffer and brought back to the shapes of Keras' weights."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from textapp.config import SentimentConfig
-from textapp.data.readers import Examples
 from textapp.export import convert, flatbuffer, lower
-from textapp.files import write_json
-from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import Vocabulary
-from textapp.training import run
-from textapp.training.sentiment import build_model
 
 Builtin = schema.BuiltinOperator
 
@@ -112,26 +103,3 @@ def randomized() -> Callable[[keras.Model], keras.Model]:
         return model
 
     return changed
-
-
-@pytest.fixture(scope="session")
-def untrained_run() -> Callable[..., Path]:
-    """Makes the run of a classifier of random weights, which takes no time."""
-
-    def made(folder: Path, texts: Sequence[str], **settings: Any) -> Path:
-        labels = ["negative", "positive"]
-        config = SentimentConfig(embedding_dim=4, attention_units=3, **settings)
-        tokenizer = Tokenizer(config.tokenizer, config.lowercase, config.normalization)
-        vocabulary = Vocabulary.build(Counter(word for text in texts for word in tokenizer.words(text)), 500, 1)
-        model = build_model(config, len(vocabulary), len(labels))
-        rng = np.random.default_rng(0)
-        for variable in model.trainable_variables:  # as a new model has them, all attention is alike
-            variable.assign(rng.normal(scale=0.8, size=variable.shape))
-        run.save_text_side(folder, tokenizer, vocabulary, labels)
-        run.save_sample(folder, Examples(["好"], labels[:1], "sample"))
-        run.save_model(folder, model)
-        write_json(folder / run.CONFIG, {"settings": config.to_dict(), "textapp_version": "0.1.0"})
-        run.finish(folder, {"task": "sentiment", "labels": labels, "parameters": model.count_params()}, [], 0.0)
-        return folder
-
-    return made

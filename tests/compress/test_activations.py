@@ -14,17 +14,17 @@ from textapp.compress.quantize import recipe_of
 from textapp.compress.rounding import rounded_in_range
 from textapp.errors import InputError
 from textapp.export import convert, flatbuffer, lower
-from textapp.export.rows import token_text
+from textapp.export.model_inputs import token_inputs
 from textapp.layers import CRF
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
+
+from ..small_models import small_classifier, small_tagger
 
 V = 60
 
 
 def classifier() -> keras.Model:
     keras.utils.set_random_seed(1)
-    return sentiment_classifier(V, 2, embedding_dim=8, units=6, attention_units=6)
+    return small_classifier(V, 2, embedding_dim=8, units=6, attention_units=6)
 
 
 def data(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +109,7 @@ def rounded_of(model: keras.Model) -> int:
 
 def test_what_is_rounded():
     assert rounded_of(classifier()) == 3  # encoder, context, logits
-    tagger = entity_tagger(V, 5, character_vocabulary_size=20)
+    tagger = small_tagger(V, 5, character_vocabulary_size=20)
     assert rounded_of(tagger) == 4  # characters, words beside them, encoder, logits
     assert isinstance(with_rounded_activations(tagger).layers[-1], CRF)
     ids = keras.Input((None,), dtype="int32")
@@ -141,10 +141,10 @@ def test_the_file_has_the_snapped_weights():
     model = classifier()
     aware = QuantizationAware(model, activation_bits=8, lowering="unrolled")
     assert {weight.granularity.kind for weight, _ in aware.plan if weight.granularity} == {"tensor", "channel"}
-    aware.snap()
+    aware.apply_rounding()
     ids, _ = data()
     content = convert(
-        lower(model, "unrolled", integer=True), [4], "static_wi8_ai8", calibration=[*map(token_text, ids)]
+        lower(model, "unrolled", integer=True), [4], "static_wi8_ai8", calibration=[*map(token_inputs, ids)]
     )
     stored = list(integers(content))
     for weight, _ in aware.plan:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from textapp.compress.attention_alignment import aligned
 from textapp.compress.teacher_states import spans_of
+
 from textapp.text.tokenizer import Tokenizer
 
 LETTERS = "ab 3.'½é好ﬁ！\u0301\u00ad\n가"

@@ -1,9 +1,9 @@
 """The grid of students that fit a budget, with a file whose bytes are known in closed form."""
 
 import pytest
+from textapp.compress.candidates import PADDING, Candidate, Shape, candidates
 
 from textapp.compress import candidates as grid
-from textapp.compress.candidates import PADDING, Candidate, Shape, candidates
 from textapp.errors import InputError
 
 

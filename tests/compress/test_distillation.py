@@ -6,12 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-
-from textapp.compress import distillation, soft_labels
-from textapp.compress.config import distill_preset
 from textapp.compress.distillation import distill, with_kept
 from textapp.compress.distillation_data import TransferRows
 from textapp.compress.soft_labels import SoftLabels
+from textapp.training.sentiment import train_sentiment
+
+from textapp.compress import distillation, soft_labels
+from textapp.compress.config import distill_preset
 from textapp.compress.teachers import RunTeacher
 from textapp.compress.transfer import MASK, Augmentation, TransferSet
 from textapp.config import SentimentConfig
@@ -25,7 +26,6 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.fit import fit
 from textapp.training.run import CHECKPOINT, SOFT_LABELS_PART, Run
-from textapp.training.sentiment import train_sentiment
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 QUIET = {"report": lambda line: None}

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from textapp.compress.distillation_loss import NO_LABEL, DistillationLoss, LabelAccuracy, targets
 
 

@@ -6,13 +6,13 @@ import pytest
 from keras import layers
 
 from textapp.compress.granularity import stored_weights
+from textapp.config import Encoder, Words
 from textapp.errors import InputError
 from textapp.models.model import text_model
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
-from textapp.sections import Encoder, Words
 from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import without_crf
+
+from ..small_models import small_classifier, small_tagger
 
 
 def expected(weight) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +30,7 @@ def same(stored, integers, scales):
 
 
 def test_rows_gates_and_channels_of_the_fused_classifier(converted, randomized):
-    model = randomized(sentiment_classifier(40, 2, embedding_dim=33, units=36, attention_units=32))
+    model = randomized(small_classifier(40, 2, embedding_dim=33, units=36, attention_units=32))
     file = converted(model, "fused")
     weights = stored_weights(model, "fused")
     table, kernel, recurrent, *_ = weights
@@ -63,7 +63,7 @@ def test_rows_gates_and_channels_of_the_fused_classifier(converted, randomized):
 
 
 def test_channels_of_the_unrolled_classifier(converted, randomized):
-    model = randomized(sentiment_classifier(40, 2, embedding_dim=33, units=32, attention_units=32))
+    model = randomized(small_classifier(40, 2, embedding_dim=33, units=32, attention_units=32))
     file = converted(model, "unrolled")
     weights = [weight for weight in stored_weights(model, "unrolled") if weight.granularity and not weight.is_table]
     assert len(weights) == 5
@@ -154,7 +154,7 @@ def test_channels_of_other_encoders(converted, randomized, encoder):
 
 
 def test_a_tagger_with_characters_and_crf(converted, randomized):
-    tagger = randomized(entity_tagger(100, 7, embedding_dim=32, character_vocabulary_size=50, units=32))
+    tagger = randomized(small_tagger(100, 7, embedding_dim=32, character_vocabulary_size=50, units=32))
     weights = {weight.variable.path.split("/", 1)[1]: weight for weight in stored_weights(tagger)}
     assert not any("crf" in weight.layer for weight in weights.values())
     file = converted(without_crf(tagger)[0], "fused", max_characters=6)
@@ -167,7 +167,7 @@ def test_a_tagger_with_characters_and_crf(converted, randomized):
 
 
 def test_the_pairs_of_a_tagger(converted, randomized):
-    tagger = randomized(entity_tagger(100, 7, embedding_dim=32, bigram_rows=60, bigram_dim=24, units=32))
+    tagger = randomized(small_tagger(100, 7, embedding_dim=32, bigrams=60, bigram_dim=24, units=32))
     weights = {weight.layer: weight for weight in stored_weights(tagger)}
     file = converted(without_crf(tagger)[0], "fused")
     (table,) = [table for table in file.tables() if len(table.values) == 60]
@@ -176,7 +176,7 @@ def test_the_pairs_of_a_tagger(converted, randomized):
 
 
 def test_small_tables_and_biases_stay_float():
-    model = sentiment_classifier(10, 2, embedding_dim=8, units=4, attention_units=4)
+    model = small_classifier(10, 2, embedding_dim=8, units=4, attention_units=4)
     assert {weight.granularity for weight in stored_weights(model)} == {None}
     assert len(stored_weights(model)) == len(model.trainable_weights)
 

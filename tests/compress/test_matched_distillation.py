@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from textapp.compress.distillation import distill
+from textapp.compress.matching import MatchingStudent
+from textapp.compress.soft_labels import SoftLabels
+from textapp.compress.teacher_states import Question
 
 from textapp.compress import distillation, teacher_states
 from textapp.compress.config import QuantizeConfig, distill_preset
-from textapp.compress.distillation import distill
-from textapp.compress.matching import MatchingStudent
 from textapp.compress.quantize import quantize_run
-from textapp.compress.soft_labels import SoftLabels
-from textapp.compress.teacher_states import Question
 from textapp.compress.teachers import RunTeacher
 from textapp.data.readers import read_examples
 from textapp.data.samples import write_samples

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from textapp.compress.distillation_loss import DistillationLoss, LabelAccuracy, targets
 from textapp.compress.matching import AttentionLoss, MatchingStudent
-from textapp.layers import AttentionPooling, attention_states
 from textapp.models.sentiment import sentiment_classifier
+
+from textapp.layers import AttentionPooling, attention_states
 
 IDS = np.array([[2, 3, 4, 5], [6, 7, 2, 0], [8, 0, 0, 0]], np.int32)
 ATTENTION = np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.0, 0.5, 0.0], [0.0, 0.0, 0.0, 0.0]], np.float32)

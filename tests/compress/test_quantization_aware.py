@@ -10,7 +10,8 @@ from textapp.compress.granularity import stored_weights
 from textapp.compress.quantization_aware import QuantizationAware, post_training
 from textapp.compress.rounding import largest, rounded
 from textapp.export import convert, lower
-from textapp.models.sentiment import sentiment_classifier
+
+from ..small_models import small_classifier
 
 V = 40
 
@@ -18,7 +19,7 @@ V = 40
 def classifier(**settings) -> keras.Model:
     keras.utils.set_random_seed(2)
     sizes = {"embedding_dim": 32, "units": 32, "attention_units": 32, **settings}
-    return sentiment_classifier(V, 2, **sizes)
+    return small_classifier(V, 2, **sizes)
 
 
 def light(train_embedding: bool = True) -> keras.Model:
@@ -75,7 +76,7 @@ def assert_holds(file, model, lowering):
 def test_the_file_holds_the_snapped_weights_to_the_bit(converted, lowering, bits):
     model = classifier()
     aware = fitted(QuantizationAware(model, bits=bits, embedding_bits=8, lowering=lowering))
-    aware.snap()
+    aware.apply_rounding()
     assert assert_holds(converted(model, lowering), model, lowering) == 6
 
 
@@ -85,7 +86,7 @@ def test_the_other_recurrent_layers_too(converted):
     x = layers.GRU(32, return_sequences=True)(x)
     x = layers.Conv1D(32, 3, padding="same")(layers.SimpleRNN(32, return_sequences=True)(x))
     model = keras.Model(ids, layers.Dense(2)(layers.LSTM(32, activation="relu")(x)))
-    fitted(QuantizationAware(model)).snap()
+    fitted(QuantizationAware(model)).apply_rounding()
     assert assert_holds(converted(model, "fused"), model, "fused") == 8
 
 
@@ -97,7 +98,7 @@ def test_frozen_ranges_are_those_of_the_file(converted):
     aware.fit(*texts(), epochs=1, verbose=0)
     for limit, before in zip([limit for limit in aware.limits if limit is not None], limits, strict=True):
         np.testing.assert_array_equal(limit, before)
-    aware.snap()
+    aware.apply_rounding()
     weights = [weight for weight in stored_weights(model) if weight.granularity]
     for weight, limit in zip(weights, limits, strict=True):
         np.testing.assert_allclose(largest(weight.variable.value, weight.granularity), limit, rtol=2e-7)
@@ -117,7 +118,7 @@ def test_what_is_validated_is_what_snap_writes():
     quantized, floats = aware.predict(ids, verbose=0), model.predict(ids, verbose=0)
     scores = aware.evaluate(ids, labels, verbose=0)
     assert np.abs(quantized - floats).max() > 1e-3
-    aware.snap()
+    aware.apply_rounding()
     np.testing.assert_array_equal(aware.predict(ids, verbose=0), quantized)
     np.testing.assert_allclose(model.predict(ids, verbose=0), quantized, atol=1e-6)
     assert aware.evaluate(ids, labels, verbose=0) == scores
@@ -175,7 +176,7 @@ def test_a_frozen_table_is_rounded_but_not_trained():
     before = table.numpy()
     aware = fitted(QuantizationAware(model, embedding_bits=4))
     np.testing.assert_array_equal(table, before)
-    aware.snap()
+    aware.apply_rounding()
     (weight,) = [weight for weight in stored_weights(model) if weight.is_table]
     np.testing.assert_array_equal(table, rounded(before, weight.granularity, 4))
 
@@ -203,7 +204,7 @@ def test_it_learns_where_post_training_does_not():
     aware = QuantizationAware(model, 2)
     aware.compile(keras.optimizers.Adam(0.003), loss)
     aware.fit(ids, labels, epochs=30, verbose=0)
-    aware.snap()
+    aware.apply_rounding()
     after_training = model.evaluate(ids, labels, verbose=0)[0]
     assert before < 0.1 * after_rounding  # else there is nothing to win
     assert after_training < 0.2 * after_rounding
@@ -211,7 +212,7 @@ def test_it_learns_where_post_training_does_not():
 
 def test_the_snapped_file_answers_like_keras():
     model = classifier()
-    fitted(QuantizationAware(model, bits=4, embedding_bits=8)).snap()
+    fitted(QuantizationAware(model, bits=4, embedding_bits=8)).apply_rounding()
     ids, _ = texts(16)
     runner = Interpreter(model_content=convert(lower(model), [4], "dynamic_wi8_afp32")).get_signature_runner("tokens_4")
     got = np.concatenate([runner(token_ids=row[None])["logits"] for row in ids])

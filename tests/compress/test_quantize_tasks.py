@@ -7,35 +7,35 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from textapp.compress import quantize
-from textapp.compress.config import QuantizeConfig, distill_preset, distill_tagger_preset
 from textapp.compress.distillation import distill
 from textapp.compress.distillation_loss import DistillationLoss, LabelAccuracy
-from textapp.compress.granularity import stored_weights
-from textapp.compress.lineage import Lineage
-from textapp.compress.quantization_aware import QuantizationAware
-from textapp.compress.quantize import quantize_run, task_of
+from textapp.compress.groups import stored_weights
 from textapp.compress.quantize_classifiers import Student
 from textapp.compress.quantize_taggers import RoundedValidationTags, Tagger, TaggerStudent
 from textapp.compress.quantize_tasks import snapped
-from textapp.compress.rounding import rounded
 from textapp.compress.soft_labels import SoftLabels
 from textapp.compress.tagger_distillation import distill_tagger
 from textapp.compress.tagger_loss import TagDistillationLoss
 from textapp.compress.tagger_teachers import TaggerTeacher
+from textapp.export.tagger_bundle import crf_scores
+from textapp.training.ner import train_ner
+from textapp.training.ner_run import NerRun
+
+from textapp.compress import quantize
+from textapp.compress.config import QuantizeConfig, distill_preset, distill_tagger_preset
+from textapp.compress.lineage import Lineage
+from textapp.compress.quantization_aware import QuantizationAware
+from textapp.compress.quantize import quantize_run, task_of
+from textapp.compress.rounding import rounded
 from textapp.config import ner_preset
 from textapp.data.readers import read_examples
 from textapp.data.samples import write_samples
 from textapp.errors import InputError
 from textapp.export.run import export_run, export_tagger_run
-from textapp.export.tagger_bundle import crf_scores
 from textapp.layers import CRFLoss
 from textapp.runtime import load
 from textapp.training import ner
 from textapp.training.fit import fit
-from textapp.training.ner import train_ner
-from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, Run, read_finished
 from textapp.training.strategy import choose_strategy
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from textapp.compress.soft_labels import SoftLabels, mean_probabilities, write_soft_labels
 
 from textapp.compress import soft_labels
-from textapp.compress.soft_labels import SoftLabels, mean_probabilities, write_soft_labels
 from textapp.errors import InputError
 
 LABELS = ["плохо", "хорошо"]

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from textapp.compress.soft_tags import read_soft_tags, write_soft_tags
 
 from textapp.compress import soft_tags
-from textapp.compress.soft_tags import read_soft_tags, write_soft_tags
 from textapp.errors import InputError
 
 SENTENCES = [["我", "爱", "Ōsaka"], ["x\N{NO-BREAK SPACE}y"], ["a", "b"], ["c"], ["d", "e"]]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from textapp.compress.config import distill_preset
 from textapp.compress.distillation import distill
 from textapp.compress.soft_labels import SoftLabels
 from textapp.compress.student_preparation import StudentFiles
+
+from textapp.compress.config import distill_preset
 from textapp.data.readers import read_examples
 from textapp.data.samples import sample_reviews, write_samples
 

@@ -11,7 +11,8 @@ from textapp.compress.summary import summarize
 from textapp.export import convert, flatbuffer, lower
 from textapp.export.packing import pack_rows
 from textapp.export.rewriting import rewrite
-from textapp.models.sentiment import sentiment_classifier
+
+from ..small_models import small_classifier
 
 # Where the weights stand among the inputs of each operator.
 WEIGHTS = {"EMBEDDING_LOOKUP": [1], "UNIDIRECTIONAL_SEQUENCE_LSTM": [*range(1, 16)], "FULLY_CONNECTED": [1, 2]}
@@ -38,7 +39,7 @@ def weight_bytes(content: bytes) -> int:
 def summary(model: keras.Model, **settings) -> list:
     aware = QuantizationAware(model, **settings)
     before = [weight.variable.numpy() for weight, _ in aware.plan]
-    aware.snap()
+    aware.apply_rounding()
     return summarize(aware.plan, before, [weight.variable.numpy() for weight, _ in aware.plan])
 
 
@@ -52,14 +53,14 @@ def packed(model: keras.Model, lowering: str, bits: int) -> bytes:
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
 @pytest.mark.parametrize(("dim", "units"), [(32, 32), (64, 16), (24, 32)])
 def test_the_total_is_that_of_the_file(randomized, lowering, dim, units):
-    model = randomized(sentiment_classifier(45, 3, embedding_dim=dim, units=units, attention_units=32))
+    model = randomized(small_classifier(45, 3, embedding_dim=dim, units=units, attention_units=32))
     total = sum(weight.bytes for weight in summary(model, lowering=lowering))
     assert total == weight_bytes(convert(lower(model, lowering), [4], "dynamic_wi8_afp32"))
 
 
 @pytest.mark.parametrize("bits", [4, 2])
 def test_packed_rows_count_as_packed(randomized, bits):
-    model = randomized(sentiment_classifier(45, 3, embedding_dim=32, units=32, attention_units=32))
+    model = randomized(small_classifier(45, 3, embedding_dim=32, units=32, attention_units=32))
     weights = summary(model, embedding_bits=bits)
     assert weights[0].bytes == 45 * 32 * bits // 8 + 4 * 45
     assert sum(weight.bytes for weight in weights) == weight_bytes(packed(model, "fused", bits))
@@ -76,7 +77,7 @@ def test_a_divided_kernel_is_counted_in_parts(randomized):
 
 
 def test_what_it_says_of_each_weight(randomized):
-    model = randomized(sentiment_classifier(45, 2, embedding_dim=32, units=32, attention_units=32))
+    model = randomized(small_classifier(45, 2, embedding_dim=32, units=32, attention_units=32))
     table = model.get_layer("embedding").embeddings
     before = table.numpy()
     weights = summary(model, bits=8, embedding_bits=2)

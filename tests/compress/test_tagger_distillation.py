@@ -8,23 +8,23 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-
-from textapp.compress import soft_tags, tagger_distillation
-from textapp.compress.config import distill_tagger_preset
 from textapp.compress.soft_tags import read_soft_tags
 from textapp.compress.tagger_distillation import distill_tagger
 from textapp.compress.tagger_loss import UNLABELLED
 from textapp.compress.tagger_teachers import TaggerTeacher, mean_marginals
+from textapp.data.tagged_batches import NO_TAG
+from textapp.training.ner import train_ner
+from textapp.training.ner_run import NerRun
+
+from textapp.compress import soft_tags, tagger_distillation
+from textapp.compress.config import distill_tagger_preset
 from textapp.config import ner_preset
 from textapp.data.tagged import read_tagged
-from textapp.data.tagged_batches import NO_TAG
 from textapp.errors import InputError
 from textapp.layers.token_loss import TokenLoss
 from textapp.text.tokenizer import Tokenizer
 from textapp.training import ner
 from textapp.training.adversarial import AdversarialTraining
-from textapp.training.ner import train_ner
-from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, SOFT_TAGS, SOFT_TAGS_PART
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -161,7 +161,7 @@ def kill_while_training(patches):
             if epoch == 1:
                 raise Killed
 
-    patches.setattr(ner, "tag_dashboards", lambda *_: [Kill()])
+    patches.setattr(ner, "tagging_dashboards", lambda *_: [Kill()])
 
 
 def test_a_run_killed_twice_ends_like_one_that_was_not(student, teach, tmp_path, monkeypatch):
@@ -279,7 +279,7 @@ def test_refusals_leave_nothing(teach, teachers, tmp_path, corpus, tagged_corpus
     with pytest.raises(InputError, match=r"别\.txt: has 人名, 地名, which the teacher .*crf does not know"):
         teach(out, train=str(foreign))
     (tmp_path / "词.txt").write_text("Ms NOUN\nsang VERB\n\nhe PRON\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"词\.txt: holds tags that stand for themselves, but .*crf gives spans"):
+    with pytest.raises(InputError, match=r"词\.txt: holds plain tags, but .*crf gives spans"):
         teach(out, train=str(tmp_path / "词.txt"), valid=None)
     other = shutil.copytree(teachers[1], tmp_path / "чужой")
     for name, old, new in (("metrics.json", "LOC", "ORT"), ("tags.txt", "LOC", "ORT")):

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from textapp.compress.tagger_loss import UNLABELLED, TagDistillationLoss
+
 from textapp.layers import CRF, CRFLoss
 from textapp.layers.token_loss import TokenLoss
 

@@ -6,14 +6,14 @@ import tracemalloc
 import keras
 import numpy as np
 import pytest
-
-from textapp.compress import teacher_states
 from textapp.compress.attention_alignment import aligned
 from textapp.compress.distillation_data import MatchedExamples, SoftExamples
 from textapp.compress.soft_labels import key_of
 from textapp.compress.teacher_states import Question, TeacherStates, ask_for_states, read_states, spans_of, write_states
-from textapp.compress.teachers import RunTeacher
 from textapp.data.pipeline import EncodedExamples, evaluation_batches
+
+from textapp.compress import teacher_states
+from textapp.compress.teachers import RunTeacher
 from textapp.errors import InputError
 from textapp.text.tokenizer import Token, Tokenizer
 from textapp.training.run import TEACHER_STATES, TEACHER_STATES_PART, Run

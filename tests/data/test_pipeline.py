@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-
 from textapp.data.pipeline import (
     TokenizedTexts,
     TrainingBatches,
@@ -12,6 +11,7 @@ from textapp.data.pipeline import (
     evaluation_batches,
     shuffled_batches,
 )
+
 from textapp.data.readers import Examples
 from textapp.errors import InputError
 from textapp.text.tokenizer import Tokenizer

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-
 from textapp.data.pipeline import TrainingBatches, evaluation_batches, sorted_batches
 from textapp.data.tagged_batches import count_characters, count_words, encode_sentences
+
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm

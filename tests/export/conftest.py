@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from textapp.export import convert, lower
-from textapp.models.sentiment import sentiment_classifier
+
+from ..small_models import small_classifier
 
 LENGTHS = [3, 7]
 
@@ -16,7 +17,7 @@ LENGTHS = [3, 7]
 @pytest.fixture(scope="session")
 def attentive() -> keras.Model:
     """Wide enough for its tensors to be quantized: the converter leaves those below 1,024 numbers in float."""
-    model = sentiment_classifier(40, 2, embedding_dim=32, units=32, attention_units=32)
+    model = small_classifier(40, 2, embedding_dim=32, units=32, attention_units=32)
     rng = np.random.default_rng(3)
     for variable in model.trainable_variables:
         variable.assign(rng.normal(scale=0.5, size=variable.shape))

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
+from textapp.export.budget_search import search_within_budget
 
 from textapp.compress.config import DistillConfig
 from textapp.errors import InputError
 from textapp.export import budget_search
-from textapp.export.budget_search import search_within_budget
 from textapp.export.checks import ExportError
 from textapp.text.vocabulary import Vocabulary
 

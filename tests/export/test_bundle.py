@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
+from textapp.export.rows import TOKENS, padded_rows, token_text
 
 from textapp.errors import InputError
 from textapp.export import ExportError, export_bundle
-from textapp.export.rows import TOKENS, padded_rows, token_text
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 

@@ -11,11 +11,11 @@ from textapp.errors import InputError
 from textapp.export import ExportError, convert, flatbuffer, lower
 from textapp.export.checks import check_agreement, check_file, check_finite, check_loads, check_operators, check_order
 from textapp.export.lowering import in_float32
-from textapp.export.rows import TOKENS, Rows, padded_rows, token_text
+from textapp.export.model_inputs import TOKENS, InputBatch, padded_rows, token_inputs
 
 LENGTHS = [3, 7]
 IDS = [[5, 6], [7], [39, 1, 1, 20, 30, 2, 3, 4, 5], [8, 9, 10], []]  # shorter, longer and as long as the lengths
-TEXTS = [token_text(ids) for ids in IDS]
+TEXTS = [token_inputs(ids) for ids in IDS]
 
 
 def repacked(content: bytes, change) -> bytes:
@@ -27,8 +27,8 @@ def repacked(content: bytes, change) -> bytes:
     return bytes(builder.Output())
 
 
-def rows(ids=IDS) -> dict[int, Rows]:
-    return {length: padded_rows([token_text(text) for text in [[], *ids]], length) for length in LENGTHS}
+def rows(ids=IDS) -> dict[int, InputBatch]:
+    return {length: padded_rows([token_inputs(text) for text in [[], *ids]], length) for length in LENGTHS}
 
 
 @pytest.mark.parametrize("recipe", ["float32", "dynamic_wi8_afp32"])
@@ -99,7 +99,7 @@ def test_a_state_that_leaks_is_refused(converted):
         check_order(check_loads(content), rows())
 
 
-def test_the_empty_text_must_be_finite():
+def test_the_empty_inputs_must_be_finite():
     """The mean over no token at all: 0 / 0 in stock Keras."""
     ids = keras.Input((None,), dtype="int32")
     pooled = layers.GlobalAveragePooling1D()(layers.Embedding(40, 4, mask_zero=True)(ids))

@@ -11,7 +11,8 @@ from keras import layers, ops
 from textapp.errors import InputError
 from textapp.export import convert, lower
 from textapp.layers import AttentionPooling
-from textapp.models.sentiment import sentiment_classifier
+
+from ..small_models import small_classifier
 
 V, LENGTHS = 40, [3, 7]  # as in conftest.py
 
@@ -46,7 +47,7 @@ def multiplied() -> keras.Model:
 # Each with the lowerings that make a difference to it.
 MODELS = {
     "two BiLSTMs and attention": (
-        lambda: sentiment_classifier(V, 3, embedding_dim=6, units=5, num_layers=2, attention_units=4),
+        lambda: small_classifier(V, 3, embedding_dim=6, units=5, num_layers=2, attention_units=4),
         ["fused"],
     ),
     "LSTM backwards": (lambda: max_pooled(layers.LSTM(5, return_sequences=True, go_backwards=True)), ["fused"]),

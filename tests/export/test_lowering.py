@@ -12,7 +12,8 @@ from textapp.export.lowerings.recurrent_fused import FusedLSTM
 from textapp.export.lowerings.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
 from textapp.layers import AttentionPooling
 from textapp.layers.leaves import leaves
-from textapp.models.sentiment import sentiment_classifier
+
+from ..small_models import small_classifier
 
 V, T, H = 30, 6, 5
 LAYERS = {
@@ -176,7 +177,7 @@ def test_layers_that_stay_as_they_are():
 
 
 def test_attention_weights_come_out_once_computed():
-    model = randomized(sentiment_classifier(V, 3, embedding_dim=6, units=H))
+    model = randomized(small_classifier(V, 3, embedding_dim=6, units=H))
     weights = lower(model, "unrolled")(texts())["attention_weights"].numpy()
     stock = AttentionPooling(64)
     encoded = keras.Model(model.inputs[0], model.get_layer("encoder").output)(texts())
@@ -238,11 +239,11 @@ def test_outputs_keep_their_names():
 
 
 def test_mixed_precision_is_lowered_to_float32():
-    full = randomized(sentiment_classifier(V, 2, embedding_dim=6, units=H))
+    full = randomized(small_classifier(V, 2, embedding_dim=6, units=H))
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        half = sentiment_classifier(V, 2, embedding_dim=6, units=H)
+        half = small_classifier(V, 2, embedding_dim=6, units=H)
     finally:
         keras.config.set_dtype_policy(before)
     half.set_weights(full.get_weights())
@@ -254,13 +255,13 @@ def test_mixed_precision_is_lowered_to_float32():
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_no_cudnn_where_a_gpu_is_visible(cell):
     """Keras would call it in place of the lowered layer, and the converter knows no such op."""
-    model = sentiment_classifier(V, 2, embedding_dim=6, units=H, cell=cell)
+    model = small_classifier(V, 2, embedding_dim=6, units=H, cell=cell)
     for made in (in_float32(model), lower(model, "fused"), lower(model, "unrolled")):
         assert [leaf.use_cudnn for _, leaf in leaves(made) if isinstance(leaf, layers.RNN)] == [False, False]
 
 
 def test_the_original_is_left_alone():
-    model = sentiment_classifier(V, 2, embedding_dim=6, units=H)
+    model = small_classifier(V, 2, embedding_dim=6, units=H)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     weights, expected = model.get_weights(), model(texts())
     lowered = lower(model, "fused")

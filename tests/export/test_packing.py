@@ -14,9 +14,9 @@ from textapp.export import convert, flatbuffer, lower
 from textapp.export.lowering import in_float32
 from textapp.export.packing import pack_rows, packed_bytes, quantized_rows, round_rows
 from textapp.export.rewriting import rewrite
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
 from textapp.tasks.tagging.head import without_crf
+
+from ..small_models import small_classifier, small_tagger
 
 V = 50
 
@@ -115,7 +115,7 @@ def test_snapped_rows_are_stored_to_the_bit(looking_up, bits):
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
 def test_a_whole_classifier(lowering):
     keras.utils.set_random_seed(5)
-    model = sentiment_classifier(V, 2, embedding_dim=32, units=32, attention_units=32)
+    model = small_classifier(V, 2, embedding_dim=32, units=32, attention_units=32)
     content = rewrite(pack_rows(untouched(model, lowering), model, 4))
     rows = np.random.default_rng(3).integers(0, V, (12, 6)).astype("int32")
     expected = np.asarray(round_rows(in_float32(model), 4)(rows))
@@ -154,8 +154,8 @@ def test_another_model_is_refused(looking_up):
 
 def test_the_characters_and_pairs_of_a_tagger(monkeypatch):
     keras.utils.set_random_seed(6)
-    sizes = {"embedding_dim": 32, "character_vocabulary_size": 60, "bigram_rows": 70, "units": 32}
-    model, _ = without_crf(entity_tagger(V, 5, **sizes))
+    sizes = {"embedding_dim": 32, "character_vocabulary_size": 60, "bigrams": 70, "units": 32}
+    model, _ = without_crf(small_tagger(V, 5, **sizes))
     monkeypatch.setattr("textapp.export.conversion.rewrite", bytes)
     lowered = lower(model)
     content = rewrite(pack_rows(convert(lowered, [4], "dynamic_wi8_afp32", max_characters=6), lowered, 4))

@@ -6,13 +6,13 @@ import keras
 import pytest
 from keras import layers, ops
 
+from textapp.config import Encoder, Words
 from textapp.export import ExportError, export_bundle
 from textapp.export.checks import check_padding
+from textapp.export.model_inputs import TOKENS, padded_rows, token_inputs
 from textapp.export.padding import TOLERANCE, effect_of_amount, effect_of_side
-from textapp.export.rows import TOKENS, padded_rows, token_text
 from textapp.layers import AttentionPooling
 from textapp.models.model import text_model
-from textapp.sections import Encoder, Words
 from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import tagging_head
 from textapp.text.tokenizer import Tokenizer
@@ -23,7 +23,7 @@ IDS = [[], [5, 6], [7], [39, 1, 1, 20, 30, 2, 3, 4, 5], [8, 9, 10]]
 
 
 def rows(*lengths, ids=IDS):
-    return {length: padded_rows([token_text(text) for text in ids], length) for length in lengths}
+    return {length: padded_rows([token_inputs(text) for text in ids], length) for length in lengths}
 
 
 def model_of(body, length=None, tokens=False) -> keras.Model:

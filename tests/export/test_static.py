@@ -11,13 +11,13 @@ from keras import layers, ops
 from textapp.errors import InputError
 from textapp.export import ExportError, convert, export_bundle, flatbuffer, lower, rewriting
 from textapp.export.checks import OPERATORS, check_integers, check_loads, check_operators, check_order
-from textapp.export.rows import TOKENS, Rows, padded_rows, run_together, token_text
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
+from textapp.export.model_inputs import TOKENS, InputBatch, pack_to_length, padded_rows, token_inputs
 from textapp.runtime import load
 from textapp.tasks.tagging.head import without_crf
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+
+from ..small_models import small_classifier, small_tagger
 
 V, LENGTHS = 40, [3, 7]
 RECIPE = "static_wi8_ai8"
@@ -25,7 +25,7 @@ RECIPE = "static_wi8_ai8"
 
 def texts(count: int = 60, longest: int = 9):
     rng = np.random.default_rng(5)
-    return [token_text(rng.integers(1, V, rng.integers(0, longest + 1)).tolist()) for _ in range(count)]
+    return [token_inputs(rng.integers(1, V, rng.integers(0, longest + 1)).tolist()) for _ in range(count)]
 
 
 def randomized(model: keras.Model, scale: float = 0.3) -> keras.Model:
@@ -37,7 +37,7 @@ def randomized(model: keras.Model, scale: float = 0.3) -> keras.Model:
 
 @pytest.fixture(scope="module")
 def classifier() -> keras.Model:
-    return randomized(sentiment_classifier(V, 2, embedding_dim=12, units=8, attention_units=8))
+    return randomized(small_classifier(V, 2, embedding_dim=12, units=8, attention_units=8))
 
 
 @pytest.fixture(scope="module", params=["fused", "unrolled"])
@@ -50,8 +50,8 @@ def content(lowered) -> bytes:
     return convert(lowered, LENGTHS, RECIPE, calibration=texts())
 
 
-def rows() -> dict[int, Rows]:
-    return {length: padded_rows([token_text([]), *texts(30)], length) for length in LENGTHS}
+def rows() -> dict[int, InputBatch]:
+    return {length: padded_rows([token_inputs([]), *texts(30)], length) for length in LENGTHS}
 
 
 def largest_share(received: np.ndarray, expected: np.ndarray) -> float:
@@ -145,9 +145,9 @@ def test_other_encoders_too(encoder):
 
 def test_a_tagger_of_words_contexts_spellings_and_pairs():
     """Wide enough for kernels that the converter leaves unfolded where they are not written as it likes: a crash."""
-    parts = {"character_vocabulary_size": 20, "bigram_rows": 50, "context_filters": 40}
+    parts = {"character_vocabulary_size": 20, "bigrams": 50, "context_filters": 40}
     sizes = {"units": 64, "embedding_dim": 90}
-    tagger, _ = without_crf(randomized(entity_tagger(V, 5, **parts, **sizes)))
+    tagger, _ = without_crf(randomized(small_tagger(V, 5, **parts, **sizes)))
     rng = np.random.default_rng(6)
     spelled = [{**text, "char_ids": rng.integers(1, 20, (len(text[TOKENS]), 6)).astype("i4")} for text in texts(20)]
     content = convert(lower(tagger, "fused", integer=True), [5], RECIPE, 6, spelled)
@@ -166,7 +166,7 @@ def test_an_operation_without_integers_is_told():
         check_integers(convert(lowered, [3], RECIPE, calibration=texts()))
 
 
-@pytest.mark.parametrize("calibration", [[], [token_text([])]])
+@pytest.mark.parametrize("calibration", [[], [token_inputs([])]])
 def test_it_needs_texts(classifier, calibration):
     with pytest.raises(InputError, match="static_wi8_ai8: needs real texts to measure ranges on"):
         convert(lower(classifier, integer=True), [3], RECIPE, calibration=calibration)
@@ -205,12 +205,12 @@ def test_a_bundle_predicts_on_the_device(classifier, tmp_path):
     ids = [predictor.encode(review) for review in reviews]
     assert all(len(set(row)) == 4 and min(row) > 1 for row in ids)
     labels = [prediction.label for prediction in predictor.predict(reviews)]
-    expected = classifier(padded_rows([*map(token_text, ids)], 5)[TOKENS])
+    expected = classifier(padded_rows([*map(token_inputs, ids)], 5)[TOKENS])
     assert np.mean(np.equal(labels, np.array(["bad", "好"])[np.argmax(expected, axis=1)])) > 0.9
 
 
-def test_texts_run_together():
-    pieces = run_together([token_text([1, 2]), token_text([]), token_text([3, 4, 5])], 2)
+def test_texts_pack_to_length():
+    pieces = pack_to_length([token_inputs([1, 2]), token_inputs([]), token_inputs([3, 4, 5])], 2)
     assert [piece[TOKENS].tolist() for piece in pieces] == [[1, 2], [3, 4]]
-    (repeated,) = run_together([token_text([6, 7])], 4)
+    (repeated,) = pack_to_length([token_inputs([6, 7])], 4)
     assert repeated[TOKENS].tolist() == [6, 7, 6, 7]

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from textapp.models.ner import entity_tagger
 
 from textapp.errors import InputError
 from textapp.export import ExportError, export_tagger_bundle
 from textapp.layers import CRF
-from textapp.models.ner import entity_tagger
 from textapp.runtime import load
 from textapp.tasks.tagging.head import without_crf
 from textapp.text.tag_set import TagSet

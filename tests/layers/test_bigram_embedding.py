@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
+from textapp.config import ModelConfig
 from textapp.layers import BigramEmbedding
 from textapp.layers.bigram_embedding import MOST_ROWS, MULTIPLIERS
-from textapp.sections import ModelConfig
 
 RNG = np.random.default_rng(0)
 IDS = RNG.integers(1, 90, (3, 7)).astype("int32")

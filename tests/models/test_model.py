@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from textapp.config import Encoder, Words
 from textapp.layers import CRFLoss
 from textapp.models.model import text_model
-from textapp.sections import Encoder, Words
 from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import tagging_head
 

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
+from textapp.config import Words
 from textapp.errors import InputError
 from textapp.layers import BigramEmbedding, CharacterCNN
 from textapp.models.words import embed_words
-from textapp.sections import Words
 from textapp.text.word_shape import SHAPES
 
 ALL = Words(

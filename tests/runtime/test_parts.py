@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from textapp.runtime.parts import file_parts
 
 from textapp.export import convert, lower
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
-from textapp.runtime.parts import file_parts
+
+from ..small_models import small_classifier, small_tagger
 
 LENGTHS = [2, 5]
 WIDTH = 32  # enough for tensors to be quantized: the converter leaves those below 1,024 numbers in float
@@ -23,7 +23,7 @@ def random_weights(model: keras.Model) -> keras.Model:
 
 def classifier(cell: str = "lstm", **settings) -> keras.Model:
     sizes = {"embedding_dim": WIDTH, "units": WIDTH, "attention_units": WIDTH}
-    return random_weights(sentiment_classifier(50, 3, cell=cell, **sizes, **settings))
+    return random_weights(small_classifier(50, 3, cell=cell, **sizes, **settings))
 
 
 def count(model: keras.Model, *names: str) -> int:
@@ -84,7 +84,7 @@ def test_of_a_factorized_table_the_second_factor_is_dense():
 
 def test_a_tagger_has_a_table_of_characters_and_a_convolution():
     characters = {"character_vocabulary_size": 40, "character_dim": 6, "character_filters": 7}
-    model = random_weights(entity_tagger(60, 5, embedding_dim=WIDTH, units=WIDTH, crf=False, **characters))
+    model = random_weights(small_tagger(60, 5, embedding_dim=WIDTH, units=WIDTH, crf=False, **characters))
     content = convert(lower(model, "fused"), LENGTHS, "float32", 10)
     parts = file_parts(content)
     assert parts.total == len(content)

@@ -15,7 +15,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 TEXTS = ["Très good film !", "这部电影很坏", "плохо 😀", "", "\0", "\ud800 café"]
-TRAINING = ("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "tf2onnx", "onnxruntime")
+TRAINING = (
+    *("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "sklearn", "scipy", "threadpoolctl"),
+    *("seqeval", "jieba", "tf2onnx", "onnxruntime", "onnx", "gensim"),
+)
 
 PREDICT = """
 import json, sys
@@ -70,13 +73,29 @@ def test_predicting_needs_no_training_library(answer, folder):
 
 @pytest.mark.parametrize(
     ("command", "options"),
-    [("predict", ["--confidence", "--json", "--file"]), ("evaluate", ["--json", "--data"]), ("bench", ["--data"])],
+    [
+        ("predict", ["--confidence", "--json", "--file"]),
+        ("evaluate", ["--json", "--data"]),
+        ("bench", ["--data"]),
+        ("report", ["--rounds", "1", "--out", "отчёт.html", "--data"]),
+    ],
 )
 def test_the_command_line_on_a_tagger_needs_no_training_library(tagger_folder, tmp_path, command, options):
     data = tmp_path / "данные.txt"
     data.write_text("Angela B-人\nMerkel I-人\n北 O\n", encoding="utf-8")
     code = "import sys; from textapp.cli.main import main; sys.argv[0] = 'textapp'; main()"
+    options = [str(tmp_path / option) if option.endswith(".html") else option for option in options]
     run(BLOCK + code, command, str(tagger_folder), *options, str(data))
+
+
+def test_predicting_and_timing_need_no_module_that_windows_lacks(tagger_folder, tmp_path):
+    data = tmp_path / "данные.txt"
+    data.write_text("Angela B-人\nMerkel I-人\n北 O\n", encoding="utf-8")
+    absent = "import sys; sys.modules |= dict.fromkeys(('fcntl', 'grp', 'pwd', 'resource', 'termios'))\n"
+    code = "from textapp.cli.main import main; sys.argv[0] = 'textapp'; main()"
+    assert json.loads(run(absent + code, "predict", str(tagger_folder), "--json", "北"))["predictions"]
+    assert json.loads(run(absent + code, "bench", str(tagger_folder), "--data", str(data), "--json"))["count"] == 1
+    assert json.loads(run(absent + code, "evaluate", str(tagger_folder), "--data", str(data), "--json"))["count"] == 1
 
 
 def test_predicting_from_the_command_line_takes_little_cpu_time(tagger_folder):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from textapp.models.ner import entity_tagger
-from textapp.models.sentiment import sentiment_classifier
 from textapp.training.adversarial import AdversarialTraining
+
+from ..small_models import small_classifier, small_tagger
 
 SIZES = {"units": 3, "embedding_dim": 4, "attention_units": 3}
 NO_DROPOUT = {"word_dropout": 0.0, "embedding_dropout": 0.0, "dropout": 0.0}
@@ -18,7 +18,7 @@ LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 def classifier(**options):
     keras.utils.set_random_seed(2)
-    return sentiment_classifier(12, 2, **{**SIZES, **NO_DROPOUT, **options})
+    return small_classifier(12, 2, **{**SIZES, **NO_DROPOUT, **options})
 
 
 def adversarial(model, size=0.3):
@@ -119,7 +119,7 @@ def test_compiled_or_not_the_step_is_the_same(options):
 
 
 def test_a_tagger_with_two_inputs():
-    tagger = entity_tagger(12, 3, character_vocabulary_size=8, embedding_dim=4, units=3, crf=False)
+    tagger = small_tagger(12, 3, character_vocabulary_size=8, embedding_dim=4, units=3, crf=False)
     trained = AdversarialTraining(tagger.input, tagger.output, size=0.1)
     trained.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1))
     inputs = {"token_ids": IDS, "char_ids": np.full((2, 4, 5), 3, np.int32)}

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-
 from textapp.data.pipeline import EncodedExamples, TrainingBatches, evaluation_batches
+
 from textapp.errors import InputError
 from textapp.layers import AttentionPooling
 from textapp.training.adversarial import with_adversary

@@ -6,6 +6,8 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from textapp.training.ner import train_ner
+from textapp.training.ner_run import NerRun
 
 from textapp.config import ner_preset
 from textapp.errors import InputError
@@ -13,11 +15,9 @@ from textapp.text.word_shape import SHAPES
 from textapp.training import ner
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
-from textapp.training.ner import train_ner
-from textapp.training.ner_run import NerRun
 from textapp.training.run import CHECKPOINT, Run
 
-from .events import read
+from ..dashboards.events import read
 
 ENGLISH = ("units=12", "embedding_dim=8", "batch_size=8", "epochs=4", "min_count=3", "learning_rate=0.03")
 CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "learning_rate=0.03")
@@ -93,7 +93,7 @@ def test_a_run_killed_anywhere_ends_with_the_same_numbers(english, corpora, tmp_
     folder = tmp_path / "убитый 死"
     monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))
     with monkeypatch.context() as patch:
-        patch.setattr(ner, "tag_dashboards", lambda *_: [KillAt(21)])  # inside the second epoch of 15 steps
+        patch.setattr(ner, "tagging_dashboards", lambda *_: [KillAt(21)])  # inside the second epoch of 15 steps
         with pytest.raises(Killed):
             train(folder, corpora, "english", *ENGLISH)
         assert (folder / CHECKPOINT).exists()
@@ -101,7 +101,7 @@ def test_a_run_killed_anywhere_ends_with_the_same_numbers(english, corpora, tmp_
             NerRun.load(folder)
         with pytest.raises(InputError, match="holds an unfinished run with other units; use --force"):
             train(folder, corpora, "english", *ENGLISH, "units=13")
-        patch.setattr(ner, "tag_dashboards", lambda *_: [])
+        patch.setattr(ner, "tagging_dashboards", lambda *_: [])
         metrics = train(folder, corpora, "english", *ENGLISH)
     assert {**metrics, "seconds": 0} == {**english[1], "seconds": 0}
     weights, expected = (NerRun.load(path).model.get_weights() for path in (folder, english[0]))
@@ -119,7 +119,7 @@ def test_a_run_is_not_taken_for_one_of_another_task(english, tmp_path):
 
 
 def test_chinese_is_learned_by_characters(corpora, tmp_path, monkeypatch):
-    monkeypatch.setattr(ner, "tag_dashboards", lambda *_: [])
+    monkeypatch.setattr(ner, "tagging_dashboards", lambda *_: [])
     parts = ["bigrams=99", "context_filters=8", "context_width=5"]
     metrics = train(tmp_path / "跑", corpora, "chinese", *CHINESE, "epochs=4", "adversarial=0.05", *parts)
     assert metrics["test"]["entity_f1"] > 0.95
@@ -133,7 +133,7 @@ def test_chinese_is_learned_by_characters(corpora, tmp_path, monkeypatch):
 
 
 def test_shapes_serve_in_place_of_characters(corpora, tmp_path, monkeypatch):
-    monkeypatch.setattr(ner, "tag_dashboards", lambda *_: [])
+    monkeypatch.setattr(ner, "tagging_dashboards", lambda *_: [])
     settings = (*ENGLISH, "characters=false", "shapes=true", "shape_dim=6", "adversarial=0.05")
     metrics = train(tmp_path / "läuft", corpora, "english", *settings)
     assert metrics["test"]["entity_f1"] > 0.9
@@ -146,7 +146,7 @@ def test_shapes_serve_in_place_of_characters(corpora, tmp_path, monkeypatch):
 
 
 def test_parts_of_speech_are_learned_with_static_shapes_and_without_a_crf(tmp_path, monkeypatch):
-    monkeypatch.setattr(ner, "tag_dashboards", lambda *_: [])
+    monkeypatch.setattr(ner, "tagging_dashboards", lambda *_: [])
     words = {"好": "ADJ", "吃": "VERB", "我": "PRON", "très": "ADV"}
     rng = np.random.default_rng(0)
     for name, count in (("train", 90), ("valid", 20)):

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from textapp.training.preparation import prepare
+from textapp.training.sentiment import train_sentiment
 
 from textapp.config import SentimentConfig, sentiment_preset
 from textapp.data.samples import write_samples
@@ -13,11 +15,9 @@ from textapp.runtime import load
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
-from textapp.training.preparation import prepare
 from textapp.training.pretrained import read_pretrained, way_of_training
-from textapp.training.sentiment import train_sentiment
 
-from .events import read
+from ..dashboards.events import read
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très"])
 COUNTS = {"好": 10, "film": 6, "très": 3, "weg": 1}

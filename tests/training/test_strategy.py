@@ -15,9 +15,10 @@ import keras
 from textapp.data.pipeline import EncodedExamples, TrainingBatches, evaluation_batches
 from textapp.data.tagged_batches import EncodedSentences
 from textapp.layers import AttentionPooling, CRFLoss
-from textapp.models.ner import entity_tagger
 from textapp.training.fit import fit
 from textapp.training.optimizer import adamw
+
+from ..small_models import small_tagger
 
 rng = np.random.default_rng(0)
 lengths = rng.integers(1, 9, 64)
@@ -36,7 +37,7 @@ def classifier():
 
 def tagger():
     dropouts = {"word_dropout": 0.0, "embedding_dropout": 0.0, "dropout": 0.0}  # which replicas draw for themselves
-    model = entity_tagger(30, 3, embedding_dim=8, units=4, **dropouts)
+    model = small_tagger(30, 3, embedding_dim=8, units=4, **dropouts)
     return model, CRFLoss(model.get_layer("crf"), "mean_with_sample_weight")
 
 def losses(strategy, path, build, data):

@@ -1,18 +1,17 @@
-"""Predicted tags come back in order, whatever the batches; scores by hand."""
+"""Predicted tags come back in order, whatever the batches."""
 
 import itertools
 
 import keras
 import numpy as np
 import pytest
-
 from textapp.data.pipeline import evaluation_batches
-from textapp.data.tag_scores import say_scores, tag_scores
 from textapp.data.tagged_batches import EncodedSentences
-from textapp.layers import CRF
 from textapp.models.ner import entity_tagger
-from textapp.text.tag_set import TagSet
 from textapp.training.tag_predictor import TagMarginals, TagPredictor
+
+from textapp.layers import CRF
+from textapp.text.tag_set import TagSet
 
 TAGS = TagSet.build([["B-地", "I-地", "I-地", "B-人", "O"]], "IOBES")
 
@@ -74,18 +73,6 @@ def test_the_model_of_the_package_is_understood():
     model = entity_tagger(12, len(TAGS), embedding_dim=4, units=3, cell="rnn", allowed=TAGS.allowed())
     predicted = TagPredictor(model, TAGS).predict(sentences(3))
     assert list(map(len, predicted)) == sentences(3).lengths.tolist()
-
-
-def test_scores_by_hand():
-    true = [["B-人", "I-人", "O"], ["B-地"]]
-    scores = tag_scores(true, [["B-人", "O", "O"], ["B-地"]], TAGS)
-    types = scores.pop("types")
-    assert scores == {"entity_f1": 0.5, "precision": 0.5, "recall": 0.5, "count": 2, "token_accuracy": 0.75}
-    assert types["地"] == {"entity_f1": 1.0, "precision": 1.0, "recall": 1.0, "count": 1}
-    assert say_scores(scores).startswith("entity F1 0.5000 (precision 0.5000, recall 0.5000) on 2 entities")
-    scores = tag_scores([["N", "V"], ["N"]], [["N", "N"], ["N"]], TagSet(("N", "V"), None))
-    assert scores == {"accuracy": pytest.approx(2 / 3), "count": 3}
-    assert say_scores(scores) == "accuracy 0.6667 on 3 tokens"
 
 
 @pytest.mark.parametrize("crf", [True, False])

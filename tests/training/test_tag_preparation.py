@@ -1,11 +1,11 @@
 """Files to batches: what becomes known, what is counted, what is refused."""
 
 import pytest
+from textapp.training.tag_preparation import prepare_tags, text_tokenizer
 
 from textapp.config import NerConfig
 from textapp.errors import InputError
 from textapp.text.tokenizer import Tokenizer
-from textapp.training.tag_preparation import prepare_tags, text_tokenizer
 
 TRAIN = "Wien B-LOC\nschläft O\n\nAnna B-PER\nLin I-PER\nschläft O\n\nwien B-LOC\n7 O\n\n"
 VALID = "Anna B-PER\nsah O\nRom B-ORT\n\nWien B-LOC\nschläft O\n\n"
@@ -105,17 +105,15 @@ def test_broken_tags_are_refused_with_their_line_or_mended(prepared):
     assert "train 名.txt:5: I-PER cannot follow O in IOB2" in message
     data, lines = prepared("scheme=IOB2", "repair=true", train=broken)
     assert "S-PER" in data.tag_set.tags
-    assert "tags mended at 1 place" in lines[0]
+    assert "1 broken tag repaired" in lines[0]
 
 
 def test_splits_must_be_of_one_kind(prepared):
     message = refusal(prepared, valid="Anna NOM\nsah VERB\n")
-    assert message.endswith(
-        "holds tags that stand for themselves, but the model gives spans; choose another tag column"
-    )
+    assert message.endswith("holds plain tags, but the model gives spans; choose another tag column")
     spans = '{"text": "北京", "spans": [{"start": 0, "end": 2, "type": "PER"}]}\n'
     speech = "Anna NOM\nsah VERB\n"
-    assert "holds spans, but the model gives tags that stand" in refusal(prepared, train=speech, valid=spans)
+    assert "holds spans, but the model gives plain tags" in refusal(prepared, train=speech, valid=spans)
     assert "knows none of the tags B-PER, O, but NOM, VERB" in refusal(
         prepared, train=speech, valid="Anna B-PER\nx O\n"
     )

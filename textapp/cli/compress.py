@@ -1,32 +1,24 @@
 """`textapp compress`: trained models and a budget of bytes in, the best bundle that fits out."""
 
 import re
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import typer
 
+from textapp.cli.arguments import AsJson, Settings, Teachers, Unlabelled, check_readable
 from textapp.cli.export import read_lengths
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, resumable, say, say_table
-from textapp.cli.teachers import TeacherPaths, Unlabelled, of_classifiers, of_taggers
-from textapp.cli.train import AsJson, Settings
-from textapp.compress.config import DistillConfig, DistillTaggerConfig, distill_preset, distill_tagger_preset
 from textapp.errors import InputError
 
-if TYPE_CHECKING:
-    from textapp.export.budget_students import Students
-
-Settled = TypeVar("Settled", DistillConfig, DistillTaggerConfig)
 UNITS = {"": 1, "B": 1, "KB": 1_000, "KIB": 1_024, "MB": 1_000_000, "MIB": 1_048_576}
 
 
 def compress(
-    teachers: TeacherPaths,
+    teachers: Teachers,
     budget: Annotated[str, typer.Option(help="Bytes of the model file at most: 150KB, 1.5MB, 200KiB.")],
     out: Annotated[Path, typer.Option(help="Folder to make, of students and bundles.")],
     train: Annotated[
@@ -50,21 +42,26 @@ def compress(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the best classifier or tagger that fits a budget: distil, factorize, round in training, export.
+    """Find the best model that fits a budget: distil, factorize, round in training, export.
 
-    Seven students at most, chosen by validation alone: three widths, the table of one piece or (of a classifier)
-    factorized, rows of 4 bits, for one width of 8. Each has as many words as fit. The same command goes on after a
-    crash.
+    Seven students at most, chosen by validation alone: three widths, the embedding table whole or factorized, rows of 4
+    bits, for one width of 8. Each has as many words as fit. The same command goes on after a crash.
     """
     allowed = read_bytes(budget)
     files: dict[str, Any] = {"train": train, "valid": valid}
+    check_readable(train, valid, *(unlabelled or []))
     with resumable(force), native_log_hidden():
-        from textapp.export.budget_search import search_within_budget
+        from textapp.compress.teachers import open_teachers, student_settings
+        from textapp.search.budget import Students, search_within_budget
 
-        prepare = _taggers if task_of(teachers[0]) == "ner" else _classifiers
-        students, files = prepare(teachers, files, settings or [])
+        task, opened = open_teachers(teachers)
+        config, files = student_settings(task, opened, None, files)
+        students = Students(task, config, opened)
+        for setting in settings or []:
+            if setting.partition("=")[0].strip() in students.decided:
+                raise InputError(f"--set {setting}: the search decides it; train one such student by textapp distill")
         result = search_within_budget(
-            students,
+            Students(task, config.override(settings or []), opened),
             out,
             budget=allowed,
             **files,
@@ -82,30 +79,6 @@ def compress(
     say(f"        textapp report {quote(str(out / 'bundles'))}/* --data TEST --out report.html")
     if as_json:
         print_json(result)
-
-
-def _classifiers(teachers: list[Path], files: dict[str, Any], settings: list[str]) -> tuple["Students", dict[str, Any]]:
-    """The students of classifiers, and the files that they learn from."""
-    from textapp.export.budget_students import Classifiers
-
-    opened, config, files = of_classifiers(teachers, distill_preset(None), files)
-    return Classifiers(_overridden(config, settings, Classifiers.decided), opened), files
-
-
-def _taggers(teachers: list[Path], files: dict[str, Any], settings: list[str]) -> tuple["Students", dict[str, Any]]:
-    """The same of taggers."""
-    from textapp.export.budget_students import Taggers
-
-    opened, config, files = of_taggers(teachers, distill_tagger_preset(None), files, words=True)
-    return Taggers(_overridden(config, settings, Taggers.decided), opened), files
-
-
-def _overridden(config: Settled, settings: list[str], decided: Sequence[str]) -> Settled:
-    """Applies settings. Raises `InputError` on those that the search decides."""
-    for setting in settings:
-        if setting.partition("=")[0].strip() in decided:
-            raise InputError(f"--set {setting}: the search decides it; train one such student by textapp distill")
-    return config.override(settings)
 
 
 def read_bytes(text: str) -> int:

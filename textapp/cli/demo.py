@@ -1,5 +1,6 @@
 """`textapp demo`: the whole road on a built-in corpus, in a few minutes."""
 
+import sys
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -7,11 +8,12 @@ from typing import Annotated
 import typer
 
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, say, say_table
-from textapp.cli.predict import show
-from textapp.config import sentiment_preset
+from textapp.cli.output import print_json, print_line, say, say_table
 from textapp.errors import InputError
+from textapp.task import task
+from textapp.tasks.classification.terminal import prediction_lines
 
+TASK = "classification"
 COUNTS = {"train": 6000, "valid": 800, "test": 800}
 
 
@@ -24,26 +26,24 @@ def demo(
     with native_log_hidden():
         from textapp.data.readers import read_examples
         from textapp.data.samples import write_samples
-        from textapp.export.run import export_run
-        from textapp.training.sentiment import train_sentiment
+        from textapp.export.run import export
+        from textapp.training.train import train
 
         files = write_samples(out / "corpus", COUNTS, seed=0)
         say(f"1. corpus: {sum(COUNTS.values()):,} generated English and Chinese reviews in {out / 'corpus'}")
         run = out / "run"
         say("2. train")
-        metrics = train_sentiment(sentiment_preset("tiny"), run, **files, force=True, report=say)
+        metrics = train(TASK, task(TASK).preset("tiny"), run, **files, force=True, report=say)
         say("3. export")
         test = read_examples(files["test"])
         bundles = {}
         for recipe in ("float32", "dynamic_wi8_afp32"):
             for lowering in ("fused", "unrolled"):
                 bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
-                export_run(
-                    run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=True
-                )
+                export(run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=True)
                 say(f"{bundles[recipe, lowering]}: all checks passed")
 
-    from textapp.runtime import Predictor, load
+    from textapp.runtime import load
     from textapp.runtime.latency import measure_latency
 
     keras_size = (run / "model.keras").stat().st_size
@@ -52,7 +52,6 @@ def demo(
     for (recipe, lowering), folder in bundles.items():
         with native_log_hidden():
             predictor = load(folder)
-        assert isinstance(predictor, Predictor)  # as a run of sentiment is
         latency = measure_latency(predictor, test.texts)
         scores = predictor.bundle.description["metrics"]
         table.append(
@@ -60,7 +59,7 @@ def demo(
                 "model": f"{recipe} {lowering}",
                 "accuracy": scores["after"]["accuracy"],
                 "bytes": latency.model_bytes,
-                "text_to_label_ms_p50": latency.text_to_label_ms_p50,
+                "text_to_label_ms_p50": latency.ms_p50,
                 "label_agreement": scores["label_agreement"],
             }
         )
@@ -69,7 +68,7 @@ def demo(
                 f"{recipe} {lowering}",
                 f"{scores['after']['accuracy']:.4f}",
                 f"{latency.model_bytes:,}",
-                f"{latency.text_to_label_ms_p50:.3f}",
+                f"{latency.ms_p50:.3f}",
                 f"{scores['label_agreement']:.4f}",
             )
         )
@@ -79,10 +78,11 @@ def demo(
     texts = [text for text, _ in shown]
     with native_log_hidden():
         shipped = load(chosen)
-        assert isinstance(shipped, Predictor)
         predictions = shipped.predict(texts)
     if not as_json:
-        show(texts, predictions, heaviest=3)
+        for line in prediction_lines(texts, predictions, colours=sys.stdout.isatty(), heaviest=3):
+            print_line(line)
+        sys.stdout.flush()
     say("")
     say_table(("model", "test accuracy", "bytes", "text to label, ms", "same labels as Keras"), rows)
     say(f"\nlook:  tensorboard --logdir {quote(str(run / 'logs'))}")

@@ -5,19 +5,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from textapp.cli.arguments import LabelColumn, Repair, Scheme, TagColumn, TextColumn, TokenColumn, check_readable
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.opened import task_of
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
 from textapp.files import check_writable
-
-FIGURES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "entity_f1": "entity F1",
-    "precision": "precision",
-    "recall": "recall",
-}
+from textapp.task import Task, task
 
 
 def export(
@@ -60,43 +53,55 @@ def export(
             "sample."
         ),
     ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Text column, where the header does not tell.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Label column, likewise.")] = None,
-    token_column: Annotated[
-        str | None,
-        typer.Option(help="Of tagged sentences: column of the tokens, where it is not that of the training."),
-    ] = None,
-    tag_column: Annotated[str | None, typer.Option(help="Column of the tags, likewise.")] = None,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    token_column: TokenColumn = None,
+    tag_column: TagColumn = None,
+    scheme: Scheme = None,
+    repair: Repair = False,
     force: Annotated[bool, typer.Option(help="Replace a bundle that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
     """Convert a run to a bundle that predicts without TensorFlow."""
     chosen = None if lengths is None else read_lengths(lengths)
-    settings: Any = {"recipe": recipe, "lowering": lowering, "lengths": chosen, "overwrite": force}
+    columns = {
+        "text_column": text_column,
+        "label_column": label_column,
+        "token_column": token_column,
+        "tag_column": tag_column,
+        "scheme": scheme,
+        "repair": repair,
+    }
+    check_readable(data)
     check_writable(out.parent)
     with native_log_hidden():
-        if task_of(run) == "ner":
-            from textapp.export.run import export_tagger_run
-            from textapp.training.ner_run import NerRun
+        from textapp.export.run import export as export_run
+        from textapp.training.run import Run
 
-            tagged = None if data is None else NerRun.load(run).read(data, token_column, tag_column)
-            description = export_tagger_run(run, out, examples=tagged, **settings)
-        else:
-            from textapp.data.readers import read_examples
-            from textapp.export.run import export_run
-
-            examples = None if data is None else read_examples(data, text_column, label_column)
-            description = export_run(run, out, examples=examples, **settings)
+        opened = Run.load(run)
+        options = opened.task.check_options(columns)
+        if options and data is None:
+            raise InputError(f"--{next(iter(options)).replace('_', '-')}: says how --data is read, which is missing")
+        examples = None if data is None else opened.task.read(data, opened.config, opened.targets, **options)
+        description = export_run(
+            opened,
+            out,
+            recipe=recipe,
+            lowering=lowering,
+            lengths=chosen,
+            examples=examples,
+            overwrite=force,
+        )
+    found = task(description["task"])
     metrics, checks = description["metrics"], description["checks"]
-    figures = [name for name in FIGURES if name in metrics["before"]]
+    shown = [name for name in found.score_titles if name in metrics["before"]]
     say_table(
-        ("", *(FIGURES[name] for name in figures)),
-        [(name, *(f"{metrics[name][figure]:.4f}" for figure in figures)) for name in ("before", "after")],
+        ("", *(found.score_titles[name] for name in shown)),
+        [(name, *(f"{metrics[name][key]:.4f}" for key in shown)) for name in ("before", "after")],
     )
-    counted = "tokens" if description["task"] == "tagging" else "texts"
-    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} {counted}")
+    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} {found.unit}s")
     _say_other_rounding(description, run)
-    _say_what_is_longer(description, run)
+    _say_what_is_longer(found, description["lengths"], opened.config.data.max_tokens)
     say(f"checks passed: {', '.join(checks)}")
     say(f"bundle: {out} ({(out / 'model.tflite').stat().st_size:,} bytes of model)")
     if as_json:
@@ -112,13 +117,11 @@ def _say_other_rounding(description: dict[str, Any], run: Path) -> None:
         say(f"note: the run was quantized for {' '.join(own)}; {' '.join(chosen)} stores its weights otherwise")
 
 
-def _say_what_is_longer(description: dict[str, Any], run: Path) -> None:
+def _say_what_is_longer(found: Task[Any, Any, Any], lengths: list[int], trained: int) -> None:
     """Says what becomes of texts that the run reads whole, but no signature."""
-    from textapp.training.run import read_command
-
-    longest, trained = max(description["lengths"]), read_command(run)["settings"]["max_tokens"]
+    longest = max(lengths)
     if longest < trained:
-        fate = "are read in windows, so tags may differ" if description["task"] == "tagging" else "lose their end"
+        fate = "are read in windows, so tags may differ" if found.unit == "token" else "lose their end"
         say(f"note: texts of more than {longest} tokens {fate}; the run reads {trained}")
 
 

@@ -1,4 +1,4 @@
-"""The chatter of libraries (TensorFlow, Keras, LiteRT), kept off the terminal until it matters."""
+"""The log of native libraries (TensorFlow, Keras, LiteRT): hidden, and shown only when a command fails unexpectedly."""
 
 import contextlib
 import logging
@@ -11,15 +11,21 @@ from typing import IO, TextIO
 
 from textapp.errors import InputError
 
+_is_hidden = False
+
 
 @contextlib.contextmanager
 def native_log_hidden() -> Iterator[None]:
     """Sends Python's warnings and what native code writes to file descriptor 2 into a temporary file.
 
-    TensorFlow and its converter print dozens of lines that no setting silences, before any error of ours. They are
-    printed after all when the command ends with an unexpected error, since then they may hold the cause. What is
-    printed to Python's `sys.stderr` still reaches the terminal; Python's loggers, which would too, are silent.
+    TensorFlow and its converter print dozens of lines that no setting silences. The file is printed if the block ends
+    with an unexpected error, because it may hold the cause. Text printed to Python's `sys.stderr` reaches the terminal
+    at once; Python's loggers, which print there too, are off. Inside another such block this does nothing.
     """
+    global _is_hidden
+    if _is_hidden:  # file descriptor 2 is the log already: a copy of it is not the terminal
+        yield
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     terminal = os.dup(2)
@@ -32,6 +38,7 @@ def native_log_hidden() -> Iterator[None]:
         )
         logging.disable(logging.ERROR)
         warnings.showwarning = _write_warning
+        _is_hidden = True
         try:
             yield
         except (InputError, SystemExit, KeyboardInterrupt):
@@ -41,6 +48,7 @@ def native_log_hidden() -> Iterator[None]:
             os.write(terminal, log.read()[-20_000:])
             raise
         finally:
+            _is_hidden = False
             logging.disable(disabled)
             sys.stderr.close()
             sys.stderr = python_stderr
@@ -49,7 +57,7 @@ def native_log_hidden() -> Iterator[None]:
 
 
 def _log_file() -> IO[bytes]:
-    """A temporary file; where none can be made, as on a disk mounted for reading only, the log is lost."""
+    """A temporary file. If none can be made, as on a disk mounted for reading only, the log is lost."""
     try:
         return tempfile.TemporaryFile()
     except OSError:

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from textapp.text.characters import printable
+
 
 def say(text: str) -> None:
     """Prints lines for people."""
@@ -23,16 +25,16 @@ def resumable(force: bool) -> Iterator[None]:
         raise
 
 
-def printable(text: str) -> str:
-    """Control characters and lone surrogates as escapes: no text of a file may move the cursor or set colours."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-
-
 def print_json(value: dict[str, Any]) -> None:
     """Prints the one JSON object of `--json`, as UTF-8 whatever the locale; lone surrogates as JSON escapes."""
     sys.stdout.buffer.write(json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.write(b"\n")
     sys.stdout.flush()
+
+
+def print_line(line: str) -> None:
+    """Writes a line on stdout as UTF-8 whatever the locale; lone surrogates as escapes."""
+    sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "backslashreplace"))
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -33,7 +33,7 @@ def quantize(
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
     with resumable(force), native_log_hidden():
-        from textapp.compress.quantize import quantize_run
+        from textapp.compress.quantize import quantize as quantize_run
 
         metrics = quantize_run(config, run, out, force=force, report=say)
     _say_summary(metrics["quantization"])

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from textapp.cli.arguments import LabelColumn, Repair, Scheme, TagColumn, TextColumn, TokenColumn, check_readable
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
 from textapp.files import check_writable, write_text
@@ -20,22 +21,31 @@ def report(
     count: Annotated[int, typer.Option(min=1, help="How many of the texts to time, at most.")] = 200,
     rounds: Annotated[int, typer.Option(min=1, help="How often each bundle is timed; the median counts.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Threads a call may use.")] = 1,
-    text_column: Annotated[str | None, typer.Option(help="Text column, where the header does not tell.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Label column, likewise.")] = None,
-    token_column: Annotated[str | None, typer.Option(help="Of tagged sentences: column of the tokens.")] = None,
-    tag_column: Annotated[str | None, typer.Option(help="Column of the tags, likewise.")] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend broken tag sequences, not refuse them.")] = False,
+    text_column: TextColumn = None,
+    label_column: LabelColumn = None,
+    token_column: TokenColumn = None,
+    tag_column: TagColumn = None,
+    scheme: Scheme = None,
+    repair: Repair = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
     """Compare models: score, bytes, latency, what was done to each, where the bytes are."""
+    check_readable(data)
     _check_files(data, out, markdown)
     from textapp.cli.reporting.content import tables
     from textapp.cli.reporting.markdown import markdown as as_markdown
-    from textapp.cli.reporting.measuring import Data, measure
+    from textapp.cli.reporting.measuring import measure
     from textapp.cli.reporting.page import page
 
-    read = Data(data, text_column, label_column, token_column, tag_column, repair)
-    compared = measure(models, read, count=count, rounds=rounds, threads=threads, say=say)
+    options = {
+        "text_column": text_column,
+        "label_column": label_column,
+        "token_column": token_column,
+        "tag_column": tag_column,
+        "scheme": scheme,
+        "repair": repair,
+    }
+    compared = measure(models, data, options, count=count, rounds=rounds, threads=threads, say=say)
     texts = {out: page(compared)} | ({} if markdown is None else {markdown: as_markdown(compared)})
     for path, text in texts.items():
         write_text(path, text)

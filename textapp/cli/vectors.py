@@ -117,14 +117,14 @@ def evaluate(
     The baselines that need no training: the cosine of character n-gram counts, and the nearest neighbour of c alone.
     """
     from textapp.vectors.analogies import read_analogies, score_analogies
-    from textapp.vectors.evaluation_files import expanded
+    from textapp.vectors.evaluation import expand_folders
     from textapp.vectors.formats import read_vectors
     from textapp.vectors.similarity import read_similarity_set, score_similarity
 
     if not similarity and not analogies:
         raise InputError("nothing to judge by: give --similarity, --analogies or both")
-    similarity_sets = [read_similarity_set(path) for path in expanded(similarity or [])]
-    analogy_sets = [read_analogies(path) for path in expanded(analogies or [])]
+    similarity_sets = [read_similarity_set(path) for path in expand_folders(similarity or [])]
+    analogy_sets = [read_analogies(path) for path in expand_folders(analogies or [])]
     vectors = read_vectors(file, report=say)
     say(f"{file}: {len(vectors):,} words of {vectors.dim} dimensions")
     other = read_vectors(baseline, report=say) if baseline else None
@@ -207,8 +207,7 @@ def plot(
         chosen += listed
     vectors = read_vectors(file, report=say)
     with native_log_hidden():
-        from textapp.vectors.page import save_page
-        from textapp.vectors.plot import save_plot
+        from textapp.vectors.plot import save_page, save_picture
         from textapp.vectors.word_map import map_words
 
         word_map = map_words(vectors, chosen or vectors.words[:count], perplexity, seed)
@@ -220,11 +219,11 @@ def plot(
                 save_page(word_map, path, title)
                 say(f"page:    {path}")
                 continue
-            drawn = save_plot(word_map, path, title)
-            result |= {"labelled": drawn.labelled, "without_font": drawn.without_font}
-            say(f"picture: {path} ({drawn.labelled:,} of {len(word_map.words):,} words labelled)")
-            if drawn.without_font:
-                say(f"note: {drawn.without_font:,} words have characters that no installed font can draw")
+            picture = save_picture(word_map, path, title)
+            result |= {"labelled": picture.labelled, "without_font": picture.without_font}
+            say(f"picture: {path} ({picture.labelled:,} of {len(word_map.words):,} words labelled)")
+            if picture.without_font:
+                say(f"note: {picture.without_font:,} words have characters that no installed font can draw")
     if as_json:
         print_json(result)
 
@@ -250,7 +249,7 @@ def project(
     if vectors.counts is not None:
         columns["count"] = vectors.counts[:count].tolist()
     with native_log_hidden():
-        from textapp.vectors.projector import write_projector
+        from textapp.dashboards.projector import write_projector
 
         write_projector(out, vectors.vectors[:count], columns, file.name)
     say(f"wrote {len(words):,} words of {len(vectors):,}")
@@ -277,7 +276,7 @@ def align(
     if test is None and out is None:
         raise InputError("nothing to do with the alignment: give --test, --out or both")
     from textapp.vectors.alignment import learn_rotation, rotated, score_translation
-    from textapp.vectors.dictionaries import indexed, read_dictionary
+    from textapp.vectors.dictionaries import index_pairs, read_dictionary
     from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
 
     if out:
@@ -287,7 +286,7 @@ def align(
     one, other = (read_vectors(path, limit=most_words, report=say) for path in (source, target))
     if out:
         check_words(one.words, out)
-    known = indexed(pairs, one, other)
+    known = index_pairs(pairs, one, other)
     say(f"dictionary: {len(known.pairs):,} of {known.total:,} pairs are in both vocabularies")
     rotation = learn_rotation(one, other, known.pairs, refinements, report=say)
     result: dict[str, Any] = {"dictionary": {"pairs": known.total, "pairs_known": len(known.pairs)}}

@@ -103,8 +103,11 @@ def stored_weights(model: keras.Model, lowering: Lowering = "fused", integer: bo
         InputError: The model is not functional, or a layer has a matrix whose granularity is unknown.
 
     Example:
-        >>> from textapp.models.sentiment import sentiment_classifier
-        >>> table, kernel, *_ = stored_weights(sentiment_classifier(100, 2))
+        >>> from textapp.config import Encoder, Words
+        >>> from textapp.models.model import text_model
+        >>> from textapp.tasks.classification.head import classification_head
+        >>> model = text_model(Words(), Encoder(), classification_head(2), vocabulary_size=100)
+        >>> table, kernel, *_ = stored_weights(model)
         >>> table.granularity.kind, table.granularity.count, kernel.granularity.kind, kernel.granularity.count
         ('row', 100, 'gate', 4)
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textapp.errors import InputError
-from textapp.files import read_json
+from textapp.files import read_object
 
 FLOAT_BITS = 32
 
@@ -53,7 +53,7 @@ class Lineage:
             InputError: A file cannot be read, or does not say what a run of textapp says.
         """
         folder = Path(folder)
-        command, metrics = (_object(folder / name) for name in ("config.json", "metrics.json"))
+        command, metrics = (read_object(folder / name) for name in ("config.json", "metrics.json"))
         quantization, distillation = metrics.get("quantization"), metrics.get("distillation")
         try:
             return cls.from_dict(
@@ -130,11 +130,3 @@ def _end(path: str) -> str:
     """The last two names of a path."""
     place = Path(path)
     return "/".join(place.relative_to(place.anchor).parts[-2:])
-
-
-def _object(path: Path) -> dict[str, Any]:
-    """A JSON file that must hold an object."""
-    value = read_json(path)
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: must hold a JSON object")
-    return value

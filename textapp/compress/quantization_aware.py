@@ -11,6 +11,8 @@ place, and it gives the largest weight of a group no gradient wherever float32 p
 of the groups at 4 bits). The package would also bring a second Keras and an absl-py of major version 1.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -19,7 +21,7 @@ import tensorflow as tf
 from textapp.compress.activations import check_activation_bits, with_rounded_activations
 from textapp.compress.granularity import Granularity, Lowering, StoredWeight, stored_weights
 from textapp.compress.rounding import check_bits, largest, rounded
-from textapp.training.stand_ins import standing_in
+from textapp.training.functional_call import substituted
 
 
 class QuantizationAware(keras.Model):
@@ -27,7 +29,7 @@ class QuantizationAware(keras.Model):
 
     Compile and fit it like the model. Weights are rounded in every forward pass, in validation too, so that its scores
     are those of the device; the gradient passes straight through to the float weights. Ranges are symmetric and follow
-    the weights. `snap` ends it.
+    the weights. `apply_rounding` ends it.
 
     Args:
         model: A functional Keras model, best already trained; see `stored_weights` for its layers.
@@ -48,12 +50,14 @@ class QuantizationAware(keras.Model):
 
     Example:
         >>> import numpy as np
-        >>> from textapp.models.sentiment import sentiment_classifier
-        >>> model = sentiment_classifier(vocabulary_size=100, num_classes=2, units=32)
+        >>> from textapp.config import Encoder, Words
+        >>> from textapp.models.model import text_model
+        >>> from textapp.tasks.classification.head import classification_head
+        >>> model = text_model(Words(), Encoder(units=32), classification_head(2), vocabulary_size=100)
         >>> aware = QuantizationAware(model, embedding_bits=4)
         >>> aware.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         >>> _ = aware.fit(np.array([[5, 6, 7], [8, 9, 0]]), np.array([0, 1]), verbose=0)
-        >>> aware.snap()
+        >>> aware.apply_rounding()
         >>> row = model.get_layer("embedding").embeddings.numpy()[5]
         >>> bool(len(np.unique(row)) <= 15)
         True
@@ -108,16 +112,26 @@ class QuantizationAware(keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Runs the model with rounded weights, or, while the delay lasts, trains it with its own."""
-        with standing_in(self.seen, self._mapping(bool(training))):
+        with substituted(self.seen, self._mapping(bool(training))):
             outputs = self.seen(inputs, training=training)
         if training:
             self.step.assign_add(1)
         return outputs
 
-    def snap(self) -> None:
+    def apply_rounding(self) -> None:
         """Writes the rounded weights into the model: the converter then rounds nothing."""
         for variable, value in self._mapping(training=False):
             variable.assign(value)
+
+    @contextlib.contextmanager
+    def rounded_weights(self) -> Iterator[None]:
+        """Inside the context the model has the weights of the device; afterwards its own again."""
+        floats = self.model.get_weights()
+        self.apply_rounding()
+        try:
+            yield
+        finally:
+            self.model.set_weights(floats)
 
     def _state(self, name: str, shape: tuple[int, ...], dtype: str = "float32") -> keras.Variable:
         """A variable of the schedule; the replicas of a distributed training all advance it alike."""
@@ -169,4 +183,4 @@ def post_training(
         embedding_bits: Likewise.
         lowering: Likewise.
     """
-    QuantizationAware(model, bits, embedding_bits, lowering).snap()
+    QuantizationAware(model, bits, embedding_bits, lowering).apply_rounding()

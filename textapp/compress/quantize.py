@@ -1,10 +1,12 @@
-"""A finished run trained on with rounded weights: a run folder in, another one out."""
+"""A finished run trained on with rounded weights: a run folder in, another one out; of any task."""
 
+import dataclasses
 import hashlib
 import os
+import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,44 +14,48 @@ import keras
 
 from textapp import __version__
 from textapp.compress.config import QuantizeConfig
+from textapp.compress.distill import StudentData, student_config, student_loss, with_kept
 from textapp.compress.quantization_aware import QuantizationAware
-from textapp.compress.quantize_classifiers import Classifier, Student
-from textapp.compress.quantize_taggers import Tagger, TaggerStudent
-from textapp.compress.quantize_tasks import Task, changed_since, snapped
 from textapp.compress.rounding import STORED_BITS, stored_bits
+from textapp.compress.soft_targets import SoftTargets
 from textapp.compress.summary import WeightSummary, summarize
-from textapp.config import LARGEST
+from textapp.config import ModelConfig
+from textapp.dashboards import EventLog, Histograms, Scalars
+from textapp.data.batches import evaluation_batches
+from textapp.data.rows import EncodedRows
 from textapp.errors import InputError
-from textapp.files import read_bytes, write_json
+from textapp.files import read_bytes, replacing, write_json
+from textapp.settings import MOST
+from textapp.task import Files, Report, canonical_name
 from textapp.training import run
 from textapp.training.fit import fit
-from textapp.training.ner_run import TASK
+from textapp.training.prepare import Prepared, prepare
 from textapp.training.progress import Progress
 from textapp.training.strategy import choose_strategy, describe
-from textapp.training.tensorboard import EventLog, Histograms, Scalars
+from textapp.training.train import compile_model, described, score_splits
+from textapp.training.validation import ValidationScores
 
 OTHER_SEED = 104_729  # on top of the run's own
-TITLES = {"accuracy": "accuracy", "entity_f1": "entity F1"}
 
 
-def quantize_run(
+def quantize(
     config: QuantizeConfig,
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
     force: bool = False,
-    report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+    report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
-    """Trains a run on, quantization-aware, and leaves another run of its task; called again, it goes on.
+    """Trains a run on, quantization-aware, and leaves another run of its task; called again, it resumes.
 
-    The files, and every setting but those of `config`, are the run's own; a student goes on with its soft labels, which
-    stand for its teachers. Training computes in float32, since half precision would round the very grid that it is
-    about. The weights of the epoch with the best validation score (accuracy; strict entity F1 of a tagger of spans) are
-    kept, rounded; those of the run itself, rounded, where no epoch is as good. All are measured with rounded weights.
+    The files, and every setting but those of `config`, are the run's own; a student continues with its soft targets,
+    which stand for its teachers. Training computes in float32, since half precision would round the very grid that it
+    is about. The weights of the epoch with the best validation score are kept, rounded; those of the run itself,
+    rounded, where no epoch is as good. All are measured with rounded weights.
 
     Args:
         config: The settings.
-        source: A finished run of `train_sentiment`, `distill`, `train_ner` or of this function.
+        source: A finished run of `train`, `distill` or of this function.
         out: The run folder to make.
         force: Whether a run that is there already is deleted first.
         report: Is given each line of progress.
@@ -63,133 +69,181 @@ def quantize_run(
         InputError: The run or its files cannot be used any more, or `out` holds a finished or another run.
     """
     source, folder = Path(source), Path(out)
-    command, metrics = run.read_finished(source)
-    task = task_of(source, command, metrics)
+    command, before = run.read_finished(source)
+    run.task_of(source, before)
+    if not command.get("train"):
+        raise InputError(f"{source / run.CONFIG}: names no training file; only a run that does can be trained on")
     if folder.resolve() == source.resolve():
         raise InputError(f"{folder}: is the run itself; choose another --out")
     command = {
-        # Its teachers are not asked again: `metrics.json` goes on naming them.
+        # Its teachers are not asked again: `metrics.json` still names them.
         **{key: value for key, value in command.items() if key not in ("teachers", "textapp_version")},
         "quantized_from": os.fspath(source),
         "quantize": config.to_dict(),
     }
     with run.reserved(folder, command, force):
-        return _quantize(config, task, source, metrics, folder, command, force, report)
-
-
-def task_of(source: Path, command: Mapping[str, Any], metrics: Mapping[str, Any]) -> type[Task]:
-    """The task of a run, by its `config.json` and `metrics.json`.
-
-    Raises:
-        InputError: Its model is none that can be trained on, or it does not name its files.
-    """
-    task, is_student = metrics.get("task"), "distillation" in command
-    if task not in ("sentiment", TASK):
-        raise InputError(f"{source}: a run of another task, {task}; must be one of a classifier or tagger")
-    if not command.get("train"):
-        raise InputError(f"{source / run.CONFIG}: names no training file; only a run that does can go on")
-    if task == TASK:
-        return TaggerStudent if is_student else Tagger
-    return Student if is_student else Classifier
-
-
-def _quantize(
-    config: QuantizeConfig,
-    task: type[Task],
-    source: Path,
-    before: Mapping[str, Any],
-    folder: Path,
-    command: dict[str, Any],
-    force: bool,
-    report: Callable[[str], None],
-) -> dict[str, Any]:
-    """Trains into a folder that is this process's alone."""
-    began = time.monotonic()
-    start = hashlib.sha256(read_bytes(source / run.MODEL)).hexdigest()
-    # Loading draws the dropout's seeds. With the run's own seed its masks would come again over the same batches: the
-    # model knows these by heart (96 % of SST-2's training texts right where other masks leave 90 %).
-    keras.utils.set_random_seed((command["settings"]["seed"] + OTHER_SEED) % LARGEST)
-    strategy = choose_strategy()
-    opened = task.open(source, command, strategy, report)
-    model, data, metric = opened.model, opened.data, opened.metric
-    # What the teachers' insides said, which nobody asks again, stands behind the rest; runs of before have none.
-    if not before.get("fingerprint", data.fingerprint).startswith(data.fingerprint):
-        raise changed_since(command["train"], "examples")
-    steps = data.batches.steps_per_epoch
-    total = config.epochs * steps
-    with strategy.scope():
-        aware = QuantizationAware(
-            model,
-            config.bits,
-            config.embedding_bits,
-            config.lowering,
-            delay=round(config.delay * total),
-            freeze=None if config.freeze == 1 or not total else max(1, round(config.freeze * total)),
-            activation_bits=config.activation_bits or None,
+        began = time.monotonic()
+        start = hashlib.sha256(read_bytes(source / run.MODEL)).hexdigest()
+        # Loading draws the dropout's seeds. With the run's own seed its masks would come again over the same batches:
+        # the model knows these by heart (96 % of SST-2's training texts right where other masks leave 90 %).
+        keras.utils.set_random_seed((command["settings"]["seed"] + OTHER_SEED) % MOST)
+        strategy = choose_strategy()
+        with strategy.scope():
+            opened = _open(source, command, report)
+        task, model, data, training = opened.run.task, opened.run.model, opened.data, opened.config.training
+        steps = data.batches.steps_per_epoch
+        total = config.epochs * steps
+        settings = opened.config.replaced(
+            epochs=max(1, config.epochs),
+            learning_rate=config.learning_rate,
+            warmup=config.warmup,
+            freeze_epochs=0,  # word vectors that stood still at first have begun to move, or never will
         )
-        opened.compile(aware, config)
+        with strategy.scope():
+            aware = QuantizationAware(
+                model,
+                config.bits,
+                config.embedding_bits,
+                config.lowering,
+                delay=round(config.delay * total),
+                freeze=None if config.freeze == 1 or not total else max(1, round(config.freeze * total)),
+                activation_bits=config.activation_bits or None,
+            )
+            loss = student_loss(task, opened.config, model) if opened.soft else task.loss(opened.config, model)
+            compile_model(aware, task, settings, settings.training.epochs * steps, loss, model)
 
-    run.clear(folder, keep_progress=not force)
-    write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
-    opened.save_text_side(folder)
-    scores = {"float": opened.scores()}
-    with snapped(aware):
-        scores["post_training"] = opened.scores()
-    for name, parts in scores.items():
-        report(f"{name.replace('_', '-')}: {_in_words(parts, metric)}")
+        run.clear(folder, keep_progress=not force)
+        write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
+        run.save_text_side(folder, task, opened.run.tokenizer, data.encoder, data.targets, data.examples["valid"])
+        if opened.soft is not None:  # they may still teach others, and let this run be trained on as well
+            with replacing(folder / run.SOFT_TARGETS) as temporary:
+                shutil.copyfile(opened.soft.name, temporary)
+        metric = task.main_score(data.targets)
+        scores = {"float": score_splits(task, model, data)}
+        with aware.rounded_weights():
+            scores["post_training"] = score_splits(task, model, data)
+        for name, parts in scores.items():
+            report(f"{name.replace('_', '-')}: {_in_words(parts, metric)}")
 
-    floats = model.get_weights()
-    history: list[dict[str, float]] = []
-    if config.epochs:
-        report(f"training on {describe(strategy)} with rounded weights: {steps:,} steps an epoch")
-        log = EventLog(folder / run.LOGS)
-        history = fit(
-            aware,
-            data.batches,
-            opened.validation,
-            epochs=config.epochs,
-            patience=config.patience,
-            checkpoint=folder / run.CHECKPOINT,
-            fingerprint=f"{config.to_dict()} {data.fingerprint} {start}",
-            monitor=f"val_{metric}",
-            scores=opened.callbacks,
-            callbacks=[Progress(config.epochs, steps, data.tokens), Scalars(log), Histograms(log)],
-        )
-    own, is_trained = scores["post_training"], False
-    if history:
-        # Measured like rounding alone: an epoch's own score is of rounded activations too, where these are trained.
-        with snapped(aware):
-            scores["quantization_aware"] = opened.scores()
-        report(f"quantization-aware: {_in_words(scores['quantization_aware'], metric)}")
-        is_trained = scores["quantization_aware"]["valid"][metric] >= own["valid"][metric]
-        if is_trained:
-            own = scores["quantization_aware"]
-        else:
-            model.set_weights(floats)
-            report("no epoch was as good on the validation split as rounding alone, which is kept")
-    weights = snap_and_summarize(aware)
-    run.save_model(folder, model)
-    metrics = {
-        **opened.metrics(own),
-        "data": data.counts,
-        "fingerprint": data.fingerprint,
-        "parameters": model.count_params(),
-        "quantization": {
+        floats = model.get_weights()
+        history: list[dict[str, float]] = []
+        if config.epochs:
+            report(f"training on {describe(strategy)} with rounded weights: {steps:,} steps an epoch")
+            log = EventLog(folder / run.LOGS)
+            size = training.batch_size
+            validation = evaluation_batches(opened.valid, size, data.widths, training.static_shapes)
+            validation_scores = ValidationScores(
+                task,
+                model,
+                data.examples["valid"],
+                data.held_out["valid"],
+                validation,
+                size,
+                data.targets,
+                aware.rounded_weights,
+            )
+            history = fit(
+                aware,
+                data.batches,
+                validation,
+                epochs=config.epochs,
+                patience=config.patience,
+                checkpoint=folder / run.CHECKPOINT,
+                fingerprint=f"{config.to_dict()} {data.fingerprint} {start}",
+                monitor=validation_scores.monitor,
+                scores=[validation_scores],
+                callbacks=[Progress(config.epochs, steps, data.num_tokens), Scalars(log), Histograms(log)],
+            )
+        kept, is_trained = scores["post_training"], False
+        if history:
+            # Measured like rounding alone: an epoch's own score is of rounded activations too, where these are trained.
+            with aware.rounded_weights():
+                scores["quantization_aware"] = score_splits(task, model, data)
+            report(f"quantization-aware: {_in_words(scores['quantization_aware'], metric)}")
+            is_trained = scores["quantization_aware"]["valid"][metric] >= kept["valid"][metric]
+            if is_trained:
+                kept = scores["quantization_aware"]
+            else:
+                model.set_weights(floats)
+                report("no epoch was as good on the validation split as rounding alone, which is kept")
+        weights = round_and_summarize(aware)
+        run.save_model(folder, model)
+        metrics = described(task, model, data, kept)
+        if opened.soft is not None:
+            metrics["distillation"] = with_kept(before["distillation"], metric, kept["valid"][metric])
+        metrics["quantization"] = {
             **config.to_dict(),
             "recipe": recipe_of(aware),
             "kept": "quantization_aware" if is_trained else "post_training",
             **scores,
             "bytes": sum(weight.bytes for weight in weights),
             "weights": [weight.to_dict() for weight in weights],
-        },
-    }
-    return run.finish(folder, metrics, history, began)
+        }
+        return run.finish(folder, metrics, history, began)
 
 
-def snap_and_summarize(aware: QuantizationAware) -> list[WeightSummary]:
-    """Ends a training with `snap`, and tells what it changed and what the file will weigh."""
+@dataclasses.dataclass(frozen=True)
+class _Opened:
+    """A finished run with the data that it was trained on.
+
+    Attributes:
+        run: The run.
+        config: Its settings; of a student, those of its distillation too.
+        data: Its data, with targets of its loss in the batches.
+        valid: The validation split with such targets.
+        soft: A student's soft targets, or None.
+    """
+
+    run: run.Run
+    config: ModelConfig
+    data: Prepared
+    valid: EncodedRows
+    soft: SoftTargets | None
+
+
+def _open(source: Path, command: Mapping[str, Any], report: Report) -> _Opened:
+    """Loads a run, and reads its files anew.
+
+    Raises:
+        InputError: The run or a file is broken, or the files are not those any more that it was trained on.
+    """
+    loaded = run.Run.load(source)
+    task, config, soft = loaded.task, loaded.config, None
+    files = Files(command["train"], command.get("valid"), command.get("test"), command.get("vectors"))
+    if "distillation" in command:
+        config = student_config(task, command, os.fspath(source / run.CONFIG))
+        soft = SoftTargets.read(_soft_targets(source), task, loaded.targets)
+        student = StudentData.read(task, config, files, command.get("unlabelled", ()), [soft], report)
+        data, valid = student.with_soft_targets(soft)
+    else:
+        data = prepare(task, config, files, report)
+        valid = data.held_out["valid"]
+    same = data.encoder.vocabulary == loaded.encoder.vocabulary and data.encoder.characters == loaded.encoder.characters
+    # Runs of textapp 0.1 identify their data in another way.
+    is_earlier = canonical_name(command.get("task")) != command.get("task")
+    known = loaded.metrics.get("fingerprint", data.fingerprint)
+    if not same or data.targets != loaded.targets or not (is_earlier or known == data.fingerprint):
+        raise InputError(
+            f"{command['train']}: gives another vocabulary, other targets or other examples than the run has; the file "
+            "has changed since"
+        )
+    return _Opened(loaded, config, data, valid, soft)
+
+
+def _soft_targets(source: Path) -> Path:
+    """The soft targets of a student. Raises `InputError` where an earlier version has written what cannot be read."""
+    path, earlier = source / run.SOFT_TARGETS, source / "soft_labels.jsonl.gz"
+    if not path.exists() and earlier.exists():
+        return earlier
+    if not path.exists():
+        raise InputError(f"{path}: missing; distil the student anew")
+    return path
+
+
+def round_and_summarize(aware: QuantizationAware) -> list[WeightSummary]:
+    """Ends a training with rounded weights, and describes what the rounding changed and what the file will weigh."""
     before = [weight.variable.numpy() for weight, _ in aware.plan]
-    aware.snap()
+    aware.apply_rounding()
     return summarize(aware.plan, before, [weight.variable.numpy() for weight, _ in aware.plan])
 
 
@@ -204,6 +258,6 @@ def recipe_of(aware: QuantizationAware) -> str:
     return "dynamic_wi8_afp32" if packed == STORED_BITS else f"dynamic_wi8_afp32_emb{packed}"
 
 
-def _in_words(scores: dict[str, Any], metric: str) -> str:
-    """The scores that count, of some splits."""
-    return ", ".join(f"{name} {TITLES[metric]} {part[metric]:.4f}" for name, part in scores.items())
+def _in_words(scores: Mapping[str, Any], metric: str) -> str:
+    """The main score of some splits."""
+    return ", ".join(f"{name} {metric.replace('_', ' ')} {part[metric]:.4f}" for name, part in scores.items())

@@ -1,45 +1,230 @@
-"""Finished runs as teachers."""
+"""What can teach: finished runs, bundles, files of soft targets; of any task."""
 
-import abc
 import functools
 import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
-from textapp.compress.config import DistillConfig
-from textapp.compress.soft_labels import SoftLabels
-from textapp.config import NerConfig, SentimentConfig
+from textapp.compress.soft_targets import SoftTargets, Teacher
+from textapp.data.lines import read_lines
+from textapp.data.rows import encode_rows, encode_untargeted
 from textapp.errors import InputError
 from textapp.files import read_bytes
-from textapp.text.tokenizer import Token
+from textapp.runtime import load
+from textapp.task import Task, names, task
+from textapp.text.tokenizer import Tokenizer
 from textapp.training import run
-from textapp.training.predictor import RunPredictor
+from textapp.training.outputs import RowOutputs
 
-Settings = TypeVar("Settings", SentimentConfig, NerConfig)
+EMPTY = [""]  # in place of a text without tokens: the unknown word
 
 
-def sources(
-    folder: Path,
-    teachers: Sequence[Any],
-    *,
-    train: str | os.PathLike[str],
-    valid: str | os.PathLike[str] | None,
-    unlabelled: Sequence[str | os.PathLike[str]],
-    test: str | os.PathLike[str] | None = None,
-) -> dict[str, Any]:
-    """What students learn from, as `config.json` names it: `teachers`, `train`, `valid`, `test`, `unlabelled`.
+class RunTeacher:
+    """The model of a finished run, loaded when it is first asked; `Teacher`.
 
     Args:
-        folder: Where students will be written.
-        teachers: Each with a `name` and its `sha256`.
-        train: A file.
-        valid: A file or None.
-        unlabelled: Files.
-        test: A file or None.
+        folder: The run folder.
+
+    Attributes:
+        task: The run's task.
+        command: What its `config.json` says, `train`, `valid` and `test` among it.
+        config: Its settings.
+        targets: What it chooses from.
+        parameters: Number of its weights.
+
+    Raises:
+        InputError: It is no finished run.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        path = Path(folder)
+        self.name = os.fspath(folder)
+        self.command, metrics = run.read_finished(path)
+        self.task = run.task_of(path, metrics)
+        self.config = self.task.config.from_dict(self.command["settings"], str(path / run.CONFIG))
+        self.targets = self.task.read_targets(path, metrics)
+        self.parameters: int | None = metrics.get("parameters")
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of everything that its answers depend on, hexadecimal."""
+        files = [run.MODEL, run.CONFIG, run.TOKENIZER, run.VOCABULARY, *self.task.target_files]
+        files += [run.CHARACTERS] if self.config.words.characters else []
+        digests = (hashlib.sha256(read_bytes(Path(self.name) / name)).digest() for name in files)
+        return hashlib.sha256(b"".join(digests)).hexdigest()
+
+    @property
+    def split_seed(self) -> int:
+        """With what it chose its validation examples, where it took them from its training file."""
+        seed = self.command.get("distillation", {}).get("split_seed")  # of a student that teaches in turn
+        return int(self.config.training.seed if seed is None else seed)
+
+    def trained_on_validation(self, train: str, valid_fraction: float, split_seed: int) -> bool:
+        """Whether it was trained on validation examples that are taken from `train` in this way, as far as it tells."""
+        own = (self.command.get("valid"), self.config.data.valid_fraction, self.split_seed)
+        return self.command.get("train") == train and own != (None, valid_fraction, split_seed)
+
+    def shared_settings(self) -> dict[str, Any]:
+        """The settings that its students must share."""
+        return {name: self.config.get(name) for name in self.task.teacher_settings}
+
+    def open(self) -> None:
+        """Loads the model, which otherwise waits for the first question. Raises `InputError` where it is broken."""
+        _ = self._run
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+    def probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        """See `Teacher`."""
+        tokenizer, longest = self._run.tokenizer, self.config.data.max_tokens
+        tokens = [self.task.item_tokens(item, tokenizer, longest) or EMPTY for item in items]
+        return self._probabilities(encode_untargeted(tokens, self._run.encoder))
+
+    def score(self, examples: Any) -> dict[str, Any]:
+        """Its scores on examples."""
+        opened = self._run
+        rows = encode_rows(self.task.rows(self.config, examples, self.targets, opened.tokenizer), opened.encoder)
+        outputs = RowOutputs(opened.model, self.task.decoded(opened.model), self.task.unit == "token")
+        return self.task.score(examples, rows, outputs(rows), self.targets)
+
+    @functools.cached_property
+    def _run(self) -> run.Run:
+        return run.Run.load(self.name)
+
+    @functools.cached_property
+    def _probabilities(self) -> RowOutputs:
+        model = self._run.model
+        return RowOutputs(model, self.task.probabilities(model), self.task.unit == "token")
+
+
+class BundleTeacher:
+    """A bundle as a teacher; `Teacher`.
+
+    Args:
+        folder: The bundle.
+    """
+
+    parameters = None  # it holds weights in many forms, and some more than once
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        self._predictor = load(folder)
+        self.name = os.fspath(folder)
+        self.task = task(self._predictor.task)
+        self.targets = self._predictor.targets
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of all its files, as bundle.json has them, hexadecimal."""
+        return hashlib.sha256(repr(sorted(self._description["sha256"].items())).encode()).hexdigest()
+
+    def shared_settings(self) -> dict[str, Any]:
+        """The settings that its students must share."""
+        tokenizer: Tokenizer = self._predictor.tokenizer
+        known = {**self._description, "tokenizer": tokenizer.kind, "normalization": tokenizer.normalization}
+        return {name: known[name] for name in self.task.teacher_settings if known.get(name) is not None}
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+    def probabilities(self, items: Sequence[Any]) -> np.ndarray:
+        """See `Teacher`."""
+        return np.asarray(self._predictor.probabilities(items))
+
+    @property
+    def _description(self) -> dict[str, Any]:
+        description: dict[str, Any] = self._predictor.bundle.description
+        return description
+
+
+def open_teachers(paths: Sequence[str | os.PathLike[str]]) -> tuple[Task[Any, Any, Any], list[Any]]:
+    """Opens runs, bundles and files of soft targets, all of one task.
+
+    Raises:
+        InputError: A path is none of these, or they are of several tasks.
+    """
+    opened: list[Any] = []
+    files = []
+    for path in map(Path, paths):
+        if (path / "bundle.json").exists():
+            opened.append(BundleTeacher(path))
+        elif path.is_dir():
+            opened.append(RunTeacher(path))
+        else:
+            opened.append(path)
+            files.append(path)
+    found = next((teacher.task for teacher in opened if not isinstance(teacher, Path)), None)
+    if found is None:
+        found = _task_of_file(files[0])
+    teachers = [SoftTargets.read(one, found) if isinstance(one, Path) else one for one in opened]
+    for teacher in teachers:
+        if teacher.task is not found:
+            raise InputError(
+                f"{teacher.name}: a {teacher.task.model_noun}, but {teachers[0].name} is a {found.model_noun}; all "
+                "teachers must be of one task"
+            )
+    return found, teachers
+
+
+def student_settings(
+    found: Task[Any, Any, Any], teachers: Sequence[Any], preset: str | None, files: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """The settings of a student and its files, with what it has to share with its first teacher, or had better.
+
+    Args:
+        found: The task.
+        teachers: From `open_teachers`.
+        preset: Name of the student's preset, or None for a small student.
+        files: The student's files by name. Without `train`, those of the first teacher take the places that are empty,
+            and are read and divided as they were for it.
+
+    Returns:
+        Settings, and files.
+
+    Raises:
+        InputError: There is no `train`, and the first teacher is no run.
+    """
+    first = teachers[0]
+    config = found.student_preset(preset)
+    if hasattr(first, "shared_settings"):
+        config = config.replaced(**first.shared_settings())
+    if isinstance(first, RunTeacher) and preset is None:
+        config = config.replaced(**{name: first.config.get(name) for name in found.inherited_settings})
+    if files["train"] is not None:
+        return config, dict(files)
+    if not isinstance(first, RunTeacher):
+        raise InputError(f"--train is missing: {first.name} does not tell what it was trained on, as a run does")
+    reading = {name: first.config.get(name) for name in (*found.reading_settings, "valid_fraction")}
+    config = config.replaced(**reading, split_seed=first.split_seed)
+    return config, {name: path or first.command.get(name) for name, path in files.items()}
+
+
+def check_shared(config: Any, teachers: Sequence[Any]) -> None:
+    """Raises `InputError` where a student has other settings than a teacher with which it must share them."""
+    for teacher in teachers:
+        shared = teacher.shared_settings() if hasattr(teacher, "shared_settings") else {}
+        for name, wanted in shared.items():
+            if config.get(name) != wanted:
+                raise InputError(
+                    f"setting {name}: {_setting_text(wanted)} for {teacher.name}, but "
+                    f"{_setting_text(config.get(name))} for the student; they must be the same"
+                )
+
+
+def open_runs(teachers: Sequence[Teacher]) -> None:
+    """Loads the teachers that are runs, so that a broken one is reported before anything is written."""
+    for teacher in teachers:
+        if isinstance(teacher, RunTeacher):
+            teacher.open()
+
+
+def sources(folder: Path, teachers: Sequence[Teacher], files: Mapping[str, Any], unlabelled: Sequence[Any]) -> Any:
+    """What students learn from, as `config.json` names it: `teachers`, `train`, `valid`, `test`, ..., `unlabelled`.
 
     Raises:
         InputError: A teacher stands in `folder`.
@@ -50,130 +235,26 @@ def sources(
             raise InputError(f"{folder}: holds the teacher {teacher.name}; choose another --out")
     return {
         "teachers": [{"path": teacher.name, "sha256": teacher.sha256} for teacher in teachers],
-        "train": os.fspath(train),
-        "valid": None if valid is None else os.fspath(valid),
-        "test": None if test is None else os.fspath(test),
+        **{name: None if path is None else os.fspath(path) for name, path in files.items()},
         "unlabelled": [os.fspath(path) for path in unlabelled],
     }
 
 
-def check_teachers(config: DistillConfig, teachers: Sequence[Any]) -> None:
-    """Raises `InputError` where a classifier's teacher cannot teach as the settings want."""
-    for teacher in teachers:
-        if config.augment and isinstance(teacher, SoftLabels):
-            raise InputError(f"setting augment: {teacher.name} is a file, which knows no new texts; set augment=0")
-        for key in config.matching:
-            if not isinstance(teacher, RunTeacher):
-                raise InputError(
-                    f"setting {key}: {teacher.name} is no run, and only runs show their attention and contexts; "
-                    f"set {key}=0"
-                )
+def _task_of_file(path: Path) -> Task[Any, Any, Any]:
+    """The task that a file of soft targets is of, by its first line. Raises `InputError` where it is of none."""
+    line = next((line for line in read_lines(path) if line.strip()), "")
+    errors = []
+    for found in map(task, names()):
+        try:
+            row = json.loads(line)
+            found.item_from_json(row if isinstance(row, dict) else {}, f"{path}:1")
+        except (ValueError, RecursionError) as error:
+            errors.append(str(error) if isinstance(error, InputError) else f"{path}:1: each line must be a JSON object")
+            continue
+        return found
+    raise InputError(errors[0])
 
 
-class TeachingRun(abc.ABC, Generic[Settings]):
-    """A finished run that teaches, whatever its task: what it was made of.
-
-    Args:
-        folder: The run folder.
-        command: What its `config.json` says.
-        config: Its settings.
-        parameters: Number of its weights.
-        files: The names of those of its files on which its answers depend.
-    """
-
-    def __init__(
-        self,
-        folder: str | os.PathLike[str],
-        command: dict[str, Any],
-        config: Settings,
-        parameters: int | None,
-        files: Sequence[str],
-    ):
-        self.name = os.fspath(folder)
-        self.config: Settings = config
-        self.command, self.parameters = command, parameters
-        self._files = files
-
-    @functools.cached_property
-    def sha256(self) -> str:
-        """Of everything that its answers depend on."""
-        digests = (hashlib.sha256(read_bytes(Path(self.name) / name)).digest() for name in self._files)
-        return hashlib.sha256(b"".join(digests)).hexdigest()
-
-    @property
-    def split_seed(self) -> int:
-        """With what it chose its validation texts, where it took them from its training file."""
-        seed: int | None = self.command.get("distillation", {}).get("split_seed")  # of a student that teaches in turn
-        return self.config.seed if seed is None else seed
-
-    def learned(self, train: str, valid_fraction: float, split_seed: int) -> bool:
-        """Whether it was trained on validation texts that are taken from `train` in this way, as far as it tells."""
-        own = (self.command.get("valid"), self.config.valid_fraction, self.split_seed)
-        return self.command.get("train") == train and own != (None, valid_fraction, split_seed)
-
-    @abc.abstractmethod
-    def open(self) -> None:
-        """Loads the model, which otherwise waits for the first question. Raises `InputError` where it is broken."""
-
-
-def open_runs(teachers: Sequence[Any]) -> None:
-    """Loads the teachers that are runs, so that a broken one is told of before anything is written."""
-    for teacher in teachers:
-        if isinstance(teacher, TeachingRun):
-            teacher.open()
-
-
-class RunTeacher(TeachingRun[SentimentConfig]):
-    """The model of a run of `textapp train sentiment` or `textapp distill`, loaded when it is first asked.
-
-    Args:
-        folder: The run folder.
-
-    Attributes:
-        command: What the run's `config.json` says, `train`, `valid` and `test` among it.
-        config: Its settings.
-
-    Raises:
-        InputError: It is no finished run of a classifier.
-    """
-
-    def __init__(self, folder: str | os.PathLike[str]):
-        name = os.fspath(folder)
-        command, metrics = run.read_finished(Path(folder))
-        if metrics.get("task") != "sentiment":
-            raise InputError(f"{name}: not a run of a classifier; its task is {metrics.get('task')}")
-        config = SentimentConfig.from_dict(command["settings"], str(Path(folder) / run.CONFIG))
-        self.labels = run.read_names(Path(folder) / run.LABELS, metrics.get("labels"))
-        files = (run.MODEL, run.TOKENIZER, run.VOCABULARY, run.LABELS)
-        super().__init__(folder, command, config, metrics.get("parameters"), files)
-
-    def open(self) -> None:
-        """See `TeachingRun`."""
-        _ = self._predictor
-
-    def __contains__(self, text: object) -> bool:
-        return isinstance(text, str)
-
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Class probabilities of texts, float64 `(N, C)`."""
-        logits = np.float64(self._predictor.logits(texts))
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probs: np.ndarray[Any, Any] = powers / powers.sum(axis=1, keepdims=True)
-        return probs
-
-    @property
-    def context_width(self) -> int:
-        """How many numbers its context of a text has: the encoder's, in both directions."""
-        return 2 * self.config.units
-
-    def read(self, text: str) -> list[Token]:
-        """The tokens of a text that it reads."""
-        return self._predictor.run.tokenizer.tokenize(text)[: self._predictor.max_tokens]
-
-    def states(self, texts: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
-        """Attention weights on these tokens, float32 `(T,)` of each text, and contexts, float32 `(N, H)`."""
-        return self._predictor.states(texts)
-
-    @functools.cached_property
-    def _predictor(self) -> RunPredictor:
-        return RunPredictor(run.Run.load(self.name))
+def _setting_text(value: object) -> str:
+    """A setting as `--set` takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,152 +1,139 @@
-"""The transfer set: the texts on which a student learns what its teachers say."""
+"""The transfer set: the items on which a student learns what its teachers say, as rows of tokens."""
 
 import dataclasses
 import hashlib
 import itertools
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from textapp.data.class_folders import read_unlabelled_tar
-from textapp.data.compressed import read_lines
-from textapp.data.readers import Examples, clean_text, iterate_texts
+from textapp.compress.soft_targets import SoftTargets, Teacher, known_to_all
+from textapp.data.rows import UNLABELLED, TargetRows, TokenRows
 from textapp.data.splits import overlap_key
+from textapp.errors import InputError
+from textapp.task import Task
 from textapp.text.tokenizer import Tokenizer
 
-MASK = "\N{REPLACEMENT CHARACTER}"  # a token by itself that no vocabulary has: a word that the reader does not know
-LONGEST_NGRAM = 5
-TABLES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json")
-ARCHIVES = (".tar", ".tgz")
-
 
 @dataclasses.dataclass(frozen=True)
-class Augmentation:
-    """New texts from old ones, for a teacher to label: words masked, and n-grams cut out.
+class Transfer:
+    """Labelled items, then unlabelled ones, then new ones made from the labelled; each time the same, in one order.
 
-    Each word is masked with the probability `mask_rate`, by a character that no vocabulary has. With the probability
-    `ngram_rate` only an n-gram of the result is kept, n being drawn from 1 to 5 (or to the text's length). The third
-    operation of the paper, words exchanged for others of the same part of speech, would need a tagger of the language
-    and is left out.
-
-    Args:
-        tokenizer: What a word is. The rest of the text stays as its author wrote it.
-        copies: New texts from each text, at most: `n_iter` in the paper, 20 there.
-        mask_rate: `p_mask`, from 0 to 1.
-        ngram_rate: `p_ng`, from 0 to 1.
-        seed: With the text's number it fixes the result.
-
-    Reference:
-        Tang et al. 2019, Distilling Task-Specific Knowledge from BERT into Simple Neural Networks, section 3.3.
-    """
-
-    tokenizer: Tokenizer
-    copies: int = 20
-    mask_rate: float = 0.1
-    ngram_rate: float = 0.25
-    seed: int = 0
-
-    def texts(self, text: str, number: int) -> Iterator[str]:
-        """Yields new texts from one text, those among them that stay as they were too."""
-        # The parts of a character that normalization expands have all its place: they are one word here.
-        words = list(dict.fromkeys((token.start, token.end) for token in self.tokenizer.tokenize(text)))
-        rng = np.random.default_rng((self.seed, number))
-        for _ in range(self.copies if words else 0):
-            masked = rng.random(len(words)) < self.mask_rate
-            first, last = 0, len(words)
-            if rng.random() < self.ngram_rate:
-                n = int(rng.integers(1, min(LONGEST_NGRAM, len(words)) + 1))
-                first = int(rng.integers(0, len(words) - n + 1))
-                last = first + n
-            yield "".join(_pieces(text, words[first:last], masked[first:last]))
-
-
-def _pieces(text: str, words: Sequence[tuple[int, int]], masked: np.ndarray) -> Iterator[str]:
-    """Yields words, masked or not, and what stands between them."""
-    behind = words[0][0]
-    for (start, end), hidden in zip(words, masked, strict=True):
-        yield text[behind:start]
-        yield MASK if hidden else text[start:end]
-        behind = end
-
-
-@dataclasses.dataclass(frozen=True)
-class TransferText:
-    """A text of the transfer set.
+    An unlabelled or new item is left out where its text stands in a held-out split or has come before, whatever its
+    case and punctuation, and where a teacher has no answer for it.
 
     Attributes:
-        text: The text.
-        label: What people say of it, or None.
-        augmented: Whether it was made from another one.
+        rows: Tokens and true targets of each item; `UNLABELLED` where there is none.
+        items: What teachers are asked about, an item a row.
+        asked: bool `(N,)`, whether all teachers have an answer.
+        labelled: How many rows, the first ones, are labelled.
+        originals: How many rows, the first ones, were not made from others.
     """
 
-    text: str
-    label: str | None = None
-    augmented: bool = False
+    rows: TargetRows
+    items: list[Any]
+    asked: np.ndarray
+    labelled: int
+    originals: int
 
+    @classmethod
+    def read(
+        cls,
+        task: Task[Any, Any, Any],
+        config: Any,
+        train: Any,
+        held_out: Iterable[Any],
+        targets: Any,
+        tokenizer: Tokenizer,
+        unlabelled: Sequence[Any],
+        teachers: Sequence[Teacher],
+    ) -> "Transfer":
+        """Gathers the items.
 
-@dataclasses.dataclass(frozen=True)
-class TransferSet:
-    """Labelled texts, then unlabelled ones, then new ones made from the labelled; each time the same, in one order.
+        Args:
+            task: The task.
+            config: The student's settings.
+            train: Training examples, without held-out ones among them.
+            held_out: Splits that must not be learned.
+            targets: What the student chooses from.
+            tokenizer: What cuts texts.
+            unlabelled: Files of texts without targets.
+            teachers: Say which items they know, and those that are files bring theirs.
 
-    An unlabelled or new text is left out where it stands in a held-out split or has come before, whatever its case and
-    punctuation (`textapp.data.splits.overlap_key`). Unlabelled texts are read anew at each iteration: only 16 bytes or
-    so of each are held.
-
-    Args:
-        labelled: Training examples, without held-out ones among them.
-        held_out: What must not be learned.
-        unlabelled: Functions that read unlabelled texts from the start.
-        augmentation: How new texts are made; None for none.
-    """
-
-    labelled: Examples
-    held_out: Sequence[Examples] = ()
-    unlabelled: Sequence[Callable[[], Iterable[str]]] = ()
-    augmentation: Augmentation | None = None
-
-    def __iter__(self) -> Iterator[TransferText]:
-        """Yields the texts."""
-        for text, label in zip(self.labelled.texts, self.labelled.labels, strict=True):
-            yield TransferText(text, label)
-        seen = {_key(text) for examples in (self.labelled, *self.held_out) for text in examples.texts}
-        for text, augmented in itertools.chain(
-            ((text, False) for read in self.unlabelled for text in read()), ((text, True) for text in self._augmented())
+        Raises:
+            InputError: A file breaks a rule, or the teachers know none of the labelled items.
+        """
+        rows = task.rows(config, train, targets, tokenizer, training=True)
+        items = task.items(config, train, tokenizer, training=True)
+        texts = [task.item_text(item) for item in items]
+        seen = {_key(text) for text in texts}
+        for examples in held_out:
+            seen |= {_key(task.item_text(item)) for item in task.items(config, examples, tokenizer, training=False)}
+        asked = [known_to_all(item, teachers) for item in items]
+        if not any(asked):
+            names = ", ".join(teacher.name for teacher in teachers)
+            raise InputError(
+                f"{names}: knows none of the texts of {train.source}; soft targets must be of the same texts"
+            )
+        augmented = list(task.augmented_items(config, items, tokenizer))
+        # Where items are made, a file of soft targets can only be that of a student of runs: it brings none, and the
+        # made ones among its items are to be made again, as no word of theirs counts for the vocabulary.
+        files = [teacher for teacher in teachers if isinstance(teacher, SoftTargets) and not augmented]
+        longest = config.data.max_tokens
+        more: list[list[str]] = []
+        counts = []
+        for found in (
+            itertools.chain.from_iterable(task.unlabelled_items(config, path, tokenizer) for path in unlabelled),
+            itertools.chain.from_iterable(teacher.items() for teacher in files),
+            augmented,
         ):
-            key = _key(text)
-            if key not in seen:
-                seen.add(key)
-                yield TransferText(text, augmented=augmented)
+            for item in _new_items(task, found, seen, teachers):
+                if tokens := task.item_tokens(item, tokenizer, longest):
+                    items.append(item)
+                    more.append(tokens)
+            counts.append(len(items))
+        labelled = len(asked)
+        return cls(
+            rows=_extended(rows, more, task.unit == "token"),
+            items=items,
+            asked=np.array(asked + [True] * len(more)),
+            labelled=labelled,
+            originals=counts[1],
+        )
 
-    def _augmented(self) -> Iterator[str]:
-        """Yields new texts."""
-        if self.augmentation:
-            for number, text in enumerate(self.labelled.texts):
-                yield from self.augmentation.texts(text, number)
+    def kinds(self) -> dict[str, int]:
+        """How many items of each kind there are, ready for JSON."""
+        return {
+            "labelled": self.labelled,
+            "unlabelled": self.originals - self.labelled,
+            "augmented": len(self.items) - self.originals,
+            "without_soft_targets": int(np.sum(~self.asked)),
+        }
 
 
-def unlabelled_texts(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Yields the texts of a file, one by one, empty ones left out.
+def _new_items(
+    task: Task[Any, Any, Any], items: Iterable[Any], seen: set[bytes], teachers: Sequence[Teacher]
+) -> Iterator[Any]:
+    """Yields the items whose texts have not been seen, and that the teachers know."""
+    for item in items:
+        key = _key(task.item_text(item))
+        if key not in seen and known_to_all(item, teachers):
+            seen.add(key)
+            yield item
 
-    Args:
-        path: A text a line; or, told by the suffix, a table or JSON lines as `textapp.data.readers` reads them, whose
-            labels, if any, are not looked at, or a tar archive with a text in each of its `*.txt` files. Each may be
-            gzipped.
 
-    Raises:
-        InputError: The file breaks a rule; the message names the file and the line.
-    """
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    suffix = next(iter(reversed([suffix for suffix in suffixes if suffix != ".gz"])), "")
-    texts: Iterable[str]
-    if suffix in ARCHIVES:
-        texts = (text for _, text in read_unlabelled_tar(path))
-    elif suffix in TABLES:
-        texts = iterate_texts(path)
-    else:
-        texts = read_lines(path)
-    return (text for text in map(clean_text, texts) if text)
+def _extended(rows: TargetRows, more: list[list[str]], per_token: bool) -> TargetRows:
+    """Labelled rows, and rows without targets after them."""
+    labelled = (rows.tokens.row(number) for number in range(len(rows.tokens)))
+    tokens = TokenRows.read(itertools.chain(labelled, more))
+    count = sum(map(len, more)) if per_token else len(more)
+    return dataclasses.replace(
+        rows,
+        tokens=tokens,
+        targets=np.concatenate([rows.targets, np.full(count, UNLABELLED, np.int32)]),
+        sources=np.arange(len(tokens)),
+    )
 
 
 def _key(text: str) -> bytes:

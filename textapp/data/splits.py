@@ -156,6 +156,12 @@ def drop_overlap(train: Examples, *held_out: Examples) -> tuple[Examples, Overla
     return train.select(kept), OverlapReport(train.source, len(kept), sum(dropped), causes)
 
 
+def count_overlap(examples: Examples, others: Examples) -> int:
+    """How many texts of `others` are in `examples` too, whatever their case and punctuation."""
+    known = set(map(overlap_key, examples.texts))
+    return sum(overlap_key(text) in known for text in others.texts)
+
+
 def _held_out_counts(sizes: dict[str, int], fraction: float) -> dict[str, int]:
     """Returns how many examples of each class to hold out: the total rounded, shared out by largest remainder."""
     counts = {label: int(size * fraction) for label, size in sizes.items()}

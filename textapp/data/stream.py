@@ -1,120 +1,93 @@
-"""Training data larger than memory: read anew each epoch, tokenized inside the tf.data graph.
+"""Training data larger than memory: rows read anew each epoch.
 
-A first pass counts what the vocabulary, the labels and the number of steps need; then only a shuffling buffer is held.
+A first pass counts what the vocabulary, the targets and the number of steps need; then only a shuffling buffer is held.
 """
 
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from textapp.data.graph_tokenizer import GraphTokenizer
-from textapp.data.readers import Examples, iterate_examples
-from textapp.data.splits import overlap_key
-from textapp.text.characters import replace_surrogates
-from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import Vocabulary
+from textapp.data.batches import model_inputs
+from textapp.data.rows import NO_TARGET
+from textapp.text.token_encoder import TokenEncoder
 
-READ_TOGETHER = 256  # texts tokenized in one call
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A labelled file to stream, and the held-out examples that must not be read from it.
-
-    Args:
-        path: As for `textapp.data.readers.iterate_examples`, and so the columns.
-        text_column: Name of the text column.
-        label_column: Name of the label column.
-        held_out: Examples whose texts are skipped.
-    """
-
-    path: str
-    text_column: str | None = None
-    label_column: str | None = None
-    held_out: Sequence[Examples] = ()
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Yields text and label of each example that is not held out."""
-        skipped = {overlap_key(text) for examples in self.held_out for text in examples.texts}
-        for text, label in iterate_examples(self.path, self.text_column, self.label_column):
-            if not skipped or overlap_key(text) not in skipped:
-                yield text, label
+Row = tuple[list[str], Any]
+"""Tokens, one or more, and their target as a name: a label, or a tag for each token."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-    """What the first pass over a file counts.
+    """What the first pass over rows counts.
 
     Attributes:
-        words: How often each token occurs.
-        labels: How often each label occurs, among texts with a token.
-        lengths: int64 `(max_tokens + 1,)`, how many texts have each number of tokens; longer ones are cut.
-        cut: How many texts were longer.
+        tokens: How often each token occurs.
+        names: How often each target occurs.
+        lengths: int64 `(max_tokens + 1,)`, how many rows have each number of tokens; longer ones are cut.
+        cut: How many rows were longer.
         fingerprint: Identifies the rows and their order, hexadecimal.
     """
 
-    words: collections.Counter[str]
-    labels: collections.Counter[str]
+    tokens: collections.Counter[str]
+    names: collections.Counter[str]
     lengths: np.ndarray
     cut: int
     fingerprint: str
 
     @classmethod
-    def read(cls, source: Source, tokenizer: Tokenizer, max_tokens: int) -> "Scan":
-        """Reads the whole file once, holding its distinct words only."""
-        words: collections.Counter[str] = collections.Counter()
-        labels: collections.Counter[str] = collections.Counter()
+    def read(cls, rows: Iterable[Row], max_tokens: int) -> "Scan":
+        """Reads all rows once, holding their distinct tokens only."""
+        counts: collections.Counter[str] = collections.Counter()
+        names: collections.Counter[str] = collections.Counter()
         lengths, cut, digest = np.zeros(max_tokens + 1, np.int64), 0, hashlib.sha256()
-        for text, label in source:
-            digest.update(f"{text}\0{label}\0".encode("utf-8", "surrogatepass"))
-            tokens = tokenizer.words(text)
+        for tokens, target in rows:
+            targets = [target] if isinstance(target, str) else target
+            digest.update("\0".join((*tokens, "", *targets, "\n")).encode("utf-8", "surrogatepass"))
             cut += len(tokens) > max_tokens
-            words.update(tokens[:max_tokens])
+            counts.update(tokens[:max_tokens])
             lengths[min(len(tokens), max_tokens)] += 1
-            if tokens:
-                labels[label] += 1
-        lengths[0] = 0  # a text without a token is never trained on
-        return cls(words, labels, lengths, cut, digest.hexdigest())
+            names.update(targets)
+        return cls(counts, names, lengths, cut, digest.hexdigest())
 
 
 class StreamedBatches:
-    """The batches of each epoch, read from a file: shuffled in a buffer, bucketed by length, padded on the right.
+    """The batches of each epoch, read from a source: shuffled in a buffer, bucketed by length, padded on the right.
 
-    Made for `fit` as `textapp.data.pipeline.TrainingBatches`, and repeatable as that: an epoch's batches depend on the
-    file, the seed and the epoch's number alone.
+    Made for `fit` as `textapp.data.batches.TrainingBatches`, and repeatable like that: an epoch's batches depend on the
+    source, the seed and the epoch's number alone.
 
     Args:
-        source: The file.
-        scan: What the first pass over it counted.
-        tokenizer: Cuts the texts.
-        vocabulary: Their ids.
-        label_names: The classes.
-        max_tokens: Longer texts lose their end.
+        source: The rows; iterated anew in each epoch.
+        scan: What the first pass over them counted.
+        encoder: Tokens to ids.
+        names: The targets, by number.
+        per_token: Whether each token has a target.
+        max_tokens: Longer rows lose their end.
         batch_size: Rows a batch; the last of each bucket may have fewer.
         widths: Increasing upper lengths of the buckets, the last of them `max_tokens`.
         seed: With the epoch's number it fixes the order.
-        buffer: Texts that are shuffled together; more cost memory, fewer leave more of the file's order.
+        buffer: Rows that are shuffled together; more cost memory, fewer leave more of the source's order.
         static_shapes: Whether each batch has exactly `batch_size` rows and its bucket's width; the rest of each bucket,
-            fewer than `batch_size` texts, is then left out of the epoch.
+            fewer than `batch_size` rows, is then left out of the epoch.
 
     Attributes:
-        dataset: Epoch after epoch without end, of `(token_ids, labels)`, int32 `(B, T)` and int32 `(B,)`.
+        dataset: Epoch after epoch without end, of batches as `textapp.data.batches` describes them.
         position: (epoch, step) at which the next iterator over `dataset` starts.
         steps_per_epoch: Batches an epoch.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: Iterable[Row],
         scan: Scan,
-        tokenizer: Tokenizer,
-        vocabulary: Vocabulary,
-        label_names: Sequence[str],
+        encoder: TokenEncoder,
+        names: Sequence[str],
         *,
+        per_token: bool,
         max_tokens: int,
         batch_size: int,
         widths: Sequence[int],
@@ -127,8 +100,8 @@ class StreamedBatches:
                 f"`widths` must increase up to {max_tokens}, `max_tokens`. Received: widths={list(widths)}"
             )
         self.source, self.position = source, (0, 0)
-        self._index = {name: number for number, name in enumerate(label_names)}
-        self._tokenizer, self._max_tokens = GraphTokenizer(tokenizer, vocabulary), max_tokens
+        self._number = {name: number for number, name in enumerate(names)}
+        self._encoder, self._per_token, self._max_tokens = encoder, per_token, max_tokens
         self._widths, self._batch_size, self._static = list(widths), batch_size, static_shapes
         self._seed, self._buffer = seed, buffer
         starts = [0, *(width + 1 for width in widths)]
@@ -147,12 +120,12 @@ class StreamedBatches:
             yield epoch, step
             epoch, step = epoch + 1, 0
 
-    def _rows(self, epoch: np.int64) -> Iterator[tuple[str, int]]:
-        """The texts and class numbers of one epoch, each swapped with a random one of the buffer."""
-        rng = np.random.default_rng((self._seed, int(epoch)))
-        buffer: list[tuple[str, int]] = []
-        for text, label in self.source:
-            row = replace_surrogates(text), self._index[label]
+    def _shuffled(self, epoch: int) -> Iterator[Row]:
+        """The rows of one epoch, each exchanged for a random one of the buffer."""
+        rng = np.random.default_rng((self._seed, epoch))
+        buffer: list[Row] = []
+        for tokens, target in self.source:
+            row = tokens[: self._max_tokens], target
             if len(buffer) < self._buffer:
                 buffer.append(row)
                 continue
@@ -162,26 +135,32 @@ class StreamedBatches:
         for chosen in rng.permutation(len(buffer)):
             yield buffer[chosen]
 
+    def _rows(self, epoch: np.int64) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """Inputs and target of each row of one epoch."""
+        for tokens, target in self._shuffled(int(epoch)):
+            inputs = {name: np.array(ids, np.int32) for name, ids in self._encoder.encode(tokens).items()}
+            numbers = [self._number[name] for name in target] if self._per_token else self._number[target]
+            yield inputs, np.array(numbers, np.int32)
+
     def _epoch(self, epoch: tf.Tensor, step: tf.Tensor) -> tf.data.Dataset:
         """The batches of one epoch from one step on."""
-
-        def tokenize(texts: tf.Tensor, labels: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
-            return self._tokenizer(texts)[:, : self._max_tokens], labels
-
+        shapes = {name: [None, *shape] for name, shape in self._encoder.inputs.items()}
+        target_shape: list[int | None] = [None] if self._per_token else []
         rows = tf.data.Dataset.from_generator(
-            self._rows, args=(epoch,), output_signature=(tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int32))
+            self._rows,
+            args=(epoch,),
+            output_signature=(
+                {name: tf.TensorSpec(shape, tf.int32) for name, shape in shapes.items()},
+                tf.TensorSpec(target_shape, tf.int32),
+            ),
         )
-        examples = (
-            rows.batch(READ_TOGETHER)
-            .map(tokenize, num_parallel_calls=tf.data.AUTOTUNE)
-            .flat_map(lambda ids, labels: tf.data.Dataset.from_tensor_slices((ids, labels)))
-            .map(lambda ids, label: (tf.identity(ids), label))  # from a ragged row to a plain vector
-            .filter(lambda ids, _: tf.size(ids) > 0)
-        )
-        return examples.bucket_by_sequence_length(
-            element_length_func=lambda ids, _: tf.size(ids),
+        batches = rows.bucket_by_sequence_length(
+            element_length_func=lambda inputs, _: tf.shape(inputs["token_ids"])[0],
             bucket_boundaries=[width + 1 for width in self._widths],
             bucket_batch_sizes=[self._batch_size] * (len(self._widths) + 1),
+            padded_shapes=(shapes, target_shape),
+            padding_values=(dict.fromkeys(shapes, 0), NO_TARGET),
             pad_to_bucket_boundary=self._static,
             drop_remainder=self._static,
-        ).skip(step)
+        )
+        return batches.map(lambda inputs, targets: (model_inputs(inputs), targets)).skip(step)

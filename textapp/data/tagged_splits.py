@@ -5,7 +5,8 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 
-from textapp.data.tagged import NO_SCHEME, TaggedExamples
+from textapp.data.tagged import PLAIN as NO_SCHEME
+from textapp.data.tagged import TaggedExamples
 from textapp.errors import InputError
 from textapp.text.retokenization import retokenize
 from textapp.text.tokenizer import Tokenizer

@@ -1,9 +1,28 @@
-"""From a Keras model to a checked bundle for devices: lower, convert, check, write."""
+"""From a Keras model to a checked bundle for devices: lower, convert, check, write.
 
+The package can be called as `textapp.export.run.export`: `from textapp import export; export(run, folder)`.
+"""
+
+import sys
+import types
+from typing import Any
+
+from textapp.export.bundle import export_bundle, export_model
 from textapp.export.checks import ExportError
-from textapp.export.classifier_bundle import export_bundle
 from textapp.export.conversion import convert
 from textapp.export.lowering import lower
-from textapp.export.tagger_bundle import export_tagger_bundle
 
-__all__ = ["ExportError", "convert", "export_bundle", "export_tagger_bundle", "lower"]
+__all__ = ["ExportError", "convert", "export_bundle", "export_model", "lower"]
+
+
+class _Verb(types.ModuleType):
+    """A package that is a function too: `textapp.export` is a folder of the package and one of its verbs."""
+
+    def __call__(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """See `textapp.export.run.export`."""
+        from textapp.export.run import export
+
+        return export(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Verb

@@ -1,62 +1,146 @@
-"""A bundle: the folder that a device needs, and all that it needs."""
+"""A bundle of any task: the folder that a device needs, and all that it needs."""
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from textapp import __version__
+from textapp.config import ModelConfig
 from textapp.errors import InputError
 from textapp.export.checks import check_file
-from textapp.export.comparison import Logits, both_logits
+from textapp.export.comparison import both_logits
 from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
 from textapp.export.lowering import Lowering, in_float32, lower
+from textapp.export.model_inputs import TOKENS, Inputs, named_inputs
 from textapp.export.packing import round_rows
-from textapp.export.rows import Text
-from textapp.files import replacing_folder, write_json, write_text
+from textapp.files import replacing_folder, write_json
+from textapp.layers import CharacterCNN
+from textapp.layers.leaves import flat_layers
+from textapp.task import Compared, Save, Task, task
+from textapp.text.labels import Labels
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import Vocabulary
+from textapp.text.word_shape import SHAPES
 
-MODEL = "model.tflite"
-PACKAGES = ("tensorflow", "keras", "ai_edge_litert")
+MODEL, VOCABULARY, CHARACTERS = "model.tflite", "vocabulary.txt", "characters.txt"
+BUNDLE_INPUTS = (TOKENS, "char_ids", "shape_ids")
 CHECKED_TEXTS = 256  # enough to see a defect; each goes through every signature twice
+PACKAGES = ("tensorflow", "keras", "ai_edge_litert")
 
-Save = Callable[[Path], None]
 
-
-def write_bundle(
+def export_bundle(
     model: keras.Model,
     folder: str | os.PathLike[str],
     *,
-    files: Mapping[str, Save],
-    description: Mapping[str, Any],
+    tokenizer: Tokenizer,
+    vocabulary: Vocabulary,
+    labels: Sequence[str],
     lengths: Sequence[int],
-    texts: Sequence[Text],
-    check_lowered: Callable[[keras.Model], None],
-    score: Callable[[Logits], dict[str, Any]],
-    recipe: Recipe,
-    lowering: Lowering,
-    overwrite: bool,
-    max_characters: int | None = None,
+    texts: Sequence[str],
+    true_labels: Sequence[str] | None = None,
+    recipe: Recipe = "dynamic_wi8_afp32",
+    lowering: Lowering = "fused",
+    lineage: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> Path:
-    """Lowers, converts and checks a model, and writes its bundle. Nothing is kept unless every check passes.
+    """Exports a classifier of your own: lowers, converts and checks it, and writes its bundle.
 
     Args:
-        model: A functional Keras model to logits, of a text or of its tokens.
+        model: A functional Keras model from token ids `(B, T)` to logits `(B, C)`.
         folder: Where the bundle goes.
-        files: What stands beside the model, by name: each writes itself to a path.
-        description: What the task adds to bundle.json.
-        lengths: Text lengths in tokens, a signature each.
-        texts: Real texts on which the file must agree with Keras, and is scored. Some of them also calibrate
-            `static_wi8_ai8`.
-        check_lowered: Raises `InputError` where the lowered model does not fit the files.
-        score: What bundle.json says of the logits before and after the conversion, as `metrics`.
+        tokenizer: What cut the model's texts.
+        vocabulary: Its words.
+        labels: Its labels, in the order of the logits.
+        lengths: Input lengths in tokens, a signature each. A device takes the shortest that fits, and cuts longer texts.
+        texts: Real texts, some hundred, on which the file must agree with Keras.
+        true_labels: The labels of `texts`; then accuracy before and after the conversion is recorded.
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
+        lineage: What was done to the model before, for reports: `Lineage.to_dict()` of `textapp.compress.lineage`.
         overwrite: Whether a bundle that is already there may be replaced.
-        max_characters: See `convert`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: An argument does not fit the model, or `folder` exists.
+        ExportError: The converted file fails a check; nothing is kept.
+    """
+    from textapp.data.readers import Examples
+
+    found, targets = task("classification"), Labels(tuple(labels))
+    if len(set(labels)) < len(labels) or len(labels) < 2 or any(not label or "\n" in label for label in labels):
+        raise InputError("labels: must be two or more different lines of text")
+    examples = None
+    if true_labels is not None:
+        if len(true_labels) != len(texts):
+            raise InputError(f"true_labels: {len(true_labels)} for {len(texts)} texts")
+        if unknown := sorted(set(true_labels) - set(labels)):
+            raise InputError(f"true_labels: {unknown[0]!r} is none of the model's labels: {', '.join(labels)}")
+        examples = Examples(list(texts), list(true_labels), "texts")
+    longest = max(lengths, default=1)
+    return export_model(
+        found,
+        model,
+        folder,
+        config=found.config(),
+        tokenizer=tokenizer,
+        encoder=TokenEncoder(None, vocabulary),
+        targets=targets,
+        lengths=lengths,
+        compared=Compared([tokenizer.words(text)[:longest] for text in texts], examples),
+        recipe=recipe,
+        lowering=lowering,
+        lineage=lineage,
+        overwrite=overwrite,
+    )
+
+
+def export_model(
+    task: Task[Any, Any, Any],
+    model: keras.Model,
+    folder: str | os.PathLike[str],
+    *,
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    encoder: TokenEncoder,
+    targets: Any,
+    lengths: Sequence[int],
+    compared: Compared,
+    recipe: Recipe = "dynamic_wi8_afp32",
+    lowering: Lowering = "fused",
+    lineage: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Lowers, converts and checks a model of any task, and writes its bundle. Nothing is kept unless all checks pass.
+
+    The file ends in logits. What is decoded from them, as sequences of tags by a CRF, is decoded outside of it, by the
+    bundle's other files: a device pays for the tokens that a text has and not for its padding, and can also tell how
+    sure it is.
+
+    Args:
+        task: The task.
+        model: A functional Keras model from the encoder's inputs to logits, `(B, C)` or `(B, T, C)`, or to what the
+            task's head makes of them.
+        folder: Where the bundle goes.
+        config: The task's settings.
+        tokenizer: What cuts texts.
+        encoder: Tokens to ids.
+        targets: What the model chooses from, in the order of the logits.
+        lengths: Inputs lengths in tokens, a signature each.
+        compared: InputBatch of real tokens on which the file must agree with Keras, and is scored. Some of them also
+            calibrate `static_wi8_ai8`.
+        recipe: How weights are stored; see `convert`.
+        lowering: How recurrent layers run; see `lower`.
+        lineage: What was done to the model before, for reports.
+        overwrite: Whether a bundle that is already there may be replaced.
 
     Returns:
         The folder.
@@ -68,47 +152,62 @@ def write_bundle(
     folder = Path(folder)
     lengths = sorted(lengths)
     _check_folder(folder, overwrite)
-    if not texts:
+    if task.files_hold_tokens and tokenizer.lowercase:
+        raise InputError("tokenizer: must keep capitals, Tokenizer(lowercase=False); the encoder looks words up")
+    if not compared.rows or (task.unit == "token" and not any(compared.rows)):
         raise InputError("texts: at least one real text is needed to check the export")
     if not lengths or lengths[0] < 1 or len(set(lengths)) < len(lengths):
         raise InputError(f"lengths {lengths}: must be different positive numbers of tokens")
-    lowered, reference = lower(model, lowering, integer=recipe == STATIC), in_float32(model)
-    check_lowered(lowered)
-    checked = texts[:: -(-len(texts) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
-    converted = convert(lowered, lengths, recipe, max_characters, checked)
-    stored = round_rows(in_float32(model), ROW_BITS[recipe]) if recipe in ROW_BITS else reference
+    scoring = task.device_model(model)
+    _check_outputs(scoring, task, len(targets.names))
+    rows = [_encoded(tokens, encoder) for tokens in compared.rows]
+    files: dict[str, Save] = {VOCABULARY: encoder.vocabulary.save, **task.files(targets)}
+    if encoder.characters is not None:
+        files[CHARACTERS] = encoder.characters.save
+    files |= task.device_files(model, targets)
 
+    lowered, reference = lower(scoring, lowering, integer=recipe == STATIC), in_float32(scoring)
+    _check_tables(lowered, encoder)
+    checked = rows[:: -(-len(rows) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
+    max_characters = None if encoder.characters is None else encoder.max_characters
+    converted = convert(lowered, lengths, recipe, max_characters, checked)
+    stored = round_rows(in_float32(scoring), ROW_BITS[recipe]) if recipe in ROW_BITS else reference
+    form = encoder.form
     with replacing_folder(folder) as temporary:
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
         checks = check_file(content, lowered, stored, lengths, recipe, checked)
         for name, save in files.items():
             save(temporary / name)
-        write_json(
-            temporary / "bundle.json",
-            {
-                "format": "textapp-bundle",
-                "format_version": 1,
-                **description,
-                "textapp_version": __version__,
-                "lengths": lengths,
-                "signatures": {str(length): signature_name(length) for length in lengths},
-                "lowering": lowering,
-                "recipe": recipe,
-                "metrics": score(both_logits(content, reference, lengths, texts)),
-                "checks": checks,
-                "versions": {
-                    name: version(name.replace("_", "-")) for name in ("tensorflow", "keras", "ai_edge_litert")
-                },
-                "sha256": {name: _sha256(temporary / name) for name in (MODEL, *files)},
-            },
-        )
+        before, after = both_logits(content, reference, lengths, rows)
+        description = {
+            "format": "textapp-bundle",
+            "format_version": 1,
+            "task": task.name,
+            "tokenizer": tokenizer.to_dict(),
+            "lineage": lineage,
+            "word_form": None if form is None else form.to_dict(),
+            "max_characters": max_characters,
+            "shapes": encoder.shapes,
+            **task.device_fields(config, model, targets),
+            "textapp_version": __version__,
+            "lengths": lengths,
+            "signatures": {str(length): signature_name(length) for length in lengths},
+            "lowering": lowering,
+            "recipe": recipe,
+            "metrics": task.score_exported(model, targets, compared, before, after),
+            "checks": checks,
+            "versions": {name: version(name.replace("_", "-")) for name in PACKAGES},
+            "sha256": {name: _sha256(temporary / name) for name in (MODEL, *files)},
+        }
+        write_json(temporary / "bundle.json", description)
     return folder
 
 
-def names_file(names: Sequence[str]) -> Save:
-    """A file of labels or tags, one a line."""
-    return lambda path: write_text(path, "".join(f"{name}\n" for name in names))
+def _encoded(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:
+    """Tokens as the model's inputs."""
+    ids = encoder.encode(tokens)
+    return {name: np.array(ids[name], np.int32).reshape(len(tokens), *shape) for name, shape in encoder.inputs.items()}
 
 
 def _sha256(path: Path) -> str:
@@ -124,3 +223,43 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
         raise InputError(f"{folder}: exists; choose another folder, or overwrite it (--force, overwrite=True)")
     if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "bundle.json").exists()):
         raise InputError(f"{folder}: is not a bundle; only a bundle may be overwritten")
+
+
+def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) -> None:
+    """Raises `InputError` where a model's output or inputs are not those of a bundle with so many targets."""
+    wanted = f"({'B, T' if task.unit == 'token' else 'B'}, {count})"
+    shapes = [tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or []]
+    rank = 3 if task.unit == "token" else 2
+    if len(shapes) != 1 or len(shapes[0]) != rank or shapes[0][-1] != count:
+        shown = ", ".join(map(str, shapes)) or "none"
+        raise InputError(f"model: must have one output, logits {wanted}, for {count} targets. Received: {shown}")
+    last = model.layers[-1]
+    softmax = isinstance(last, keras.layers.Softmax)
+    if softmax or getattr(last, "activation", None) in (keras.activations.softmax, keras.activations.sigmoid):
+        raise InputError(
+            f"layer {last.name!r} ({type(last).__name__}): gives probabilities; end the model at its logits"
+        )
+    if foreign := named_inputs(model).keys() - set(BUNDLE_INPUTS):
+        raise InputError(
+            f"model: its input {min(foreign)!r} is none that a bundle has; known: {', '.join(BUNDLE_INPUTS)}"
+        )
+
+
+def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
+    """Raises `InputError` where an id of a word, character or shape has no row in a table."""
+    inputs = named_inputs(lowered)
+    for name, known in (("characters", "char_ids"), ("shapes", "shape_ids")):
+        if (known in encoder.inputs) != (known in inputs):
+            raise InputError(f"encoder: must have {name} where the model takes {known}, and only there")
+    letters = 0 if encoder.characters is None else len(encoder.characters)
+    for layer in flat_layers(lowered):
+        if isinstance(layer, CharacterCNN):
+            entries, rows, what = letters, layer.vocabulary_size, "characters"
+        elif isinstance(layer, keras.layers.Embedding) and encoder.shapes and layer.input is inputs["shape_ids"]:
+            entries, rows, what = SHAPES, layer.input_dim, "shapes of words"
+        elif isinstance(layer, keras.layers.Embedding):
+            entries, rows, what = len(encoder.vocabulary), layer.input_dim, "tokens"
+        else:
+            continue
+        if rows < entries:
+            raise InputError(f"vocabulary: {entries} {what}, but layer {layer.name!r} has {rows} rows")

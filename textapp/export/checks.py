@@ -16,8 +16,17 @@ from textapp.errors import InputError
 from textapp.export import flatbuffer
 from textapp.export.conversion import STATIC, Recipe, signature_name
 from textapp.export.lowerings.recurrent_fused import FusedLSTM
+from textapp.export.model_inputs import (
+    TOKENS,
+    InputBatch,
+    Inputs,
+    empty_inputs,
+    keras_logits,
+    named_inputs,
+    padded_rows,
+    select,
+)
 from textapp.export.padding import effect_of_amount, effect_of_side
-from textapp.export.rows import TOKENS, Rows, Text, empty_text, keras_logits, named_inputs, padded_rows, select
 from textapp.layers.leaves import leaves
 
 # How far a logit may be from Keras', as a share of the largest logit (or of 1). float16 keeps 11 bits of a weight, int8
@@ -69,7 +78,7 @@ def check_file(
     reference: keras.Model,
     lengths: Sequence[int],
     recipe: Recipe,
-    texts: Sequence[Text],
+    texts: Sequence[Inputs],
 ) -> dict[str, Any]:
     """Checks a converted file against the models that it came from.
 
@@ -92,7 +101,7 @@ def check_file(
     measured: dict[str, Any] = {"builtin operators": operators}
     if recipe == STATIC:
         measured["int8 operators"] = check_integers(content)
-    rows = {length: padded_rows([empty_text(texts[0]), *texts], length) for length in lengths}
+    rows = {length: padded_rows([empty_inputs(texts[0]), *texts], length) for length in lengths}
     measured["padding"] = check_padding(reference, rows)
     outputs = check_order(interpreter, rows)
     for length in lengths:
@@ -148,7 +157,7 @@ def check_integers(content: bytes) -> int:
     return integers
 
 
-def check_padding(reference: keras.Model, rows: Mapping[int, Rows]) -> dict[str, float]:
+def check_padding(reference: keras.Model, rows: Mapping[int, InputBatch]) -> dict[str, float]:
     """Refuses a model whose scores of one text differ from signature to signature.
 
     Where padding matters and there is one signature alone, or where only its side matters, the model may have been
@@ -190,7 +199,7 @@ def check_padding(reference: keras.Model, rows: Mapping[int, Rows]) -> dict[str,
     return measured
 
 
-def check_order(interpreter: Interpreter, rows: Mapping[int, Rows]) -> dict[int, dict[str, NDArray[np.float32]]]:
+def check_order(interpreter: Interpreter, rows: Mapping[int, InputBatch]) -> dict[int, dict[str, NDArray[np.float32]]]:
     """Runs all rows in one order and in the reverse one; refuses scores that depend on the call before.
 
     Args:
@@ -245,7 +254,7 @@ def check_finite(
 
 def check_agreement(
     reference: keras.Model,
-    rows: Mapping[int, Rows],
+    rows: Mapping[int, InputBatch],
     logits: Mapping[int, NDArray[np.float32]],
     recipe: Recipe,
 ) -> dict[str, float]:
@@ -274,7 +283,7 @@ def check_agreement(
     }
 
 
-def _in_one(logits: Mapping[int, NDArray[np.float32]], rows: Mapping[int, Rows]) -> NDArray[np.float32]:
+def _in_one(logits: Mapping[int, NDArray[np.float32]], rows: Mapping[int, InputBatch]) -> NDArray[np.float32]:
     """The logits `(M, C)` of all lengths, one after the other; of tokens those of the real ones."""
     real = {length: ... if logits[length].ndim == 2 else rows[length][TOKENS] != 0 for length in rows}
     return np.concatenate([logits[length][real[length]] for length in rows])

@@ -2,16 +2,15 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from textapp.data.scores import accuracy, confusion_matrix, macro_f1
 from textapp.export.conversion import signature_name
-from textapp.export.rows import TOKENS, Text, keras_logits, padded_rows, select
+from textapp.export.model_inputs import TOKENS, Inputs, keras_logits, padded_rows, select
 
 
 class Logits(NamedTuple):
@@ -26,7 +25,7 @@ class Logits(NamedTuple):
     after: list[NDArray[np.float32]]
 
 
-def both_logits(content: bytes, reference: keras.Model, lengths: Sequence[int], texts: Sequence[Text]) -> Logits:
+def both_logits(content: bytes, reference: keras.Model, lengths: Sequence[int], texts: Sequence[Inputs]) -> Logits:
     """Runs texts through a file and through its Keras model.
 
     Args:
@@ -49,23 +48,3 @@ def both_logits(content: bytes, reference: keras.Model, lengths: Sequence[int], 
             real = slice(None) if expected.ndim == 1 else slice(counts[number])
             logits.before[number], logits.after[number] = expected[real], received[real]
     return logits
-
-
-def compare_labels(logits: Logits, classes: Sequence[int] | None = None) -> dict[str, Any]:
-    """Scores a classifier before and after its conversion.
-
-    Args:
-        logits: What both say of the same texts.
-        classes: The texts' true classes.
-
-    Returns:
-        `count` and `label_agreement`; with `classes` also `accuracy` and `macro_f1`, `before` (Keras) and `after`.
-    """
-    chosen = {name: [int(row.argmax()) for row in rows] for name, rows in logits._asdict().items()}
-    same = np.equal(chosen["before"], chosen["after"])
-    scores: dict[str, Any] = {"count": len(same), "label_agreement": float(same.mean())}
-    if classes is not None:
-        for name, predicted in chosen.items():
-            matrix = confusion_matrix(classes, predicted, len(logits.before[0]))
-            scores[name] = {"accuracy": accuracy(matrix), "macro_f1": macro_f1(matrix)}
-    return scores

@@ -11,9 +11,18 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from textapp.errors import InputError
 from textapp.export.flatbuffer import join
+from textapp.export.model_inputs import (
+    TOKENS,
+    InputBatch,
+    Inputs,
+    named_inputs,
+    pack_to_length,
+    padded_rows,
+    select,
+    takes_names,
+)
 from textapp.export.packing import pack_rows
 from textapp.export.rewriting import rewrite
-from textapp.export.rows import TOKENS, Rows, Text, named_inputs, padded_rows, run_together, select, takes_names
 from textapp.layers.leaves import leaves
 
 Recipe = Literal[
@@ -35,13 +44,13 @@ def convert(
     lengths: Sequence[int],
     recipe: Recipe = "float32",
     max_characters: int | None = None,
-    calibration: Sequence[Text] = (),
+    calibration: Sequence[Inputs] = (),
 ) -> bytes:
     """Converts a model that `lower` made.
 
     Args:
         lowered: The model, with a dictionary of outputs.
-        lengths: Text lengths in tokens. Each becomes a signature `tokens_N` from `token_ids`, int32 `(1, N)`, and the
+        lengths: Inputs lengths in tokens. Each becomes a signature `tokens_N` from `token_ids`, int32 `(1, N)`, and the
             model's other inputs by name, to its outputs.
         recipe: How weights are stored: `float32`; `float16`; or `dynamic_wi8_afp32`, int8 with a float32 scale for each
             output channel, embedding row or fused gate, and float32 arithmetic around them. With `_emb4` or `_emb2`
@@ -89,7 +98,7 @@ def convert(
     return rewrite(content)
 
 
-def _converted(functions: Mapping[int, Any], recipe: Recipe, calibration: Rows | None = None) -> bytes:
+def _converted(functions: Mapping[int, Any], recipe: Recipe, calibration: InputBatch | None = None) -> bytes:
     """The converter's own file, with a signature for the function of each length."""
     signatures = {signature_name(length): function for length, function in functions.items()}
     with tempfile.TemporaryDirectory() as folder:
@@ -119,9 +128,9 @@ def _converted(functions: Mapping[int, Any], recipe: Recipe, calibration: Rows |
     return content
 
 
-def _calibration_rows(texts: Sequence[Text], length: int) -> Rows:
+def _calibration_rows(texts: Sequence[Inputs], length: int) -> InputBatch:
     """Texts as they come, mostly short, and as many at most that fill the length."""
-    full = run_together(texts, length)
+    full = pack_to_length(texts, length)
     return padded_rows([*texts, *full[: len(texts)]], length)
 
 

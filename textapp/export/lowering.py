@@ -15,7 +15,7 @@ from textapp.compress.granularity import Lowering, check_functional, fusable
 from textapp.errors import InputError
 from textapp.export.lowerings import attention, embedding, light_recurrence, recurrent_fused, recurrent_unrolled
 from textapp.export.lowerings.attention import ScoredAttentionPooling
-from textapp.export.rows import TOKENS, named_inputs, takes_names
+from textapp.export.model_inputs import TOKENS, named_inputs, takes_names
 from textapp.layers import AttentionPooling, SelfAttention
 from textapp.layers.leaves import inner_layers, leaves
 
@@ -63,8 +63,11 @@ def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = Fals
         InputError: The model or one of its layers cannot be lowered.
 
     Example:
-        >>> from textapp.models.sentiment import sentiment_classifier
-        >>> sorted(lower(sentiment_classifier(vocabulary_size=100, num_classes=2)).output)
+        >>> from textapp.config import Encoder, Words
+        >>> from textapp.models.model import text_model
+        >>> from textapp.tasks.classification.head import classification_head
+        >>> model = text_model(Words(), Encoder(), classification_head(2), vocabulary_size=100)
+        >>> sorted(lower(model).output)
         ['attention_weights', 'logits']
     """
     if lowering not in get_args(Lowering):
@@ -95,8 +98,8 @@ def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = Fals
     if len(attention_weights) == 1:
         outputs["attention_weights"] = attention_weights[0]
     lowered = keras.Model(cloned.input if takes_names(cloned) else cloned.inputs[0], outputs, name=model.name)
-    for layer in [*lowered.layers, *(layer for _, layer in leaves(lowered))]:  # at the end, as a Bidirectional
-        if hasattr(layer, "integer"):  # copies its layers by their configs
+    for _, layer in leaves(lowered):  # at the end, as a Bidirectional copies its layers by their configs
+        if hasattr(layer, "integer"):
             layer.integer = integer
     return lowered
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from textapp.export.rows import TOKENS, Rows, keras_logits, select, takes_names
+from textapp.export.model_inputs import TOKENS, InputBatch, keras_logits, select, takes_names
 
 TOLERANCE = 1e-3  # of the largest logit, or of 1: sums of float32 in another order are a hundred times nearer
 CHECKED_ROWS = 32  # the effect is of the model, not of single texts
@@ -32,7 +32,7 @@ class PaddingEffect(NamedTuple):
         return self.difference > TOLERANCE
 
 
-def effect_of_amount(model: keras.Model, rows: Mapping[int, Rows]) -> PaddingEffect:
+def effect_of_amount(model: keras.Model, rows: Mapping[int, InputBatch]) -> PaddingEffect:
     """Compares texts without padding and the same texts padded on the right to the largest length.
 
     Args:
@@ -44,7 +44,7 @@ def effect_of_amount(model: keras.Model, rows: Mapping[int, Rows]) -> PaddingEff
     return _effect(model, select_columns(_with_tokens(rows[shortest]), cut), longest, "right")
 
 
-def effect_of_side(model: keras.Model, rows: Mapping[int, Rows]) -> PaddingEffect:
+def effect_of_side(model: keras.Model, rows: Mapping[int, InputBatch]) -> PaddingEffect:
     """Compares texts padded on the right and the same texts padded on the left, as `pad_sequences` of Keras does.
 
     Args:
@@ -55,12 +55,12 @@ def effect_of_side(model: keras.Model, rows: Mapping[int, Rows]) -> PaddingEffec
     return _effect(model, _with_tokens(rows[longest]), longest, "left")
 
 
-def select_columns(rows: Rows, count: int) -> Rows:
+def select_columns(rows: InputBatch, count: int) -> InputBatch:
     """The first `count` tokens of all rows."""
     return {name: ids[:, :count] for name, ids in rows.items()}
 
 
-def _effect(model: keras.Model, rows: Rows, length: int, side: Side) -> PaddingEffect:
+def _effect(model: keras.Model, rows: InputBatch, length: int, side: Side) -> PaddingEffect:
     """The largest effect of padding rows to `length` on a side; rows of that length may have room on the right."""
     if not len(rows[TOKENS]):
         return PaddingEffect(0.0, None)
@@ -81,13 +81,13 @@ def _effect(model: keras.Model, rows: Rows, length: int, side: Side) -> PaddingE
     return effect._replace(layer=_first_layer(model, one, other, int(np.count_nonzero(one[TOKENS])), side))
 
 
-def _with_tokens(rows: Rows) -> Rows:
+def _with_tokens(rows: InputBatch) -> InputBatch:
     """Some of the rows, all with tokens."""
     return select(rows, np.flatnonzero(rows[TOKENS].any(axis=1))[:CHECKED_ROWS].tolist())
 
 
-def _padded(rows: Rows, length: int, side: Side) -> Rows:
-    """Rows padded to `length`; on the left each row's tokens are moved to the end."""
+def _padded(rows: InputBatch, length: int, side: Side) -> InputBatch:
+    """InputBatch padded to `length`; on the left each row's tokens are moved to the end."""
     room = length - rows[TOKENS].shape[1]
     wide = {name: np.pad(ids, [(0, 0), (0, room), *[(0, 0)] * (ids.ndim - 2)]) for name, ids in rows.items()}
     if side == "right":
@@ -97,7 +97,7 @@ def _padded(rows: Rows, length: int, side: Side) -> Rows:
     return {name: ids[np.arange(len(ids))[:, None], places] for name, ids in wide.items()}
 
 
-def _first_layer(model: keras.Model, first: Rows, second: Rows, count: int, side: Side) -> str | None:
+def _first_layer(model: keras.Model, first: InputBatch, second: InputBatch, count: int, side: Side) -> str | None:
     """The first layer whose outputs of one text's tokens differ where its padding differs."""
     calls: list[tuple[Any, Any]] = []
 
@@ -119,7 +119,7 @@ def _first_layer(model: keras.Model, first: Rows, second: Rows, count: int, side
 
 
 def _of_tokens(
-    one: NDArray[Any], other: NDArray[Any], first: Rows, second: Rows, count: int, side: Side
+    one: NDArray[Any], other: NDArray[Any], first: InputBatch, second: InputBatch, count: int, side: Side
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The values of the real tokens, where an output has some for each token; all values otherwise."""
     lengths = first[TOKENS].shape[1], second[TOKENS].shape[1]

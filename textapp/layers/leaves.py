@@ -20,13 +20,20 @@ def leaves(model: keras.Model) -> Iterator[tuple[str, layers.Layer]]:
         >>> [name for name, _ in leaves(model)][1:]
         ['characters/embedding', 'characters/convolution']
     """
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from leaves(layer)
-        elif inner := inner_layers(layer):
+    for layer in flat_layers(model):
+        if inner := inner_layers(layer):
             yield from ((f"{layer.name}/{name}", part) for name, part in inner.items())
         else:
             yield layer.name, layer
+
+
+def flat_layers(model: keras.Model) -> Iterator[layers.Layer]:
+    """The layers of a model; those of nested models in place of these."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from flat_layers(layer)
+        else:
+            yield layer
 
 
 def inner_layers(layer: Any) -> Mapping[str, layers.Layer]:

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from textapp.config import Encoder, Words
 from textapp.models.encoders import encode
 from textapp.models.words import embed_words
-from textapp.sections import Encoder, Words
 
 Head = Callable[[Any, Any], Any]
 """From `encoded`, float `(B, T, H)`, and `mask`, boolean `(B, T)`, to the model's outputs."""

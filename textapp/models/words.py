@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from textapp.config import Words
 from textapp.layers import BigramEmbedding, CharacterCNN
-from textapp.sections import Words
 from textapp.text.word_shape import SHAPES
 
 

@@ -1,22 +1,19 @@
 """Predictors over a bundle: NumPy and LiteRT only, never TensorFlow."""
 
-from textapp.runtime.bundle import Bundle, ClassifierBundle, TaggerBundle, read_bundle
-from textapp.runtime.bundle_tagger import BundleTagger
+from textapp.runtime.bundle import Bundle, read_bundle
+from textapp.runtime.classification import Classifier, Prediction, TokenWeight
 from textapp.runtime.loading import load
-from textapp.runtime.predictor import Prediction, Predictor, TokenWeight
-from textapp.runtime.tagger import Tagger
-from textapp.runtime.tagging import TaggedSpan, TaggedToken, Tagging
+from textapp.runtime.predictor import Predictor
+from textapp.runtime.tagging import TaggedSpan, TaggedToken, Tagger, Tagging
 
 __all__ = [
     "Bundle",
-    "BundleTagger",
-    "ClassifierBundle",
+    "Classifier",
     "Prediction",
     "Predictor",
     "TaggedSpan",
     "TaggedToken",
     "Tagger",
-    "TaggerBundle",
     "Tagging",
     "TokenWeight",
     "load",

@@ -1,6 +1,5 @@
 """How long a bundle takes from text to label, or to spans, on this machine, and how much memory."""
 
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,70 +10,53 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from textapp.runtime.bundle import Bundle
-from textapp.runtime.bundle_tagger import BundleTagger
-from textapp.runtime.predictor import Predictor
-from textapp.runtime.tagger import Inputs
+from textapp.runtime.predictor import Inputs, Predictor
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelLatency:
-    """Times of a model's calls over given texts, in milliseconds, whatever it says of them.
+class Latency:
+    """Times of a bundle's calls over given texts, in milliseconds, one text a call.
 
     Attributes:
         count: texts that were timed.
+        result: what a text is turned into: label, spans, tags.
+        ms_p50: median time from a string to its result.
+        ms_p95: the time that 95 % of the texts stay under.
         model_ms_p50: median time of the model alone, from ids to logits; of a long text that a tagger reads in windows,
             of all of them.
         model_ms_p95: its 95th percentile.
         peak_memory_mb: most memory that the process has held resident so far, in 10^6 bytes: Python, NumPy, LiteRT and
-            whatever else the process loaded.
+            whatever else the process loaded; None where the system does not tell.
         model_bytes: size of model.tflite.
     """
 
     count: int
+    result: str
+    ms_p50: float
+    ms_p95: float
     model_ms_p50: float
     model_ms_p95: float
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     model_bytes: int
 
-    def to_dict(self) -> dict[str, int | float]:
-        """The figures as JSON values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Latency(ModelLatency):
-    """Those of a classifier.
-
-    Attributes:
-        text_to_label_ms_p50: median time from a string to the index of its label.
-        text_to_label_ms_p95: the time that 95 % of the texts stay under.
-    """
-
-    text_to_label_ms_p50: float
-    text_to_label_ms_p95: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class TagLatency(ModelLatency):
-    """Those of a tagger.
-
-    Attributes:
-        text_to_spans_ms_p50: median time from a string to its spans, or its tokens' tags, without confidence.
-        text_to_spans_ms_p95: the time that 95 % of the texts stay under.
-    """
-
-    text_to_spans_ms_p50: float
-    text_to_spans_ms_p95: float
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON values; times from text to result are named after it."""
+        figures = asdict(self)
+        name = "spans" if self.result == "tags" else self.result
+        figures[f"text_to_{name}_ms_p50"] = figures.pop("ms_p50")
+        figures[f"text_to_{name}_ms_p95"] = figures.pop("ms_p95")
+        del figures["result"]
+        return figures
 
 
 def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 50) -> Latency:
     """Times a predictor over texts, one text a call.
 
     Real texts make the figures those of use: a short text runs in a short signature. The model alone is timed in a pass
-    of its own, after the one from text to label, so that neither finds its caches warmed by the other on the same text.
+    of its own, after the one from text to result, so that neither finds its caches warmed by the other on the same
+    text.
 
     Args:
         predictor: from `textapp.runtime.load`.
@@ -83,51 +65,33 @@ def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 5
             signatures in use and bring code and weights into the caches.
     """
     _check(texts, warm_up)
-    ids = [predictor.encode(text) for text in texts]
-    for length in predictor.model.lengths:
-        predictor.model.run([0] * length)
-    text_to_label = _times(predictor.label_index, texts, warm_up)
-    model = _times(predictor.model.run, ids, warm_up)
-    return Latency(
-        text_to_label_ms_p50=float(np.percentile(text_to_label, 50)),
-        text_to_label_ms_p95=float(np.percentile(text_to_label, 95)),
-        **_of_model(model, predictor.bundle),
-    )
-
-
-def measure_tag_latency(tagger: BundleTagger, texts: Sequence[str], warm_up: int = 50) -> TagLatency:
-    """Times a tagger over texts, one text a call, as `measure_latency` does."""
-    _check(texts, warm_up)
-    pieces = [[inputs for _, inputs in tagger.pieces(tagger.tokenizer.words(text))] for text in texts]
+    if predictor.model is None or predictor.bundle is None:
+        raise ValueError("`predictor` must be of a bundle. Received: one of a run")
+    pieces = [predictor.pieces(text) for text in texts]
 
     def run_model(parts: Sequence[Inputs]) -> None:
         for inputs in parts:
-            tagger.score(inputs)
+            predictor.score(inputs)
 
-    for length in tagger.model.lengths:
-        tagger.logits(["a"] * length)
-    text_to_spans = _times(lambda text: tagger.predict([text]), texts, warm_up)
+    for length in predictor.model.lengths:
+        predictor.score(predictor.encode(["a"] * length))
+    times = _times(predictor.quick, texts, warm_up)
     model = _times(run_model, pieces, warm_up)
-    return TagLatency(
-        text_to_spans_ms_p50=float(np.percentile(text_to_spans, 50)),
-        text_to_spans_ms_p95=float(np.percentile(text_to_spans, 95)),
-        **_of_model(model, tagger.bundle),
+    peak = peak_memory()
+    return Latency(
+        count=len(times),
+        result=predictor.result,
+        ms_p50=float(np.percentile(times, 50)),
+        ms_p95=float(np.percentile(times, 95)),
+        model_ms_p50=float(np.percentile(model, 50)),
+        model_ms_p95=float(np.percentile(model, 95)),
+        peak_memory_mb=None if peak is None else peak / 1e6,
+        model_bytes=len(predictor.bundle.model),
     )
 
 
-def _of_model(times: NDArray[np.float64], bundle: Bundle) -> dict[str, Any]:
-    """The fields of `ModelLatency`."""
-    return {
-        "count": len(times),
-        "model_ms_p50": float(np.percentile(times, 50)),
-        "model_ms_p95": float(np.percentile(times, 95)),
-        "peak_memory_mb": peak_memory() / 1e6,
-        "model_bytes": len(bundle.model),
-    }
-
-
-def peak_memory() -> int:
-    """The most bytes that this process has held resident so far.
+def peak_memory() -> int | None:
+    """The most bytes that this process has held resident so far; None where the system does not tell.
 
     On Linux from /proc: `getrusage` there also counts what the parent held when it started this process, so that a
     small client started by a large trainer would seem as large as the trainer.
@@ -138,6 +102,10 @@ def peak_memory() -> int:
             name, _, value = line.partition(":")
             if name == "VmHWM":
                 return int(value.split()[0]) * 1024
+    try:
+        import resource  # not on Windows
+    except ModuleNotFoundError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, kilobytes elsewhere
 

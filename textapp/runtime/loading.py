@@ -1,13 +1,21 @@
 """A bundle's folder in, what predicts from it out."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
-from textapp.runtime.bundle import TaggerBundle, read_bundle
-from textapp.runtime.bundle_tagger import BundleTagger
+import numpy as np
+
+from textapp.errors import InputError
+from textapp.runtime.bundle import Bundle, read_bundle
+from textapp.runtime.bundle_format import CHARACTERS, MODEL, VOCABULARY
+from textapp.runtime.model import DeviceModel
 from textapp.runtime.predictor import Predictor
+from textapp.task import device
+from textapp.text.word_shape import SHAPES
 
 
-def load(path: str | os.PathLike[str], threads: int = 1) -> Predictor | BundleTagger:
+def load(path: str | os.PathLike[str], threads: int = 1) -> Any:
     """Loads a bundle folder.
 
     Args:
@@ -15,10 +23,55 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Predictor | BundleTa
         threads: positive integer, threads that LiteRT may use for one text. One is fastest for models of this size.
 
     Returns:
-        A `Predictor` of labels or a `BundleTagger`, as the bundle's task is.
+        A `Predictor` of the bundle's task: a `Classifier` or a `Tagger`.
 
     Raises:
         InputError: a file of the bundle is missing, changed or malformed, in one line that names it.
     """
     bundle = read_bundle(path)
-    return BundleTagger(bundle, threads) if isinstance(bundle, TaggerBundle) else Predictor(bundle, threads)
+    half = device(bundle.task)
+    targets = half.read_targets(bundle.description, bundle.files, bundle.folder)
+    model = DeviceModel(
+        bundle.model,
+        bundle.signatures,
+        bundle.encoder.inputs,
+        half.logits_shape(targets),
+        source=bundle.folder / MODEL,
+        threads=threads,
+    )
+    predictor: Predictor = half.predictor(
+        bundle.tokenizer,
+        bundle.encoder,
+        targets,
+        bundle.description,
+        bundle.files,
+        bundle.folder,
+        model.lengths[-1],
+        model.run,
+    )
+    predictor.bundle, predictor.model = bundle, model
+    _check_model(bundle, model)
+    return predictor
+
+
+def _check_model(bundle: Bundle, model: DeviceModel) -> None:
+    """Runs the model on no token, and on the last word, character and shape: so a foreign model fails here."""
+    encoder = bundle.encoder
+    model.run({name: np.zeros((0, *shape), np.int32) for name, shape in encoder.inputs.items()})
+    token = {name: np.zeros((1, *shape), np.int32) for name, shape in encoder.inputs.items()}
+    entries = {"token_ids": (VOCABULARY, len(encoder.vocabulary)), "shape_ids": (MODEL, SHAPES)}
+    if encoder.characters is not None:
+        entries["char_ids"] = (CHARACTERS, len(encoder.characters))
+    for name in encoder.inputs:
+        file, count = entries[name]
+        token[name] += count - 1
+        _check_ids(bundle, model, file, count, token)
+
+
+def _check_ids(bundle: Bundle, model: DeviceModel, file: str, count: int, token: Mapping[str, Any]) -> None:
+    """Raises `InputError` naming a file where the model fails on the last of its entries."""
+    try:
+        model.run(token)
+    except InputError as error:
+        path = bundle.folder / file
+        raise InputError(f"{path}: the model fails on the last of {count} entries: {error}") from error

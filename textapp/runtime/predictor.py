@@ -1,177 +1,129 @@
-"""From text to label: the predictor over a bundle."""
+"""From text to result, whatever the task: what predictors over bundles and over runs have in common."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import repeat
-from typing import Any, NamedTuple, TypeVar
+import abc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from textapp.errors import InputError
-from textapp.runtime.bundle import ClassifierBundle
-from textapp.runtime.bundle_files import MODEL, VOCABULARY
-from textapp.runtime.model import DeviceModel
-from textapp.runtime.texts import strings
-from textapp.text.normalization import LONGEST_CHUNK
-from textapp.text.tokenizer import Token
+import numpy as np
+from numpy.typing import NDArray
 
-_MARGIN = 4 * LONGEST_CHUNK  # tokens: more than one normalized chunk can hold, each of its code points a token
-_CHARACTERS = 8  # tokenized at first per token that is wanted: more than texts have on average
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Tokenizer
 
-_Item = TypeVar("_Item")
+if TYPE_CHECKING:
+    from textapp.runtime.bundle import Bundle
+    from textapp.runtime.model import DeviceModel
 
-
-class TokenWeight(NamedTuple):
-    """A token of a text, and how much the model attended to it.
-
-    Attributes:
-        text: the token as the vocabulary knows it, normalized and lower-cased as the bundle's tokenizer does.
-        start: where it begins in the text that was given, in code points.
-        end: where it ends, exclusive, in code points.
-        weight: attention weight from 0 to 1, all of a text's summing to 1; None for a model without attention.
-    """
-
-    text: str
-    start: int
-    end: int
-    weight: float | None
+Inputs = Mapping[str, NDArray[np.int32]]
+"""Tokens as a model reads them, by the name of its inputs: `token_ids` `(n,)` and what `TokenEncoder.inputs` names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model says of one text.
+class Outputs(NamedTuple):
+    """What a model gives for the tokens of one text.
 
     Attributes:
-        label: the most probable label.
-        probs: label -> probability, in the order of labels.txt.
-        tokens: the tokens that the model read; none for a text without any.
-        truncated: whether the text had more tokens than the model's largest length, and was cut there.
+        logits: float32 `(C,)` of the text, or `(n, K)` of its n tokens.
+        attention_weights: float32 `(n,)`; None for a model without attention.
     """
 
-    label: str
-    probs: dict[str, float]
-    tokens: tuple[TokenWeight, ...]
-    truncated: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """The prediction as JSON values."""
-        return {
-            "label": self.label,
-            "probs": self.probs,
-            "tokens": [token._asdict() for token in self.tokens],
-            "truncated": self.truncated,
-        }
+    logits: NDArray[np.float32]
+    attention_weights: NDArray[np.float32] | None = None
 
 
-class Predictor:
-    """Predicts labels of texts from a bundle.
+Score = Callable[[Inputs], Outputs]
+"""A model: from the ids of at most `max_tokens` tokens to its outputs."""
 
-    Any string can be predicted: an empty one, one of NULs or lone surrogates, one of a megabyte. Of a long text little
-    more is tokenized than the model reads. A predictor may be shared by threads; they take turns at the model.
+
+class Predictor(abc.ABC):
+    """Predicts from texts. Any string can be predicted: an empty one, one of NULs or lone surrogates, a megabyte.
+
+    A predictor may be shared by threads as far as `score` may; those of bundles take turns at the model.
 
     Args:
-        bundle: from `read_bundle`.
-        threads: positive integer, threads that LiteRT may use for one text.
+        tokenizer: cuts texts into tokens.
+        encoder: tokens to ids.
+        targets: what the model chooses from.
+        max_tokens: how many tokens `score` reads at most.
+        score: the model.
+
+    Attributes:
+        bundle: the bundle that it was loaded from; None for a run.
+        model: the bundle's model; None for a run.
+    """
+
+    task: ClassVar[str]
+    """Name of the task."""
+
+    predict_options: ClassVar[tuple[str, ...]] = ()
+    """Names of the options that `predict` takes besides the texts."""
+
+    def __init__(self, tokenizer: Tokenizer, encoder: TokenEncoder, targets: Any, max_tokens: int, score: Score):
+        self.tokenizer = tokenizer
+        self.encoder = encoder
+        self.targets = targets
+        self.max_tokens = max_tokens
+        self.score = score
+        self.bundle: Bundle | None = None
+        self.model: DeviceModel | None = None
+
+    @property
+    @abc.abstractmethod
+    def result(self) -> str:
+        """What a text is turned into, in a word."""
+
+    @abc.abstractmethod
+    def predict(self, texts: Iterable[str]) -> Sequence[Any]:
+        """Predicts each text, in their order; subclasses may take options."""
+
+    @abc.abstractmethod
+    def decide(self, items: Iterable[Any]) -> Iterator[Any]:
+        """Yields the decision about each item of labelled data alone, for evaluation; items may be a stream."""
+
+    @abc.abstractmethod
+    def quick(self, text: str) -> Any:
+        """What an application asks of one text at least: the path whose time is measured."""
+
+    @abc.abstractmethod
+    def pieces(self, text: str) -> list[Inputs]:
+        """What the model reads of a text, a call each."""
+
+    @abc.abstractmethod
+    def tokens(self, item: Any) -> Sequence[str]:
+        """The tokens of an item of labelled data, as the model knows them."""
+
+    @abc.abstractmethod
+    def probabilities(self, items: Sequence[Any]) -> NDArray[np.float64]:
+        """Probabilities of items, as `textapp.task.Task.items` gives them: `(N, C)`, or `(tokens of all, K)`."""
+
+    def unknown_share(self, items: Iterable[Any]) -> float:
+        """The share of tokens of items of labelled data whose words are not in the vocabulary."""
+        form = self.encoder.form
+        rows = map(self.tokens, items)
+        return self.encoder.vocabulary.oov_rate(rows if form is None else (map(form.word, row) for row in rows))
+
+    def encode(self, tokens: Sequence[str]) -> Inputs:
+        """Tokens as the model reads them."""
+        if isinstance(tokens, str):
+            raise TypeError("`tokens` must be a list of strings. Received: one string; cut it into tokens first")
+        shapes = self.encoder.inputs
+        ids = self.encoder.encode(tokens)
+        return {name: np.array(ids[name], np.int32).reshape(len(tokens), *shape) for name, shape in shapes.items()}
+
+
+def check_texts(texts: Iterable[str]) -> Iterator[str]:
+    """Iterates over texts. One string in place of a list would be read as a text per character.
 
     Raises:
-        InputError: the model is not one that the bundle describes.
+        TypeError: `texts` is one string, or holds something else than strings.
     """
-
-    def __init__(self, bundle: ClassifierBundle, threads: int = 1):
-        self.bundle = bundle
-        self.labels = bundle.labels
-        self.model = DeviceModel(
-            bundle.model, bundle.signatures, len(bundle.labels), source=bundle.folder / MODEL, threads=threads
-        )
-        self.max_tokens = self.model.lengths[-1]
-        self._check_model()
-
-    def predict(self, texts: Iterable[str]) -> list[Prediction]:
-        """Predicts each text, with probabilities and the attention to each token.
-
-        Args:
-            texts: strings, of any length and content.
-
-        Returns:
-            One prediction per text, in their order.
-
-        Example:
-            predictor = load("export/bundles/reviews")
-            for prediction in predictor.predict(["Très bon café ☕", ""]):
-                print(prediction.label, max(prediction.tokens, key=lambda token: token.weight, default=None))
-        """
-        return [self._predict(text) for text in strings(texts)]
-
-    def label_index(self, text: str) -> int:
-        """The index of a text's label: the fast path, without probabilities or tokens."""
-        return int(self.model.run(self.encode(text)).logits.argmax())
-
-    def label_indices(self, texts: Iterable[str]) -> Iterator[int]:
-        """Yields the index of each text's label, for evaluation.
-
-        Args:
-            texts: strings; they may be a stream, and are read one at a time.
-        """
-        return map(self.label_index, strings(texts))
-
-    def encode(self, text: str) -> list[int]:
-        """The ids of a text's tokens, at most `max_tokens` of them."""
-        tokens, _ = _first(self.bundle.tokenizer.words, text, self.max_tokens)
-        return self.bundle.vocabulary.encode(tokens)
-
-    def _predict(self, text: str) -> Prediction:
-        """The prediction for one text."""
-        tokens, truncated = _first(self.bundle.tokenizer.tokenize, text, self.max_tokens)
-        logits, attention_weights = self.model.run(self.bundle.vocabulary.encode([token.text for token in tokens]))
-        weights = None if attention_weights is None else attention_weights.tolist()
-        return prediction_from(self.labels, tokens, logits.tolist(), weights, truncated)
-
-    def _check_model(self) -> None:
-        """Runs the model on the empty text and on the last id, so that a foreign model fails when it is loaded."""
-        self.model.run([])
-        vocabulary = self.bundle.vocabulary
-        try:
-            self.model.run([len(vocabulary) - 1])
-        except InputError as error:
-            path = self.bundle.folder / VOCABULARY
-            raise InputError(f"{path}: the model fails on the last of {len(vocabulary)} tokens: {error}") from error
+    if isinstance(texts, str):
+        raise TypeError("`texts` must be a list of strings. Received: one string; put it in a list")
+    return map(_check_text, texts, count())
 
 
-def prediction_from(
-    labels: Sequence[str], tokens: Sequence[Token], logits: list[float], weights: list[float] | None, truncated: bool
-) -> Prediction:
-    """Puts a model's numbers for one text into words.
-
-    Args:
-        labels: the classes.
-        tokens: what the model read.
-        logits: a score per class.
-        weights: an attention weight per token, padding behind them or not; None for a model without attention.
-        truncated: whether the text had more tokens.
-    """
-    # Softmax in Python floats: for a handful of classes it takes a fraction of NumPy's time.
-    largest = max(logits)
-    powers = [math.exp(logit - largest) for logit in logits]
-    total = sum(powers)
-    return Prediction(
-        label=labels[logits.index(largest)],
-        probs={label: power / total for label, power in zip(labels, powers, strict=True)},
-        tokens=tuple(
-            TokenWeight(token.text, token.start, token.end, weight)
-            for token, weight in zip(tokens, repeat(None) if weights is None else weights, strict=False)
-        ),
-        truncated=truncated,
-    )
-
-
-def _first(tokenize: Callable[[str], list[_Item]], text: str, limit: int) -> tuple[list[_Item], bool]:
-    """The first `limit` tokens of a text, and whether it has more.
-
-    Tokenizes a prefix that grows until it holds enough tokens. Where its end falls into a word, a number or a chunk
-    that is normalized together, the last tokens differ from those of the whole text: `_MARGIN` of them are not used.
-    """
-    size = _CHARACTERS * (limit + _MARGIN)
-    tokens = tokenize(text[:size])
-    while len(text) > size and len(tokens) < limit + _MARGIN:
-        size *= 4
-        tokens = tokenize(text[:size])
-    return tokens[:limit], len(tokens) > limit
+def _check_text(text: object, index: int) -> str:
+    """`text`, which must be a string."""
+    if not isinstance(text, str):
+        raise TypeError(f"`texts` must hold strings. Received: {type(text).__name__} at index {index}")
+    return text

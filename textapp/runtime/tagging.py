@@ -1,7 +1,40 @@
-"""What a tagger says of a text: its tokens with their tags, and its spans."""
+"""From text to spans and tags: the device's half of tagging."""
 
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textapp.errors import InputError
+from textapp.files import decode_utf8
+from textapp.runtime.bundle_format import Fields, parse_names, require, shown
+from textapp.runtime.decoding import Booleans, Posterior, TagDecoder
+from textapp.runtime.predictor import Inputs, Predictor, Score, check_texts
+from textapp.runtime.windows import Window, windows
+from textapp.text.retokenization import retokenize
+from textapp.text.tag_schemes import OUTSIDE, SCHEMES, Span, is_tag, read_spans
+from textapp.text.tag_set import FILE_SCHEME, TagSet
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Token, Tokenizer
+
+TAGS, CRF = "tags.txt", "crf.json"
+FIELDS: Fields = {
+    "tag_scheme": (
+        lambda value: value is None or value in SCHEMES,
+        f"one of {', '.join(SCHEMES)}, or null for plain tags",
+    ),
+    "crf": (lambda value: type(value) is bool, "true or false"),
+    "retokenize": (lambda value: type(value) is bool, "true or false"),
+}
+"""The rules of what bundle.json says for this task alone."""
+
+_LARGEST = 1e9  # of a score: far more than a model learns, far less than a decoder's "never"
+_NUMBERS = f"numbers from {-_LARGEST:,.0f} to {_LARGEST:,.0f}"
 
 
 class TaggedToken(NamedTuple):
@@ -11,8 +44,8 @@ class TaggedToken(NamedTuple):
         text: the token as the tokenizer gives it: normalized, its capitals kept.
         start: where it begins in the text that was given, in code points.
         end: where it ends, exclusive, in code points.
-        tag: in IOB2, or standing for itself.
-        confidence: the probability of a tag that stands for itself, from 0 to 1, where it was asked for.
+        tag: in IOB2, or plain.
+        confidence: the probability of a plain tag, from 0 to 1, where it was asked for.
     """
 
     text: str
@@ -49,7 +82,7 @@ class Tagging:
 
     Attributes:
         tokens: all tokens of the text.
-        spans: its spans from left to right, none of which overlap; none where tags stand for themselves.
+        spans: its spans from left to right, none of which overlap; none where tags are plain.
     """
 
     tokens: tuple[TaggedToken, ...]
@@ -66,3 +99,246 @@ class Tagging:
 def _known(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+class Tagger(Predictor):
+    """Finds spans (entities, slots) in texts, or gives each token its tag (parts of speech).
+
+    The time of a megabyte is a thousand times that of a kilobyte. A text of more tokens than the model reads at once is
+    read in overlapping windows; their logits are put together before the best sequence of tags is sought, so that no
+    span breaks at a border and no token is left out.
+
+    Args:
+        tokenizer: cuts texts into tokens, keeping capitals.
+        encoder: turns tokens into ids.
+        targets: the model's tags.
+        max_tokens: how many tokens `score` reads at most.
+        score: the model.
+        decoder: finds the best sequence; None where each token's best tag is taken by itself.
+        retokenize: whether the model knows the tokens of corpora by the pieces that `tokenizer` cuts them into.
+    """
+
+    task = "tagging"
+    predict_options = ("confidence",)
+    targets: TagSet
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        encoder: TokenEncoder,
+        targets: TagSet,
+        max_tokens: int,
+        score: Score,
+        decoder: TagDecoder | None = None,
+        retokenize: bool = False,
+    ):
+        super().__init__(tokenizer, encoder, targets, max_tokens, score)
+        self.decoder = decoder
+        self.retokenize = retokenize
+        self._borders: dict[tuple[int, bool], Booleans] = {}
+
+    @property
+    def result(self) -> str:
+        """What a text is turned into."""
+        return result(self.targets)
+
+    @property
+    def tag_set(self) -> TagSet:
+        """The model's tags."""
+        return self.targets
+
+    def predict(self, texts: Iterable[str], confidence: bool = False) -> list[Tagging]:
+        """Tags each text.
+
+        Args:
+            texts: strings, of any length and content.
+            confidence: whether to say how sure the model is, for about five times the time of decoding.
+
+        Returns:
+            One tagging per text, in their order.
+
+        Example:
+            tagger = load("export/bundles/entities")
+            for span in tagger.predict(["Angela Merkel visited İstanbul."])[0].spans:
+                print(span.type, span.text, span.start, span.end)
+        """
+        return [self._predict(text, confidence) for text in check_texts(texts)]
+
+    def decide(self, items: Iterable[Sequence[str]]) -> Iterator[list[str]]:
+        """Yields the tags of sentences that come as tokens, in IOB2 or plain."""
+        return map(self._tag, items)
+
+    def quick(self, text: str) -> Tagging:
+        """The spans and tags of one text, without confidence."""
+        return self._predict(text, confidence=False)
+
+    def pieces(self, text: str) -> list[Inputs]:
+        """What the model reads of a text, a window each."""
+        return [inputs for _, inputs in self.windows(self.tokenizer.words(text))]
+
+    def probabilities(self, items: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """The probability of each tag at each token of sentences that come as tokens, `(tokens of all, K)`."""
+        decoder = self.decoder or TagDecoder.of_single_tags(len(self.targets))
+        parts = [decoder.posterior(self.logits(tokens)).marginals() for tokens in items]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.targets)))
+
+    def logits(self, tokens: Sequence[str]) -> NDArray[np.float32]:
+        """The score of each tag for each of any number of tokens, float32 `(n, K)`."""
+        parts = [
+            self.score(inputs).logits[window.first - window.start : window.behind - window.start]
+            for window, inputs in self.windows(tokens)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.tag_set)), np.float32)
+
+    def windows(self, tokens: Sequence[str]) -> Iterator[tuple[Window, Inputs]]:
+        """Yields the windows over tokens with what the model reads of each."""
+        inputs = self.encode(tokens)
+        for window in windows(tokens, self.max_tokens):
+            yield window, {name: ids[window.start : window.end] for name, ids in inputs.items()}
+
+    def tokens(self, item: Sequence[str]) -> Sequence[str]:
+        """The tokens of a corpus as the model knows them."""
+        return retokenize(item, self.tokenizer).tokens if self.retokenize else item
+
+    def _tag(self, tokens: Sequence[str]) -> list[str]:
+        """The tags of one sentence."""
+        tags = self.tag_set.decode(self._best(self.logits(self.tokens(tokens))))
+        return self.tag_set.of_tokens(tags, retokenize(tokens, self.tokenizer).firsts) if self.retokenize else tags
+
+    def _predict(self, text: str, confidence: bool) -> Tagging:
+        """The tagging of one text."""
+        tokens = self.tokenizer.tokenize(text)
+        logits = self.logits([token.text for token in tokens])
+        ids = self._best(logits)
+        tags = self.tag_set.decode(ids)
+        posterior = None
+        if confidence and tokens:
+            posterior = (self.decoder or TagDecoder.of_single_tags(len(self.tag_set))).posterior(logits)
+        if self.tag_set.scheme is None:
+            chances = posterior.marginals()[range(len(ids)), ids].tolist() if posterior else itertools.repeat(None)
+            tagged = (
+                TaggedToken(*token, tag, chance) for token, tag, chance in zip(tokens, tags, chances, strict=False)
+            )
+            return Tagging(tuple(tagged), ())
+        spans = tuple(
+            TaggedSpan(
+                type=span.type,
+                text=text[start:end],
+                start=start,
+                end=end,
+                confidence=self._span_confidence(posterior, ids, span) if posterior else None,
+            )
+            for span, start, end in _in_characters(read_spans(tags, FILE_SCHEME), tokens)
+        )
+        return Tagging(tuple(TaggedToken(*token, tag) for token, tag in zip(tokens, tags, strict=True)), spans)
+
+    def _best(self, logits: NDArray[np.float32]) -> list[int]:
+        """The ids of the best tags for logits `(n, K)`."""
+        if self.decoder is None:
+            return list(map(int, logits.argmax(axis=1)))
+        return self.decoder.viterbi(logits)
+
+    def _span_confidence(self, posterior: Posterior, ids: list[int], span: Span) -> float:
+        """The probability of a span's tags, of none before it that it continues, and of none behind that goes on."""
+        tags = ids[span.start : span.end]
+        before, behind = self._border(tags[0], left=True), self._border(tags[-1], left=False)
+        return posterior.span_probability(span.start, tags, before, behind)
+
+    def _border(self, tag: int, left: bool) -> Booleans:
+        """Which tags, `(K,)`, part from a tag if they stand on the left of it, or on the right of it."""
+        if (tag, left) not in self._borders:
+            edge, scheme = self.tag_set.tags[tag], self.tag_set.scheme or FILE_SCHEME
+            pairs = ([other, edge] if left else [edge, other] for other in self.tag_set.tags)
+            self._borders[tag, left] = np.array(
+                [all(span.end - span.start == 1 for span in read_spans(pair, scheme, repair=True)) for pair in pairs]
+            )
+        return self._borders[tag, left]
+
+
+def _in_characters(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[tuple[Span, int, int]]:
+    """Yields spans of tokens with their first character and the one behind their last.
+
+    Normalization may make several tokens of one character (㍿ is 株式会社, ½ is 1⁄2), and a model may put them into
+    several spans. The character is the first one's; the next begins behind it, or is none if nothing is left.
+    """
+    done = 0
+    for span in spans:
+        first = span.start
+        while first < span.end and tokens[first].end <= done:
+            first += 1
+        if first < span.end:
+            start, end = max(done, tokens[first].start), tokens[span.end - 1].end
+            yield span, start, end
+            done = end
+
+
+def result(targets: TagSet) -> str:
+    """What a text is turned into, in a word."""
+    return "tags" if targets.scheme is None else "spans"
+
+
+def file_names(description: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files of a bundle of this task, besides those of every task."""
+    return (TAGS, CRF) if description["crf"] else (TAGS,)
+
+
+def logits_shape(targets: TagSet) -> Callable[[int], tuple[int, ...]]:
+    """The shape of the model's logits by the number of tokens."""
+    return lambda length: (1, length, len(targets))
+
+
+def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> TagSet:
+    """What the model chooses from, of a bundle's files."""
+    tags, scheme, path = parse_names(files[TAGS], folder / TAGS, "tag"), description["tag_scheme"], folder / TAGS
+    if scheme is not None:
+        for number, tag in enumerate(tags, start=1):
+            if not is_tag(tag, scheme):
+                raise InputError(f"{path}:{number}: {shown(tag)} is no tag of {scheme}, which bundle.json names")
+        if tags[0] != OUTSIDE:
+            raise InputError(
+                f"{path}:1: must be {OUTSIDE}, the tag of tokens outside of all spans. Received: {tags[0]!r}"
+            )
+    return TagSet(tags, scheme)
+
+
+def predictor(
+    tokenizer: Tokenizer,
+    encoder: TokenEncoder,
+    targets: TagSet,
+    description: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    folder: Path,
+    max_tokens: int,
+    score: Score,
+) -> Tagger:
+    """A predictor over a model, with what bundle.json and the bundle's files say of this task."""
+    decoder = _read_decoder(files[CRF], folder / CRF, len(targets)) if description["crf"] else None
+    return Tagger(tokenizer, encoder, targets, max_tokens, score, decoder, description["retokenize"])
+
+
+def _read_decoder(content: bytes, path: Path, tags: int) -> TagDecoder:
+    """Reads a CRF's scores: `transitions` (K, K), `start` (K,) and `end` (K,)."""
+    try:
+        scores = json.loads(decode_utf8(content, path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not JSON that can be read: {str(error)[:80]}") from error
+    names = ("transitions", "start", "end")
+    require(isinstance(scores, dict) and set(scores) == set(names), path, f"must hold {', '.join(names)}", scores)
+    for name in ("start", "end"):
+        require(_are_numbers(scores[name], tags), path, f'"{name}" must be {tags} {_NUMBERS}, one a tag')
+    rows = scores["transitions"]
+    are_rows = isinstance(rows, list) and len(rows) == tags and all(_are_numbers(row, tags) for row in rows)
+    require(are_rows, path, f'"transitions" must be {tags} lists of {tags} {_NUMBERS}')
+    try:
+        return TagDecoder(*(scores[name] for name in names))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _are_numbers(value: object, count: int) -> bool:
+    """Whether a JSON value is a list of so many numbers, none NaN or out of range."""
+    if not isinstance(value, list) or len(value) != count:
+        return False
+    return all(type(number) in (int, float) and abs(number) <= _LARGEST for number in value)

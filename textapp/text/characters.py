@@ -208,6 +208,16 @@ def parse_lower(table: str = LOWER) -> list[tuple[range, int]]:
     return runs
 
 
+def printable(text: str) -> str:
+    """Returns a text with control characters and lone surrogates as escapes: none may move a terminal's cursor."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def one_line(text: str) -> str:
+    """Returns a text with control characters, line breaks among them, as spaces."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def replace_surrogates(text: str) -> str:
     """Reads each surrogate as U+FFFD, so that the text can be encoded: in UTF-8, in a TensorFlow string, in a file."""
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)

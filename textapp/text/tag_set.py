@@ -51,6 +51,11 @@ class TagSet:
         return len(self.tags)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The tags by id, as `textapp.task.Targets` calls them."""
+        return self.tags
+
+    @property
     def types(self) -> set[str]:
         """The types of spans; none where tags stand for themselves."""
         return set() if self.scheme is None else {tag[2:] for tag in self.tags if tag != OUTSIDE}

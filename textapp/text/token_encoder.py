@@ -1,4 +1,4 @@
-"""Tokens to ids, as a tagger and its bundle know them: a word each, and the characters that spell it."""
+"""Tokens to ids, the one way for every task and its bundles: words, and what else a model reads of each token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ class TokenEncoder:
     """Turns tokens into ids.
 
     Attributes:
-        form: What a token is looked up by.
+        form: What a token is looked up by; None where tokens are looked up as they are, which leaves their spelling
+            unknown: `characters` and `shapes` need a form.
         vocabulary: The words.
         characters: The characters; None for a model that does not look into its tokens.
         max_characters: L; longer words lose their end, for the characters alone.
@@ -28,11 +29,16 @@ class TokenEncoder:
         {'token_ids': [2, 1], 'char_ids': [[2, 3, 1], [2, 3, 0]]}
     """
 
-    form: WordForm
+    form: WordForm | None
     vocabulary: Vocabulary
-    characters: Vocabulary | None
-    max_characters: int
+    characters: Vocabulary | None = None
+    max_characters: int = 0
     shapes: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks that what reads a spelling knows it."""
+        if self.form is None and (self.characters is not None or self.shapes):
+            raise ValueError("`characters` and `shapes` need a `form`. Received: form=None")
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
@@ -51,8 +57,11 @@ class TokenEncoder:
             By the name of an input: the ids of words; with characters theirs, L of each token, 0 behind its last; with
             shapes those of `word_shape`.
         """
-        ids: dict[str, Ids] = {"token_ids": self.vocabulary.encode(map(self.form.word, tokens))}
-        spellings = [self.form.spelling(token) for token in tokens] if self.characters or self.shapes else []
+        form = self.form
+        if form is None:
+            return {"token_ids": self.vocabulary.encode(tokens)}
+        ids: dict[str, Ids] = {"token_ids": self.vocabulary.encode(map(form.word, tokens))}
+        spellings = [form.spelling(token) for token in tokens] if self.characters or self.shapes else []
         if self.characters is not None:
             ids["char_ids"] = [self._padded(self.characters, spelling) for spelling in spellings]
         if self.shapes:

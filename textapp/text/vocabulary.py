@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from textapp.errors import InputError
-from textapp.files import read_text, write_text
+from textapp.files import decode_utf8, read_bytes, write_text
 
 PAD = "[PAD]"
 UNKNOWN = "[UNK]"
@@ -96,7 +96,13 @@ class Vocabulary:
         Raises:
             InputError: where a line breaks the rule; names the file and the line.
         """
-        lines = read_text(path).removesuffix("\n").split("\n")  # not splitlines, which cuts at U+2028 and others too
+        return cls.parse(read_bytes(path), path)
+
+    @classmethod
+    def parse(cls, content: bytes, path: str | os.PathLike[str]) -> "Vocabulary":
+        """Reads what `save` wrote from the content of the file `path`. Raises as `load` does."""
+        # Not splitlines, which cuts at U+2028 and others too.
+        lines = decode_utf8(content, path).removesuffix("\n").split("\n")
         _check(lines, str(path))
         return cls(lines)
 

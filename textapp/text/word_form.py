@@ -1,7 +1,8 @@
 """What a tagger knows a token by: the word to look up, and the characters that spell it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from textapp.text.characters import LOWER_OF
 from textapp.text.normalization import Form, normalize
@@ -29,6 +30,10 @@ class WordForm:
     lowercase: bool = True
     zero_digits: bool = False
     normalization: Form = "nfkc"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings, as JSON holds them."""
+        return asdict(self)
 
     def word(self, token: str) -> str:
         """Returns the word of a token; empty for one of nothing but characters that are never seen, as U+00AD."""

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from textapp.training.stand_ins import standing_in
+from textapp.training.functional_call import substituted
 
 
 class AdversarialTraining(keras.Model):
@@ -35,8 +35,9 @@ class AdversarialTraining(keras.Model):
         ValueError: `size` is out of range, or the model has no `Embedding` layer.
 
     Example:
-        >>> from textapp.models.sentiment import sentiment_classifier
-        >>> model = sentiment_classifier(vocabulary_size=100, num_classes=2)
+        >>> ids = keras.Input((None,), dtype="int32")
+        >>> pooled = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(100, 8)(ids))
+        >>> model = keras.Model(ids, keras.layers.Dense(2)(pooled))
         >>> AdversarialTraining(model.input, model.output, size=0.1).count_params() == model.count_params()
         True
 
@@ -77,11 +78,11 @@ class AdversarialTraining(keras.Model):
     ) -> tuple[tf.Tensor, list[Any], list[Any], Any]:
         """The loss with these values in the tables, its gradients by trainable variables and by tables, the outputs."""
         mapping = list(zip(self.tables, values, strict=True))
-        stand_ins = {id(table): value for table, value in mapping}
-        sources = [stand_ins.get(id(variable), variable.value) for variable in self.trainable_variables]
+        values_of = {id(table): value for table, value in mapping}
+        sources = [values_of.get(id(variable), variable.value) for variable in self.trainable_variables]
         with tf.GradientTape() as tape:
             tape.watch(values)
-            with standing_in(self, mapping):
+            with substituted(self, mapping):
                 outputs = self(inputs, training=True)
                 loss = self.compute_loss(inputs, targets, outputs, weights, training=True)
             scaled = self.optimizer.scale_loss(loss)

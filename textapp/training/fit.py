@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from textapp.data.pipeline import TrainingBatches
+from textapp.data.batches import TrainingBatches
 from textapp.data.stream import StreamedBatches
 from textapp.errors import InputError
 from textapp.training.checkpoint import Checkpoint

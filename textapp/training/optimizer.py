@@ -2,8 +2,11 @@
 
 import keras
 
-from textapp.config import NerConfig, SentimentConfig
+from textapp.config import Training
 from textapp.training.unfreezing import UnfreezingAdamW
+
+WORD_TABLE = "embedding"
+"""Name of the layer that holds the word vectors."""
 
 
 def warmup_cosine(peak: float, total_steps: int, warmup: float) -> keras.optimizers.schedules.CosineDecay:
@@ -49,14 +52,16 @@ def adamw(
         warmup: Share of the steps, see `warmup_cosine`.
         weight_decay: Each step takes `learning_rate * weight_decay` of a weight's size away.
         clipnorm: Largest norm of the whole gradient; recurrent nets explode without it (Pascanu et al. 2013).
-        frozen_steps: Steps in which trainable `Embedding` layers stand still at first, see `UnfreezingAdamW`.
+        frozen_steps: Steps in which the word vectors, the layer `WORD_TABLE`, stand still at first, see
+            `UnfreezingAdamW`.
         embedding_rate: Share of the learning rate with which they then move.
 
     Reference:
         Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization.
     """
     rate = warmup_cosine(learning_rate, total_steps, warmup)
-    tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding) and layer.trainable]
+    # Of the word vectors alone: other tables, as that of word shapes, start from random numbers and must learn.
+    tables = [layer for layer in model.layers if layer.name == WORD_TABLE and layer.trainable]
     if tables and (frozen_steps, embedding_rate) != (0, 1.0):
         optimizer = UnfreezingAdamW(
             rate,
@@ -72,17 +77,15 @@ def adamw(
     return optimizer
 
 
-def optimizer_of(
-    config: SentimentConfig | NerConfig, model: keras.Model, total_steps: int
-) -> keras.optimizers.Optimizer:
+def optimizer_of(training: Training, model: keras.Model, total_steps: int) -> keras.optimizers.Optimizer:
     """Builds the optimizer that the settings describe, for a training of `total_steps` steps in all."""
     return adamw(
         model,
         total_steps,
-        learning_rate=config.learning_rate,
-        warmup=config.warmup,
-        weight_decay=config.weight_decay,
-        clipnorm=config.clipnorm,
-        frozen_steps=total_steps // config.epochs * config.freeze_epochs,
-        embedding_rate=config.embedding_rate,
+        learning_rate=training.learning_rate,
+        warmup=training.warmup,
+        weight_decay=training.weight_decay,
+        clipnorm=training.clipnorm,
+        frozen_steps=total_steps // training.epochs * training.freeze_epochs,
+        embedding_rate=training.embedding_rate,
     )

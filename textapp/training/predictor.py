@@ -1,104 +1,69 @@
-"""A trained Keras classifier on single texts: what the device computes, computed by Keras."""
+"""A run as a predictor of the runtime: what the device computes, computed by Keras."""
 
-import functools
-from collections.abc import Callable, Iterable
+import tempfile
+from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from textapp.data.pipeline import EncodedExamples, TokenizedTexts, evaluation_batches, sorted_batches
-from textapp.layers import attention_scores, attention_states
-from textapp.layers.attention_scores import AttentionStates
-from textapp.training.evaluate import predict_logits
+from textapp.data.batches import model_inputs
+from textapp.data.rows import encode_rows
+from textapp.layers import AttentionPooling, attention_scores
+from textapp.runtime.predictor import Inputs, Outputs, Predictor
+from textapp.task import device
+from textapp.training.outputs import RowOutputs
 from textapp.training.run import Run
 
 
-class RunPredictor:
-    """Scores texts with the model of a run.
+def run_predictor(run: Run) -> Predictor:
+    """Makes a predictor of a finished run. It answers as the run's bundle does, up to the rounding of weights."""
+    task, model = run.task, run.task.device_model(run.model)
+    files = {**task.files(run.targets), **task.device_files(run.model, run.targets)}
+    with tempfile.TemporaryDirectory() as folder:  # files say of themselves how they are written
+        contents = {}
+        for name, save in files.items():
+            save(Path(folder) / name)
+            contents[name] = (Path(folder) / name).read_bytes()
+    fields = task.device_fields(run.config, run.model, run.targets)
+    scorer = _Scorer(model, per_token=task.unit == "token")
+    predictor: Predictor = device(task.name).predictor(
+        run.tokenizer, run.encoder, run.targets, fields, contents, run.folder, run.config.data.max_tokens, scorer
+    )
+    return predictor
 
-    Args:
-        run: A finished run.
 
-    Attributes:
-        max_tokens: How many tokens of a text the model reads.
-    """
+def run_decisions(run: Run, examples: Any) -> list[Any]:
+    """What a run decides about each example, as the `decide` of its predictor, many examples at a time."""
+    task = run.task
+    rows = task.rows(run.config, examples, run.targets, run.tokenizer, keep_empty=True)
+    encoded = encode_rows(rows, run.encoder)
+    outputs = RowOutputs(run.model, task.decoded(run.model), per_token=task.unit == "token")
+    return task.decisions(encoded, outputs(encoded), run.targets)
 
-    def __init__(self, run: Run):
-        self.run = run
-        self.max_tokens = run.config.max_tokens
-        self._scores = tf.function(  # an eager recurrent layer takes a tenth of a second a text
-            attention_scores(run.model), input_signature=[tf.TensorSpec((None, None), tf.int32)], autograph=False
-        )
 
-    def score(self, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Runs the model on one text.
+class _Scorer:
+    """A Keras model on one text at a time; `textapp.runtime.predictor.Score`."""
 
-        Args:
-            words: Its tokens, `max_tokens` of them at most; none for an empty text.
+    def __init__(self, model: keras.Model, per_token: bool):
+        self._per_token = per_token
+        self._has_attention = any(isinstance(layer, AttentionPooling) for layer in model.layers)
+        signature = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), model.input)
+        scores = attention_scores(model) if self._has_attention else lambda inputs: (model(inputs, training=False), ())
+        # An eager recurrent layer takes a tenth of a second a text.
+        self._scores = tf.function(scores, input_signature=[signature], autograph=False)
 
-        Returns:
-            Logits, float32 `(C,)`, and attention weights, float32 `(T,)`.
-        """
-        ids = np.zeros((1, max(2, len(words))), np.int32)  # Keras warns of a softmax over one step
-        ids[0, : len(words)] = self.run.vocabulary.encode(words)
-        logits, weights = self._scores(ids)
-        return np.asarray(logits)[0], np.asarray(weights)[0, : len(words)]
-
-    def classify(self, texts: Iterable[str]) -> np.ndarray:
-        """The class of each text, int64 `(N,)`."""
-        return self.logits(texts).argmax(axis=1)
-
-    def logits(self, texts: Iterable[str]) -> np.ndarray:
-        """The logits of each text, float32 `(N, C)`, many texts at a time; empty texts share one row."""
-        encoded, count = self._encode(texts)
-        logits = np.empty((count, len(self.run.labels)), np.float32)
-        if len(encoded):
-            logits[encoded.rows] = predict_logits(self.run.model, encoded)
-        if len(encoded) < count:
-            logits[np.setdiff1d(np.arange(count), encoded.rows)] = self.score([])[0]
-        return logits
-
-    def states(self, texts: Iterable[str], batch_size: int = 256) -> tuple[list[np.ndarray], np.ndarray]:
-        """What the attention makes of each text, many texts at a time.
-
-        Returns:
-            Attention weights of each text, float32 `(T,)`, and pooled contexts, float32 `(N, H)`: 0 for an empty text.
-        """
-        encoded, count = self._encode(texts)
-        weights = [np.zeros(0, np.float32)] * count
-        contexts = np.zeros((count, 2 * self.run.config.units), np.float32)  # the encoder reads in both directions
-        if not len(encoded):
-            return weights, contexts
-        batches = sorted_batches(encoded.lengths, batch_size)
-        for numbers, (ids, _) in zip(batches, evaluation_batches(encoded, batch_size), strict=True):
-            _, pooled, attention = self._states(ids)
-            rows = encoded.rows[numbers]
-            contexts[rows] = pooled
-            for row, length, line in zip(rows, encoded.lengths[numbers], np.asarray(attention), strict=True):
-                weights[row] = line[:length]
-        return weights, contexts
-
-    @functools.cached_property
-    def _states(self) -> Callable[[tf.Tensor], AttentionStates]:
-        """The model, cut open and compiled."""
-        opened: Callable[[tf.Tensor], AttentionStates] = tf.function(
-            attention_states(self.run.model),
-            input_signature=[tf.TensorSpec((None, None), tf.int32)],
-            autograph=False,
-        )
-        return opened
-
-    def _encode(self, texts: Iterable[str]) -> tuple[EncodedExamples, int]:
-        """The texts that have a token, encoded, and the number of all."""
-        tokenized = TokenizedTexts.read(texts, self.run.tokenizer, self.max_tokens)
-        lengths = np.diff(tokenized.offsets)
-        rows = np.flatnonzero(lengths)
-        encoded = EncodedExamples(
-            token_ids=tokenized.encode(self.run.vocabulary),
-            offsets=np.concatenate([[0], np.cumsum(lengths[rows])]),
-            labels=np.zeros(len(rows), np.int32),
-            rows=rows,
-            oov_rate=0.0,
-            cut=tokenized.cut,
-        )
-        return encoded, len(lengths)
+    def __call__(self, inputs: Inputs) -> Outputs:
+        """Runs the model on the tokens of one text."""
+        count = len(inputs["token_ids"])
+        rows = {}
+        for name, ids in inputs.items():
+            rows[name] = np.zeros(
+                (1, max(2, count), *ids.shape[1:]), np.int32
+            )  # Keras warns of a softmax over one step
+            rows[name][0, :count] = ids
+        logits, weights = self._scores(model_inputs(rows))
+        outputs = np.asarray(logits)[0]
+        attention = np.asarray(weights)[0, :count] if self._has_attention else None
+        return Outputs(outputs[:count] if self._per_token else outputs, attention)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from textapp.config import NerConfig, SentimentConfig
+from textapp.config import ModelConfig, Training
 from textapp.errors import InputError
 from textapp.files import named_errors
 from textapp.text.tokenizer import Tokenizer
@@ -27,14 +27,14 @@ class Pretrained:
 
     Attributes:
         vocabulary: The training split's words, then the extra ones.
-        own: How many of its entries are not extra words.
+        num_train_words: How many of its entries are not extra words.
         table: float32 `(V, E)`, the embedding to start from.
         sha256: Of the file, hexadecimal.
         summary: What `metrics.json` says of it: path, hash, dimension, coverage.
     """
 
     vocabulary: Vocabulary
-    own: int
+    num_train_words: int
     table: np.ndarray
     sha256: str
     summary: dict[str, Any]
@@ -105,29 +105,33 @@ def read_pretrained(
     return Pretrained(vocabulary, own, table, sha256, summary)
 
 
-def check_settings(config: SentimentConfig | NerConfig, vectors: str | os.PathLike[str] | None) -> None:
-    """Raises `InputError` where a setting makes sense with vectors only, or without them only, or these are not there.
+def check_settings(config: ModelConfig, vectors: str | os.PathLike[str] | None) -> None:
+    """Raises `InputError` where a setting needs vectors or excludes them, or where their file is missing.
 
-    That they are not must not come out only after minutes of reading texts.
+    It is checked before minutes of reading texts.
     """
+    words, training = config.words, config.training
     if vectors is not None:
         with named_errors(vectors):
             Path(vectors).stat()
-        if isinstance(config, SentimentConfig) and config.embedding_rank is not None:
+        if words.embedding_rank is not None:
             raise InputError("setting embedding_rank: --vectors fill a whole table; leave one of them out")
         return
-    if config.embedding_dim is None:
+    if words.embedding_dim is None:
         raise InputError("setting embedding_dim: none means that of the vectors, and needs --vectors")
-    if config.extra_words:
+    if words.extra_words:
         raise InputError("setting extra_words: they come from a file of vectors, and need --vectors")
-    if config.freeze_epochs or not config.embedding_rate:
-        key = "freeze_epochs" if config.freeze_epochs else "embedding_rate"
+    if training.freeze_epochs or not training.embedding_rate:
+        key = "freeze_epochs" if training.freeze_epochs else "embedding_rate"
         raise InputError(f"setting {key}: word vectors that are random must be trained; give --vectors to freeze some")
 
 
-def way_of_training(config: SentimentConfig | NerConfig) -> str:
+def describe_embedding_training(training: Training) -> str:
     """How the word vectors are trained, in words."""
-    if config.embedding_frozen:
+    if training.embedding_frozen:
         return "frozen for good"
-    then = "trained" if config.embedding_rate == 1 else f"trained at {config.embedding_rate:g} of the learning rate"
-    return f"frozen for {config.freeze_epochs} of {config.epochs} epochs, then {then}" if config.freeze_epochs else then
+    rate = training.embedding_rate
+    then = "trained" if rate == 1 else f"trained at {rate:g} of the learning rate"
+    if not training.freeze_epochs:
+        return then
+    return f"frozen for {training.freeze_epochs} of {training.epochs} epochs, then {then}"

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import fcntl
-import json
 import math
 import os
 import shutil
@@ -17,30 +16,24 @@ import keras
 import tensorflow as tf
 
 from textapp import __version__
-from textapp.config import SentimentConfig
-from textapp.data.readers import Examples, read_examples
+from textapp.config import ModelConfig
 from textapp.errors import InputError
-from textapp.files import (
-    check_writable,
-    leftovers,
-    named_errors,
-    read_json,
-    read_text,
-    replacing,
-    write_json,
-    write_text,
-)
-from textapp.layers import AttentionPooling
+from textapp.files import check_writable, leftovers, named_errors, read_object, replacing, write_json
+from textapp.layers import CharacterCNN
+from textapp.task import Task, canonical_name, names, task
+from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+from textapp.training.prepare import word_form
 
 MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
-TOKENIZER, VOCABULARY, LABELS, SAMPLE = "tokenizer.json", "vocabulary.txt", "labels.txt", "sample.jsonl"
-TAGS, CHARACTERS, TAGGED_SAMPLE = "tags.txt", "characters.txt", "sample.tsv"  # of a tagger
-SOFT_LABELS, SOFT_LABELS_PART = "soft_labels.jsonl.gz", "soft_labels.jsonl.part"  # of a distilled student
-TEACHER_STATES, TEACHER_STATES_PART = "teacher_states.npz", "teacher_states.part"  # of one with matching
-SOFT_TAGS, SOFT_TAGS_PART = "soft_tags.npz", "soft_tags.part"  # of a distilled tagger
+TOKENIZER, VOCABULARY, CHARACTERS = "tokenizer.json", "vocabulary.txt", "characters.txt"
 CHECKPOINT, LOGS = "checkpoint.npz", "logs"
+SOFT_TARGETS, SOFT_TARGETS_PART = "soft_targets.jsonl.gz", "soft_targets.jsonl.part"  # of a distilled student
+EARLIER_FILES = (  # that runs of textapp 0.1 may hold
+    *("soft_labels.jsonl.gz", "soft_labels.jsonl.part", "teacher_states.npz", "teacher_states.part"),
+    *("soft_tags.npz", "soft_tags.part"),
+)
 SAMPLE_SIZE = 500
 
 
@@ -49,22 +42,26 @@ class Run:
     """A finished training, read back from its folder.
 
     Attributes:
+        folder: Where it was read.
+        task: Its task.
         model: The model with its best weights, float32.
         config: The settings that it was trained with.
-        tokenizer: How its texts are cut.
-        vocabulary: Its words.
-        labels: Its classes, in the order of the logits.
+        tokenizer: What cuts its texts.
+        encoder: Tokens to ids.
+        targets: What the model chooses from.
+        command: What `config.json` says.
         metrics: What `metrics.json` says.
-        sample: Some validation examples.
     """
 
+    folder: Path
+    task: Task[Any, Any, Any]
     model: keras.Model
-    config: SentimentConfig
+    config: ModelConfig
     tokenizer: Tokenizer
-    vocabulary: Vocabulary
-    labels: list[str]
-    metrics: dict[str, Any]
-    sample: Examples
+    encoder: TokenEncoder
+    targets: Any
+    command: Mapping[str, Any]
+    metrics: Mapping[str, Any]
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Run":
@@ -75,22 +72,38 @@ class Run:
         """
         folder = Path(folder)
         command, metrics = read_finished(folder)
-        if metrics.get("task") == "vectors":
-            raise InputError(f"{folder}: a training of word vectors, not a run; the vectors stand beside it")
-        if metrics.get("task") == "ner":
-            raise InputError(f"{folder}: a run of `textapp train ner`, not of `textapp train sentiment`")
-        labels = read_names(folder / LABELS, metrics.get("labels"))
-        tokenizer = read_tokenizer(folder)
+        found = task_of(folder, metrics)
+        config = found.config.from_dict(command["settings"], str(folder / CONFIG))
+        targets = found.read_targets(folder, metrics)
         vocabulary = Vocabulary.load(folder / VOCABULARY)
+        characters = Vocabulary.load(folder / CHARACTERS) if config.words.characters else None
+        words = config.words
+        encoder = TokenEncoder(word_form(found, config), vocabulary, characters, words.max_characters, words.shapes)
         return cls(
-            model=_load_model(folder / MODEL, len(vocabulary), len(labels)),
-            config=SentimentConfig.from_dict(command["settings"], str(folder / CONFIG)),
-            tokenizer=tokenizer,
-            vocabulary=vocabulary,
-            labels=labels,
+            folder=folder,
+            task=found,
+            model=_load_model(folder, found, encoder, len(targets.names)),
+            config=config,
+            tokenizer=read_tokenizer(folder),
+            encoder=encoder,
+            targets=targets,
+            command=command,
             metrics=metrics,
-            sample=read_examples(folder / SAMPLE),
         )
+
+    def sample(self) -> Any:
+        """Some validation examples. Raises `InputError` where the file is missing or broken."""
+        return self.task.read_sample(self.folder / self.task.sample_name, self.targets)
+
+
+def task_of(folder: Path, metrics: Mapping[str, Any]) -> Task[Any, Any, Any]:
+    """The task of a run, by its `metrics.json`. Raises `InputError` where it is none of textapp's."""
+    if metrics.get("task") == "vectors":
+        raise InputError(f"{folder}: a training of word vectors, not a run; the vectors stand beside it")
+    name = canonical_name(metrics.get("task"))
+    if name is None:
+        raise InputError(f"{folder / METRICS}: task {metrics.get('task')!r} must be one of {', '.join(names())}")
+    return task(name)
 
 
 def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -99,23 +112,13 @@ def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InputError(f"{folder}: not a run folder (no {CONFIG} in it)")
     command = read_command(folder)
     if not (folder / METRICS).exists():
-        raise InputError(f"{folder}: this training is not finished; run its train command again to go on")
-    return command, _object(folder / METRICS)
-
-
-def read_names(path: Path, expected: object) -> list[str]:
-    """A file of labels or tags, one a line. Raises `InputError` unless they are those that `metrics.json` names."""
-    names = read_text(path).removesuffix("\n").split("\n")
-    if not isinstance(expected, list):
-        raise InputError(f"{path.with_name(METRICS)}: names no {path.stem}; the file was cut or changed")
-    if names != expected:
-        raise InputError(f"{path}: not the {path.stem} that {METRICS} names; the file was cut or changed")
-    return names
+        raise InputError(f"{folder}: this training is not finished; run its train command again to resume it")
+    return command, read_object(folder / METRICS)
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """How a run's texts are cut. Raises `InputError` naming the file where it is broken."""
-    settings = _object(folder / TOKENIZER)
+    """What cuts a run's texts. Raises `InputError` naming the file where it is broken."""
+    settings = read_object(folder / TOKENIZER)
     try:
         return Tokenizer.from_dict(settings)
     except InputError as error:
@@ -128,7 +131,7 @@ def read_command(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: The file cannot be read or is none of a run.
     """
-    command = _object(folder / CONFIG)
+    command = read_object(folder / CONFIG)
     if not isinstance(command.get("settings"), dict) or "textapp_version" not in command:
         raise InputError(f"{folder / CONFIG}: not the config of a run of textapp: no settings or no textapp_version")
     return command
@@ -214,37 +217,43 @@ def clear(folder: Path, keep_progress: bool) -> None:
 
     The files of a run are named one by one: what somebody else has put into the folder stays.
     """
-    text_side = (TOKENIZER, VOCABULARY, LABELS, SAMPLE, TAGS, CHARACTERS, TAGGED_SAMPLE)
-    soft = (SOFT_LABELS, SOFT_LABELS_PART, TEACHER_STATES, TEACHER_STATES_PART, SOFT_TAGS, SOFT_TAGS_PART)
-    names = (METRICS, MODEL, *text_side, CHECKPOINT, *soft)  # metrics first: finished no more
+    own = (TOKENIZER, VOCABULARY, CHARACTERS, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
+    files = (METRICS, MODEL, *own, *_task_files())  # metrics first: finished no more
     with named_errors(folder):
         if not folder.exists():
             return
-        for name in (*names, CONFIG):
+        for name in (*files, CONFIG):
             for leftover in leftovers(folder / name):
                 leftover.unlink()
         if keep_progress:
             return
-        for name in names:
+        for name in files:
             (folder / name).unlink(missing_ok=True)
         if (folder / LOGS).exists():
             shutil.rmtree(folder / LOGS)
 
 
-def save_text_side(folder: Path, tokenizer: Tokenizer, vocabulary: Vocabulary, labels: list[str]) -> None:
-    """Writes what turns text into ids and class numbers into names."""
+def save_text_side(
+    folder: Path, task: Task[Any, Any, Any], tokenizer: Tokenizer, encoder: TokenEncoder, targets: Any, valid: Any
+) -> None:
+    """Writes all of a run but its model and its metrics: what turns text into ids, and ids into targets.
+
+    Args:
+        folder: The run.
+        task: Its task.
+        tokenizer: What cuts texts.
+        encoder: Tokens to ids.
+        targets: What the model chooses from.
+        valid: The validation examples, some of which are kept: exports are checked on them.
+    """
     write_json(folder / TOKENIZER, tokenizer.to_dict())
-    vocabulary.save(folder / VOCABULARY)
-    write_text(folder / LABELS, "".join(f"{label}\n" for label in labels))
-
-
-def save_sample(folder: Path, examples: Examples) -> list[tuple[str, str]]:
-    """Keeps some validation texts with their labels, evenly spaced: exports are checked on them."""
-    step = -(-len(examples) // SAMPLE_SIZE)
-    sample = list(zip(examples.texts[::step], examples.labels[::step], strict=True))
-    lines = (json.dumps({"text": text, "label": label}, ensure_ascii=False) for text, label in sample)
-    write_text(folder / SAMPLE, "".join(f"{line}\n" for line in lines))
-    return sample
+    encoder.vocabulary.save(folder / VOCABULARY)
+    if encoder.characters is not None:
+        encoder.characters.save(folder / CHARACTERS)
+    for name, save in task.files(targets).items():
+        save(folder / name)
+    step = -(-len(valid) // SAMPLE_SIZE)
+    task.save_sample(folder / task.sample_name, valid.select(range(0, len(valid), step)))
 
 
 def save_model(folder: Path, model: keras.Model) -> None:
@@ -284,14 +293,6 @@ def history_for_json(history: Sequence[Mapping[str, float]]) -> list[dict[str, f
     return [{name: value if math.isfinite(value) else None for name, value in logs.items()} for logs in history]
 
 
-def _object(path: Path) -> dict[str, Any]:
-    """A JSON file that must hold an object."""
-    value = read_json(path)
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: must hold a JSON object")
-    return value
-
-
 def load_keras(path: Path) -> keras.Model:
     """Loads a model of any task, not compiled. Raises `InputError` where the file is none."""
     with named_errors(path), path.open("rb") as file:
@@ -304,16 +305,28 @@ def load_keras(path: Path) -> keras.Model:
         raise InputError(f"{path}: not a Keras model that can be read ({reason[:200]})") from error
 
 
-def _load_model(path: Path, rows: int, classes: int) -> keras.Model:
-    """Loads `model.keras`, which must have a row for each token and a logit for each class."""
+def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, count: int) -> keras.Model:
+    """Loads `model.keras`, which must have a row for each word and character, and an output for each target."""
+    path = folder / MODEL
     model = load_keras(path)
-    tables = [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
-    if not any(isinstance(layer, AttentionPooling) for layer in model.layers) or len(tables) != 1:
-        raise InputError(f"{path}: another model than `textapp train sentiment` makes")
-    if model.output_shape[-1] != classes:
-        raise InputError(f"{path}: has {model.output_shape[-1]} classes, but {LABELS} {classes} labels")
-    if tables[0].input_dim != rows:
-        raise InputError(
-            f"{path.with_name(VOCABULARY)}: has {rows} tokens, but {path.name} {tables[0].input_dim} embedding rows"
-        )
+    words = [layer.input_dim for layer in model.layers if layer.name == "embedding"]
+    letters = [layer.vocabulary_size for layer in model.layers if isinstance(layer, CharacterCNN)]
+    inputs = {tensor.name for tensor in model.inputs}
+    rank = 3 if task.unit == "token" else 2
+    if inputs != encoder.inputs.keys() or len(words) != 1 or len(model.output_shape) != rank:
+        raise InputError(f"{path}: another model than `textapp train {task.model_noun}` makes")
+    if model.output_shape[-1] != count:
+        raise InputError(f"{path}: has {model.output_shape[-1]} outputs, but {METRICS} names {count} of them")
+    wanted = [(VOCABULARY, len(encoder.vocabulary), words[0])]
+    if encoder.characters is not None:
+        wanted.append((CHARACTERS, len(encoder.characters), letters[0] if letters else 0))
+    for name, entries, rows in wanted:
+        if entries != rows:
+            raise InputError(f"{folder / name}: has {entries} entries, but {path.name} {rows} rows for them")
     return model
+
+
+def _task_files() -> list[str]:
+    """The names of the files that runs of the tasks hold."""
+    found = (task(name) for name in names())
+    return [name for one in found for name in (*one.target_files, one.sample_name)]

@@ -16,13 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from textapp import __version__
+from textapp.dashboards.word_vectors import VectorsDashboard
 from textapp.errors import InputError
 from textapp.files import digest, leftovers, named_errors, write_json
 from textapp.training import run
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
-from textapp.training.tensorboard.vectors_dashboard import VectorsDashboard
-from textapp.vectors.blocks import TrainingBlocks, noise_ratios, suited_shape
+from textapp.vectors.blocks import TrainingBlocks, choose_shape, noise_ratios
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter
 from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
@@ -38,7 +38,7 @@ DIVERGED = 10.0  # times the loss before any training
 UNLEARNED = 0.85  # of it: with text and steps enough it falls to a half
 PROBES = 8  # words whose neighbours are shown, where none are asked for
 _MALLOC = {-1: 1 << 28, -2: 1 << 26, -3: 1 << 25}  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD: bytes
-KNOWN_SQUARES = 300.0  # Adagrad's memory of rows trained before: they move less than new ones
+KNOWN_ACCUMULATOR = 300.0  # of rows trained before, so that they move less than new ones
 
 
 def train_vectors(
@@ -109,7 +109,7 @@ def _train(
     run.clear(folder, keep_progress=not force)
     _write_config(folder, command)
     subwords = Subwords(config.min_n, config.max_n, config.buckets) if config.subwords else None
-    blocks = TrainingBlocks(cache, suited_shape(cache.counts, config.sample), config.sample, config.seed)
+    blocks = TrainingBlocks(cache, choose_shape(cache.counts, config.sample), config.sample, config.seed)
     model = Word2Vec(
         len(cache.words),
         init.dim if init else config.dim or DIM,
@@ -242,12 +242,12 @@ def _start_from(model: Word2Vec, init: WordVectors, cache: TokenCache) -> None:
     for table, values in tables:
         if values is None:  # not kept in a text file: they are soon learned again from good input vectors
             continue
-        vectors, squares = table.vectors.numpy(), table.squares.numpy()
-        vectors[known], squares[known] = values[rows[known]], KNOWN_SQUARES
+        vectors, accumulator = table.vectors.numpy(), table.accumulator.numpy()
+        vectors[known], accumulator[known] = values[rows[known]], KNOWN_ACCUMULATOR
         if table is model.inputs_table and init.subwords:
-            vectors[len(cache.words) :], squares[len(cache.words) :] = init.subwords.vectors, KNOWN_SQUARES
+            vectors[len(cache.words) :], accumulator[len(cache.words) :] = init.subwords.vectors, KNOWN_ACCUMULATOR
         table.vectors.assign(vectors)
-        table.squares.assign(squares)
+        table.accumulator.assign(accumulator)
 
 
 def _rows_of(init: WordVectors, cache: TokenCache) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from textapp.errors import InputError
-from textapp.vectors.dictionaries import indexed
+from textapp.vectors.dictionaries import index_pairs
 from textapp.vectors.retrieval import mean_cosines, nearest
 from textapp.vectors.subwords import SubwordVectors
 from textapp.vectors.word_vectors import WordVectors
@@ -52,7 +52,7 @@ def learn_rotation(
     Args:
         source: Vectors, the most frequent word first.
         target: Vectors of the same dimension.
-        pairs: Rows of source and target `(P, 2)`, such as `dictionaries.indexed` finds.
+        pairs: Rows of source and target `(P, 2)`, such as `dictionaries.index_pairs` finds.
         refinements: How often to refine.
         report: Told of each step.
 
@@ -121,7 +121,7 @@ def score_translation(
         `csls`) `precision_at_1`, `precision_at_5` over the scored and `of_all`, precision at 1 over all source words;
         `same_spelling`, the baseline that translates a word by itself. None where nothing is scored.
     """
-    rows = indexed(dictionary, source, target)
+    rows = index_pairs(dictionary, source, target)
     right: dict[int, set[int]] = {}
     for one, other in rows.pairs.tolist():
         right.setdefault(one, set()).add(other)

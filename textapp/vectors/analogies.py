@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textapp.errors import InputError
-from textapp.vectors.evaluation_files import numbered_lines, set_name
-from textapp.vectors.spelling import spelled
+from textapp.vectors.evaluation import numbered_lines, set_name, vocabulary_row
 from textapp.vectors.word_vectors import WordVectors
 
 _BLOCK = 2**24  # scores held at once: 64 MB
@@ -80,7 +79,7 @@ def answer(
         evaluating semantic spaces using word analogies.
     """
     candidates = vectors.unit_vectors[:most_words]
-    indices = {word: _index(vectors, word) for question in questions for word in question}
+    indices = {word: vocabulary_row(vectors, word) for question in questions for word in question}
     ids = np.array([[indices[word] for word in question] for question in questions]).reshape(-1, 4)
     known = ((ids >= 0) & (ids < len(candidates))).all(axis=1)
     asked = ids[known]
@@ -134,13 +133,6 @@ def score_analogies(
             section["shared"] = {"count": len(both), **shared}
         sections.append(section)
     return {"set": analogies.name, "sections": sections}
-
-
-def _index(vectors: WordVectors, word: str) -> int:
-    """The row of a word; -1 where the vocabulary has none, as only the vocabulary can be answered with."""
-    form = spelled(vectors, word)
-    index = None if form is None else vectors.index(form)
-    return -1 if index is None else index
 
 
 def _share_right(results: np.ndarray) -> float | None:

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from textapp.errors import InputError
-from textapp.vectors.evaluation_files import numbered_lines
-from textapp.vectors.spelling import spelled
+from textapp.vectors.evaluation import numbered_lines, vocabulary_row
 from textapp.vectors.word_vectors import WordVectors
 
 
@@ -46,18 +45,12 @@ def read_dictionary(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def indexed(pairs: list[tuple[str, str]], source: WordVectors, target: WordVectors) -> IndexedDictionary:
+def index_pairs(pairs: list[tuple[str, str]], source: WordVectors, target: WordVectors) -> IndexedDictionary:
     """Finds the words of a dictionary in two vocabularies, as written or lower-cased; doubled pairs count once."""
     pairs = list(dict.fromkeys(pairs))
-    source_rows = {word: _row(source, word) for word, _ in pairs}
-    target_rows = {word: _row(target, word) for _, word in pairs}
+    source_rows = {word: vocabulary_row(source, word) for word, _ in pairs}
+    target_rows = {word: vocabulary_row(target, word) for _, word in pairs}
     rows = [(source_rows[one], target_rows[other]) for one, other in pairs]
     both = np.array([pair for pair in rows if min(pair) >= 0], np.int64).reshape(-1, 2)
     known = sum(row >= 0 for row in source_rows.values())
     return IndexedDictionary(both, len(pairs), len(source_rows), known)
-
-
-def _row(vectors: WordVectors, word: str) -> int:
-    form = spelled(vectors, word)
-    row = None if form is None else vectors.index(form)
-    return -1 if row is None else row

@@ -9,8 +9,7 @@ import numpy as np
 from scipy import stats
 
 from textapp.errors import InputError
-from textapp.vectors.evaluation_files import numbered_lines, set_name
-from textapp.vectors.spelling import spelled
+from textapp.vectors.evaluation import known_form, numbered_lines, set_name
 from textapp.vectors.word_vectors import WordVectors
 
 
@@ -59,7 +58,7 @@ def read_similarity_set(path: str | os.PathLike[str]) -> SimilaritySet:
 
 def cosines(vectors: WordVectors, pairs: tuple[tuple[str, str], ...]) -> np.ndarray:
     """The cosine of each pair, float64 `(N,)`; NaN where a word has no vector, 0 where its vector is zero."""
-    forms = {word: spelled(vectors, word) for pair in pairs for word in pair}
+    forms = {word: known_form(vectors, word) for pair in pairs for word in pair}
     found = sorted({form for form in forms.values() if form is not None})
     rows = {form: row for row, form in enumerate(found)}
     matrix, known = vectors.lookup(found)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from textapp.runtime.parts import FileParts
 
 from textapp.cli.reporting.content import LABELS, Device, Report, Task, Timing, Variant
 from textapp.compress.lineage import Lineage, Quantized
-from textapp.runtime.parts import FileParts
 
 HOSTILE = "</title><script>alert('x')</script> & | `*_[a](b)_ 好"
 

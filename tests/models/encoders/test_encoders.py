@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from textapp.config import ENCODERS_OF, Encoder
 from textapp.errors import InputError
 from textapp.models.encoders import ENCODERS, encode
-from textapp.sections import ENCODERS_OF, Encoder
 
 CASES = {
     "recurrent": (Encoder(units=8, num_layers=2), 16),

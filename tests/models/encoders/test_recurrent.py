@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from textapp.config import Encoder
 from textapp.models.encoders import encode
-from textapp.sections import Encoder
 
 
 def encoder(config: Encoder) -> keras.Model:

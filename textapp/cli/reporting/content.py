@@ -9,32 +9,29 @@ from typing import Any, NamedTuple
 from textapp.cli.output import printable
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
-from textapp.runtime.parts import FileParts
+from textapp.runtime.size_breakdown import FileParts
 
 NONE = "–"
 
 
-class Task(NamedTuple):
-    """What the models of a report do.
+class Comparison(NamedTuple):
+    """How models are compared. Two models have the same one if they can be compared.
 
     Attributes:
-        does: In an error message.
+        task: Name of their task.
         result: What a text is turned into.
         metric: The key of the scores that they are compared by.
         title: The same in words.
         counted: What the scores' `count` counts.
+        independent: Whether these are independent of each other: texts are, the tokens of a text are not.
     """
 
-    does: str
+    task: str
     result: str
     metric: str
     title: str
     counted: str
-
-
-LABELS = Task("gives texts labels", "label", "accuracy", "accuracy", "texts")
-SPANS = Task("finds spans", "spans", "entity_f1", "strict entity F1", "entities")
-TAGS = Task("tags single tokens", "tags", "accuracy", "token accuracy", "tokens")
+    independent: bool
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ class Report:
     """Models compared on the same data.
 
     Attributes:
-        task: What they do.
+        comparison: How they are compared.
         data: What they were scored on.
         variants: The models, in the order in which they were given.
         timed: How many texts each bundle was timed on in each round; 0 without bundles.
@@ -112,7 +109,7 @@ class Report:
         machine: Where.
     """
 
-    task: Task
+    comparison: Comparison
     data: str
     variants: tuple[Variant, ...]
     timed: int
@@ -123,7 +120,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
         return {
-            "metric": self.task.metric,
+            "metric": self.comparison.metric,
             "data": self.data,
             "timed": self.timed,
             "rounds": self.rounds,
@@ -140,21 +137,23 @@ class Report:
         """A headline."""
         count = len(self.variants)
         models = "1 model" if count == 1 else f"{count} models"
-        return f"{models}: {self.task.title}, bytes, latency"
+        return f"{models}: {self.comparison.title}, bytes, latency"
 
     def notes(self) -> list[str]:
         """How the figures were taken, a sentence or two each."""
         counts = {variant.scores["count"] for variant in self.variants}
         count = " or ".join(f"{number:,}" for number in sorted(counts))
-        lines = [f"Scores: {self.task.title} as of textapp evaluate on {self.data}, {count} {self.task.counted}."]
-        if self.task == LABELS:  # entities and tokens of one sentence are not independent
+        lines = [
+            f"Scores: {self.comparison.title} as of textapp evaluate on {self.data}, {count} {self.comparison.counted}."
+        ]
+        if self.comparison.independent:
             best = max(variant.score for variant in self.variants)
             error = 100 * (best * (1 - best) / max(counts)) ** 0.5
             lines[0] += f" One standard error of one score is about {error:.1f} points."
         if self.timed:
             lines.append(
-                f"Latency: one text a call from string to {self.task.result}, on {_counted(self.threads, 'thread')} of "
-                f"{self.machine}; {_counted(self.timed, 'text')} of the data. All bundles in turn, "
+                f"Latency: one text a call from string to {self.comparison.result}, on "
+                f"{_counted(self.threads, 'thread')} of {self.machine}; {_counted(self.timed, 'text')} of the data. All bundles in turn, "
                 f"{_counted(self.rounds, 'round')}: the median round, and from the fastest to the slowest."
             )
         if any(variant.device is None for variant in self.variants):
@@ -221,7 +220,7 @@ def bundles(report: Report) -> list[tuple[int, Variant, Device]]:
 
 def _results(report: Report) -> Table:
     """Score, bytes, latency."""
-    header: tuple[str, ...] = ("", "model", f"{report.task.title}, %", "model file, bytes")
+    header: tuple[str, ...] = ("", "model", f"{report.comparison.title}, %", "model file, bytes")
     rows: list[tuple[str, ...]] = [
         (str(number), variant.name, percent(variant.score), f"{variant.model_bytes:,}")
         for number, variant in enumerate(report.variants, start=1)
@@ -229,7 +228,7 @@ def _results(report: Report) -> Table:
     best = _best(report.variants, 2, lambda variant: -variant.score, percent)
     best |= _best(report.variants, 3, lambda variant: variant.model_bytes if variant.device else None, str)
     if report.timed:
-        header += (f"text to {report.task.result}, p50 ms", "rounds", "p95 ms", "model alone, p50 ms")
+        header += (f"text to {report.comparison.result}, p50 ms", "rounds", "p95 ms", "model alone, p50 ms")
         rows = [row + _times(variant) for row, variant in zip(rows, report.variants, strict=True)]
         for column, key in ((4, "ms_p50"), (6, "ms_p95"), (7, "model_ms_p50")):
             best |= _best(report.variants, column, partial(_time, key), _ms)

@@ -122,13 +122,13 @@ def _breakable(text: str) -> str:
 
 def _plots(report: Report) -> str:
     """Score against bytes, and against latency where there is any."""
-    title = f"{report.task.title}, %"
+    title = f"{report.comparison.title}, %"
     numbered = list(enumerate(report.variants, start=1))
     sizes = [Point(n, v.name, v.model_bytes, 100 * v.score, v.device is None) for n, v in numbered]
     drawn = [scatter(sizes, "model file", title, in_bytes)]
     if report.timed:
         times = [Point(n, v.name, d.timing.ms_p50, 100 * v.score, False) for n, v, d in bundles(report)]
-        drawn.append(scatter(times, f"text to {report.task.result}, median", title, lambda ms: f"{ms:.3g} ms"))
+        drawn.append(scatter(times, f"text to {report.comparison.result}, median", title, lambda ms: f"{ms:.3g} ms"))
     figures = "".join(f"<figure>{svg}</figure>" for svg in drawn)
     rings = ", rings: Keras runs" if any(point.hollow for point in sizes) else ""
     caption = f"Dots: bundles{rings}. A dashed line joins those that none beats in both. Costs are on a log scale."

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from textapp.config import Encoder
 from textapp.models.encoders import convolution, light_recurrence, none, recurrent, transformer
-from textapp.sections import Encoder
 
 ENCODERS: dict[str, Callable[[Encoder, Any, Any], Any]] = {
     "recurrent": recurrent.encode,

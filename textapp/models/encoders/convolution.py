@@ -4,8 +4,8 @@ from typing import Any
 
 from keras import layers, ops
 
+from textapp.config import Encoder
 from textapp.models.encoders.stack import layer_name, resized
-from textapp.sections import Encoder
 
 DILATIONS = (1, 2, 4, 8)
 """Distance between the tokens that a filter sees, layer by layer, then from the start: four layers see 31 tokens."""

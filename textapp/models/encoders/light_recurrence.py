@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from textapp.config import Encoder
 from textapp.layers import LightRecurrence
 from textapp.models.encoders.stack import stacked
-from textapp.sections import Encoder
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:

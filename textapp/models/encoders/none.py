@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from textapp.sections import Encoder
+from textapp.config import Encoder
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:

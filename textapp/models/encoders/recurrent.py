@@ -4,8 +4,8 @@ from typing import Any
 
 from keras import layers
 
+from textapp.config import Encoder
 from textapp.models.encoders.stack import stacked
-from textapp.sections import Encoder
 
 CELLS = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import layers
 
-from textapp.sections import Encoder
+from textapp.config import Encoder
 
 
 def stacked(config: Encoder, layer: Callable[[str], layers.Layer], embedded: Any, mask: Any) -> Any:

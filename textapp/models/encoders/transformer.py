@@ -4,9 +4,9 @@ from typing import Any
 
 from keras import layers
 
+from textapp.config import Encoder
 from textapp.layers import SelfAttention
 from textapp.models.encoders.stack import layer_name, resized
-from textapp.sections import Encoder
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from textapp.sections import Encoder, ModelConfig, Training, Words
+from textapp.config import Encoder, ModelConfig, Training, Words
 from textapp.errors import InputError
 from textapp.settings import MOST, Range, Section
 

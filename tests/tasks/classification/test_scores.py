@@ -1,0 +1,96 @@
+"""Scores of classes against hand-worked numbers."""
+
+import numpy as np
+import pytest
+
+from textapp.tasks.classification.scores import accuracy, classification_scores, confusion_matrix, macro_f1
+
+# Ten reviews judged by hand: labels 好 (0), 坏 (1), 一般 (2).
+TRUE = [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
+PREDICTED = [0, 0, 0, 1, 1, 1, 2, 2, 0, 1]
+
+
+def test_rows_are_true_classes_and_columns_predicted_ones():
+    matrix = confusion_matrix(TRUE, PREDICTED, classes=3)
+    assert matrix.tolist() == [[3, 1, 0], [0, 2, 1], [1, 1, 1]]
+    assert matrix.dtype == np.int64
+
+
+def test_scores_worked_by_hand():
+    matrix = confusion_matrix(TRUE, PREDICTED, classes=3)
+    assert accuracy(matrix) == pytest.approx(6 / 10)
+    # F1 per class: 2*3/(4+4), 2*2/(3+4), 2*1/(3+2)
+    assert macro_f1(matrix) == pytest.approx((6 / 8 + 4 / 7 + 2 / 5) / 3)
+
+
+def test_a_class_that_never_occurs_is_left_out_of_the_mean():
+    with_spare_classes = confusion_matrix(TRUE, PREDICTED, classes=50)
+    assert with_spare_classes.shape == (50, 50)
+    assert macro_f1(with_spare_classes) == pytest.approx((6 / 8 + 4 / 7 + 2 / 5) / 3)
+
+
+def test_a_class_only_predicted_and_a_class_only_true_count_as_zero():
+    only_predicted = confusion_matrix([0, 0], [0, 2], classes=3)
+    assert macro_f1(only_predicted) == pytest.approx((2 / 3 + 0) / 2)
+    only_true = confusion_matrix([0, 1], [0, 0], classes=3)
+    assert macro_f1(only_true) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_all_right_and_all_wrong():
+    assert accuracy(confusion_matrix([0, 1, 2], [0, 1, 2], classes=3)) == 1.0
+    assert macro_f1(confusion_matrix([0, 1, 2], [0, 1, 2], classes=3)) == 1.0
+    assert accuracy(confusion_matrix([0, 1, 2], [1, 2, 0], classes=3)) == 0.0
+    assert macro_f1(confusion_matrix([0, 1, 2], [1, 2, 0], classes=3)) == 0.0
+
+
+def test_equals_a_count_over_pairs():
+    rng = np.random.default_rng(7)
+    true, predicted = rng.integers(0, 5, 400), rng.integers(0, 5, 400)
+    pairs = list(zip(true, predicted, strict=True))
+    matrix = confusion_matrix(true, predicted, classes=5)
+    assert matrix.tolist() == [[pairs.count((t, p)) for p in range(5)] for t in range(5)]
+    harmonic_means = []
+    for c in range(5):
+        precision = pairs.count((c, c)) / sum(p == c for _, p in pairs)
+        recall = pairs.count((c, c)) / sum(t == c for t, _ in pairs)
+        harmonic_means.append(2 * precision * recall / (precision + recall))
+    assert macro_f1(matrix) == pytest.approx(sum(harmonic_means) / 5)
+
+
+def test_narrow_integer_types_do_not_overflow():
+    true = np.full(10, 199, np.uint8)
+    assert confusion_matrix(true, true, classes=200)[199, 199] == 10
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "message"),
+    [
+        ([0, 1], [0], "must be of one length. Received: 2 and 1"),
+        ([0, 2], [0, 1], "`true` must hold class indices from 0 to 1. Received: 2"),
+        ([0, 1], [0, -1], "`predicted` must hold class indices from 0 to 1. Received: -1"),
+        ([0.0, 1.0], [0, 1], "`true` must be a list of integers. Received: float64"),
+        (["好", "坏"], [0, 1], "`true` must be a list of integers"),
+        ([[0], [1]], [0, 1], r"`true` must be a list of integers. Received: int64 of shape \(2, 1\)"),
+    ],
+)
+def test_what_is_not_a_list_of_class_indices_is_refused(true, predicted, message):
+    with pytest.raises(ValueError, match=message):
+        confusion_matrix(true, predicted, classes=2)
+
+
+def test_no_examples_have_no_score():
+    matrix = confusion_matrix([], [], classes=2)
+    assert matrix.tolist() == [[0, 0], [0, 0]]
+    for score in (accuracy, macro_f1):
+        with pytest.raises(ValueError, match="at least one example"):
+            score(matrix)
+
+
+def test_logits_are_scored():
+    logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 0.0]], "float32")
+    scores = classification_scores(np.array([0, 1, 1, 0]), logits)
+    assert scores["accuracy"] == 0.75
+    assert scores["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    nats = [np.log(1 + np.exp(-2.0)), np.log(1 + np.exp(-1.0)), np.log(1 + np.exp(3.0)), np.log(2.0)]
+    assert scores["loss"] == pytest.approx(np.mean(nats), rel=1e-5)
+    assert scores["count"] == 4

@@ -1,0 +1,371 @@
+"""The whole training of a student of any task: teachers and files in, a run folder out.
+
+`keras.distillation.Distiller` is not used. It runs the teacher inside each training step, on the very tensor that the
+student is given; but here each model cuts texts in its own way and has its own vocabulary, and a teacher may be a file.
+With soft targets on disk a teacher reads each text once, not once an epoch, an ensemble costs a student no time, and
+the student is a plain model with a loss of its own, which `fit` resumes like any other.
+"""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from textapp import __version__
+from textapp.compress.soft_loss import SoftLoss, soft_rows
+from textapp.compress.soft_targets import (
+    SoftTargets,
+    Teacher,
+    known_to_all,
+    mean_probabilities,
+    write_soft_targets,
+)
+from textapp.compress.teachers import RunTeacher, check_shared, open_runs, sources
+from textapp.compress.transfer import Transfer
+from textapp.data.batches import first_rows
+from textapp.data.rows import EncodedRows, encode_rows
+from textapp.errors import InputError
+from textapp.files import replacing, write_json
+from textapp.task import Files, Report, Task, task
+from textapp.training import run
+from textapp.training.adversarial import with_adversary
+from textapp.training.prepare import Prepared, build_encoder, training_batches, with_held_out
+from textapp.training.pretrained import check_settings, describe_embedding_training
+from textapp.training.strategy import choose_strategy, describe, precision
+from textapp.training.train import build_model, compile_model, fit_model, named_files, scored
+
+PROBE = 32  # validation rows whose gradients TensorBoard shows
+
+
+def distill(
+    task_name: str,
+    config: Any,
+    out: str | os.PathLike[str],
+    *,
+    teachers: Sequence[Any],
+    train: str | os.PathLike[str],
+    valid: str | os.PathLike[str] | None = None,
+    test: str | os.PathLike[str] | None = None,
+    vectors: str | os.PathLike[str] | None = None,
+    unlabelled: Sequence[str | os.PathLike[str]] = (),
+    soft_targets_from: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    report: Report = lambda line: print(line, file=sys.stderr, flush=True),
+) -> dict[str, Any]:
+    """Trains a student on its teachers' probabilities; called again after a crash, it resumes where it was.
+
+    The student learns the labelled texts, the unlabelled ones, new ones made from the labelled (where the task makes
+    some), and those of teachers that are files; never a text of a held-out split. Its vocabulary is that of all of
+    them but the new ones.
+
+    Args:
+        task_name: The task.
+        config: The settings, of the task's `student_config`.
+        out: The run folder to make: that of `train`, and in it the teachers' probabilities of all texts, validation
+            texts included: `soft_targets.jsonl.gz`, which may teach other students in the teachers' place.
+        teachers: From `textapp.compress.teachers.open_teachers`; several teach the mean of their probabilities.
+        train: Training examples, in any form that the task reads.
+        valid: Examples for early stopping; by default a share of `train`.
+        test: Examples to score the student on at the very end, once.
+        vectors: Word vectors to start from, as for `train`.
+        unlabelled: Files of more texts, see `textapp.data.unlabelled.unlabelled_texts`.
+        soft_targets_from: The probabilities of the same teachers for the same texts: the file in the folder of another
+            student. They are then not asked again.
+        force: Whether a run that is there already is deleted first.
+        report: Is given each line of progress.
+
+    Returns:
+        What `metrics.json` says: what `train` does, and in `distillation` the teachers (`path`, `sha256`, `parameters`,
+        and their score on the validation split, as `valid_accuracy`), together `parameters` and that score, and `kept`,
+        the student's share of it; null where a teacher does not know it.
+
+    Raises:
+        InputError: A file or a setting is wrong, the teachers have other targets, or `out` holds a finished or another
+            run.
+    """
+    found, folder = task(task_name), Path(out)
+    files = Files(train, valid, test, vectors)
+    check_settings(config, vectors)
+    _check_augment(config, teachers)
+    command = {
+        "task": found.name,
+        **split_settings(found, config),
+        **sources(folder, teachers, named_files(files), unlabelled),
+    }
+    with run.reserved(folder, command, force):
+        began = time.monotonic()
+        keras.utils.set_random_seed(config.training.seed)
+
+        student = StudentData.read(found, config, files, unlabelled, teachers, report)
+        steps = student.data.batches.steps_per_epoch
+        strategy = choose_strategy()
+        with strategy.scope(), precision(config.training.mixed_precision):
+            model = build_model(found, config, student.data)
+            trained = with_adversary(model, config.training.adversarial)
+            loss = student_loss(found, config, model)
+            compile_model(trained, found, config, config.training.epochs * steps, loss, model)
+        if soft_targets_from is None:
+            open_runs(teachers)
+        # Only now, when files, settings and teachers have proved good, may an old run go.
+        run.clear(folder, keep_progress=not force)
+        write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
+
+        soft = _soft_targets(folder, teachers, student, soft_targets_from, report)
+        data, valid_rows = student.with_soft_targets(soft)
+        teaching = _teaching(found, teachers, student, soft)
+        if data.pretrained is not None:
+            report(f"word vectors: {describe_embedding_training(config.training)}")
+        report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
+        probe = first_rows(valid_rows, _spread(len(valid_rows)))
+        model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe)
+        metrics = scored(found, model, data, report)
+        if data.pretrained is not None:
+            metrics["vectors"] = data.pretrained.summary
+        name = found.main_score(data.targets)
+        teaching = with_kept(teaching, name, metrics["valid"][name])
+        if teaching["kept"] is not None:
+            best = teaching[f"valid_{name}"]
+            report(f"valid: teachers {best:.4f}, of which the student keeps {teaching['kept']:.1%}")
+        return run.finish(folder, {**metrics, "distillation": teaching}, history, began)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentData:
+    """A student's files, read, split, counted and encoded, before anything is asked of its teachers.
+
+    Attributes:
+        task: The task.
+        config: The settings.
+        transfer: What is learned.
+        train: The same, encoded, with true targets.
+        valid_items: What teachers are asked about the validation split, an item a row of it.
+        data: All else that a training needs; its batches have no soft targets yet.
+    """
+
+    task: Task[Any, Any, Any]
+    config: Any
+    transfer: Transfer
+    train: EncodedRows
+    valid_items: list[Any]
+    data: Prepared
+
+    @classmethod
+    def read(
+        cls,
+        task: Task[Any, Any, Any],
+        config: Any,
+        files: Files,
+        unlabelled: Sequence[Any],
+        teachers: Sequence[Teacher],
+        report: Report,
+    ) -> "StudentData":
+        """Reads the files.
+
+        The soft targets of a student's run stand for its teachers: with them as the only teacher, all is as it was with
+        these.
+
+        Raises:
+            InputError: A file breaks a rule, the teachers' targets are others, or they know none of the texts.
+        """
+        check_shared(config, teachers)
+        seed = config.training.seed if config.distillation.split_seed is None else config.distillation.split_seed
+        train, held_out = task.read_splits(config, files, seed, report)
+        targets = task.teacher_targets(config, train, [(one.name, one.targets) for one in teachers], report)
+        for teacher in teachers:
+            fraction = config.data.valid_fraction
+            knows = isinstance(teacher, RunTeacher) and teacher.trained_on_validation(str(files.train), fraction, seed)
+            if files.valid is None and knows:
+                report(
+                    f"warning: {teacher.name} was trained on validation texts, as it divided {train.source} otherwise: "
+                    "its score is too good; use teachers of one --valid file"
+                )
+        tokenizer = task.tokenizer(config)
+        transfer = Transfer.read(task, config, train, held_out.values(), targets, tokenizer, unlabelled, teachers)
+        counts = transfer.rows.tokens.counts(transfer.originals)
+        encoder, pretrained = build_encoder(task, config, counts, files.vectors, report)
+        rows = encode_rows(transfer.rows, encoder)
+        report(f"transfer set: {', '.join(f'{count:,} {kind}' for kind, count in transfer.kinds().items())}")
+        data = with_held_out(
+            task,
+            config,
+            train=rows,
+            held_out=held_out,
+            tokenizer=tokenizer,
+            encoder=encoder,
+            targets=targets,
+            report=report,
+            pretrained=pretrained,
+        )
+        data.counts["train"] |= transfer.kinds()
+        valid_items = task.items(config, held_out["valid"], tokenizer, training=False)
+        return cls(task, config, transfer, rows, valid_items, data)
+
+    def asked(self, teachers: Sequence[Teacher]) -> list[Any]:
+        """All items that teachers are asked about: validation split, then transfer set."""
+        known = [item for item in self.valid_items if known_to_all(item, teachers)]
+        return known + [item for item, asked in zip(self.transfer.items, self.transfer.asked, strict=True) if asked]
+
+    def with_soft_targets(self, soft: SoftTargets) -> tuple[Prepared, EncodedRows]:
+        """Adds the teachers' probabilities.
+
+        Returns:
+            `data` with targets of `SoftLoss` in its batches, and the validation split with such targets.
+
+        Raises:
+            InputError: An item that the teachers were asked about is not among the soft targets.
+        """
+        missing = [
+            item
+            for item, asked in zip(self.transfer.items, self.transfer.asked, strict=True)
+            if asked and item not in soft
+        ]
+        if missing:
+            raise InputError(
+                f"{soft.name}: is of other texts; the files have changed since: restore them, or use --force"
+            )
+        train = self.train.with_targets(soft_rows(self.train.targets, self._probs(soft, self.transfer.items)))
+        valid = self.data.held_out["valid"]
+        valid = valid.with_targets(soft_rows(valid.targets, self._probs(soft, self.valid_items)))
+        digest = hashlib.sha256(train.digest() + valid.digest()).hexdigest()
+        data = dataclasses.replace(
+            self.data,
+            batches=training_batches(self.config, train, self.data.widths),
+            fingerprint=f"{self.data.fingerprint} {digest}",
+        )
+        return data, valid
+
+    def _probs(self, soft: SoftTargets, items: Sequence[Any]) -> np.ndarray:
+        """The probabilities of items, a row a unit: float32 `(units, C)`, 0 for items that the file lacks."""
+        parts = []
+        for item in items:
+            units = self.units(item)
+            found = (
+                soft.probabilities([item]) if item in soft else np.zeros((units, len(soft.targets.names)), np.float32)
+            )
+            if len(found) != units:
+                raise InputError(
+                    f"{soft.name}: has {len(found)} tokens of a text that has {units}; the files have changed"
+                )
+            parts.append(found)
+        columns = [soft.targets.names.index(name) for name in self.data.targets.names]
+        return np.concatenate(parts)[:, columns]
+
+    def units(self, item: Any) -> int:
+        """How many units, and so rows of probabilities, an item has."""
+        return len(item) if self.task.unit == "token" else 1
+
+
+def split_settings(task: Task[Any, Any, Any], config: Any) -> dict[str, Any]:
+    """The settings of a student as `config.json` holds them: `settings`, as of any run, and `distillation`."""
+    own = task.config.settings()
+    return {
+        "settings": {name: value for name, value in config.to_dict().items() if name in own},
+        "distillation": {name: value for name, value in config.to_dict().items() if name not in own},
+    }
+
+
+def student_config(task: Task[Any, Any, Any], command: Mapping[str, Any], source: str) -> Any:
+    """The inverse of `split_settings`; settings that earlier students had besides are left out."""
+    known = task.student_config.settings()
+    taught = {name: value for name, value in command["distillation"].items() if name in known}
+    return task.student_config.from_dict({**command["settings"], **taught}, source)
+
+
+def student_loss(task: Task[Any, Any, Any], config: Any, model: keras.Model) -> SoftLoss:
+    """The loss that the settings describe."""
+    return SoftLoss(
+        task.loss(config, model).call,
+        task.soft_distance(config, model),
+        config.distillation.alpha,
+        per_token=task.unit == "token",
+    )
+
+
+def with_kept(teaching: Mapping[str, Any], name: str, score: float) -> dict[str, Any]:
+    """What `metrics.json` says of the teachers, with the share of their score that a student has; see `distill`."""
+    best = teaching[f"valid_{name}"]
+    return {**teaching, "kept": score / best if best else None}
+
+
+def _check_augment(config: Any, teachers: Sequence[Any]) -> None:
+    """Raises `InputError` where new texts would be made for a teacher that is a file."""
+    augment = getattr(config.distillation, "augment", 0)
+    for teacher in teachers:
+        if augment and isinstance(teacher, SoftTargets):
+            raise InputError(f"setting augment: {teacher.name} is a file, which knows no new texts; set augment=0")
+
+
+def _soft_targets(
+    folder: Path,
+    teachers: Sequence[Teacher],
+    student: StudentData,
+    copied_from: str | os.PathLike[str] | None,
+    report: Report,
+) -> SoftTargets:
+    """The probabilities of validation split and transfer set: asked for, unless a killed process has done so."""
+    path, found, targets = folder / run.SOFT_TARGETS, student.task, student.data.targets
+    if copied_from is not None and not path.exists():
+        with replacing(path) as temporary:
+            shutil.copyfile(copied_from, temporary)
+    if not path.exists():
+        asked = student.asked(teachers)
+        write_soft_targets(
+            path,
+            folder / run.SOFT_TARGETS_PART,
+            found,
+            asked,
+            lambda chunk: mean_probabilities(teachers, chunk, targets.names),
+            student.units,
+            targets.names,
+            lambda done: report(f"soft targets: {done:,} of {len(asked):,} texts"),
+        )
+    return SoftTargets.read(path, found, targets)
+
+
+def _teaching(
+    task: Task[Any, Any, Any], teachers: Sequence[Any], student: StudentData, soft: SoftTargets
+) -> dict[str, Any]:
+    """What `metrics.json` says of the teachers."""
+    name = task.main_score(student.data.targets)
+    key = f"valid_{name}"
+    described = [
+        {
+            "path": teacher.name,
+            "sha256": teacher.sha256,
+            "parameters": teacher.parameters,
+            key: _valid_score(student, teacher, name),
+        }
+        for teacher in teachers
+    ]
+    parameters = [teacher.parameters for teacher in teachers]
+    together = described[0][key] if len(teachers) == 1 else _valid_score(student, soft, name)
+    return {
+        "teachers": described,
+        "parameters": None if None in parameters else sum(filter(None, parameters)),
+        key: together,
+    }
+
+
+def _valid_score(student: StudentData, teacher: Any, name: str) -> float | None:
+    """The score of a teacher on the validation split; None where it has no answer for a text."""
+    examples = student.data.examples["valid"]
+    if isinstance(teacher, RunTeacher):
+        return float(teacher.score(examples)[name])
+    if not all(item in teacher for item in student.valid_items):
+        return None
+    probs = mean_probabilities([teacher], student.valid_items, student.data.targets.names)
+    rows = student.data.held_out["valid"]
+    return float(student.task.score_soft(examples, rows, probs, student.data.targets)[name])
+
+
+def _spread(count: int) -> np.ndarray:
+    """Some numbers below `count`, evenly spaced."""
+    return np.linspace(0, count - 1, min(PROBE, count)).astype(np.int64)

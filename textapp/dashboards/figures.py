@@ -1,0 +1,58 @@
+"""What several dashboards draw: pictures, confusion matrices, markdown."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from textapp.figures import font_families, new_figure, pixels
+
+_MOST_CLASSES_WITH_NUMBERS = 12  # more make the cells too small to read
+
+
+def write_figure(tag: str, figure: Figure, description: str) -> None:
+    """Writes a matplotlib figure as an image to the default summary writer."""
+    tf.summary.image(tag, pixels(figure)[np.newaxis], description=description)
+
+
+def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], unit: str = "texts") -> Figure:
+    """Draws counts, each cell coloured by its share of the row.
+
+    Class numbers replace the names if no installed font can draw the names.
+
+    Args:
+        counts: Integers `(C, C)`, true classes in the rows, predicted classes in the columns.
+        names: Names of the C classes.
+        unit: What is counted, for the title.
+    """
+    classes = len(names)
+    families = font_families("".join(names))
+    if families is None:
+        families, names = font_families("0"), [str(index) for index in range(classes)]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # TensorBoard shrinks pictures to some 330 pixels: few inches make large letters.
+    side = 2.2 + 0.6 * min(classes, _MOST_CLASSES_WITH_NUMBERS)
+    figure = new_figure(side + 0.5, side)
+    axes = figure.add_subplot()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    style: dict[str, Any] = {"fontfamily": families, "parse_math": False}
+    axes.set_xticks(range(classes), names, **style, rotation=0 if classes <= 3 else 90)
+    axes.set_yticks(range(classes), names, **style, rotation=90 if classes <= 3 else 0, va="center")
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    axes.set_title(f"{np.trace(counts) / counts.sum():.1%} of {counts.sum():,} {unit} right", fontsize=11)
+    if classes > _MOST_CLASSES_WITH_NUMBERS:
+        figure.colorbar(image, label="share of the true class", shrink=0.85)
+        return figure
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{counts[row, column]:,}\n{share:.1%}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else "black")
+    return figure
+
+
+def escape_markdown(text: str) -> str:
+    """Replaces ASCII punctuation by HTML entities, so that markdown and HTML show the text as it is."""
+    return re.sub(r"[!-/:-@\[-`{-~]", lambda match: f"&#{ord(match[0])};", text)

@@ -1,0 +1,121 @@
+"""TensorBoard's embedding projector: its files, and the callback that writes them for an embedding."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from tensorboard.plugins import projector
+
+from textapp.dashboards.log import Dashboard, EventLog
+from textapp.errors import InputError
+
+FOLDER = "projector"
+
+
+class EmbeddingProjector(Dashboard):
+    """Writes the vectors of the first words of the vocabulary with their words (page "Projector").
+
+    The files are written anew after every epoch; TensorBoard reads them once, so restart it to see later vectors.
+
+    `keras.callbacks.TensorBoard(embeddings_freq=...)` (3.15) is not used here: it names a tensor that the weights
+    file of Keras 3 does not have, so that the page stays empty (keras-team/keras issue 20210).
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        vocabulary: The words, in the order of the embedding's rows.
+        layer: Name of the `Embedding` layer. By default the model's first.
+        most_words: How many words to write. More make the page slow.
+    """
+
+    def __init__(
+        self,
+        log: EventLog | str | os.PathLike[str],
+        vocabulary: Sequence[str],
+        layer: str | None = None,
+        most_words: int = 5000,
+    ):
+        super().__init__(log)
+        self.vocabulary = tuple(vocabulary)
+        self.layer = layer
+        self.most_words = most_words
+
+    def prepare(self) -> None:
+        """Finds the embedding."""
+        self._embedding = self._find()
+        # A row for padding is never trained, and would be a lone point far from the others or amid them.
+        first = 1 if self._embedding.mask_zero else 0
+        self._rows = range(first, min(len(self.vocabulary), first + self.most_words))
+
+    def write(self) -> None:
+        """Writes words, vectors and what tells TensorBoard of them."""
+        table = ops.convert_to_numpy(self._embedding.embeddings)[self._rows.start : self._rows.stop]
+        if not np.isfinite(table).all():  # the page cannot place NaN: keep the last vectors that it can
+            return
+        columns = {"word": [self.vocabulary[row] for row in self._rows], "id": self._rows}
+        write_projector(self.log.run_folder(self.run), table, columns, self._embedding.name)
+
+    def _find(self) -> keras.layers.Embedding:
+        found = [
+            layer
+            for layer in self.model.layers
+            if isinstance(layer, keras.layers.Embedding) and self.layer in (None, layer.name)
+        ]
+        if not found:
+            named = "" if self.layer is None else f" named {self.layer!r}"
+            raise ValueError(f"the model has no `Embedding` layer{named}")
+        if found[0].input_dim < len(self.vocabulary):
+            raise ValueError(
+                f"`vocabulary` must have at most the embedding's {found[0].input_dim} rows. "
+                f"Received: {len(self.vocabulary)} words"
+            )
+        return found[0]
+
+
+def write_projector(
+    log_folder: str | os.PathLike[str], vectors: np.ndarray, columns: Mapping[str, Sequence[object]], title: str
+) -> None:
+    """Writes vectors to a TensorBoard log folder, which may be remote (page "Projector").
+
+    Args:
+        log_folder: Folder that `tensorboard --logdir` reads, made where it is not there.
+        vectors: Finite float `(N, E)`.
+        columns: What the page tells of each point: by the column's name, its N values. The first is the label.
+            Two or more columns: of a single one, the page would take the header for a word.
+        title: The name of the vectors on the page, beside their number.
+
+    Raises:
+        InputError: A file cannot be written.
+    """
+    folder = f"{os.fspath(log_folder)}/{FOLDER}"
+    rows = ("\t".join(printable(str(value)) for value in row) for row in zip(*columns.values(), strict=True))
+    config = projector.ProjectorConfig()
+    config.embeddings.add(
+        tensor_name=f"{title} ({len(vectors):,} words)",
+        tensor_path=f"{FOLDER}/vectors.tsv",
+        metadata_path=f"{FOLDER}/words.tsv",
+    )
+    try:
+        tf.io.gfile.makedirs(folder)
+        _write_lines(f"{folder}/words.tsv", ["\t".join(columns), *rows])
+        _write_lines(f"{folder}/vectors.tsv", ("\t".join(f"{x:.5g}" for x in row.tolist()) for row in vectors))
+        projector.visualize_embeddings(os.fspath(log_folder), config)
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0].rpartition("; ")[2]
+        raise InputError(f"{folder}: the projector's files cannot be written here: {reason}") from error
+
+
+def printable(word: str) -> str:
+    r"""A word that shows as itself in one cell of the page: tabs, line ends and the like as escapes (`\t`)."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in word)
+    return shown if shown.strip() else f"'{shown}'"
+
+
+def _write_lines(path: str, lines: Iterable[str]) -> None:
+    """Writes a file, whole or not at all."""
+    with tf.io.gfile.GFile(f"{path}.new", "w") as file:
+        for line in lines:
+            file.write(f"{line}\n")
+    tf.io.gfile.rename(f"{path}.new", path, overwrite=True)

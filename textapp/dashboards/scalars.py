@@ -1,0 +1,80 @@
+"""Loss, metrics and learning rate over the steps."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from textapp.dashboards.log import Dashboard, EventLog
+
+_METRIC = (
+    "Training: the mean since the epoch began, which falls in a small step where a new one begins. "
+    "Validation: the mean at the end of each epoch, without dropout."
+)
+_LEARNING_RATE = "The optimizer's learning rate for the next step, schedule included."
+
+
+class Scalars(Dashboard):
+    """Writes loss and metrics (`fit/METRIC`) and the learning rate (`fit/learning_rate`).
+
+    Training and validation are two runs, so that each metric is one chart with two lines.
+
+    `keras.callbacks.TensorBoard` (3.15) is not used here as its steps begin at 0 again when a training resumes, it
+    takes the learning rate once an epoch only, and gives each metric up to three charts
+    (`batch_loss`, `epoch_loss`, `evaluation_loss_vs_iterations`).
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        every: Training steps between two points, besides the one at the end of an epoch.
+    """
+
+    def __init__(self, log: EventLog | str | os.PathLike[str], every: int = 20):
+        super().__init__(log)
+        if every < 1:
+            raise ValueError(f"`every` must be positive. Received: every={every}")
+        self.every = every
+        self._batch_written = -1
+        self._metrics: Mapping[str, Any] = {}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts counting the epoch's batches."""
+        del epoch, logs
+        self._batch_written = -1
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes the training's scalars every `every` steps."""
+        # Not `batch % every`: with `steps_per_execution` the batches seen here skip numbers.
+        if batch - self._batch_written >= self.every:
+            self._batch_written = batch
+            self._metrics = logs or {}
+            self.write_now()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes the epoch's scalars."""
+        del epoch
+        logs = logs or {}
+        self._metrics = {name: value for name, value in logs.items() if not name.startswith("val_")}
+        self.write_now()
+        validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        if validation and self.is_chief:
+            with self.log.writing("validation", self.step):
+                _write_metrics(validation)
+
+    def write(self) -> None:
+        """Writes the training's scalars."""
+        # Keras' callbacks for schedules put the learning rate into the logs as well.
+        _write_metrics({name: value for name, value in self._metrics.items() if name != "learning_rate"})
+        rate = ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        tf.summary.scalar("fit/learning_rate", rate, description=_LEARNING_RATE)
+
+
+def _write_metrics(metrics: Mapping[str, Any]) -> None:
+    """Writes scalars, and of a metric that has a value for each class a scalar each."""
+    for name, value in metrics.items():
+        values = np.ravel(ops.convert_to_numpy(value))
+        for index, number in enumerate(values):
+            tag = f"fit/{name}" if len(values) == 1 else f"fit/{name}/{index}"
+            tf.summary.scalar(tag, number, description=_METRIC)

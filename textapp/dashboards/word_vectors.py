@@ -1,0 +1,80 @@
+"""A training of word vectors: loss, rate, speed, what is near to some words, and the projector."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from textapp.dashboards.figures import escape_markdown
+from textapp.dashboards.log import Dashboard, EventLog
+from textapp.dashboards.projector import write_projector
+from textapp.vectors.word_vectors import WordVectors
+
+_DESCRIPTIONS = {
+    "loss": "The objective's, per positive pair, of the last words seen: (1 + negatives) log 2 before any training.",
+    "learning_rate": "Of row-wise Adagrad: rises within the first hundredth, then falls linearly.",
+    "words_per_second": "Words of the corpus, including those that subsampling leaves out.",
+}
+
+
+class VectorsDashboard(Dashboard):
+    """Writes the scalars `vectors/...` at each step, and after an epoch what is near to some words, and the projector.
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        words: The vocabulary, in the order of the rows.
+        probes: Words whose neighbours are shown.
+        words_per_step: Words of the corpus that a step of `fit` goes through.
+        most_words: How many words the projector gets.
+    """
+
+    def __init__(
+        self,
+        log: EventLog | str | os.PathLike[str],
+        words: Sequence[str],
+        probes: Sequence[str],
+        words_per_step: float,
+        most_words: int = 5000,
+    ):
+        super().__init__(log)
+        self.words, self.probes = tuple(words), tuple(probes)
+        self.words_per_step, self.most_words = words_per_step, most_words
+
+    @property
+    def step(self) -> int:
+        """Steps of `fit` so far, in this process and those that it resumes."""
+        return int(self.model.steps_done)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the clock."""
+        del epoch, logs
+        self._at = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes the scalars."""
+        del batch
+        now = time.monotonic()
+        scalars = {**(logs or {}), "words_per_second": self.words_per_step / (now - self._at)}
+        self._at = now
+        with self.log.writing(self.run, self.step):
+            for name, value in scalars.items():
+                tf.summary.scalar(f"vectors/{name}", value, description=_DESCRIPTIONS.get(name))
+
+    def write(self) -> None:
+        """Writes the neighbours and the projector's files."""
+        table = self.model.vectors()
+        if not np.isfinite(table).all():  # diverged: the training ends here and says so
+            return
+        vectors = WordVectors(self.words, table)
+        # Spaces that do not break keep the page from breaking the words themselves.
+        page = [f"| word{'&nbsp;' * 20} | nearest words, by cosine |", "|---|---|"]
+        for probe in self.probes:
+            nearest = ", ".join(f"{escape_markdown(word)} {cosine:.2f}" for word, cosine in vectors.neighbors(probe))
+            page.append(f"| {escape_markdown(probe)} | {nearest} |")
+        tf.summary.text("vectors/neighbors", "\n".join(page))
+        shown = self.words[: self.most_words]
+        columns = {"word": shown, "id": range(len(shown))}
+        write_projector(self.log.run_folder(self.run), table[: len(shown)], columns, "word vectors")

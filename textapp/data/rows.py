@@ -1,0 +1,170 @@
+"""Texts as rows of tokens, and as rows of ids with a target for each text or each token."""
+
+import collections
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from textapp.text.token_encoder import TokenEncoder
+
+NO_TARGET = -1
+"""Stands on padding wherever a token has a target."""
+
+UNLABELLED = -2
+"""Stands in place of the target of a text or token that nobody has labelled."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenRows:
+    """Rows of tokens as indices into the list of their distinct tokens: made in one pass, encoded by any encoder.
+
+    Attributes:
+        tokens: The W distinct tokens, in order of first occurrence.
+        index: int32 `(sum of lengths,)`, the tokens of all rows one after the other, each an index into `tokens`.
+        offsets: int64 `(N + 1,)`; row n is `index[offsets[n]:offsets[n + 1]]`.
+    """
+
+    tokens: list[str]
+    index: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def read(cls, rows: Iterable[Sequence[str]]) -> "TokenRows":
+        """Reads rows of tokens; a row may be empty."""
+        index_of: dict[str, int] = collections.defaultdict(lambda: len(index_of))
+        parts, lengths = [], [0]
+        for row in rows:
+            part = np.fromiter((index_of[token] for token in row), np.int32)
+            parts.append(part)
+            lengths.append(len(part))
+        index = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+        return cls(list(index_of), index, np.cumsum(lengths, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, int64 `(N,)`."""
+        return np.diff(self.offsets)
+
+    def counts(self, rows: int | None = None) -> collections.Counter[str]:
+        """How often each token occurs, in all rows or in the first `rows`."""
+        index = self.index if rows is None else self.index[: self.offsets[rows]]
+        numbers = np.bincount(index, minlength=len(self.tokens)).tolist()
+        return collections.Counter({token: n for token, n in zip(self.tokens, numbers, strict=True) if n})
+
+    def row(self, number: int) -> list[str]:
+        """The tokens of one row."""
+        return [self.tokens[index] for index in self.index[self.offsets[number] : self.offsets[number + 1]].tolist()]
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetRows:
+    """Rows of one token or more, with what a model has to say of each.
+
+    Attributes:
+        tokens: The rows.
+        targets: One for each row, `(N, ...)`, or for each token, `(sum of lengths, ...)`.
+        per_token: Whether a target belongs to a token rather than to a row.
+        sources: int64 `(N,)`, the position of each row among the examples given, of which some may have had no token.
+        cut: How many texts were longer than the limit and lost their end, or were cut into pieces.
+        word_starts: Where the tokens are pieces of a corpus' own tokens: for each row, the position of the first piece
+            of each of these. None otherwise.
+    """
+
+    tokens: TokenRows
+    targets: np.ndarray
+    per_token: bool
+    sources: np.ndarray
+    cut: int = 0
+    word_starts: Sequence[Sequence[int]] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedRows:
+    """Rows of ids with their targets: what batches are made of. No row is empty.
+
+    Attributes:
+        index: int32 `(sum of lengths,)`, the tokens of all rows, each a row of the tables in `inputs`.
+        offsets: int64 `(N + 1,)`; row n is `index[offsets[n]:offsets[n + 1]]`.
+        inputs: By the name of an input of the model, `token_ids` among them, int32 `(1 + W, ...)`: what the model reads
+            of each distinct token. Row 0 is padding.
+        targets: As of `TargetRows`.
+        per_token: As of `TargetRows`.
+        sources: As of `TargetRows`.
+        cut: As of `TargetRows`.
+        word_starts: As of `TargetRows`.
+    """
+
+    index: np.ndarray
+    offsets: np.ndarray
+    inputs: dict[str, np.ndarray]
+    targets: np.ndarray
+    per_token: bool
+    sources: np.ndarray
+    cut: int = 0
+    word_starts: Sequence[Sequence[int]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, int64 `(N,)`."""
+        return np.diff(self.offsets)
+
+    def token_ids(self) -> np.ndarray:
+        """The id of each token, int32 `(sum of lengths,)`."""
+        return self.inputs["token_ids"][self.index]
+
+    def with_targets(self, targets: np.ndarray) -> "EncodedRows":
+        """The same rows with other targets."""
+        return dataclasses.replace(self, targets=targets)
+
+    def digest(self) -> bytes:
+        """SHA-256 of all that tells these rows from others."""
+        total = hashlib.sha256()
+        for array in (self.index, self.offsets, self.targets, *self.inputs.values()):
+            total.update(np.ascontiguousarray(array).tobytes())
+        return total.digest()
+
+    def padding(self) -> Any:
+        """The target of a padded token: `NO_TARGET`, and 0 in what a soft target adds to it."""
+        rank_1 = self.targets.ndim == 1
+        return np.asarray(NO_TARGET if rank_1 else [NO_TARGET] + [0] * (self.targets.shape[1] - 1), self.targets.dtype)
+
+
+def encode_rows(rows: TargetRows, encoder: TokenEncoder) -> EncodedRows:
+    """Encodes rows of tokens."""
+    ids = encoder.encode(rows.tokens.tokens)
+    tables = {
+        name: np.concatenate([np.zeros((1, *shape), np.int32), np.array(ids[name], np.int32).reshape(-1, *shape)])
+        for name, shape in encoder.inputs.items()
+    }
+    return EncodedRows(
+        index=rows.tokens.index + np.int32(1),
+        offsets=rows.tokens.offsets,
+        inputs=tables,
+        targets=rows.targets,
+        per_token=rows.per_token,
+        sources=rows.sources,
+        cut=rows.cut,
+        word_starts=rows.word_starts,
+    )
+
+
+def encode_untargeted(rows: Iterable[Sequence[str]], encoder: TokenEncoder) -> EncodedRows:
+    """Encodes rows of tokens, each of one token or more, about which nothing is known."""
+    tokens = TokenRows.read(rows)
+    count = len(tokens)
+    return encode_rows(TargetRows(tokens, np.zeros(count, np.int32), False, np.arange(count)), encoder)
+
+
+def split_by_row(values: np.ndarray, rows: EncodedRows) -> list[np.ndarray]:
+    """Cuts what is known of each token, `(sum of lengths, ...)`, into a part for each row."""
+    return [values[start:end] for start, end in itertools.pairwise(rows.offsets.tolist())]

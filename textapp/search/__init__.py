@@ -1,0 +1,1 @@
+"""Searches over whole roads, from training to bundle: the best student within a budget of bytes."""

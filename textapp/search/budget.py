@@ -1,0 +1,284 @@
+"""The best student within a budget of bytes: distilled, factorized, rounded in training, exported.
+
+A small grid (`textapp.search.candidates`) is trained, each student on the same soft targets, and the one with the best
+validation score is named. The test split is never read: what is chosen among several must be tested afterwards.
+"""
+
+import dataclasses
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from textapp.compress.config import QuantizeConfig
+from textapp.compress.distill import StudentData, distill
+from textapp.compress.quantize import quantize
+from textapp.compress.teachers import sources
+from textapp.data.batches import bucket_widths
+from textapp.data.readers import file_of
+from textapp.errors import InputError
+from textapp.export.bundle import MODEL
+from textapp.export.checks import ExportError
+from textapp.export.conversion import Recipe, convert
+from textapp.export.lowering import Lowering, lower
+from textapp.export.run import export
+from textapp.files import digest, leftovers, named_errors, read_json, write_json
+from textapp.search.candidates import Candidate, Shape, candidates
+from textapp.settings import MOST
+from textapp.task import Files, Report, Task
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.vocabulary import Vocabulary
+from textapp.training import run
+from textapp.training.prepare import word_form
+from textapp.training.train import model_of
+
+SEARCH = "search.json"
+STUDENTS, QUANTIZED, BUNDLES = "students", "quantized", "bundles"
+RECIPES: dict[int, Recipe] = {8: "dynamic_wi8_afp32", 4: "dynamic_wi8_afp32_emb4"}
+"""How embedding rows of so many bits are stored."""
+
+SHARED_SIZES = ("embedding_dim", "units", "embedding_rank", "vocabulary_size")
+"""The settings that the grid decides for students of every task."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Students:
+    """The students of a search: all their settings but those of the grid are fixed.
+
+    Attributes:
+        task: The task.
+        config: The settings, of the task's `student_config`.
+        teachers: Their teachers.
+    """
+
+    task: Task[Any, Any, Any]
+    config: Any
+    teachers: Sequence[Any]
+
+    @property
+    def decided(self) -> tuple[str, ...]:
+        """The settings that the grid decides."""
+        return (*SHARED_SIZES, *self.task.head_sizes)
+
+    def settings(self, candidate: Candidate) -> Any:
+        """The settings of one of them."""
+        sizes: dict[str, Any] = dict.fromkeys(("embedding_dim", "units", *self.task.head_sizes), candidate.width)
+        sizes |= {"embedding_rank": candidate.rank, "vocabulary_size": candidate.vocabulary_size}
+        return self.config.replaced(**sizes)
+
+    def read(self, files: Files, unlabelled: Sequence[Any]) -> StudentData:
+        """Reads the files as training will, with all words."""
+        config = self.config.replaced(vocabulary_size=MOST)
+        return StudentData.read(self.task, config, files, unlabelled, self.teachers, lambda _: None)
+
+    def file_bytes(
+        self, shape: Shape, words: int, targets: Any, num_characters: int, lowering: Lowering, lengths: Sequence[int]
+    ) -> int:
+        """Bytes of the file of a student with so many words, measured on one that has learned nothing yet."""
+        config = self.settings(Candidate(shape.width, shape.rank, shape.embedding_bits, words))
+        characters = _numbered(num_characters) if config.words.characters else None
+        form = word_form(self.task, config)
+        encoder = TokenEncoder(form, _numbered(2), characters, config.words.max_characters, config.words.shapes)
+        model = self.task.device_model(model_of(self.task, config, encoder, targets, vocabulary_size=words))
+        return _bytes(model, shape, lowering, lengths, config.words.max_characters)
+
+
+def search_within_budget(
+    students: Students,
+    out: str | os.PathLike[str],
+    *,
+    budget: int,
+    train: str | os.PathLike[str],
+    valid: str | os.PathLike[str] | None = None,
+    unlabelled: Sequence[str | os.PathLike[str]] = (),
+    lowering: Lowering = "fused",
+    lengths: Sequence[int] | None = None,
+    quantize_epochs: int = 2,
+    force: bool = False,
+    report: Report = lambda line: print(line, file=sys.stderr, flush=True),
+) -> dict[str, Any]:
+    """Trains the grid's students and exports them; called again after a crash, it resumes where it was.
+
+    Args:
+        students: Their task, settings and teachers.
+        out: Folder to make, of `search.json`, `students/`, the same `quantized/`, and their `bundles/`.
+        budget: Bytes that `model.tflite` of a bundle may take at most. Vocabulary and labels stand beside it.
+        train: As for `distill`.
+        valid: Likewise. Students are chosen by it.
+        unlabelled: Likewise.
+        lowering: How the bundles' recurrent layers run.
+        lengths: Text lengths of their signatures; by default those of `export`.
+        quantize_epochs: Epochs of quantization-aware training of each student, in the bits of its file.
+        force: Whether a search that is there already is deleted first.
+        report: Is given each line of progress.
+
+    Returns:
+        What `search.json` says: the `command`; how many `words` the texts have; of each of the `candidates` its sizes,
+        `parameters`, `bytes`, the share of validation words that it does not know (`oov_rate`), its validation score
+        (`valid`) and that of the student before its weights were rounded (`valid_float`); which were `left_out` and
+        why, as their files failed a check; `teachers_valid`, and the `chosen` one's name.
+
+    Raises:
+        InputError: A file or a setting is wrong, nothing fits the budget, or `out` holds something else.
+    """
+    folder, config, found = Path(out), students.config, students.task
+    longest = config.data.max_tokens
+    lengths = list(lengths) if lengths else bucket_widths(longest)
+    if max(lengths) > longest:
+        raise InputError(f"lengths {lengths}: the students read {longest} tokens; --set max_tokens={max(lengths)}")
+    files = {"train": train, "valid": valid}
+    command: dict[str, Any] = {
+        "task": found.name,
+        "settings": {key: value for key, value in config.to_dict().items() if key not in students.decided},
+        "budget": budget,
+        **sources(folder, students.teachers, files, unlabelled),
+        "lowering": lowering,
+        "lengths": lengths,
+        "quantize_epochs": quantize_epochs,
+    }
+    paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
+    command["sha256"] = {path: digest(file_of(path)) for path in paths}
+    with run.locked(folder):
+        before = _unfinished(folder, command, force)
+        read = students.read(Files(train, valid), unlabelled)
+        words = len(read.data.encoder.vocabulary)
+        characters = 0 if read.data.encoder.characters is None else len(read.data.encoder.characters)
+        grid = candidates(
+            budget,
+            words,
+            lambda shape, rows: students.file_bytes(shape, rows, read.data.targets, characters, lowering, lengths),
+        )
+        # Only now, when files, budget and settings have proved good, may an old search go.
+        if before is None:
+            _clear(folder)
+            write_json(folder / SEARCH, {"command": command, "words": words})
+        report(f"{len(grid)} students fit {budget:,} bytes: {'; '.join(map(_in_words, grid))}")
+        rows: list[dict[str, Any]] = []
+        left_out: dict[str, str] = {}
+        score = found.main_score(read.data.targets)
+        first = folder / STUDENTS / grid[0].name
+        for number, candidate in enumerate(grid, 1):
+            report(f"student {number} of {len(grid)}, {candidate.name}: {_in_words(candidate)}")
+            student, quantized, bundle = (folder / kind / candidate.name for kind in (STUDENTS, QUANTIZED, BUNDLES))
+            if not (student / run.METRICS).exists():
+                distill(
+                    found.name,
+                    students.settings(candidate),
+                    student,
+                    teachers=students.teachers,
+                    train=train,
+                    valid=valid,
+                    unlabelled=unlabelled,
+                    soft_targets_from=None if student == first else first / run.SOFT_TARGETS,
+                    report=report,
+                )
+            if not (quantized / run.METRICS).exists():
+                rounding = QuantizeConfig().replaced(
+                    embedding_bits=candidate.embedding_bits, lowering=lowering, epochs=quantize_epochs
+                )
+                quantize(rounding, student, quantized, report=report)
+            if not (bundle / "bundle.json").exists():
+                _, metrics = run.read_finished(quantized)
+                recipe = metrics["quantization"]["recipe"]
+                try:
+                    export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
+                except ExportError as error:  # one student whose file fails a check need not end the search
+                    left_out[candidate.name] = str(error)
+                    report(f"{candidate.name}: left out: {error}")
+                    continue
+            rows.append(_row(score, candidate, student, quantized, bundle))
+            report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes")
+        _, metrics = run.read_finished(first)
+        within = [row for row in rows if row["bytes"] <= budget]
+        if not within:
+            raise InputError(f"{folder}: no student can be exported within {budget:,} bytes; see the lines above")
+        result = {
+            "command": command,
+            "words": words,
+            "candidates": rows,
+            "left_out": left_out,
+            "teachers_valid": metrics["distillation"].get(f"valid_{score}"),
+            "chosen": max(within, key=lambda row: (row["valid"], -row["bytes"]))["name"],
+        }
+        write_json(folder / SEARCH, result)  # last: what is chosen says that the search is finished
+        return result
+
+
+def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
+    """What `search.json` says of a finished candidate."""
+    _, before = run.read_finished(student)
+    _, after = run.read_finished(quantized)
+    return {
+        "name": candidate.name,
+        **dataclasses.asdict(candidate),
+        "vocabulary_size": len(Vocabulary.load(student / run.VOCABULARY)),
+        "parameters": before["parameters"],
+        "bytes": (bundle / MODEL).stat().st_size,
+        "oov_rate": before["data"]["valid"]["oov_rate"],
+        "valid_float": before["valid"][score],
+        "valid": after["valid"][score],
+    }
+
+
+def _numbered(count: int) -> Vocabulary:
+    """A vocabulary of so many entries, of which nothing but their number counts."""
+    return Vocabulary(["[PAD]", "[UNK]", *map(str, range(count - 2))])
+
+
+def _bytes(model: keras.Model, shape: Shape, lowering: Lowering, lengths: Sequence[int], max_characters: int) -> int:
+    """Bytes of a model's file, once it is trained: equal weights, as biases of 0, would be stored once."""
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        variable.assign(rng.standard_normal(variable.shape))
+    return len(convert(lower(model, lowering), lengths, RECIPES[shape.embedding_bits], max_characters))
+
+
+def _in_words(candidate: Candidate) -> str:
+    """The sizes of a candidate."""
+    rank = f", rank {candidate.rank}" if candidate.rank else ""
+    words, bits = candidate.vocabulary_size, candidate.embedding_bits
+    return f"width {candidate.width}{rank}, rows of {bits} bits, up to {words:,} words"
+
+
+def _unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str, Any] | None:
+    """What an unfinished search says that is to go on; None to start one.
+
+    Raises:
+        InputError: There is a finished search, another one, or something else.
+    """
+    with named_errors(folder):
+        if not folder.exists() or set(folder.iterdir()) <= set(leftovers(folder / SEARCH)):
+            return None
+    if not (folder / SEARCH).exists():
+        raise InputError(f"{folder}: exists and holds no search; choose another --out")
+    before = read_json(folder / SEARCH)
+    known = isinstance(before, dict) and isinstance(before.get("command"), dict) and type(before.get("words")) is int
+    if not known or not isinstance(before["command"].get("sha256"), dict):
+        raise InputError(f"{folder / SEARCH}: not what `textapp compress` writes")
+    if force:
+        return None
+    if "chosen" in before:
+        raise InputError(f"{folder}: holds a finished search; use --force to search anew, or another --out")
+    differing = [key for key in command if key != "sha256" and before["command"].get(key) != command[key]]
+    if differing:
+        raise InputError(
+            f"{folder}: holds an unfinished search with other {', '.join(differing)}; use --force, or another --out"
+        )
+    for path, sha256 in command["sha256"].items():
+        if before["command"]["sha256"].get(path) != sha256:
+            raise InputError(f"{path}: has changed since the search in {folder} began; go back to it, or use --force")
+    return before
+
+
+def _clear(folder: Path) -> None:
+    """Deletes an earlier search; what somebody else has put into the folder stays."""
+    with named_errors(folder):
+        (folder / SEARCH).unlink(missing_ok=True)  # first: finished no more
+        for name in (STUDENTS, QUANTIZED, BUNDLES):
+            if (folder / name).exists():
+                shutil.rmtree(folder / name)

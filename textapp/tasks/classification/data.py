@@ -1,0 +1,231 @@
+"""The data of a classifier: labelled texts read and kept apart, and their rows of tokens."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textapp.config import ModelConfig
+from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, read_examples
+from textapp.data.rows import TargetRows, TokenRows
+from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
+from textapp.data.unlabelled import Augmentation
+from textapp.errors import InputError
+from textapp.files import write_text
+from textapp.task import Compared, Files, PathLike, Report
+from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
+from textapp.text.characters import replace_surrogates
+from textapp.text.labels import Labels
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import Vocabulary
+
+
+def text_tokenizer(config: ModelConfig) -> Tokenizer:
+    """What cuts texts. It lower-cases them itself where the model reads nothing but words."""
+    lowercase = config.words.lowercase and not config.words.read_characters
+    return Tokenizer(config.data.tokenizer, lowercase, config.data.normalization)
+
+
+def read_labelled(
+    path: PathLike,
+    config: ClassificationConfig | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> Examples:
+    """Reads labelled texts. Columns that are not given are those of the training, or guessed where a file has others.
+
+    Raises:
+        InputError: The file breaks a rule.
+    """
+    given = text_column, label_column
+    trained = (None, None) if config is None else (config.text_column, config.label_column)
+    columns = tuple(one if one is not None else other for one, other in zip(given, trained, strict=True))
+    try:
+        return read_examples(path, *columns)
+    except InputError as error:
+        if columns == given:
+            raise
+        try:
+            return read_examples(path, *given)
+        except InputError:
+            raise error from None  # the first one names the training's columns
+
+
+def read_splits(
+    config: ClassificationConfig, files: Files, seed: int, report: Report
+) -> tuple[Examples, dict[str, Examples]]:
+    """See `textapp.task.Task`: a text that is held out is not trained on, and each text is trained on once."""
+    columns = config.text_column, config.label_column
+    held_out = {
+        name: read_examples(path, *columns)
+        for name, path in (("valid", files.valid), ("test", files.test))
+        if path is not None
+    }
+    for examples in held_out.values():
+        report(f"read {examples}")
+    if config.data.stream:
+        return Examples([], [], str(files.train)), held_out
+    train = read_examples(files.train, *columns)
+    report(f"read {train}")
+    train, duplicates = drop_duplicates(train)
+    report(str(duplicates))
+    if held_out:
+        train, overlap = drop_overlap(train, *held_out.values())
+        report(str(overlap))
+    if "valid" not in held_out:
+        train, validation, division = split_examples(train, config.data.valid_fraction, seed)
+        held_out = {"valid": validation, **held_out}
+        report(str(division))
+    if "test" in held_out and (shared := count_overlap(held_out["valid"], held_out["test"])):
+        report(
+            f"warning: {shared:,} of the {len(held_out['test']):,} texts of test are validation texts too; the test "
+            "score is too good"
+        )
+    return train, held_out
+
+
+def label_set(config: ClassificationConfig, train: Examples, report: Report) -> Labels:
+    """The labels of training texts that have a token, sorted."""
+    tokenizer = text_tokenizer(config)
+    texts: dict[str, list[str]] = {}
+    for text, label in zip(train.texts, train.labels, strict=True):
+        texts.setdefault(label, []).append(text)
+    learned = {label for label, some in texts.items() if any(map(tokenizer.words, some))}
+    for label in sorted(texts.keys() - learned):
+        report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
+    return labels_of(learned, train.source)
+
+
+def labels_of(names: Any, source: str) -> Labels:
+    """Labels, sorted. Raises `InputError` where there are fewer than two."""
+    found = sorted(names)
+    if len(found) < 2:
+        shown = f"only {found[0]!r}" if found else "none"
+        raise InputError(f"{source}: a classifier needs examples of two labels or more. Found: {shown}")
+    return Labels(tuple(found))
+
+
+def text_rows(
+    config: ModelConfig, examples: Examples, labels: Labels, tokenizer: Tokenizer, keep_empty: bool = False
+) -> TargetRows:
+    """Texts as rows of their first tokens; those that have none are left out, or with `keep_empty` empty rows.
+
+    Raises:
+        InputError: No text has a token.
+    """
+    longest, cut, kept = config.data.max_tokens, 0, []
+
+    def rows() -> Iterator[list[str]]:
+        nonlocal cut
+        for number, text in enumerate(examples.texts):
+            words = tokenizer.words(text)
+            if words or keep_empty:
+                cut += len(words) > longest
+                kept.append(number)
+                yield words[:longest]
+
+    tokens = TokenRows.read(rows())
+    if not kept:
+        raise InputError(f"{examples.source}: no text has a token")
+    targets = np.asarray(labels.encode(examples.labels[number] for number in kept), np.int32)
+    return TargetRows(tokens, targets, per_token=False, sources=np.asarray(kept, np.int64), cut=cut)
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamedTexts:
+    """The texts of a file that are not held out and have a token, read anew at each iteration."""
+
+    config: ClassificationConfig
+    path: PathLike
+    held_out: Sequence[Examples]
+    tokenizer: Tokenizer
+
+    def __iter__(self) -> Iterator[tuple[list[str], str]]:
+        """Yields tokens and label."""
+        skipped = {overlap_key(text) for examples in self.held_out for text in examples.texts}
+        for text, label in iterate_examples(self.path, self.config.text_column, self.config.label_column):
+            if skipped and overlap_key(text) in skipped:
+                continue
+            if words := self.tokenizer.words(text):
+                yield words, label
+
+
+def save_texts(path: Path, examples: Examples) -> None:
+    """Writes labelled texts as JSON lines."""
+    pairs = zip(examples.texts, examples.labels, strict=True)
+    lines = (json.dumps({"text": text, "label": label}, ensure_ascii=False) for text, label in pairs)
+    write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def augmented_texts(config: StudentConfig, texts: Sequence[str], tokenizer: Tokenizer) -> Iterator[str]:
+    """New texts made from labelled ones: words masked, n-grams cut out."""
+    said = config.distillation
+    augmentation = Augmentation(tokenizer, said.augment, said.mask_rate, said.ngram_rate, config.training.seed)
+    for number, text in enumerate(texts):
+        yield from augmentation.texts(text, number)
+
+
+def text_from_json(row: Mapping[str, Any], location: str) -> str:
+    """The text of a line of soft targets."""
+    if not isinstance(row.get("text"), str):
+        raise InputError(f'{location}: each line must read {{"text": "...", "probs": {{"LABEL": PROBABILITY, ...}}}}')
+    return clean_text(replace_surrogates(row["text"]))
+
+
+def student_labels(train: Examples, labels: Labels, teachers: Sequence[tuple[str, Labels]]) -> Labels:
+    """The labels of a student's texts. Raises `InputError` where a teacher knows others."""
+    for name, known in teachers:
+        if set(known.names) != set(labels.names):
+            raise InputError(
+                f"{name}: knows the labels {', '.join(known.names)}, but {train.source} has {', '.join(labels.names)}"
+            )
+    return labels
+
+
+def compared_texts(examples: Examples, tokenizer: Tokenizer, longest: int) -> Compared:
+    """What a classifier's export is checked on."""
+    return Compared([tokenizer.words(text)[:longest] for text in examples.texts], examples)
+
+
+def check_known(examples: Examples, labels: Labels) -> None:
+    """Raises `InputError` where an example has a label that the model does not know."""
+    check_labels(examples, labels.names)
+
+
+def encode_splits(
+    train: Examples,
+    *held_out: Examples,
+    tokenizer: Tokenizer,
+    max_tokens: int,
+    vocabulary_size: int = 20_000,
+    min_count: int = 2,
+) -> tuple[Vocabulary, list[str], list[Any]]:
+    """Takes vocabulary and labels from the training split and encodes all splits with them, for a `fit` of your own.
+
+    Args:
+        train: Training examples.
+        *held_out: Validation examples, test examples.
+        tokenizer: Cuts the texts.
+        max_tokens: Longer texts lose their end.
+        vocabulary_size: Largest size of the vocabulary, padding and the unknown word included.
+        min_count: Rarer words are left out.
+
+    Returns:
+        The vocabulary, the labels, and each split as `textapp.data.rows.EncodedRows`, the training split first.
+
+    Raises:
+        InputError: Training examples have one label only, or a held-out label is none of theirs.
+    """
+    from textapp.data.rows import encode_rows
+    from textapp.text.token_encoder import TokenEncoder
+
+    labels = labels_of(set(train.labels), train.source)
+    for examples in held_out:
+        check_labels(examples, labels.names)
+    config = ClassificationConfig().replaced(max_tokens=max_tokens)
+    rows = [text_rows(config, examples, labels, tokenizer) for examples in (train, *held_out)]
+    vocabulary = Vocabulary.build(rows[0].tokens.counts(), vocabulary_size, min_count)
+    return vocabulary, list(labels.names), [encode_rows(part, TokenEncoder(None, vocabulary)) for part in rows]

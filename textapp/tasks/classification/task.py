@@ -1,0 +1,363 @@
+"""Classification, as `textapp.task.Task` asks for it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textapp.task import Compared, Files, PathLike, Report, Save, Task
+from textapp.tasks.classification import config as settings
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from textapp.data.readers import Examples
+    from textapp.data.rows import EncodedRows, TargetRows
+    from textapp.text.labels import Labels
+    from textapp.text.tokenizer import Tokenizer
+
+LABELS = "labels.txt"
+SHOWN_TEXTS = 8  # of the validation split, whose attention TensorBoard shows
+
+
+class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
+    """A text has one of some labels: topic, intent, sentiment."""
+
+    name = "classification"
+    model_noun = "classifier"
+    short_name = "sentiment"
+    does = "gives each text one of its labels"
+    unit = "text"
+    config = settings.ClassificationConfig
+    student_config = settings.StudentConfig
+    presets = settings.PRESETS
+    presets_help = settings.PRESETS_HELP
+    files_help = (
+        "labelled texts: TSV, CSV, JSON lines, `label text` lines, a folder or tar of class folders (PATH#SUBSET), "
+        "each also gzipped"
+    )
+    read_options = ("text_column", "label_column")
+    head_sizes = ("attention_units",)
+    target_files = ("labels.txt",)
+    sample_name = "sample.jsonl"
+    score_titles: ClassVar = {"accuracy": "accuracy", "macro_f1": "macro F1"}
+
+    def tokenizer(self, config: settings.ClassificationConfig) -> "Tokenizer":
+        """See `Task`."""
+        from textapp.tasks.classification.data import text_tokenizer
+
+        return text_tokenizer(config)
+
+    def read(
+        self,
+        path: PathLike,
+        config: settings.ClassificationConfig | None = None,
+        targets: "Labels | None" = None,
+        **options: Any,
+    ) -> "Examples":
+        """See `Task`."""
+        from textapp.tasks.classification.data import read_labelled
+
+        del targets
+        return read_labelled(path, config, **options)
+
+    def read_splits(
+        self, config: settings.ClassificationConfig, files: Files, seed: int, report: Report
+    ) -> "tuple[Examples, dict[str, Examples]]":
+        """See `Task`."""
+        from textapp.tasks.classification.data import read_splits
+
+        return read_splits(config, files, seed, report)
+
+    def targets(self, config: settings.ClassificationConfig, train: "Examples", report: Report) -> "Labels":
+        """See `Task`."""
+        from textapp.tasks.classification.data import label_set
+
+        return label_set(config, train, report)
+
+    def check(self, examples: "Examples", targets: "Labels", model: str = "the model") -> None:
+        """See `Task`: each label must be known."""
+        from textapp.tasks.classification.data import check_known
+
+        del model
+        check_known(examples, targets)
+
+    def rows(
+        self,
+        config: settings.ClassificationConfig,
+        examples: "Examples",
+        targets: "Labels",
+        tokenizer: "Tokenizer",
+        training: bool = False,
+        keep_empty: bool = False,
+    ) -> "TargetRows":
+        """See `Task`."""
+        from textapp.tasks.classification.data import text_rows
+
+        del training
+        return text_rows(config, examples, targets, tokenizer, keep_empty)
+
+    def stream_rows(
+        self,
+        config: settings.ClassificationConfig,
+        path: PathLike,
+        held_out: "Sequence[Examples]",
+        tokenizer: "Tokenizer",
+    ) -> Iterable[tuple[list[str], Any]]:
+        """See `Task`."""
+        from textapp.tasks.classification.data import StreamedTexts
+
+        return StreamedTexts(config, path, held_out, tokenizer)
+
+    def head(self, config: settings.ClassificationConfig, targets: "Labels") -> Callable[[Any, Any], Any]:
+        """See `Task`: attention pooling and class logits."""
+        from textapp.tasks.classification.head import classification_head
+
+        return classification_head(len(targets.names), config.attention_units, config.encoder.dropout)
+
+    def loss(self, config: settings.ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
+        """See `Task`."""
+        import keras
+
+        del config, model
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+
+    def metrics(self) -> "list[keras.metrics.Metric]":
+        """See `Task`."""
+        from textapp.tasks.classification.losses import LabelAccuracy
+
+        return [LabelAccuracy("accuracy")]
+
+    def soft_distance(self, config: settings.StudentConfig, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
+        """See `Task`."""
+        from textapp.tasks.classification.losses import soft_distance
+
+        del model
+        return soft_distance(config.distillation.distillation_loss, config.distillation.temperature)
+
+    def decoded(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
+        """See `Task`: the logits themselves, from which a loss can be scored too."""
+        del model
+        return lambda outputs, _: outputs
+
+    def probabilities(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
+        """See `Task`."""
+        from keras import ops
+
+        del model
+        return lambda outputs, _: ops.softmax(outputs, axis=-1)
+
+    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels") -> list[str]:
+        """See `Task`: the label of the highest logit of each row."""
+        del rows
+        return [targets.names[number] for number in decoded.argmax(axis=1).tolist()]
+
+    def score_decisions(self, examples: "Examples", decisions: Sequence[str], targets: "Labels") -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.tasks.classification.scores import label_scores
+
+        return label_scores(targets.encode(examples.labels), targets.encode(decisions), len(targets))
+
+    def score(
+        self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels"
+    ) -> dict[str, Any]:
+        """See `Task`: with the mean cross-entropy."""
+        import numpy as np
+
+        from textapp.tasks.classification.scores import classification_scores
+
+        labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
+        return classification_scores(np.asarray(labels), decoded)
+
+    def score_soft(
+        self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: "Labels"
+    ) -> dict[str, Any]:
+        """See `Task`."""
+        labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
+        return {"accuracy": float((probs.argmax(axis=1) == labels).mean()), "count": len(labels)}
+
+    def main_score(self, targets: "Labels") -> str:
+        """See `Task`."""
+        del targets
+        return "accuracy"
+
+    def main_score_title(self, targets: "Labels") -> str:
+        """See `Task`."""
+        return self.main_score(targets)
+
+    def counted(self, targets: "Labels") -> str:
+        """See `Task`."""
+        del targets
+        return "texts"
+
+    def describe_scores(self, scores: Mapping[str, Any]) -> str:
+        """See `Task`."""
+        return f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f} on {scores['count']:,} texts"
+
+    def questions(self, examples: "Examples") -> Sequence[str]:
+        """See `Task`: the texts."""
+        return examples.texts
+
+    def texts(self, examples: "Examples", tokenizer: "Tokenizer") -> list[str]:
+        """See `Task`."""
+        del tokenizer
+        return list(examples.texts)
+
+    def read_texts(self, path: PathLike, tokenizer: "Tokenizer", count: int, **options: Any) -> list[str]:
+        """See `Task`."""
+        from itertools import islice
+
+        from textapp.data.readers import iterate_examples
+
+        del tokenizer
+        return [text for text, _ in islice(iterate_examples(path, **options), count)]
+
+    def prediction_lines(
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "Labels", colours: bool
+    ) -> Iterator[str]:
+        """See `Task`: label, probability, and the text with its attention."""
+        from textapp.tasks.classification.terminal import prediction_lines
+
+        del targets
+        return prediction_lines(texts, predictions, colours)
+
+    def prediction_notes(self, predictions: Sequence[Any], longest: int) -> Iterator[str]:
+        """See `Task`: which texts were cut."""
+        for number, prediction in enumerate(predictions, 1):
+            if prediction.truncated:
+                yield f"text {number} was cut to its first {longest} tokens"
+
+    def describe_targets(self, targets: "Labels") -> dict[str, Any]:
+        """See `Task`."""
+        return {"labels": list(targets.names)}
+
+    def files(self, targets: "Labels") -> dict[str, Save]:
+        """See `Task`."""
+        from textapp.files import line_file
+
+        return {LABELS: line_file(targets.names)}
+
+    def read_targets(self, folder: Path, metrics: Mapping[str, Any]) -> "Labels":
+        """See `Task`."""
+        from textapp.files import read_line_file
+        from textapp.text.labels import Labels
+
+        return Labels(read_line_file(folder / LABELS, metrics.get("labels")))
+
+    def save_sample(self, path: Path, examples: "Examples") -> None:
+        """See `Task`."""
+        from textapp.tasks.classification.data import save_texts
+
+        save_texts(path, examples)
+
+    def read_sample(self, path: Path, targets: "Labels") -> "Examples":
+        """See `Task`."""
+        from textapp.data.readers import read_examples
+
+        del targets
+        return read_examples(path)
+
+    def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
+        """See `Task`."""
+        from textapp.tasks.classification.dashboards import EpochScores, classification_dashboards
+
+        texts = data.examples["valid"].texts
+        return classification_dashboards(
+            folder,
+            validation=validation,
+            scores=EpochScores(scores, data.targets.names),
+            label_names=data.targets.names,
+            tokenizer=data.tokenizer,
+            encoder=data.encoder,
+            texts=texts[:: max(1, len(texts) // SHOWN_TEXTS)][:SHOWN_TEXTS],
+            probe=probe,
+        )
+
+    def compared(
+        self, config: settings.ClassificationConfig, examples: "Examples", tokenizer: "Tokenizer", longest: int
+    ) -> Compared:
+        """See `Task`."""
+        from textapp.tasks.classification.data import compared_texts
+
+        del config
+        return compared_texts(examples, tokenizer, longest)
+
+    def score_exported(
+        self,
+        model: "keras.Model",
+        targets: "Labels",
+        compared: Compared,
+        before: "list[np.ndarray]",
+        after: "list[np.ndarray]",
+    ) -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.tasks.classification.scores import compare_labels
+
+        del model
+        examples = compared.examples
+        return compare_labels(before, after, None if examples is None else targets.encode(examples.labels))
+
+    def items(
+        self, config: settings.ClassificationConfig, examples: "Examples", tokenizer: "Tokenizer", training: bool
+    ) -> list[str]:
+        """See `Task`: the texts."""
+        del config, training
+        return [text for text in examples.texts if tokenizer.words(text)]
+
+    def unlabelled_items(
+        self, config: settings.ClassificationConfig, path: PathLike, tokenizer: "Tokenizer"
+    ) -> Iterator[str]:
+        """See `Task`."""
+        from textapp.data.unlabelled import unlabelled_texts
+
+        del config, tokenizer
+        return unlabelled_texts(path)
+
+    def item_tokens(self, item: Any, tokenizer: "Tokenizer", longest: int) -> list[str]:
+        """See `Task`."""
+        return tokenizer.words(item)[:longest]
+
+    def item_text(self, item: Any) -> str:
+        """See `Task`."""
+        return str(item)
+
+    def augmented_items(
+        self, config: settings.StudentConfig, items: Sequence[Any], tokenizer: "Tokenizer"
+    ) -> Iterator[str]:
+        """See `Task`."""
+        from textapp.tasks.classification.data import augmented_texts
+
+        return augmented_texts(config, items, tokenizer)
+
+    def item_to_json(self, item: Any) -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.text.characters import replace_surrogates
+
+        return {"text": replace_surrogates(item)}
+
+    def item_from_json(self, row: Mapping[str, Any], location: str) -> str:
+        """See `Task`."""
+        from textapp.tasks.classification.data import text_from_json
+
+        return text_from_json(row, location)
+
+    def teacher_targets(
+        self,
+        config: settings.StudentConfig,
+        train: "Examples",
+        teachers: "Sequence[tuple[str, Labels]]",
+        report: Report,
+    ) -> "Labels":
+        """See `Task`."""
+        from textapp.tasks.classification.data import label_set, student_labels
+
+        return student_labels(train, label_set(config, train, report), teachers)
+
+    def targets_of_names(self, names: Iterable[str], source: str) -> "Labels":
+        """See `Task`."""
+        from textapp.tasks.classification.data import labels_of
+
+        return labels_of(names, source)
+
+
+TASK = Classification()

@@ -1,0 +1,42 @@
+"""Predictions of a classifier as lines of a terminal."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from textapp.text.characters import one_line, printable
+
+if TYPE_CHECKING:
+    from textapp.runtime.classification import Prediction
+
+
+def prediction_lines(
+    texts: Sequence[str], predictions: "Sequence[Prediction]", colours: bool, heaviest: int = 0
+) -> Iterator[str]:
+    """Yields a line a text: label, probability, and the text with its attention.
+
+    Args:
+        texts: What was predicted.
+        predictions: What came of it.
+        colours: Whether to mark tokens with colours: the redder, the more they weigh.
+        heaviest: How many tokens to name after the text, with their attention weights.
+    """
+    for text, prediction in zip(texts, predictions, strict=True):
+        line = f"{printable(prediction.label)}\t{prediction.probs[prediction.label]:.3f}\t"
+        line += marked(text, prediction, colours)
+        if heaviest:
+            tokens = sorted(prediction.tokens, key=lambda token: -(token.weight or 0.0))[:heaviest]
+            line += "\t" + ", ".join(f"{one_line(token.text)} {token.weight or 0.0:.2f}" for token in tokens)
+        yield line
+
+
+def marked(text: str, prediction: "Prediction", colours: bool) -> str:
+    """The text that the model read, on one line; with colours its tokens are the redder the more they weigh."""
+    shown, end = "", 0
+    heaviest = max((token.weight or 0.0 for token in prediction.tokens), default=0.0)
+    for token in prediction.tokens:
+        shown += one_line(text[end : token.start])
+        surface = one_line(text[token.start : token.end])
+        red = round(5 * token.weight / heaviest) if colours and heaviest and token.weight else 0
+        shown += f"\x1b[48;5;{16 + 36 * red}m{surface}\x1b[0m" if red else surface  # the 6 reds of the 256 colours
+        end = token.end
+    return shown + ("…" if prediction.truncated else one_line(text[end:]))

@@ -1,0 +1,273 @@
+"""The data of a tagger: tagged sentences read and split, and their rows of tokens."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textapp.data.rows import TargetRows, TokenRows
+from textapp.data.tagged import PLAIN, ReadOptions, TaggedExamples, read_tagged
+from textapp.data.tagged_splits import count_shared, cut_sentences, retokenized, split_tagged
+from textapp.data.unlabelled import unlabelled_texts
+from textapp.errors import InputError
+from textapp.files import write_text
+from textapp.task import Compared, Files, PathLike, Report
+from textapp.tasks.tagging.config import TaggingConfig
+from textapp.tasks.tagging.scores import check_tags_known, unseen_tags
+from textapp.text.tag_schemes import OUTSIDE, is_tag, read_spans
+from textapp.text.tag_set import FILE_SCHEME, TagSet
+from textapp.text.tokenizer import Tokenizer
+
+MANY_TAGS = 200
+"""More are only believed where a corpus is large: otherwise they are the tokens of a wrong column."""
+
+SHARED_SETTINGS = ("tokenizer", "normalization", "retokenize")
+"""Settings that say what the tokens of a text are: a student shares them with its teachers."""
+
+
+def text_tokenizer(config: TaggingConfig) -> Tokenizer:
+    """What cuts texts that do not come as tokens. It keeps capitals, which tell names."""
+    return Tokenizer(config.data.tokenizer, lowercase=False, normalization=config.data.normalization)
+
+
+def read_sentences(
+    path: PathLike,
+    config: TaggingConfig | None = None,
+    plain_tags: bool | None = None,
+    token_column: str | None = None,
+    tag_column: str | None = None,
+    scheme: str | None = None,
+    repair: bool = False,
+    format: str | None = None,
+) -> TaggedExamples:
+    """Reads tagged sentences.
+
+    Columns and scheme that are not given are those of the training, as far as the file's format has them.
+
+    Args:
+        path: The file or folder.
+        config: The settings of a training; None where none is known.
+        plain_tags: Whether the model's tags are plain, as parts of speech; None where that is not known.
+        token_column: Column of the tokens.
+        tag_column: Column of the tags.
+        scheme: Scheme of the file's tags.
+        repair: Whether broken tag sequences are repaired rather than refused.
+        format: Format of the file.
+
+    Raises:
+        InputError: The file breaks a rule.
+    """
+    config = config or TaggingConfig()
+    known_scheme = PLAIN if plain_tags else config.scheme
+    return read_tagged(
+        path,
+        token_column=token_column,
+        tag_column=tag_column,
+        scheme=scheme,
+        format=format or config.format,
+        repair=repair or config.repair,
+        tokenizer=text_tokenizer(config),
+        defaults=ReadOptions(config.token_column, config.tag_column, known_scheme),
+    )
+
+
+def read_training(config: TaggingConfig, path: PathLike) -> TaggedExamples:
+    """Reads training sentences exactly as the settings say."""
+    return read_tagged(
+        path,
+        token_column=config.token_column,
+        tag_column=config.tag_column,
+        scheme=config.scheme,
+        format=config.format,
+        repair=config.repair,
+        tokenizer=text_tokenizer(config),
+    )
+
+
+def read_splits(
+    config: TaggingConfig, files: Files, seed: int, report: Report
+) -> tuple[TaggedExamples, dict[str, TaggedExamples]]:
+    """See `textapp.task.Task`: sentences of several splits stay, as in published figures, and are counted.
+
+    Raises:
+        InputError: A file breaks a rule, or splits have tags of different kinds.
+    """
+    train = read_training(config, files.train)
+    report(f"read {train}")
+    held_out = {
+        name: read_sentences(path, config, plain_tags=train.scheme == PLAIN)
+        for name, path in (("valid", files.valid), ("test", files.test))
+        if path is not None
+    }
+    known = TagSet.build(train.tags, None if train.scheme == PLAIN else FILE_SCHEME)
+    for part in held_out.values():
+        check_tags_known(part, known)
+        report(f"read {part}")
+        if part.source_scheme and train.source_scheme and part.source_scheme != train.source_scheme:
+            report(
+                f"note: the tags of {part.source} look like {part.source_scheme}, those of {train.source} like "
+                f"{train.source_scheme}; --set scheme={train.source_scheme} reads both as that"
+            )
+    if "valid" not in held_out:
+        train, validation = split_tagged(train, config.data.valid_fraction, seed)
+        held_out = {"valid": validation, **held_out}
+        report(f"{train.source}: {len(train):,} sentences to train on, {len(validation):,} held out")
+    for name, part in held_out.items():
+        if shared := count_shared(train, part):
+            report(f"note: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
+    if "test" in held_out and (shared := count_shared(held_out["valid"], held_out["test"])):
+        report(
+            f"warning: {shared:,} of the {len(held_out['test']):,} sentences of test are validation sentences too; "
+            "the test score is too good"
+        )
+    return train, held_out
+
+
+def tag_set(config: TaggingConfig, train: TaggedExamples) -> TagSet:
+    """The tags of training sentences, as the model sees them."""
+    if config.retokenize:
+        train, _ = retokenized(train, text_tokenizer(config))
+    counts = Counter(itertools.chain.from_iterable(train.tags))
+    return checked(TagSet.build(train.tags, _model_scheme(config, train.scheme)), train.source, counts.total())
+
+
+def checked(tags: TagSet, source: str, tokens: int = 0) -> TagSet:
+    """The tags. Raises `InputError` where they cannot be those of a corpus of so many tokens, where that is known."""
+    if len(tags) < 2:
+        what = "tag but " if tags.scheme is None else "span, every tag is "
+        raise InputError(
+            f"{source}: there must be two different tags; there is no {what}{tags.tags[0]!r}; "
+            "are they in another column (--set tag_column=...)?"
+        )
+    if tokens and len(tags) > max(MANY_TAGS, tokens / 20):  # minutes a step, and nothing learned
+        raise InputError(
+            f"{source}: {len(tags):,} different tags on {tokens:,} tokens, such as "
+            f"{', '.join(tags.tags[1:4])}; are the tags in another column (--set tag_column=...)?"
+        )
+    return tags
+
+
+def sentence_rows(
+    config: TaggingConfig, examples: TaggedExamples, tags: TagSet, tokenizer: Tokenizer, training: bool
+) -> TargetRows:
+    """Sentences as rows of tokens, cut as the tokenizer cuts texts; long training sentences become several rows."""
+    starts: Sequence[Sequence[int]] | None = None
+    if config.retokenize:
+        examples, starts = retokenized(examples, tokenizer)
+    sentences: Sequence[Sequence[str]] = examples.sentences
+    names: Sequence[Sequence[str]] = examples.tags
+    sources = np.arange(len(examples))
+    if training:
+        sentences, names = cut_sentences(examples, config.data.max_tokens)
+        sources = np.arange(len(sentences))
+        starts = None
+    return TargetRows(
+        tokens=TokenRows.read(sentences),
+        targets=np.fromiter(itertools.chain.from_iterable(map(tags.encode, names)), np.int32),
+        per_token=True,
+        sources=sources,
+        cut=len(sentences) - len(examples),
+        word_starts=starts,
+    )
+
+
+def predicted_tags(decoded: np.ndarray, rows: Any, tags: TagSet) -> list[list[str]]:
+    """The tags of each row's tokens, of a corpus' own where these were cut, of tag ids `(sum of lengths,)`."""
+    offsets = itertools.pairwise(rows.offsets.tolist())
+    found = [tags.decode(decoded[start:end].tolist()) for start, end in offsets]
+    if rows.word_starts is None:
+        return found
+    return [tags.of_tokens(*pieces) for pieces in zip(found, rows.word_starts, strict=True)]
+
+
+def save_sentences(path: Path, examples: TaggedExamples) -> None:
+    """Writes tagged sentences as columns between tabs."""
+    pairs = zip(examples.sentences, examples.tags, strict=True)
+    blocks = ("".join(f"{token}\t{tag}\n" for token, tag in zip(*pair, strict=True)) for pair in pairs)
+    write_text(path, "\n".join(blocks))
+
+
+def read_saved(path: Path, tags: TagSet) -> TaggedExamples:
+    """Reads what `save_sentences` wrote."""
+    return read_tagged(path, 0, 1, scheme=PLAIN if tags.scheme is None else FILE_SCHEME, format="columns")
+
+
+def report_unseen(name: str, examples: TaggedExamples, tags: TagSet, report: Report) -> None:
+    """Warns of what a held-out split has and the model cannot give: it counts as missed."""
+    if unseen := unseen_tags(examples, tags):
+        shown = ", ".join(unseen[:8]) + (f", {len(unseen) - 8:,} more" if len(unseen) > 8 else "")
+        report(f"warning: {name} has what the training split lacks and what will be missed: {shown}")
+
+
+def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], report: Report) -> TagSet:
+    """The tags of the teachers, which are the student's too.
+
+    Raises:
+        InputError: Teachers have different tags, or examples have tags that they do not know.
+    """
+    first_name, first = teachers[0]
+    for name, known in teachers:
+        if set(known.tags) != set(first.tags) or known.scheme != first.scheme:
+            raise InputError(
+                f"{name}: knows the tags {', '.join(known.tags)}, but {first_name} {', '.join(first.tags)}; teachers "
+                "must have the same"
+            )
+    check_tags_known(train, first, first_name)
+    if unseen := unseen_tags(train, first):
+        raise InputError(f"{train.source}: has {', '.join(unseen)}, which the teacher {first_name} does not know")
+    if first.scheme is not None and (lost := _count_spans(train.tags) - _count_known(train, first)):
+        report(f"warning: {lost:,} spans of {train.source} need tags that the teachers lack, and are learned as O")
+    return first
+
+
+def unlabelled_sentences(config: TaggingConfig, path: PathLike, tokenizer: Tokenizer) -> Iterator[list[str]]:
+    """Yields the tokens of the texts of a file, long ones in pieces."""
+    for text in unlabelled_texts(path):
+        tokens = tokenizer.words(text)
+        for start in range(0, len(tokens), config.data.max_tokens):
+            yield tokens[start : start + config.data.max_tokens]
+
+
+def tokens_from_json(row: Mapping[str, Any], location: str) -> list[str]:
+    """The tokens of a line of soft targets."""
+    tokens = row.get("tokens")
+    if not isinstance(tokens, list) or not tokens or not all(isinstance(token, str) and token for token in tokens):
+        raise InputError(
+            f'{location}: each line must read {{"tokens": ["...", ...], "probs": [{{"TAG": PROBABILITY, ...}}, ...]}}'
+        )
+    return tokens
+
+
+def compared_sentences(config: TaggingConfig, examples: TaggedExamples, tokenizer: Tokenizer, longest: int) -> Compared:
+    """What a tagger's export is checked on: sentences cut to the longest signature, between spans where one ends."""
+    if config.retokenize:
+        examples, _ = retokenized(examples, tokenizer)
+    sentences, tags = cut_sentences(examples, longest)
+    return Compared([list(sentence) for sentence in sentences], [list(names) for names in tags])
+
+
+def _model_scheme(config: TaggingConfig, scheme: str) -> str | None:
+    """The scheme that the model learns; None for plain tags."""
+    return None if scheme == PLAIN else config.tag_scheme
+
+
+def _count_spans(tags: Iterable[Sequence[str]]) -> int:
+    """How many spans there are in sentences' tags, in the scheme of files."""
+    return sum(len(read_spans(names, FILE_SCHEME)) for names in tags)
+
+
+def _count_known(examples: TaggedExamples, tags: TagSet) -> int:
+    """How many of the spans a tag set can write down."""
+    return _count_spans(tags.decode(tags.encode(names)) for names in examples.tags)
+
+
+def tags_of_names(names: Iterable[str]) -> TagSet:
+    """The tags of these names: of spans where all are tags of a scheme that a model can learn, else plain ones."""
+    found = set(names)
+    for scheme in ("IOB2", "IOBES"):  # what IOBES has and IOB2 has not ends each span
+        if OUTSIDE in found and all(is_tag(name, scheme) for name in found):
+            return TagSet((OUTSIDE, *sorted(found - {OUTSIDE}, key=lambda tag: (tag[2:], tag[0]))), scheme)
+    return TagSet(tuple(sorted(found)), None)

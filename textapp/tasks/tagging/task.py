@@ -1,0 +1,367 @@
+"""Tagging, as `textapp.task.Task` asks for it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textapp.task import Compared, Files, PathLike, Report, Save, Task
+from textapp.tasks.tagging import config as settings
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from textapp.data.rows import EncodedRows, TargetRows
+    from textapp.data.tagged import TaggedExamples
+    from textapp.text.tag_set import TagSet
+    from textapp.text.tokenizer import Tokenizer
+
+TAGS, SCORES = "tags.txt", "crf.json"
+
+
+class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
+    """Each token has a tag: entities and slots as spans, parts of speech one by one."""
+
+    name = "tagging"
+    model_noun = "tagger"
+    short_name = "ner"
+    does = "finds spans or tags tokens"
+    unit = "token"
+    config = settings.TaggingConfig
+    student_config = settings.StudentConfig
+    presets = settings.PRESETS
+    presets_help = settings.PRESETS_HELP
+    files_help = (
+        "tagged sentences: CoNLL columns, CoNLL-U, JSON lines with spans, a folder of slots (seq.in, seq.out, label), "
+        "each also gzipped"
+    )
+    files_hold_tokens = True
+    read_options = ("token_column", "tag_column", "scheme", "repair", "format")
+    inherited_settings = ("lowercase", "zero_digits", "characters", "shapes")
+    teacher_settings = ("tokenizer", "normalization", "retokenize", "tag_scheme")
+    target_files = ("tags.txt",)
+    sample_name = "sample.tsv"
+    score_titles: ClassVar = {
+        "accuracy": "accuracy",
+        "entity_f1": "entity F1",
+        "precision": "precision",
+        "recall": "recall",
+    }
+
+    def tokenizer(self, config: settings.TaggingConfig) -> "Tokenizer":
+        """See `Task`."""
+        from textapp.tasks.tagging.data import text_tokenizer
+
+        return text_tokenizer(config)
+
+    def read(
+        self,
+        path: PathLike,
+        config: settings.TaggingConfig | None = None,
+        targets: "TagSet | None" = None,
+        **options: Any,
+    ) -> "TaggedExamples":
+        """See `Task`."""
+        from textapp.tasks.tagging.data import read_sentences
+
+        plain = None if targets is None else targets.scheme is None
+        return read_sentences(path, config, plain_tags=plain, **options)
+
+    def read_splits(
+        self, config: settings.TaggingConfig, files: Files, seed: int, report: Report
+    ) -> "tuple[TaggedExamples, dict[str, TaggedExamples]]":
+        """See `Task`."""
+        from textapp.tasks.tagging.data import read_splits
+
+        return read_splits(config, files, seed, report)
+
+    def targets(self, config: settings.TaggingConfig, train: "TaggedExamples", report: Report) -> "TagSet":
+        """See `Task`."""
+        from textapp.tasks.tagging.data import tag_set
+
+        del report
+        return tag_set(config, train)
+
+    def check(self, examples: "TaggedExamples", targets: "TagSet", model: str = "the model") -> None:
+        """See `Task`: tags must be of the model's kind."""
+        from textapp.tasks.tagging.scores import check_tags_known
+
+        check_tags_known(examples, targets, model)
+
+    def report_unseen(self, name: str, examples: "TaggedExamples", targets: "TagSet", report: Report) -> None:
+        """See `Task`."""
+        from textapp.tasks.tagging.data import report_unseen
+
+        report_unseen(name, examples, targets, report)
+
+    def rows(
+        self,
+        config: settings.TaggingConfig,
+        examples: "TaggedExamples",
+        targets: "TagSet",
+        tokenizer: "Tokenizer",
+        training: bool = False,
+        keep_empty: bool = False,
+    ) -> "TargetRows":
+        """See `Task`."""
+        from textapp.tasks.tagging.data import sentence_rows
+
+        del keep_empty  # a sentence has a token
+        return sentence_rows(config, examples, targets, tokenizer, training)
+
+    def head(self, config: settings.TaggingConfig, targets: "TagSet") -> Callable[[Any, Any], Any]:
+        """See `Task`: tag logits and, with `crf`, a conditional random field."""
+        from textapp.tasks.tagging.head import tagging_head
+
+        allowed = targets.allowed() if config.crf else None
+        return tagging_head(len(targets), config.encoder.dropout, config.crf, allowed)
+
+    def loss(self, config: settings.TaggingConfig, model: "keras.Model") -> "keras.losses.Loss":
+        """See `Task`."""
+        from textapp.tasks.tagging.losses import tag_loss
+
+        del config
+        return tag_loss(model, reduction="mean_with_sample_weight")
+
+    def soft_distance(self, config: settings.StudentConfig, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
+        """See `Task`: the cross-entropy of the teachers' marginals and the student's."""
+        from textapp.tasks.tagging.losses import soft_distance
+
+        del config
+        return soft_distance(model)
+
+    def decoded(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
+        """See `Task`: the best tags, int32 `(B, T)`, -1 on padding."""
+        from textapp.tasks.tagging.decoding import best_tags
+
+        return best_tags(model)
+
+    def probabilities(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
+        """See `Task`: marginals over all sequences, or a softmax a token of a model without a CRF."""
+        from textapp.tasks.tagging.decoding import tag_probabilities
+
+        return tag_probabilities(model)
+
+    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: "TagSet") -> list[list[str]]:
+        """See `Task`: the tags of each sentence's own tokens."""
+        from textapp.tasks.tagging.data import predicted_tags
+
+        return predicted_tags(decoded, rows, targets)
+
+    def score_decisions(
+        self, examples: "TaggedExamples", decisions: Sequence[Any], targets: "TagSet"
+    ) -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.tasks.tagging.scores import tag_scores
+
+        return tag_scores(examples.tags, list(decisions), targets)
+
+    def score_soft(
+        self, examples: "TaggedExamples", rows: "EncodedRows", probs: "np.ndarray", targets: "TagSet"
+    ) -> dict[str, Any]:
+        """See `Task`: of each token's most probable tag; broken sequences are repaired as always."""
+        return self.score(examples, rows, probs.argmax(axis=1), targets)
+
+    def main_score(self, targets: "TagSet") -> str:
+        """See `Task`."""
+        return "accuracy" if targets.scheme is None else "entity_f1"
+
+    def main_score_title(self, targets: "TagSet") -> str:
+        """See `Task`."""
+        return "token accuracy" if targets.scheme is None else "strict entity F1"
+
+    def counted(self, targets: "TagSet") -> str:
+        """See `Task`."""
+        return "tokens" if targets.scheme is None else "entities"
+
+    def describe_scores(self, scores: Mapping[str, Any]) -> str:
+        """See `Task`."""
+        from textapp.tasks.tagging.scores import describe_scores
+
+        return describe_scores(dict(scores))
+
+    def score_tables(self, scores: Mapping[str, Any]) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
+        """See `Task`: the scores of each type of span."""
+        if not scores.get("types"):
+            return []
+        keys = ("precision", "recall", "entity_f1")
+        rows: list[Sequence[str]] = [
+            (name, *(f"{part[key]:.4f}" for key in keys), f"{part['count']:,}")
+            for name, part in scores["types"].items()
+        ]
+        return [(("type", "precision", "recall", "entity F1", "count"), rows)]
+
+    def questions(self, examples: "TaggedExamples") -> Sequence[list[str]]:
+        """See `Task`: the tokens of each sentence."""
+        return examples.sentences
+
+    def texts(self, examples: "TaggedExamples", tokenizer: "Tokenizer") -> list[str]:
+        """See `Task`: tokens with spaces between them, or none where a token is a character."""
+        return [("" if tokenizer.kind == "char" else " ").join(tokens) for tokens in examples.sentences]
+
+    def read_texts(self, path: PathLike, tokenizer: "Tokenizer", count: int, **options: Any) -> list[str]:
+        """See `Task`."""
+        from textapp.data.tagged import read_tagged
+
+        return self.texts(read_tagged(path, **{"repair": True, **options}, tokenizer=tokenizer), tokenizer)[:count]
+
+    def prediction_lines(
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "TagSet", colours: bool
+    ) -> Iterator[str]:
+        """See `Task`: the text with its spans marked, or its tokens and their tags."""
+        from textapp.tasks.tagging.terminal import prediction_lines
+
+        return prediction_lines(texts, predictions, targets, colours)
+
+    def describe_targets(self, targets: "TagSet") -> dict[str, Any]:
+        """See `Task`."""
+        return {"tags": list(targets.tags), "scheme": targets.scheme}
+
+    def files(self, targets: "TagSet") -> dict[str, Save]:
+        """See `Task`."""
+        from textapp.files import line_file
+
+        return {TAGS: line_file(targets.tags)}
+
+    def read_targets(self, folder: Path, metrics: Mapping[str, Any]) -> "TagSet":
+        """See `Task`."""
+        from textapp.files import read_line_file
+        from textapp.text.tag_set import TagSet
+
+        return TagSet(read_line_file(folder / TAGS, metrics.get("tags")), metrics.get("scheme"))
+
+    def save_sample(self, path: Path, examples: "TaggedExamples") -> None:
+        """See `Task`."""
+        from textapp.tasks.tagging.data import save_sentences
+
+        save_sentences(path, examples)
+
+    def read_sample(self, path: Path, targets: "TagSet") -> "TaggedExamples":
+        """See `Task`."""
+        from textapp.tasks.tagging.data import read_saved
+
+        return read_saved(path, targets)
+
+    def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
+        """See `Task`."""
+        from textapp.tasks.tagging.dashboards import EpochTags, tagging_dashboards
+
+        return tagging_dashboards(folder, EpochTags(scores), validation, data.encoder.vocabulary, probe)
+
+    def device_model(self, model: "keras.Model") -> "keras.Model":
+        """See `Task`: without the CRF, whose scores are a file of the bundle."""
+        from textapp.tasks.tagging.head import without_crf
+
+        return without_crf(model)[0]
+
+    def device_files(self, model: "keras.Model", targets: "TagSet") -> dict[str, Save]:
+        """See `Task`: the scores of the CRF."""
+        from textapp.files import write_json
+        from textapp.tasks.tagging.decoding import crf_scores
+        from textapp.tasks.tagging.head import without_crf
+
+        del targets
+        crf = without_crf(model)[1]
+        return {} if crf is None else {SCORES: lambda path: write_json(path, crf_scores(crf))}
+
+    def device_fields(self, config: settings.TaggingConfig, model: "keras.Model", targets: "TagSet") -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.tasks.tagging.head import without_crf
+
+        has_crf = without_crf(model)[1] is not None
+        return {"retokenize": config.retokenize, "tag_scheme": targets.scheme, "crf": has_crf}
+
+    def compared(
+        self, config: settings.TaggingConfig, examples: "TaggedExamples", tokenizer: "Tokenizer", longest: int
+    ) -> Compared:
+        """See `Task`."""
+        from textapp.tasks.tagging.data import compared_sentences
+
+        return compared_sentences(config, examples, tokenizer, longest)
+
+    def score_exported(
+        self,
+        model: "keras.Model",
+        targets: "TagSet",
+        compared: Compared,
+        before: "list[np.ndarray]",
+        after: "list[np.ndarray]",
+    ) -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.tasks.tagging.decoding import best_of_rows
+        from textapp.tasks.tagging.scores import tag_scores, token_accuracy
+
+        tags = {
+            name: [targets.decode(ids) for ids in best_of_rows(rows, model)]
+            for name, rows in (("before", before), ("after", after))
+        }
+        scores: dict[str, Any] = {
+            "count": sum(map(len, tags["before"])),
+            "label_agreement": token_accuracy(tags["before"], tags["after"]),
+        }
+        if compared.examples is not None:
+            scores |= {name: tag_scores(compared.examples, predicted, targets) for name, predicted in tags.items()}
+        return scores
+
+    def items(
+        self, config: settings.TaggingConfig, examples: "TaggedExamples", tokenizer: "Tokenizer", training: bool
+    ) -> list[list[str]]:
+        """See `Task`: the tokens of each row."""
+        from textapp.data.tagged_splits import cut_sentences, retokenized
+
+        if config.retokenize:
+            examples, _ = retokenized(examples, tokenizer)
+        if training:
+            return [list(sentence) for sentence in cut_sentences(examples, config.data.max_tokens)[0]]
+        return examples.sentences
+
+    def unlabelled_items(
+        self, config: settings.TaggingConfig, path: PathLike, tokenizer: "Tokenizer"
+    ) -> Iterator[list[str]]:
+        """See `Task`: the tokens of each text, long texts in pieces."""
+        from textapp.tasks.tagging.data import unlabelled_sentences
+
+        return unlabelled_sentences(config, path, tokenizer)
+
+    def item_tokens(self, item: Any, tokenizer: "Tokenizer", longest: int) -> list[str]:
+        """See `Task`: they are tokens already."""
+        del tokenizer, longest
+        return list(item)
+
+    def item_text(self, item: Any) -> str:
+        """See `Task`: tokens with spaces between them."""
+        return " ".join(item)
+
+    def item_to_json(self, item: Any) -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.text.characters import replace_surrogates
+
+        return {"tokens": [replace_surrogates(token) for token in item]}
+
+    def item_from_json(self, row: Mapping[str, Any], location: str) -> list[str]:
+        """See `Task`."""
+        from textapp.tasks.tagging.data import tokens_from_json
+
+        return tokens_from_json(row, location)
+
+    def teacher_targets(
+        self,
+        config: settings.StudentConfig,
+        train: "TaggedExamples",
+        teachers: "Sequence[tuple[str, TagSet]]",
+        report: Report,
+    ) -> "TagSet":
+        """See `Task`."""
+        from textapp.tasks.tagging.data import student_tags
+
+        del config
+        return student_tags(train, teachers, report)
+
+    def targets_of_names(self, names: Iterable[str], source: str) -> "TagSet":
+        """See `Task`: of spans where the names are tags of a scheme."""
+        from textapp.tasks.tagging.data import checked, tags_of_names
+
+        return checked(tags_of_names(names), source)
+
+
+TASK = Tagging()

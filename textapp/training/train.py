@@ -1,0 +1,227 @@
+"""The whole training of a model of any task: files in, a run folder out."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from textapp import __version__
+from textapp.config import ModelConfig
+from textapp.data.batches import evaluation_batches
+from textapp.data.rows import EncodedRows
+from textapp.files import write_json
+from textapp.models.model import text_model
+from textapp.task import Files, Report, Task, task
+from textapp.text.token_encoder import TokenEncoder
+from textapp.training import run
+from textapp.training.adversarial import with_adversary
+from textapp.training.fit import fit
+from textapp.training.optimizer import optimizer_of
+from textapp.training.outputs import RowOutputs
+from textapp.training.prepare import Prepared, prepare
+from textapp.training.pretrained import check_settings, describe_embedding_training
+from textapp.training.progress import Progress
+from textapp.training.strategy import choose_strategy, describe, precision
+from textapp.training.validation import ValidationScores
+
+
+def train(
+    task_name: str,
+    config: ModelConfig,
+    out: str | os.PathLike[str],
+    *,
+    train: str | os.PathLike[str],
+    valid: str | os.PathLike[str] | None = None,
+    test: str | os.PathLike[str] | None = None,
+    vectors: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    report: Report = lambda line: print(line, file=sys.stderr, flush=True),
+) -> dict[str, Any]:
+    """Trains a model and leaves a run folder; called again after a crash, it resumes where it was.
+
+    Args:
+        task_name: `classification` or `tagging`, see `textapp.task.names`.
+        config: The settings, of the task's own class.
+        out: The run folder to make.
+        train: Training examples, in any form that the task reads.
+        valid: Examples for early stopping; by default a share of `train`.
+        test: Examples to score at the very end, once.
+        vectors: Word vectors to start from, in any form that `textapp.vectors.formats` reads. `embedding_dim` must then
+            be theirs or None. The training alone needs them: neither the finished run nor its export asks for them.
+        force: Whether a run that is there already is deleted first.
+        report: Is given each line of progress.
+
+    Returns:
+        What `metrics.json` says: `task`, its targets, `valid` and `test` scores, `data`, `vectors` where they were
+        given, `history`, `parameters`, `seconds` (those of the process that finished it).
+
+    Raises:
+        InputError: A file or a setting is wrong, or `out` holds a finished or another run.
+    """
+    found, folder = task(task_name), Path(out)
+    files = Files(train, valid, test, vectors)
+    command = {"task": found.name, "settings": config.to_dict(), **named_files(files)}
+    with run.reserved(folder, command, force):
+        began = time.monotonic()
+        check_settings(config, vectors)
+        keras.utils.set_random_seed(config.training.seed)
+
+        data = prepare(found, config, files, report)
+        steps = data.batches.steps_per_epoch
+        strategy = choose_strategy()
+        with strategy.scope(), precision(config.training.mixed_precision):
+            model = build_model(found, config, data)
+            trained = with_adversary(model, config.training.adversarial)
+            compile_model(trained, found, config, config.training.epochs * steps, found.loss(config, model), model)
+        # Only now, when files and settings have proved good, may an old run go.
+        run.clear(folder, keep_progress=not force)
+        write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
+        if data.pretrained is not None:
+            report(f"word vectors: {describe_embedding_training(config.training)}")
+        report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
+
+        model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
+        metrics = scored(found, model, data, report)
+        if data.pretrained is not None:
+            metrics["vectors"] = data.pretrained.summary
+        return run.finish(folder, metrics, history, began)
+
+
+def named_files(files: Files) -> dict[str, str | None]:
+    """The files as `config.json` names them."""
+    return {name: None if path is None else os.fspath(path) for name, path in files._asdict().items()}
+
+
+def build_model(task: Task[Any, Any, Any], config: ModelConfig, data: Prepared) -> keras.Model:
+    """The model that the settings describe, for data; with vectors, which it starts from, of their dimension."""
+    table = None if data.pretrained is None else data.pretrained.table
+    return model_of(task, config, data.encoder, data.targets, table)
+
+
+def model_of(
+    task: Task[Any, Any, Any],
+    config: ModelConfig,
+    encoder: TokenEncoder,
+    targets: Any,
+    vectors: Any = None,
+    vocabulary_size: int | None = None,
+) -> keras.Model:
+    """The same for an encoder of tokens, or for another number of words than it has."""
+    return text_model(
+        config.words,
+        config.encoder,
+        task.head(config, targets),
+        vocabulary_size=vocabulary_size or len(encoder.vocabulary),
+        character_vocabulary_size=None if encoder.characters is None else len(encoder.characters),
+        vectors=vectors,
+        train_embedding=not config.training.embedding_frozen,
+    )
+
+
+def compile_model(
+    trained: keras.Model,
+    task: Task[Any, Any, Any],
+    config: ModelConfig,
+    total_steps: int,
+    loss: keras.losses.Loss,
+    model: keras.Model,
+) -> None:
+    """Gives a model the optimizer that the settings describe, a loss, and the task's metrics.
+
+    Args:
+        trained: The model to `fit`: `model`, or one around it.
+        task: The task.
+        config: The settings.
+        total_steps: Steps of all epochs.
+        loss: The loss.
+        model: From `build_model`.
+    """
+    optimizer = optimizer_of(config.training, model, total_steps)
+    # Rows that only fill up a batch of static shape weigh 0: neither loss nor metrics may count them.
+    trained.compile(optimizer, loss, weighted_metrics=task.metrics() or None, jit_compile=config.training.jit_compile)
+
+
+def fit_model(
+    task: Task[Any, Any, Any],
+    config: ModelConfig,
+    folder: Path,
+    data: Prepared,
+    trained: keras.Model,
+    model: keras.Model,
+    valid: EncodedRows,
+    probe: tuple[Any, Any] | None = None,
+) -> tuple[keras.Model, list[dict[str, float]]]:
+    """Trains a compiled model, or resumes that, and writes all of the run but its metrics.
+
+    Args:
+        task: The task.
+        config: The settings that built it.
+        folder: The run.
+        data: What to train on.
+        trained: The compiled model.
+        model: The model from `build_model`: it alone is kept.
+        valid: The validation split with targets of the compiled loss.
+        probe: Inputs and targets for the norms of gradients; by default some of the validation split.
+
+    Returns:
+        The model from `build_model` with its best weights, float32, and the logs of each epoch.
+    """
+    training = config.training
+    run.save_text_side(folder, task, data.tokenizer, data.encoder, data.targets, data.examples["valid"])
+    validation = evaluation_batches(valid, training.batch_size, data.widths, training.static_shapes)
+    scores = ValidationScores(
+        task, model, data.examples["valid"], data.held_out["valid"], validation, training.batch_size, data.targets
+    )
+    history = fit(
+        trained,
+        data.batches,
+        validation,
+        epochs=training.epochs,
+        patience=training.patience,
+        checkpoint=folder / run.CHECKPOINT,
+        fingerprint=f"{config.to_dict()} {data.fingerprint}",
+        monitor=scores.monitor,
+        scores=[scores],
+        callbacks=[
+            Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),
+            *task.dashboards(folder / run.LOGS, data, scores, validation, probe),
+        ],
+    )
+    if training.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
+        half, model = model, build_model(task, config, data)
+        model.set_weights(half.get_weights())
+    run.save_model(folder, model)
+    return model, history
+
+
+def scored(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
+    """Scores the held-out splits: what `metrics.json` says of any model of the task."""
+    scores = score_splits(task, model, data)
+    for name, part in scores.items():
+        report(f"{name}: {task.describe_scores(part)}")
+    return described(task, model, data, scores)
+
+
+def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> dict[str, dict[str, Any]]:
+    """The scores of a model, as it is now, on each held-out split."""
+    outputs = RowOutputs(model, task.decoded(model), task.unit == "token")
+    return {
+        name: task.score(data.examples[name], part, outputs(part), data.targets) for name, part in data.held_out.items()
+    }
+
+
+def described(
+    task: Task[Any, Any, Any], model: keras.Model, data: Prepared, scores: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """What `metrics.json` says of a model with these scores, but for how it was trained."""
+    return {
+        "task": task.name,
+        **task.describe_targets(data.targets),
+        **scores,
+        "data": data.counts,
+        "fingerprint": data.fingerprint,
+        "parameters": model.count_params(),
+    }
