@@ -1,0 +1,172 @@
+"""Encoders side by side: score, parameters, speed of training, bytes and latency of the int8 model, over seeds.
+
+    python -m benchmarks.encoders --data ../shared/data [--tasks sst2] [--encoders recurrent none] [--seeds 0 1 2]
+
+Each encoder is trained through `textapp.train` with the same preset, and exported with the lowering that is fastest for
+it. The test split is read once a seed, by the run's own last step. Settings were not tuned for single encoders: widths
+give each token 128 numbers, as 2 x 64 units do. The work can be stopped at any moment and resumes. Writes
+results/encoders.json, a line a task, encoder and seed, and the table results/encoders.md.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.environment import describe_environment, environment_line
+from benchmarks.record import Record, spread
+from textapp.runtime.loading import load
+from textapp.task import task
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
+PACKAGES = ["tensorflow", "keras", "ai_edge_litert", "numpy"]
+LENGTHS = [16, 64, 128]  # tokens, each the signature of the model alone
+CALLS, WARM_UP = 300, 50
+# title, task, preset, settings, files by split, name of the score
+TASKS: dict[str, tuple[str, str, str, list[str], dict[str, str], str]] = {
+    "sst2": (
+        "SST-2 (sentences), accuracy",
+        "classification",
+        "sentences",
+        ["adversarial=0", "max_tokens=128"],
+        {"train": "sst2/stsa.binary.train", "valid": "sst2/stsa.binary.dev", "test": "sst2/stsa.binary.test"},
+        "accuracy",
+    ),
+    "conll2003": (
+        "CoNLL-2003, strict entity F1",
+        "tagging",
+        "english",
+        ["units=64", "max_tokens=128"],
+        {"train": "conll2003/eng.train", "valid": "conll2003/eng.testa", "test": "conll2003/eng.testb"},
+        "entity_f1",
+    ),
+}
+WIDE = "units=128"
+ENCODERS = {
+    "recurrent": ("BiLSTM", []),
+    "gru": ("BiGRU", ["cell=gru"]),
+    "one_direction": ("LSTM, one direction", ["bidirectional=false", WIDE]),
+    "light_recurrence": ("light recurrence", ["encoder=light_recurrence"]),
+    "light_recurrence_2": ("light recurrence, 2 layers", ["encoder=light_recurrence", "num_layers=2"]),
+    "convolution": ("convolution, 3 layers", ["encoder=convolution", "num_layers=3", WIDE]),
+    "gated": ("gated convolution, 3 layers", ["encoder=convolution", "num_layers=3", "gated=true", WIDE]),
+    "transformer": ("transformer, 2 layers", ["encoder=transformer", "num_layers=2", "dropout=0.1", WIDE]),
+    "none": ("none", ["encoder=none"]),
+}
+
+
+def measure(name: str, encoder: str, seed: int, data: Path, work: Path, more: list[str]) -> dict[str, Any]:
+    """Trains, exports and times one seed."""
+    import textapp
+
+    _, task_name, preset, settings, paths, score = TASKS[name]
+    config = task(task_name).preset(preset).override([*settings, *ENCODERS[encoder][1], *more, f"seed={seed}"])
+    run, bundle = work / name / f"{encoder}_{seed}", work / name / f"{encoder}_{seed}_bundle"
+    if not (run / "metrics.json").exists():
+        textapp.train(task_name, config, run, **{split: data / path for split, path in paths.items()})
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    if not bundle.exists():
+        textapp.export(run, bundle, recipe="dynamic_wi8_afp32", lowering="unrolled", lengths=LENGTHS)
+    timed = subprocess.run(
+        [sys.executable, "-m", "benchmarks.encoders", "--time", str(bundle)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    return {
+        "task": name,
+        "encoder": encoder,
+        "seed": seed,
+        "valid": metrics["valid"][score],
+        "test": metrics["test"][score],
+        "parameters": metrics["parameters"],
+        "epochs": metrics["epochs"],
+        "tokens_per_second": metrics["data"]["train"]["tokens"] * metrics["epochs"] / metrics["seconds"],
+        "int8_bytes": (bundle / "model.tflite").stat().st_size,
+        **json.loads(timed.stdout),
+    }
+
+
+def time_model(bundle: Path) -> dict[str, float]:
+    """Median microseconds of the model alone by the length of a signature, in a process without TensorFlow."""
+    predictor = load(bundle)
+    if predictor.model is None:
+        raise ValueError(f"`bundle` must hold a model. Received: {bundle}")
+    rng = random.Random(0)
+    figures = {}
+    for length in LENGTHS:
+        inputs = predictor.encoder.encode(rng.choices(predictor.encoder.vocabulary.tokens[2:], k=length))
+        times = []
+        for _ in range(WARM_UP + CALLS):
+            began = time.perf_counter()
+            predictor.model.run(inputs)
+            times.append(time.perf_counter() - began)
+        figures[f"us_{length}"] = 1e6 * statistics.median(times[WARM_UP:])
+    return figures
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown: a table a task, a line an encoder."""
+    lines = [
+        "# Encoders",
+        "",
+        "`python -m benchmarks.encoders --data DATA`: test scores in %, mean ± standard deviation over seeds; training "
+        "tokens a second of the whole command, with reading, tracing and validation; the int8 model unrolled, with "
+        f"signatures for {', '.join(map(str, LENGTHS))} tokens, and the median time of a call of each.",
+        "",
+        environment_line(describe_environment(PACKAGES)),
+    ]
+    for name, (title, *_) in TASKS.items():
+        of_task = [row for row in rows if row["task"] == name]
+        if not of_task:
+            continue
+        times = " | ".join(f"µs, {length} tokens" for length in LENGTHS)
+        lines += ["", f"## {title}", ""]
+        lines += [f"| encoder | test | valid | parameters | tokens/s | int8 bytes | {times} | seeds |"]
+        lines += ["|---|--:|--:|--:|--:|--:|" + "--:|" * (len(LENGTHS) + 1)]
+        for encoder, (label, _) in ENCODERS.items():
+            found = [row for row in of_task if row["encoder"] == encoder]
+            if found:
+                scores = [spread([100 * row[part] for row in found], ".1f") for part in ("test", "valid")]
+                figures = [
+                    f"{statistics.mean(row[key] for row in found):,.0f}"
+                    for key in ("parameters", "tokens_per_second", "int8_bytes", *(f"us_{n}" for n in LENGTHS))
+                ]
+                lines.append(f"| {' | '.join([label, *scores, *figures, str(len(found))])} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measures what is missing; see the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, default=Path("saved_models/encoders"))
+    parser.add_argument("--results", type=Path, default=RESULTS / "encoders.json")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--encoders", nargs="+", choices=ENCODERS, default=list(ENCODERS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", nargs="+", default=[], dest="settings", help="further settings, to try things out")
+    parser.add_argument("--time", type=Path, help="only time the model of this bundle")
+    arguments = parser.parse_args()
+    if arguments.time:
+        print(json.dumps(time_model(arguments.time)))
+        return
+    record = Record(arguments.results, table, order=lambda row: (list(TASKS).index(row["task"]), row["encoder"]))
+    for name in arguments.tasks:
+        for encoder in arguments.encoders:
+            for seed in arguments.seeds:
+                if not record.has(task=name, encoder=encoder, seed=seed):
+                    work, data = arguments.work.resolve(), arguments.data.resolve()
+                    record.add(measure(name, encoder, seed, data, work, arguments.settings))
+    print(table(record.rows))
+
+
+if __name__ == "__main__":
+    main()
