@@ -55,11 +55,20 @@ def check_commands(python: Path) -> None:
                     assert found["label"] == then["label"], (found, then)
                 else:
                     assert [token["tag"] for token in found["tokens"]] == [token["tag"] for token in then["tokens"]]
-            figures = json.loads(run("bench", bundle, "--data", SAMPLES / task / data, "--json"))
+            path = SAMPLES / task / data
+            figures = json.loads(run("bench", bundle, "--data", path, "--json"))
             assert figures["model_bytes"] == (bundle / "model.tflite").stat().st_size
+            main_score = "accuracy" if task == "classifier" else "entity_f1"
+            scores, then = (
+                json.loads(run("evaluate", bundle, "--data", path, "--json")),
+                expected[task]["bundle"]["scores"],
+            )
+            assert abs(scores[main_score] - then[main_score]) < 1e-6, (scores, then)
+            run("report", bundle, "--data", path, "--rounds", 1, "--out", f"{task}.html")
+            assert Path(folder, f"{task}.html").read_text(encoding="utf-8").endswith("</html>\n")
 
 
 if __name__ == "__main__":
     check_contents(Path(sys.argv[1]))
     check_commands(Path(sys.argv[2]).absolute())
-    print(f"{sys.argv[1]}: the wheel and the source distribution are whole; the base install predicts")
+    print(f"{sys.argv[1]}: the wheel and the source distribution are whole; the base install does its part")
