@@ -109,8 +109,8 @@ def write_projector(
 
 def printable(word: str) -> str:
     r"""Returns a word as the page can show it in one cell: with tabs, line ends and the like as escapes (`\t`)."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in word)
-    return shown if shown.strip() else f"'{shown}'"
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in word)
+    return text if text.strip() else f"'{text}'"
 
 
 def _write_lines(path: str, lines: Iterable[str]) -> None:

@@ -75,6 +75,6 @@ class VectorsDashboard(Dashboard):
             nearest = ", ".join(f"{escape_markdown(word)} {cosine:.2f}" for word, cosine in vectors.neighbors(probe))
             page.append(f"| {escape_markdown(probe)} | {nearest} |")
         tf.summary.text("vectors/neighbors", "\n".join(page))
-        shown = self.words[: self.most_words]
-        columns = {"word": shown, "id": range(len(shown))}
-        write_projector(self.log.run_folder(self.run), table[: len(shown)], columns, "word vectors")
+        words = self.words[: self.most_words]
+        columns = {"word": words, "id": range(len(words))}
+        write_projector(self.log.run_folder(self.run), table[: len(words)], columns, "word vectors")

@@ -27,7 +27,7 @@ def extend_vocabulary(
         tokenizer: The tokenizer of the texts; by default any word may be a token.
 
     Returns:
-        The vocabulary followed by the appended words; the ids of its own words stay.
+        The vocabulary followed by the appended words; the ids of the former stay.
     """
     lacking = (word for word in vectors.words if word not in vocabulary and word not in SPECIALS)
     tokens = lacking if tokenizer is None else (word for word in lacking if tokenizer.words(word) == [word])
