@@ -116,7 +116,7 @@ def choose_shape(counts: np.ndarray, sample: float) -> BlockShape:
 
 
 class TrainingBlocks:
-    """A corpus as steps for `Word2Vec.fit`, read from the disk chunk by chunk and subsampled anew each epoch.
+    """A corpus as steps for `Word2Vec.fit`, read from the disk chunk by chunk and subsampled again in each epoch.
 
     An element of `dataset` is a chunk: `(word_ids, sentences)`, both int32 `(N, blocks, M)`. Words of one sentence have
     one sentence number. Elements depend on the seed, the epoch and the chunk alone. Memory: about 30 MB.

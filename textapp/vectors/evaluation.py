@@ -61,7 +61,7 @@ def known_form(vectors: WordVectors, word: str) -> str | None:
 
     Returns:
         The first of the two forms that is in the vocabulary. If neither is, but subwords can make a vector: the form
-        that the vectors' own tokenizer gives. Otherwise None.
+        that the vectors' tokenizer gives. Otherwise None.
     """
     lowered = word.lower()
     for form in (word, lowered):

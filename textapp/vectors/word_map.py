@@ -13,7 +13,7 @@ from textapp.vectors.retrieval import nearest
 from textapp.vectors.word_vectors import WordVectors
 
 MIN_WORDS = 5  # of a map
-_MOST_CLUSTERS = 10  # more colours cannot be told apart
+_MOST_CLUSTERS = 10  # more colours are hard to distinguish
 _WORDS_PER_CLUSTER = 15
 _NEIGHBORS = 8
 
@@ -75,7 +75,7 @@ def map_words(vectors: WordVectors, words: Iterable[str], perplexity: float = 30
     positions = (positions - positions.min(axis=0)) / np.ptp(positions, axis=0).max()
     positions += (1 - positions.max(axis=0)) / 2  # centres the shorter side
     found = nearest(units, units, min(_NEIGHBORS + 1, len(words)))
-    others = np.stack([np.append(row[row != own], row[row == own])[:-1] for own, row in enumerate(found)])
+    others = np.stack([np.append(row[row != word], row[row == word])[:-1] for word, row in enumerate(found)])
     cosines = np.einsum("ne,nke->nk", units, units[others])
     ranks = [index + 1 if (index := vectors.index(word)) is not None else 0 for word in words]
     return WordMap(words, positions.astype(np.float32), clusters.astype(np.int64), others, cosines, np.array(ranks))

@@ -27,7 +27,7 @@ _PAGE = "Sentences of the validation split: the true entities, and below them th
 
 
 class TaggedValidation(Protocol):
-    """The validation split, tagged anew at the end of each epoch by a callback that `fit` calls first.
+    """The validation split, tagged again at the end of each epoch by a callback that `fit` calls first.
 
     Attributes:
         examples: The sentences and their true tags.
