@@ -202,7 +202,7 @@ def test_breaks_name_their_place_and_both_tags():
 @pytest.mark.parametrize(
     ("tags", "scheme", "message"),
     [
-        (["O", "I-地"], "IOB2", "tags[1]: I-地 cannot follow O in IOB2; mend the tags, or set repair=true"),
+        (["O", "I-地"], "IOB2", "tags[1]: I-地 cannot follow O in IOB2; correct the tags, or set repair=true"),
         (["B-地", "I-P"], "IOB2", "tags[1]: I-P cannot follow B-地 in IOB2"),
         (["B-P", "O"], "IOB1", "tags[0]: B-P cannot start a sequence in IOB1"),
         (["I-地", "B-P"], "IOB1", "tags[1]: B-P cannot follow I-地 in IOB1"),
