@@ -159,9 +159,9 @@ def test_repair_reads_as_conlleval_does(data, scheme):
     # conlleval knows the letters B, I, E and S.
     known = [tag.translate(str.maketrans("MLU", "IES", "")) if tag[0] in "MLU" else tag for tag in tags]
     assert read_spans(tags, scheme, repair=True) == conlleval_spans(known)
-    mended = convert(tags, scheme, scheme, repair=True)
-    assert find_breaks(mended, scheme) == []
-    assert (mended == tags) == (not find_breaks(tags, scheme))
+    repaired = convert(tags, scheme, scheme, repair=True)
+    assert find_breaks(repaired, scheme) == []
+    assert (repaired == tags) == (not find_breaks(tags, scheme))
 
 
 def conlleval_spans(tags: list[str]) -> list[Span]:
@@ -249,7 +249,7 @@ def test_the_scheme_with_the_fewest_breaks_is_guessed():
         guess_scheme([["O"], ["NOUN"]])
 
 
-def test_tags_of_spans_are_told_from_others():
+def test_tags_of_spans_differ_from_plain_tags():
     assert all(is_tag(tag) for tag in ["O", "B", "B-x", "M-a-b", "I-人名", "U- "])
     assert not any(is_tag(tag) for tag in ["", "o", "X", "B-", "B_x", "O-x", "NN", "-LRB-", "BB-x"])
     assert is_tag("L-x", "BILOU")

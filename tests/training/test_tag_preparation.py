@@ -110,9 +110,7 @@ def test_broken_tags_are_refused_with_their_line_or_mended(prepared):
 
 def test_splits_must_be_of_one_kind(prepared):
     message = refusal(prepared, valid="Anna NOM\nsah VERB\n")
-    assert message.endswith(
-        "holds plain tags, but the model gives spans; choose another tag column"
-    )
+    assert message.endswith("holds plain tags, but the model gives spans; choose another tag column")
     spans = '{"text": "北京", "spans": [{"start": 0, "end": 2, "type": "PER"}]}\n'
     speech = "Anna NOM\nsah VERB\n"
     assert "holds spans, but the model gives plain tags" in refusal(prepared, train=speech, valid=spans)
