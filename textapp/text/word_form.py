@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from textapp.text.characters import LOWER_OF
 from textapp.text.normalization import Form, normalize
+from textapp.text.tokenizer import Tokenizer
 
 _DIGIT = re.compile("[0-9]")
 
@@ -41,3 +42,21 @@ class WordForm:
     def spelling(self, token: str) -> str:
         """Returns the normalized token with its capitals and digits."""
         return normalize(token, self.normalization).text
+
+
+def lookup_words(text: str, tokenizer: Tokenizer | None, form: WordForm | None) -> list[str]:
+    """Returns the words that a model looks up for a text.
+
+    A row of an embedding for the word `w` is of use only if `lookup_words(w, ...) == [w]`.
+
+    Args:
+        text: The text, or the token of a file.
+        tokenizer: Cuts texts into tokens; None if `text` is one token.
+        form: Converts tokens to words; None if tokens are looked up unchanged.
+
+    Example:
+        >>> lookup_words("New York 2026", Tokenizer(lowercase=False), WordForm(zero_digits=True))
+        ['new', 'york', '0000']
+    """
+    tokens = [text] if tokenizer is None else tokenizer.words(text)
+    return tokens if form is None else [form.word(token) for token in tokens]

@@ -262,6 +262,8 @@ def build_encoder(
             vocabulary,
             words,
             report=report,
+            tokenizer=text_tokenizer(config) if config.retokenize else None,
+            form=form,
             extra_words=config.extra_words,
             embedding_dim=config.embedding_dim,
             seed=config.seed,

@@ -8,6 +8,7 @@ import numpy as np
 
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, Vocabulary
+from textapp.text.word_form import WordForm, lookup_words
 from textapp.vectors.word_vectors import WordVectors
 
 _LOOKED_AT = 10_000  # of the vectors' first words: enough for a share, and quick
@@ -71,32 +72,41 @@ class Coverage:
         )
 
 
-def mismatch_hints(vectors: WordVectors, tokenizer: Tokenizer, missing: Iterable[str]) -> list[str]:
+def mismatch_hints(
+    vectors: WordVectors, tokenizer: Tokenizer | None, missing: Iterable[str], form: WordForm | None = None
+) -> list[str]:
     """Says in what way the vectors' words look cut by another tokenizer.
 
     Args:
         vectors: The vectors.
-        tokenizer: What cuts the texts.
+        tokenizer: What cuts the texts; None if the tokens are those of files.
         missing: Words of the texts that have no vector.
+        form: What tokens are looked up by; by default they are looked up as they are.
 
     Returns:
         Sentences, each with a remedy; none where nothing stands out.
     """
-    settings = tokenizer.to_dict()
-    if vectors.tokenizer is not None and vectors.tokenizer != settings:
+    lowercase = any(part is not None and part.lowercase for part in (tokenizer, form))
+    settings = None if tokenizer is None else {**tokenizer.to_dict(), "lowercase": lowercase}
+    if settings is not None and vectors.tokenizer is not None and vectors.tokenizer != settings:
         return [f"their text was cut by {_spelled(vectors.tokenizer)}, this one by {_spelled(settings)}"]
     hints = []
     first = vectors.words[:_LOOKED_AT]
-    cut = [word for word in first if len(tokenizer.words(word)) > 1]
+    cut = [word for word in first if len(lookup_words(word, tokenizer, form)) > 1]
     if len(cut) > _TELLING * len(first):
         hints.append(
             f"the tokenizer would cut {len(cut) / len(first):.0%} of their first {len(first):,} words, as "
             f"{_listed(cut)}: they come from a text that was segmented in another way; try another tokenizer, or "
             "vectors trained with this one"
         )
-    if tokenizer.lowercase:
-        cased_tokenizer = dataclasses.replace(tokenizer, lowercase=False)
-        cased = [word for word in first if tokenizer.words(word) != [word] == cased_tokenizer.words(word)]
+    if lowercase:
+        cased_tokenizer = tokenizer and dataclasses.replace(tokenizer, lowercase=False)
+        cased_form = form and dataclasses.replace(form, lowercase=False)
+        cased = [
+            word
+            for word in first
+            if lookup_words(word, tokenizer, form) != [word] == lookup_words(word, cased_tokenizer, cased_form)
+        ]
         if len(cased) > _TELLING * len(first):
             hints.append(
                 f"{len(cased) / len(first):.0%} of their first {len(first):,} words have capitals, as "
