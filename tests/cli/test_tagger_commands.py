@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +133,18 @@ def test_the_scores_are_those_of_the_training(textapp, request, tag_run, tag_cor
     assert "type  precision  recall  entity F1  count" in outcome.err
     assert "% of tokens unknown" in outcome.err
     assert textapp("evaluate", request.getfixturevalue(folder), "--data", tag_corpus["test"]).out == ""
+
+
+def test_an_export_records_the_scores_that_its_bundle_has(textapp, tag_run, tag_corpus, tmp_path):
+    """On data with a type that the model lacks: its spans are missed."""
+    data = tmp_path / "река 河.txt"
+    known = Path(tag_corpus["test"]).read_text(encoding="utf-8")
+    data.write_text(f"{known}\nDonau B-RIVER\nsang O\n\nRhein B-RIVER\n", encoding="utf-8")
+    bundle = tmp_path / "bündel"
+    assert textapp("export", tag_run, "--out", bundle, "--data", data).code == 0
+    recorded = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["metrics"]["after"]
+    assert recorded == textapp("evaluate", bundle, "--data", data, "--json").json
+    assert recorded["types"]["RIVER"]["count"] == 2
 
 
 class TestEvaluatingABundle:

@@ -101,7 +101,7 @@ def test_a_stream_holds_one_row_at_a_time(tmp_path):
     assert peak < path.stat().st_size / 10
 
 
-def test_a_stream_gives_what_stands_before_an_error(tmp_path):
+def test_a_stream_gives_the_rows_before_an_error(tmp_path):
     rows = iterate_examples(write(tmp_path, "a.tsv", "text\tlabel\nà\t1\nè\t\n"))
     assert next(rows) == ("à", "1")
     with pytest.raises(InputError, match=r"a\.tsv:3: the label is missing"):

@@ -92,7 +92,8 @@ def test_the_fingerprint_tells_data_apart(prepared, change):
 
 
 def test_vectors_bring_rows_and_words(prepared):
-    data, _ = prepared("embedding_dim=none", "extra_words=5", vectors="3 2\nwien 1 2\nrom 3 4\nsah 5 6\n")
+    words = "Wien 9 9\nwien 1 2\nu.s. 9 9\nrom 3 4\nsah 5 6\n"  # no token has the word Wien or u.s.
+    data, _ = prepared("embedding_dim=none", "extra_words=5", vectors=f"5 2\n{words}")
     assert data.encoder.vocabulary.tokens[2:] == ("schläft", "wien", "rom", "sah")
     assert data.pretrained.table[3:].tolist() == [[1, 2], [3, 4], [5, 6]]
     assert data.counts["valid"]["oov_rate"] == pytest.approx(1 / 5)
