@@ -196,6 +196,7 @@ def build_encoder(
             word_counts,
             report=report,
             tokenizer=None if task.files_hold_tokens else task.tokenizer(config),
+            form=form,
             extra_words=words.extra_words,
             embedding_dim=words.embedding_dim,
             seed=config.training.seed,
