@@ -6,7 +6,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo setup test lint bench clean
+.PHONY: demo setup test test-next test-jax test-wheel lint bench clean
 
 demo: setup
 	$(BIN)/textapp demo
@@ -14,7 +14,24 @@ demo: setup
 setup: .venv/installed
 
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=15
+
+# Layers and models with the Keras of tomorrow: what it changes is known before it is released.
+test-next: .venv-next/installed
+	.venv-next/bin/python -m pip install --quiet --force-reinstall --no-deps keras-nightly
+	.venv-next/bin/python -m pytest tests/layers tests/models tests/test_conformance.py
+
+# Layers and models with Keras on JAX; TensorFlow is there too, as some tests compare with it.
+test-jax: .venv-jax/installed
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/layers tests/models
+
+# The wheel, made from the source distribution, in an environment of its own that has the base install and nothing else.
+test-wheel: setup
+	rm -rf dist build .venv-wheel
+	$(BIN)/python -m build --outdir dist .
+	$(FOUND_PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet dist/*.whl
+	$(BIN)/python tests/wheel.py dist .venv-wheel/bin/python
 
 lint: setup
 	$(BIN)/ruff check
@@ -37,15 +54,19 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
 	$(BIN)/python -m benchmarks.tagger_students --data $(DATA)
 
-.venv/installed: pyproject.toml
-	$(FOUND_PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[train,dev]'
+.venv/installed .venv-next/installed .venv-jax/installed: pyproject.toml
+	$(FOUND_PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade pip
+	$(@D)/bin/python -m pip install --quiet -e '.[train,dev]' $(ADDED)
+	$(if $(REMOVED),$(@D)/bin/python -m pip uninstall --quiet --yes $(REMOVED))
 	touch $@
+
+.venv-next/installed: REMOVED = keras
+.venv-jax/installed: ADDED = jax
 
 .venv/installed-bench: .venv/installed
 	$(BIN)/python -m pip install --quiet -e '.[train,chinese,dev,bench]'
 	touch $@
 
 clean:
-	rm -rf .venv demo build *.egg-info
+	rm -rf .venv .venv-next .venv-jax .venv-wheel demo build dist *.egg-info

@@ -1,11 +1,16 @@
-"""What all tests share: repeatable property tests, and a small generated corpus of tagged sentences."""
+"""What all tests share: repeatable property tests, a generated corpus of tagged sentences, the base install."""
 
+import importlib.metadata
 import random
+import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 # The same examples each time, however slow the machine; `--hypothesis-profile default` looks for others.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -25,6 +30,40 @@ def undrawn() -> Iterator[None]:
         patches.setattr("textapp.training.sentiment.classification_dashboards", lambda *_, **__: [])
         patches.setattr("textapp.training.ner.tagging_dashboards", lambda *_, **__: [])
         yield
+
+
+@pytest.fixture(scope="session")
+def beyond_base_install() -> frozenset[str]:
+    """Top-level modules that are installed here, but not by `pip install textapp` without an extra.
+
+    Derived from `dependencies` of pyproject.toml and what these require in turn, so that no extra can be forgotten.
+    """
+    pyproject = Path(__file__).parents[1] / "pyproject.toml"
+    queue = list(map(Requirement, tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["dependencies"]))
+    base = {"textapp"}
+    while queue:
+        requirement = queue.pop()
+        name = canonicalize_name(requirement.name)
+        if name not in base:
+            base.add(name)
+            required = map(Requirement, importlib.metadata.requires(name) or [])
+            queue += [one for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
+    brought_by = importlib.metadata.packages_distributions()
+    foreign = {module for module, names in brought_by.items() if base.isdisjoint(map(canonicalize_name, names))}
+    return frozenset(foreign - set(sys.stdlib_module_names))
+
+
+@pytest.fixture(scope="session")
+def base_install(beyond_base_install: frozenset[str]) -> str:
+    """Python code after which a process finds no module that the base install lacks."""
+    return (
+        "import importlib.machinery, sys\n"
+        "class BaseInstall(importlib.machinery.PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        f"        return None if name in {set(beyond_base_install)!r} else super().find_spec(name, path, target)\n"
+        "sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = BaseInstall\n"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the package declares is true: which Pythons, and that make finds one that works."""
+"""What pyproject.toml declares is true: Pythons, of which make finds one that works, the license, data files."""
 
 import os
 import shutil
@@ -10,7 +10,8 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, SETUPTOOLS = PYPROJECT["project"], PYPROJECT["tool"]["setuptools"]
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -69,3 +70,27 @@ def test_the_declared_pythons_are_those_that_make_looks_for():
     assert minors == list(PYTHONS)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert f"for python in {' '.join(f'python{minor}' for minor in reversed(PYTHONS))};" in makefile
+
+
+def test_each_data_file_is_packaged():
+    patterns = SETUPTOOLS["package-data"]["*"]
+    paths = [path for path in (ROOT / "textapp").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    data = [path for path in paths if path.suffix != ".py"]
+    assert {"py.typed", "page.html"} <= {path.name for path in data}
+    for path in data:
+        assert (path.parent / "__init__.py").exists(), f"{path}: its folder is no package, and is left out"
+        assert any(path.match(pattern) for pattern in patterns), f"{path}: no pattern of package-data takes it"
+
+
+def test_the_license_is_that_which_is_declared():
+    text = (ROOT / PROJECT["license-files"][0]).read_text(encoding="utf-8")
+    assert PROJECT["license"] == "Apache-2.0"
+    assert "Apache License\n                           Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_the_classifiers_name_the_declared_pythons():
+    prefix = "Programming Language :: Python :: 3."
+    assert [name for name in PROJECT["classifiers"] if name.startswith(prefix)] == [
+        f"Programming Language :: Python :: {minor}" for minor in PYTHONS
+    ]

@@ -10,18 +10,6 @@ from pathlib import Path
 import pytest
 
 COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]
-# TensorFlow and all that comes with it as on a machine where only the runtime is installed.
-WITHOUT_TENSORFLOW = """
-import sys
-MISSING = {"tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "scipy", "sklearn"}
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in MISSING:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Missing())
-from textapp.cli.main import main
-main()
-"""
 
 
 def run(*arguments, command=None, **options):
@@ -74,24 +62,24 @@ def test_each_command_has_its_help(textapp, command):
     assert "--json" in outcome.out
 
 
-def test_a_bundle_needs_no_tensorflow(bundle_folder, corpus):
+def test_a_bundle_needs_the_base_install_alone(base_install, bundle_folder, corpus):
     for arguments in (
         ["predict", bundle_folder, "好 film"],
         ["evaluate", bundle_folder, "--data", corpus["test"]],
         ["bench", bundle_folder, "--data", corpus["test"], "--count", "5"],
     ):
-        result = run(*arguments, "--json", command=[sys.executable, "-c", WITHOUT_TENSORFLOW])
+        result = run(*arguments, "--json", command=[sys.executable, "-c", base_install + COMMAND[-1]])
         assert result.returncode == 0, result.stderr.decode()
         assert json.loads(result.stdout)
 
 
-def test_what_needs_tensorflow_says_how_to_get_it(run_folder, corpus, tmp_path):
+def test_what_needs_tensorflow_says_how_to_get_it(base_install, run_folder, corpus, tmp_path):
     for arguments in (
         ["predict", run_folder, "好"],
         ["export", run_folder, "--out", tmp_path / "包"],
         ["train", "sentiment", "--train", corpus["train"], "--out", tmp_path / "прогон"],
     ):
-        result = run(*arguments, command=[sys.executable, "-c", WITHOUT_TENSORFLOW])
+        result = run(*arguments, command=[sys.executable, "-c", base_install + COMMAND[-1]])
         assert result.returncode == 2
         lines = result.stderr.decode().splitlines()
         assert len(lines) == 1

@@ -110,6 +110,16 @@ def test_a_negative_warm_up(predictor):
         measure_latency(predictor, TEXTS, warm_up=-1)
 
 
+def test_no_peak_memory_is_reported_where_the_system_has_none(predictor, tagger, monkeypatch):
+    """As on Windows, which has neither /proc nor the module `resource`."""
+    monkeypatch.setattr(latency.Path, "exists", lambda path: False)
+    assert latency.peak_memory() > 10_000_000  # as on macOS: by `resource` alone
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert latency.peak_memory() is None
+    assert measure_latency(predictor, TEXTS, warm_up=1).to_dict()["peak_memory_mb"] is None
+    assert measure_tag_latency(tagger, TEXTS, warm_up=1).to_dict()["peak_memory_mb"] is None
+
+
 def test_peak_memory_is_the_process_s_own():
     """Of a child of a large process; and it stays after the memory has been given back."""
     ballast = bytearray(300_000_000)

@@ -39,12 +39,13 @@ def bench(
         texts = [text for text, _ in islice(iterate_examples(data, text_column, label_column), count)]
         figures, result = measure_latency(predictor, texts).to_dict(), "label"
     p50, p95 = (f"{figures[f'text_to_{result}_ms_{part}']:.3f}" for part in ("p50", "p95"))
+    peak = figures["peak_memory_mb"]
     say_table(
         ("", "p50", "p95"),
         [
             (f"text to {result}, ms", p50, p95),
             ("model alone, ms", f"{figures['model_ms_p50']:.3f}", f"{figures['model_ms_p95']:.3f}"),
-            ("peak memory, MB", f"{figures['peak_memory_mb']:.1f}", ""),
+            ("peak memory, MB", "unknown" if peak is None else f"{peak:.1f}", ""),
             ("model file, bytes", f"{figures['model_bytes']:,}", ""),
         ],
     )

@@ -1,6 +1,5 @@
 """How long a bundle takes from text to label, or to spans, on this machine, and how much memory."""
 
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,17 +28,17 @@ class ModelLatency:
             of all of them.
         model_ms_p95: its 95th percentile.
         peak_memory_mb: most memory that the process has held resident so far, in 10^6 bytes: Python, NumPy, LiteRT and
-            whatever else the process loaded.
+            whatever else the process loaded; None where the system does not report it, as Windows.
         model_bytes: size of model.tflite.
     """
 
     count: int
     model_ms_p50: float
     model_ms_p95: float
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     model_bytes: int
 
-    def to_dict(self) -> dict[str, int | float]:
+    def to_dict(self) -> dict[str, Any]:
         """The figures as JSON values."""
         return asdict(self)
 
@@ -117,17 +116,18 @@ def measure_tag_latency(tagger: BundleTagger, texts: Sequence[str], warm_up: int
 
 def _of_model(times: NDArray[np.float64], bundle: Bundle) -> dict[str, Any]:
     """The fields of `ModelLatency`."""
+    peak = peak_memory()
     return {
         "count": len(times),
         "model_ms_p50": float(np.percentile(times, 50)),
         "model_ms_p95": float(np.percentile(times, 95)),
-        "peak_memory_mb": peak_memory() / 1e6,
+        "peak_memory_mb": None if peak is None else peak / 1e6,
         "model_bytes": len(bundle.model),
     }
 
 
-def peak_memory() -> int:
-    """The most bytes that this process has held resident so far.
+def peak_memory() -> int | None:
+    """The most bytes that this process has held resident so far; None where the system does not report it.
 
     On Linux from /proc: `getrusage` there also counts what the parent held when it started this process, so that a
     small client started by a large trainer would seem as large as the trainer.
@@ -138,6 +138,10 @@ def peak_memory() -> int:
             name, _, value = line.partition(":")
             if name == "VmHWM":
                 return int(value.split()[0]) * 1024
+    try:
+        import resource  # here, as Windows has no such module
+    except ModuleNotFoundError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, kilobytes elsewhere
 

@@ -1,0 +1,74 @@
+"""Checks a built package, for `make test-wheel`: python tests/wheel.py DIST PYTHON.
+
+DIST holds the wheel and the source distribution. PYTHON is that of an environment where the wheel was installed with
+what it requires, without an extra: what a device or a server has. It must predict what the samples' own version did.
+"""
+
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "tests/samples"
+
+
+def check_contents(dist: Path) -> None:
+    """Each file of the package and the license are in the wheel and in the source distribution."""
+    [wheel], [archive] = dist.glob("*.whl"), dist.glob("*.tar.gz")
+    paths = [path for path in (ROOT / "textapp").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    package = {path.relative_to(ROOT).as_posix() for path in paths}
+    wanted = {"textapp/py.typed", "textapp/vectors/page.html"}
+    assert wanted <= package, f"not in the package: {wanted - package}"
+    with zipfile.ZipFile(wheel) as file:
+        names = set(file.namelist())
+    assert package <= names, f"not in {wheel.name}: {sorted(package - names)}"
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names), f"{wheel.name} has no LICENSE"
+    with tarfile.open(archive) as file:
+        names = {name.partition("/")[2] for name in file.getnames()}
+    package.add("LICENSE")
+    assert package <= names, f"not in {archive.name}: {sorted(package - names)}"
+
+
+def check_commands(python: Path) -> None:
+    """The commands of the base install run outside of the checkout, and predict what is expected of the samples."""
+    expected = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
+    lines = "".join(f"{text}\n" for text in expected["texts"]).encode()
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(*arguments: object) -> str:
+            command = [str(python.with_name("textapp")), *map(str, arguments)]
+            return subprocess.run(command, cwd=folder, input=lines, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+        installed = [str(python), "-c", "import textapp; print(textapp.__file__)"]
+        place = subprocess.run(installed, cwd=folder, capture_output=True, check=True, text=True).stdout
+        assert "site-packages" in place, f"not the installed package: {place}"
+        assert "bench" in run("--help")
+        for task, data in (("classifier", "test.tsv"), ("tagger", "test.txt")):
+            bundle = SAMPLES / task / "bundle"
+            predictions = json.loads(run("predict", bundle, "--json"))["predictions"]
+            for found, then in zip(predictions, expected[task]["bundle"]["predictions"], strict=True):
+                if task == "classifier":
+                    assert found["label"] == then["label"], (found, then)
+                else:
+                    assert [token["tag"] for token in found["tokens"]] == [token["tag"] for token in then["tokens"]]
+            path = SAMPLES / task / data
+            figures = json.loads(run("bench", bundle, "--data", path, "--json"))
+            assert figures["model_bytes"] == (bundle / "model.tflite").stat().st_size
+            main_score = "accuracy" if task == "classifier" else "entity_f1"
+            scores, then = (
+                json.loads(run("evaluate", bundle, "--data", path, "--json")),
+                expected[task]["bundle"]["scores"],
+            )
+            assert abs(scores[main_score] - then[main_score]) < 1e-6, (scores, then)
+            run("report", bundle, "--data", path, "--rounds", 1, "--out", f"{task}.html")
+            assert Path(folder, f"{task}.html").read_text(encoding="utf-8").endswith("</html>\n")
+
+
+if __name__ == "__main__":
+    check_contents(Path(sys.argv[1]))
+    check_commands(Path(sys.argv[2]).absolute())
+    print(f"{sys.argv[1]}: the wheel and the source distribution are whole; the base install does its part")
