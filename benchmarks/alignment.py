@@ -18,7 +18,7 @@ from textapp.training.vectors import train_vectors
 from textapp.vectors.alignment import learn_rotation, score_translation
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter
-from textapp.vectors.dictionaries import indexed, read_dictionary
+from textapp.vectors.dictionaries import index_pairs, read_dictionary
 from textapp.vectors.formats import read_vectors
 from textapp.vectors.word_vectors import WordVectors
 
@@ -52,7 +52,7 @@ def measure(source: str, target: str, seed: int, data: Path, work: Path) -> list
     pairs, test = (read_dictionary(dictionaries / f"{source}-{target}.{part}.txt") for part in ("0-5000", "5000-6500"))
     rows = []
     for refinements in REFINEMENTS:
-        rotation = learn_rotation(one, other, indexed(pairs, one, other).pairs, refinements)
+        rotation = learn_rotation(one, other, index_pairs(pairs, one, other).pairs, refinements)
         scores = score_translation(one, other, rotation, test)
         place = {"direction": f"{source}-{target}", "seed": seed, "refinements": refinements}
         rows.append({**place, "vocabularies": [len(one.words), len(other.words)], **scores})

@@ -101,7 +101,7 @@ def test_evaluate_scores_sets_and_folders_beside_a_baseline(textapp, file, tmp_p
 
 def test_evaluate_refuses_before_it_reads_vectors(textapp, tmp_path):
     assert textapp("vectors", "evaluate", "нет").refusal == (
-        "nothing to judge by: give --similarity, --analogies or both"
+        "nothing to evaluate on: give --similarity, --analogies or both"
     )
     (tmp_path / "词.txt").write_text("a b c\nd e\n", encoding="utf-8")
     refusal = textapp("vectors", "evaluate", "нет", "--similarity", tmp_path / "词.txt", "--json").refusal
@@ -114,7 +114,7 @@ def test_neighbors_are_listed(textapp, file):
     assert apple["word"] == "Яблоко"
     assert king == {"word": "queen", "cosine": pytest.approx(np.sqrt(2 / 3))}
     assert "Яблоко  0.9950" in outcome.err
-    assert textapp("vectors", "neighbors", file, "kings").refusal.endswith("words spelled like it: king")
+    assert textapp("vectors", "neighbors", file, "kings").refusal.endswith("words of similar spelling: king")
 
 
 def test_king_minus_man_plus_woman(textapp, file):
@@ -139,8 +139,8 @@ def test_plot_draws_a_picture_and_a_page(textapp, file, tmp_path):
     assert textapp(*arguments, *chosen).json["words"] == 5
     (tmp_path / "пусто.txt").write_text("\n", encoding="utf-8")
     nothing = textapp(*arguments, "--force", "--words-file", tmp_path / "пусто.txt").refusal
-    assert nothing == f"{tmp_path / 'пусто.txt'}: there is no word in it; give a word a line"
-    assert textapp(*arguments, "--force", "man", "king").refusal == "a map needs 5 different words or more; received 2"
+    assert nothing == f"{tmp_path / 'пусто.txt'}: there is no word in it; give one word a line"
+    assert textapp(*arguments, "--force", "man", "king").refusal == "a map needs 5 or more different words; received 2"
 
 
 def test_plot_refuses_other_formats_before_it_works(textapp, tmp_path):
@@ -161,7 +161,7 @@ def test_project_replaces_a_projector_only_where_told_to(textapp, tmp_path):
     command = ("vectors", "project", tmp_path / "в.npz", "--out", tmp_path, "--count")
     textapp(*command, "5")
     assert textapp(*command, "4").refusal == (
-        f"{tmp_path}: has a projector already; use --force to replace it, or another --out"
+        f"{tmp_path}: has a projector; use --force to replace it, or another --out"
     )
     assert (tmp_path / "projector/words.tsv").read_text(encoding="utf-8").count("\n") == 6
     assert textapp(*command, "4", "--force", "--json").json["words"] == 4
@@ -187,7 +187,7 @@ def test_align_translates_and_writes(textapp, languages, tmp_path):
     assert outcome.json["dictionary"] == {"pairs": 20, "pairs_known": 20}
     assert (scores["source_words"], scores["scored"], outcome.json["learned_source_words"]) == (22, 12, 2)
     assert scores["csls"] == {"precision_at_1": 1.0, "precision_at_5": 1.0, "of_all": pytest.approx(12 / 22)}
-    assert "note: 2 source words of the test are in the training dictionary as well" in outcome.err
+    assert "note: 2 source words of the test are in the training dictionary too" in outcome.err
     target = read_vectors(tmp_path / "zh.vec")
     aligned = read_vectors(tmp_path / "ru-zh.npz")
     np.testing.assert_allclose(aligned["слово29"], target["词29"], atol=1e-4)
@@ -196,7 +196,7 @@ def test_align_translates_and_writes(textapp, languages, tmp_path):
 
 def test_align_says_what_it_left_out(textapp, languages, tmp_path):
     outcome = textapp("vectors", "align", *languages, "--out", tmp_path / "ä.npz", "--most-words", "20")
-    assert f"wrote {tmp_path / 'ä.npz'}: 20 words, the first of {languages[0]}; --most-words takes more" in outcome.err
+    assert f"wrote {tmp_path / 'ä.npz'}: 20 words, the first of {languages[0]}; --most-words reads more" in outcome.err
 
 
 def test_what_a_command_reads_it_never_writes_over(textapp, languages, file, tmp_path):
@@ -220,7 +220,7 @@ def test_repeated_words_are_told(textapp, tmp_path):
 
 
 def test_align_refuses_what_leads_nowhere(textapp, languages, tmp_path):
-    assert textapp("vectors", "align", *languages).refusal.startswith("nothing to do with the alignment")
+    assert textapp("vectors", "align", *languages).refusal.startswith("nothing to do: give --test")
     assert textapp("vectors", "align", *languages, "--out", tmp_path / "имя").code == 2
     (tmp_path / "train.txt").write_text("a b\n", encoding="utf-8")
     refusal = textapp("vectors", "align", *languages, "--test", tmp_path / "test.txt").refusal

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from textapp import fonts
+from textapp import figures
 from textapp.dashboards.figures import draw_confusion_matrix
 from textapp.figures import pixels
 
@@ -15,6 +15,6 @@ def test_confusion_matrix_of_many_classes(classes):
 
 
 def test_class_numbers_replace_names_that_no_font_can_draw(monkeypatch):
-    monkeypatch.setattr(fonts, "_installed", list)
+    monkeypatch.setattr(figures, "_installed", list)
     ticks = draw_confusion_matrix(np.eye(2), ["差", "好"]).axes[0].get_xticklabels()
     assert [tick.get_text() for tick in ticks] == ["0", "1"]

@@ -49,7 +49,7 @@ def test_histograms_leave_out_what_is_not_finite(tmp_path):
 
 
 def test_of_a_large_weight_some_values_are_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(histograms, "MOST_VALUES", 20)
+    monkeypatch.setattr(histograms, "MAX_VALUES", 20)
     model = small_model()
     callback = Histograms(tmp_path)
     callback.set_model(model)

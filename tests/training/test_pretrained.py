@@ -69,7 +69,9 @@ def test_a_low_coverage_is_explained(path):
     write_vectors(path, ["The", "Film", "Très", "好"])
     lines: list[str] = []
     read_pretrained(path, VOCABULARY, COUNTS, tokenizer=Tokenizer(), report=lines.append)
-    assert lines[-1].endswith("75% of their first 4 words have capitals, as 'The', 'Film', 'Très': set lowercase=false")
+    assert lines[-1].endswith(
+        "75% of their first 4 words have capitals, such as 'The', 'Film', 'Très': set lowercase=false"
+    )
 
 
 def test_what_does_not_fit_is_refused(path, tmp_path):

@@ -6,7 +6,7 @@ from scipy.linalg import orthogonal_procrustes
 from scipy.stats import ortho_group
 
 from textapp.errors import InputError
-from textapp.vectors.alignment import learn_rotation, mutual_translations, procrustes, rotated, score_translation
+from textapp.vectors.alignment import learn_rotation, mutual_translations, procrustes, rotate, score_translation
 from textapp.vectors.subwords import Subwords, SubwordVectors
 from textapp.vectors.word_vectors import WordVectors
 
@@ -90,7 +90,7 @@ def test_rotated_vectors_keep_their_words_lengths_and_subwords():
     subwords = SubwordVectors(Subwords(buckets=20), np.random.default_rng(3).normal(size=(20, DIM)).astype(np.float32))
     source = WordVectors(["gut", "好"], np.ones((2, DIM)), [5, 2], subwords=subwords, tokenizer={"lowercase": True})
     rotation = ROTATION.astype(np.float32)
-    result = rotated(source, rotation)
+    result = rotate(source, rotation)
     assert (result.words, result.counts.tolist(), result.tokenizer) == (source.words, [5, 2], {"lowercase": True})
     np.testing.assert_allclose(result.norms, source.norms, rtol=1e-5)
     np.testing.assert_allclose(result["ungut"], source["ungut"] @ rotation, atol=1e-5)
@@ -98,7 +98,9 @@ def test_rotated_vectors_keep_their_words_lengths_and_subwords():
 
 def test_what_cannot_be_aligned_is_refused():
     source, target = languages(noise=0)
-    with pytest.raises(InputError, match=r"one dimension to be aligned; received 8 \(source\) and 2 \(target\)"):
+    with pytest.raises(
+        InputError, match=r"vectors to align must have one dimension; received 8 \(source\) and 2 \(target\)"
+    ):
         learn_rotation(source, WordVectors(["好"], [[1.0, 0.0]]), np.array([[0, 0]]))
     with pytest.raises(InputError, match="no pair of the training dictionary is in both vocabularies"):
         learn_rotation(source, target, np.zeros((0, 2), np.int64))

@@ -41,9 +41,9 @@ def test_sections_are_read(tmp_path):
     ("content", "message"),
     [
         (": x\na b c\n", ":2: must be four words, or `: section`; received 3 words"),
-        ("a b c d\n", ":1: a question before the first section"),
-        (": x\na b c d\n: x\n", ":3: a section must have a name of its own; received 'x'"),
-        (":\n", ":1: a section must have a name of its own; received ''"),
+        ("a b c d\n", ":1: there is no section before this question"),
+        (": x\na b c d\n: x\n", ":3: a section must have a name that no other has; received 'x'"),
+        (":\n", ":1: a section must have a name that no other has; received ''"),
         (": x\n", ": there is no question in it"),
     ],
 )

@@ -71,9 +71,9 @@ def test_the_first_of_repeated_words_is_kept_and_the_rest_reported(read):
         (binary(header=b"4 100001\n"), "FILE:1: the header must give .* dimension 100001"),
         (binary(["好", "a"], [(1.0, 2.0), (3.0, np.nan)]), "FILE: byte 17: the vector of 'a' holds NaN"),
         (binary([b"\xff\xfe".decode("latin-1"), "a"], [(1.0,), (2.0,)]).replace("ÿþ".encode(), b"\xff\xfe"),
-         "FILE: byte 4: a word in UTF-8 and a space must stand here"),
+         "FILE: byte 4: a word in UTF-8 and a space are expected here"),
         (binary(["a", "", "b"], [(0.1, 0.2)] * 3), "FILE: byte 15: the word is empty"),
-        (binary(["a" * 5000], [(0.1, 0.2)]), "FILE: byte 4: a word in UTF-8 and a space must stand here"),
+        (binary(["a" * 5000], [(0.1, 0.2)]), "FILE: byte 4: a word in UTF-8 and a space are expected here"),
         (gzip.compress(binary(), mtime=0)[:-12], "FILE: the gzip data are cut off"),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from textapp.vectors.blocks import BlockShape, TrainingBlocks, keep_probabilities, noise_ratios, suited_shape
+from textapp.vectors.blocks import BlockShape, TrainingBlocks, choose_shape, keep_probabilities, noise_ratios
 from textapp.vectors.corpus import WordSplitter
 from textapp.vectors.token_cache import build_cache
 
@@ -27,7 +27,7 @@ def elements(blocks, count):
 
 
 def test_layout_by_hand():
-    steps = BlockShape(length=2, segments=2, blocks=2).lay_out(np.arange(14, dtype=np.int32))
+    steps = BlockShape(length=2, segments=2, blocks=2).arrange(np.arange(14, dtype=np.int32))
     # Two steps of eight words: four runs of four words, each step takes two of each; the end starts over.
     np.testing.assert_array_equal(steps, [[[0, 1, 8, 9], [4, 5, 12, 13]], [[2, 3, 10, 11], [6, 7, 0, 1]]])
 
@@ -69,7 +69,7 @@ def test_elements_depend_on_seed_and_place_alone(cache):
     assert (elements(make(seed=2), 1)[0][0].ravel()[:50] != first[0][0].ravel()[:50]).any()
 
 
-def test_frequent_words_are_thinned_out_as_in_word2vec():
+def test_frequent_words_are_subsampled_as_in_word2vec():
     counts = np.array([80_000, 10_000, 9_000, 1_000])
     # word2vec.c: ran = (sqrt(cn / (sample * train_words)) + 1) * (sample * train_words) / cn
     threshold = 1e-2 * 100_000
@@ -94,10 +94,10 @@ def test_a_corpus_shorter_than_a_step(tmp_path):
 
 
 def test_steps_are_smaller_where_few_words_make_up_the_corpus():
-    assert suited_shape(np.full(10_000, 7), 1e-3) == BlockShape()
+    assert choose_shape(np.full(10_000, 7), 1e-3) == BlockShape()
     # Of four words, one is a quarter of each step: 256 words a step would hold 64 of it, and two blocks hold less.
-    assert suited_shape(np.full(4, 500), 0).words_per_step == 2 * BlockShape().words_per_block <= 256
-    assert suited_shape(np.array([500]), 0).blocks == 1
+    assert choose_shape(np.full(4, 500), 0).words_per_step == 2 * BlockShape().words_per_block <= 256
+    assert choose_shape(np.array([500]), 0).blocks == 1
 
 
 def test_noise_is_weighed_as_word2vec_draws_it():

@@ -118,7 +118,7 @@ def test_a_folder_stands_for_its_files(tmp_path):
 def test_no_file_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.txt: No such file"):
         text_files([tmp_path / "nothing.txt"])
-    with pytest.raises(InputError, match="holds no file"):
+    with pytest.raises(InputError, match="the folder has no file"):
         text_files([tmp_path])
     with pytest.raises(InputError, match="has no file"):
         text_files([])

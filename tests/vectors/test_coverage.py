@@ -30,9 +30,13 @@ def test_a_text_without_tokens_has_no_coverage():
 @pytest.mark.parametrize(
     ("words", "tokenizer", "hint"),
     [
-        (["电影", "好看", "的"], Tokenizer("char"), "would cut 67% of their first 3 words, as '电影', '好看'"),
+        (["电影", "好看", "的"], Tokenizer("char"), "cuts 67% of their first 3 words, such as '电影', '好看'"),
         (["电影", "好看", "的"], Tokenizer(), "segmented in another way"),
-        (["The", "Straße", "Élan", "x"], Tokenizer(), "75% of their first 4 words have capitals, as 'The', 'Straße'"),
+        (
+            ["The", "Straße", "Élan", "x"],
+            Tokenizer(),
+            "75% of their first 4 words have capitals, such as 'The', 'Straße'",
+        ),
         (["the", "élan", "straße"], Tokenizer(lowercase=False), "67% of the words without a vector have one in lower"),
     ],
 )
@@ -50,8 +54,8 @@ def test_what_fits_gives_no_hint():
 def test_a_file_that_names_its_tokenizer_is_believed():
     other = vectors(["好", "film"], tokenizer=Tokenizer("char", lowercase=False).to_dict())
     assert mismatch_hints(other, Tokenizer(), []) == [
-        "their text was cut by tokenizer=char lowercase=false normalization=nfkc, "
-        "this one by tokenizer=word lowercase=true normalization=nfkc"
+        "their text was tokenized with tokenizer=char lowercase=false normalization=nfkc, "
+        "this one with tokenizer=word lowercase=true normalization=nfkc"
     ]
     same = vectors(["好", "film"], tokenizer=Tokenizer().to_dict())
     assert mismatch_hints(same, Tokenizer(), ["外"]) == []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from textapp.errors import InputError
-from textapp.vectors.dictionaries import indexed, read_dictionary
+from textapp.vectors.dictionaries import index_pairs, read_dictionary
 from textapp.vectors.word_vectors import WordVectors
 
 DATA = Path(__file__).parents[2] / "../shared/data/muse_dictionaries"
@@ -32,10 +32,10 @@ def test_broken_files_are_refused(tmp_path, content, message):
 def test_words_are_counted_on_both_sides():
     source, target = WordVectors(["the", "good"], np.eye(2)), WordVectors(["好", "善", "这"], np.eye(3))
     pairs = [("The", "这"), ("good", "好"), ("good", "善"), ("good", "好"), ("good", "棒"), ("bad", "好")]
-    found = indexed(pairs, source, target)
+    found = index_pairs(pairs, source, target)
     assert found.pairs.tolist() == [[0, 2], [1, 0], [1, 1]]
     assert (found.total, found.source_words, found.known_words) == (5, 3, 2)
-    assert indexed([("x", "y")], source, target).pairs.shape == (0, 2)
+    assert index_pairs([("x", "y")], source, target).pairs.shape == (0, 2)
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data/muse_dictionaries is not there")

@@ -32,7 +32,7 @@ def test_the_unknown_word_is_the_mean_of_what_it_stands_for():
 
 
 def test_words_left_out_may_be_many(monkeypatch):
-    monkeypatch.setattr("textapp.vectors.embedding_table._LOOKED_UP_TOGETHER", 2)
+    monkeypatch.setattr("textapp.vectors.embedding_table._LOOKUP_BATCH", 2)
     rows, _ = embedding_table(VECTORS, VOCABULARY, {"a": 1, "rare": 1, "b": 1, "c": 9, "d": 9, "e": 9, "差": 2})
     np.testing.assert_allclose(rows[1], [5 / 3, 16 / 3], rtol=1e-6)
 

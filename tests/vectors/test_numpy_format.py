@@ -115,7 +115,7 @@ NGRAMS = {"min_n": 3, "max_n": 6, "buckets": 5}
         ({"words": np.array([1, 2]), "vectors": ROWS}, "`words` must be text in bytes or strings. Received: int64"),
         ({"words": np.uint8([97, 10, 255]), "vectors": ROWS}, "`words` is not UTF-8 at byte 2"),
         ({"words": WORDS, "vectors": ROWS * np.nan}, "`vectors` must be finite"),
-        ({"words": np.array(["a", None]), "vectors": ROWS}, "`words` holds Python objects, which are never read"),
+        ({"words": np.array(["a", None]), "vectors": ROWS}, "`words` holds Python objects, which are never loaded"),
         ({"words": WORDS, "vectors": np.array([["a"], ["b"]])}, "`vectors` must hold real numbers"),
         ({"words": WORDS, "vectors": ROWS, "counts": np.ones(2)}, "`counts` must be 2 whole numbers"),
         ({"words": WORDS, "vectors": ROWS, "settings": np.uint8([1])}, "`settings` is not JSON"),
@@ -154,5 +154,5 @@ def test_a_header_that_announces_what_is_not_there_allocates_nothing(read, shape
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("vectors.npy", header.getvalue())
         file.writestr("words.npy", b"no array")
-    with pytest.raises(InputError, match=re.escape(f"FILE: `vectors` does not have the size {shape}")):
+    with pytest.raises(InputError, match=re.escape(f"FILE: `vectors` does not have the shape {shape} of its header")):
         read(archive.getvalue())

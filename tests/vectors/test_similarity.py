@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from textapp.errors import InputError
-from textapp.vectors.evaluation_files import expanded
+from textapp.vectors.evaluation import expand_folders
 from textapp.vectors.similarity import (
     SimilaritySet,
     character_cosines,
@@ -119,7 +119,7 @@ def test_gensim_finds_the_same(tmp_path):
 
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data/word_similarity is not there")
 def test_every_public_set_is_read():
-    sizes = {path.stem: len(read_similarity_set(path).pairs) for path in expanded([DATA])}
+    sizes = {path.stem: len(read_similarity_set(path).pairs) for path in expand_folders([DATA])}
     assert sizes == {
         "EN-MEN-TR-3k": 3000,
         "EN-MTurk-771": 771,

@@ -68,7 +68,7 @@ def test_one_character_of_chinese_has_an_n_gram_from_one_on():
 
 
 def test_many_words_have_the_ids_of_each(monkeypatch):
-    monkeypatch.setattr("textapp.vectors.subwords._WORDS_AT_ONCE", 3)
+    monkeypatch.setattr("textapp.vectors.subwords._HASH_BATCH", 3)
     subwords = Subwords(2, 4, 1009)
     ids, offsets = subwords.flat_ids(iter(WORDS))
     assert offsets.dtype == np.int64
@@ -104,15 +104,15 @@ def _vectors():
     return SubwordVectors(Subwords(3, 4, 101), rows)
 
 
-def test_a_word_is_the_mean_of_its_own_row_and_its_n_grams(vectors, monkeypatch):
-    monkeypatch.setattr("textapp.vectors.subwords._MEANS_AT_ONCE", 4)
-    own = np.random.default_rng(1).normal(size=(len(WORDS), 5)).astype(np.float32)
-    composed = vectors.compose(WORDS, own)
+def test_a_word_is_the_mean_of_its_word_row_and_its_n_grams(vectors, monkeypatch):
+    monkeypatch.setattr("textapp.vectors.subwords._SUM_BATCH", 4)
+    word_rows = np.random.default_rng(1).normal(size=(len(WORDS), 5)).astype(np.float32)
+    composed = vectors.compose(WORDS, word_rows)
     for i, word in enumerate(WORDS):
-        parts = [own[i], *(vectors.vectors[fnv_1a(gram.encode()) % 101] for gram in grams(word, 3, 4))]
+        parts = [word_rows[i], *(vectors.vectors[fnv_1a(gram.encode()) % 101] for gram in grams(word, 3, 4))]
         np.testing.assert_allclose(composed[i], np.mean(parts, axis=0), rtol=1e-5, atol=1e-6)
     assert composed.dtype == np.float32
-    np.testing.assert_allclose(vectors.own_rows(WORDS, composed), own, atol=1e-4)
+    np.testing.assert_allclose(vectors.word_rows(WORDS, composed), word_rows, atol=1e-4)
 
 
 def test_an_unseen_word_is_the_mean_of_its_n_grams(vectors):

@@ -128,8 +128,8 @@ def test_the_first_of_repeated_words_is_kept_and_the_rest_reported(read, limit):
         (b"\n \n", "FILE: there is no vector to read; the file is empty"),
         ("die 1.0 2.0\n好 1.0\n", "FILE:2: the line must hold a word and 2 numbers. Received: 1 numbers"),
         ("die 1.0 2.0\n好 1.0 2.0 3.0\n", "FILE:2: the line must hold 2 numbers. Received: 3"),
-        ("die 1.0 2.0\n\n好 1.0 x2\n", "FILE:3: part 2 of the 2 behind the word must be a number. Received: 'x2'"),
-        ("die 1.0 2.0\n好 1,0 2.0\n", "FILE:2: part 1 of the 2 behind the word must be a number. Received: '1,0'"),
+        ("die 1.0 2.0\n\n好 1.0 x2\n", "FILE:3: part 2 of the 2 after the word must be a number. Received: 'x2'"),
+        ("die 1.0 2.0\n好 1,0 2.0\n", "FILE:2: part 1 of the 2 after the word must be a number. Received: '1,0'"),
         ("die 1.0 2.0\n好 nan 2.0\n", "FILE:2: the vector of '好' holds NaN"),
         ("die 1.0 2.0\n好 1.0 -inf\n", "FILE:2: the vector of '好' holds NaN, infinity"),
         ("die 1.0 2.0\n好 1.0 1e39\n", "FILE:2: the vector of '好' holds NaN, infinity or a number too large"),
@@ -169,9 +169,9 @@ def test_a_file_without_line_ends_is_not_read_to_its_end(read, monkeypatch):
 def test_a_format_that_is_named_is_insisted_on(read):
     assert_is_the_sample(read(GLOVE, format="glove"))
     assert_is_the_sample(read(WORD2VEC, format="word2vec"))
-    with pytest.raises(InputError, match="FILE:1: the first line is a header; such a file has the format `word2vec`"):
+    with pytest.raises(InputError, match="FILE:1: the first line is a header; use the format `word2vec`"):
         read(WORD2VEC, format="glove")
-    with pytest.raises(InputError, match=r"FILE:1: .* a file without it has the format `glove`. Received: 'der 0.5"):
+    with pytest.raises(InputError, match=r"FILE:1: .* a file without it needs the format `glove`. Received: 'der 0.5"):
         read(GLOVE, format="word2vec")
 
 
@@ -199,6 +199,6 @@ def test_the_lines_are_word2vecs_and_gloves(tmp_path):
 @pytest.mark.parametrize("name", ["a.vec", "glove.txt", "a.bin"])
 @pytest.mark.parametrize("word", ["New York", "a\tb", " a"])
 def test_a_word_with_white_space_is_not_written(tmp_path, name, word):
-    with pytest.raises(InputError, match=r"holds white space.*write the format `npz`"):
+    with pytest.raises(InputError, match=r"has white space.*write the format `npz`"):
         write_vectors(WordVectors([word], [[1.0]]), tmp_path / name)
     assert not list(tmp_path.iterdir())

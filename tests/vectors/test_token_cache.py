@@ -74,7 +74,7 @@ def test_by_hand(tmp_path):
 @pytest.mark.parametrize("min_count", [1, 3])
 def test_equals_words_counted_one_by_one(tmp_path, monkeypatch, min_count):
     monkeypatch.setattr("textapp.vectors.corpus.BLOCK", 1000)
-    monkeypatch.setattr(token_cache, "_RENUMBERED_TOGETHER", 100)
+    monkeypatch.setattr(token_cache, "_RENUMBER_BATCH", 100)
     lines = random_lines(min_count)
     half = len(lines) // 2
     (tmp_path / "corpus").mkdir()
@@ -126,7 +126,7 @@ def test_a_cache_is_reused_while_it_is_of_the_same(tmp_path):
         lines = []
         cache = build_cache([text], folder, **{**settings, **changes}, report=lines.append)
         assert sentences(cache) == [["très", "好", "très", "好"]]
-        return lines[-1].endswith(", read before")
+        return lines[-1].endswith(", from the cache")
 
     again = build_cache([text], folder, **settings)
     assert (again.words, again.counts.tolist(), again.length) == (first.words, first.counts.tolist(), first.length)
@@ -161,7 +161,7 @@ def test_damaged_caches_are_made_again(tmp_path):
         assert sentences(build_cache([text], folder)) == expected
     cache = build_cache([text], folder)
     os.truncate(folder / "ids.int32", 8)
-    with pytest.raises(InputError, match=r"ids\.int32: is cut off; delete .*c, so that the corpus is read again"):
+    with pytest.raises(InputError, match=r"ids\.int32: is cut off; delete .*c, then the corpus is read again"):
         cache.read()
 
 
@@ -226,7 +226,7 @@ def test_pruning_bounds_the_table_and_spares_frequent_words(tmp_path, monkeypatc
     assert len(cache.words) <= 60
     assert cache.words[:5] == ("très", "好", "x0", "x1", "x2")
     assert cache.counts[:5].tolist() == [3000, 3000, 1000, 1000, 1000]
-    assert reports[0].endswith("that had come less than 2 times")
+    assert reports[0].endswith("with fewer than 2 occurrences so far")
     ids = cache.read()[0]
     assert np.bincount(ids, minlength=len(cache.words)).tolist() == cache.counts.tolist()
     last = 3000 - np.count_nonzero(cache.counts == 1)  # the latest rare words are left
@@ -237,12 +237,12 @@ def test_pruning_bounds_the_table_and_spares_frequent_words(tmp_path, monkeypatc
 def test_no_word_left_says_why(tmp_path):
     text = write(tmp_path / "t.txt", "一 二 二 三\n")
     with pytest.raises(
-        InputError, match=r"t\.txt: none of the 4 words occurs 5 times or more, the most frequent 2 times"
+        InputError, match=r"t\.txt: none of the 4 words occurs 5 times or more \(the most frequent 2 times\)"
     ):
         build_cache([text], tmp_path / "c")
     for empty in ("", "\n \n", "\ufeff"):
         write(text, empty)
-        with pytest.raises(InputError, match=r"t\.txt and 1 more: there is no word to read; the corpus is empty"):
+        with pytest.raises(InputError, match=r"t\.txt and 1 more: there is no word in it; the corpus is empty"):
             build_cache([text, text], tmp_path / "c", keep=["好"])
     with pytest.raises(InputError, match=r"^`min_count` must be positive\. Received: min_count=0$"):
         build_cache([text], tmp_path / "c", min_count=0)
@@ -261,7 +261,7 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path, name):
     text, folder = write(tmp_path / "t.txt", "好 " * 9), tmp_path / "c"
     folder.mkdir()
     write(folder / name, "meine")
-    with pytest.raises(InputError, match=r"is no part of a token cache, which needs a folder of its own"):
+    with pytest.raises(InputError, match=r"is not part of a token cache, which needs a separate folder"):
         build_cache([text], folder)
     assert [path.read_text() for path in folder.iterdir()] == ["meine"]
     with pytest.raises(InputError, match=r"t\.txt: is no folder"):

@@ -58,7 +58,7 @@ def test_a_step_by_hand(cache):
     model = Word2Vec(12, 5, shape=SHAPE, window=3, noise=noise, seed=0)
     model.compile(learning_rate=0.2, total_steps=4)
     tables = [model.inputs_table.vectors.numpy().astype(np.float64), np.zeros((12, 5))]
-    squares = [np.full(12, 16.0), np.full(12, 16.0)]
+    accumulator = [np.full(12, 16.0), np.full(12, 16.0)]
     model.fit(tf.data.Dataset.from_tensors((ids, sentences)), epochs=1, verbose=0)
 
     objective = BlockObjective("skip_gram", SHAPE, 3, 5)
@@ -68,7 +68,7 @@ def test_a_step_by_hand(cache):
         x, y = (tf.constant(table[ids[number]], tf.float32) for table in tables)
         for table, square, gradient in zip(
             tables,
-            squares,
+            accumulator,
             objective.gradients(x, y, tf.constant(sentences[number]), tf.constant(noise[ids[number]])),
             strict=True,
         ):
@@ -111,12 +111,12 @@ def test_a_subword_step_by_hand():
     )
     of_word = np.zeros((3, 4))
     np.add.at(of_word, flat, gradient.numpy()[0])
-    squares = np.full(5, 0.1)
+    accumulator = np.full(5, 0.1)
     moves = [(row, of_word[word] / len(rows)) for word, rows in enumerate(parts) for row in rows]
     for row, move in moves:
-        squares[row] += (move**2).mean()
+        accumulator[row] += (move**2).mean()
     for row, move in moves:
-        table[row] += 0.2 * 1e-2 * move / np.sqrt(squares[row])  # 1e-4 / 1e-2 of the rate, as the warm-up begins
+        table[row] += 0.2 * 1e-2 * move / np.sqrt(accumulator[row])  # 1e-4 / 1e-2 of the rate, as the warm-up begins
 
     model.fit(tf.data.Dataset.from_tensors((ids, np.zeros_like(ids))), verbose=0)
     np.testing.assert_allclose(model.inputs_table.vectors.numpy(), table, rtol=1e-5)

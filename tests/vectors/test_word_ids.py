@@ -28,7 +28,7 @@ def test_ids_are_those_of_a_plain_dictionary(texts, kind, remembered):
     expected: dict[str, int] = {}
     counts = collections.Counter()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(word_ids, "REMEMBERED", remembered)
+        patch.setattr(word_ids, "MAX_CACHED_CHUNKS", remembered)
         table = WordIds(splitter)
         for text in texts:
             lines = [splitter.words(line) for line in text.split("\n") if line.split()]

@@ -19,14 +19,14 @@ def test_near_vectors_are_near_points():
     vectors = three_groups()
     found = map_words(vectors, vectors.words, seed=1)
     groups = np.repeat(np.arange(3), 20)
-    distances = np.linalg.norm(found.places[:, np.newaxis] - found.places, axis=-1)
+    distances = np.linalg.norm(found.positions[:, np.newaxis] - found.positions, axis=-1)
     np.fill_diagonal(distances, np.inf)
     assert (groups[distances.argmin(axis=1)] == groups).mean() > 0.95
-    assert found.places.dtype == np.float32
-    np.testing.assert_allclose([found.places.min(), found.places.max()], [0, 1], atol=1e-6)
-    np.testing.assert_allclose(found.places.min(axis=0) + found.places.max(axis=0), 1, atol=1e-5)
+    assert found.positions.dtype == np.float32
+    np.testing.assert_allclose([found.positions.min(), found.positions.max()], [0, 1], atol=1e-6)
+    np.testing.assert_allclose(found.positions.min(axis=0) + found.positions.max(axis=0), 1, atol=1e-5)
     again = map_words(vectors, vectors.words, seed=1)
-    np.testing.assert_array_equal(again.places, found.places)
+    np.testing.assert_array_equal(again.positions, found.positions)
     for cluster in range(4):  # a quarter of the words to 60 / 15 clusters: none mixes two groups
         assert len(set(groups[found.clusters == cluster])) == 1
 
@@ -58,9 +58,9 @@ def test_unseen_words_have_no_rank():
 
 def test_what_has_no_map_is_refused():
     vectors = three_groups()
-    with pytest.raises(InputError, match="5 different words or more; received 4"):
+    with pytest.raises(InputError, match="5 or more different words; received 4"):
         map_words(vectors, [*vectors.words[:4], vectors.words[0]])
     with pytest.raises(InputError, match="no vector for the word 'нет'"):
         map_words(vectors, [*vectors.words[:5], "нет"])
-    with pytest.raises(InputError, match="all point the same way"):
+    with pytest.raises(InputError, match="all have the same direction"):
         map_words(WordVectors(vectors.words, np.ones((60, 3))), vectors.words)

@@ -46,9 +46,9 @@ def test_float32_is_not_copied_and_nothing_can_be_written():
 
 
 def test_an_unknown_word_names_similar_ones(vectors):
-    with pytest.raises(InputError, match=r"no vector for the word 'haus'; words spelled like it: Haus"):
+    with pytest.raises(InputError, match=r"no vector for the word 'haus'; words of similar spelling: Haus"):
         vectors["haus"]
-    with pytest.raises(InputError, match=r"'häusern'; words spelled like it: häuser$"):
+    with pytest.raises(InputError, match=r"'häusern'; words of similar spelling: häuser$"):
         vectors["häusern"]
     with pytest.raises(InputError, match=r"no vector for the word '喝'$"):
         vectors["喝"]

@@ -1,4 +1,4 @@
-"""What `textapp vectors` prints for people."""
+"""The tables that `textapp vectors` prints."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from textapp.cli.output import say, say_table
 def say_scores(
     title: str, score: str, baseline: str, baseline_name: str, rows: list[dict[str, Any]], name: str
 ) -> None:
-    """Prints the scores of sets or sections, each beside its baseline."""
+    """Prints the scores of sets or sections, each with its baseline."""
     header = [title, score, baseline_name, "scored", "of", "coverage"]
     shared = "shared" in rows[0]
     if shared:
@@ -25,10 +25,10 @@ def say_scores(
 
 
 def say_translation(scores: dict[str, Any]) -> None:
-    """Prints the precision of both retrievals."""
+    """Prints the precision of both retrieval methods."""
     say(
-        f"test: {scores['known']:,} of {scores['source_words']:,} source words are in the vocabulary; the "
-        f"{scores['scored']:,} ({scores['coverage']:.1%}) with a translation in the target's are scored"
+        f"test: {scores['known']:,} of {scores['source_words']:,} source words are in the vocabulary; scored are the "
+        f"{scores['scored']:,} ({scores['coverage']:.1%}) with a translation in the target vocabulary"
     )
     rows = [
         (name, *(_percent(scores[name][key]) for key in ("precision_at_1", "precision_at_5", "of_all")))

@@ -1,4 +1,4 @@
-"""`textapp vectors`: word vectors from raw text, judged, looked at, aligned."""
+"""`textapp vectors`: train word vectors, evaluate, show and align them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,16 @@ from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
 from textapp.errors import InputError
 from textapp.vectors.config import VectorsConfig
 
-app = typer.Typer(help="Word vectors: train, judge, look at, align.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None)
 DEFAULTS = VectorsConfig()
 
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Vectors: word2vec text or .bin, GloVe, fastText .vec, .npz; or gzip.")
+    Path,
+    typer.Argument(
+        metavar="FILE", help="Vectors: word2vec text or .bin, GloVe, fastText .vec, .npz; also gzip-compressed."
+    ),
 ]
-Force = Annotated[bool, typer.Option(help="Replace files that are there already.")]
+Force = Annotated[bool, typer.Option(help="Replace existing files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -29,47 +32,53 @@ def train(
     corpus: Annotated[
         list[Path], typer.Argument(metavar="CORPUS...", help="Text files, plain or gzip, or folders of them.")
     ],
-    out: Annotated[Path, typer.Option(help="Vector file to make: .npz (trainable further), .txt, .vec or .bin.")],
-    init: Annotated[Path | None, typer.Option(help="Vectors to start from; their words are kept.")] = None,
-    model: Annotated[
-        Literal["skip_gram", "cbow"] | None, typer.Option(help=f"What predicts what ({DEFAULTS.model}).")
-    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Vector file to make: .npz (for further training too), .txt, .vec or .bin.")
+    ],
+    init: Annotated[Path | None, typer.Option(help="Vectors to start from; all their words are kept.")] = None,
+    model: Annotated[Literal["skip_gram", "cbow"] | None, typer.Option(help=f"Objective ({DEFAULTS.model}).")] = None,
     dim: Annotated[int | None, typer.Option(help="Length of a vector (100, or that of --init).")] = None,
     window: Annotated[
         int | None,
-        typer.Option(help=f"Words to each side that are neighbours, far ones less ({DEFAULTS.window})."),
+        typer.Option(help=f"Words to each side that are neighbours; nearer ones weigh more ({DEFAULTS.window})."),
     ] = None,
     negatives: Annotated[
         int | None, typer.Option(help=f"Noise words for each pair of neighbours ({DEFAULTS.negatives}).")
     ] = None,
     sample: Annotated[
-        float | None, typer.Option(help=f"Thin out words of a larger share of the corpus ({DEFAULTS.sample}).")
+        float | None, typer.Option(help=f"Subsample words with a larger share of the corpus ({DEFAULTS.sample}).")
     ] = None,
-    min_count: Annotated[int | None, typer.Option(help=f"Leave out rarer words ({DEFAULTS.min_count}).")] = None,
-    vocabulary_size: Annotated[int | None, typer.Option(help="Keep so many words, the most frequent (all).")] = None,
+    min_count: Annotated[
+        int | None, typer.Option(help=f"Leave out words with fewer occurrences ({DEFAULTS.min_count}).")
+    ] = None,
+    vocabulary_size: Annotated[
+        int | None, typer.Option(help="Number of words to keep, the most frequent (all).")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help=f"Passes over the corpus ({DEFAULTS.epochs}).")] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help=f"Adagrad's, at its highest ({DEFAULTS.learning_rate}); word2vec's 0.025 is no measure."),
+        typer.Option(
+            help=f"Highest learning rate, of Adagrad ({DEFAULTS.learning_rate}); word2vec's 0.025 is too low here."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help=f"Of the random numbers ({DEFAULTS.seed}); with --set threads=1 it fixes the vectors."),
+        typer.Option(help=f"Random seed ({DEFAULTS.seed}); with --set threads=1 the vectors are repeatable."),
     ] = None,
     tokenizer: Annotated[
         Literal["word", "char", "whitespace", "jieba"] | None,
-        typer.Option(help="What a word is: jieba segments Chinese; whitespace takes text as it is segmented."),
+        typer.Option(help="What a word is. jieba segments Chinese; whitespace is for segmented text."),
     ] = None,
     subwords: Annotated[
-        bool | None, typer.Option("--subwords/--no-subwords", help="Vectors for unseen words by character n-grams.")
+        bool | None, typer.Option("--subwords/--no-subwords", help="Vectors for unseen words, from character n-grams.")
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace vectors that are there already.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace existing vectors.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Learn word vectors from raw text. The same command goes on after a crash."""
+    """Learn word vectors from raw text. The same command resumes a training that was killed."""
     options = {
         "model": model,
         "dim": dim,
@@ -101,30 +110,31 @@ def train(
 def evaluate(
     file: File,
     similarity: Annotated[
-        list[Path] | None, typer.Option(help="Set `WORD WORD SCORE`, or folder of sets; repeatable.")
+        list[Path] | None, typer.Option(help="Test set of lines WORD WORD SCORE, or a folder of sets; repeatable.")
     ] = None,
     analogies: Annotated[
-        list[Path] | None, typer.Option(help="Questions in Google's format, or folder of such files; repeatable.")
+        list[Path] | None,
+        typer.Option(help="Questions in the format of Google's set, or a folder of such files; repeatable."),
     ] = None,
-    baseline: Annotated[Path | None, typer.Option(help="Other vectors, compared on what both files cover.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Other vectors, compared on what both cover.")] = None,
     most_words: Annotated[
-        int | None, typer.Option(min=1, help="Limit analogies to so many words, the most frequent.")
+        int | None, typer.Option(min=1, help="Number of words that analogies are limited to, the most frequent.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge vectors: similarity (Spearman), analogies (3CosAdd), each with its coverage and beside a baseline.
+    """Evaluate vectors on similarity (Spearman) and analogies (3CosAdd), with coverage and a baseline.
 
-    The baselines that need no training: the cosine of character n-gram counts, and the nearest neighbour of c alone.
+    The baselines need no training: the cosine of character n-gram counts, and the nearest neighbour of c.
     """
     from textapp.vectors.analogies import read_analogies, score_analogies
-    from textapp.vectors.evaluation_files import expanded
+    from textapp.vectors.evaluation import expand_folders
     from textapp.vectors.formats import read_vectors
     from textapp.vectors.similarity import read_similarity_set, score_similarity
 
     if not similarity and not analogies:
-        raise InputError("nothing to judge by: give --similarity, --analogies or both")
-    similarity_sets = [read_similarity_set(path) for path in expanded(similarity or [])]
-    analogy_sets = [read_analogies(path) for path in expanded(analogies or [])]
+        raise InputError("nothing to evaluate on: give --similarity, --analogies or both")
+    similarity_sets = [read_similarity_set(path) for path in expand_folders(similarity or [])]
+    analogy_sets = [read_analogies(path) for path in expand_folders(analogies or [])]
     vectors = read_vectors(file, report=say)
     say(f"{file}: {len(vectors):,} words of {vectors.dim} dimensions")
     other = read_vectors(baseline, report=say) if baseline else None
@@ -145,7 +155,7 @@ def evaluate(
 def neighbors(
     file: File,
     words: Annotated[list[str], typer.Argument(metavar="WORD...", help="Words.")],
-    count: Annotated[int, typer.Option(min=1, help="How many neighbours of each.")] = 10,
+    count: Annotated[int, typer.Option(min=1, help="Number of neighbours of each word.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Show the words nearest to each word, by cosine."""
@@ -165,10 +175,10 @@ def analogy(
     positive: Annotated[str, typer.Argument(metavar="KING", help="A word,")],
     negative: Annotated[str, typer.Argument(metavar="MAN", help="minus this word,")],
     other: Annotated[str, typer.Argument(metavar="WOMAN", help="plus this word.")],
-    count: Annotated[int, typer.Option(min=1, help="How many answers.")] = 10,
+    count: Annotated[int, typer.Option(min=1, help="Number of answers.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Show the words nearest to KING - MAN + WOMAN: what is to WOMAN as KING is to MAN."""
+    """Show the words nearest to KING - MAN + WOMAN: KING is to MAN as they are to WOMAN."""
     from textapp.vectors.formats import read_vectors
 
     positive, negative, other = map(as_utf8, (positive, negative, other))
@@ -184,13 +194,15 @@ def plot(
     out: Annotated[list[Path], typer.Option(help="Picture (.png) or page (.html) to make; repeatable.")],
     words: Annotated[list[str] | None, typer.Argument(metavar="WORD", help="Words to show.")] = None,
     words_file: Annotated[Path | None, typer.Option(help="File of words to show, one a line.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="By default, show so many words, the most frequent.")] = 500,
-    perplexity: Annotated[float, typer.Option(min=1, help="About how many neighbours t-SNE minds.")] = 30,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the random numbers.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Number of words to show by default, the most frequent.")] = 500,
+    perplexity: Annotated[
+        float, typer.Option(min=1, help="About how many neighbours influence a position in t-SNE.")
+    ] = 30,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Random seed.")] = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Lay words out in the plane (t-SNE) as a picture, a page to zoom and search in, or both."""
+    """Map words in the plane (t-SNE), as a picture, as a page to zoom and search in, or both."""
     for path in out:
         if path.suffix.lower() not in (".png", ".html"):
             raise InputError(f"--out {path}: must end in .png or .html")
@@ -203,12 +215,11 @@ def plot(
 
         listed = [line.strip() for line in read_text(words_file).removeprefix("\ufeff").splitlines() if line.strip()]
         if not listed:
-            raise InputError(f"{words_file}: there is no word in it; give a word a line")
+            raise InputError(f"{words_file}: there is no word in it; give one word a line")
         chosen += listed
     vectors = read_vectors(file, report=say)
     with native_log_hidden():
-        from textapp.vectors.page import save_page
-        from textapp.vectors.plot import save_plot
+        from textapp.vectors.plot import save_page, save_picture
         from textapp.vectors.word_map import map_words
 
         word_map = map_words(vectors, chosen or vectors.words[:count], perplexity, seed)
@@ -220,11 +231,11 @@ def plot(
                 save_page(word_map, path, title)
                 say(f"page:    {path}")
                 continue
-            drawn = save_plot(word_map, path, title)
-            result |= {"labelled": drawn.labelled, "without_font": drawn.without_font}
-            say(f"picture: {path} ({drawn.labelled:,} of {len(word_map.words):,} words labelled)")
-            if drawn.without_font:
-                say(f"note: {drawn.without_font:,} words have characters that no installed font can draw")
+            picture = save_picture(word_map, path, title)
+            result |= {"labelled": picture.labelled, "without_font": picture.without_font}
+            say(f"picture: {path} ({picture.labelled:,} of {len(word_map.words):,} words labelled)")
+            if picture.without_font:
+                say(f"note: {picture.without_font:,} words have characters that no installed font can draw")
     if as_json:
         print_json(result)
 
@@ -233,8 +244,10 @@ def plot(
 def project(
     file: File,
     out: Annotated[Path, typer.Option(help="TensorBoard log folder to write to.")],
-    count: Annotated[int, typer.Option(min=1, help="So many words, the most frequent; more are slow.")] = 5000,
-    force: Annotated[bool, typer.Option(help="Replace the projector that the folder has already.")] = False,
+    count: Annotated[
+        int, typer.Option(min=1, help="Number of words, the most frequent; the page is slow with more.")
+    ] = 5000,
+    force: Annotated[bool, typer.Option(help="Replace the projector of the folder.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write vectors for TensorBoard's embedding projector."""
@@ -243,7 +256,7 @@ def project(
     from textapp.vectors.formats import read_vectors
 
     if (out / PROJECTOR_FILENAME).exists() and not force:
-        raise InputError(f"{out}: has a projector already; use --force to replace it, or another --out")
+        raise InputError(f"{out}: has a projector; use --force to replace it, or another --out")
     vectors = read_vectors(file, report=say)
     words = vectors.words[:count]
     columns: dict[str, Any] = {"word": words, "rank": range(1, len(words) + 1)}
@@ -266,28 +279,28 @@ def align(
     dictionary: Annotated[Path, typer.Option(help="Pairs SOURCE TARGET to learn from (MUSE's .0-5000.txt).")],
     test: Annotated[Path | None, typer.Option(help="Pairs to test on (MUSE's .5000-6500.txt).")] = None,
     out: Annotated[Path | None, typer.Option(help="File for the source vectors in the target's space.")] = None,
-    refinements: Annotated[int, typer.Option(min=0, help="How often to learn anew from mutual translations.")] = 0,
+    refinements: Annotated[int, typer.Option(min=0, help="Number of refinements with mutual translations.")] = 0,
     most_words: Annotated[
-        int, typer.Option(min=1, help="Read so many words of each file, the most frequent.")
+        int, typer.Option(min=1, help="Number of words to read of each file, the most frequent.")
     ] = 200_000,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Rotate one language's vectors into another's space (Procrustes), and test it by word translation (CSLS)."""
+    """Rotate vectors of one language into the space of another (Procrustes), and test word translation (CSLS)."""
     if test is None and out is None:
-        raise InputError("nothing to do with the alignment: give --test, --out or both")
-    from textapp.vectors.alignment import learn_rotation, rotated, score_translation
-    from textapp.vectors.dictionaries import indexed, read_dictionary
+        raise InputError("nothing to do: give --test, --out or both")
+    from textapp.vectors.alignment import learn_rotation, rotate, score_translation
+    from textapp.vectors.dictionaries import index_pairs, read_dictionary
     from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
 
     if out:
-        format_of_name(out)  # raises where the name tells none, before the work
+        format_of_name(out)  # raises for an unknown suffix, before the work
         _check_free(out, force, [source, target, dictionary, test])
     pairs, questions = read_dictionary(dictionary), read_dictionary(test) if test else None
     one, other = (read_vectors(path, limit=most_words, report=say) for path in (source, target))
     if out:
         check_words(one.words, out)
-    known = indexed(pairs, one, other)
+    known = index_pairs(pairs, one, other)
     say(f"dictionary: {len(known.pairs):,} of {known.total:,} pairs are in both vocabularies")
     rotation = learn_rotation(one, other, known.pairs, refinements, report=say)
     result: dict[str, Any] = {"dictionary": {"pairs": known.total, "pairs_known": len(known.pairs)}}
@@ -295,19 +308,19 @@ def align(
         result["test"] = scores = score_translation(one, other, rotation, questions)
         learned = {word for word, _ in pairs} & {word for word, _ in questions}
         if learned:
-            say(f"note: {len(learned):,} source words of the test are in the training dictionary as well")
+            say(f"note: {len(learned):,} source words of the test are in the training dictionary too")
         result["learned_source_words"] = len(learned)
         say_translation(scores)
     if out:
-        write_vectors(rotated(one, rotation), out)
-        cut = f", the first of {source}; --most-words takes more" if len(one) == most_words else ""
+        write_vectors(rotate(one, rotation), out)
+        cut = f", the first of {source}; --most-words reads more" if len(one) == most_words else ""
         say(f"wrote {out}: {len(one):,} words{cut}")
     if as_json:
         print_json(result)
 
 
 def _check_free(path: Path, force: bool, read: Sequence[Path | None]) -> None:
-    """Raises `InputError` where a file would be replaced unasked, is among those to be read, or is a folder."""
+    """Raises `InputError` if `path` is a file to be read or a folder, or if it exists without `force`."""
     if any(other is not None and path.resolve() == other.resolve() for other in read):
         raise InputError(f"{path}: is read by this command; choose another --out")
     if path.is_dir():

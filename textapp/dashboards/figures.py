@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from textapp import fonts
-from textapp.figures import new_figure, pixels
+from textapp.figures import font_families, new_figure, pixels
 
 _MOST_CLASSES_WITH_NUMBERS = 12  # more make the cells too small to read
 
@@ -30,9 +29,9 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], unit: str = 
         unit: What is counted, for the title.
     """
     classes = len(names)
-    families = fonts.families("".join(names))
+    families = font_families("".join(names))
     if families is None:
-        families, names = fonts.families("0"), [str(index) for index in range(classes)]
+        families, names = font_families("0"), [str(index) for index in range(classes)]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # TensorBoard shrinks pictures to some 330 pixels: few inches make large letters.
     side = 2.2 + 0.6 * min(classes, _MOST_CLASSES_WITH_NUMBERS)

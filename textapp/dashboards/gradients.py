@@ -1,4 +1,4 @@
-"""How large the gradient of each layer is."""
+"""Norms of gradients, by layer."""
 
 import itertools
 import os
@@ -12,13 +12,13 @@ from textapp.dashboards.log import Dashboard, EventLog
 from textapp.data.compiled import compiled
 
 _DESCRIPTION = (
-    "L2 norm of the loss's gradient on a fixed probe batch, without dropout and before any clipping; 0 while frozen."
+    "L2 norm of the loss's gradient on a fixed probe batch, without dropout and before clipping; 0 while frozen."
 )
 
 
 @runtime_checkable
 class UnfreezingOptimizer(Protocol):
-    """An optimizer that keeps some variables still for its first steps, as `textapp.training.unfreezing` has one."""
+    """An optimizer that freezes some variables for its first steps, such as `textapp.training.unfreezing` has."""
 
     def moved(self, variable: keras.Variable) -> tf.Tensor:
         """Whether the last step moved a trainable variable."""
@@ -44,20 +44,18 @@ def probe_batch(batches: Iterable[tuple[Any, ...]], count: int) -> tuple[Any, An
 class GradientNorms(Dashboard):
     """Writes the L2 norm of each layer's gradient (`gradient_norm/LAYER`) on a fixed batch.
 
-    A probe that never changes makes the norms of two steps, or of two trainings, comparable; its cost is that of a
-    training step on the probe. Embedding tables are layers of their own here, and of the two sums
-    `gradient_norm/all_layers` holds them while `gradient_norm/all_but_embeddings` does not: only the rows of the
-    probe's words have a gradient, which makes an embedding's norm behave unlike the others.
+    A fixed batch makes the norms of two steps, or of two trainings, comparable. A point costs a training step on it.
+    There are two totals: `gradient_norm/all_layers`, and `gradient_norm/all_but_embeddings`, because only the rows of
+    the batch's words have a gradient in an embedding, so its norm behaves differently.
 
     The norm of a layer that the last step did not move is 0: its `trainable` is False, or an `UnfreezingOptimizer`
-    keeps it still. So an embedding trained from the start is never at 0, a frozen one always, and the curve of one
-    frozen for some epochs leaves 0 when it begins to move. The norm is that of the gradient itself, before any
-    learning rate of the layer's own.
+    freezes it. So an embedding trained from the start is never at 0, a frozen one always, and the curve of one
+    frozen for some epochs leaves 0 when it starts to move. A layer's share of the learning rate does not matter.
 
     Args:
         log: An `EventLog`, or the path of a folder.
         probe: Inputs and targets as `fit` takes them, such as `probe_batch` gives. Some 32 examples are enough.
-        every: Training steps between two points, besides the one at the end of an epoch.
+        every: Training steps between two points. The end of an epoch has a point too.
     """
 
     def __init__(self, log: EventLog | str | os.PathLike[str], probe: tuple[Any, Any], every: int = 50):
@@ -90,18 +88,18 @@ class GradientNorms(Dashboard):
             self.write_now()
 
     def write(self) -> None:
-        """Writes one point a layer and the two sums."""
+        """Writes one point for each layer and the two totals."""
         for name, norm in self.norms().items():
             tf.summary.scalar(f"gradient_norm/{name}", norm, description=_DESCRIPTION)
 
     def norms(self) -> dict[str, float]:
-        """L2 norm by layer, and the sums."""
+        """Returns the L2 norm of each layer, and the totals."""
         return {name: float(norm) for name, norm in self._norms(*self.probe).items()}
 
     def _replica_norms(self, inputs: Any, labels: Any) -> dict[str, tf.Tensor]:
-        """What `norms` returns, as scalars float32."""
-        # Half precision loses small gradients unless the loss is scaled up, as training does it; and Keras divides the
-        # loss by the number of replicas, which add their gradients later.
+        """The norms on one replica, float32 scalars."""
+        # Half precision loses small gradients unless the loss is scaled, as in training. Keras divides the loss by the
+        # number of replicas, whose gradients are summed later.
         scale = tf.cast(self.model.optimizer.scale_loss(tf.constant(1.0)), "float32")
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         variables = [layer.trainable_variables for layer in self._layers.values()]
@@ -128,12 +126,12 @@ class GradientNorms(Dashboard):
 
     def _moved(self, variable: keras.Variable) -> bool | tf.Tensor:
         """Whether the optimizer's last step moved a trainable variable."""
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)  # of mixed precision
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)  # in mixed precision
         return optimizer.moved(variable) if isinstance(optimizer, UnfreezingOptimizer) else True
 
 
 def _leaf_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    """The layers of a model with their names, nested models opened."""
+    """The layers of a model and of its nested models, with their names."""
     for layer in model.layers:
         name = prefix + layer.name
         if isinstance(layer, keras.Model):
@@ -143,14 +141,14 @@ def _leaf_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, ke
 
 
 def _total(squares: list[tf.Tensor]) -> tf.Tensor:
-    """Sum of scalars, 0 of none."""
+    """Sum of scalars; 0 if there is none."""
     return tf.add_n([tf.constant(0.0), *squares])
 
 
 def _square_sum(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor:
     """Sum of squares of a gradient, in float32."""
     if isinstance(gradient, tf.IndexedSlices):
-        # A word that occurs twice has two slices, which must be added before they are squared.
+        # A word that occurs twice has two slices, which must be added before squaring.
         ids, positions = tf.unique(tf.reshape(gradient.indices, [-1]))
         slices = tf.reshape(gradient.values, [tf.size(positions), -1])
         gradient = tf.math.unsorted_segment_sum(tf.cast(slices, "float32"), positions, tf.size(ids))

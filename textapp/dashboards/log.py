@@ -1,4 +1,4 @@
-"""The event files of a training, and the callback that writes to them when an epoch has ended."""
+"""The event files of a training, and the base class of callbacks that write to them at the end of an epoch."""
 
 import abc
 import contextlib
@@ -18,9 +18,9 @@ Run = Literal["train", "validation"]
 class EventLog:
     """A folder of TensorBoard runs, with one open event file a run.
 
-    Dashboards of one training share one log: TensorBoard's slower loader (`--load_fast=false`, and platforms without
-    its data server) reads the files of a run one after the other and would miss what two writers add in turn.
-    A file is opened when something is first written, so a log can be made, copied or thrown away without a trace.
+    The dashboards of a training share one log, because TensorBoard's slower loader (`--load_fast=false`, and platforms
+    without its data server) reads the files of a run one after the other and misses what two writers add in turn. A
+    file is opened at the first write, so making or copying a log leaves no file.
 
     Args:
         folder: Folder of the log, local or remote (`gs://...`). Each run is a folder in it: `train`, `validation`.
@@ -31,11 +31,11 @@ class EventLog:
         self._writers: dict[str, Any] = {}
 
     def run_folder(self, run: str) -> str:
-        """The folder of a run."""
+        """Returns the folder of a run."""
         return os.path.join(self.folder, run)  # noqa: PTH118 (a Path would turn gs:// into gs:/)
 
     def make_folder(self, run: str) -> None:
-        """Makes the folder of a run. Raises `InputError` where that cannot be."""
+        """Makes the folder of a run. Raises `InputError` if that is impossible."""
         try:
             tf.io.gfile.makedirs(self.run_folder(run))
         except tf.errors.OpError as error:
@@ -43,10 +43,10 @@ class EventLog:
 
     @contextlib.contextmanager
     def writing(self, run: str, step: int) -> Iterator[None]:
-        """Sends the summaries of the block to the run at `step`; they are in the file when the block has ended.
+        """Writes the summaries of the block to the run at `step`; they are in the file when the block ends.
 
         Raises:
-            InputError: A file of the run could not be written.
+            InputError: A file of the run cannot be written.
         """
         try:
             if run not in self._writers:
@@ -55,7 +55,7 @@ class EventLog:
                 yield
             self._writers[run].flush()
         except tf.errors.OpError as error:
-            if self.run_folder(run) not in error.message:  # the model's own, such as a device out of memory
+            if self.run_folder(run) not in error.message:  # an error of the model, such as a device out of memory
                 raise
             raise self._error(run, error) from error
 
@@ -65,12 +65,13 @@ class EventLog:
 
 
 class Dashboard(keras.callbacks.Callback, abc.ABC):
-    """A callback that writes to TensorBoard when an epoch has ended.
+    """A callback that writes to TensorBoard at the end of each epoch.
 
-    The step of everything written is `optimizer.iterations`, which a restored optimizer continues: a resumed training
-    goes on where it stopped, and TensorBoard drops the points that a killed one had written beyond that.
-    Subclasses override `write` and, to find errors before the first epoch rather than after it, `prepare`.
-    Nothing here draws a random number or touches a metric, so training is the same with and without dashboards.
+    The step of a summary is `optimizer.iterations`, which a restored optimizer continues. So a resumed training
+    continues the curves, and TensorBoard drops the points that a killed one wrote after its last checkpoint.
+
+    Subclasses override `write` and, to find errors before the first epoch, `prepare`. They draw no random number and
+    change no metric, so training is the same with and without dashboards.
 
     Args:
         log: An `EventLog`, shared with the other dashboards of the training, or the path of a folder.
@@ -84,31 +85,31 @@ class Dashboard(keras.callbacks.Callback, abc.ABC):
         self._step_written = -1
 
     def prepare(self) -> None:
-        """Raises `ValueError` where this dashboard cannot be drawn for the model."""
+        """Prepares `write`. Raises `ValueError` if the model does not suit this dashboard."""
 
     @abc.abstractmethod
     def write(self) -> None:
-        """Writes summaries to the default writer, which is that of `run`."""
+        """Writes summaries to the default writer, that of `run`."""
 
     @property
     def step(self) -> int:
-        """Optimizer steps taken so far, in this process and those that it resumes."""
+        """Optimizer steps so far, including those of the processes that this one resumes."""
         return int(ops.convert_to_numpy(self.model.optimizer.iterations))
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes: of several machines in one training, the first does."""
+        """Whether this process writes. In a training on several machines, only the first one does."""
         return self.model.distribute_strategy.extended.should_save_summary
 
     def write_now(self) -> None:
-        """Writes this dashboard at the current step, once."""
+        """Writes this dashboard, at most once a step."""
         if self.is_chief and self.step != self._step_written:
             self._step_written = self.step
             with self.log.writing(self.run, self.step):
                 self.write()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that the log can be written and that the model suits the dashboard."""
+        """Checks that the log can be written, and prepares."""
         del logs
         if self.is_chief:
             self.log.make_folder(self.run)

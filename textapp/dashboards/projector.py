@@ -16,18 +16,18 @@ FOLDER = "projector"
 
 
 class EmbeddingProjector(Dashboard):
-    """Writes the vectors of the first words of the vocabulary with their words (page "Projector").
+    """Writes the vectors of the first words of the vocabulary (page "Projector").
 
-    The files are written anew after every epoch; TensorBoard reads them once, so restart it to see later vectors.
+    The files are replaced after every epoch. TensorBoard reads them once, so restart it to see later vectors.
 
-    `keras.callbacks.TensorBoard(embeddings_freq=...)` (3.15) is not used here: it names a tensor that the weights
-    file of Keras 3 does not have, so that the page stays empty (keras-team/keras issue 20210).
+    `keras.callbacks.TensorBoard(embeddings_freq=...)` (3.15) is not used here: it names a tensor that the weights file
+    of Keras 3 does not have, so the page stays empty (keras-team/keras issue 20210).
 
     Args:
         log: An `EventLog`, or the path of a folder.
         vocabulary: The words, in the order of the embedding's rows.
         layer: Name of the `Embedding` layer. By default the model's first.
-        most_words: How many words to write. More make the page slow.
+        most_words: Number of words to write. The page is slow with more.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class EmbeddingProjector(Dashboard):
     def prepare(self) -> None:
         """Finds the embedding."""
         self._embedding = self._find()
-        # A row for padding is never trained, and would be a lone point far from the others or amid them.
+        # The padding row is never trained, so it is left out.
         first = 1 if self._embedding.mask_zero else 0
         self._rows = range(first, min(len(self.vocabulary), first + self.most_words))
 
     def write(self) -> None:
-        """Writes words, vectors and what tells TensorBoard of them."""
+        """Writes the words, the vectors, and the configuration of the page."""
         table = ops.convert_to_numpy(self._embedding.embeddings)[self._rows.start : self._rows.stop]
-        if not np.isfinite(table).all():  # the page cannot place NaN: keep the last vectors that it can
+        if not np.isfinite(table).all():  # the page cannot show NaN: keep the last finite vectors
             return
         columns = {"word": [self.vocabulary[row] for row in self._rows], "id": self._rows}
         write_projector(self.log.run_folder(self.run), table, columns, self._embedding.name)
@@ -80,11 +80,11 @@ def write_projector(
     """Writes vectors to a TensorBoard log folder, which may be remote (page "Projector").
 
     Args:
-        log_folder: Folder that `tensorboard --logdir` reads, made where it is not there.
+        log_folder: Folder that `tensorboard --logdir` reads; it is made if it does not exist.
         vectors: Finite float `(N, E)`.
-        columns: What the page tells of each point: by the column's name, its N values. The first is the label.
-            Two or more columns: of a single one, the page would take the header for a word.
-        title: The name of the vectors on the page, beside their number.
+        columns: What the page shows of each point: name of a column -> its N values. The first column is the label.
+            There must be two or more; with a single one, the page takes the header for a word.
+        title: The name of the vectors on the page, where their number follows.
 
     Raises:
         InputError: A file cannot be written.
@@ -108,13 +108,13 @@ def write_projector(
 
 
 def printable(word: str) -> str:
-    r"""A word that shows as itself in one cell of the page: tabs, line ends and the like as escapes (`\t`)."""
+    r"""Returns a word as the page can show it in one cell: with tabs, line ends and the like as escapes (`\t`)."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in word)
     return shown if shown.strip() else f"'{shown}'"
 
 
 def _write_lines(path: str, lines: Iterable[str]) -> None:
-    """Writes a file, whole or not at all."""
+    """Writes a file, completely or not at all."""
     with tf.io.gfile.GFile(f"{path}.new", "w") as file:
         for line in lines:
             file.write(f"{line}\n")

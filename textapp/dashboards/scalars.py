@@ -1,4 +1,4 @@
-"""Loss, metrics and learning rate over the steps."""
+"""Scalars over the steps: loss, metrics and learning rate."""
 
 import os
 from collections.abc import Mapping
@@ -11,24 +11,24 @@ from keras import ops
 from textapp.dashboards.log import Dashboard, EventLog
 
 _METRIC = (
-    "Training: the mean since the epoch began, which falls in a small step where a new one begins. "
+    "Training: the mean since the epoch began, with a small jump at the start of each epoch. "
     "Validation: the mean at the end of each epoch, without dropout."
 )
-_LEARNING_RATE = "The optimizer's learning rate for the next step, schedule included."
+_LEARNING_RATE = "The optimizer's learning rate of the next step, with its schedule."
 
 
 class Scalars(Dashboard):
     """Writes loss and metrics (`fit/METRIC`) and the learning rate (`fit/learning_rate`).
 
-    Training and validation are two runs, so that each metric is one chart with two lines.
+    Training and validation are two runs, so each metric is one chart with two lines.
 
-    `keras.callbacks.TensorBoard` (3.15) is not used here as its steps begin at 0 again when a training resumes, it
-    takes the learning rate once an epoch only, and gives each metric up to three charts
-    (`batch_loss`, `epoch_loss`, `evaluation_loss_vs_iterations`).
+    `keras.callbacks.TensorBoard` (3.15) is not used here: its steps start at 0 again when a training resumes, it writes
+    the learning rate only once an epoch, and it gives each metric up to three charts (`batch_loss`, `epoch_loss`,
+    `evaluation_loss_vs_iterations`).
 
     Args:
         log: An `EventLog`, or the path of a folder.
-        every: Training steps between two points, besides the one at the end of an epoch.
+        every: Training steps between two points. The end of an epoch has a point too.
     """
 
     def __init__(self, log: EventLog | str | os.PathLike[str], every: int = 20):
@@ -46,7 +46,7 @@ class Scalars(Dashboard):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Writes the training's scalars every `every` steps."""
-        # Not `batch % every`: with `steps_per_execution` the batches seen here skip numbers.
+        # Not `batch % every`: with `steps_per_execution` the batch numbers here have gaps.
         if batch - self._batch_written >= self.every:
             self._batch_written = batch
             self._metrics = logs or {}
@@ -65,14 +65,14 @@ class Scalars(Dashboard):
 
     def write(self) -> None:
         """Writes the training's scalars."""
-        # Keras' callbacks for schedules put the learning rate into the logs as well.
+        # Keras' learning rate callbacks add it to the logs too.
         _write_metrics({name: value for name, value in self._metrics.items() if name != "learning_rate"})
         rate = ops.convert_to_numpy(self.model.optimizer.learning_rate)
         tf.summary.scalar("fit/learning_rate", rate, description=_LEARNING_RATE)
 
 
 def _write_metrics(metrics: Mapping[str, Any]) -> None:
-    """Writes scalars, and of a metric that has a value for each class a scalar each."""
+    """Writes a scalar for each metric, or one for each class if the metric has a value for each."""
     for name, value in metrics.items():
         values = np.ravel(ops.convert_to_numpy(value))
         for index, number in enumerate(values):

@@ -1,4 +1,4 @@
-"""A training of word vectors: loss, rate, speed, what is near to some words, and the projector."""
+"""What TensorBoard shows of a training of word vectors: loss, rate, speed, neighbours, the projector."""
 
 import os
 import time
@@ -14,21 +14,21 @@ from textapp.dashboards.projector import write_projector
 from textapp.vectors.word_vectors import WordVectors
 
 _DESCRIPTIONS = {
-    "loss": "The objective's, per positive pair, of the last words seen: (1 + negatives) log 2 before any training.",
-    "learning_rate": "Of row-wise Adagrad: rises within the first hundredth, then falls linearly.",
-    "words_per_second": "Words of the corpus, those thinned out included.",
+    "loss": "Per positive pair, of the last words: (1 + negatives) log 2 before training.",
+    "learning_rate": "Of row-wise Adagrad: rises in the first hundredth, then falls linearly.",
+    "words_per_second": "Words of the corpus, including those that subsampling leaves out.",
 }
 
 
 class VectorsDashboard(Dashboard):
-    """Writes the scalars `vectors/...` at each step, and after an epoch what is near to some words, and the projector.
+    """Writes scalars `vectors/...` at each step, and after each epoch neighbours of some words and the projector.
 
     Args:
         log: An `EventLog`, or the path of a folder.
         words: The vocabulary, in the order of the rows.
         probes: Words whose neighbours are shown.
-        words_per_step: Words of the corpus that a step of `fit` goes through.
-        most_words: How many words the projector gets.
+        words_per_step: Words of the corpus in a step of `fit`.
+        most_words: Number of words in the projector.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class VectorsDashboard(Dashboard):
 
     @property
     def step(self) -> int:
-        """Steps of `fit` so far, in this process and those that it resumes."""
+        """Steps of `fit` so far, including those of the processes that this one resumes."""
         return int(self.model.steps_done)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -66,10 +66,10 @@ class VectorsDashboard(Dashboard):
     def write(self) -> None:
         """Writes the neighbours and the projector's files."""
         table = self.model.vectors()
-        if not np.isfinite(table).all():  # diverged: the training ends here and says so
+        if not np.isfinite(table).all():  # diverged: the training ends with an error
             return
         vectors = WordVectors(self.words, table)
-        # Spaces that do not break keep the page from breaking the words themselves.
+        # The wide first column keeps the page from breaking words.
         page = [f"| word{'&nbsp;' * 20} | nearest words, by cosine |", "|---|---|"]
         for probe in self.probes:
             nearest = ", ".join(f"{escape_markdown(word)} {cosine:.2f}" for word, cosine in vectors.neighbors(probe))

@@ -1,4 +1,4 @@
-"""Functions that call a model outside its training step, compiled."""
+"""Compiled functions that call a model outside its training step."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -13,14 +13,22 @@ def compiled(
 ) -> Callable[..., Any]:
     """Compiles a function of tensors that calls `model`.
 
-    It runs as a replica of the model's strategy, which is where TPUs and variables on several GPUs want to be used, and
-    the result on this machine's first replica is returned. No machine waits for another, so one may call it alone
-    (`model.predict` must be called by all). Without a signature each new shape may be compiled anew.
+    The function runs in replica context of the model's strategy, which TPUs and variables on several GPUs need, and
+    returns the result of this machine's first replica. No machine waits for another, so a single machine may call it
+    (all machines must call `model.predict`).
+
+    Args:
+        model: The model that the function calls.
+        function: Takes tensors, returns a tensor or a structure of tensors.
+        signature: The specs of its arguments. Without it, each new shape may be compiled again.
+
+    Returns:
+        A function with the same arguments and results.
     """
     strategy = model.distribute_strategy
 
     @tf.function(input_signature=signature, reduce_retracing=True)
-    @functools.wraps(function)  # or TensorFlow takes all these for one function and warns of its many traces
+    @functools.wraps(function)  # otherwise TensorFlow counts all of them as one function and warns of retracing
     def call(*arguments: Any) -> Any:
         results = strategy.run(function, arguments)
         return keras.tree.map_structure(lambda result: strategy.experimental_local_results(result)[0], results)

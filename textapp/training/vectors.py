@@ -1,4 +1,4 @@
-"""The whole training of word vectors: raw text in, a vector file out."""
+"""Training of word vectors, from text files to a vector file."""
 
 import ctypes
 import hashlib
@@ -22,7 +22,7 @@ from textapp.files import digest, leftovers, named_errors, write_json
 from textapp.training import run
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
-from textapp.vectors.blocks import TrainingBlocks, noise_ratios, suited_shape
+from textapp.vectors.blocks import TrainingBlocks, choose_shape, noise_ratios
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter
 from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
@@ -33,12 +33,12 @@ from textapp.vectors.word_vectors import WordVectors
 
 TASK, CACHE = "vectors", "cache"
 DIM = 100
-FEW_WORDS = 1_000_000  # in a corpus: below, neighbours are hardly more than chance
-DIVERGED = 10.0  # times the loss before any training
-UNLEARNED = 0.85  # of it: with text and steps enough it falls to a half
-PROBES = 8  # words whose neighbours are shown, where none are asked for
+FEW_WORDS = 1_000_000  # in a corpus; with fewer, neighbours are nearly random
+DIVERGED = 10.0  # times the loss before training
+UNLEARNED = 0.85  # of the loss before training; with enough text and steps it falls to a half
+PROBES = 8  # words with neighbours in TensorBoard, by default
 _MALLOC = {-1: 1 << 28, -2: 1 << 26, -3: 1 << 25}  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD: bytes
-KNOWN_SQUARES = 300.0  # Adagrad's memory of rows trained before: they move less than new ones
+KNOWN_ACCUMULATOR = 300.0  # of rows trained before, so that they move less than new ones
 
 
 def train_vectors(
@@ -50,32 +50,32 @@ def train_vectors(
     force: bool = False,
     report: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
-    """Learns word vectors; called again after a crash, it goes on where it was.
+    """Learns word vectors. The same call resumes a training that was killed.
 
-    Beside the vector file stands a folder of its name and `.training` with `config.json`, `metrics.json` and
-    TensorBoard `logs/`; while the training runs, also the corpus as ids (4 bytes a word) and the checkpoint.
+    The folder `OUT.training` gets `config.json`, `metrics.json` and TensorBoard `logs/`. During the training it also
+    has the corpus as ids (4 bytes a word) and the checkpoint.
 
     Args:
         config: The settings.
-        out: The vector file to make; its name tells its format (`textapp.vectors.formats`). `.npz` keeps all that
-            further training wants.
+        out: The vector file to make. Its name gives the format (`textapp.vectors.formats`); `.npz` keeps everything
+            that further training needs.
         corpus: Text files, or folders of them.
-        init: Vectors to go on from, all of whose words stay in the vocabulary.
-        force: Whether vectors that are there already are replaced.
-        report: Is given each line of progress.
+        init: Vectors to start from; all their words stay in the vocabulary.
+        force: Whether existing vectors are replaced.
+        report: Receives each line of progress.
 
     Returns:
-        What `metrics.json` says: `vocabulary`, `words` read, `history` of the loss, `seconds` and `words_per_second` of
-        the process that finished it.
+        The content of `metrics.json`: `vocabulary`, `words` read, `history` of the loss, and `seconds` and
+        `words_per_second` of the process that finished the training.
 
     Raises:
-        InputError: A file or a setting is wrong, or `out` is there already.
+        InputError: A file or a setting is wrong, or `out` exists.
     """
     out = Path(out)
     for source in [*corpus, *([] if init is None else [init])]:
         if out.resolve() == Path(source).resolve() or Path(source).resolve() in out.resolve().parents:
             raise InputError(f"{out}: is read by this training ({os.fspath(source)}); choose another --out")
-    format_of_name(out)  # raises where the name tells none: now, not after hours
+    format_of_name(out)  # raises for an unknown suffix: now, not after hours
     if out.is_dir():
         raise InputError(f"{out}: is a folder; choose another --out")
     folder = out.with_name(f"{out.name}.training")
@@ -86,10 +86,10 @@ def train_vectors(
         "init": None if init is None else os.fspath(init),
     }
     unfinished = (folder / run.CONFIG).exists() and not (folder / run.METRICS).exists()
-    if out.exists() and not force and not unfinished:  # unfinished: killed behind its last step, or a `force` killed
-        raise InputError(f"{out}: exists; use --force to train it anew, or another --out")
+    if out.exists() and not force and not unfinished:  # unfinished: killed after the last step, or with `force`
+        raise InputError(f"{out}: exists; use --force to train it again, or another --out")
     with run.reserved(folder, command, force):
-        for leftover in leftovers(out):  # of a process killed while it wrote the vectors
+        for leftover in leftovers(out):  # of a process that was killed while it wrote the vectors
             leftover.unlink()
         return _train(config, out, folder, command, force, report)
 
@@ -97,7 +97,7 @@ def train_vectors(
 def _train(
     config: VectorsConfig, out: Path, folder: Path, command: dict[str, Any], force: bool, report: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Trains in a folder that is this process's alone."""
+    """Trains in a folder that no other process uses."""
     began = time.monotonic()
     threads = config.threads or (1 if tf.config.list_physical_devices("GPU") else os.cpu_count() or 1)
     _leave_cores_to_threads(threads)
@@ -109,7 +109,7 @@ def _train(
     run.clear(folder, keep_progress=not force)
     _write_config(folder, command)
     subwords = Subwords(config.min_n, config.max_n, config.buckets) if config.subwords else None
-    blocks = TrainingBlocks(cache, suited_shape(cache.counts, config.sample), config.sample, config.seed)
+    blocks = TrainingBlocks(cache, choose_shape(cache.counts, config.sample), config.sample, config.seed)
     model = Word2Vec(
         len(cache.words),
         init.dim if init else config.dim or DIM,
@@ -143,7 +143,7 @@ def _train(
 
     write_vectors(_result(model, cache, splitter, subwords, init), out)
     if subwords and format_of_name(out) != "npz":
-        report(f"warning: {out} keeps no n-grams, as only .npz does: unseen words will have no vector")
+        report(f"warning: {out} cannot hold n-grams, only .npz can: unseen words will have no vector")
     metrics = {
         "task": TASK,
         "vocabulary": len(cache.words),
@@ -165,10 +165,10 @@ def _prepare(
     init: WordVectors | None,
     report: Callable[[str], None],
 ) -> tuple[TokenCache, list[str]]:
-    """Reads the corpus into the training's folder, and chooses the probes. Wrong input leaves no folder behind."""
+    """Reads the corpus into the training's folder and chooses the probes. Wrong input leaves no new folder."""
     fresh = not (folder / run.CONFIG).exists()
     if fresh:
-        _write_config(folder, command)  # first, so that a killed start is known for what it is
+        _write_config(folder, command)  # first, so that a folder of a killed start is recognized
     try:
         if init is not None:
             check_words(init.words, out)
@@ -183,10 +183,10 @@ def _prepare(
         )
         check_words(cache.words, out)
         if cache.num_words < FEW_WORDS:
-            report(f"warning: {cache.num_words:,} words are few to learn vectors from; a million is a beginning")
+            report(f"warning: {cache.num_words:,} words are few to learn vectors from; use a million or more")
         return cache, _probes(config, cache)
     except InputError:
-        if fresh or (folder / run.METRICS).exists():  # what is left of a finished training stays as it was
+        if fresh or (folder / run.METRICS).exists():  # a finished training stays as it was
             shutil.rmtree(folder if fresh else folder / CACHE, ignore_errors=True)
         raise
 
@@ -196,20 +196,20 @@ def _write_config(folder: Path, command: dict[str, Any]) -> None:
 
 
 def _leave_cores_to_threads(threads: int) -> None:
-    """Keeps TensorFlow from splitting each operation over all cores, which the training's own threads fill."""
+    """Sets one thread for each TensorFlow operation, because the training's threads occupy all cores."""
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:  # TensorFlow has run something already: slower, but right
+    except RuntimeError:  # TensorFlow is initialized already: the training is slower, but right
         return
 
 
 def _keep_freed_memory() -> None:
-    """Keeps the buffers of one operation for the next.
+    """Keeps freed memory in the process for the next operation.
 
-    glibc gives blocks below TensorFlow's own pool (262,144 bytes: the rows of a step, where a vector has fewer than 64
-    numbers) back to the system, page by page, and faults them in again a hundred microseconds later: half of all time.
-    Other C libraries have no `mallopt`, and keep their own ways.
+    TensorFlow's pool holds blocks of 262,144 bytes or more. Smaller ones, such as the rows of a step for vectors of
+    fewer than 64 numbers, glibc returns to the system page by page and requests them again a hundred microseconds
+    later, which took half of all time. Other C libraries have no `mallopt` and are left as they are.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -218,45 +218,43 @@ def _keep_freed_memory() -> None:
 
 
 def _read_init(path: str, config: VectorsConfig, splitter: WordSplitter, report: Callable[[str], None]) -> WordVectors:
-    """Reads the vectors to go on from. Raises `InputError` where the settings contradict them."""
+    """Reads the vectors to start from. Raises `InputError` if they contradict the settings."""
     init = read_vectors(path, report=report)
     if config.dim not in (None, init.dim):
-        raise InputError(f"{path}: has vectors of {init.dim} dimensions; setting dim must be so too, or be left out")
+        raise InputError(f"{path}: has vectors of {init.dim} dimensions; set dim to that, or leave it out")
     if init.tokenizer not in (None, splitter.to_dict()):
-        raise InputError(f"{path}: its corpus was cut into words by other settings: {json.dumps(init.tokenizer)}")
+        raise InputError(f"{path}: its corpus was tokenized with other settings: {json.dumps(init.tokenizer)}")
     wanted = Subwords(config.min_n, config.max_n, config.buckets) if config.subwords else None
     found = init.subwords.subwords if init.subwords else None
     if wanted != found:
-        raise InputError(
-            f"{path}: has {found or 'no subwords'}; the settings subwords, min_n, max_n and buckets must say the same"
-        )
+        raise InputError(f"{path}: has {found or 'no subwords'}; set subwords, min_n, max_n and buckets accordingly")
     return init
 
 
 def _start_from(model: Word2Vec, init: WordVectors, cache: TokenCache) -> None:
-    """Puts known vectors into the model's tables, and remembers that their rows are trained."""
+    """Puts known vectors into the model's tables, with the accumulator of trained rows."""
     rows = _rows_of(init, cache)
     known = np.flatnonzero(rows >= 0)
-    own = init.subwords.own_rows(init.words, init.vectors) if init.subwords else init.vectors
-    tables = [(model.inputs_table, own), (model.outputs_table, init.outputs)]
+    word_rows = init.subwords.word_rows(init.words, init.vectors) if init.subwords else init.vectors
+    tables = [(model.inputs_table, word_rows), (model.outputs_table, init.outputs)]
     for table, values in tables:
-        if values is None:  # not kept in a text file: they are soon learned again from good input vectors
+        if values is None:  # a text file has no outputs; with good input vectors they are learned again soon
             continue
-        vectors, squares = table.vectors.numpy(), table.squares.numpy()
-        vectors[known], squares[known] = values[rows[known]], KNOWN_SQUARES
+        vectors, accumulator = table.vectors.numpy(), table.accumulator.numpy()
+        vectors[known], accumulator[known] = values[rows[known]], KNOWN_ACCUMULATOR
         if table is model.inputs_table and init.subwords:
-            vectors[len(cache.words) :], squares[len(cache.words) :] = init.subwords.vectors, KNOWN_SQUARES
+            vectors[len(cache.words) :], accumulator[len(cache.words) :] = init.subwords.vectors, KNOWN_ACCUMULATOR
         table.vectors.assign(vectors)
-        table.squares.assign(squares)
+        table.accumulator.assign(accumulator)
 
 
 def _rows_of(init: WordVectors, cache: TokenCache) -> np.ndarray:
-    """The row of each of the corpus' words in known vectors, int64 `(V,)`; -1 for new words."""
+    """The row of each of the corpus' words in the known vectors, int64 `(V,)`; -1 for new words."""
     return np.fromiter((init.index(word) if word in init else -1 for word in cache.words), np.int64, len(cache.words))
 
 
 def _fit(model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, epochs: int, callbacks: list[Any]) -> None:
-    """Keras' `fit`, from the checkpoint's place on."""
+    """Calls Keras' `fit` from the checkpoint's position on."""
 
     def train(until: int, steps: int) -> None:
         model.fit(
@@ -269,33 +267,33 @@ def _fit(model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, epochs: int
             verbose=0,
         )
 
-    if state.step:  # killed inside an epoch: first its rest
+    if state.step:  # killed within an epoch: first the rest of it
         train(until=state.epoch + 1, steps=blocks.steps_per_epoch - state.step)
     if state.epoch < epochs and not state.stopped:
         train(until=epochs, steps=blocks.steps_per_epoch)
-    else:  # killed behind the last step: `fit`, which puts the tables back, is not called
+    else:  # killed after the last step: without `fit` the tables must be restored here
         state.set_model(model)
         state.on_train_begin()
 
 
 def _judge(state: Checkpoint, negatives: float, report: Callable[[str], None]) -> None:
-    """Says where the loss has hardly fallen, or has risen. Raises `InputError` where the training diverged."""
+    """Warns if the loss has hardly fallen or has risen. Raises `InputError` if the training diverged."""
     untrained = (1 + negatives) * math.log(2)
     if state.stopped or (loss := state.history[-1]["loss"]) > DIVERGED * untrained:
-        raise InputError("training diverged: its loss grows instead of falling; lower learning_rate, and use --force")
+        raise InputError("training diverged: the loss grows; use a lower learning_rate and --force")
     if loss > untrained / UNLEARNED:
         report(
-            f"warning: the loss rose from {untrained:.2f} to {loss:.2f}: these vectors say nothing; lower learning_rate"
+            f"warning: the loss rose from {untrained:.2f} to {loss:.2f}: these vectors are useless; lower learning_rate"
         )
     elif loss > UNLEARNED * untrained:
         report(
-            f"warning: hardly anything was learned: the loss went from {untrained:.2f} to {loss:.2f}; give more text, "
-            "more epochs, or a higher learning_rate (0.5 is usual: it is not word2vec's)"
+            f"warning: almost nothing was learned: the loss went from {untrained:.2f} to {loss:.2f}; use more text, "
+            "more epochs or a higher learning_rate (usual: 0.5; word2vec's 0.025 is too low here)"
         )
 
 
 def _probes(config: VectorsConfig, cache: TokenCache) -> list[str]:
-    """The words whose neighbours are shown: those asked for, or some of the more frequent."""
+    """The words whose neighbours are shown: those of the setting, or some of the more frequent ones."""
     if config.probes:
         known = set(cache.words)
         words = config.probes.split()
@@ -308,7 +306,7 @@ def _probes(config: VectorsConfig, cache: TokenCache) -> list[str]:
 
 
 def _fingerprint(command: dict[str, Any], cache: TokenCache) -> str:
-    """What tells a training from another: the command, and what its files hold."""
+    """What identifies a training: the command and the content of its files."""
     content = hashlib.sha256("\n".join(cache.words).encode())
     content.update(cache.counts.tobytes())
     init = "" if command["init"] is None else digest(command["init"])
@@ -318,9 +316,10 @@ def _fingerprint(command: dict[str, Any], cache: TokenCache) -> str:
 def _result(
     model: Word2Vec, cache: TokenCache, splitter: WordSplitter, subwords: Subwords | None, init: WordVectors | None
 ) -> WordVectors:
-    """The trained vectors with all that further training wants, the most frequent words of all training first.
+    """The trained vectors with everything that further training needs, the most frequent words first.
 
-    Where the vectors that it began with know no counts, their words keep their order and new ones come behind.
+    Counts are the sums over all trainings. If the initial vectors have no counts, their words keep their order and new
+    words follow.
     """
     words: Sequence[str] = cache.words
     vectors, outputs, counts = model.vectors(), model.outputs_table.vectors.numpy(), cache.counts

@@ -1,4 +1,4 @@
-"""Analogies: a is to b as c is to which word?"""
+"""Analogies: how often vectors answer the question "a is to b as c is to which word?"."""
 
 import os
 from typing import Any, NamedTuple
@@ -6,21 +6,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textapp.errors import InputError
-from textapp.vectors.evaluation_files import numbered_lines, set_name
-from textapp.vectors.spelling import spelled
+from textapp.vectors.evaluation import numbered_lines, set_name, vocabulary_row
 from textapp.vectors.word_vectors import WordVectors
 
-_BLOCK = 2**24  # scores held at once: 64 MB
-_LEFT_OUT, _WRONG, _RIGHT = -1, 0, 1
+_BLOCK = 2**24  # scores in memory at a time: 64 MB
+_NOT_COVERED, _WRONG, _RIGHT = -1, 0, 1
 
 
 class AnalogySet(NamedTuple):
     """Questions `a b c d`: a is to b as c is to d.
 
     Attributes:
-        name: What tables call it.
-        questions: Q questions, as written.
-        sections: By section, in the file's order, the range of its questions.
+        name: Its name in tables.
+        questions: Q questions, as in the file.
+        sections: The range of questions of each section, in the file's order.
     """
 
     name: str
@@ -29,11 +28,11 @@ class AnalogySet(NamedTuple):
 
 
 def read_analogies(path: str | os.PathLike[str]) -> AnalogySet:
-    """Reads the format of word2vec's questions-words.txt, also CA8's: lines `: section`, each with its questions below.
+    """Reads the format of word2vec's questions-words.txt, which CA8 has too: lines `: section`, then its questions.
 
     Raises:
-        InputError: A line is neither, two sections have one name, a question stands before the first section, or there
-            is no question.
+        InputError: A line is neither, two sections have one name, a question precedes the first section, or there is no
+            question.
     """
     questions: list[tuple[str, ...]] = []
     starts: dict[str, int] = {}
@@ -41,14 +40,14 @@ def read_analogies(path: str | os.PathLike[str]) -> AnalogySet:
         if line.startswith(":"):
             section = line[1:].strip()
             if not section or section in starts:
-                raise InputError(f"{path}:{number}: a section must have a name of its own; received {section!r}")
+                raise InputError(f"{path}:{number}: a section must have a name that no other has; received {section!r}")
             starts[section] = len(questions)
             continue
         words = tuple(line.split())
         if len(words) != 4:
             raise InputError(f"{path}:{number}: must be four words, or `: section`; received {len(words)} words")
         if not starts:
-            raise InputError(f"{path}:{number}: a question before the first section; name it by a line `: section`")
+            raise InputError(f"{path}:{number}: there is no section before this question; add a line `: section`")
         questions.append(words)
     if not questions:
         raise InputError(f"{path}: there is no question in it; each line must be four words, or `: section`")
@@ -61,33 +60,34 @@ def read_analogies(path: str | os.PathLike[str]) -> AnalogySet:
 def answer(
     vectors: WordVectors, questions: tuple[tuple[str, ...], ...], most_words: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Answers questions by 3CosAdd, and by the neighbour of c alone.
+    """Answers questions by 3CosAdd, and by the nearest neighbour of c as a baseline.
 
-    3CosAdd takes the word whose cosine with b - a + c is the highest, all vectors at length 1, a, b and c themselves
-    excluded. On many questions the nearest neighbour of c is the answer already, whatever a and b are: what 3CosAdd
-    gets right beyond that is what the vectors know of the relation.
+    3CosAdd answers with the word whose cosine with b - a + c is the highest; vectors have norm 1, and a, b and c are
+    excluded. In many questions the nearest neighbour of c is the right answer for any a and b. Only what 3CosAdd gets
+    right beyond that shows that the vectors represent the relation.
 
     Args:
-        vectors: The vectors to judge.
+        vectors: The vectors to evaluate.
         questions: Q questions of four words.
-        most_words: Answers, and so questions, are limited to the first so many words of the vocabulary.
+        most_words: If given, only the first words of the vocabulary are answers, and questions with others are left
+            out.
 
     Returns:
-        Two int8 `(Q,)`, of 3CosAdd and of the baseline: 1 right, 0 wrong, -1 where a word is not in the vocabulary.
+        Two arrays int8 `(Q,)`, of 3CosAdd and of the baseline: 1 right, 0 wrong, -1 if a word is not in the vocabulary.
 
     Reference:
         Mikolov et al. 2013, Linguistic Regularities in Continuous Space Word Representations. Linzen 2016, Issues in
         evaluating semantic spaces using word analogies.
     """
     candidates = vectors.unit_vectors[:most_words]
-    indices = {word: _index(vectors, word) for question in questions for word in question}
+    indices = {word: vocabulary_row(vectors, word) for question in questions for word in question}
     ids = np.array([[indices[word] for word in question] for question in questions]).reshape(-1, 4)
     known = ((ids >= 0) & (ids < len(candidates))).all(axis=1)
-    asked = ids[known]
+    covered = ids[known]
     results = []
-    for answers in (_three_cos_add(candidates, asked), _neighbours_of_c(candidates, asked)):
-        result = np.full(len(ids), _LEFT_OUT, np.int8)
-        result[known] = np.where(answers == asked[:, 3], _RIGHT, _WRONG)
+    for answers in (_three_cos_add(candidates, covered), _neighbours_of_c(candidates, covered)):
+        result = np.full(len(ids), _NOT_COVERED, np.int8)
+        result[known] = np.where(answers == covered[:, 3], _RIGHT, _WRONG)
         results.append(result)
     return results[0], results[1]
 
@@ -98,16 +98,17 @@ def score_analogies(
     """Scores vectors on a set.
 
     Args:
-        vectors: The vectors to judge.
+        vectors: The vectors to evaluate.
         analogies: The set.
         most_words: As in `answer`.
         baseline: Other vectors to compare with.
 
     Returns:
-        `set` and `sections`: of each section, then, where sections are named `gram...` as in Google's set, of
-        `semantic` (the others) and `syntactic` (those), and of the `total`: `accuracy` over the `count` questions whose
-        words all have vectors, of `total` (`coverage` is their ratio), and `neighbour_of_c`, the baseline on the same
-        questions. With `baseline` also `shared`: both on the questions that both cover. None where nothing is covered.
+        `set`, and `sections`: the scores of each section; of `semantic` and `syntactic` if there are sections named
+        `gram...` (the syntactic ones of Google's set); and of the `total`. Scores are `accuracy` over the `count`
+        questions whose words all have vectors, out of `total` (`coverage` is their ratio), and `neighbour_of_c`, the
+        baseline on the same questions. With `baseline` also `shared`: both vectors on the questions that both cover.
+        None if no question is covered.
     """
     right, neighbour = answer(vectors, analogies.questions, most_words)
     other = answer(baseline, analogies.questions, most_words)[0] if baseline is not None else None
@@ -136,24 +137,17 @@ def score_analogies(
     return {"set": analogies.name, "sections": sections}
 
 
-def _index(vectors: WordVectors, word: str) -> int:
-    """The row of a word; -1 where the vocabulary has none, as only the vocabulary can be answered with."""
-    form = spelled(vectors, word)
-    index = None if form is None else vectors.index(form)
-    return -1 if index is None else index
-
-
 def _share_right(results: np.ndarray) -> float | None:
     covered = results[results >= 0]
     return float(covered.mean()) if len(covered) else None
 
 
-def _three_cos_add(candidates: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The answer to each question `(N, 4)`, of rows of the candidates; -1 where all of them are excluded."""
-    answers = np.full(len(asked), -1)
+def _three_cos_add(candidates: np.ndarray, questions: np.ndarray) -> np.ndarray:
+    """Rows of the answers to questions `(N, 4)`, rows of the candidates; -1 if all candidates are excluded."""
+    answers = np.full(len(questions), -1)
     step = max(1, _BLOCK // max(1, len(candidates)))
-    for start in range(0, len(asked), step):
-        a, b, c, _ = asked[start : start + step].T
+    for start in range(0, len(questions), step):
+        a, b, c, _ = questions[start : start + step].T
         scores = (candidates[b] - candidates[a] + candidates[c]) @ candidates.T
         rows = np.arange(len(scores))
         for excluded in (a, b, c):
@@ -163,18 +157,18 @@ def _three_cos_add(candidates: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return answers
 
 
-def _neighbours_of_c(candidates: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The neighbour of c that is none of a, b and c, for each question; many questions share one c."""
-    answers = np.full(len(asked), -1)
-    unique, inverse = np.unique(asked[:, 2], return_inverse=True)
-    nearest = np.full((len(unique), min(4, len(candidates))), -1)  # of four at least one is none of three
+def _neighbours_of_c(candidates: np.ndarray, questions: np.ndarray) -> np.ndarray:
+    """Rows of the nearest neighbour of c that is not a, b or c, for each question. Many questions share one c."""
+    answers = np.full(len(questions), -1)
+    unique, inverse = np.unique(questions[:, 2], return_inverse=True)
+    nearest = np.full((len(unique), min(4, len(candidates))), -1)  # at least one of four words is not a, b or c
     step = max(1, _BLOCK // max(1, len(candidates)))
     for start in range(0, len(unique), step):
         scores = candidates[unique[start : start + step]] @ candidates.T
         best = np.argpartition(scores, -nearest.shape[1], axis=1)[:, -nearest.shape[1] :]
         order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
         nearest[start : start + step] = np.take_along_axis(best, order, axis=1)
-    for choices in reversed(nearest[inverse].T):  # the nearest last, so that it prevails
-        free = (choices[:, np.newaxis] != asked[:, :3]).all(axis=1)
+    for choices in reversed(nearest[inverse].T):  # the nearest last, so that it overwrites the others
+        free = (choices[:, np.newaxis] != questions[:, :3]).all(axis=1)
         answers = np.where(free, choices, answers)
     return answers

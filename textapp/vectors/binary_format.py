@@ -1,6 +1,6 @@
 """word2vec's binary file: a line `V E`, then each word, a space and E little-endian float32 numbers.
 
-word2vec.c ends each vector with a newline, gensim does not; both are read, and the first is written.
+word2vec.c writes a newline after each vector, gensim does not. Both are read; newlines are written.
 """
 
 import os
@@ -11,10 +11,10 @@ import numpy as np
 
 from textapp.errors import InputError
 from textapp.vectors.row_collector import RowCollector
-from textapp.vectors.text_formats import MAX_LINE, checked_header, writable
+from textapp.vectors.text_formats import MAX_LINE, check_text_word, read_header
 from textapp.vectors.word_vectors import WordVectors
 
-MAX_WORD = 1 << 12  # bytes; what is longer is no word, but numbers taken for one
+MAX_WORD = 1 << 12  # bytes; a longer one is not a word, but numbers of a damaged file
 
 _READ_BYTES = 1 << 20
 _ROWS_AT_ONCE = 256
@@ -25,14 +25,14 @@ def read_binary(
 ) -> WordVectors:
     """Reads the binary format."""
     header = stream.readline(MAX_LINE)
-    num_words, dim = checked_header(header, path)
+    num_words, dim = read_header(header, path)
     rows = RowCollector(dim, limit)
-    content, offset = b"", len(header)  # what is read and not yet used, and its place in the file
+    content, offset = b"", len(header)  # bytes that are read and not yet used, and their offset in the file
     while not rows.is_full and rows.num_read < num_words:
         block = stream.read(_READ_BYTES)
         content += block
         used = -1
-        while used and not rows.is_full:  # again only where repeated words left room
+        while used and not rows.is_full:  # a second time only if there were repeated words
             left = num_words - rows.num_read
             used = _add(rows, content, left if rows.room is None else min(left, rows.room), offset, path)
             content, offset = content[used:], offset + used
@@ -50,26 +50,31 @@ def write_binary(vectors: WordVectors, stream: IO[bytes]) -> None:
     """Writes the binary format.
 
     Raises:
-        InputError: A word holds a space or another white space of ASCII, at which readers would cut it, or is endless.
+        InputError: A word has ASCII white space or more than `MAX_WORD` bytes.
     """
     stream.write(f"{len(vectors)} {vectors.dim}\n".encode())
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         stop = start + _ROWS_AT_ONCE
         rows = zip(vectors.words[start:stop], vectors.vectors[start:stop].astype("<f4"), strict=True)
-        stream.write(b"".join(b"%b %b\n" % (writable_in_binary(word).encode(), row.tobytes()) for word, row in rows))
+        stream.write(b"".join(b"%b %b\n" % (check_binary_word(word).encode(), row.tobytes()) for word, row in rows))
 
 
-def writable_in_binary(word: str) -> str:
-    """Returns a word that the format can hold. Raises `InputError` where it holds white space or is no word."""
+def check_binary_word(word: str) -> str:
+    """Returns a word that the format can hold. Raises `InputError` if it has white space or is too long."""
     if len(word.encode()) > MAX_WORD:
         raise InputError(f"the word {word[:20]!r}… has more than {MAX_WORD:,} bytes; write the format `npz`, or text")
-    return writable(word)
+    return check_text_word(word)
 
 
 def _add(rows: RowCollector, content: bytes, most: int, offset: int, path: str | os.PathLike[str]) -> int:
-    """Adds the whole words and vectors that some bytes start with, `most` at most, and returns the bytes they take.
+    """Adds the complete words and vectors at the start of some bytes, and returns the number of bytes used.
 
-    `offset` is the place of the bytes in the file.
+    Args:
+        rows: Where they are added.
+        content: The bytes.
+        most: The largest number of words to add.
+        offset: Offset of the bytes in the file.
+        path: The file, for messages.
     """
     size = 4 * rows.dim
     words: list[str] = []
@@ -99,8 +104,8 @@ def _add(rows: RowCollector, content: bytes, most: int, offset: int, path: str |
 
 
 def _not_a_word(content: bytes, offset: int, path: str | os.PathLike[str]) -> InputError:
-    """The error of bytes that should be a word."""
+    """The error for bytes that are no word."""
     return InputError(
-        f"{path}: byte {offset}: a word in UTF-8 and a space must stand here; the header's dimension is wrong or the "
+        f"{path}: byte {offset}: a word in UTF-8 and a space are expected here; the header's dimension is wrong or the "
         f"file is damaged. Received: {content[:20]!r}"
     )

@@ -1,4 +1,4 @@
-"""What `textapp vectors train` was asked to do."""
+"""The settings of `textapp vectors train`."""
 
 import dataclasses
 from typing import Literal
@@ -10,33 +10,33 @@ from textapp.settings import Config
 
 @dataclasses.dataclass(frozen=True)
 class VectorsConfig(Config):
-    """`textapp vectors train`: how to read the corpus, what to learn; word2vec's names where word2vec has one."""
+    """Settings of `textapp vectors train`. Their names are those of word2vec if it has the setting."""
 
     # Text
     tokenizer: Literal["word", "char", "whitespace", "jieba"] = "word"
     lowercase: bool = True
     normalization: Literal["none", "nfc", "nfkc"] = "nfkc"
-    min_count: int = 5  # rarer words have too few neighbours to learn from
-    vocabulary_size: int | None = None  # the most frequent words; all by default
+    min_count: int = 5  # words with fewer occurrences have too few neighbours to learn from
+    vocabulary_size: int | None = None  # so many of the most frequent words; all by default
     # Model
     model: Literal["skip_gram", "cbow"] = "skip_gram"
     dim: int | None = None  # 100, or that of --init
-    window: int = 5  # words to each side, the nearer the heavier: (window - distance + 1) / window
+    window: int = 5  # words to each side; a neighbour has the weight (window - distance + 1) / window
     negatives: int = 5  # noise words for each pair of neighbours
-    sample: float = 1e-3  # words of a larger share of the corpus are thinned out; 0 keeps all
-    subwords: bool = False  # a word is the mean of its own vector and those of its character n-grams
+    sample: float = 1e-3  # words with a larger share of the corpus are subsampled; 0 keeps all
+    subwords: bool = False  # a word's vector is the mean of its row and the rows of its character n-grams
     min_n: int = 3  # characters of the shortest n-gram
     max_n: int = 6
-    buckets: int = 200_000  # rows that the n-grams are hashed to
+    buckets: int = 200_000  # number of rows that the n-grams are hashed to
     # Training
     epochs: int = 5
-    learning_rate: float = 0.5  # of row-wise Adagrad, at its highest; falls linearly to nearly 0
-    threads: int | None = None  # that train side by side (Hogwild); one a core by default, 1 is exactly repeatable
+    learning_rate: float = 0.5  # the highest, of row-wise Adagrad; falls linearly to nearly 0
+    threads: int | None = None  # that train in parallel (Hogwild); one a core by default; 1 is exactly repeatable
     seed: int = 0
     probes: str = ""  # words, separated by spaces, whose neighbours TensorBoard shows; frequent ones by default
 
     def check(self) -> None:
-        """Raises `InputError` naming the first setting that is out of range."""
+        """Raises `InputError` that names the first setting out of its range."""
         limits = {
             "min_count": (1, LARGEST),
             "vocabulary_size": (2, LARGEST),

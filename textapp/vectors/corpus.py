@@ -1,7 +1,7 @@
-"""Raw text files streamed as sentences, lists of words.
+"""A corpus of raw text files, streamed as sentences (lists of words).
 
-A corpus is any number of UTF-8 files, plain or gzip-compressed, a sentence or paragraph a line; a folder stands for all
-files in it. Less than a mebibyte is held at a time, whatever the length of a file or of a line.
+A corpus is any number of UTF-8 files, plain or gzip-compressed, with a sentence or paragraph a line; a folder means all
+files in it. Less than 1 MiB of text is in memory at a time, however long a file or a line is.
 """
 
 import functools
@@ -24,29 +24,30 @@ from textapp.text.tokenizer import Tokenizer
 Kind = Literal["word", "char", "whitespace", "jieba"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-BLOCK = 1 << 18  # bytes read at once; what they become fits into a core's cache
+BLOCK = 1 << 18  # bytes read at a time, so that the words of a block fit into a core's cache
 
 _WHITE_SPACE = re.compile("[" + "".join(rf"\U{first:08X}-\U{last:08X}" for first, last in parse_ranges(SPACES)) + "]+")
-# Every Han character is a token by itself, with the marks after it: a text may be cut before each of them, and behind
-# one unless what follows might be a mark or be dropped. What surely is neither: ASCII, Han, common punctuation.
+# Every Han character is a token, together with the combining marks after it. So a text may be split before each Han
+# character, and after one unless the next character may be a mark or may be dropped. ASCII, Han and common punctuation
+# are neither.
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _HAN_PIECES = re.compile(rf"[{_HAN}](?![^!-~{_HAN}\u2010-\u2027\u3001-\u3029\uff01-\uff5e])|[{_HAN}]?[^{_HAN}]+")
 
 
 @dataclass(frozen=True)
 class WordSplitter:
-    """Cuts a text into the words that vectors are learned for.
+    """Splits a text into the words that get vectors.
 
     White space always separates words, so that `words(a + " " + b) == words(a) + words(b)`.
 
     Args:
-        kind: "word" or "char": a `textapp.text.tokenizer.Tokenizer`; "whitespace": at white space alone, for text that
-            is segmented already; "jieba": Chinese words, found by the library jieba (the extra `chinese`).
-        lowercase: whether words are in lower case.
+        kind: "word" or "char": a `textapp.text.tokenizer.Tokenizer`; "whitespace": at white space only, for segmented
+            text; "jieba": Chinese words, found by the library jieba (the extra `chinese`).
+        lowercase: Whether words are lower-cased.
         normalization: "none", "nfc" or "nfkc"; see `textapp.text.normalization`.
 
     Raises:
-        InputError: An argument is none of these, or jieba is not installed.
+        InputError: An argument has another value, or jieba is not installed.
 
     Example:
         >>> WordSplitter("whitespace").words("Don’t miss  Ｔ恤 !")
@@ -66,16 +67,16 @@ class WordSplitter:
 
     @functools.cached_property
     def tokenizer(self) -> Tokenizer | None:
-        """The tokenizer that cuts any text into the same words, where there is one."""
+        """The tokenizer that splits any text into the same words; None for `whitespace` and `jieba`."""
         if self.kind in ("word", "char"):
             return Tokenizer(self.kind, self.lowercase, self.normalization)
         return None
 
     def words(self, text: str) -> list[str]:
-        """Returns the words of a text in order. They are never empty and hold no white space."""
+        """Returns the words of a text in order. They are never empty and have no white space."""
         if self.tokenizer:
             return self.tokenizer.words(text)
-        if self.kind == "whitespace" and text.isascii() and text.isprintable():  # the usual case, which is no work
+        if self.kind == "whitespace" and text.isascii() and text.isprintable():  # the usual case, and the fast one
             return (text.lower() if self.lowercase else text).split()
         if not text.isascii():
             text = normalize(text, self.normalization).text
@@ -86,24 +87,24 @@ class WordSplitter:
         return [word.lower() if word.isascii() else word.translate(LOWER_OF) for word in words]
 
     def pieces(self, chunk: str) -> Sequence[str]:
-        """Cuts a text without white space where that changes no word: `words(chunk)` is that of the pieces in turn.
+        """Splits a text without white space into pieces such that `words(chunk)` are the words of the pieces in turn.
 
-        Text without spaces falls into pieces that come again and again, which are worth remembering.
+        Pieces of text without spaces occur again and again, so a cache of them saves most of the work.
         """
         return [chunk] if chunk.isascii() or self.tokenizer is None else _HAN_PIECES.findall(chunk)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the settings, as JSON holds them."""
+        """Returns the settings as JSON values."""
         return asdict(self)
 
 
 def text_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Returns the files of a corpus: files as given, in place of a folder all files below it, sorted.
+    """Returns the files of a corpus: each file as given, and for a folder all files in it and its subfolders, sorted.
 
-    Hidden files and folders (`.name`) in a folder are left out.
+    Hidden files and folders (`.name`) within a folder are left out.
 
     Raises:
-        InputError: A path does not exist, a folder holds no file, or there is no path at all.
+        InputError: A path does not exist, a folder has no file, or there is no path.
     """
     files: list[Path] = []
     for path in map(Path, paths):
@@ -115,7 +116,7 @@ def text_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
             below = sorted(found for found in path.rglob("*") if found.is_file())
         below = [file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts)]
         if not below:
-            raise InputError(f"{path}: the folder holds no file; give text files or a folder of them")
+            raise InputError(f"{path}: the folder has no file; give text files or a folder of them")
         files += below
     if not files:
         raise InputError("the corpus has no file; give text files or a folder of them")
@@ -123,13 +124,13 @@ def text_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def read_blocks(path: str | os.PathLike[str]) -> Iterator[str]:
-    r"""Yields a file's text in blocks of about `BLOCK` bytes, three times as many at most, each of whole lines.
+    r"""Yields a file's text in blocks of whole lines, about `BLOCK` bytes and at most three times as many.
 
-    A line longer than that is cut: behind white space, or, where it has none, between two characters. Lines end at
-    `\n`. A byte order mark at the start of the file is left out.
+    A longer line is split after white space or, if it has none, between two characters. Lines end at `\n`. A byte order
+    mark at the start of the file is left out.
 
     Raises:
-        InputError: The file cannot be read, or is not UTF-8; names the line.
+        InputError: The file cannot be read, or a line is not UTF-8.
     """
     with open_stream(path) as stream:
         line, column, rest = 1, 0, b""  # of the block's first byte
@@ -160,19 +161,19 @@ def read_sentences(paths: Iterable[str | os.PathLike[str]], splitter: WordSplitt
 
 
 def _cut(content: bytes) -> int:
-    """Where to end a block: behind the last line; a longer line behind white space or a character; 0 to read on."""
+    """Where a block ends: after its last line; within a long line after white space or a character; 0 to read more."""
     if (end := content.rfind(b"\n") + 1) or len(content) < BLOCK:
         return end
     if end := max(content.rfind(b" "), content.rfind(b"\t")) + 1:
         return end
-    end = len(content) - 1  # before the last character, as its end may not have been read
+    end = len(content) - 1  # before the last character, which may be incomplete
     while end > len(content) - 4 and content[end] & 0xC0 == 0x80:  # a continuation byte
         end -= 1
     return max(end, 0)
 
 
 def _decode(block: bytes, path: str | os.PathLike[str], line: int, column: int) -> str:
-    """Decodes a block that starts behind `column` bytes of a line; an error names the line and the byte in it."""
+    """Decodes a block that starts after `column` bytes of a line. An error names the line and the byte in it."""
     try:
         text = block.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -185,7 +186,7 @@ def _decode(block: bytes, path: str | os.PathLike[str], line: int, column: int) 
 
 @functools.cache
 def _jieba_cut() -> Callable[[str], list[str]]:
-    """The segmentation function of jieba, silent."""
+    """Returns jieba's segmentation function, without its log."""
     try:
         jieba = importlib.import_module("jieba")
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""How much of a text's words have a vector, and why so few."""
+"""The share of a text's words that have a vector, and likely reasons if it is small."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -10,20 +10,20 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, Vocabulary
 from textapp.vectors.word_vectors import WordVectors
 
-_LOOKED_AT = 10_000  # of the vectors' first words: enough for a share, and quick
-_TELLING = 0.05  # share of words from which on a mismatch is worth a hint
-_EXAMPLES = 3
+_CHECKED_WORDS = 10_000  # the first of the vectors: enough for a share, and quick
+_HINT_SHARE = 0.05  # of words; above it a mismatch gets a hint
+_MAX_EXAMPLES = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """What share of the training split the vectors know; extra words, which it does not hold, do not count.
+    """The share of the training split that has vectors. Extra words that are not in the split do not count.
 
     Attributes:
-        words: Words of the vocabulary that the training split holds.
-        words_found: How many of them have a vector.
-        tokens: Occurrences of all words of the training split, those included that the vocabulary leaves out.
-        tokens_found: Occurrences of the words that have a row and a vector.
+        words: Number of words of the vocabulary that occur in the training split.
+        words_found: Number of those that have a vector.
+        tokens: Occurrences of all words of the training split, including words that are not in the vocabulary.
+        tokens_found: Occurrences of the words that are in the vocabulary and have a vector.
 
     Example:
         >>> vocabulary = Vocabulary(["[PAD]", "[UNK]", "好", "film"])
@@ -39,23 +39,23 @@ class Coverage:
 
     @classmethod
     def count(cls, vocabulary: Vocabulary, found: np.ndarray, counts: Mapping[str, int]) -> "Coverage":
-        """Counts.
+        """Counts words and tokens.
 
         Args:
             vocabulary: V words.
-            found: bool `(V,)`, which of them have a vector.
-            counts: How often each word comes in the training split.
+            found: Whether each of them has a vector, bool `(V,)`.
+            counts: Occurrences of each word in the training split.
         """
-        own = [
+        occurring = [
             (counts[token], has)
             for token, has in zip(vocabulary.tokens[len(SPECIALS) :], found[len(SPECIALS) :].tolist(), strict=True)
             if counts.get(token)
         ]
         return cls(
-            words=len(own),
-            words_found=sum(has for _, has in own),
+            words=len(occurring),
+            words_found=sum(has for _, has in occurring),
             tokens=sum(counts.values()),
-            tokens_found=sum(count for count, has in own if has),
+            tokens_found=sum(count for count, has in occurring if has),
         )
 
     @property
@@ -72,53 +72,55 @@ class Coverage:
 
 
 def mismatch_hints(vectors: WordVectors, tokenizer: Tokenizer, missing: Iterable[str]) -> list[str]:
-    """Says in what way the vectors' words look cut by another tokenizer.
+    """Finds signs that the vectors' words come from another tokenizer.
 
     Args:
         vectors: The vectors.
-        tokenizer: What cuts the texts.
+        tokenizer: The tokenizer of the texts.
         missing: Words of the texts that have no vector.
 
     Returns:
-        Sentences, each with a remedy; none where nothing stands out.
+        Sentences, each with a remedy; an empty list if there is no sign.
     """
     settings = tokenizer.to_dict()
     if vectors.tokenizer is not None and vectors.tokenizer != settings:
-        return [f"their text was cut by {_spelled(vectors.tokenizer)}, this one by {_spelled(settings)}"]
+        return [
+            f"their text was tokenized with {_setting_text(vectors.tokenizer)}, this one with {_setting_text(settings)}"
+        ]
     hints = []
-    first = vectors.words[:_LOOKED_AT]
+    first = vectors.words[:_CHECKED_WORDS]
     cut = [word for word in first if len(tokenizer.words(word)) > 1]
-    if len(cut) > _TELLING * len(first):
+    if len(cut) > _HINT_SHARE * len(first):
         hints.append(
-            f"the tokenizer would cut {len(cut) / len(first):.0%} of their first {len(first):,} words, as "
-            f"{_listed(cut)}: they come from a text that was segmented in another way; try another tokenizer, or "
-            "vectors trained with this one"
+            f"the tokenizer cuts {len(cut) / len(first):.0%} of their first {len(first):,} words, such as "
+            f"{_examples(cut)}: their text was segmented in another way; try another tokenizer, or vectors trained "
+            "with this one"
         )
     if tokenizer.lowercase:
         cased_tokenizer = dataclasses.replace(tokenizer, lowercase=False)
         cased = [word for word in first if tokenizer.words(word) != [word] == cased_tokenizer.words(word)]
-        if len(cased) > _TELLING * len(first):
+        if len(cased) > _HINT_SHARE * len(first):
             hints.append(
-                f"{len(cased) / len(first):.0%} of their first {len(first):,} words have capitals, as "
-                f"{_listed(cased)}: set lowercase=false"
+                f"{len(cased) / len(first):.0%} of their first {len(first):,} words have capitals, such as "
+                f"{_examples(cased)}: set lowercase=false"
             )
     else:
         missing = list(missing)
         lowered = [word for word in missing if word.lower() != word and word.lower() in vectors]
-        if len(lowered) > _TELLING * len(missing):
+        if len(lowered) > _HINT_SHARE * len(missing):
             hints.append(
-                f"{len(lowered) / len(missing):.0%} of the words without a vector have one in lower case, as "
-                f"{_listed(lowered)}: set lowercase=true"
+                f"{len(lowered) / len(missing):.0%} of the words without a vector have one in lower case, such as "
+                f"{_examples(lowered)}: set lowercase=true"
             )
     return hints
 
 
-def _spelled(settings: Mapping[str, Any]) -> str:
-    """A tokenizer's settings as `--set` takes them."""
+def _setting_text(settings: Mapping[str, Any]) -> str:
+    """A tokenizer's settings in the form of `--set`."""
     named = {("tokenizer" if name == "kind" else name): value for name, value in settings.items()}
     return " ".join(f"{name}={str(value).lower()}" for name, value in named.items())
 
 
-def _listed(words: list[str]) -> str:
+def _examples(words: list[str]) -> str:
     """The first words, quoted."""
-    return ", ".join(map(repr, words[:_EXAMPLES]))
+    return ", ".join(map(repr, words[:_MAX_EXAMPLES]))

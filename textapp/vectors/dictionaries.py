@@ -1,4 +1,4 @@
-"""Bilingual dictionaries: pairs of words, and how many of them two vocabularies have."""
+"""Bilingual dictionaries: pairs of words, and their rows in two vocabularies."""
 
 import os
 from typing import NamedTuple
@@ -6,19 +6,18 @@ from typing import NamedTuple
 import numpy as np
 
 from textapp.errors import InputError
-from textapp.vectors.evaluation_files import numbered_lines
-from textapp.vectors.spelling import spelled
+from textapp.vectors.evaluation import numbered_lines, vocabulary_row
 from textapp.vectors.word_vectors import WordVectors
 
 
 class IndexedDictionary(NamedTuple):
-    """A dictionary in the rows of two vocabularies.
+    """A dictionary as rows of two vocabularies.
 
     Attributes:
-        pairs: int64 `(P, 2)`, rows of source and target, of the pairs that both have.
-        total: How many pairs the dictionary has.
-        source_words: How many distinct source words it has.
-        known_words: How many of those the source vocabulary has.
+        pairs: Rows of source and target, int64 `(P, 2)`, of the pairs that are in both vocabularies.
+        total: Number of pairs in the dictionary.
+        source_words: Number of distinct source words in it.
+        known_words: Number of those that are in the source vocabulary.
     """
 
     pairs: np.ndarray
@@ -28,12 +27,12 @@ class IndexedDictionary(NamedTuple):
 
 
 def read_dictionary(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
-    """Reads MUSE's format, lines `SOURCE TARGET` separated by a tab or spaces; a word has a line for each translation.
+    """Reads MUSE's format: lines `SOURCE TARGET`, separated by a tab or spaces, with one line for each translation.
 
     There are no comments: `#` is a word.
 
     Raises:
-        InputError: A line is not two words, or there is none.
+        InputError: A line is not two words, or there is no line.
     """
     pairs = []
     for number, line in numbered_lines(path, comments=False):
@@ -46,18 +45,12 @@ def read_dictionary(path: str | os.PathLike[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def indexed(pairs: list[tuple[str, str]], source: WordVectors, target: WordVectors) -> IndexedDictionary:
-    """Finds the words of a dictionary in two vocabularies, as written or lower-cased; doubled pairs count once."""
+def index_pairs(pairs: list[tuple[str, str]], source: WordVectors, target: WordVectors) -> IndexedDictionary:
+    """Finds the words of a dictionary in two vocabularies, as written or lower-cased. Repeated pairs count once."""
     pairs = list(dict.fromkeys(pairs))
-    source_rows = {word: _row(source, word) for word, _ in pairs}
-    target_rows = {word: _row(target, word) for _, word in pairs}
+    source_rows = {word: vocabulary_row(source, word) for word, _ in pairs}
+    target_rows = {word: vocabulary_row(target, word) for _, word in pairs}
     rows = [(source_rows[one], target_rows[other]) for one, other in pairs]
     both = np.array([pair for pair in rows if min(pair) >= 0], np.int64).reshape(-1, 2)
     known = sum(row >= 0 for row in source_rows.values())
     return IndexedDictionary(both, len(pairs), len(source_rows), known)
-
-
-def _row(vectors: WordVectors, word: str) -> int:
-    form = spelled(vectors, word)
-    row = None if form is None else vectors.index(form)
-    return -1 if row is None else row

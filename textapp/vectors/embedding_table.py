@@ -1,4 +1,4 @@
-"""The embedding table of a vocabulary: rows from word vectors, and rows drawn to look like them."""
+"""The initial embedding table of a vocabulary: rows of word vectors, and random rows of the same distribution."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -9,25 +9,25 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, UNKNOWN_ID, Vocabulary
 from textapp.vectors.word_vectors import WordVectors
 
-_LOOKED_UP_TOGETHER = 8192  # words left out of the vocabulary can be millions
+_LOOKUP_BATCH = 8192  # words; those outside the vocabulary can be millions
 
 
 def extend_vocabulary(
     vocabulary: Vocabulary, vectors: WordVectors, extra_words: int, tokenizer: Tokenizer | None = None
 ) -> Vocabulary:
-    """Appends the first words of the vectors that the vocabulary lacks: the most frequent of a sorted file.
+    """Appends the first words of the vectors that are not in the vocabulary: the most frequent ones of a sorted file.
 
-    They are known at test time though the training split does not hold them. What can be no token is passed over, as
-    `New_York`, or as `The` where the tokenizer lower-cases.
+    The model then knows them at test time although they do not occur in the training split. Words that cannot be tokens
+    are left out: `New_York`, or `The` if the tokenizer lower-cases.
 
     Args:
-        vocabulary: The training split's own.
-        vectors: Where the words come from.
-        extra_words: How many to append; fewer where the vectors have no more.
-        tokenizer: What cuts the texts; by default any word may be a token.
+        vocabulary: The vocabulary of the training split.
+        vectors: The vectors with the words to append.
+        extra_words: Number of words to append; there are fewer if the vectors have no more.
+        tokenizer: The tokenizer of the texts; by default any word may be a token.
 
     Returns:
-        The vocabulary with the words behind its own, whose ids stay.
+        The vocabulary followed by the appended words; the ids of its own words stay.
     """
     lacking = (word for word in vectors.words if word not in vocabulary and word not in SPECIALS)
     tokens = lacking if tokenizer is None else (word for word in lacking if tokenizer.words(word) == [word])
@@ -37,23 +37,24 @@ def extend_vocabulary(
 def embedding_table(
     vectors: WordVectors, vocabulary: Vocabulary, counts: Mapping[str, int], seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Makes the first values of an embedding.
+    """Makes the initial values of an embedding.
 
-    - A word without a vector gets one drawn from a normal distribution of the found rows' mean and standard deviation
-      in each dimension: of another spread it would stand out before anything has been learned of it.
-    - The unknown word gets the mean, by occurrence, of the vectors of the words that it stands for: those of the
-      training split that the vocabulary leaves out. Where none has a vector, it gets the mean of the found rows.
-    - Padding gets zeros. It is masked: they mean nothing to the model, and are easily told in a drawing of the table.
+    - A word without a vector gets a random one from a normal distribution with the mean and standard deviation of the
+      found rows in each dimension, so that it does not differ from them in scale before training.
+    - The unknown word gets the mean of the vectors of the words that it replaces, weighted by their occurrences: those
+      of the training split that are not in the vocabulary. If none of them has a vector, it gets the mean of the found
+      rows.
+    - Padding gets zeros. It is masked, so they have no effect, and they are easy to recognize in a plot of the table.
 
     Args:
         vectors: The vectors, E numbers each.
         vocabulary: The V words.
-        counts: How often each word comes in the training split, words that the vocabulary lacks included.
-        seed: Fixes the draw.
+        counts: Occurrences of each word in the training split, including words that are not in the vocabulary.
+        seed: Seed of the random rows.
 
     Returns:
-        The rows, float32 `(V, E)`, and which of them are a word's own vector, bool `(V,)`: never padding's and the
-        unknown word's. Where no word has a vector at all, the rows are zeros.
+        The rows, float32 `(V, E)`, and whether each is the vector of its word, bool `(V,)`: False for padding and the
+        unknown word. If no word has a vector at all, the rows are zeros.
     """
     first = len(SPECIALS)
     rows = np.zeros((len(vocabulary), vectors.dim), np.float32)
@@ -72,10 +73,10 @@ def embedding_table(
 
 
 def _mean_vector(vectors: WordVectors, counts: Iterable[tuple[str, int]]) -> np.ndarray | None:
-    """The mean by occurrence of the words that have a vector, float64 `(E,)`; None where none has."""
+    """The mean vector of words, weighted by their occurrences, float64 `(E,)`; None if no word has a vector."""
     total, weight = np.zeros(vectors.dim), 0
     counts = iter(counts)
-    while some := list(itertools.islice(counts, _LOOKED_UP_TOGETHER)):
+    while some := list(itertools.islice(counts, _LOOKUP_BATCH)):
         words, times = zip(*some, strict=True)
         matrix, known = vectors.lookup(words)
         occurrences = np.where(known, times, 0)

@@ -1,13 +1,13 @@
-"""Files of word vectors: which format one has, reading it, writing it.
+"""Files of word vectors: formats, reading and writing.
 
-| format     | what it is                                                  | written as                       |
+| format     | content                                                     | name of a file to write          |
 |------------|-------------------------------------------------------------|----------------------------------|
 | `word2vec` | text, a first line `V E`; fastText's .vec                   | .vec, .txt                       |
 | `glove`    | the same without the first line                             | .txt with `glove` in its name    |
 | `binary`   | word2vec's .bin                                             | .bin                             |
 | `npz`      | NumPy archive; the only one with counts, context vectors, n-grams and tokenizer | .npz         |
 
-Each may be gzip-compressed, with `.gz` behind its name.
+Each may be gzip-compressed; its name then ends in `.gz`.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ from typing import IO, Literal, cast, get_args
 from textapp.data.compressed import open_stream
 from textapp.errors import InputError
 from textapp.files import named_errors, replacing
-from textapp.vectors.binary_format import read_binary, writable_in_binary, write_binary
+from textapp.vectors.binary_format import check_binary_word, read_binary, write_binary
 from textapp.vectors.numpy_format import read_npz, write_npz
-from textapp.vectors.text_formats import parse_header, read_glove, read_word2vec, writable, write_text_vectors
+from textapp.vectors.text_formats import check_text_word, parse_header, read_glove, read_word2vec, write_text_vectors
 from textapp.vectors.word_vectors import WordVectors
 
 Format = Literal["word2vec", "binary", "glove", "npz"]
@@ -45,8 +45,8 @@ _FOREIGN = {
     b"\xfe\xff": "text in UTF-16; save it as UTF-8",
 }
 _HEAD_BYTES = 1 << 16
-_NO_NUMBER = re.compile(rb"[+-]?(?:[0-9.eE+-]+|nan|inf|infinity|null|none)", re.IGNORECASE)  # as programs write it
-_COMPRESSION = 6  # of gzip: 9 takes several times as long for one per cent
+_NUMBER_OR_NONE = re.compile(rb"[+-]?(?:[0-9.eE+-]+|nan|inf|infinity|null|none)", re.IGNORECASE)  # in text files
+_COMPRESSION = 6  # of gzip: 9 takes several times as long and saves one per cent
 
 
 def read_vectors(
@@ -58,18 +58,18 @@ def read_vectors(
     """Reads word vectors.
 
     Args:
-        path: The file, gzip-compressed or not, whatever its name.
-        format: One of `FORMATS`. Default: what the content shows; names mislead too often.
-        limit: Number of words to read, the first, which are the most frequent in nearly every file; the rest is not
-            looked at. Default: all.
-        report: Is given a line about repeated words, of which the first is kept.
+        path: The file, gzip-compressed or not. Its name does not matter.
+        format: One of `FORMATS`. By default the format of the content; names are too often wrong.
+        limit: Number of words to read, from the start, where nearly every file has the most frequent ones; the rest of
+            the file is not read. By default all.
+        report: Receives a line about repeated words, if there are any; the first vector of each is kept.
 
     Returns:
-        The vectors. Counts, context vectors, subwords and tokenizer only come out of `npz`.
+        The vectors. Only an `npz` file has counts, context vectors, subwords and a tokenizer.
 
     Raises:
-        InputError: The file cannot be read or breaks a rule; the message names the file, the line (or byte) and the
-            rule. The numbers of words and dimensions in a header are believed only as far as the file bears them out.
+        InputError: The file cannot be read or breaks a rule. The message names the file, the line (or byte) and the
+            rule. The header's numbers are checked against the file's content; they never reserve memory.
     """
     path = os.fspath(path)
     _check_format(format)
@@ -95,16 +95,16 @@ def read_vectors(
 
 
 def write_vectors(vectors: WordVectors, path: str | os.PathLike[str], format: str | None = None) -> None:
-    """Writes word vectors, whole or not at all.
+    """Writes word vectors, completely or not at all.
 
     Args:
-        vectors: What to write. Only `npz` keeps counts, context vectors, subwords and tokenizer.
-        path: The file; gzip-compressed where it ends in `.gz`.
-        format: One of `FORMATS`. Default: by the name.
+        vectors: The vectors. Only `npz` keeps counts, context vectors, subwords and tokenizer.
+        path: The file; gzip-compressed if its name ends in `.gz`.
+        format: One of `FORMATS`. By default the format of the name.
 
     Raises:
-        InputError: The name tells no format, the file cannot be written, or a word is one that only `npz` can hold:
-            with white space, or endless.
+        InputError: The name has no known suffix, the file cannot be written, or only `npz` can hold one of the words,
+            because it has white space or is too long.
     """
     path = Path(path)
     _check_format(format)
@@ -118,28 +118,30 @@ def write_vectors(vectors: WordVectors, path: str | os.PathLike[str], format: st
             case _ if path.suffix.lower() != ".gz":
                 write_npz(vectors, stream)
             case _:
-                with tempfile.TemporaryFile(dir=path.parent) as file:  # zip archives are written with seeks
+                with tempfile.TemporaryFile(dir=path.parent) as file:  # a zip archive needs a file that can seek
                     write_npz(vectors, cast(IO[bytes], file))
                     file.seek(0)
                     shutil.copyfileobj(file, stream)
 
 
 def check_words(words: Iterable[str], path: str | os.PathLike[str]) -> None:
-    """Raises `InputError` where a file of that name could not hold a word: it tells before the work."""
-    check = {"word2vec": writable, "glove": writable, "binary": writable_in_binary}.get(format_of_name(Path(path)))
+    """Raises `InputError` if a file of that name cannot hold one of the words, so that it is known before the work."""
+    check = {"word2vec": check_text_word, "glove": check_text_word, "binary": check_binary_word}.get(
+        format_of_name(Path(path))
+    )
     if check is not None:
         for word in words:
             check(word)
 
 
 def _check_format(format: str | None) -> None:
-    """Raises `InputError` where a format is unknown."""
+    """Raises `InputError` if a format is unknown."""
     if format is not None and format not in FORMATS:
         raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}")
 
 
 def format_of_name(path: Path) -> Format:
-    """Returns the format in which a file of that name is written."""
+    """Returns the format in which a file of that name is written. Raises `InputError` if its suffix is unknown."""
     name = path.name.lower().removesuffix(".gz")
     format = _FORMAT_OF_SUFFIX.get(Path(name).suffix)
     if format is None:
@@ -148,35 +150,35 @@ def format_of_name(path: Path) -> Format:
 
 
 def _guess_format(head: bytes, path: str) -> Format:
-    """Returns the format that the start of a file shows.
+    """Returns the format of a file from its start.
 
     Raises:
-        InputError: The file is empty or known to be something else.
+        InputError: The file is empty or of another known kind.
     """
     if not head:
         raise InputError(f"{path}: there is no vector to read; the file is empty")
     if head.startswith(_ZIP):
         return "npz"
-    for magic, what in _FOREIGN.items():
+    for magic, kind in _FOREIGN.items():
         if head.startswith(magic):
-            raise InputError(f"{path}: this is {what}")
+            raise InputError(f"{path}: this is {kind}")
     first, _, rest = head.partition(b"\n")
     header = parse_header(first)
     if header is None:
         return "glove"
-    # Behind the first word come number characters, or else the bytes of float32 numbers, few of which look like that.
+    # After the first word there are characters of numbers, or bytes of float32 numbers, few of which look like those.
     numbers = rest.partition(b" ")[2]
     parts = numbers.partition(b"\n")[0].split()
-    if len(parts) == header[1] and all(map(_NO_NUMBER.fullmatch, parts)):
-        return "word2vec"  # whose reader names the line
+    if len(parts) == header[1] and all(map(_NUMBER_OR_NONE.fullmatch, parts)):
+        return "word2vec"  # its reader names the line of what is no number
     numbers = numbers[: 4 * header[1]]
-    written_out = sum(byte in b"0123456789.-+eE \t\r\n" for byte in numbers)
-    return "binary" if 2 * written_out < len(numbers) else "word2vec"
+    characters = sum(byte in b"0123456789.-+eE \t\r\n" for byte in numbers)
+    return "binary" if 2 * characters < len(numbers) else "word2vec"
 
 
 @contextlib.contextmanager
 def _open_to_write(path: Path, compressed: bool) -> Iterator[IO[bytes]]:
-    """Opens a file, of gzip data where wanted: without a name and a time, so that equal vectors give equal files."""
+    """Opens a file to write. Gzip data get no name and no time, so that equal vectors give equal files."""
     with path.open("wb") as file:
         if not compressed:
             yield file
@@ -187,7 +189,7 @@ def _open_to_write(path: Path, compressed: bool) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def _unzipped(stream: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Gives a stream in which seeking is fast: the file itself, or its content unpacked into a temporary file."""
+    """Yields a stream that can seek fast: the file itself, or its content unpacked into a temporary file."""
     if not isinstance(stream, gzip.GzipFile):
         yield stream
         return

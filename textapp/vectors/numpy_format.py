@@ -1,9 +1,9 @@
-"""Word vectors as a NumPy archive (`.npz`), the one format that keeps everything a training run needs to go on.
+"""Word vectors as a NumPy archive (`.npz`), the one format with everything that further training needs.
 
-The members are `words` (UTF-8 bytes, the words joined by newlines), `vectors`, `counts`, `outputs`, `subword_vectors`
-where there are such, and `settings` (JSON: format, version, tokenizer, n-grams). An archive by others needs `words`
-(NumPy strings) and `vectors` only. Nothing is unpickled, and an array is read only where the archive is large enough
-to hold it.
+The members are `words` (UTF-8 bytes, the words joined by newlines), `vectors`, `settings` (JSON: format, version,
+tokenizer, n-grams) and, if the vectors have them, `counts`, `outputs` and `subword_vectors`. An archive of another
+program needs only `words` (NumPy strings) and `vectors`. Nothing is unpickled, and an array is read only if the archive
+is large enough to hold it.
 """
 
 import json
@@ -27,11 +27,17 @@ _READ_BYTES = 1 << 22
 
 
 def read_npz(stream: IO[bytes], path: str | os.PathLike[str], limit: int | None) -> WordVectors:
-    """Reads an archive from a stream that can seek."""
+    """Reads an archive from a stream that can seek. Raises `InputError` if it breaks a rule."""
     try:
         with zipfile.ZipFile(stream) as archive:
             return _read(archive, path, limit)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:  # two for encryption
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:  # the last two: encrypted
         raise InputError(f"{path}: the archive is cut off, damaged or encrypted ({error})") from error
 
 
@@ -62,7 +68,7 @@ def _read(archive: zipfile.ZipFile, path: str | os.PathLike[str], limit: int | N
     members = set(archive.namelist())
     if not {"words.npy", "vectors.npy"} <= members:
         raise InputError(
-            f"{path}: the archive must hold the arrays `words` and `vectors`; a zip file of text must be unpacked first"
+            f"{path}: the archive must hold the arrays `words` and `vectors`; unpack a zip file of text first"
         )
 
     def read(name: str, limit: int | None = None) -> np.ndarray | None:
@@ -70,7 +76,7 @@ def _read(archive: zipfile.ZipFile, path: str | os.PathLike[str], limit: int | N
 
     settings = _settings(read("settings"), path)
     vectors, words = read("vectors", limit), read("words")
-    assert vectors is not None  # both members are there
+    assert vectors is not None  # both members exist
     assert words is not None
     try:
         subword_vectors = read("subword_vectors") if settings["subwords"] else None
@@ -101,13 +107,13 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: str | os.PathLike[str
             }[version]
             shape, fortran_order, dtype = read_header(member)
         except (ValueError, KeyError) as error:
-            raise InputError(f"{path}: `{name}` is no NumPy array that can be read ({error})") from error
+            raise InputError(f"{path}: `{name}` is not a NumPy array that can be read ({error})") from error
         if dtype.hasobject:
-            raise InputError(f"{path}: `{name}` holds Python objects, which are never read; save it as plain numbers")
+            raise InputError(f"{path}: `{name}` holds Python objects, which are never loaded; save it as numbers")
         if name not in _TEXTS and dtype.kind not in "fiu":
             raise InputError(f"{path}: `{name}` must hold real numbers. Received: {dtype}")
         if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != info.file_size - member.tell():
-            raise InputError(f"{path}: `{name}` does not have the size {shape} that it announces; the file is damaged")
+            raise InputError(f"{path}: `{name}` does not have the shape {shape} of its header; the file is damaged")
         if limit is not None and shape and not fortran_order:
             shape = (min(limit, shape[0]), *shape[1:])
         array = np.empty(shape[::-1] if fortran_order else shape, dtype)
@@ -123,7 +129,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, path: str | os.PathLike[str
 
 
 def _settings(content: np.ndarray | None, path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads the settings; those of an archive by others are empty."""
+    """Reads the settings. An archive of another program has none."""
     settings: Any = {"format": FORMAT, "version": VERSION}
     if content is not None:
         try:
@@ -143,7 +149,7 @@ def _settings(content: np.ndarray | None, path: str | os.PathLike[str]) -> dict[
 
 
 def _words(array: np.ndarray) -> list[str]:
-    """Takes the words out of their array: bytes joined by newlines, or NumPy strings."""
+    """Returns the words of their array: UTF-8 bytes joined by newlines, or NumPy strings."""
     if array.ndim == 1 and array.dtype.kind == "U":
         return array.tolist()
     if array.ndim != 1 or array.dtype != np.uint8:
@@ -155,13 +161,13 @@ def _words(array: np.ndarray) -> list[str]:
 
 
 def _subword_vectors(settings: dict[str, Any], vectors: np.ndarray) -> SubwordVectors:
-    """Makes the n-grams' vectors from their settings."""
+    """Returns the n-grams' vectors with their settings."""
     names = ("min_n", "max_n", "buckets")
     if set(settings) != set(names) or not all(type(settings[name]) is int for name in names):
-        raise InputError(f"the subwords' settings must be {', '.join(names)}, whole numbers. Received: {settings!r}")
+        raise InputError(f"the subwords' settings must be {', '.join(names)}, integers. Received: {settings!r}")
     return SubwordVectors(Subwords(**settings), vectors)
 
 
 def _to_bytes(text: str) -> np.ndarray:
-    """A text's UTF-8 bytes as an array."""
+    """Returns a text's UTF-8 bytes as an array."""
     return np.frombuffer(text.encode(), np.uint8)

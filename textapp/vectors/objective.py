@@ -1,12 +1,14 @@
 """Skip-gram and CBOW with negative sampling on blocks of words: the objective and its gradient, in closed form.
 
-word2vec draws, for each pair of a word and a neighbour, a window and some noise words at random. Here a block of M
-words is scored against itself, `S = X Y^T` with X input and Y output vectors, and the draws are replaced by their
-expectations: weights `A` of the pairs in context and `N` of a word with its noise words. What is maximized is
+For each pair of a word and a neighbour, word2vec draws a window and some noise words at random. Here all words of a
+block are scored against each other, `S = X Y^T` with input vectors X and output vectors Y, `(M, E)` each. Expectations
+replace the random draws: weights `A` of the pairs in context, and weights `N` of each word with its noise words. The
+objective to be maximized (Mikolov et al. 2013, equation 4) is
 
     sum(A log sigmoid(S) + N log sigmoid(-S))
 
-(Mikolov et al. 2013, eq. 4), whose gradient is `G = A - (A + N) sigmoid(S)` by S, hence `G Y` by X and `G^T X` by Y.
+Its gradient with respect to S is `G = A - (A + N) sigmoid(S)`; so it is `G Y` with respect to X, and `G^T X` with
+respect to Y.
 """
 
 from typing import Literal
@@ -20,10 +22,10 @@ Kind = Literal["skip_gram", "cbow"]
 
 
 def context_weights(shape: BlockShape, window: int) -> np.ndarray:
-    """How likely each word of a block is in another's window, were all one sentence: float32 `(M, M)`.
+    """Returns the probability that each word of a block is in another's window, float32 `(M, M)`.
 
-    word2vec draws the window of a word uniformly from 1 to `window`: a neighbour at distance d is in it with
-    probability `(window - d + 1) / window`.
+    word2vec draws the window of a word uniformly from 1 to `window`, so a neighbour at distance d is in it with the
+    probability `(window - d + 1) / window`. Ends of sentences are not regarded here.
     """
     place = np.arange(shape.words_per_block)
     distance = np.abs(place[:, None] - place)
@@ -32,28 +34,28 @@ def context_weights(shape: BlockShape, window: int) -> np.ndarray:
 
 
 def noise_weights(shape: BlockShape) -> np.ndarray:
-    """How likely each word of a block is the noise word drawn for another: float32 `(M, M)`, rows of sum 1."""
+    """Returns the probability that each word of a block is drawn as noise for another, float32 `(M, M)`, row sums 1."""
     return (~_same_segment(shape) / (shape.words_per_block - shape.length)).astype(np.float32)
 
 
 def _same_segment(shape: BlockShape) -> np.ndarray:
-    """Whether two words of a block are of one segment, bool `(M, M)`."""
+    """Whether two words of a block belong to one segment, bool `(M, M)`."""
     segment = np.arange(shape.words_per_block) // shape.length
     return segment[:, None] == segment
 
 
 class BlockObjective:
-    """The objective of a step: T words in blocks of M.
+    """The objective of a step of T words in blocks of M words.
 
     Args:
         kind: `skip_gram`: each word predicts its neighbours. `cbow`: the mean of the neighbours predicts the word.
-        shape: The layout of a step.
-        window: The most distant neighbour.
-        negatives: Noise words for each positive pair.
+        shape: The arrangement of a step.
+        window: Distance of the farthest neighbours, in words.
+        negatives: Number of noise words for each positive pair.
 
     Call arguments of its methods:
         inputs, outputs: X and Y, float32 `(blocks, M, E)`.
-        sentences: int32 `(blocks, M)`; pairs across sentences are not in context.
+        sentences: Sentence number of each word, int32 `(blocks, M)`; words of two sentences are not in context.
         noise: float32 `(blocks, M)`, the weight of each word as noise, 1 on average; see
             `textapp.vectors.blocks.noise_ratios`.
 
@@ -64,19 +66,19 @@ class BlockObjective:
 
     def __init__(self, kind: Kind, shape: BlockShape, window: int, negatives: float):
         if shape.segments < 2:
-            raise ValueError(f"`segments` must be 2 or more: noise comes from others. Received: {shape.segments}")
+            raise ValueError(f"`segments` must be 2 or more, as noise is of other ones. Received: {shape.segments}")
         self.kind = kind
         self.negatives = negatives
         self._band = tf.constant(context_weights(shape, window))
         self._noise = tf.constant(noise_weights(shape))
         self._diagonal = tf.eye(shape.words_per_block)
-        # Compiled, so that a score is read and written once; the products around it are faster by the CPU's library.
+        # XLA reads and writes each score once; the matrix products before and after it are faster in the CPU's library.
         self._slope = tf.function(self._slope, jit_compile=True)  # type: ignore[method-assign]
 
     def gradients(
         self, inputs: tf.Tensor, outputs: tf.Tensor, sentences: tf.Tensor, noise: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The gradient by X and that by Y, float32 `(blocks, M, E)`; to be added, as the objective is maximized."""
+        """Returns the gradients of the objective with respect to X and to Y, float32 `(blocks, M, E)` each."""
         if self.kind == "skip_gram":
             slope = self._slope(tf.matmul(inputs, outputs, transpose_b=True), sentences, noise)
             return tf.matmul(slope, outputs), tf.matmul(slope, inputs, transpose_a=True)
@@ -87,7 +89,7 @@ class BlockObjective:
         return by_inputs, tf.matmul(slope, means, transpose_a=True)
 
     def loss(self, inputs: tf.Tensor, outputs: tf.Tensor, sentences: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        """Minus the objective, per positive pair: a float32 scalar, `(1 + negatives) log 2` before any training."""
+        """Returns minus the objective per positive pair, a float32 scalar: `(1 + negatives) log 2` before training."""
         if self.kind == "cbow":
             inputs = tf.matmul(self._mean(sentences), inputs)
         scores = tf.matmul(inputs, outputs, transpose_b=True)
@@ -104,16 +106,16 @@ class BlockObjective:
         """A and N, float32 `(blocks, M, M)` both."""
         positive = self._context(sentences)
         mass = tf.reduce_sum(positive, -1, keepdims=True)
-        if self.kind == "cbow":  # one prediction for each word that has neighbours
+        if self.kind == "cbow":  # one positive pair for each word that has neighbours
             mass = tf.cast(mass > 0, tf.float32)
             positive = self._diagonal * mass
         return positive, mass * self.negatives * self._noise * noise[:, None, :]
 
     def _mean(self, sentences: tf.Tensor) -> tf.Tensor:
-        """The weights of CBOW's mean over a word's neighbours, float32 `(blocks, M, M)`, rows of sum 1 or 0."""
+        """The weights of CBOW's mean over a word's neighbours, float32 `(blocks, M, M)`, row sums 1 or 0."""
         context = self._context(sentences)
         return tf.math.divide_no_nan(context, tf.reduce_sum(context, -1, keepdims=True))
 
     def _context(self, sentences: tf.Tensor) -> tf.Tensor:
-        """The weights of words in each other's window, sentences regarded."""
+        """The weights of the neighbours within each word's sentence, float32 `(blocks, M, M)`."""
         return tf.where(sentences[:, :, None] == sentences[:, None, :], self._band, 0.0)

@@ -1,7 +1,11 @@
-"""A map of words as a picture whose labels do not overlap."""
+"""A map of words as a picture whose labels do not overlap, and as an HTML page to zoom and search in."""
 
+import html
+import json
 import os
+import re
 from collections.abc import Sequence
+from importlib import resources
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -11,70 +15,69 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from textapp import fonts
 from textapp.errors import InputError
-from textapp.figures import DPI, new_figure
-from textapp.files import replacing
+from textapp.figures import DPI, font_families, new_figure
+from textapp.files import replacing, write_text
 from textapp.vectors.word_map import WordMap
 
-# Pixels.
+# Lengths in pixels.
 _MARGIN, _HEADING = 60, 110
-_DOT, _GAP = 5, 3  # a dot's radius; the least room between two labels
-_RINGS = (0, 16, 34)  # how far a label may be moved from its dot; beyond the first, a line leads to it
+_DOT, _GAP = 5, 3  # a dot's radius; the smallest distance between two labels
+_RINGS = (0, 16, 34)  # distances of a label from its dot; except at the first, a line joins them
 _FONT_SIZE = 8.5
-_LONGEST = 24  # characters of a word that are drawn
-_DARKEN = 0.62  # of a dot's colour for its label, so that yellow is legible on white
+_MAX_CHARACTERS = 24  # of a word in a label
+_LABEL_BRIGHTNESS = 0.62  # share of the dot's, so that yellow is legible on white
 
 
 class Label(NamedTuple):
-    """Where a label goes: pixels from the lower left, and whether a line leads to it."""
+    """The position of a label, pixels from the lower left, and whether a line joins it to its dot."""
 
     left: float
     bottom: float
     moved: bool
 
 
-class Drawn(NamedTuple):
-    """What a picture shows: the figure, how many words have a label, and how many have none for want of a font."""
+class Picture(NamedTuple):
+    """A figure, how many of its words have a label, and how many have none because no font can draw them."""
 
     figure: Figure
     labelled: int
     without_font: int
 
 
-def save_plot(word_map: WordMap, path: str | os.PathLike[str], title: str) -> Drawn:
-    """Writes the picture as a PNG. Raises `InputError` as `draw` does, or where the file cannot be written."""
-    drawn = draw(word_map, title)
+def save_picture(word_map: WordMap, path: str | os.PathLike[str], title: str) -> Picture:
+    """Writes the picture as a PNG. Raises `InputError` as `draw_map` does, or if the file cannot be written."""
+    picture = draw_map(word_map, title)
     with replacing(path) as temporary:
-        FigureCanvasAgg(drawn.figure).print_png(temporary)
-    return drawn
+        FigureCanvasAgg(picture.figure).print_png(temporary)
+    return picture
 
 
-def draw(word_map: WordMap, title: str) -> Drawn:
-    """Draws a dot for each word, coloured by cluster, and as many labels as find room, the first words' first.
+def draw_map(word_map: WordMap, title: str) -> Picture:
+    """Draws a dot for each word, coloured by cluster, and as many labels as fit; the first words have precedence.
 
     Raises:
-        InputError: No installed font can draw a single one of the words.
+        InputError: No installed font can draw any of the words.
     """
-    shown = [word if len(word) <= _LONGEST else word[: _LONGEST - 1] + "…" for word in word_map.words]
-    drawable = [fonts.families(word) is not None for word in shown]
+    texts = [word if len(word) <= _MAX_CHARACTERS else word[: _MAX_CHARACTERS - 1] + "…" for word in word_map.words]
+    drawable = [font_families(word) is not None for word in texts]
     if not any(drawable):
         raise InputError(
-            f"no installed font can draw these words ({shown[0]}, ...); install one (Debian: fonts-noto-cjk for "
-            "Chinese), or plot to .html, where the browser's fonts serve"
+            f"no installed font can draw these words ({texts[0]}, ...); install one (Debian: fonts-noto-cjk for "
+            "Chinese), or plot to .html, which uses the browser's fonts"
         )
-    legible = [word for word, can in zip(shown, drawable, strict=True) if can]
-    if fonts.families(title) is None:
+    legible = [word for word, can in zip(texts, drawable, strict=True) if can]
+    if font_families(title) is None:
         title = "Words by t-SNE"
-    families = fonts.families("".join([*legible, title, "…"]))
+    families = font_families("".join([*legible, title, "…"]))
     style: dict[str, Any] = {"fontfamily": families, "parse_math": False}  # a "$" is a dollar, not a formula
-    side = min(max(900, 85 * len(shown) ** 0.5 + 300), 3600)
+    side = min(max(900, 85 * len(texts) ** 0.5 + 300), 3600)
     width, height = side + 2 * _MARGIN, side + _MARGIN + _HEADING
     figure = new_figure(width / DPI, height / DPI)
     figure.set_layout_engine("none")  # the axes fill the picture, so that data are pixels
-    dots = word_map.places * side + _MARGIN
-    sizes = _sizes([word if can else "" for word, can in zip(shown, drawable, strict=True)], style)
-    labels = place(dots, sizes, (width, height - _HEADING), drawable)
+    dots = word_map.positions * side + _MARGIN
+    sizes = _sizes([word if can else "" for word, can in zip(texts, drawable, strict=True)], style)
+    labels = place_labels(dots, sizes, (width, height - _HEADING), drawable)
 
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
@@ -86,29 +89,39 @@ def draw(word_map: WordMap, title: str) -> Drawn:
         if label is not None and label.moved
     ]
     axes.add_collection(LineCollection(lines, colors="0.75", linewidths=0.5, zorder=0.5))
-    for word, colour, label in zip(shown, colours, labels, strict=True):
+    for word, colour, label in zip(texts, colours, labels, strict=True):
         if label is not None:
             axes.add_artist(
-                Text(label.left, label.bottom, word, fontsize=_FONT_SIZE, va="bottom", color=_DARKEN * colour, **style)
+                Text(
+                    label.left,
+                    label.bottom,
+                    word,
+                    fontsize=_FONT_SIZE,
+                    va="bottom",
+                    color=_LABEL_BRIGHTNESS * colour,
+                    **style,
+                )
             )
     labelled = sum(label is not None for label in labels)
     axes.add_artist(Text(_MARGIN, height - 48, title, fontsize=14, fontweight="bold", color="0.1", **style))
-    note = f"{labelled:,} of {len(shown):,} words have a label. Near points: similar words; far ones tell little."
+    note = f"{labelled:,} of {len(texts):,} words labelled. Near points are similar words; large distances mean little."
     axes.add_artist(Text(_MARGIN, height - 80, note, fontsize=9, color="0.4", **style))
-    return Drawn(figure, labelled, drawable.count(False))
+    return Picture(figure, labelled, drawable.count(False))
 
 
-def place(dots: np.ndarray, sizes: np.ndarray, room: tuple[float, float], wanted: Sequence[bool]) -> list[Label | None]:
-    """Finds a place for each label in turn, such that it covers no other label and, if that can be, no dot.
+def place_labels(
+    dots: np.ndarray, sizes: np.ndarray, room: tuple[float, float], wanted: Sequence[bool]
+) -> list[Label | None]:
+    """Finds a position for each label in turn. It covers no other label and, if possible, no dot.
 
     Args:
         dots: Float `(N, 2)`, pixels.
         sizes: Float `(N, 2)`, width and height of each label, pixels.
-        room: Width and height that labels must stay within.
-        wanted: Whether each dot is to have a label at all.
+        room: Width and height of the picture's part for labels, pixels.
+        wanted: Whether each dot gets a label.
 
     Returns:
-        The place of each label, None where there is none free.
+        The position of each label; None if there is no free one.
     """
     boxes = np.empty((0, 4))  # left, bottom, right, top of the labels placed so far
     around = np.concatenate([dots - _DOT, dots + _DOT], axis=1)
@@ -129,7 +142,7 @@ def place(dots: np.ndarray, sizes: np.ndarray, room: tuple[float, float], wanted
 
 
 def _choices(dot: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Boxes beside a dot in 8 directions, ring by ring, the best first: `(24, 4)`."""
+    """Boxes next to a dot in 8 directions, ring by ring, the best first: `(24, 4)`."""
     boxes = []
     for ring in _RINGS:
         reach = _DOT + 2 + ring
@@ -158,3 +171,29 @@ def _sizes(words: Sequence[str], style: dict[str, Any]) -> np.ndarray:
         extent = text.get_window_extent(renderer)
         sizes.append((extent.width, extent.height))
     return np.array(sizes)
+
+
+def save_page(word_map: WordMap, path: str | os.PathLike[str], title: str) -> None:
+    """Writes the page. Raises `InputError` if the file cannot be written."""
+    write_text(path, html_page(word_map, title))
+
+
+def html_page(word_map: WordMap, title: str) -> str:
+    """Returns a page that needs no network: pan, zoom, hover, search.
+
+    Words are data in it, never markup: they are written as JSON without `<` and drawn as text.
+    """
+    data = {
+        "words": word_map.words,
+        "x": [round(x, 5) for x in word_map.positions[:, 0].tolist()],
+        "y": [round(1 - y, 5) for y in word_map.positions[:, 1].tolist()],  # y points downwards on a page
+        "clusters": word_map.clusters.tolist(),
+        "neighbors": word_map.neighbors.tolist(),
+        "cosines": [[round(x, 3) for x in row] for row in word_map.cosines.tolist()],
+        "ranks": word_map.ranks.tolist(),
+    }
+    # ASCII only, with lone surrogates as escapes; "<" is escaped because "</script>" would end the data.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    parts = {"TITLE": html.escape(title), "DATA": text}
+    template = resources.files("textapp.vectors").joinpath("page.html").read_text(encoding="utf-8")
+    return re.sub(r"__(TITLE|DATA)__", lambda match: parts[match[1]], template)

@@ -4,21 +4,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_BLOCK = 2**24  # scores held at once: 64 MB
+_BLOCK = 2**24  # scores in memory at a time: 64 MB
 
 
 def nearest(queries: np.ndarray, keys: np.ndarray, k: int, penalties: np.ndarray | None = None) -> np.ndarray:
-    """The keys that score highest for each query.
+    """Returns the keys with the highest scores for each query.
 
     Args:
         queries: Float32 `(N, E)`, rows of norm 1.
         keys: Float32 `(M, E)`, rows of norm 1.
-        k: How many keys, 1 to M.
-        penalties: Float32 `(M,)`, taken from each key's cosine; with half of `mean_cosines` the ranking is CSLS's.
+        k: Number of keys, 1 to M.
+        penalties: Float32 `(M,)`, subtracted from the cosines; with `mean_cosines / 2` the ranking is that of CSLS.
 
     Returns:
-        Row numbers of keys, int64 `(N, k)`, the highest score first; among equal ones the first key first, unless the
-        tie is at the k-th place.
+        Rows of keys, int64 `(N, k)`, by falling score; equal scores in the order of the keys, unless the tie is at the
+        k-th key.
     """
     found = np.empty((len(queries), k), np.int64)
     for rows, scores in _scores(queries, keys):
@@ -31,10 +31,10 @@ def nearest(queries: np.ndarray, keys: np.ndarray, k: int, penalties: np.ndarray
 
 
 def mean_cosines(queries: np.ndarray, keys: np.ndarray, k: int) -> np.ndarray:
-    """The mean cosine of each query with its `k` nearest keys, float32 `(N,)`: how much of a hub it is among them.
+    """Returns the mean cosine of each query with its `k` nearest keys, float32 `(N,)`: a large one means a hub.
 
-    CSLS (cross-domain similarity local scaling) ranks the keys y for a query x by 2 cos(x, y) - r(x) - r(y), r being
-    this mean of each over the other side. r(x) changes no ranking, so cos(x, y) - r(y) / 2 ranks alike.
+    CSLS (cross-domain similarity local scaling) ranks the keys y of a query x by 2 cos(x, y) - r(x) - r(y), where r is
+    this mean over the other side. r(x) does not change the ranking, so cos(x, y) - r(y) / 2 gives the same one.
 
     Reference:
         Conneau et al. 2018, Word Translation Without Parallel Data, section 2.3.
@@ -48,7 +48,7 @@ def mean_cosines(queries: np.ndarray, keys: np.ndarray, k: int) -> np.ndarray:
 
 
 def _scores(queries: np.ndarray, keys: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields the products of some queries with all keys, `(B, M)`, which may be overwritten."""
+    """Yields slices of queries and their products with all keys, `(B, M)`, which the caller may overwrite."""
     step = max(1, _BLOCK // len(keys))
     for start in range(0, len(queries), step):
         rows = slice(start, start + step)

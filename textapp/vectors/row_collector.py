@@ -1,4 +1,4 @@
-"""Rows of a vector file gathered into one matrix that grows in place."""
+"""Rows of a vector file, collected in one matrix that grows in place."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -12,20 +12,20 @@ _FIRST_BYTES = 1 << 24
 
 
 class RowCollector:
-    """Gathers words and their vectors without knowing, or believing, how many there will be.
+    """Collects words and their vectors when their number is unknown, or a header's number is not to be trusted.
 
-    The matrix grows by an eighth at a time and is never copied by us: large blocks of memory are moved by the operating
-    system. So a header that announces a billion words costs nothing, and reading takes little more than the result.
+    The matrix grows by an eighth at a time, and the operating system moves large blocks of memory without a copy. So a
+    header that announces a billion words costs nothing, and reading needs little more memory than the result.
 
-    A repeated word is left out and its first vector kept, which belongs to the more frequent of two words that were
-    one only after someone put the file into lower case; word2vec, GloVe and gensim's readers do the same.
+    Of a repeated word the first vector is kept. Words repeat when a file was lower-cased later; the first is then the
+    more frequent form. The readers of word2vec, GloVe and gensim keep the first too.
 
     Args:
         dim: Length of a vector, `E`.
-        limit: Number of words after which it is full; None for no end.
+        limit: Number of words to collect; None for all.
 
     Attributes:
-        num_read: Rows given so far, repeated words among them.
+        num_read: Number of rows added so far, including those of repeated words.
     """
 
     def __init__(self, dim: int, limit: int | None = None):
@@ -38,21 +38,21 @@ class RowCollector:
 
     @property
     def room(self) -> int | None:
-        """How many more words are wanted; None for any number."""
+        """Number of words still to collect; None for all."""
         return None if self.limit is None else self.limit - len(self._words)
 
     @property
     def is_full(self) -> bool:
-        """Whether all the words wanted are there."""
+        """Whether `limit` words are collected."""
         return self.room == 0
 
-    def add(self, words: Sequence[str], rows: np.ndarray, place: Callable[[int], str]) -> None:
+    def add(self, words: Sequence[str], rows: np.ndarray, location: Callable[[int], str]) -> None:
         """Adds some rows of the file.
 
         Args:
             words: Their words.
-            rows: Their vectors, `(N, E)`, of any type of number.
-            place: Tells where in the file the i-th of them stands.
+            rows: Their vectors, `(N, E)`, of any real dtype.
+            location: Returns the location of the i-th of them in the file, for messages.
 
         Raises:
             InputError: A word is empty or holds a line break, or a number is not finite as float32.
@@ -61,29 +61,29 @@ class RowCollector:
         fresh = []
         for i, word in enumerate(words):
             if word in self._words:
-                self._first_repeat = self._first_repeat or f"{place(i)}: {word!r}"
+                self._first_repeat = self._first_repeat or f"{location(i)}: {word!r}"
                 self._repeated += 1
                 continue
             if not word or "\n" in word or "\r" in word:
-                raise InputError(f"{place(i)}: the word is empty or holds a line break. Received: {word!r}")
+                raise InputError(f"{location(i)}: the word is empty or holds a line break. Received: {word!r}")
             self._words[word] = None
             fresh.append(i)
         start, stop = len(self._words) - len(fresh), len(self._words)
         self._reserve(stop)
-        with np.errstate(over="ignore"):  # becomes infinity, which is told below
+        with np.errstate(over="ignore"):  # overflows to infinity, which is refused below
             self._rows[start:stop] = rows if len(fresh) == len(words) else rows[fresh]
         finite = np.isfinite(self._rows[start:stop]).all(axis=1)
         if not finite.all():
             i = fresh[int(finite.argmin())]
             raise InputError(
-                f"{place(i)}: the vector of {words[i]!r} holds NaN, infinity or a number too large for float32"
+                f"{location(i)}: the vector of {words[i]!r} holds NaN, infinity or a number too large for float32"
             )
 
     def finish(self, path: str | os.PathLike[str], report: Callable[[str], object] | None = None) -> WordVectors:
-        """Makes the word vectors of what was added, and reports the words left out; no more can be added then.
+        """Returns the collected vectors and reports the words left out. Nothing can be added afterwards.
 
         Raises:
-            InputError: There is nothing.
+            InputError: No word was added.
         """
         if not self._words:
             raise InputError(f"{path}: there is no vector to read")
@@ -93,12 +93,12 @@ class RowCollector:
                 f"the first repeat is {self._first_repeat}"
             )
         words = tuple(self._words)
-        self._words.clear()  # WordVectors makes a dictionary of its own
+        self._words.clear()  # frees memory: `WordVectors` makes another dictionary
         self._rows.resize((len(words), self.dim), refcheck=False)
         return WordVectors(words, self._rows)
 
     def _reserve(self, num_rows: int) -> None:
-        """Makes room for so many rows."""
+        """Makes room for a number of rows."""
         if num_rows > len(self._rows):
             least = _FIRST_BYTES // (4 * self.dim)
             if self.limit is not None:

@@ -1,4 +1,4 @@
-"""Word similarity: do vectors rank pairs of words as people do?"""
+"""Word similarity: how well cosines rank pairs of words as people do."""
 
 import collections
 import math
@@ -9,18 +9,17 @@ import numpy as np
 from scipy import stats
 
 from textapp.errors import InputError
-from textapp.vectors.evaluation_files import numbered_lines, set_name
-from textapp.vectors.spelling import spelled
+from textapp.vectors.evaluation import known_form, numbered_lines, set_name
 from textapp.vectors.word_vectors import WordVectors
 
 
 class SimilaritySet(NamedTuple):
-    """Pairs of words, and how alike people found them.
+    """Pairs of words with similarity scores of people.
 
     Attributes:
-        name: What tables call it.
-        pairs: N pairs, as written.
-        scores: Float64 `(N,)` on any scale; higher is more alike.
+        name: Its name in tables.
+        pairs: N pairs, as in the file.
+        scores: Float64 `(N,)`, on any scale; higher is more similar.
     """
 
     name: str
@@ -29,13 +28,13 @@ class SimilaritySet(NamedTuple):
 
 
 def read_similarity_set(path: str | os.PathLike[str]) -> SimilaritySet:
-    """Reads lines `WORD WORD SCORE`, separated by tabs (then words may hold spaces) or by spaces.
+    """Reads lines `WORD WORD SCORE`, separated by tabs (words may then have spaces) or by spaces.
 
-    Further columns are ignored, as some sets go on with each judge's score. A first line whose third column is no
-    number is taken for a header.
+    Further columns are ignored: some sets have the score of each annotator there. If the third column of the first line
+    is not a number, that line is a header.
 
     Raises:
-        InputError: A line has fewer columns, or a score that is no finite number; the file has no pair.
+        InputError: A line has fewer columns, a score is not a finite number, or the file has no pair.
     """
     pairs, scores = [], []
     for position, (number, line) in enumerate(numbered_lines(path)):
@@ -58,26 +57,27 @@ def read_similarity_set(path: str | os.PathLike[str]) -> SimilaritySet:
 
 
 def cosines(vectors: WordVectors, pairs: tuple[tuple[str, str], ...]) -> np.ndarray:
-    """The cosine of each pair, float64 `(N,)`; NaN where a word has no vector, 0 where its vector is zero."""
-    forms = {word: spelled(vectors, word) for pair in pairs for word in pair}
+    """Returns the cosine of each pair, float64 `(N,)`: NaN if a word has no vector, 0 if its vector is zero."""
+    forms = {word: known_form(vectors, word) for pair in pairs for word in pair}
     found = sorted({form for form in forms.values() if form is not None})
     rows = {form: row for row, form in enumerate(found)}
     matrix, known = vectors.lookup(found)
     ids = np.array([[rows.get(forms[word] or "", -1) for word in pair] for pair in pairs])
-    # A row of its own, at the end, stands for all words without a form.
+    # An additional last row stands for all words without a form.
     covered = np.append(known, False)[ids].all(axis=1)
     result = np.full(len(pairs), np.nan)
     left, right = (matrix[ids[covered, side]].astype(np.float64) for side in (0, 1))
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    # Rounded, so that all words are equally near to themselves.
+    # Rounded, so that each word is equally near to itself.
     result[covered] = np.round((left * right).sum(axis=1) / np.where(norms > 0, norms, 1), 12)
     return result
 
 
 def character_cosines(pairs: tuple[tuple[str, str], ...]) -> np.ndarray:
-    """The baseline that needs no training: the cosine of the words' character n-gram counts, float64 `(N,)`.
+    """Returns a baseline without training: the cosine of the words' character n-gram counts, float64 `(N,)`.
 
-    n runs from 2 to 4 over `<word>`, lower-cased: what vectors score above this they know of meaning, not of spelling.
+    The n-grams are those of `<word>`, lower-cased, with n from 2 to 4. A higher score of vectors is due to meaning
+    rather than spelling.
 
     Example:
         >>> character_cosines((("Haus", "haus"), ("Haus", "Maus"), ("Haus", "好"))).round(2).tolist()
@@ -87,10 +87,14 @@ def character_cosines(pairs: tuple[tuple[str, str], ...]) -> np.ndarray:
 
 
 def spearman(human: np.ndarray, cosine: np.ndarray) -> float | None:
-    """Spearman's rho of two `(N,)` over the pairs whose cosine is a number, ties at their mean rank.
+    """Returns Spearman's rank correlation over the pairs whose cosine is a number. Ties get their mean rank.
+
+    Args:
+        human: Scores of people `(N,)`.
+        cosine: Cosines `(N,)`, NaN for pairs that are left out.
 
     Returns:
-        The rank correlation; None of fewer than two pairs, or where one side is all the same.
+        The correlation; None for fewer than two pairs, or if all scores of one side are equal.
     """
     known = ~np.isnan(cosine)
     human, cosine = human[known], cosine[known]
@@ -105,14 +109,14 @@ def score_similarity(
     """Scores vectors on a set.
 
     Args:
-        vectors: The vectors to judge.
+        vectors: The vectors to evaluate.
         similarity: The set.
         baseline: Other vectors to compare with.
 
     Returns:
-        `spearman` over the `count` pairs whose words both have vectors, of `total` (`coverage` is their ratio); on the
-        same pairs `character_ngrams`, the baseline that needs no training. With `baseline` also `shared`: both on the
-        pairs that both cover. A rho that is not defined is None.
+        `spearman` over the `count` pairs whose words both have vectors, out of `total` (`coverage` is their ratio), and
+        `character_ngrams`, the baseline without training on the same pairs. With `baseline` also `shared`: both vectors
+        on the pairs that both cover. An undefined correlation is None.
     """
     cosine = cosines(vectors, similarity.pairs)
     covered = ~np.isnan(cosine)

@@ -1,7 +1,7 @@
-"""Hashed character n-grams, fastText's way to give a vector to a word that was never seen.
+"""Hashed character n-grams: fastText's method to give an unseen word a vector.
 
-Reference: Bojanowski et al. 2017, Enriching Word Vectors with Subword Information; the hash is fastText's own, so that
-the same bucket belongs to the same n-gram there and here.
+Reference: Bojanowski et al. 2017, Enriching Word Vectors with Subword Information. The hash is that of fastText, so an
+n-gram has the same bucket there and here.
 """
 
 import dataclasses
@@ -17,22 +17,22 @@ MAX_BUCKETS = 2**31 - 1  # ids are int32
 
 _FNV_OFFSET = np.uint32(2166136261)
 _FNV_PRIME = np.uint32(16777619)
-_WORDS_AT_ONCE = 32_768  # words hashed together; more cost memory and gain nothing
-_MEANS_AT_ONCE = 2_048  # words whose n-grams' rows are gathered together
+_HASH_BATCH = 32_768  # words; more need more memory and are no faster
+_SUM_BATCH = 2_048  # words
 
 
 @dataclasses.dataclass(frozen=True)
 class Subwords:
     """The n-grams of a word in angle brackets, each hashed to one of a fixed number of buckets.
 
-    `<where>` has the 3-grams `<wh whe her ere re>`. The brackets tell `her` inside from the word `<her>`. The word
-    itself in its brackets is left out, since it has a row of its own, and so is a bracket alone.
+    `<where>` has the 3-grams `<wh whe her ere re>`. The brackets distinguish `her` within a word from the word
+    `<her>`. The whole word in its brackets is left out, because it has a word row; a single bracket is left out too.
 
     Args:
         min_n: Code points of the shortest n-gram, brackets counted. 1 makes sense for Chinese, whose words have one or
             two characters.
         max_n: Code points of the longest n-gram.
-        buckets: Number of hash buckets; n-grams that meet in one share its vector.
+        buckets: Number of hash buckets; n-grams of one bucket share its vector.
 
     Raises:
         InputError: A number is out of its range.
@@ -58,17 +58,18 @@ class Subwords:
             )
 
     def ids(self, word: str) -> np.ndarray:
-        """Returns the buckets of a word's n-grams, int32 `(G,)`: by their start, then by their length."""
+        """Returns the buckets of a word's n-grams, int32 `(G,)`, ordered by their start, then by their length."""
         return self.flat_ids([word])[0]
 
     def flat_ids(self, words: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         """Returns the buckets of many words' n-grams, one word after the other.
 
         Returns:
-            ids, int32 `(N,)`, and offsets, int64 `(V + 1,)`: those of word `i` are `ids[offsets[i] : offsets[i + 1]]`.
+            ids, int32 `(N,)`, and offsets, int64 `(V + 1,)`: the ids of word `i` are
+            `ids[offsets[i] : offsets[i + 1]]`.
         """
         ids, counts = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
-        for batch in _batches(words, _WORDS_AT_ONCE):
+        for batch in _batches(words, _HASH_BATCH):
             batch_ids, batch_counts = self._hash(batch)
             ids.append(batch_ids)
             counts.append(batch_counts)
@@ -85,7 +86,7 @@ class Subwords:
     def _hash(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """The ids of some words' n-grams, and how many each word has.
 
-        All n-grams are hashed side by side: those of n code points are those of n - 1, extended by one code point.
+        All n-grams of a length are hashed together: the hashes of n code points continue those of n - 1.
         """
         bracketed = [f"<{word}>" for word in words]
         content = np.frombuffer("".join(bracketed).encode("utf-8", "surrogatepass"), np.uint8)
@@ -94,7 +95,7 @@ class Subwords:
         lengths = np.fromiter(map(len, bracketed), np.int64, len(bracketed))
         word_of = np.repeat(np.arange(len(words)), lengths)  # of each code point
         ends = np.cumsum(lengths)
-        left = ends[word_of] - np.arange(len(starts))  # code points from each one to its word's end
+        left = ends[word_of] - np.arange(len(starts))  # number of code points from each one to its word's end
         signed = content.view(np.int8).astype(np.int32).view(np.uint32)  # fastText hashes a sign-extended char
 
         hashes = np.full(len(starts), _FNV_OFFSET)
@@ -121,17 +122,17 @@ class Subwords:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SubwordVectors:
-    """The n-grams' vectors, and the words' vectors that they make.
+    """The n-grams' vectors, and the words' vectors composed of them.
 
-    A word's vector is the mean over its own row and its n-grams' rows; a word without a row of its own gets the mean
-    over its n-grams' alone. This is what fastText does.
+    A word's vector is the mean of its word row and its n-grams' rows. An unseen word has no word row; its vector is the
+    mean of its n-grams' rows. This is fastText's rule.
 
     Args:
         subwords: Which n-grams a word has.
         vectors: float32 `(buckets, E)`.
 
     Raises:
-        InputError: The vectors are not as many as the buckets.
+        InputError: The number of vectors is not that of the buckets.
     """
 
     subwords: Subwords
@@ -141,7 +142,7 @@ class SubwordVectors:
         vectors = np.asarray(self.vectors, np.float32).view()
         if vectors.ndim != 2 or len(vectors) != self.subwords.buckets:
             raise InputError(
-                f"subwords: `vectors` must have {self.subwords.buckets:,} rows, one a bucket. "
+                f"subwords: `vectors` must have {self.subwords.buckets:,} rows, one for each bucket. "
                 f"Received: shape={vectors.shape}"
             )
         vectors.flags.writeable = False
@@ -153,17 +154,17 @@ class SubwordVectors:
         return self.vectors.shape[1]
 
     def sums(self, words: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Adds up each word's n-grams' vectors.
+        """Sums the vectors of each word's n-grams.
 
         Returns:
             sums, float32 `(V, E)`, and how many n-grams each word has, int64 `(V,)`.
         """
         sums, counts = [np.zeros((0, self.dim), np.float32)], [np.zeros(0, np.int64)]
-        for batch in _batches(words, _MEANS_AT_ONCE):
+        for batch in _batches(words, _SUM_BATCH):
             ids, offsets = self.subwords.flat_ids(batch)
             batch_counts = np.diff(offsets)
             batch_sums = np.zeros((len(batch), self.dim), np.float32)
-            some = batch_counts > 0  # reduceat cannot add up nothing
+            some = batch_counts > 0  # `reduceat` has no empty sums
             if some.any():
                 batch_sums[some] = np.add.reduceat(self.vectors[ids], offsets[:-1][some])
             sums.append(batch_sums)
@@ -171,28 +172,28 @@ class SubwordVectors:
         return np.concatenate(sums), np.concatenate(counts)
 
     def unseen(self, words: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Makes vectors of words without a row of their own.
+        """Composes the vectors of unseen words.
 
         Returns:
-            vectors, float32 `(V, E)`, zero where a word has no n-gram, and known, bool `(V,)`, whether it has one.
+            vectors, float32 `(V, E)`, zero for a word without n-grams, and known, bool `(V,)`, whether it has any.
         """
         sums, counts = self.sums(words)
         return sums / np.maximum(counts, 1, dtype=np.float32)[:, None], counts > 0
 
-    def compose(self, words: Sequence[str], own: np.ndarray) -> np.ndarray:
-        """Makes the vectors, float32 `(V, E)`, of words whose own rows are `own`, `(V, E)`."""
+    def compose(self, words: Sequence[str], word_rows: np.ndarray) -> np.ndarray:
+        """Composes the words' vectors, float32 `(V, E)`, from their word rows `(V, E)` and their n-grams."""
         sums, counts = self.sums(words)
-        sums += own
+        sums += word_rows
         sums /= (1 + counts).astype(np.float32)[:, None]
         return sums
 
-    def own_rows(self, words: Sequence[str], composed: np.ndarray) -> np.ndarray:
-        """Finds the words' own rows, float32 `(V, E)`, from their vectors: what `compose` did, undone."""
+    def word_rows(self, words: Sequence[str], composed: np.ndarray) -> np.ndarray:
+        """Returns the word rows, float32 `(V, E)`, of composed vectors: the inverse of `compose`."""
         sums, counts = self.sums(words)
         return composed * (1 + counts).astype(np.float32)[:, None] - sums
 
 
 def _batches(words: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Cuts words into lists of `size`, the last of them shorter."""
+    """Splits words into lists of `size`; the last may be shorter."""
     rest = iter(words)
     return iter(functools.partial(lambda: list(islice(rest, size))), [])

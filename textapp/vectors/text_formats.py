@@ -1,8 +1,8 @@
-"""Word vectors as text: a line for each word, the word and then its numbers.
+"""Word vectors as text: a line for each word, with the word and its numbers.
 
-word2vec and fastText (`.vec`) write a header line `V E` before them, GloVe does not. What these programs and people's
-editors differ in is read alike: spaces at a line's end, tabs, Windows line ends, a byte order mark, blank lines, and
-words with spaces in them as in GloVe's 840B file.
+word2vec and fastText (`.vec`) write a header line `V E` first, GloVe does not. The readers accept what programs and
+editors add: spaces at a line's end, tabs, Windows line ends, a byte order mark, blank lines, and words with spaces in
+them, as in GloVe's 840B file.
 """
 
 import os
@@ -18,33 +18,33 @@ from textapp.vectors.decimals import parse_rows
 from textapp.vectors.row_collector import RowCollector
 from textapp.vectors.word_vectors import WordVectors
 
-MAX_DIM = 100_000  # what says more is a damaged header
+MAX_DIM = 100_000  # a header with a larger one is damaged
 MAX_LINE = 1 << 22  # bytes
 
 _HEADER = re.compile(rb"(?:\xef\xbb\xbf)?[ \t]*([0-9]{1,18})[ \t]+([0-9]{1,18})[ \t]*\r?\n?")
 _ASCII_SPACE = frozenset(" \t\n\r\v\f")
 _BOM = b"\xef\xbb\xbf"
-_READ_BYTES = 1 << 18  # so that a block's arrays stay in the processor's cache
+_READ_BYTES = 1 << 18  # so that the arrays of a block fit into the processor's cache
 _ROWS_AT_ONCE = 256
 
 
 def parse_header(line: bytes) -> tuple[int, int] | None:
-    """Returns the number of words and the dimension that a header line gives, or None where it is no header."""
+    """Returns the number of words and the dimension of a header line, or None if the line is no header."""
     match = _HEADER.fullmatch(line)
     return None if match is None else (int(match[1]), int(match[2]))
 
 
-def checked_header(line: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Returns the number of words and the dimension of a file's first line.
+def read_header(line: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Returns the number of words and the dimension from a file's first line.
 
     Raises:
-        InputError: It is no header, or its numbers cannot be true.
+        InputError: It is no header, or its numbers are impossible.
     """
     header = parse_header(line)
     if header is None:
         raise InputError(
             f"{path}:1: the first line must be the number of words and the dimension, as in `400000 300`; a file "
-            f"without it has the format `glove`. Received: {_shown(line)}"
+            f"without it needs the format `glove`. Received: {_excerpt(line)}"
         )
     num_words, dim = header
     if not num_words or not 1 <= dim <= MAX_DIM:
@@ -58,8 +58,8 @@ def checked_header(line: bytes, path: str | os.PathLike[str]) -> tuple[int, int]
 def read_word2vec(
     stream: IO[bytes], path: str | os.PathLike[str], limit: int | None, report: Callable[[str], object] | None
 ) -> WordVectors:
-    """Reads lines that follow a header."""
-    num_words, dim = checked_header(stream.readline(MAX_LINE), path)
+    """Reads the text format with a header."""
+    num_words, dim = read_header(stream.readline(MAX_LINE), path)
     rows = RowCollector(dim, limit)
     for number, lines in _blocks(stream, path, 2):
         _add(rows, lines, number, path)
@@ -77,12 +77,12 @@ def read_word2vec(
 def read_glove(
     stream: IO[bytes], path: str | os.PathLike[str], limit: int | None, report: Callable[[str], object] | None
 ) -> WordVectors:
-    """Reads lines without a header; the first one tells the dimension."""
+    """Reads the text format without a header; the first line has as many numbers as all others."""
     rows: RowCollector | None = None
     for number, lines in _blocks(stream, path, 1):
         if rows is None:
             if number == 1 and parse_header(lines[0]):
-                raise InputError(f"{path}:1: the first line is a header; such a file has the format `word2vec`")
+                raise InputError(f"{path}:1: the first line is a header; use the format `word2vec`")
             filled = next((i for i, line in enumerate(lines) if line.strip()), None)
             if filled is None:
                 continue
@@ -96,10 +96,10 @@ def read_glove(
 
 
 def write_text_vectors(vectors: WordVectors, stream: IO[bytes], *, header: bool) -> None:
-    """Writes a line for each word, with as many digits as bring back the same float32.
+    """Writes a line for each word, with enough digits for the same float32 to be read again.
 
     Raises:
-        InputError: A word holds a space or another white space of ASCII, at which readers would cut it.
+        InputError: A word has ASCII white space.
     """
     if header:
         stream.write(f"{len(vectors)} {vectors.dim}\n".encode())
@@ -107,17 +107,17 @@ def write_text_vectors(vectors: WordVectors, stream: IO[bytes], *, header: bool)
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         stop = start + _ROWS_AT_ONCE
         rows = zip(vectors.words[start:stop], vectors.vectors[start:stop].tolist(), strict=True)
-        stream.write("".join(f"{writable(word)} {numbers % tuple(row)}\n" for word, row in rows).encode())
+        stream.write("".join(f"{check_text_word(word)} {numbers % tuple(row)}\n" for word, row in rows).encode())
 
 
-def writable(word: str) -> str:
-    """Returns a word that a file with spaces between its parts can hold.
+def check_text_word(word: str) -> str:
+    """Returns a word that a file with spaces between word and numbers can hold.
 
     Raises:
-        InputError: It holds white space of ASCII.
+        InputError: The word has ASCII white space, at which readers split a line.
     """
     if not _ASCII_SPACE.isdisjoint(word):
-        raise InputError(f"the word {word!r} holds white space, at which readers would cut it; write the format `npz`")
+        raise InputError(f"the word {word!r} has white space, at which readers split a line; write the format `npz`")
     return word
 
 
@@ -128,7 +128,9 @@ def _blocks(stream: IO[bytes], path: str | os.PathLike[str], number: int) -> Ite
         lines = (rest + block).split(b"\n")
         rest = lines.pop()
         if len(rest) > MAX_LINE:
-            raise InputError(f"{path}:{number + len(lines)}: the line has more than {MAX_LINE:,} bytes; no vectors")
+            raise InputError(
+                f"{path}:{number + len(lines)}: the line has more than {MAX_LINE:,} bytes, so it is no vector"
+            )
         if lines:
             yield number, lines
             number += len(lines)
@@ -137,16 +139,16 @@ def _blocks(stream: IO[bytes], path: str | os.PathLike[str], number: int) -> Ite
 
 
 def _add(rows: RowCollector, lines: list[bytes], number: int, path: str | os.PathLike[str]) -> None:
-    """Adds the words of some lines, as many as are wanted. `number` is that of the first line."""
+    """Adds the words of some lines until `rows` is full. `number` is that of the first line."""
     numbered = [(i, line) for i, line in enumerate(lines, start=number) if line and not line.isspace()]
     if number == 1 and numbered and numbered[0][0] == 1:
         numbered[0] = 1, numbered[0][1].removeprefix(_BOM)
     while numbered and not rows.is_full:
         numbers, wanted = zip(*numbered[: rows.room], strict=True)
-        numbered = numbered[len(wanted) :]  # used where repeated words leave room
+        numbered = numbered[len(wanted) :]  # needed if there were repeated words
         parts = [line.rstrip().partition(b" ") for line in wanted]
         matrix = parse_rows(b"\n".join([part[2] for part in parts]) + b"\n", rows.dim)
-        if matrix is None:  # a word with a space, tabs, doubled spaces; or a mistake
+        if matrix is None:  # a word with a space, tabs, double spaces, or a mistake
             fields = [_fields(line, rows.dim, f"{path}:{i}") for i, line in zip(numbers, wanted, strict=True)]
             matrix = np.array([numbers for _, numbers in fields])
             words = [word for word, _ in fields]
@@ -155,35 +157,35 @@ def _add(rows: RowCollector, lines: list[bytes], number: int, path: str | os.Pat
         rows.add(_decoded(words, numbers, path), matrix, [f"{path}:{number}" for number in numbers].__getitem__)
 
 
-def _fields(line: bytes, dim: int, place: str) -> tuple[bytes, list[float]]:
-    """Returns the word and the numbers of a line of whatever white space, the numbers counted from the right."""
+def _fields(line: bytes, dim: int, location: str) -> tuple[bytes, list[float]]:
+    """Returns the word and the numbers of a line with any white space. The last `dim` parts are the numbers."""
     word, *numbers = line.rsplit(None, dim)
-    # In `New York 0.1 0.2` the word has a space. In `York 0.3 0.1 0.2` there is a number too many.
+    # The word of `New York 0.1 0.2` has a space. `York 0.3 0.1 0.2` has one number too many.
     surplus = len(word.split()) - 1
     if surplus and _is_number(word.split()[-1]):
         last_word = next((i for i, part in enumerate(reversed(word.split())) if not _is_number(part)), surplus)
-        raise InputError(f"{place}: the line must hold {dim} numbers. Received: {dim + last_word}")
+        raise InputError(f"{location}: the line must hold {dim} numbers. Received: {dim + last_word}")
     if len(numbers) < dim:
-        raise InputError(f"{place}: the line must hold a word and {dim} numbers. Received: {len(numbers)} numbers")
+        raise InputError(f"{location}: the line must hold a word and {dim} numbers. Received: {len(numbers)} numbers")
     try:
         return word.strip(), [float(part) for part in numbers]
     except ValueError as error:
         wrong = next(i for i, part in enumerate(numbers) if not _is_number(part))
         raise InputError(
-            f"{place}: part {wrong + 1} of the {dim} behind the word must be a number. "
-            f"Received: {_shown(numbers[wrong])}"
+            f"{location}: part {wrong + 1} of the {dim} after the word must be a number. "
+            f"Received: {_excerpt(numbers[wrong])}"
         ) from error
 
 
-def _dim_of(line: bytes, place: str) -> int:
-    """Returns how many numbers end a line, of which the first part is a word in any case."""
+def _dim_of(line: bytes, location: str) -> int:
+    """Returns how many numbers there are at the end of a line. Its first part is always the word."""
     parts = line.removeprefix(_BOM).split()
     dim = 0
     while dim < len(parts) - 1 and _is_number(parts[-1 - dim]):
         dim += 1
     if not 1 <= dim <= MAX_DIM:
         raise InputError(
-            f"{place}: each line must be a word and its numbers, with spaces between. Received: {_shown(line)}"
+            f"{location}: each line must be a word and its numbers, separated by spaces. Received: {_excerpt(line)}"
         )
     return dim
 
@@ -197,7 +199,7 @@ def _decoded(words: list[bytes], numbers: tuple[int, ...], path: str | os.PathLi
 
 
 def _is_number(part: bytes) -> bool:
-    """Whether `float` can read it."""
+    """Whether `float` accepts it."""
     try:
         float(part)
     except ValueError:
@@ -205,6 +207,6 @@ def _is_number(part: bytes) -> bool:
     return True
 
 
-def _shown(content: bytes, limit: int = 40) -> str:
+def _excerpt(content: bytes, limit: int = 40) -> str:
     """The start of some bytes, for a message."""
     return repr(content[:limit].decode("utf-8", "replace").strip()) + ("…" if len(content) > limit else "")

@@ -1,8 +1,8 @@
-"""A corpus as word ids in a file on the disk, made in one pass over its text.
+"""A corpus as word ids in a file on disk, made in one pass over its text.
 
-A cache is a folder: `ids.int32` (little-endian, -1 behind each sentence), `words.txt` (a word a line), `counts.npy` and
-`cache.json` (what it was made from). The last is written when the others are complete, and deleted before they change:
-a folder without it is no cache.
+A cache is a folder with `ids.int32` (little-endian, -1 after each sentence), `words.txt` (a word a line), `counts.npy`
+and `cache.json` (the source: files and arguments). `cache.json` is written after the others are complete and deleted
+before they change, so a folder without it is not a cache.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ from textapp.vectors.word_ids import DROPPED, END, WordIds
 
 VERSION = 1
 MAX_WORDS = 4_000_000
-"""Distinct words in memory at once; a million take about 200 MB."""
+"""Distinct words in memory at a time; a million need about 200 MB."""
 
 _META, _IDS, _WORDS, _COUNTS, _UNFINISHED = "cache.json", "ids.int32", "words.txt", "counts.npy", "ids.unfinished"
 _ID = np.dtype("<i4")
-_RENUMBERED_TOGETHER = 1 << 20  # ids
+_RENUMBER_BATCH = 1 << 20  # ids
 _WORDS_PER_REPORT = 20_000_000
 
 Report = Callable[[str], object]
@@ -34,15 +34,15 @@ Report = Callable[[str], object]
 
 @dataclass(frozen=True)
 class TokenCache:
-    """A corpus as ids of words, read from the disk in slices.
+    """A corpus as word ids, read from disk in slices.
 
     Attributes:
-        folder: Where it is.
-        words: The vocabulary, by falling count, then by code points; a word's place is its id.
-        counts: int64 `(V,)`, how often each word occurs; 0 where a word to keep does not.
+        folder: The folder of the cache.
+        words: The vocabulary, by falling count, then by code points; a word's index is its id.
+        counts: Occurrences of each word, int64 `(V,)`; 0 for a word of `keep` that does not occur.
         num_words: Occurrences of the vocabulary's words in the corpus, `counts.sum()`.
-        num_words_read: All words of the corpus.
-        length: Positions to read: `num_words` and the marks between sentences.
+        num_words_read: Occurrences of all words of the corpus.
+        length: Number of positions to read: `num_words` and the marks between sentences.
     """
 
     folder: Path
@@ -53,15 +53,15 @@ class TokenCache:
     length: int
 
     def read(self, start: int = 0, stop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Reads the words at some positions. Words outside the vocabulary have none, as if they were not in the text.
+        """Reads the words at some positions. Words outside the vocabulary have no position, as if they did not occur.
 
         Args:
             start: First position.
-            stop: Position behind the last one; the end by default, and at most.
+            stop: Position after the last one; by default, and at most, the end.
 
         Returns:
-            The ids, int32 `(n,)`, and the number of each one's sentence, int32 `(n,)`, counted from 0 at `start`.
-            n is `stop - start` less the marks in between.
+            The ids, int32 `(n,)`, and the number of each id's sentence, int32 `(n,)`, counted from 0 at `start`. n is
+            `stop - start` minus the number of marks between sentences.
         """
         stop = self.length if stop is None else min(stop, self.length)
         if not 0 <= start <= stop:
@@ -72,7 +72,7 @@ class TokenCache:
         with named_errors(path):  # read, not mapped: pages of a mapped file would count as this process's memory
             ids = np.fromfile(path, _ID, stop - start, offset=start * _ID.itemsize)
         if len(ids) != stop - start:
-            raise InputError(f"{path}: is cut off; delete {self.folder}, so that the corpus is read again")
+            raise InputError(f"{path}: is cut off; delete {self.folder}, then the corpus is read again")
         marks = ids == END
         return ids[~marks], np.cumsum(marks, dtype=np.int32)[~marks]
 
@@ -88,23 +88,23 @@ def build_cache(
     max_words: int = MAX_WORDS,
     report: Report = lambda _: None,
 ) -> TokenCache:
-    """Reads a corpus into a cache, or opens the one in `folder` if it was made from the same.
+    """Reads a corpus into a cache, or opens the cache in `folder` if it has the same source.
 
-    The same are files of the same paths, sizes and modification times, and the same arguments. Memory is bounded: when
-    distinct words pass `max_words`, the rarer half so far is forgotten, much as in word2vec.
+    The source is the paths, sizes and modification times of the files, and the arguments. Memory is bounded: when there
+    are more than `max_words` distinct words, the rarer half is dropped, much as in word2vec.
 
     Args:
         paths: Text files, or folders of them.
-        folder: Where the cache is or will be. It must hold nothing else.
-        splitter: Cuts the text into words; by default `WordSplitter()`, the tokenizer "word".
-        min_count: Rarer words are left out.
-        vocabulary_size: How many words to take at most; None takes all.
-        keep: Words that are in the vocabulary however rare, as those of vectors to train further.
-        max_words: Distinct words to hold in memory, beside those to keep.
-        report: Is given each line of progress.
+        folder: The folder of the cache. It must contain nothing else.
+        splitter: Splits the text into words; by default `WordSplitter()`, the tokenizer "word".
+        min_count: Words with fewer occurrences are left out.
+        vocabulary_size: Largest number of words; None keeps all.
+        keep: Words that are in the vocabulary even if they are rare, such as those of vectors to train further.
+        max_words: Largest number of distinct words in memory, besides those of `keep`.
+        report: Receives each line of progress.
 
     Raises:
-        InputError: A file cannot be read or is not UTF-8, no word is left, or `folder` holds something else.
+        InputError: A file cannot be read or is not UTF-8, no word is left, or `folder` contains something else.
     """
     for name, value in {"min_count": min_count, "vocabulary_size": vocabulary_size, "max_words": max_words}.items():
         if value is not None and value < 1:
@@ -122,7 +122,7 @@ def build_cache(
     _prepare(folder)
     cache = _open(folder, source)
     if cache:
-        report(f"corpus: {_describe(cache)}, read before")
+        report(f"corpus: {_describe(cache)}, from the cache")
         return cache
     with named_errors(folder):
         (folder / _META).unlink(missing_ok=True)
@@ -131,7 +131,7 @@ def build_cache(
         num_words_read = _encode(files, table, ids, max_words, report)
         words, counts, renumber = table.vocabulary(min_count, vocabulary_size)
         if not counts.any():
-            raise InputError(_why_empty(files, table, num_words_read, min_count))
+            raise InputError(_empty_message(files, table, num_words_read, min_count))
         length = _renumber(ids, renumber)
     cache = TokenCache(folder, words, counts, int(counts.sum()), num_words_read, length)
     _save(cache, source)
@@ -140,27 +140,27 @@ def build_cache(
 
 
 def _identity(file: Path) -> list[Any]:
-    """What tells a file from another and from its later versions, as JSON holds it."""
+    """Path, size and modification time of a file, which identify its version, as JSON values."""
     with named_errors(file):
         status = file.stat()
         return [os.fspath(file.resolve()), status.st_size, status.st_mtime_ns]
 
 
 def _prepare(folder: Path) -> None:
-    """Makes the folder of a cache, or checks that it is one and removes what killed processes left in it."""
+    """Makes the folder of a cache, or checks that it is one and deletes temporary files of killed processes."""
     with named_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         ours = {folder / name for name in (_META, _IDS, _WORDS, _COUNTS, _UNFINISHED)}
         left = {leftover for name in (_META, _WORDS, _COUNTS) for leftover in leftovers(folder / name)}
-        strangers = sorted(set(folder.iterdir()) - ours - left)
-        if strangers:
-            raise InputError(f"{strangers[0]}: is no part of a token cache, which needs a folder of its own")
+        others = sorted(set(folder.iterdir()) - ours - left)
+        if others:
+            raise InputError(f"{others[0]}: is not part of a token cache, which needs a separate folder")
         for leftover in left:
             leftover.unlink()
 
 
 def _open(folder: Path, source: dict[str, Any]) -> TokenCache | None:
-    """Opens the folder's cache if it is whole and from that source."""
+    """Opens the folder's cache if it is complete and has that source."""
     with named_errors(folder):
         if not (folder / _META).exists():
             return None
@@ -177,7 +177,7 @@ def _open(folder: Path, source: dict[str, Any]) -> TokenCache | None:
 
 
 def _save(cache: TokenCache, source: dict[str, Any]) -> None:
-    """Writes all but the ids; the file that makes the folder a cache comes last."""
+    """Writes everything except the ids; `cache.json`, which makes the folder a cache, comes last."""
     write_text(cache.folder / _WORDS, "".join(f"{word}\n" for word in cache.words))
     with replacing(cache.folder / _COUNTS) as temporary:
         np.save(temporary, cache.counts, allow_pickle=False)
@@ -187,7 +187,7 @@ def _save(cache: TokenCache, source: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _ids_file(folder: Path) -> Iterator[IO[bytes]]:
-    """Yields a file for ids, which becomes the folder's if the block ends without an error."""
+    """Yields a file for ids, which becomes `ids.int32` if the block ends without an error."""
     path = folder / _UNFINISHED
     with named_errors(path):
         try:
@@ -201,7 +201,7 @@ def _ids_file(folder: Path) -> Iterator[IO[bytes]]:
 
 
 def _encode(files: Sequence[Path], table: WordIds, out: IO[bytes], max_words: int, report: Report) -> int:
-    """Writes the provisional ids of all files; returns how many words they have."""
+    """Writes the provisional ids of all files. Returns the number of words read."""
     num_words, next_report = 0, _WORDS_PER_REPORT
     for file in files:
         for block in read_blocks(file):
@@ -216,23 +216,23 @@ def _encode(files: Sequence[Path], table: WordIds, out: IO[bytes], max_words: in
                 min_count, renumber = table.prune(max_words // 2)
                 _renumber(out, renumber)
                 report(
-                    f"corpus: {before:,} distinct words in {num_words:,} are too many to hold; forgot the "
-                    f"{before - len(table):,} that had come less than {min_count} times"
+                    f"corpus: {before:,} distinct words in {num_words:,} are too many for memory; dropped the "
+                    f"{before - len(table):,} with fewer than {min_count} occurrences so far"
                 )
     return num_words
 
 
 def _renumber(file: IO[bytes], renumber: np.ndarray) -> int:
-    """Gives all ids of a file new numbers, in place, and takes the dropped ones out; returns how many are left."""
+    """Renumbers all ids of a file in place and removes the dropped ones. Returns the number of ids left."""
     read_to = written_to = 0
     while True:
         file.seek(read_to)
-        content = file.read(_RENUMBERED_TOGETHER * _ID.itemsize)
+        content = file.read(_RENUMBER_BATCH * _ID.itemsize)
         if not content:
             break
         read_to = file.tell()
         ids = renumber[np.frombuffer(content, _ID)]
-        file.seek(written_to)  # never beyond what has been read, as ids only become fewer
+        file.seek(written_to)  # never beyond `read_to`, as ids only become fewer
         file.write(ids[ids != DROPPED].astype(_ID, copy=False).data)
         written_to = file.tell()
     file.truncate(written_to)
@@ -241,19 +241,19 @@ def _renumber(file: IO[bytes], renumber: np.ndarray) -> int:
 
 
 def _describe(cache: TokenCache) -> str:
-    """A corpus in a line of progress."""
+    """A corpus in one line, for progress."""
     return (
         f"{cache.num_words_read:,} words, {cache.num_words / cache.num_words_read:.1%} of them in the vocabulary "
         f"of {len(cache.words):,}"
     )
 
 
-def _why_empty(files: Sequence[Path], table: WordIds, num_words_read: int, min_count: int) -> str:
-    """The message for a corpus of which no word is left."""
+def _empty_message(files: Sequence[Path], table: WordIds, num_words_read: int, min_count: int) -> str:
+    """The message for a corpus without any word left."""
     corpus = str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1:,} more"
     if not num_words_read:
-        return f"{corpus}: there is no word to read; the corpus is empty"
+        return f"{corpus}: there is no word in it; the corpus is empty"
     return (
-        f"{corpus}: none of the {num_words_read:,} words occurs {min_count} times or more, the most frequent "
-        f"{table.counts.max():,} times; give more text, or lower min_count"
+        f"{corpus}: none of the {num_words_read:,} words occurs {min_count} times or more (the most frequent "
+        f"{table.counts.max():,} times); give more text, or lower min_count"
     )

@@ -12,34 +12,35 @@ from textapp.vectors.adagrad_rows import AdagradRows
 from textapp.vectors.blocks import BlockShape
 from textapp.vectors.objective import BlockObjective, Kind
 
-FINAL_RATE = 1 / 300  # of the highest
+FINAL_RATE = 1 / 300  # share of the highest learning rate
 WARMUP = 0.01  # share of the training
-# Where Adagrad's sums start. A word's gradient is the sum over its pairs: a rare word's few occurrences shall not carry
-# it as far as a frequent word goes in all. Where vectors are means (of neighbours, of n-grams), the gradient of each
-# part is a fraction of that.
-SQUARES = 16.0
-SQUARES_OF_MEANS = 0.1
+# Initial accumulators of Adagrad. The gradient of a word is the sum over its pairs; a large accumulator keeps the few
+# occurrences of a rare word from moving it as far as a frequent word moves in the whole training. Of a vector that is a
+# mean (of neighbours or n-grams), each part gets a fraction of the gradient and so needs a smaller accumulator.
+INITIAL_ACCUMULATOR = 16.0
+INITIAL_ACCUMULATOR_OF_MEANS = 0.1
 
 
 class Word2Vec(keras.Model):
-    """Learns an input and an output vector for each word; the input vectors are what people call word vectors.
+    """Learns an input and an output vector for each word. The input vectors are the word vectors.
 
-    A step of `fit` takes a chunk of `TrainingBlocks`: some hundred updates of T words each, inside one compiled loop.
-    On a CPU `threads` loops share the tables without locks; a GPU takes one loop.
+    A step of `fit` takes a chunk of `TrainingBlocks`: some hundred updates of T words each, in one compiled loop. On a
+    CPU, `threads` loops share the tables without locks; a GPU runs one loop.
 
     Args:
-        vocabulary_size: V.
-        dim: E.
+        vocabulary_size: Number of words, V.
+        dim: Length of a vector, E.
         kind: `skip_gram` or `cbow`.
-        shape: The layout of an update, as that of the `TrainingBlocks`; by default `BlockShape()`.
-        window: The most distant neighbour.
-        negatives: Noise words for each pair.
-        ngrams: The buckets of each word's character n-grams, as `Subwords.flat_ids` gives them: ids, int32 `(N,)`, and
-            offsets, int64 `(V + 1,)`. The input vector of a word is then the mean of its own row and theirs (fastText).
-        buckets: Rows for n-grams.
+        shape: The arrangement of an update, equal to that of the `TrainingBlocks`; by default `BlockShape()`.
+        window: Distance of the farthest neighbours, in words.
+        negatives: Number of noise words for each pair.
+        ngrams: The buckets of each word's character n-grams, from `Subwords.flat_ids`: ids, int32 `(N,)`, and offsets,
+            int64 `(V + 1,)`. The input vector of a word is then the mean of its word row and its n-grams' rows, as in
+            fastText.
+        buckets: Number of rows for n-grams.
         noise: float32 `(V,)`, the weight of each word as noise (`textapp.vectors.blocks.noise_ratios`); by default 1.
-        threads: How many loops train side by side. With one, the same seed gives the same vectors.
-        seed: Of the first vectors.
+        threads: Number of loops that train in parallel. With one, the same seed gives the same vectors.
+        seed: Seed of the initial vectors.
 
     Raises:
         ValueError: An argument is out of range.
@@ -83,11 +84,12 @@ class Word2Vec(keras.Model):
             raise ValueError(f"`threads` must be positive. Received: threads={threads}")
         self.vocabulary_size, self.dim, self.shape, self.threads = vocabulary_size, dim, shape, threads
         self.objective = BlockObjective(kind, shape, window, negatives)
-        squares = SQUARES if kind == "skip_gram" and not ngrams else SQUARES_OF_MEANS
-        self.inputs_table = AdagradRows(vocabulary_size + buckets, dim, 0.5 / dim, squares, seed, name="inputs")
-        self.outputs_table = AdagradRows(vocabulary_size, dim, squares=squares, name="outputs")
+        has_means = kind == "cbow" or ngrams is not None
+        accumulator = INITIAL_ACCUMULATOR_OF_MEANS if has_means else INITIAL_ACCUMULATOR
+        self.inputs_table = AdagradRows(vocabulary_size + buckets, dim, 0.5 / dim, accumulator, seed, name="inputs")
+        self.outputs_table = AdagradRows(vocabulary_size, dim, initial_accumulator=accumulator, name="outputs")
         self._noise = tf.constant(np.ones(vocabulary_size) if noise is None else noise, tf.float32)
-        # A word's rows in the table, its own and its n-grams', one word after the other; and where each begins.
+        # The rows of each word in the table (its word row, then those of its n-grams), and where each word's begin.
         self._parts = self._offsets = None
         if ngrams:
             ids, offsets = ngrams
@@ -102,17 +104,17 @@ class Word2Vec(keras.Model):
         self.built = True
 
     def compile(self, learning_rate: float = 0.5, total_steps: int = 1) -> None:
-        """Sets the course of the learning rate: up within the first hundredth, then linearly down to nearly 0.
+        """Sets the learning rate schedule: it rises in the first hundredth, then falls linearly to nearly 0.
 
         Args:
-            learning_rate: The highest. It is Adagrad's: word2vec's 0.025 is no measure for it.
-            total_steps: Steps of `fit` in all, `epochs * blocks.steps_per_epoch`.
+            learning_rate: The highest rate. Adagrad's rates are larger than word2vec's 0.025, which is of plain SGD.
+            total_steps: Steps of all calls of `fit`, `epochs * blocks.steps_per_epoch`.
         """
         super().compile(optimizer=None, loss=None)
         self.learning_rate, self.total_steps = learning_rate, total_steps
 
     def vectors(self) -> np.ndarray:
-        """The word vectors, float32 `(V, E)`."""
+        """Returns the word vectors, float32 `(V, E)`."""
         if self._parts is None:
             return self.inputs_table.vectors.numpy()[: self.vocabulary_size]
         step = 1 << 14
@@ -121,16 +123,16 @@ class Word2Vec(keras.Model):
         return np.concatenate([self._compose(batch)[0].numpy() for batch in words])
 
     def ngram_vectors(self) -> np.ndarray:
-        """The vectors of the n-grams' rows, float32 `(buckets, E)`."""
+        """Returns the vectors of the n-grams, float32 `(buckets, E)`."""
         return self.inputs_table.vectors.numpy()[self.vocabulary_size :]
 
     def rate(self, done: Any) -> Any:
-        """The learning rate when the share `done` of the training, in [0, 1], is behind."""
+        """Returns the learning rate after the share `done` of the training, in [0, 1]."""
         falling = 1 + (FINAL_RATE - 1) * done
         return self.learning_rate * falling * tf.minimum(1.0, (done + 1e-4) / WARMUP)
 
     def make_train_function(self, force: bool = False) -> None:
-        """Makes what `fit` calls for each element of the dataset: the loops, side by side."""
+        """Makes the function that `fit` calls for each element of the dataset: it runs the loops in parallel."""
         if self.train_function is not None and not force:
             return
         spec = tf.TensorSpec((None, self.shape.blocks, self.shape.words_per_block), tf.int32)
@@ -152,7 +154,7 @@ class Word2Vec(keras.Model):
         self.train_function = train
 
     def _loop(self, word_ids: tf.Tensor, sentences: tf.Tensor, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
-        """Updates for each of N steps in turn; returns the loss of the last one's words before its update."""
+        """Updates the tables for N steps in turn. Returns the loss of the last step's words before the first update."""
         count = tf.shape(word_ids)[0]
         loss = self._loss(word_ids[-1], sentences[-1])
         for i in tf.range(count):
@@ -166,7 +168,7 @@ class Word2Vec(keras.Model):
         return self.objective.loss(inputs, outputs, sentences, tf.gather(self._noise, word_ids))
 
     def _update(self, word_ids: tf.Tensor, sentences: tf.Tensor, rate: tf.Tensor) -> None:
-        """One step: reads the rows of T words, and moves them."""
+        """Reads the rows of T words and moves them: one step."""
         ids = tf.reshape(word_ids, [-1])
         inputs, add = self._read(ids)
         outputs = self.outputs_table.read(ids)
@@ -177,24 +179,24 @@ class Word2Vec(keras.Model):
         self.outputs_table.add(ids, tf.reshape(by_outputs, [-1, self.dim]), rate)
 
     def _read(self, ids: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor, tf.Tensor], None]]:
-        """Input vectors of words, float32 `(T, E)`, and the function that moves what they are made of."""
+        """Returns input vectors of words, float32 `(T, E)`, and the function that moves the rows they consist of."""
         if self._parts is None:
             return self.inputs_table.read(ids), lambda gradients, rate: self.inputs_table.add(ids, gradients, rate)
-        # Each distinct word's n-grams are read and moved once a step: half the work.
-        distinct, places = tf.unique(ids)
+        # The n-grams of each distinct word are read and moved once a step, which is half the work.
+        distinct, position = tf.unique(ids)
         vectors, parts, owners = self._compose(distinct)
 
         def add(gradients: tf.Tensor, rate: tf.Tensor) -> None:
-            of_word = tf.math.unsorted_segment_sum(gradients, places, tf.size(distinct))
+            of_word = tf.math.unsorted_segment_sum(gradients, position, tf.size(distinct))
             count = tf.math.bincount(owners, minlength=tf.size(distinct), dtype=tf.float32)
             self.inputs_table.add(parts, tf.gather(of_word / count[:, None], owners), rate)
 
-        return tf.gather(vectors, places), add
+        return tf.gather(vectors, position), add
 
     def _compose(self, words: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Vectors of U words, float32 `(U, E)`, the rows whose means they are, `(P,)`, and the word of each, `(P,)`."""
-        places = tf.ragged.range(tf.gather(self._offsets, words), tf.gather(self._offsets, words + 1))
-        parts, owners = tf.gather(self._parts, places.values), tf.cast(places.value_rowids(), tf.int32)
+        """Returns vectors of U words `(U, E)`, the P rows that they are means of `(P,)`, and each row's word `(P,)`."""
+        positions = tf.ragged.range(tf.gather(self._offsets, words), tf.gather(self._offsets, words + 1))
+        parts, owners = tf.gather(self._parts, positions.values), tf.cast(positions.value_rowids(), tf.int32)
         return tf.math.segment_mean(self.inputs_table.read(parts), owners), parts, owners
 
     def _blocks(self, rows: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Words numbered and counted as they come, in bounded memory."""
+"""Ids and counts of words in the order of their first occurrence, in bounded memory."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -8,17 +8,17 @@ import numpy as np
 from textapp.vectors.corpus import WordSplitter
 
 END = -1
-"""Stands behind each sentence, in the place of an id."""
+"""The mark after each sentence, in the place of an id."""
 
 DROPPED = -2
 """The new id of a word that is left out."""
 
-REMEMBERED = 500_000  # chunks, about 100 MB
-LONGEST_REMEMBERED = 24  # characters; longer chunks seldom come twice
+MAX_CACHED_CHUNKS = 500_000  # about 100 MB
+MAX_CACHED_LENGTH = 24  # characters; longer chunks seldom occur twice
 
 
 class _Ids(dict[str, int]):
-    """Word -> id, in the order of their coming."""
+    """Word -> id; a new word gets the next id."""
 
     def __missing__(self, word: str) -> int:
         number = self[word] = len(self)
@@ -26,7 +26,7 @@ class _Ids(dict[str, int]):
 
 
 class _ChunkIds(dict[str, tuple[int, ...]]):
-    """Text without white space -> its words' ids. Most of a text are chunks seen before, which are not cut again."""
+    """Text without white space -> its words' ids. Most chunks have occurred before and are not split again."""
 
     def __init__(self, splitter: WordSplitter, ids: _Ids):
         super().__init__({"\n": (END,)})
@@ -37,19 +37,19 @@ class _ChunkIds(dict[str, tuple[int, ...]]):
             ids = tuple(itertools.chain.from_iterable(map(self.__getitem__, pieces)))
         else:
             ids = tuple(map(self._id_of, self._splitter.words(chunk)))
-        if len(chunk) <= LONGEST_REMEMBERED:
+        if len(chunk) <= MAX_CACHED_LENGTH:
             self[chunk] = ids
         return ids
 
 
 class WordIds:
-    r"""Gives words ids from 0 on, in the order of their coming, and counts them.
+    r"""Gives words ids from 0, in the order of their first occurrence, and counts them.
 
-    White space separates words, so that each chunk between white space needs cutting only when it first comes: what
-    takes time is how many distinct chunks a corpus has, rather than how long it is.
+    White space separates words, so each chunk between white space is split only at its first occurrence. The time
+    depends on the number of distinct chunks in a corpus rather than on its length.
 
     Args:
-        splitter: Cuts the text.
+        splitter: Splits the text.
         keep: Words that are never left out; they get the first ids.
 
     Example:
@@ -64,7 +64,7 @@ class WordIds:
         self._splitter = splitter
         self._ids = _Ids((word, number) for number, word in enumerate(dict.fromkeys(keep)))
         self._chunks = _ChunkIds(splitter, self._ids)
-        self._counts = np.zeros(len(self._ids), np.int64)  # and room for more
+        self._counts = np.zeros(len(self._ids), np.int64)  # may have spare room at its end
         self.num_kept = len(self._ids)
 
     def __len__(self) -> int:
@@ -72,18 +72,18 @@ class WordIds:
 
     @property
     def counts(self) -> np.ndarray:
-        """How often each word has come, int64 `(len(self),)`."""
+        """Occurrences of each word so far, int64 `(len(self),)`."""
         return self._counts[: len(self)]
 
     def encode(self, text: str) -> np.ndarray:
-        """Returns the ids of a text's words, int32 `(n,)`, with `END` behind each line that is not blank."""
+        """Returns the ids of a text's words, int32 `(n,)`, with `END` after each line that is not blank."""
         chunks: list[str] = []
         for line in text.split("\n"):
             if in_line := line.split():
                 chunks += in_line
                 chunks.append("\n")
         ids = np.fromiter(itertools.chain.from_iterable(map(self._chunks.__getitem__, chunks)), np.int32)
-        if len(self._chunks) > REMEMBERED:
+        if len(self._chunks) > MAX_CACHED_CHUNKS:
             self._chunks = _ChunkIds(self._splitter, self._ids)
         if len(self) > len(self._counts):
             self._counts = np.append(self.counts, np.zeros(2 * len(self) - len(self._counts), np.int64))
@@ -91,12 +91,12 @@ class WordIds:
         return ids
 
     def prune(self, size: int) -> tuple[int, np.ndarray]:
-        """Forgets the rarest words until at most `size` are left beside those to keep; the others keep their order.
+        """Drops the rarest words until at most `size` are left besides those of `keep`. The others keep their order.
 
-        A word forgotten that comes again is a new one. So are the counts of rare words too low, as in word2vec.
+        A dropped word that occurs again is a new one. So the counts of rare words may be too low, as in word2vec.
 
         Returns:
-            The count below which words were forgotten, and the new id of each old one as `vocabulary` returns it.
+            The count below which words were dropped, and the new id of each old one, as in `vocabulary`.
         """
         others = self.counts[self.num_kept :]
         min_count = int(np.partition(others, -size - 1)[-size - 1]) + 1 if len(others) > size else 0
@@ -112,12 +112,12 @@ class WordIds:
         """Chooses the final words and orders them by falling count, then by code points.
 
         Args:
-            min_count: Rarer words are left out, but for those to keep.
-            size: How many words to take, if there are as many: those to keep, then the most frequent. None takes all.
+            min_count: Words with fewer occurrences are left out, except those of `keep`.
+            size: Largest number of words: those of `keep`, then the most frequent. None keeps all.
 
         Returns:
             The words, their counts, int64 `(V,)`, and the new id of each old one, int32 `(len(self) + 1,)`: `DROPPED`
-            for those left out; the last entry is `END`, so that indexing with ids turns `END`, -1, into itself.
+            for those left out. The last entry is `END`, so that the index `END`, -1, gives `END`.
         """
         words, counts = list(self._ids), self.counts.tolist()
 
@@ -132,7 +132,7 @@ class WordIds:
 
 
 def _renumbering(chosen: Sequence[int] | np.ndarray, num_words: int) -> np.ndarray:
-    """The new id of each old one where those `chosen` become 0, 1, ..."""
+    """The new id of each old one: those `chosen` become 0, 1, ..., the others `DROPPED`."""
     renumber = np.full(num_words + 1, DROPPED, np.int32)
     renumber[np.asarray(chosen, np.int64)] = np.arange(len(chosen))
     renumber[-1] = END

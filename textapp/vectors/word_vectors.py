@@ -1,4 +1,4 @@
-"""Words, their vectors, and the questions that one asks them: which words are near, what is to Paris as king to man."""
+"""Words and their vectors: lookup, nearest neighbours, analogies."""
 
 import difflib
 import functools
@@ -14,17 +14,17 @@ _SUGGESTED_FROM = 30_000  # spelling is compared with the most frequent words on
 
 
 class WordVectors:
-    """Distinct words and a vector for each. Nothing of it changes once it is made.
+    """Distinct words and a vector for each, immutable.
 
     Args:
-        words: The words, the most frequent first where that is known. None is empty, doubled or holds a line
-            break or half a surrogate pair.
+        words: The words, the most frequent first if that is known. No word is empty, repeated, or holds a line break or
+            half a surrogate pair.
         vectors: float32 `(V, E)`, finite; float64 is converted. With subwords these are the composed vectors. A
             contiguous float32 array is kept without a copy.
-        counts: int64 `(V,)`, how often each word stands in the corpus.
-        outputs: float32 `(V, E)`, the context vectors, with which training can go on.
+        counts: Occurrences of each word in the corpus, int64 `(V,)`.
+        outputs: Output (context) vectors, float32 `(V, E)`, which further training needs.
         subwords: The n-grams' vectors, which give an unseen word a vector.
-        tokenizer: Settings of the corpus' tokenizer, as `textapp.text.tokenizer.Tokenizer.to_dict` gives them.
+        tokenizer: Settings of the corpus' tokenizer, from `textapp.text.tokenizer.Tokenizer.to_dict`.
 
     Raises:
         InputError: An argument breaks a rule.
@@ -79,14 +79,14 @@ class WordVectors:
         return self.vectors.shape[1]
 
     def index(self, word: str) -> int | None:
-        """Returns the row of a word, or None where it is not in `words`."""
+        """Returns the row of a word, or None if it is not in `words`."""
         return self._index.get(word)
 
     def __getitem__(self, word: str) -> np.ndarray:
-        """Returns a word's vector, float32 `(E,)`; an unseen word's from its n-grams, where there are subwords.
+        """Returns a word's vector, float32 `(E,)`. With subwords, an unseen word gets one from its n-grams.
 
         Raises:
-            InputError: The word is unknown; the message names words that are spelled like it.
+            InputError: The word is unknown; the message names words of similar spelling.
         """
         row = self._index.get(word)
         if row is not None:
@@ -95,17 +95,17 @@ class WordVectors:
             vectors, known = self.subwords.unseen([word])
             if known[0]:
                 return vectors[0]
-        similar = ", ".join(self._spelled_like(word))
+        similar = ", ".join(self._similar_spellings(word))
         raise InputError(
-            f"no vector for the word {word!r}" + (f"; words spelled like it: {similar}" if similar else "")
+            f"no vector for the word {word!r}" + (f"; words of similar spelling: {similar}" if similar else "")
         )
 
     def lookup(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Looks up many words at once.
 
         Returns:
-            vectors, float32 `(N, E)`, zero where a word is unknown, and known, bool `(N,)`, whether each word has a
-            vector, by its n-grams too. Ask `word in self` where only the words seen in training should count.
+            vectors, float32 `(N, E)`, zero for unknown words, and known, bool `(N,)`, whether each word has a vector,
+            which may be one from n-grams. Use `word in self` if only words seen in training count.
         """
         rows = np.fromiter((self._index.get(word, -1) for word in words), np.int64, len(words))
         known = rows >= 0
@@ -123,19 +123,19 @@ class WordVectors:
 
     @functools.cached_property
     def unit_vectors(self) -> np.ndarray:
-        """The vectors scaled to norm 1, float32 `(V, E)`; zero vectors stay zero. Takes as much memory as `vectors`."""
+        """The vectors scaled to norm 1, float32 `(V, E)`; zero vectors stay zero. They need as much memory again."""
         return _frozen(self.vectors / np.where(self.norms > 0, self.norms, 1)[:, None])
 
     def neighbors(self, query: Any, k: int = 10, exclude: Iterable[str] = ()) -> list[tuple[str, float]]:
-        """Finds the words whose vectors point the same way.
+        """Finds the nearest words by cosine similarity.
 
         Args:
             query: A word, which is not its own neighbor, or a vector `(E,)`.
-            k: How many to find; fewer come back where there are fewer.
+            k: Number of neighbors; there are fewer if the vocabulary has fewer words.
             exclude: Words to leave out.
 
         Returns:
-            Pairs of word and cosine similarity, the nearest first; words equally near in the order of `words`.
+            Pairs of word and cosine similarity, the nearest first; equally near words in the order of `words`.
 
         Raises:
             InputError: The word is unknown, the vector has another length, is zero or not finite, or `k` is not
@@ -143,28 +143,28 @@ class WordVectors:
         """
         if k < 1:
             raise InputError(f"`k` must be positive. Received: k={k}")
-        left_out = set(exclude)
+        excluded = set(exclude)
         if isinstance(query, str):
-            left_out.add(query)
-            vector, what = self[query], f"the vector of {query!r}"
+            excluded.add(query)
+            vector, name = self[query], f"the vector of {query!r}"
         else:
-            vector, what = np.asarray(query, np.float32), "the query vector"
+            vector, name = np.asarray(query, np.float32), "the query vector"
         if vector.shape != (self.dim,):
-            raise InputError(f"{what} must have the shape ({self.dim},). Received: shape={vector.shape}")
+            raise InputError(f"{name} must have the shape ({self.dim},). Received: shape={vector.shape}")
         norm = float(np.linalg.norm(vector))
         if not 0 < norm < np.inf:
-            raise InputError(f"{what} must be finite and not zero, else nothing is near it")
+            raise InputError(f"{name} must be finite and not zero, otherwise it has no neighbors")
         scores = self.vectors @ (vector / norm)
         scores /= np.where(self.norms > 0, self.norms, 1)
-        rows = [row for row in map(self._index.get, left_out) if row is not None]
+        rows = [row for row in map(self._index.get, excluded) if row is not None]
         scores[rows] = -np.inf
         k = min(k, len(self) - len(rows))
         return [(self.words[row], float(scores[row])) for row in _largest(scores, k)]
 
     def analogy(self, a: str, b: str, c: str, k: int = 1) -> list[tuple[str, float]]:
-        """Finds what is to `c` as `b` is to `a`: the words nearest to b - a + c, by 3CosAdd.
+        """Finds the words nearest to b - a + c (3CosAdd): `b` is to `a` as the answer is to `c`.
 
-        The three vectors are scaled to norm 1 first. None of the three words is an answer.
+        The three vectors are scaled to norm 1 first. The three words themselves are excluded.
 
         Reference: Mikolov et al. 2013, Linguistic Regularities in Continuous Space Word Representations.
 
@@ -174,8 +174,8 @@ class WordVectors:
         unit_a, unit_b, unit_c = (_unit(self[word]) for word in (a, b, c))
         return self.neighbors(unit_b - unit_a + unit_c, k, exclude=(a, b, c))
 
-    def _spelled_like(self, word: str) -> list[str]:
-        """Up to three words of another case or a similar spelling."""
+    def _similar_spellings(self, word: str) -> list[str]:
+        """Up to three words of other case or similar spelling."""
         recased = (word.lower(), word.capitalize(), word.upper(), word.strip())
         frequent = [
             other
@@ -187,22 +187,24 @@ class WordVectors:
 
 
 def _matrix(values: Any, name: str, rows: int) -> np.ndarray:
-    """Returns a finite float32 matrix that cannot be written to; a copy only where another type is given."""
-    with np.errstate(over="ignore"):  # becomes infinity, which is told below
+    """Returns a finite, read-only float32 matrix; a copy only if the type differs."""
+    with np.errstate(over="ignore"):  # overflows to infinity, which is refused below
         matrix = np.ascontiguousarray(values, np.float32)
     if matrix.ndim != 2 or len(matrix) != rows or not matrix.size:
         raise InputError(
             f"word vectors: `{name}` must have a row for each of the {rows:,} words, and a column. "
             f"Received: shape={np.shape(values)}"
         )
-    if not (np.isfinite(matrix.min()) and np.isfinite(matrix.max())):  # both pass NaN on, and need no memory
+    if not (
+        np.isfinite(matrix.min()) and np.isfinite(matrix.max())
+    ):  # both return NaN if there is one, and need no memory
         row = next(row for row, vector in enumerate(matrix) if not np.isfinite(vector).all())
         raise InputError(f"word vectors: `{name}` must be finite. Received: NaN or infinity in row {row}")
     return _frozen(matrix)
 
 
 def _counts(values: Any, rows: int) -> np.ndarray:
-    """Returns counts as int64 that cannot be written to."""
+    """Returns counts as read-only int64."""
     counts = np.asarray(values)
     if counts.shape != (rows,) or not np.issubdtype(counts.dtype, np.integer) or counts.min() < 0:
         raise InputError(
@@ -213,7 +215,7 @@ def _counts(values: Any, rows: int) -> np.ndarray:
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
-    """Returns a view that cannot be written to."""
+    """Returns a read-only view."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -226,16 +228,16 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def _largest(scores: np.ndarray, k: int) -> np.ndarray:
-    """Returns the places of the `k` largest scores, the largest first, equal ones from left to right."""
+    """Returns the indices of the `k` largest scores, the largest first, equal ones from left to right."""
     if k <= 0:
         return np.zeros(0, np.int64)
     least = np.partition(scores, -k)[-k]
-    places = np.flatnonzero(scores >= least)
-    return places[np.argsort(-scores[places], kind="stable")][:k]
+    indices = np.flatnonzero(scores >= least)
+    return indices[np.argsort(-scores[indices], kind="stable")][:k]
 
 
 def _check_words(words: Sequence[str], index: Mapping[str, int]) -> None:
-    """Raises `InputError` naming a word that breaks the rule."""
+    """Raises `InputError` that names the first word that breaks a rule."""
     try:
         "".join(words).encode()
     except UnicodeEncodeError as error:

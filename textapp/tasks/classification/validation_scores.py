@@ -1,4 +1,4 @@
-"""Class probabilities of the validation texts."""
+"""Labels and class probabilities of the validation texts, for dashboards."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from textapp.data.compiled import compiled
 
 
 def class_probabilities(outputs: Any, from_logits: bool) -> np.ndarray:
-    """Turns a model's outputs into probabilities of classes.
+    """Returns the class probabilities of a model's outputs.
 
     Args:
-        outputs: Float `(B, C)`, or `(B, 1)` of a model with one output unit for the second of two classes.
-        from_logits: Whether a softmax (of one unit: a sigmoid) is still to be applied.
+        outputs: Float `(B, C)`, or `(B, 1)` from a model with one output unit for the second of two classes.
+        from_logits: Whether the outputs are logits, which need a softmax (a sigmoid for one unit).
 
     Returns:
         Float32 `(B, C)`, at least two columns.
@@ -31,15 +31,15 @@ def class_probabilities(outputs: Any, from_logits: bool) -> np.ndarray:
 
 
 class ValidationScores:
-    """Labels and class probabilities of a validation set, computed once a step for all dashboards that draw them.
+    """Labels and class probabilities of a validation set, computed once a step and shared by dashboards.
 
     Args:
         validation: Pair of inputs and labels as arrays, or batches of such pairs that can be iterated every epoch (a
-            `tf.data.Dataset`); weights, if a batch has them too, only tell by 0 which rows do not count. Labels are
-            class numbers `(B,)` or one-hot `(B, C)`.
+            `tf.data.Dataset`). If a batch has weights too, rows of weight 0 are left out. Labels are class numbers
+            `(B,)` or one-hot `(B, C)`.
         label_names: Name of each class, in the order of the outputs. By default the class numbers.
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
-        batch_size: Rows scored at once where `validation` is a pair of arrays.
+        batch_size: Rows a batch if `validation` is a pair of arrays.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ValidationScores:
         self._step: int | None = None
 
     def batches(self) -> Iterator[tuple[Any, ...]]:
-        """Batches of inputs, labels and perhaps weights."""
+        """Yields batches of inputs, labels and perhaps weights."""
         if not isinstance(self.validation, tuple):
             yield from self.validation
             return
@@ -67,11 +67,11 @@ class ValidationScores:
             yield keras.tree.map_structure(lambda array, rows=rows: array[rows], inputs), labels[rows]
 
     def probe(self, count: int) -> tuple[Any, Any]:
-        """Inputs and labels of `count` examples of one batch, or all of it if it is smaller."""
+        """Returns inputs and labels of the first `count` examples of one batch, or of all if it has fewer."""
         return probe_batch(self.batches() if isinstance(self.validation, tuple) else self.validation, count)
 
     def check(self, model: keras.Model) -> None:
-        """Scores one batch. Raises `ValueError` where the model, the labels and their names do not fit together."""
+        """Scores one batch. Raises `ValueError` if the model, the labels and their names do not match."""
         self._use(model)
         inputs, labels = self.probe(self.batch_size)
         classes = self._score((inputs, labels))[1].shape[1]
@@ -84,7 +84,7 @@ class ValidationScores:
             )
 
     def _check_scale(self, outputs: np.ndarray) -> None:
-        """Raises `ValueError` where outputs `(B, C)` are evidently not what `from_logits` says."""
+        """Raises `ValueError` if outputs `(B, C)` clearly contradict `from_logits`."""
         if outputs.shape[1] == 1 or len(outputs) < 2 or not np.isfinite(outputs).all():
             return
         probabilities = outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-2)
@@ -93,7 +93,7 @@ class ValidationScores:
             raise ValueError(f"the model returns {found}. Received: from_logits={self.from_logits}")
 
     def at(self, model: keras.Model, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Labels int64 `(N,)` and probabilities float32 `(N, C)`; rows with scores that are not finite are left out."""
+        """Returns labels, int64 `(N,)`, and probabilities, float32 `(N, C)`, without rows that are not finite."""
         self._use(model)
         if step != self._step:
             labels, probs = map(np.concatenate, zip(*map(self._score, self.batches()), strict=True))
@@ -102,7 +102,7 @@ class ValidationScores:
         return self._labels, self._probs
 
     def _use(self, model: keras.Model) -> None:
-        """Compiles the forward pass of a model that is new here."""
+        """Compiles the forward pass if the model is another one than before."""
 
         def forward(inputs: Any) -> Any:
             return model(inputs, training=False)
@@ -112,7 +112,7 @@ class ValidationScores:
             self._forward = compiled(model, forward)
 
     def _score(self, batch: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Labels `(B,)` and probabilities `(B, C)` of a batch."""
+        """Returns labels `(B,)` and probabilities `(B, C)` of a batch."""
         inputs, labels, *weights = batch
         probs = class_probabilities(self._forward(inputs), self.from_logits)
         labels = np.asarray(labels)
@@ -123,5 +123,5 @@ class ValidationScores:
                 f"labels must be class numbers from 0 to {probs.shape[1] - 1}. "
                 f"Received: labels from {labels.min()} to {labels.max()}"
             )
-        counted = np.asarray(weights[0]).reshape(-1) != 0 if weights else slice(None)
-        return labels[counted], probs[counted]
+        kept = np.asarray(weights[0]).reshape(-1) != 0 if weights else slice(None)
+        return labels[kept], probs[kept]
