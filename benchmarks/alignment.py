@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import Record, spread
-from textapp.data.compressed import open_stream
+from textapp.data.lines import open_stream
 from textapp.files import replacing
 from textapp.training.vectors import train_vectors
 from textapp.vectors.alignment import learn_rotation, score_translation

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.environment import describe_environment, environment_line
 from benchmarks.record import spread
-from textapp.data.compressed import open_stream
+from textapp.data.lines import open_stream
 from textapp.files import replacing, write_text
 from textapp.text.tokenizer import Tokenizer
 from textapp.vectors.config import VectorsConfig

@@ -1,6 +1,6 @@
 """The sections of settings that all trained models share: data, words, encoder, training.
 
-Each task composes its config of them and of fields of its own, in `textapp.tasks.<task>.config`. Defaults here are those
+Each task composes its config of them and of its own fields, in `textapp.tasks.<task>.config`. Defaults here are those
 of a classifier; a task gives its own where they differ.
 """
 

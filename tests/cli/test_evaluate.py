@@ -51,7 +51,7 @@ def test_texts_without_a_token_and_a_megabyte_long_are_scored(textapp, request, 
         (
             "текст\tlabel\n好\tnegative\n".encode(),
             [],
-            ":1: no column is known to hold the text; name it with",
+            ":1: no column has a known name for the text; give its name",
         ),
         (
             b"text\tlabel\nx\ty\n",

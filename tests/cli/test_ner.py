@@ -13,7 +13,7 @@ BAD_FILES = {
     "missing": (None, "No such file or directory"),
     "empty": (b"", "there is no sentence to read"),
     "broken UTF-8": (GOOD.encode() + b"\xe5\xa5 O\n", ":71: byte 1 of the line is not UTF-8"),
-    "columns": ((GOOD + "無\n").encode(), ":71: each line must have the 2 columns of the first token's"),
+    "columns": ((GOOD + "無\n").encode(), ":71: each line must have 2 columns, as the first token's line has"),
     "a broken sequence": ((GOOD + "無 B-地\n无 I-PER\n").encode(), ":72: I-PER cannot follow B-地 in IOB2"),
     "no span": ("無 O\n\n无 O\n\n好 O\n".encode(), "there must be two different tags"),
 }
@@ -141,4 +141,4 @@ def test_broken_sequences_are_mended_where_asked(textapp, command, fit_at_once, 
     assert textapp(*arguments).refusal.startswith(f"{good}:72: I-地 cannot follow O in IOB2")
     outcome = textapp(*arguments, "--set", "repair=true", "--json")
     assert outcome.json["test"]["count"] == 21
-    assert f"tags mended at 1 place, first at {good}:72" in outcome.err
+    assert f"1 broken tag repaired, the first at {good}:72" in outcome.err

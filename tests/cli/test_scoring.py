@@ -49,5 +49,5 @@ def test_tags_are_scored_and_must_be_of_the_models_kind(tmp_path):
     data.write_text("名 PRON\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"теги\.txt: the model knows none of the tags PRON"):
         read_for(tagger(None), str(data), None, None, False)
-    with pytest.raises(InputError, match=r"теги\.txt: holds tags that stand for themselves"):
+    with pytest.raises(InputError, match=r"теги\.txt: holds plain tags"):
         read_for(tagger("IOBES"), str(data), None, None, False)

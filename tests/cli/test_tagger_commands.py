@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,18 @@ def test_the_scores_are_those_of_the_training(textapp, request, tag_run, tag_cor
     assert textapp("evaluate", request.getfixturevalue(folder), "--data", tag_corpus["test"]).out == ""
 
 
+def test_an_export_records_the_scores_that_its_bundle_has(textapp, tag_run, tag_corpus, tmp_path):
+    """On data with a type that the model lacks: its spans are missed."""
+    data = tmp_path / "река 河.txt"
+    known = Path(tag_corpus["test"]).read_text(encoding="utf-8")
+    data.write_text(f"{known}\nDonau B-RIVER\nsang O\n\nRhein B-RIVER\n", encoding="utf-8")
+    bundle = tmp_path / "bündel"
+    assert textapp("export", tag_run, "--out", bundle, "--data", data).code == 0
+    recorded = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["metrics"]["after"]
+    assert recorded == textapp("evaluate", bundle, "--data", data, "--json").json
+    assert recorded["types"]["RIVER"]["count"] == 2
+
+
 class TestEvaluatingABundle:
     @pytest.mark.parametrize(
         ("content", "rule"),
@@ -141,12 +154,12 @@ class TestEvaluatingABundle:
             (None, "No such file or directory"),
             (b"", "there is no sentence to read"),
             (b"Wien B-LOC\nist \xff\n", ":2: byte 5 of the line is not UTF-8"),
-            (b"Wien NOUN\nist VERB\n", ": holds tags that stand for themselves, but the model gives spans"),
+            (b"Wien NOUN\nist VERB\n", ": holds plain tags, but the model gives spans"),
         ],
     )
     @pytest.mark.parametrize("command", ["evaluate", "bench"])
     def test_bad_data_are_refused(self, textapp, tag_bundle, tmp_path, command, content, rule):
-        if (command, "themselves" in rule) == ("bench", True):
+        if (command, "plain tags" in rule) == ("bench", True):
             pytest.skip("bench times sentences of any tags")
         path = tmp_path / "плохо é.txt"
         if content is not None:
@@ -174,7 +187,7 @@ def test_a_scheme_can_be_told(textapp, request, folder, tmp_path):
     assert textapp(*command).json["count"] == 2
     assert f"{path}:1: " in textapp(*command, "--scheme", "IOB2").refusal
     assert textapp(*command, "--scheme", "IOB2", "--repair").json["count"] == 2
-    assert f"{path}: holds tags that stand for themselves" in textapp(*command, "--scheme", "none").refusal
+    assert f"{path}: holds plain tags" in textapp(*command, "--scheme", "none").refusal
     assert "scheme` must be one of IOB2" in textapp(*command, "--scheme", "нет").refusal
 
 
@@ -182,7 +195,7 @@ def test_a_wrong_column_is_told_with_the_file(textapp, tag_bundle, tmp_path):
     path = tmp_path / "ä.txt"
     path.write_text("Wien B-LOC\n", encoding="utf-8")
     refusal = textapp("evaluate", tag_bundle, "--data", path, "--tag-column", "abc").refusal
-    assert refusal == f"{path}: tag_column must be a number, from 0 or from the end as -1. Received: 'abc'"
+    assert refusal == f"{path}: tag_column must be a number, from 0, or from the end such as -1. Received: 'abc'"
 
 
 def test_parts_of_speech_are_shown_behind_their_tokens(textapp, copy, tag_bundle, tmp_path):

@@ -279,7 +279,7 @@ def test_refusals_leave_nothing(teach, teachers, tmp_path, corpus, tagged_corpus
     with pytest.raises(InputError, match=r"别\.txt: has 人名, 地名, which the teacher .*crf does not know"):
         teach(out, train=str(foreign))
     (tmp_path / "词.txt").write_text("Ms NOUN\nsang VERB\n\nhe PRON\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"词\.txt: holds tags that stand for themselves, but .*crf gives spans"):
+    with pytest.raises(InputError, match=r"词\.txt: holds plain tags, but .*crf gives spans"):
         teach(out, train=str(tmp_path / "词.txt"), valid=None)
     other = shutil.copytree(teachers[1], tmp_path / "чужой")
     for name, old, new in (("metrics.json", "LOC", "ORT"), ("tags.txt", "LOC", "ORT")):

@@ -70,8 +70,8 @@ def test_subsets_are_read_apart(tmp_path, kind):
     test = read_examples(path, subset="test")
     assert dict(zip(test.labels, test.texts, strict=True)) == {"neg": "Schade ums Geld – öde", "pos": "¡Excelente!"}
     assert test.source == f"{path}#test"
-    assert test.place(0).startswith(f"{path}#test: ")
-    assert test.place(0).endswith("test/neg/0_2.txt")
+    assert test.location(0).startswith(f"{path}#test: ")
+    assert test.location(0).endswith("test/neg/0_2.txt")
 
 
 def test_a_subset_on_disk_can_be_given_as_the_folder_itself(tmp_path):
@@ -88,7 +88,7 @@ def test_a_folder_that_is_really_called_so_wins_over_a_subset(tmp_path):
 def test_two_sets_of_class_folders_are_never_mixed(tmp_path, kind):
     path = folders(tmp_path, REVIEWS) if kind == "folders" else archive(tmp_path / kind, REVIEWS)
     message = error_of(path)
-    assert "class folders must stand side by side" in message
+    assert "all class folders must be in one folder" in message
     assert message.endswith(f"choose a subset, as in {path}#test") or message.endswith(f"as in {path}#train")
 
 
@@ -96,9 +96,9 @@ def test_two_sets_of_class_folders_are_never_mixed(tmp_path, kind):
 def test_no_class_folders_is_an_error(tmp_path, kind):
     files = {"corpus/ä.md": "à"}
     path = folders(tmp_path, files) if kind == "folders" else archive(tmp_path / kind, files)
-    assert error_of(path) == f"{path}: no class folders; texts must stand in LABEL/NAME.txt"
+    assert error_of(path) == f"{path}: no class folders; texts must be files LABEL/NAME.txt"
     assert (
-        error_of(f"{path}#train") == f"{path}: no class folders in a folder 'train'; texts must stand in LABEL/NAME.txt"
+        error_of(f"{path}#train") == f"{path}: no class folders in a folder 'train'; texts must be files LABEL/NAME.txt"
     )
 
 
@@ -114,7 +114,7 @@ def test_links_in_an_archive_are_refused_where_they_would_be_texts(tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("geheim: süß", encoding="utf-8")
     path = archive(tmp_path / "a.tar", {"a/pos/1.txt": "bien sûr"}, links={"a/pos/2.txt": str(secret)})
-    assert error_of(path) == f"{path}/a/pos/2s.txt: a link or device; archives must hold the texts"
+    assert error_of(path) == f"{path}/a/pos/2s.txt: a link or device; the archive must hold the text itself"
     path = archive(tmp_path / "b.tar", {"a/pos/1.txt": "bien sûr"}, links={"README.md": str(secret)})
     assert read_examples(path).texts == ["bien sûr"]
 
@@ -126,7 +126,7 @@ def test_an_archive_with_a_path_that_escapes_is_refused_and_nothing_is_written(t
     monkeypatch.chdir(inside)
     path = archive(tmp_path / "a.tar", {"a/neg/1.txt": "nö", name: "böse"})
     before = sorted(tmp_path.rglob("*"))
-    assert "must not leave the archive" in error_of(path)
+    assert "must not point out of it" in error_of(path)
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -1,12 +1,11 @@
-"""Token-a-line files: columns and CoNLL-U, their borders and their errors."""
+"""Files of one token per line: columns and CoNLL-U, the ends of their sentences and their errors."""
 
 import io
 from collections.abc import Iterator
 
 import pytest
 
-from textapp.data.conll import read_columns, read_conllu, split_at_spaces
-from textapp.data.tagged_sentence import TaggedSentence
+from textapp.data.conll import TaggedSentence, read_columns, read_conllu, split_at_spaces
 from textapp.errors import InputError
 
 
@@ -33,8 +32,8 @@ def test_columns_between_spaces():
         TaggedSentence(["EU", "rejects"], ["I-ORG", "O"], "a.txt", [1, 2]),
         TaggedSentence(["Éire"], ["I-LOC"], "a.txt", [6]),
     ]
-    assert found[0].place() == found[0].place(0) == "a.txt:1"
-    assert found[0].place(1) == found[0].place(2) == "a.txt:2"
+    assert found[0].location() == found[0].location(0) == "a.txt:1"
+    assert found[0].location(1) == found[0].location(2) == "a.txt:2"
 
 
 def test_columns_between_tabs_may_hold_spaces():
@@ -79,24 +78,28 @@ def test_equal_strings_are_held_once():
         (
             "a O\nb\n",
             {},
-            "a.txt:2: each line must have the 2 columns of the first token's, between spaces. Received: 1",
+            "a.txt:2: each line must have 2 columns, as the first token's line has, separated by spaces. Received: 1",
         ),
         (
             "a\tO\nb O\n",
             {},
-            "a.txt:2: each line must have the 2 columns of the first token's, between tabs. Received: 1",
+            "a.txt:2: each line must have 2 columns, as the first token's line has, separated by tabs. Received: 1",
         ),
         (
             "a\tO\n\nb\tO\t\n",
             {},
-            "a.txt:3: each line must have the 2 columns of the first token's, between tabs. Received: 3",
+            "a.txt:3: each line must have 2 columns, as the first token's line has, separated by tabs. Received: 3",
         ),
         ("\tO\n", {}, "a.txt:1: the token is empty"),
         ("a\tO\né\t \n", {}, "a.txt:2: the tag is empty"),
-        ("a\n", {}, "a.txt:1: tokens and tags must be two columns. Received: 0 and -1, of 1"),
+        ("a\n", {}, "a.txt:1: tokens and tags must be two different columns. Received: columns 0 and -1 of 1"),
         ("\na b c\n", {"tag_column": 3}, "a.txt:2: `tag_column` must be from -3 to 2 here. Received: 3"),
         ("a b c\n", {"token_column": -4}, "a.txt:1: `token_column` must be from -3 to 2 here. Received: -4"),
-        ("a b c\n", {"token_column": 2}, "a.txt:1: tokens and tags must be two columns. Received: 2 and -1, of 3"),
+        (
+            "a b c\n",
+            {"token_column": 2},
+            "a.txt:1: tokens and tags must be two different columns. Received: columns 2 and -1 of 3",
+        ),
     ],
 )
 def test_broken_columns(text, options, message):
@@ -128,22 +131,22 @@ def test_conllu_words_are_read_without_multiword_tokens_and_empty_nodes():
     assert by_name[0][:2] == (["i", "do", "n't"], ["PRP", "VBP", "RB"])
 
 
-NUMBERED = "the words of a sentence must be numbered 1, 2, 3 and so on, with a blank line after the last. "
+NUMBERED = "the words of a sentence must have the ids 1, 2, 3 and so on, with a blank line after the last. "
 
 
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("# é\n1\ta\tb\n", {}, "a.conllu:2: a CoNLL-U line must have ten columns between tabs. Received: 3"),
+        ("# é\n1\ta\tb\n", {}, "a.conllu:2: a CoNLL-U line must have ten columns, separated by tabs. Received: 3"),
         (word("1", "a", "X") + word("3", "b", "X"), {}, f"a.conllu:2: {NUMBERED}Expected: 2. Received: '3'"),
         (word("1", "a", "X") + word("1", "b", "X"), {}, f"a.conllu:2: {NUMBERED}Expected: 2. Received: '1'"),
         (word("é", "a", "X"), {}, f"a.conllu:1: {NUMBERED}Expected: 1. Received: 'é'"),
-        (word("1", "a", "_"), {}, "a.conllu:1: the column upos holds no tag but '_'; choose another tag_column"),
+        (word("1", "a", "_"), {}, "a.conllu:1: the column upos has '_' in place of a tag; choose another tag_column"),
         (
             word("1", "a", "X"),
             {"tag_column": "ner"},
-            "a.conllu: CoNLL-U has the columns id, form, lemma, upos, xpos, feats, head, deprel, deps, misc. "
-            "Received: 'ner'",
+            "a.conllu: a column of CoNLL-U must be one of id, form, lemma, upos, xpos, feats, head, deprel, deps, "
+            "misc. Received: 'ner'",
         ),
     ],
 )

@@ -32,7 +32,7 @@ def test_the_first_line_tells_the_format_where_the_suffix_does_not(tmp_path, con
 
 def test_a_format_can_be_named(tmp_path):
     path = write(tmp_path, "reviews.txt", "schlecht das Gerät hält nichts aus\n")
-    with pytest.raises(InputError, match=r"reviews\.txt: the format shows neither in the suffix nor"):
+    with pytest.raises(InputError, match=r"reviews\.txt: neither the suffix nor the first line shows"):
         read_examples(path)
     assert read_examples(path, format="label_text").labels == ["schlecht"]
     with pytest.raises(InputError, match=r"`format` must be one of tsv, .*'xml'"):
@@ -101,20 +101,20 @@ def test_a_stream_holds_one_row_at_a_time(tmp_path):
     assert peak < path.stat().st_size / 10
 
 
-def test_a_stream_gives_what_stands_before_an_error(tmp_path):
+def test_a_stream_gives_the_rows_before_an_error(tmp_path):
     rows = iterate_examples(write(tmp_path, "a.tsv", "text\tlabel\nà\t1\nè\t\n"))
     assert next(rows) == ("à", "1")
     with pytest.raises(InputError, match=r"a\.tsv:3: the label is missing"):
         next(rows)
 
 
-def test_examples_name_their_places():
+def test_examples_know_their_locations():
     examples = Examples(["à", "è", "ì"], ["x", "y", "x"], "reviews.tsv", [2, 3, 9], empty=4)
     chosen = examples.select([2, 0])
     assert (chosen.texts, chosen.labels) == (["ì", "à"], ["x", "x"])
-    assert chosen.place(0) == "reviews.tsv:9"
+    assert chosen.location(0) == "reviews.tsv:9"
     assert str(chosen) == "reviews.tsv: 2 examples (x 2)"
-    assert Examples(["é"], ["x"], "list").place(0) == "list: example 1"
+    assert Examples(["é"], ["x"], "list").location(0) == "list: example 1"
     with pytest.raises(ValueError, match=r"must be equally long. Received: 2, 1, 0"):
         Examples(["à", "è"], ["x"], "reviews.tsv")
 

@@ -1,17 +1,17 @@
 """The built-in reviews: different, balanced, and beyond a bag of words."""
 
+import hashlib
 import re
 
 import numpy as np
 import pytest
 
 from textapp.data.readers import Examples
-from textapp.data.samples import sample_reviews
-from textapp.data.samples_chinese import CHINESE
-from textapp.data.samples_english import ENGLISH
+from textapp.data.samples import read_grammar, sample_reviews
 from textapp.data.splits import split_examples
 from textapp.errors import InputError
 
+ENGLISH, CHINESE = read_grammar("english"), read_grammar("chinese")
 TOKEN = re.compile(r"[\u4e00-\u9fff]|[^\W\d_\u4e00-\u9fff]+|\d+|[^\w\s]")
 
 
@@ -64,8 +64,8 @@ def test_templates_that_need_order_hold_words_of_the_other_label_or_an_agreement
 def test_the_same_words_in_another_order_have_another_label(grammar):
     denial, surprise = (template for template in grammar.by_order if "{wished}" in template or "{dreaded}" in template)
     word, hope = grammar.good[0], grammar.wished[0]
-    one = denial.format(it="", N=word, wished=hope)  # negative: not good at all, as I had ...
-    other = surprise.format(it="", P=word, dreaded=hope)  # positive: good, not at all as I had ...
+    one = denial.format(the_thing="", N=word, wished=hope)  # negative: not good at all, as I had ...
+    other = surprise.format(the_thing="", P=word, dreaded=hope)  # positive: good, not at all as I had ...
     assert one != other
     assert sorted(tokens(one)) == sorted(tokens(other))
 
@@ -73,8 +73,8 @@ def test_the_same_words_in_another_order_have_another_label(grammar):
 def test_words_and_clauses_belong_to_one_label():
     for grammar in (ENGLISH, CHINESE):
         aspects = [aspect for thing in grammar.things.values() for aspect in thing]
-        good = [*grammar.good, *(clause for praise, _ in aspects for clause in praise)]
-        bad = [*grammar.bad, *(clause for _, blame in aspects for clause in blame)]
+        good = [*grammar.good, *(clause for aspect in aspects for clause in aspect["good"])]
+        bad = [*grammar.bad, *(clause for aspect in aspects for clause in aspect["bad"])]
         assert len(set(good + bad)) == len(good + bad)
         assert all(len(thing) >= 3 for thing in grammar.things.values())
 
@@ -97,6 +97,9 @@ def test_reviews_differ_are_balanced_and_have_a_moderate_length():
 def test_the_seed_alone_decides():
     assert sample_reviews(200, seed=4) == sample_reviews(200, seed=4)
     assert sample_reviews(200, seed=4) != sample_reviews(200, seed=5)
+    # The figures of the demo are of these texts.
+    digest = hashlib.sha256("\n".join(sample_reviews(500, seed=0).texts).encode()).hexdigest()
+    assert digest == "b89827c315a58e76079bc907f72b5ae95837540323dd6e532c9f9b253e5b0503"
     assert sample_reviews(2, seed=0).texts == [
         "I can only call this novel horrible.",
         "It has never been so impressive, the photos look like paintings.",

@@ -24,17 +24,17 @@ def test_sentences_and_their_slots(tmp_path):
     first, empty, second = read_slots(folder(tmp_path))
     assert first.tokens == ["joue", "du", "café", "tacvba"]
     assert first.tags == ["O", "O", "B-artist", "I-artist"]
-    assert first.place(3) == f"{tmp_path / 'seq.out'}:1"
-    assert (empty.tokens, empty.place()) == ([], f"{tmp_path / 'seq.out'}:2")
+    assert first.location(3) == f"{tmp_path / 'seq.out'}:1"
+    assert (empty.tokens, empty.location()) == ([], f"{tmp_path / 'seq.out'}:2")
     assert second.tags == ["O", "O", "B-city"]
-    assert second.place() == f"{tmp_path / 'seq.out'}:3"
+    assert second.location() == f"{tmp_path / 'seq.out'}:3"
 
 
 def test_intents_are_examples_for_a_classifier(tmp_path):
     examples = read_examples(folder(tmp_path))
     assert examples.texts == ["joue du café tacvba", "wetter in 北京"]
     assert examples.labels == ["PlayMusic", "GetWeather"]
-    assert examples.place(1) == f"{tmp_path}: label:3"
+    assert examples.location(1) == f"{tmp_path}: label:3"
     assert examples.empty == 1
 
 
@@ -65,7 +65,7 @@ def test_the_plain_file_goes_before_a_compressed_one(tmp_path):
         ({"slots": "O O B-artist\n\nO O B-city\n"}, "seq.out:1: each token must have a tag. Received: 3 for 4 tokens"),
         ({"words": "joue du café tacvba\né\nwetter in 北京\n"}, "seq.out:2: each token must have a tag. Received: 0"),
         ({"slots": "O O B-artist I-artist\n"}, "seq.out:3: the file ends before the others"),
-        ({"intents": "PlayMusic\n\n"}, "label:3: the file ends before the others; each must have a line a sentence"),
+        ({"intents": "PlayMusic\n\n"}, "label:3: the file ends before the others; each must have a line per sentence"),
         ({"words": "joue du café tacvba\n"}, "seq.in:3: the file ends before the others"),
     ],
 )

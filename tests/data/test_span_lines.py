@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textapp.data.conll import TaggedSentence
 from textapp.data.span_lines import read_span_lines
-from textapp.data.tagged_sentence import TaggedSentence
 from textapp.errors import InputError
 from textapp.text.tag_schemes import read_spans
 from textapp.text.tokenizer import Tokenizer
@@ -34,7 +34,7 @@ def test_spans_become_tags_of_tokens():
     assert first.tokens == ["Zoë", "flew", "to", "New", "York", "."]
     assert first.tags == ["B-PER", "O", "O", "B-LOC", "I-LOC", "O"]
     assert (second.tokens, second.tags) == (list("我在北京。"), ["O", "O", "B-LOC", "I-LOC", "O"])
-    assert second.place(3) == "a.jsonl:3"
+    assert second.location(3) == "a.jsonl:3"
 
 
 def test_offsets_count_code_points_of_the_original_text():
@@ -62,7 +62,7 @@ def test_a_span_may_hold_a_word_and_what_it_shares_a_character_with():
 
 def test_a_text_without_tokens_gives_none():
     (row,) = read({"text": " \u3000", "spans": []})
-    assert (row.tokens, row.tags, row.place()) == ([], [], "a.jsonl:1")
+    assert (row.tokens, row.tags, row.location()) == ([], [], "a.jsonl:1")
 
 
 @given(data=st.data(), text=st.text(st.one_of(st.characters(), st.sampled_from("a9 '.好é\u0301½ｶﾞ😀")), max_size=20))
@@ -92,14 +92,14 @@ def test_spans_between_borders_of_tokens_come_back(data, text):
         ([1], "each line must be a JSON object with a string `text` and a list `spans`"),
         ({"text": "é"}, "each line must be a JSON object with a string `text` and a list `spans`"),
         ({"text": 3, "spans": []}, "each line must be a JSON object with a string `text` and a list `spans`"),
-        ({"text": "é", "spans": [[0, 1, "x"]]}, 'a span must read {"start": NUMBER, "end": NUMBER, "type": NAME}. Rec'),
-        ({"text": "é", "spans": [{"start": 0, "end": 1}]}, "a span must read"),
-        ({"text": "é", "spans": [span(0, True)]}, "a span must read"),
-        ({"text": "é", "spans": [span(0.0, 1)]}, "a span must read"),
-        ({"text": "é", "spans": [span(0, 1, None)]}, "a span must read"),
+        ({"text": "é", "spans": [[0, 1, "x"]]}, 'a span must be {"start": NUMBER, "end": NUMBER, "type": NAME}. Rec'),
+        ({"text": "é", "spans": [{"start": 0, "end": 1}]}, "a span must be"),
+        ({"text": "é", "spans": [span(0, True)]}, "a span must be"),
+        ({"text": "é", "spans": [span(0.0, 1)]}, "a span must be"),
+        ({"text": "é", "spans": [span(0, 1, None)]}, "a span must be"),
         (
             {"text": "é", "spans": [span(0, 1, " ")]},
-            "the type of a span must be a name of one line, without tabs or space around it. Received: ' '",
+            "the type of a span must be a name of one line, without tabs and without space around it. Received: ' '",
         ),
         *(
             ({"text": "é", "spans": [span(0, 1, kind)]}, "the type of a span must be a name of one line")
@@ -113,11 +113,11 @@ def test_spans_between_borders_of_tokens_come_back(data, text):
         ({"text": "été", "spans": [span(2, 2)]}, "a span must hold characters from 0 to 3 (exclusive). Rec"),
         (
             {"text": "à Montréal", "spans": [span(2, 6)]},
-            "the span 2 to 6 (LOC 'Mont') cuts the token 'Montréal', which stands from 2 to 10",
+            "the span 2 to 6 (LOC 'Mont') cuts the token 'Montréal' at 2 to 10",
         ),
         ({"text": "à Montréal", "spans": [span(4, 10)]}, "the span 4 to 10 (LOC 'ntréal') cuts the token 'Montréal'"),
         ({"text": "à Montréal", "spans": [span(0, 4)]}, "the span 0 to 4 (LOC 'à Mo') cuts the token 'Montréal'"),
-        ({"text": "à Montréal", "spans": [span(1, 2)]}, "the span 1 to 2 (LOC ' ') holds no token, only white space"),
+        ({"text": "à Montréal", "spans": [span(1, 2)]}, "the span 1 to 2 (LOC ' ') has no token, only white space"),
         (
             {"text": "北京市", "spans": [span(1, 3), span(0, 2, "ORG")]},
             "spans must not overlap. Received: 0 to 2 (ORG '北京'), 1 to 3 (LOC '京市')",

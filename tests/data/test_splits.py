@@ -23,9 +23,9 @@ def test_a_split_is_stratified_and_complete():
     assert Counter(held_out.labels) == {"négatif": 70, "positif": 25, "neutre": 5, "ironique": 1}
     assert sorted(train.texts + held_out.texts) == sorted(examples.texts)
     assert not set(train.texts) & set(held_out.texts)
-    assert list(train.places) == sorted(train.places)
-    original = dict(zip(examples.places, examples.texts, strict=True))
-    assert [original[place] for place in held_out.places] == held_out.texts
+    assert list(train.locations) == sorted(train.locations)
+    original = dict(zip(examples.locations, examples.texts, strict=True))
+    assert [original[place] for place in held_out.locations] == held_out.texts
     assert str(report) == "ü.tsv: 901 examples for training, 101 held out, 0 dropped that equal a held-out text"
 
 

@@ -38,7 +38,7 @@ def test_tsv_finds_its_columns_by_name_and_keeps_quotation_marks(tmp_path):
     examples = read_examples(path)
     assert examples.texts == ['" très " drôle', '很"差']
     assert examples.labels == ["1", "0"]
-    assert list(examples.places) == [2, 3]
+    assert list(examples.locations) == [2, 3]
 
 
 def test_columns_can_be_named(tmp_path):
@@ -70,7 +70,7 @@ def test_any_other_file_without_header_is_an_error_that_lists_the_columns(tmp_pa
 
 def test_blank_lines_are_skipped_and_counted_in_line_numbers(tmp_path):
     path = write(tmp_path, "a.tsv", "\n  \ntext\tlabel\r\n\r\nça va\t1\r\n\t\nnon\t0\textra\n")
-    assert error_of(path) == "a.tsv:7: each row must have the 2 columns of the first. Received: 3"
+    assert error_of(path) == "a.tsv:7: each row must have 2 columns, as the first row has. Received: 3"
 
 
 def test_a_wrong_column_is_an_error_that_lists_the_columns(tmp_path):
@@ -86,7 +86,7 @@ def test_a_message_shortens_a_long_header(tmp_path):
 
 def test_a_column_that_occurs_twice_is_an_error(tmp_path):
     message = error_of(write(tmp_path, "a.csv", "text,label,Text\né,1,b\n"))
-    assert message.startswith("a.csv:1: more than one column is called 'text'")
+    assert message.startswith("a.csv:1: more than one column has the name 'text'")
 
 
 def test_text_and_label_must_be_two_columns(tmp_path):
@@ -107,7 +107,7 @@ def test_csv_fields_may_span_lines_and_the_next_error_names_the_right_line(tmp_p
     path = write(tmp_path, "b.csv", 'review,label\n"prix, ""bas""\nmais\n\nbon",1\nok,0\n')
     examples = read_examples(path)
     assert examples.texts == ['prix, "bas"\nmais\n\nbon', "ok"]
-    assert list(examples.places) == [2, 6]
+    assert list(examples.locations) == [2, 6]
 
 
 def test_a_quotation_that_never_ends_names_the_line_where_it_starts(tmp_path):
@@ -152,7 +152,7 @@ def test_json_lines(tmp_path):
     examples = read_examples(write(tmp_path, "a.jsonl", "\n\n".join(map(json.dumps, rows))))
     assert examples.texts == ["très bien", "半个\ufffd字", "\U0001f600"]
     assert examples.labels == ["1", "0", "true"]
-    assert (list(examples.places), examples.empty) == ([1, 3, 5], 1)
+    assert (list(examples.locations), examples.empty) == ([1, 3, 5], 1)
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,12 @@ def test_label_text_lines(tmp_path):
     path = write(tmp_path, "stsa.binary.train", "1 a rancid crème brûlée .\n0 \n\n0 très laid\n")
     examples = read_examples(path)
     assert examples.texts == ["a rancid crème brûlée .", "très laid"]
-    assert (examples.labels, list(examples.places), examples.empty) == (["1", "0"], [1, 4], 1)
+    assert (examples.labels, list(examples.locations), examples.empty) == (["1", "0"], [1, 4], 1)
 
 
 def test_a_line_that_holds_a_label_only_is_an_error(tmp_path):
     path = write(tmp_path, "a.txt", "1 été\n0\n")
-    assert error_of(path) == "a.txt:2: each line must read LABEL TEXT. Received: '0'"
+    assert error_of(path) == "a.txt:2: each line must be LABEL TEXT. Received: '0'"
 
 
 # Compression and encoding, whatever the format

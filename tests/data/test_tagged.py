@@ -1,4 +1,4 @@
-"""Formats and schemes recognized, tags converted and mended, real sets counted."""
+"""Formats and schemes are recognized, tags converted and repaired, real sets counted."""
 
 import gzip
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged, say_some
+from textapp.data.tagged import PLAIN, TaggedExamples, list_some, read_tagged
 from textapp.errors import InputError
 from textapp.text.tag_schemes import find_breaks
 from textapp.text.tokenizer import Tokenizer
@@ -62,7 +62,7 @@ def test_a_folder_holds_slots(tmp_path):
     assert str(examples) == (
         f"{tmp_path}: 1 sentence, 2 tokens, 1 span (city 1), tags in IOB2; rows left out because their text is empty: 1"
     )
-    assert examples.place(0) == f"{tmp_path / 'seq.out'}:1"
+    assert examples.location(0) == f"{tmp_path / 'seq.out'}:1"
 
 
 def test_formats_and_columns_can_be_named(tmp_path):
@@ -73,20 +73,20 @@ def test_formats_and_columns_can_be_named(tmp_path):
     for column in (1, "1", -3):
         parts_of_speech = read_tagged(path, tag_column=column)
         assert parts_of_speech.tags == [["DT", "NNP", "NNP"], ["UH"]]
-        assert parts_of_speech.scheme == NO_SCHEME
+        assert parts_of_speech.scheme == PLAIN
     chunks = read_tagged(path, tag_column=2)
     assert (chunks.tags, chunks.scheme) == ([["B-NP", "I-NP", "I-NP"], ["B-INTJ"]], "IOB2")
 
 
-def test_places_and_documents_are_kept(tmp_path):
+def test_locations_and_documents_are_kept(tmp_path):
     path = write(tmp_path, "eng.train", CONLL + CONLL)
     examples = read_tagged(path)
     assert len(examples) == 4
     assert list(examples.documents) == [0, 2]
-    assert [examples.place(index) for index in range(4)] == [f"{path}:{line}" for line in (3, 7, 10, 14)]
+    assert [examples.location(index) for index in range(4)] == [f"{path}:{line}" for line in (3, 7, 10, 14)]
     chosen = examples.select([3, 0])
     assert chosen.sentences == [["Oui"], ["The", "Élysée", "Paris"]]
-    assert (chosen.tags[0], chosen.place(0), list(chosen.documents)) == (["O"], f"{path}:14", [])
+    assert (chosen.tags[0], chosen.location(0), list(chosen.documents)) == (["O"], f"{path}:14", [])
 
 
 def test_a_scheme_can_be_named(tmp_path):
@@ -94,15 +94,15 @@ def test_a_scheme_can_be_named(tmp_path):
     path = write(tmp_path, "a.txt", "我 B-x\n你 B-x\n")
     assert read_tagged(path, scheme="IOB2").tags == [["B-x", "B-x"]]
     assert error_of(path, scheme="IOBES") == (
-        "a.txt:2: B-x cannot follow B-x in IOBES; mend the tags, or have them mended (--set repair=true, --repair)"
+        "a.txt:2: B-x cannot follow B-x in IOBES; correct the tags, or have them repaired (--set repair=true, --repair)"
     )
     assert read_tagged(path, scheme="none").tags == [["B-x", "B-x"]]
-    assert read_tagged(path, scheme="none").scheme == NO_SCHEME
+    assert read_tagged(path, scheme="none").scheme == PLAIN
     assert error_of(path, scheme="IOB").startswith("`scheme` must be one of IOB2, IOB1, ")
     # A treebank with entities in its last column.
     path = write(tmp_path, "a.conllu", CONLLU.replace("_\n", "B-x\n", 1).replace("_\n", "I-x\n", 1))
     assert read_tagged(path, tag_column="misc").scheme == "IOB2"
-    assert read_tagged(path, tag_column="misc", scheme="none").scheme == NO_SCHEME
+    assert read_tagged(path, tag_column="misc", scheme="none").scheme == PLAIN
 
 
 def test_parts_of_speech_that_look_like_letters_of_a_scheme(tmp_path):
@@ -114,9 +114,9 @@ def test_parts_of_speech_that_look_like_letters_of_a_scheme(tmp_path):
 BROKEN = "我 I-地\n\n在 O\n北 B-地\n京 E-地\n市 I-地\n"
 
 
-def test_broken_tags_name_their_line_and_are_mended_only_where_asked(tmp_path):
+def test_broken_tags_name_their_line_and_are_repaired_only_on_request(tmp_path):
     path = write(tmp_path, "a.txt", BROKEN)
-    assert error_of(path).startswith("a.txt:1: I-地 cannot start a sequence in IOBES; mend the tags, or have them")
+    assert error_of(path).startswith("a.txt:1: I-地 cannot start a sequence in IOBES; correct the tags, or have them")
     examples = read_tagged(path, repair=True)
     assert examples.tags == [["B-地"], ["O", "B-地", "I-地", "B-地"]]
     assert [note.removeprefix(f"{path}:") for note in examples.repairs] == [
@@ -126,17 +126,17 @@ def test_broken_tags_name_their_line_and_are_mended_only_where_asked(tmp_path):
         "6: I-地 cannot end a sequence in IOBES",
     ]
     assert str(examples).endswith(
-        f"; tags mended at 4 places, first at {path}:1: I-地 cannot start a sequence in IOBES"
+        f"; 4 broken tags repaired, the first at {path}:1: I-地 cannot start a sequence in IOBES"
     )
 
 
-def test_tags_that_are_in_iob2_already_are_mended_too(tmp_path):
+def test_tags_that_are_in_iob2_already_are_repaired_too(tmp_path):
     path = write(tmp_path, "a.txt", "北 B-地\n京 I-地\n\n市 I-地\n")
     assert error_of(path).startswith("a.txt:4: I-地 cannot start a sequence in IOB2")
     assert read_tagged(path, repair=True).tags == [["B-地", "I-地"], ["B-地"]]
 
 
-def test_nothing_is_mended_in_a_sound_file(tmp_path):
+def test_nothing_is_repaired_in_a_valid_file(tmp_path):
     path = write(tmp_path, "eng.train", CONLL)
     assert read_tagged(path, repair=True) == read_tagged(path)
 
@@ -144,24 +144,35 @@ def test_nothing_is_mended_in_a_sound_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "options", "message"),
     [
-        ("a.txt", "", {}, "a.txt: there is no sentence to read; the file holds no token"),
-        ("a.txt", "\n-DOCSTART- O\n\n", {}, "a.txt: there is no sentence to read; the file holds no token"),
+        ("a.txt", "", {}, "a.txt: there is no sentence to read; the file has no token"),
+        ("a.txt", "\n-DOCSTART- O\n\n", {}, "a.txt: there is no sentence to read; the file has no token"),
         ("a.jsonl", '{"text": " ", "spans": []}', {}, "a.jsonl: there is no sentence to read"),
-        ("a.txt", "a O\n\né B_x\nb B-x", {}, "a.txt:3: 'B_x' is no tag of a span, but others are, such as 'B-x'; mend"),
-        ("a.txt", "a O\né M-x\n", {"scheme": "IOB2"}, "a.txt:2: 'M-x' is no tag of IOB2; mend it, or give another sc"),
+        ("a.txt", "a O\n\né B_x\nb B-x", {}, "a.txt:3: 'B_x' is no tag of a span, but others are, such as 'B-x'; corr"),
+        (
+            "a.txt",
+            "a O\né M-x\n",
+            {"scheme": "IOB2"},
+            "a.txt:2: 'M-x' is no tag of IOB2; correct it, or give another s",
+        ),
         (
             "a.txt",
             "a B-x\né E-x\n\nb B-x\nc I-x\nd E-x\n\ne L-x\n",
             {},
             "a.txt:8: no tag scheme has all of the letters B, E, I, L; known: IOB2, IOB1, IOBES, BILOU, BMES; the "
-            "first L is this line's 'L-x'; mend it, or give the scheme, which tells what does not belong",
+            "first L is the 'L-x' of this line; correct it, or give the scheme, so that a message names the first tag "
+            "that is not of it",
         ),
-        ("a.txt", "a I-x\rb O\n", {}, "a.txt:1: a carriage return stands within the line; lines must end in LF or"),
+        ("a.txt", "a I-x\rb O\n", {}, "a.txt:1: a carriage return is inside the line; lines must end in LF or CRLF"),
         ("a.txt", "a O\n", {"format": "xml"}, "`format` must be one of columns, conllu, jsonl, slots. Received: "),
-        ("a.txt", "a O\n", {"format": "slots"}, "a.txt: `slots`, and no other format, is a folder (seq.in, seq.out"),
-        ("a.txt", "a O\n", {"tag_column": "ner"}, "a.txt: tag_column must be a number, from 0 or from the end as -"),
-        ("a.jsonl", JSONL, {"tag_column": 1}, "a.jsonl: only `columns` and `conllu` have columns to choose; the forma"),
-        ("a.jsonl", JSONL, {"scheme": "IOB2"}, "a.jsonl: JSON lines hold spans, not tags of a scheme. Received: sche"),
+        ("a.txt", "a O\n", {"format": "slots"}, "a.txt: only the format `slots` is a folder (seq.in, seq.out"),
+        ("a.txt", "a O\n", {"tag_column": "ner"}, "a.txt: tag_column must be a number, from 0, or from the end such"),
+        (
+            "a.jsonl",
+            JSONL,
+            {"tag_column": 1},
+            "a.jsonl: only the formats `columns` and `conllu` have columns to choose.",
+        ),
+        ("a.jsonl", JSONL, {"scheme": "IOB2"}, "a.jsonl: JSON lines have spans, and so no scheme of tags. Received: "),
     ],
 )
 def test_what_cannot_be_read(tmp_path, name, content, options, message):
@@ -169,7 +180,7 @@ def test_what_cannot_be_read(tmp_path, name, content, options, message):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(InputError, match=re.escape(f"{tmp_path}: `slots`, and no other format, is a folder")):
+    with pytest.raises(InputError, match=re.escape(f"{tmp_path}: only the format `slots` is a folder")):
         read_tagged(tmp_path, format="columns")
     with pytest.raises(InputError, match=re.escape(f"{tmp_path / 'é.txt'}: No such file or directory")):
         read_tagged(tmp_path / "é.txt")
@@ -189,15 +200,15 @@ def test_examples_count_themselves():
         "10 tokens, 10 spans (t00 1, t01 1, t02 1, t03 1, t04 1, t05 1, t06 1, t07 1, 2 more types)"
     )
     assert str(TaggedExamples([["é", "è"]], [["O", "O"]], "a")) == "a: 1 sentence, 2 tokens, 0 spans"
-    plain = TaggedExamples([["é", "è"]], [["X", "X"]], "a", NO_SCHEME)
+    plain = TaggedExamples([["é", "è"]], [["X", "X"]], "a", PLAIN)
     assert str(plain) == "a: 1 sentence, 2 tokens, 1 different tag"
-    assert plain.place(0) == "a: sentence 1"
-    assert plain.select([0, 0]).scheme == NO_SCHEME
+    assert plain.location(0) == "a: sentence 1"
+    assert plain.select([0, 0]).scheme == PLAIN
     with pytest.raises(ValueError, match="must be equally long, and so must the lists in them"):
         TaggedExamples([["é", "è"]], [["O"]], "a")
 
 
-# Sentences, tokens, spans, types, documents, places mended. Published: 23,499, 5,942 and 5,648 entities in 946, 216 and
+# Sentences, tokens, spans, types, documents, repaired tags. Published: 23,499, 5,942 and 5,648 entities in 946, 216 and
 # 231 articles of CoNLL-2003; 6,181 in the test set of MSRA, where 11 more are the rest of names cut between two pieces.
 REAL = {
     "conll2003/eng.train": (14_041, 203_621, 23_499, 4, 946, 2),
@@ -223,12 +234,12 @@ REAL = {
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the research data beside the project")
 @pytest.mark.parametrize("name", REAL)
 def test_real_sets_of_spans_are_read_whole(name):
-    sentences, tokens, spans, types, documents, mended = REAL[name]
+    sentences, tokens, spans, types, documents, repaired = REAL[name]
     examples = read_tagged(DATA / name, repair=True)
     tags = [tag for tags in examples.tags for tag in tags]
     begun = [tag for tag in tags if tag.startswith("B-")]
     assert (len(examples), len(tags), len(begun), len(set(begun))) == (sentences, tokens, spans, types)
-    assert (len(examples.documents), len(examples.repairs), examples.empty) == (documents, mended, 0)
+    assert (len(examples.documents), len(examples.repairs), examples.empty) == (documents, repaired, 0)
     assert not any(find_breaks(tags, "IOB2") for tags in examples.tags)
 
 
@@ -242,9 +253,9 @@ def test_a_real_treebank_is_read_whole(part, sentences, words, documents):
     tags = [tag for tags in examples.tags for tag in tags]
     assert (len(examples), len(tags), len(examples.documents)) == (sentences, words, documents)
     assert len(set(tags)) == 17  # all of the universal parts of speech
-    assert examples.scheme == NO_SCHEME
+    assert examples.scheme == PLAIN
 
 
-def test_of_many_names_some_are_said():
-    assert say_some(["a", "b"]) == "a, b"
-    assert say_some(list("abcdefghijk")) == "a, b, c, d, e, f, g, h, 3 more"
+def test_a_list_of_many_names_ends_in_their_number():
+    assert list_some(["a", "b"]) == "a, b"
+    assert list_some(list("abcdefghijk")) == "a, b, c, d, e, f, g, h, 3 more"

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from textapp.data.tagged import NO_SCHEME, TaggedExamples
+from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.data.tagged_splits import count_shared, cut_sentences, split_tagged
 from textapp.errors import InputError
 from textapp.text.tag_schemes import Span, find_breaks, read_spans, write_tags
@@ -72,6 +72,6 @@ def test_spans_survive_the_cut_where_they_can():
 
 
 def test_tags_that_stand_for_themselves_are_cut_anywhere():
-    pieces, names = cut_sentences(corpus(["好的吗"], [["I-1", "I-2", "I-3"]], NO_SCHEME), 2)
+    pieces, names = cut_sentences(corpus(["好的吗"], [["I-1", "I-2", "I-3"]], PLAIN), 2)
     assert list(map("".join, pieces)) == ["好的", "吗"]
     assert names == [["I-1", "I-2"], ["I-3"]]

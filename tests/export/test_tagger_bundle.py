@@ -13,6 +13,7 @@ from textapp.export import ExportError, export_tagger_bundle
 from textapp.layers import CRF
 from textapp.models.ner import entity_tagger, without_crf
 from textapp.runtime import load
+from textapp.tasks.tagging.scores import tag_scores
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -129,6 +130,21 @@ def test_a_bundle_says_what_it_is(tmp_path):
     metrics = description["metrics"]
     assert metrics["count"] == 5 + 2 + 1 + 8  # the longest is cut
     assert {"entity_f1", "precision", "recall", "types"} <= metrics["before"].keys() == metrics["after"].keys()
+
+
+def test_the_recorded_scores_are_those_of_the_bundle(tmp_path):
+    """Spans of types, or plain tags, that the model lacks count as missed."""
+    true = [["B-PER", "O", "O", "B-RIVER", "O"], ["B-TEAM", "I-TEAM"], ["B-ORG"], ["O"] * 15]
+    folder = export(tmp_path / "b", lengths=[3, 16], true_tags=true)
+    metrics = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))["metrics"]["after"]
+    assert metrics == tag_scores(true, list(load(folder).tag(SENTENCES)), tag_set())
+    assert (metrics["count"], metrics["types"]["RIVER"]["count"], metrics["types"]["TEAM"]["count"]) == (4, 1, 1)
+
+    tags = tag_set(None)
+    true = [["NEW"] * len(sentence) for sentence in SENTENCES]
+    folder = export(tmp_path / "c", tagger(crf=False, tags=tags), tag_set=tags, lengths=[16], true_tags=true)
+    metrics = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))["metrics"]["after"]
+    assert metrics == {"accuracy": 0.0, "count": 23}
 
 
 def test_the_scores_of_the_crf_go_along(tmp_path):

@@ -25,7 +25,7 @@ def test_spans_are_spread_over_the_pieces():
     assert TagSet.build([tags], "IOBES").of_tokens(tags, cut.firsts) == ["O", "B-ORG", "O", "B-LOC", "I-LOC"]
 
 
-def test_tags_that_stand_for_themselves_are_repeated():
+def test_plain_tags_are_repeated():
     cut = retokenize(["well-known", "fact"], CASED)
     assert cut.spread(["ADJ", "NOUN"], of_spans=False) == ["ADJ", "ADJ", "ADJ", "NOUN"]
 

@@ -159,9 +159,9 @@ def test_repair_reads_as_conlleval_does(data, scheme):
     # conlleval knows the letters B, I, E and S.
     known = [tag.translate(str.maketrans("MLU", "IES", "")) if tag[0] in "MLU" else tag for tag in tags]
     assert read_spans(tags, scheme, repair=True) == conlleval_spans(known)
-    mended = convert(tags, scheme, scheme, repair=True)
-    assert find_breaks(mended, scheme) == []
-    assert (mended == tags) == (not find_breaks(tags, scheme))
+    repaired = convert(tags, scheme, scheme, repair=True)
+    assert find_breaks(repaired, scheme) == []
+    assert (repaired == tags) == (not find_breaks(tags, scheme))
 
 
 def conlleval_spans(tags: list[str]) -> list[Span]:
@@ -202,7 +202,7 @@ def test_breaks_name_their_place_and_both_tags():
 @pytest.mark.parametrize(
     ("tags", "scheme", "message"),
     [
-        (["O", "I-地"], "IOB2", "tags[1]: I-地 cannot follow O in IOB2; mend the tags, or set repair=true"),
+        (["O", "I-地"], "IOB2", "tags[1]: I-地 cannot follow O in IOB2; correct the tags, or set repair=true"),
         (["B-地", "I-P"], "IOB2", "tags[1]: I-P cannot follow B-地 in IOB2"),
         (["B-P", "O"], "IOB1", "tags[0]: B-P cannot start a sequence in IOB1"),
         (["I-地", "B-P"], "IOB1", "tags[1]: B-P cannot follow I-地 in IOB1"),
@@ -249,7 +249,7 @@ def test_the_scheme_with_the_fewest_breaks_is_guessed():
         guess_scheme([["O"], ["NOUN"]])
 
 
-def test_tags_of_spans_are_told_from_others():
+def test_tags_of_spans_differ_from_plain_tags():
     assert all(is_tag(tag) for tag in ["O", "B", "B-x", "M-a-b", "I-人名", "U- "])
     assert not any(is_tag(tag) for tag in ["", "o", "X", "B-", "B_x", "O-x", "NN", "-LRB-", "BB-x"])
     assert is_tag("L-x", "BILOU")

@@ -11,7 +11,7 @@ from textapp.text.tag_set import TagSet
 SENTENCES = [["B-人", "I-人", "I-人", "O", "B-地"], ["O", "B-人", "I-人", "B-人", "I-人"]]
 
 
-def test_the_tags_that_occur_are_taken_behind_o():
+def test_the_tags_that_occur_come_after_o():
     assert TagSet.build(SENTENCES, "IOBES").tags == ("O", "B-人", "E-人", "I-人", "S-地")
     assert TagSet.build(SENTENCES, "IOB2").tags == ("O", "B-人", "I-人", "B-地")
     assert TagSet.build(SENTENCES[1:], "IOBES").tags == ("O", "B-人", "E-人")
@@ -62,7 +62,7 @@ def test_broken_ids_are_read_as_conlleval_reads_them():
     assert tags.decode([3, 2, 0, 1]) == ["B-人", "I-人", "O", "B-人"]
 
 
-def test_tags_that_stand_for_themselves_may_all_follow_one_another():
+def test_plain_tags_may_all_follow_one_another():
     tags = TagSet.build([["NOM", "B-x"]], None)
     assert tags.allowed() is None
     assert tags.decode([1, 0, 0]) == ["NOM", "B-x", "B-x"]

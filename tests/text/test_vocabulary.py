@@ -85,7 +85,7 @@ def test_only_line_feeds_end_a_line(tmp_path):
         ("[PAD]\n好\n[UNK]\n", 2, "好"),
         ("[PAD]\n[UNK]\n好\n\na\n", 4, "empty"),
         ("[PAD]\n[UNK]\n好\n\n", 4, "empty"),
-        ("[PAD]\n[UNK]\n好\nx\n好\n", 5, "'好' stands in line 3"),
+        ("[PAD]\n[UNK]\n好\nx\n好\n", 5, "'好' is already on line 3"),
         ("[PAD]\n[UNK]\n好\r\n", 3, "line break"),
     ],
 )

@@ -12,6 +12,7 @@ from textapp.export.run import export_run
 from textapp.runtime import load
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+from textapp.text.word_form import WordForm
 from textapp.training import run
 from textapp.training.preparation import prepare
 from textapp.training.pretrained import read_pretrained, way_of_training
@@ -72,6 +73,16 @@ def test_a_low_coverage_is_explained(path):
     assert lines[-1].endswith(
         "75% of their first 4 words have capitals, such as 'The', 'Film', 'Très': set lowercase=false"
     )
+
+
+def test_a_form_of_words_chooses_extra_words_and_explains_a_low_coverage(path):
+    """As of a tagger, whose tokenizer keeps capitals."""
+    write_vectors(path, ["The", "1996", "film", "neu", "00"])
+    lines: list[str] = []
+    arguments = {"tokenizer": Tokenizer(lowercase=False), "form": WordForm(zero_digits=True), "extra_words": 9}
+    pretrained = read_pretrained(path, VOCABULARY, COUNTS, **arguments, report=lines.append)
+    assert pretrained.vocabulary.tokens == (*VOCABULARY.tokens, "neu", "00")
+    assert lines[-1].endswith("20% of their first 5 words have capitals, as 'The': set lowercase=false")
 
 
 def test_what_does_not_fit_is_refused(path, tmp_path):

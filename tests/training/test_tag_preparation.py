@@ -92,7 +92,8 @@ def test_the_fingerprint_tells_data_apart(prepared, change):
 
 
 def test_vectors_bring_rows_and_words(prepared):
-    data, _ = prepared("embedding_dim=none", "extra_words=5", vectors="3 2\nwien 1 2\nrom 3 4\nsah 5 6\n")
+    words = "Wien 9 9\nwien 1 2\nu.s. 9 9\nrom 3 4\nsah 5 6\n"  # no token has the word Wien or u.s.
+    data, _ = prepared("embedding_dim=none", "extra_words=5", vectors=f"5 2\n{words}")
     assert data.encoder.vocabulary.tokens[2:] == ("schläft", "wien", "rom", "sah")
     assert data.pretrained.table[3:].tolist() == [[1, 2], [3, 4], [5, 6]]
     assert data.counts["valid"]["oov_rate"] == pytest.approx(1 / 5)
@@ -105,17 +106,15 @@ def test_broken_tags_are_refused_with_their_line_or_mended(prepared):
     assert "train 名.txt:5: I-PER cannot follow O in IOB2" in message
     data, lines = prepared("scheme=IOB2", "repair=true", train=broken)
     assert "S-PER" in data.tag_set.tags
-    assert "tags mended at 1 place" in lines[0]
+    assert "1 broken tag repaired" in lines[0]
 
 
 def test_splits_must_be_of_one_kind(prepared):
     message = refusal(prepared, valid="Anna NOM\nsah VERB\n")
-    assert message.endswith(
-        "holds tags that stand for themselves, but the model gives spans; choose another tag column"
-    )
+    assert message.endswith("holds plain tags, but the model gives spans; choose another tag column")
     spans = '{"text": "北京", "spans": [{"start": 0, "end": 2, "type": "PER"}]}\n'
     speech = "Anna NOM\nsah VERB\n"
-    assert "holds spans, but the model gives tags that stand" in refusal(prepared, train=speech, valid=spans)
+    assert "holds spans, but the model gives plain tags" in refusal(prepared, train=speech, valid=spans)
     assert "knows none of the tags B-PER, O, but NOM, VERB" in refusal(
         prepared, train=speech, valid="Anna B-PER\nx O\n"
     )

@@ -5,6 +5,7 @@ import pytest
 
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+from textapp.text.word_form import WordForm
 from textapp.vectors.coverage import Coverage, mismatch_hints
 from textapp.vectors.word_vectors import WordVectors
 
@@ -59,3 +60,28 @@ def test_a_file_that_names_its_tokenizer_is_believed():
     ]
     same = vectors(["好", "film"], tokenizer=Tokenizer().to_dict())
     assert mismatch_hints(same, Tokenizer(), ["外"]) == []
+
+
+CASED = Tokenizer(lowercase=False)
+
+
+@pytest.mark.parametrize("tokenizer", [CASED, None], ids=["texts", "tokens"])
+def test_a_tagger_gets_the_same_hints_about_capitals(tokenizer):
+    (hint,) = mismatch_hints(vectors(["The", "Straße", "Élan", "x"]), tokenizer, ["the"], WordForm())
+    assert hint.endswith("capitals, as 'The', 'Straße', 'Élan': set lowercase=false")
+    (hint,) = mismatch_hints(vectors(["the", "x"]), tokenizer, ["The"], WordForm(lowercase=False))
+    assert hint.endswith("have one in lower case, as 'The': set lowercase=true")
+    assert mismatch_hints(vectors(["The", "x"]), tokenizer, ["y"], WordForm(lowercase=False)) == []
+
+
+def test_the_tokens_of_files_are_cut_by_no_tokenizer():
+    words = ["u.s.", "new_york", "x"]
+    assert mismatch_hints(vectors(words), None, [], WordForm()) == []
+    (hint,) = mismatch_hints(vectors(words), CASED, [], WordForm())
+    assert "would cut 67%" in hint
+
+
+def test_a_tagger_lower_cases_as_a_tokenizer_does():
+    same = vectors(["好", "film"], tokenizer=Tokenizer().to_dict())
+    assert mismatch_hints(same, CASED, ["外"], WordForm()) == []
+    assert len(mismatch_hints(same, CASED, ["外"], WordForm(lowercase=False))) == 1

@@ -5,6 +5,7 @@ import pytest
 
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+from textapp.text.word_form import WordForm
 from textapp.vectors.embedding_table import embedding_table, extend_vocabulary
 from textapp.vectors.word_vectors import WordVectors
 
@@ -76,3 +77,27 @@ def test_where_nothing_is_found_nothing_is_made_up():
 def test_extra_words_are_the_first_that_can_be_tokens(extra_words, tokenizer, words):
     extended = extend_vocabulary(VOCABULARY, VECTORS, extra_words, tokenizer)
     assert extended.tokens == (*VOCABULARY.tokens, *words)
+
+
+FORM = WordForm(zero_digits=True)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "form", "words"),
+    [
+        (
+            Tokenizer(lowercase=False),
+            FORM,
+            ["film", "00"],
+        ),  # no token has the word "The" or "1996", or is cut like "U.S."
+        (None, FORM, ["u.s.", "film", "00"]),  # a token of a file may be one
+        (None, WordForm(lowercase=False), ["The", "1996", "u.s.", "film", "00"]),
+    ],
+)
+def test_extra_words_of_a_tagger_are_words_that_it_looks_up(tokenizer, form, words):
+    vectors = WordVectors(["The", "1996", "u.s.", "film", "00"], np.ones((5, 2), np.float32))
+    empty = Vocabulary(["[PAD]", "[UNK]"])
+    extended = extend_vocabulary(empty, vectors, 9, tokenizer, form)
+    assert extended.tokens == (*empty.tokens, *words)
+    for token in words:
+        assert extended.encode([form.word(token)]) == [extended.tokens.index(token)]

@@ -35,11 +35,13 @@ def read_for(
     Raises:
         InputError: The tags are of another kind than the tagger's own, or the file breaks a rule.
     """
-    from textapp.data.tagged import NO_SCHEME, Reading, read_tagged
+    from textapp.data.tagged import PLAIN, ReadOptions, read_tagged
     from textapp.tasks.tagging.scores import check_tags_known
 
-    like = Reading(scheme=NO_SCHEME if tagger.tag_set.scheme is None else None)
-    examples = read_tagged(data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer, like=like)
+    defaults = ReadOptions(scheme=PLAIN if tagger.tag_set.scheme is None else None)
+    examples = read_tagged(
+        data, token_column, tag_column, scheme, repair=repair, tokenizer=tagger.tokenizer, defaults=defaults
+    )
     check_tags_known(examples, tagger.tag_set)
     return examples
 

@@ -17,7 +17,7 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
-from textapp.data.compressed import read_lines
+from textapp.data.lines import read_lines
 from textapp.data.readers import clean_text
 from textapp.errors import InputError
 from textapp.files import named_errors, replacing

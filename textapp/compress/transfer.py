@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from textapp.data.class_folders import read_unlabelled_tar
-from textapp.data.compressed import read_lines
+from textapp.data.lines import read_lines
 from textapp.data.readers import Examples, clean_text, iterate_texts
 from textapp.data.splits import overlap_key
 from textapp.text.tokenizer import Tokenizer

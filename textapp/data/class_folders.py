@@ -1,9 +1,9 @@
-"""Rows of class folders, in which the folder of a text file is its label: on disk, or in a tar archive.
+"""Readers of class folders, on disk or in a tar archive. The folder of a text file is its label.
 
     aclImdb/train/pos/1_9.txt      aclImdb/train is a subset, pos a label
 
-Each reader yields `(name, text, label)`, where `name` is the file's path below the folder or inside the archive.
-Only `*.txt` files count. Hidden files are left out, and so is IMDb's folder of unlabelled reviews, `unsup`.
+Each reader yields `(name, text, label)`; `name` is the path of the file in the folder or in the archive. Only `*.txt`
+files count. Hidden files are left out, and so is `unsup`, the folder of IMDb's unlabelled reviews.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from textapp.data.compressed import open_stream
+from textapp.data.lines import open_stream
 from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors, read_text
 
@@ -23,12 +23,15 @@ _TAR_BLOCK = 512
 
 
 def read_folders(path: str | os.PathLike[str], subset: str | None) -> Iterator[Row]:
-    """Yields the rows of class folders on disk, in the order of their names. Links to folders are not followed.
+    """Yields the rows of class folders on disk, in the order of their names. It does not follow links to folders.
 
     Args:
-        path: The folder that holds the class folders or, above them, the folders of subsets.
-        subset: Name of the folder (`train`, or `aclImdb/train`) that directly holds the class folders to read;
-            needed where there are several.
+        path: The folder that holds the class folders, or the folders of subsets above them.
+        subset: Name of the folder (`train`, or `aclImdb/train`) that directly holds the class folders to read. It is
+            needed if there are several.
+
+    Raises:
+        InputError: There are no class folders, or they are in several folders; or a file cannot be read.
     """
     root = Path(path)
     classes = _ClassFolders(path, subset)
@@ -46,8 +49,8 @@ def read_folders(path: str | os.PathLike[str], subset: str | None) -> Iterator[R
 def read_tar(path: str | os.PathLike[str], subset: str | None) -> Iterator[Row]:
     """Yields the rows of class folders in a tar archive (`.tar`, `.tar.gz`), in the archive's order.
 
-    The archive is read once from front to back, in memory. Nothing is unpacked to the disk: names in the archive
-    serve as labels and in messages only, and a link among the texts is refused. Arguments as for `read_folders`.
+    It reads the archive once from front to back, in memory, and unpacks nothing to the disk: names in the archive are
+    only labels and parts of messages. Links among the texts are an error. Arguments and errors as for `read_folders`.
     """
     classes = _ClassFolders(path, subset)
     for name, text in _tar_texts(path, lambda name: classes.label_of(name) is not None):
@@ -56,12 +59,12 @@ def read_tar(path: str | os.PathLike[str], subset: str | None) -> Iterator[Row]:
 
 
 def read_unlabelled_tar(path: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
-    """Yields name and text of each `*.txt` file in a tar archive, whatever its folder, as IMDb's unlabelled reviews."""
+    """Yields name and text of each `*.txt` file in a tar archive, such as IMDb's unlabelled reviews."""
     return _tar_texts(path, lambda name: PurePosixPath(name).suffix == ".txt")
 
 
 def _tar_texts(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """Yields name and text of the wanted files of an archive, read from front to back."""
+    """Yields name and text of the wanted files of an archive, in its order."""
     with open_stream(path) as stream:
         archive = _WatchedStream(stream)
         try:
@@ -71,23 +74,25 @@ def _tar_texts(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> I
                         continue
                     content = members.extractfile(member) if member.isreg() else None
                     if content is None:
-                        raise InputError(f"{path}/{member.name}: a link or device; archives must hold the texts")
+                        raise InputError(
+                            f"{path}/{member.name}: a link or device; the archive must hold the text itself"
+                        )
                     yield member.name, decode_utf8(content.read(), f"{path}/{member.name}")
         except tarfile.TarError as error:
             raise InputError(f"{path}: not a tar archive, or a damaged one: {error}") from error
-        # tarfile takes an archive that is cut off between two members for a whole one.
+        # tarfile does not notice that an archive is cut off between two members.
         archive.drain()
         if not archive.ends_properly():
             raise InputError(f"{path}: the tar archive is cut off; fetch the file again")
 
 
 def _raise(error: OSError) -> None:
-    """Makes `os.walk` stop at a folder that cannot be read, which it would skip."""
+    """Makes `os.walk` stop at a folder that it cannot read. By default it skips the folder."""
     raise error
 
 
 class _ClassFolders:
-    """Tells the label from a file's path, and that all class folders stand side by side."""
+    """Finds the label in the path of a file, and checks that all class folders are in one folder."""
 
     def __init__(self, path: str | os.PathLike[str], subset: str | None) -> None:
         self._path = path
@@ -95,12 +100,12 @@ class _ClassFolders:
         self._parent: PurePosixPath | None = None
 
     def label_of(self, name: str) -> str | None:
-        """Returns the label of a file, or None where the file is no labelled text of the subset."""
+        """Returns the label of a file, or None if the file is no labelled text of the subset."""
         file = PurePosixPath(name)
         if file.suffix != ".txt" or any(part.startswith(".") and part != ".." for part in file.parts):
             return None
         if file.is_absolute() or ".." in file.parts:
-            raise InputError(f"{self._path}: a path inside must not leave the archive. Received: {name!r}")
+            raise InputError(f"{self._path}: a path in the archive must not point out of it. Received: {name!r}")
         label, parent = file.parent.name, file.parent.parent
         if label in ("", _UNLABELLED):
             return None
@@ -111,20 +116,20 @@ class _ClassFolders:
         if parent != self._parent:
             deeper = max(parent, self._parent, key=lambda folder: len(folder.parts))
             raise InputError(
-                f"{self._path}: class folders must stand side by side. Found in '{self._parent}' and in '{parent}'; "
+                f"{self._path}: all class folders must be in one folder. Found: '{self._parent}' and '{parent}'; "
                 f"choose a subset, as in {self._path}#{deeper.name}"
             )
         return label
 
     def check_found(self) -> None:
-        """Checks, at the end, that there was a text at all."""
+        """Checks, at the end, that there was a text."""
         if self._parent is None:
             where = "" if self._subset is None else f" in a folder {str(PurePosixPath(*self._subset))!r}"
-            raise InputError(f"{self._path}: no class folders{where}; texts must stand in LABEL/NAME.txt")
+            raise InputError(f"{self._path}: no class folders{where}; texts must be files LABEL/NAME.txt")
 
 
 class _WatchedStream:
-    """A stream for tarfile to read from, which remembers whether the archive's end was there."""
+    """Passes a stream to tarfile, and remembers its last block, to find out whether the archive is complete."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -132,14 +137,14 @@ class _WatchedStream:
         self._tail = b""
 
     def read(self, size: int) -> bytes:
-        """Reads on, as the stream does."""
+        """Reads at most `size` bytes of the stream."""
         content = self._stream.read(size)
         self._size += len(content)
         self._tail = (self._tail + content)[-_TAR_BLOCK:]
         return content
 
     def drain(self) -> None:
-        """Reads to the end, which also makes gzip compare its checksum."""
+        """Reads to the end, so that gzip compares its checksum."""
         while self.read(1 << 20):
             pass
 

@@ -1,23 +1,23 @@
-"""Labelled texts read from files of many formats.
+"""Reads labelled texts from files of many formats.
 
 | format       | recognized by                 | a row                                                          |
 |--------------|-------------------------------|----------------------------------------------------------------|
 | `tsv`        | `.tsv`, `.tab`, or a tab      | tab-separated columns, no quoting                              |
 | `csv`        | `.csv`                        | comma-separated columns, quoted fields may span lines          |
 | `jsonl`      | `.jsonl`, `.ndjson`, `.json`  | a JSON object                                                  |
-| `label_text` | a line that starts so         | `1 a stirring , funny film`                                    |
+| `label_text` | a first line like this one    | `1 a stirring , funny film`                                    |
 | `folders`    | a folder                      | a file `LABEL/NAME.txt` or `SUBSET/LABEL/NAME.txt`             |
-| `tar`        | `.tar`, `.tgz`                | a file of such folders, read without unpacking to the disk     |
-| `slots`      | a folder with `seq.in`        | a line of `seq.in`, its intent that of `label`                 |
+| `tar`        | `.tar`, `.tgz`                | a file of such folders; nothing is unpacked to the disk        |
+| `slots`      | a folder with `seq.in`        | a line of `seq.in`, and its intent, the same line of `label`   |
 
 Each may be gzip-compressed. `PATH#SUBSET` chooses a subset of `folders` and `tar`, as in `aclImdb.tar.gz#train`.
 
-TSV and CSV files start with a header, from which the columns are taken by name (`tables.TEXT_COLUMNS`,
-`tables.LABEL_COLUMNS`) where they are not given. A file without one is accepted if it has two columns, of which exactly
-one holds, in the first row, something that can only be a label: a whole number or a sentiment's name.
+TSV and CSV files start with a header. If no columns are given, the known names in it choose them
+(`tables.TEXT_COLUMNS`, `tables.LABEL_COLUMNS`). A file without a header is accepted if it has two columns, and if
+exactly one field of its first row can only be a label: a whole number or the name of a sentiment.
 
-A text is kept as it stands, except that surrounding white space and U+FEFF at its start are removed and that an HTML
-line break (`<br>`, `<br />`), which IMDb's reviews and much other scraped text are full of, becomes a space.
+The reader changes two things in a text: it removes white space around it and U+FEFF at its start, and it replaces each
+HTML line break (`<br>`, `<br />`) by a space, because the reviews of IMDb and other scraped texts are full of them.
 """
 
 import itertools
@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from textapp.data import class_folders, slot_folders, tables
-from textapp.data.compressed import read_lines
+from textapp.data.lines import read_lines
 from textapp.errors import InputError
 from textapp.files import named_errors
 
@@ -55,9 +55,9 @@ class Examples:
     Args:
         texts: The texts, none of them empty.
         labels: The label of each text.
-        source: Where they come from: `PATH`, `PATH#SUBSET`, or what else a message should name.
-        places: Where each text stands in `source`: the number of a line, or the name of a file. Empty where unknown.
-        empty: How many rows of `source` were left out because their text is empty.
+        source: The source of the texts for messages: `PATH`, `PATH#SUBSET`, or another name.
+        locations: Where each text is in `source`: the number of a line, or the name of a file. Empty if unknown.
+        empty: Number of rows of `source` that were left out because their text is empty.
 
     Example:
         >>> print(Examples(["très bien", "很差"], ["positive", "negative"], "reviews.tsv"))
@@ -67,15 +67,15 @@ class Examples:
     texts: list[str] = field(repr=False)
     labels: list[str] = field(repr=False)
     source: str
-    places: Sequence[int | str] = field(default=(), repr=False)
+    locations: Sequence[int | str] = field(default=(), repr=False)
     empty: int = 0
 
     def __post_init__(self) -> None:
         """Checks that the columns are equally long."""
-        if len(self.texts) != len(self.labels) or (self.places and len(self.places) != len(self.texts)):
+        if len(self.texts) != len(self.labels) or (self.locations and len(self.locations) != len(self.texts)):
             raise ValueError(
-                "`texts`, `labels` and `places` must be equally long. "
-                f"Received: {len(self.texts)}, {len(self.labels)}, {len(self.places)}"
+                "`texts`, `labels` and `locations` must be equally long. "
+                f"Received: {len(self.texts)}, {len(self.labels)}, {len(self.locations)}"
             )
 
     def __len__(self) -> int:
@@ -86,9 +86,11 @@ class Examples:
         dropped = f"; rows left out because their text is empty: {self.empty:,}" if self.empty else ""
         return f"{self.source}: {len(self):,} examples ({classes}){dropped}"
 
-    def place(self, index: int) -> str:
-        """Returns where a text stands, for messages: `reviews.tsv:17`, `aclImdb.tar.gz#train: pos/1_9.txt`."""
-        return _place(self.source, self.places[index]) if self.places else f"{self.source}: example {index + 1}"
+    def location(self, index: int) -> str:
+        """Returns where a text is, for messages: `reviews.tsv:17`, `aclImdb.tar.gz#train: pos/1_9.txt`."""
+        if not self.locations:
+            return f"{self.source}: example {index + 1}"
+        return _location(self.source, self.locations[index])
 
     def select(self, indices: Iterable[int]) -> "Examples":
         """Returns the examples at some positions, in that order."""
@@ -97,7 +99,7 @@ class Examples:
             texts=[self.texts[index] for index in indices],
             labels=[self.labels[index] for index in indices],
             source=self.source,
-            places=[self.places[index] for index in indices] if self.places else (),
+            locations=[self.locations[index] for index in indices] if self.locations else (),
         )
 
 
@@ -112,10 +114,10 @@ def read_examples(
 
     Args:
         path: File or folder, also as `PATH#SUBSET`.
-        text_column: Name of the text column of TSV, CSV and JSON lines. Default: the first known name.
+        text_column: Name of the text column of TSV, CSV and JSON lines. Default: the first known name in the file.
         label_column: Name of the label column, likewise.
         format: One of `FORMATS`. Default: by the suffix, else by the first line.
-        subset: Name of the folder that directly holds the class folders to read, for `folders` and `tar`.
+        subset: For `folders` and `tar`: name of the folder that directly holds the class folders to read.
 
     Raises:
         InputError: The file breaks a rule; the message names the file, the line and the rule.
@@ -123,16 +125,16 @@ def read_examples(
     path, subset = _split_subset(path, subset)
     texts: list[str] = []
     labels: list[str] = []
-    places: list[int | str] = []
+    locations: list[int | str] = []
     empty = 0
-    for place, text, label in _read_rows(path, text_column, label_column, format, subset):
+    for location, text, label in _read_rows(path, text_column, label_column, format, subset):
         if not text:
             empty += 1
             continue
         texts.append(text)
         labels.append(label)
-        places.append(place)
-    return Examples(texts, labels, path if subset is None else f"{path}#{subset}", places, empty)
+        locations.append(location)
+    return Examples(texts, labels, path if subset is None else f"{path}#{subset}", locations, empty)
 
 
 def iterate_examples(
@@ -151,21 +153,21 @@ def iterate_examples(
         label_column: Name of the label column.
         format: One of `FORMATS`.
         subset: Name of the folder that directly holds the class folders to read.
-        on_empty: Called with the place of each row that is left out because its text is empty.
+        on_empty: A function that receives the location of each row that is left out because its text is empty.
 
     Raises:
-        InputError: As `read_examples` does, but only once the row at fault is reached.
+        InputError: As `read_examples`, when the iteration reaches the row that breaks a rule.
     """
     path, subset = _split_subset(path, subset)
-    for place, text, label in _read_rows(path, text_column, label_column, format, subset):
+    for location, text, label in _read_rows(path, text_column, label_column, format, subset):
         if text:
             yield text, label
         elif on_empty is not None:
-            on_empty(_place(path, place))
+            on_empty(_location(path, location))
 
 
 def iterate_texts(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Yields the texts of a table or of JSON lines one by one, empty ones left out; they need no labels.
+    """Yields the texts of a table or of JSON lines one by one, without the empty ones. The file needs no labels.
 
     Raises:
         InputError: As `iterate_examples`.
@@ -176,12 +178,12 @@ def iterate_texts(path: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def file_of(path: str | os.PathLike[str]) -> str:
-    """The file or folder that `PATH` or `PATH#SUBSET` names."""
+    """Returns the file or folder of `PATH` or `PATH#SUBSET`."""
     return _split_subset(path, None)[0]
 
 
 def clean_text(text: str) -> str:
-    """Removes what is not the author's: U+FEFF at the start, HTML line breaks, surrounding white space."""
+    """Replaces HTML line breaks by spaces, and removes U+FEFF at the start and white space around the text."""
     if "<" in text:
         text = _HTML_LINE_BREAK.sub(" ", text)
     return text.strip().lstrip("\ufeff").lstrip()
@@ -201,22 +203,22 @@ def label_names(train_labels: Iterable[str], source: str) -> list[str]:
 
 
 def check_labels(examples: Examples, labels: Sequence[str]) -> None:
-    """Checks that every label of held-out examples is one of the classes learned.
+    """Checks that each label of held-out examples is one of the classes of the training set.
 
     Raises:
-        InputError: One is not; the message names the first row that has it.
+        InputError: A label is not; the message names its first row.
     """
     known = set(labels)
     for index, label in enumerate(examples.labels):
         if label not in known:
             classes = ", ".join(map(repr, labels))
             raise InputError(
-                f"{examples.place(index)}: the label {label!r} does not occur in the training data. Known: {classes}"
+                f"{examples.location(index)}: the label {label!r} does not occur in the training data. Known: {classes}"
             )
 
 
 def _split_subset(path: str | os.PathLike[str], subset: str | None) -> tuple[str, str | None]:
-    """Takes `PATH#SUBSET` apart, unless a file is really called that."""
+    """Splits `PATH#SUBSET`, unless there is a file of that name."""
     path = os.fspath(path)
     if not path:
         raise InputError("the path of a file of examples is empty")
@@ -229,23 +231,23 @@ def _split_subset(path: str | os.PathLike[str], subset: str | None) -> tuple[str
 def _read_rows(
     path: str, text_column: str | None, label_column: str | None, format: str | None, subset: str | None
 ) -> Iterator[tuple[int | str, str, str]]:
-    """Yields place, cleaned text and label of every row; the text may be empty."""
+    """Yields location, cleaned text and label of each row; the text may be empty."""
     kept = empty = 0
-    for place, text, label in _open_rows(path, text_column, label_column, format, subset):
+    for location, text, label in _open_rows(path, text_column, label_column, format, subset):
         text, label = clean_text(text), label.strip()
         if not text:
             empty += 1
         elif not label:
-            raise InputError(f"{_place(path, place)}: the label is missing")
+            raise InputError(f"{_location(path, location)}: the label is missing")
         elif len(label.splitlines()) > 1:
-            raise InputError(f"{_place(path, place)}: a label must be one line. Received: {label[:40]!r}")
+            raise InputError(f"{_location(path, location)}: a label must be one line. Received: {label[:40]!r}")
         else:
             kept += 1
-        yield place, text, label
+        yield location, text, label
     if not kept:
         raise InputError(
             f"{path}: there is no example to read; "
-            + (f"the texts of all {empty:,} rows are empty" if empty else "the file is empty or holds only a header")
+            + (f"the texts of all {empty:,} rows are empty" if empty else "the file is empty or has only a header")
         )
 
 
@@ -257,21 +259,21 @@ def _open_rows(
     subset: str | None,
     labelled: bool = True,
 ) -> Iterator[tuple[int, str, str]] | Iterator[tuple[str, str, str]]:
-    """Returns the rows of a file as they stand in it."""
+    """Returns the rows of a file: location, text and label, not cleaned."""
     if format is not None and format not in FORMATS:
         raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}")
     format = format or _guess_format(path)
     lines: Iterator[str] = iter(())
     if subset is not None and format not in ("folders", "tar"):
         with named_errors(path):
-            Path(path).stat()  # a missing file is the likelier mistake
+            Path(path).stat()  # a missing file is the more likely mistake
         raise InputError(f"{path}: only class folders and tar archives have subsets. Received: #{subset}")
     if format not in ("folders", "tar", "slots"):
         lines = read_lines(path)
     if format is None:
         format, lines = _guess_format_of_lines(path, lines)
     if format not in ("tsv", "csv", "jsonl") and (text_column, label_column) != (None, None):
-        raise InputError(f"{path}: only TSV, CSV and JSON lines have columns to name; the format is {format}")
+        raise InputError(f"{path}: only TSV, CSV and JSON lines have columns to name. Received: format {format}")
     match format:
         case "folders":
             return class_folders.read_folders(path, subset)
@@ -290,7 +292,7 @@ def _open_rows(
 
 
 def _guess_format(path: str) -> str | None:
-    """Returns the format that a path tells, or None."""
+    """Returns the format by the path, or None."""
     with named_errors(path):
         if Path(path).is_dir():
             return "slots" if slot_folders.is_slot_folder(path) else "folders"
@@ -298,7 +300,7 @@ def _guess_format(path: str) -> str | None:
 
 
 def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterator[str]]:
-    """Returns the format that the first line with text tells, and all lines again."""
+    """Returns the format by the first line that is not blank, and all lines."""
     blank: list[str] = []
     for line in lines:
         if not line.strip():
@@ -312,12 +314,12 @@ def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterat
         if tables.is_plain_label(line.split(maxsplit=1)[0]):
             return "label_text", lines
         raise InputError(
-            f"{path}: the format shows neither in the suffix nor in the first line; give the file its suffix, as in "
-            f"{Path(path).name}.tsv, or name it in Python with `format`, one of {', '.join(FORMATS)}"
+            f"{path}: neither the suffix nor the first line shows the format; give the file a suffix, as in "
+            f"{Path(path).name}.tsv, or in Python the argument `format`, one of {', '.join(FORMATS)}"
         )
     raise InputError(f"{path}: there is no example to read; the file is empty")
 
 
-def _place(source: str, place: int | str) -> str:
-    """Joins a source with a line number or with the name of a file in it."""
-    return f"{source}:{place}" if isinstance(place, int) else f"{source}: {place}"
+def _location(source: str, location: int | str) -> str:
+    """Joins a source with a line number, or with the name of a file in it."""
+    return f"{source}:{location}" if isinstance(location, int) else f"{source}: {location}"

@@ -1,10 +1,10 @@
-"""Tagged sentences of slot-filling folders, as SlotGated-SLU publishes Snips and ATIS: three files, a sentence a line.
+"""Readers of slot-filling folders: three files with a sentence per line, as SlotGated-SLU publishes Snips and ATIS.
 
     seq.in    play westbam on google music
     seq.out   O B-artist O B-service I-service
     label     PlayMusic
 
-Each file may be gzip-compressed, also under the name `seq.in.gz`.
+Each file may be gzip-compressed, with the name `seq.in` or `seq.in.gz`.
 
 Reference: Goo et al., "Slot-Gated Modeling for Joint Slot Filling and Intent Prediction" (2018).
 """
@@ -15,9 +15,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from textapp.data.compressed import read_lines
-from textapp.data.conll import split_at_spaces
-from textapp.data.tagged_sentence import TaggedSentence
+from textapp.data.conll import TaggedSentence, split_at_spaces
+from textapp.data.lines import read_lines
 from textapp.errors import InputError
 
 
@@ -25,7 +24,7 @@ def read_slots(path: str | os.PathLike[str]) -> Iterator[TaggedSentence]:
     """Yields the sentences of a folder with the tags of their slots. A line that is blank in all files has no tokens.
 
     Raises:
-        InputError: a file is missing or shorter than the others, or a line has more tokens than tags or fewer.
+        InputError: A file is missing or shorter than the others, or a line has more tokens than tags or fewer.
     """
     tag_file = os.fspath(_file(path, "seq.out"))
     for number, tokens, tags, _ in _read_rows(path):
@@ -33,10 +32,10 @@ def read_slots(path: str | os.PathLike[str]) -> Iterator[TaggedSentence]:
 
 
 def read_intents(path: str | os.PathLike[str]) -> Iterator[tuple[str, str, str]]:
-    """Yields the same sentences for a classifier: place, text with a space between tokens, intent.
+    """Yields the same sentences for a classifier: location, tokens joined by spaces, intent.
 
     Raises:
-        InputError: as `read_slots`.
+        InputError: As `read_slots`.
     """
     name = _file(path, "label").name
     for number, tokens, _, intent in _read_rows(path):
@@ -44,7 +43,7 @@ def read_intents(path: str | os.PathLike[str]) -> Iterator[tuple[str, str, str]]
 
 
 def is_slot_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is one of these, and not of class folders."""
+    """Whether a folder holds slots, and not class folders."""
     return _file(path, "seq.in").is_file() and _file(path, "label").is_file()
 
 
@@ -57,7 +56,9 @@ def _read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str], l
     for number, row in enumerate(columns, start=1):
         for file, line in zip(files, row, strict=True):
             if line is None and any(other is not None and other.strip() for other in row):
-                raise InputError(f"{file}:{number}: the file ends before the others; each must have a line a sentence")
+                raise InputError(
+                    f"{file}:{number}: the file ends before the others; each must have a line per sentence"
+                )
         words, slots, intent = ("" if line is None else line for line in row)
         tokens, tags = ([sys.intern(field) for field in split_at_spaces(line)] for line in (words, slots))
         if len(tokens) != len(tags):
@@ -68,6 +69,6 @@ def _read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str], l
 
 
 def _file(path: str | os.PathLike[str], name: str) -> Path:
-    """Returns a file of the folder: `name.gz` where only that is there."""
+    """Returns a file of the folder: `name.gz` if only that exists."""
     plain, compressed = Path(path) / name, Path(path) / f"{name}.gz"
     return compressed if compressed.exists() and not plain.exists() else plain

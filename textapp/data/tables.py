@@ -1,7 +1,7 @@
-"""Rows of line-based files: TSV, CSV, JSON lines and `label text` lines.
+"""Readers of tables: TSV, CSV, JSON lines and `label text` lines.
 
-Each reader takes the lines of a file and yields `(line, text, label)` as they stand in it, one row at a time. `line`
-is the number, from 1, of the line on which the row starts. Blank lines are skipped.
+Each reader takes the lines of a file and yields `(line, text, label)` of each row, unchanged. `line` is the number of
+the line on which the row starts, from 1. Blank lines are skipped.
 """
 
 import csv
@@ -14,10 +14,10 @@ from typing import Any
 from textapp.errors import InputError
 
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "comment", "review_text", "body", "tweet", "文本")
-"""Names by which a text column is recognized, in order of preference, whatever their case."""
+"""Known names of a text column, in order of preference. Case does not matter."""
 
 LABEL_COLUMNS = ("label", "sentiment", "class", "polarity", "target", "category", "标签")
-"""Names by which a label column is recognized, in order of preference, whatever their case."""
+"""Known names of a label column, in order of preference. Case does not matter."""
 
 Row = tuple[int, str, str]
 
@@ -27,7 +27,7 @@ _MAX_CSV_FIELD = 2**31 - 1
 
 
 def is_plain_label(field: str) -> bool:
-    """Whether a field can only be a label: a whole number, a sentiment's name or fastText's `__label__...`."""
+    """Whether a field can only be a label: a whole number, the name of a sentiment, or fastText's `__label__...`."""
     return _PLAIN_LABEL.fullmatch(field.strip()) is not None
 
 
@@ -38,7 +38,7 @@ def read_tsv(
     label_column: str | None,
     labelled: bool = True,
 ) -> Iterator[Row]:
-    """Yields the rows of tab-separated lines. As in GLUE, a quotation mark is a character like any other."""
+    """Yields the rows of tab-separated lines. As in GLUE, quotation marks have no special meaning."""
     records = ((number, line.rstrip("\r\n").split("\t")) for number, line in enumerate(lines, start=1))
     return _read_records(records, path, text_column, label_column, labelled)
 
@@ -50,7 +50,7 @@ def read_csv(
     label_column: str | None,
     labelled: bool = True,
 ) -> Iterator[Row]:
-    """Yields the rows of comma-separated lines (RFC 4180: fields may be quoted and then hold commas and line ends)."""
+    """Yields the rows of comma-separated lines. As in RFC 4180, quoted fields may have commas and line ends in them."""
     return _read_records(_csv_records(lines, path), path, text_column, label_column, labelled)
 
 
@@ -61,7 +61,7 @@ def read_json_lines(
     label_column: str | None,
     labelled: bool = True,
 ) -> Iterator[Row]:
-    """Yields the rows of lines that hold a JSON object each. The columns, where not named, follow the first object."""
+    """Yields the rows of lines with a JSON object each. The keys of the first object choose columns not given."""
     names: tuple[str, str] | None = None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -77,25 +77,25 @@ def read_json_lines(
             columns = list(row)
             text_at, label_at = _find_columns(columns, f"{path}:{number}", text_column, label_column, labelled)
             names = columns[text_at], columns[label_at]
-        place = f"{path}:{number}"
-        yield number, _json_text(row, names[0], place), _json_label(row, names[1], place)
+        location = f"{path}:{number}"
+        yield number, _json_text(row, names[0], location), _json_label(row, names[1], location)
 
 
 def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[Row]:
-    """Yields the rows of lines that read `label text`, as in `1 a stirring , funny film`."""
+    """Yields the rows of lines of the form `label text`, such as `1 a stirring , funny film`."""
     for number, line in enumerate(lines, start=1):
         line = line.rstrip("\r\n")
         if not line.strip():
             continue
         label, space, text = line.lstrip().partition(" ")
         if not space:
-            raise InputError(f"{path}:{number}: each line must read LABEL TEXT. Received: {_shortened(line)!r}")
+            raise InputError(f"{path}:{number}: each line must be LABEL TEXT. Received: {_shortened(line)!r}")
         yield number, text, label
 
 
 def _csv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
     """Yields the first line and the fields of each CSV record, which may span lines."""
-    # The limit belongs to the process and is 128 KiB at first. It is only ever raised, and a long text is no error.
+    # The limit is one for the whole process, at first 128 KiB. This only raises it, so that long texts are allowed.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CSV_FIELD))
     reader = csv.reader(lines, strict=True)
     start = 1
@@ -114,8 +114,8 @@ def _read_records(
     label_column: str | None,
     labelled: bool,
 ) -> Iterator[Row]:
-    """Yields rows of records, of which the first may be a header."""
-    # Spreadsheets write their empty rows as delimiters alone: blank lines, too.
+    """Yields the rows of records. The first record may be a header."""
+    # Spreadsheets write an empty row as a line of delimiters; it counts as a blank line.
     records = ((line, fields) for line, fields in records if any(field.strip() for field in fields))
     first = next(records, None)
     if first is None:
@@ -132,31 +132,31 @@ def _read_records(
     for line, fields in records:
         if len(fields) != width:
             raise InputError(
-                f"{path}:{line}: each row must have the {width} columns of the first. Received: {len(fields)}"
+                f"{path}:{line}: each row must have {width} columns, as the first row has. Received: {len(fields)}"
             )
         yield line, fields[text_at], fields[label_at]
 
 
 def _is_headerless(first: list[str]) -> bool:
-    """Whether the first record is a row already: a text and something that can only be a label."""
+    """Whether the first record is a row: a text, and a field that can only be a label."""
     return len(first) == 2 and is_plain_label(first[0]) != is_plain_label(first[1])
 
 
 def _find_columns(
-    columns: list[str], place: str, text_column: str | None, label_column: str | None, labelled: bool
+    columns: list[str], location: str, text_column: str | None, label_column: str | None, labelled: bool
 ) -> tuple[int, int]:
-    """Returns the positions of the text column and of the label column, without labels of the text column twice."""
-    text_at = _find_column(columns, place, "text", text_column, TEXT_COLUMNS)
+    """Returns the positions of the text column and of the label column; of the text column twice without labels."""
+    text_at = _find_column(columns, location, "text", text_column, TEXT_COLUMNS)
     if not labelled:
         return text_at, text_at
-    label_at = _find_column(columns, place, "label", label_column, LABEL_COLUMNS)
+    label_at = _find_column(columns, location, "label", label_column, LABEL_COLUMNS)
     if text_at == label_at:
-        raise InputError(f"{place}: text and label must be two columns. Received: {columns[text_at]!r} for both")
+        raise InputError(f"{location}: text and label must be two columns. Received: {columns[text_at]!r} for both")
     return text_at, label_at
 
 
-def _find_column(columns: list[str], place: str, role: str, wanted: str | None, known: tuple[str, ...]) -> int:
-    """Returns the position of the column called `wanted`, or else of the first of the `known` names."""
+def _find_column(columns: list[str], location: str, role: str, wanted: str | None, known: tuple[str, ...]) -> int:
+    """Returns the position of the column `wanted`, or without `wanted` of the first known name."""
     found = _columns_found(columns)
     if wanted is not None:
         names, candidates = columns, [wanted]
@@ -164,37 +164,37 @@ def _find_column(columns: list[str], place: str, role: str, wanted: str | None, 
         names, candidates = [name.casefold() for name in columns], list(known)
     for name in candidates:
         if names.count(name) > 1:
-            raise InputError(f"{place}: more than one column is called {name!r}; {found}")
+            raise InputError(f"{location}: more than one column has the name {name!r}; {found}")
         if name in names:
             return names.index(name)
     if wanted is not None:
-        raise InputError(f"{place}: no column {wanted!r} for the {role}; {found}")
+        raise InputError(f"{location}: no column {wanted!r} for the {role}; {found}")
     raise InputError(
-        f"{place}: no column is known to hold the {role}; name it with {role}_column (--set "
-        f"{role}_column=NAME of `textapp train`, --{role}-column NAME of others); {found}"
+        f"{location}: no column has a known name for the {role}; give its name (`textapp train`: --set "
+        f"{role}_column=NAME, other commands: --{role}-column NAME); {found}"
     )
 
 
 def _columns_found(columns: list[str], limit: int = 20) -> str:
-    """Returns the end of a message about a column that is not there."""
+    """Returns the end of a message about a missing column."""
     names = [repr(_shortened(name)) for name in columns[:limit]]
     return f"columns found: {', '.join(names)}" + (", …" if len(columns) > limit else "")
 
 
-def _json_text(row: dict[str, Any], column: str, place: str) -> str:
-    """Returns an object's text; null counts as an empty one."""
-    value = _json_value(row, column, place)
+def _json_text(row: dict[str, Any], column: str, location: str) -> str:
+    """Returns the text of an object; null counts as an empty text."""
+    value = _json_value(row, column, location)
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise InputError(f"{place}: {column!r} must be a string. Received: {_shortened(json.dumps(value))}")
-    # JSON can spell half a surrogate pair, which no UTF-8 file and no tensor of strings can hold.
+        raise InputError(f"{location}: {column!r} must be a string. Received: {_shortened(json.dumps(value))}")
+    # JSON can write half a surrogate pair. UTF-8 files and tensors of strings cannot hold one.
     return _LONE_SURROGATE.sub("\ufffd", value)
 
 
-def _json_label(row: dict[str, Any], column: str, place: str) -> str:
-    """Returns an object's label: a string, or a whole number or truth value as JSON writes it."""
-    value = _json_value(row, column, place)
+def _json_label(row: dict[str, Any], column: str, location: str) -> str:
+    """Returns the label of an object: a string, or a whole number or truth value as JSON writes it."""
+    value = _json_value(row, column, location)
     if value is None:
         return ""
     if isinstance(value, str):
@@ -202,18 +202,18 @@ def _json_label(row: dict[str, Any], column: str, place: str) -> str:
     if isinstance(value, int):
         return json.dumps(value)
     raise InputError(
-        f"{place}: {column!r} must be a string or a whole number. Received: {_shortened(json.dumps(value))}"
+        f"{location}: {column!r} must be a string or a whole number. Received: {_shortened(json.dumps(value))}"
     )
 
 
-def _json_value(row: dict[str, Any], column: str, place: str) -> Any:
-    """Returns the value of a column that the object must have."""
+def _json_value(row: dict[str, Any], column: str, location: str) -> Any:
+    """Returns the value of a column. The object must have it."""
     if column not in row:
-        raise InputError(f"{place}: no column {column!r}; {_columns_found(list(row))}")
+        raise InputError(f"{location}: no column {column!r}; {_columns_found(list(row))}")
     return row[column]
 
 
 def _shortened(text: str, limit: int = 40) -> str:
-    """Returns what fits into an error message of one line."""
+    """Returns a text of one line, short enough for a message."""
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

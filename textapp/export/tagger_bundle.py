@@ -63,7 +63,8 @@ def export_tagger_bundle(
             into overlapping pieces.
         sentences: Real sentences, some hundred, on which the file must agree with Keras, of tokens as the model knows
             them. Longer ones than the longest signature are cut.
-        true_tags: Their tags, in IOB2 or standing for themselves; then scores before and after are recorded.
+        true_tags: Their true tags, IOB2 or plain; with them, bundle.json gets the scores before and after. Types
+            that the model lacks count as missed, as in `textapp evaluate`.
         retokenize: Whether the model knows the tokens of corpora by the pieces that `tokenizer` cuts them into; for who
             evaluates the bundle on one.
         recipe: How weights are stored; see `convert`.
@@ -98,7 +99,7 @@ def export_tagger_bundle(
     if crf is not None:
         files[SCORES] = lambda path: write_json(path, crf_scores(crf))
     longest = max(lengths, default=1)
-    true = None if true_tags is None else [tag_set.decode(tag_set.encode(tags))[:longest] for tags in true_tags]
+    true = None if true_tags is None else [tags[:longest] for tags in true_tags]
     form = encoder.form
     return write_bundle(
         scoring,

@@ -1,1 +1,1 @@
-"""Tasks, one folder each: what `textapp.task` asks of it."""
+"""Tasks, one folder each: settings, head, scores, dashboards."""

@@ -1,16 +1,16 @@
 """Character classes and the lower-case map, as explicit code-point ranges.
 
-The tables are fixed at Unicode 14.0: Python, a TensorFlow graph, RE2, JavaScript and Kotlin read the same ranges, and
-none of them depends on the Unicode version of its own library. A range is `FIRST-LAST` or `CODE_POINT`, hexadecimal,
-both ends included; ranges are separated by white space.
+The tables are fixed at Unicode 14.0. Python, a TensorFlow graph, RE2, JavaScript and Kotlin read the same ranges, so
+that no result depends on the Unicode version of a library. A range is `FIRST-LAST` or `CODE_POINT`, hexadecimal, both
+ends included; ranges are separated by white space.
 
 Every code point has one class, a letter:
 
 | class | table         | meaning                                                                               |
 |-------|---------------|---------------------------------------------------------------------------------------|
-| `S`   | `SPACES`      | white space, controls, interlinear annotation: between tokens, never in one           |
+| `S`   | `SPACES`      | white space, controls, interlinear annotation: between tokens, never in a token       |
 | `I`   | `IGNORABLES`  | default-ignorable (joiners, variation selectors, soft hyphen, BOM, tags): dropped     |
-| `M`   | `MARKS`       | combining marks: belong to the character before them                                  |
+| `M`   | `MARKS`       | combining marks: part of the character before them                                    |
 | `D`   | `DIGITS`      | decimal digits of all scripts                                                         |
 | `L`   | `LETTERS`     | letters and letter numbers of scripts that put spaces between words                   |
 | `U`   | `UNSPACED`    | letters of scripts that do not: Han, kana, bopomofo, Thai, Lao, Khmer, Myanmar, Tai,  |
@@ -19,8 +19,8 @@ Every code point has one class, a letter:
 | `P`   | `POINTS`      | join digits: 3.5, 1,000                                                               |
 | `O`   |               | all others: punctuation, symbols, emoji, private use, unassigned                      |
 
-Hangul is in `L`: Korean puts spaces between words. U+200B (zero width space) is in `S`: it stands between words. The
-tables are parsed when the first non-ASCII text comes, so that importing this file costs next to nothing.
+Hangul is in `L`, because Korean puts spaces between words. U+200B (zero width space) is in `S`, because it separates
+words. The first text that is not ASCII makes Python parse the tables, so that the import of this file takes no time.
 
 Reference: The Unicode Standard 14.0, UnicodeData.txt and DerivedCoreProperties.txt.
 """
@@ -187,14 +187,14 @@ CLASSES = {
 """The table of each class. The tables are disjoint; a code point in none of them is of class `O`."""
 
 SURROGATES = "D800-DFFF"
-"""No text encoding can hold these code points: a text is read as if each were U+FFFD."""
+"""No text encoding has these code points, so they are read as U+FFFD."""
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_ranges(table: str) -> list[tuple[int, int]]:
-    """Parses a table of ranges into pairs (first, last) of code points, in the table's order."""
+    """Parses a table of ranges into pairs (first, last) of code points, in the order of the table."""
     pairs = (item.partition("-") for item in table.split())
     return [(int(first, 16), int(last or first, 16)) for first, _, last in pairs]
 
@@ -209,19 +209,18 @@ def parse_lower(table: str = LOWER) -> list[tuple[range, int]]:
 
 
 def replace_surrogates(text: str) -> str:
-    """Reads each surrogate as U+FFFD, so that the text can be encoded: in UTF-8, in a TensorFlow string, in a file."""
+    """Replaces each surrogate by U+FFFD, so that UTF-8 and TensorFlow strings can hold the text."""
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class RangeMap(dict[int, str]):
-    """Code point -> letter by tables of ranges, for `str.translate`.
+    """Maps code points to letters by tables of ranges, for `str.translate`.
 
-    Looks a code point up by bisection when it first comes and remembers it, so that neither import nor the first text
-    pays for code points that never come.
+    It finds a new code point by bisection and remembers its letter, so that only code points that occur take time.
 
     Args:
-        tables: letter -> table of ranges; the tables are disjoint.
-        default: the letter of a code point in no table.
+        tables: The table of ranges of each letter; the tables are disjoint.
+        default: The letter of a code point that is in no table.
     """
 
     def __init__(self, tables: Mapping[str, str], default: str):
@@ -231,7 +230,7 @@ class RangeMap(dict[int, str]):
 
     @functools.cached_property
     def _ranges(self) -> list[tuple[int, int, str]]:
-        """(first, last, letter), sorted."""
+        """Returns (first, last, letter) of all ranges, sorted."""
         return sorted((*pair, letter) for letter, table in self._tables.items() for pair in parse_ranges(table))
 
     def __missing__(self, code_point: int) -> str:
@@ -242,10 +241,11 @@ class RangeMap(dict[int, str]):
 
 
 class LowerMap(dict[int, int]):
-    """Code point -> lower-case code point, for `str.translate`; remembers the code points that came."""
+    """Maps code points to lower-case code points, for `str.translate`, and remembers those that occurred."""
 
     @functools.cached_property
     def _lower(self) -> dict[int, int]:
+        """Returns the lower-case code point of each capital."""
         return {upper: upper + delta for code_points, delta in parse_lower() for upper in code_points}
 
     def __missing__(self, code_point: int) -> int:
@@ -254,7 +254,7 @@ class LowerMap(dict[int, int]):
 
 
 CLASS_OF = RangeMap(CLASSES, default="O")
-"""`text.translate(CLASS_OF)` is the text's classes, a letter a code point."""
+"""`text.translate(CLASS_OF)` returns the class of each code point, a letter each."""
 
 LOWER_OF = LowerMap()
-"""`text.translate(LOWER_OF)` is the text in lower case, code point by code point."""
+"""`text.translate(LOWER_OF)` returns the text in lower case, code point by code point."""

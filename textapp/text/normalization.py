@@ -1,17 +1,17 @@
-"""Unicode normalization that depends on no library's Unicode version and knows where each character comes from.
+"""Unicode normalization that keeps offsets, and whose result is the same with every Unicode version of a library.
 
-Before a text is cut into tokens, in this order:
+The steps, before a text is cut into tokens:
 
-1. A surrogate (a Python string may hold one) is read as U+FFFD; the code points of `IGNORABLES` are dropped.
+1. Surrogates, which a Python string may hold, become U+FFFD; the code points of `IGNORABLES` are dropped.
 2. Form "nfkc" only: the typographic apostrophes `QUOTES` become `'` (U+0027).
-3. Forms "nfc" and "nfkc": the chunks of the text are normalized, each for itself. With `J` = `MARKS` and `COMPOSING`,
-   `C` = `CHANGING`, `B` = `BASES`, a chunk is a match of `[CB]J{1,31}|J{1,32}|C`. All else stays.
+3. Forms "nfc" and "nfkc": each chunk of the text is normalized separately. With `J` = `MARKS` and `COMPOSING`,
+   `C` = `CHANGING`, `B` = `BASES`, a chunk is a match of `[CB]J{1,31}|J{1,32}|C`. The rest stays as it is.
 
-By the Unicode stability policy, strings of code points that were assigned in 14.0 normalize alike in every later
-version. A chunk holds no others, so that Python 3.11, 3.12, TensorFlow's ICU and a browser of tomorrow agree. On texts
-of such code points without `IGNORABLES` and `QUOTES` the result is `unicodedata.normalize`'s, up to the 32nd mark in a
-row: no language needs as many, and the bound keeps the time linear on hostile texts, as the Stream-Safe Text Format of
-UAX #15 does.
+By the Unicode stability policy, strings of code points of version 14.0 normalize alike in every later version. A chunk
+has no other code points, so that Python 3.11 and 3.12, TensorFlow's ICU and future browsers agree. For texts of such
+code points without `IGNORABLES` and `QUOTES` the result equals that of `unicodedata.normalize`, up to the 32nd mark in
+a row. No language needs more marks, and the limit keeps the time linear on hostile texts; the Stream-Safe Text Format
+of UAX #15 has the same purpose.
 
 Reference: Unicode Standard Annex #15, Unicode Normalization Forms.
 """
@@ -33,7 +33,7 @@ COMPOSING = """
     1161-1175 11A8-11C2 3133 3135-3136 313A-313F 314F-3163 FF9E-FF9F FFA3 FFA5-FFA6 FFAA-FFAF FFC2-FFC7 FFCA-FFCF
     FFD2-FFD7 FFDA-FFDC
 """
-"""May change together with what is before them, as the `MARKS` may: jamo vowels and finals, half-width voice marks."""
+"""May change together with the code point before, as `MARKS` may: jamo vowels and finals, half-width voice marks."""
 
 CHANGING = """
     A0 A8 AA AF B2-B3 B5 B8-BA BC-BE 132-133 13F-140 149 17F 1C4-1CC 1F1-1F3 2B0-2B8 2D8-2DD 2E0-2E4 374 37A 37E
@@ -57,20 +57,20 @@ CHANGING = """
     1F110-1F12E 1F130-1F14F 1F16A-1F16C 1F190 1F200-1F202 1F210-1F23B 1F240-1F248 1F250-1F251 1FBF0-1FBF9
     2F800-2FA1D
 """
-"""Changed by NFKC or NFC on their own, without what is in `MARKS`, `COMPOSING`, `IGNORABLES` and `QUOTES`."""
+"""Change by NFKC or NFC even alone; without those in `MARKS`, `COMPOSING`, `IGNORABLES` and `QUOTES`."""
 
 BASES = """
     3C-7A C2-113 14C-16B 1A0-1B7 1EA-1EB 226-292 391-3A1 3A5-3CE 406-475 4D8-4E9 627-64A 6C1-6D5 928-933 B92 1025
     1100-1112 1B05-1B11 1E36-1E63 1EA0-1F11 1F18-1F19 1F20-1F41 1F48-1F49 1F50-1F51 1F59 1F60-1F70 1F74 1F7C 1FB6
     1FC6 1FF6 2190-2225 223C-22B5 3046-307B 309D 30A6-30FD AC00-D788 11099-110A5
 """
-"""May change together with a mark, jamo or voice mark after them (a superset: letters between them are taken along)."""
+"""May change together with a mark, jamo or voice mark after them; the ranges also have some letters that do not."""
 
 LONGEST_CHUNK = 32
-"""Code points in a chunk, at most."""
+"""Maximum number of code points in a chunk."""
 
 ROLES = {"i": IGNORABLES, "s": SURROGATES, "q": QUOTES, "j": f"{MARKS} {COMPOSING}", "c": CHANGING, "b": BASES}
-"""What normalization does with a code point, a letter each. The tables are disjoint; all other code points stay."""
+"""The role of a code point in normalization, a letter each. The tables are disjoint; other code points never change."""
 
 _ROLE_OF = RangeMap(ROLES, default=".")
 _QUOTE_OF = str.maketrans({chr(quote): "'" for first, last in parse_ranges(QUOTES) for quote in range(first, last + 1)})
@@ -79,12 +79,12 @@ _CHUNK = re.compile(f"[cb]j{{1,{LONGEST_CHUNK - 1}}}|j{{1,{LONGEST_CHUNK}}}|c")
 
 
 class Normalized(NamedTuple):
-    """A normalized text and where each of its code points comes from.
+    """A normalized text, and the origin of each of its code points in the original text.
 
     Attributes:
-        text: the normalized text.
-        starts: for each of its code points, the offset in the original text of the first code point that it stems from.
-        ends: likewise, the offset behind the last one.
+        text: The normalized text.
+        starts: For each code point, the offset of its first original code point.
+        ends: For each code point, the offset after its last original code point.
     """
 
     text: str
@@ -93,13 +93,13 @@ class Normalized(NamedTuple):
 
 
 def normalize(text: str, form: Form) -> Normalized:
-    """Normalizes a text as the file's docstring says, and keeps the offsets.
+    """Normalizes a text by the steps of this file's docstring, and keeps the offsets.
 
-    A code point of a chunk that changes stems from the whole chunk: "é" from both e and U+0301, "f" and "i" both from
-    the ligature "ﬁ".
+    The origin of a code point in a changed chunk is the whole chunk: that of "é" is both e and U+0301, and those of "f"
+    and "i" are both the ligature "ﬁ".
 
     Args:
-        text: any text.
+        text: Any text.
         form: "none", "nfc" or "nfkc".
 
     Example:
@@ -134,7 +134,7 @@ def _changes(text: str, roles: str, form: Literal["NFC", "NFKC"]) -> Iterator[tu
 
 
 def _replace(normalized: Normalized, changes: Iterable[tuple[int, int, str]]) -> Normalized:
-    """Puts `new` in the place of each text[start:end], for (start, end, new) in `changes`, in order."""
+    """Replaces text[start:end] by `new` for each (start, end, new) of `changes`, which are in order."""
     text, starts, ends = normalized
     pieces: list[str] = []
     new_starts: list[int] = []

@@ -1,11 +1,13 @@
-"""Tokens of a corpus cut as a text would be, so that training sees what a device will see.
+"""Cuts the tokens of a corpus as `Tokenizer` cuts a text, so that a model is trained on the tokens that a device gives.
 
-Corpora come cut by rules of their own: "U.S.", "C$" and "1996-08-22" are one token each in CoNLL-2003, while a text is
-cut by `Tokenizer` into U . S . and so on. A tagger that never saw those pieces tags them badly. So the tokens of a
-corpus are cut further, their tags are spread over the pieces, and a token's predicted tag is that of its first piece,
-as usual since Devlin et al. 2019 (BERT, section 5.3).
+Each corpus has its own rules for tokens: "U.S.", "C$" and "1996-08-22" are one token each in CoNLL-2003, but
+`Tokenizer` cuts a text into U . S . and so on. A tagger that was not trained on such pieces tags them badly. So the
+tokens of a corpus are cut into pieces, each piece has a tag, and the predicted tag of a token is that of its first
+piece.
 
-What a corpus has cut apart and a tokenizer keeps together ("do" "n't") stays apart.
+Tokens that `Tokenizer` would not separate ("do" "n't") stay separate.
+
+Reference: Devlin et al., "BERT" (2019), section 5.3, for the tag of the first piece.
 """
 
 import functools
@@ -17,22 +19,22 @@ from textapp.text.tokenizer import Tokenizer
 
 
 class Retokenized(NamedTuple):
-    """The pieces of some tokens.
+    """The pieces of the tokens of a sentence.
 
     Attributes:
         tokens: The pieces.
-        firsts: For each of the tokens that were cut, the position of its first piece.
+        firsts: The position of the first piece of each token.
     """
 
     tokens: list[str]
     firsts: list[int]
 
     def spread(self, tags: Sequence[str], of_spans: bool) -> list[str]:
-        """The tags of the pieces.
+        """Returns the tags of the pieces.
 
         Args:
-            tags: The tags of the tokens, in IOB2 if they are of spans.
-            of_spans: Whether they are; otherwise each stands for itself and for all pieces.
+            tags: The tags of the tokens: in IOB2, or plain tags.
+            of_spans: Whether `tags` are in IOB2. A plain tag is that of all pieces.
 
         Example:
             >>> cut = retokenize(["U.S.", "wins"], Tokenizer(lowercase=False))
@@ -47,9 +49,9 @@ class Retokenized(NamedTuple):
 
 
 def retokenize(tokens: Iterable[str], tokenizer: Tokenizer) -> Retokenized:
-    """Cuts tokens as `tokenizer` would cut them in a text.
+    """Cuts tokens as `tokenizer` cuts them in a text.
 
-    A token of nothing but characters that no text shows, as U+00AD, stays as it is, so that each has a piece.
+    A token of invisible characters alone, such as U+00AD, stays as it is, so that each token has a piece.
     """
     cut = _cutter(tokenizer)
     pieces: list[str] = []
@@ -62,7 +64,7 @@ def retokenize(tokens: Iterable[str], tokenizer: Tokenizer) -> Retokenized:
 
 @functools.lru_cache(maxsize=8)
 def _cutter(tokenizer: Tokenizer) -> Callable[[str], tuple[str, ...]]:
-    """What cuts one token, and remembers how: few make up most of a corpus."""
+    """Returns a function that cuts a token, and remembers its pieces: few different tokens are most of a corpus."""
 
     @functools.lru_cache(maxsize=1 << 17)
     def cut(token: str) -> tuple[str, ...]:

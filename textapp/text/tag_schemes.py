@@ -1,19 +1,19 @@
-"""Tag schemes: how a tag per token writes down spans of tokens, each with a type.
+"""Tag schemes: they write spans of tokens, each with a type, as one tag per token.
 
-| scheme  | a span of 1 | of 2 | of 4    | right behind another of its type |
-|---------|-------------|------|---------|----------------------------------|
-| `IOB1`  | I           | I I  | I I I I | its first tag is B               |
-| `IOB2`  | B           | B I  | B I I I | the same; also called `BIO`      |
-| `IOBES` | S           | B E  | B I I E | the same; also called `BIOES`    |
-| `BILOU` | U           | B L  | B I I L | the same                         |
-| `BMES`  | S           | B E  | B M M E | the same; usual for Chinese      |
+| scheme  | a span of 1 | of 2 | of 4    | directly after another span of its type |
+|---------|-------------|------|---------|-----------------------------------------|
+| `IOB1`  | I           | I I  | I I I I | its first tag is B                      |
+| `IOB2`  | B           | B I  | B I I I | the same; also called `BIO`             |
+| `IOBES` | S           | B E  | B I I E | the same; also called `BIOES`           |
+| `BILOU` | U           | B L  | B I I L | the same                                |
+| `BMES`  | S           | B E  | B M M E | the same; usual for Chinese             |
 
-A tag reads `LETTER-TYPE` (B-PER), or the letter alone where there are no types, as in word segmentation. A token
-outside of all spans has the tag `O`.
+A tag is `LETTER-TYPE` (B-PER), or the letter alone if there are no types, as in word segmentation. A token outside of
+all spans has the tag `O`.
 
-A sequence is sound if each tag may follow the one before it, with an `O` imagined at both ends. That one relation is
-what `find_breaks` checks and what `allowed_transitions` hands to a decoder, so that a sequence decoded under it can
-always be read.
+A sequence is valid if each tag may follow the tag before it, where both ends of the sequence count as `O`.
+`find_breaks` checks this relation, and `allowed_transitions` gives it to a decoder, so that each decoded sequence is
+valid.
 
 Reference: Ramshaw and Marcus, "Text Chunking using Transformation-Based Learning" (1995), for IOB1; Tjong Kim Sang and
 Veenstra, "Representing Text Chunks" (1999), for IOB2; Ratinov and Roth, "Design Challenges and Misconceptions in Named
@@ -33,12 +33,12 @@ OUTSIDE = "O"
 
 
 class Span(NamedTuple):
-    """Some tokens in a row and what they are.
+    """A span of tokens.
 
     Attributes:
-        start: position of its first token.
-        end: position behind its last token.
-        type: the type (PER); empty where the tags have none.
+        start: Position of the first token.
+        end: Position after the last token.
+        type: The type (PER); empty if the tags have no types.
     """
 
     start: int
@@ -47,13 +47,13 @@ class Span(NamedTuple):
 
 
 class Break(NamedTuple):
-    """Two tags in a row of which the second must not follow the first; `str()` says so.
+    """Two neighbouring tags of which the second must not follow the first; `str()` is a message.
 
     Attributes:
-        position: position of the second tag; the length of the sequence where it must not end there.
-        before: the first tag, or None at the start of the sequence.
-        after: the second tag, or None at its end.
-        scheme: the scheme whose rule is broken.
+        position: Position of the second tag; the length of the sequence if the sequence must not end there.
+        before: The first tag, or None at the start of the sequence.
+        after: The second tag, or None at the end of the sequence.
+        scheme: The scheme with this rule.
     """
 
     position: int
@@ -70,12 +70,12 @@ class Break(NamedTuple):
 
 
 class Transitions(NamedTuple):
-    """Which tags a scheme lets follow one another, by tag id.
+    """The transitions between K tags that a scheme allows, by tag id.
 
     Attributes:
-        matrix: `(K, K)`, True at `[i][j]` where tag j may follow tag i.
-        start: `(K,)`, True where a sequence may start with the tag.
-        end: `(K,)`, True where a sequence may end with the tag.
+        matrix: `(K, K)`, True at `[i][j]` if tag j may follow tag i.
+        start: `(K,)`, True if a sequence may start with the tag.
+        end: `(K,)`, True if a sequence may end with the tag.
     """
 
     matrix: list[list[bool]]
@@ -83,41 +83,41 @@ class Transitions(NamedTuple):
     end: list[bool]
 
 
-class _Letters(NamedTuple):
-    """A scheme: the letters of a span's tokens, by their place in it."""
+class _Scheme(NamedTuple):
+    """The letters of a scheme, by the position of a token in its span."""
 
     first: str
     inner: str
     last: str
     single: str
-    adjacent: str = ""  # instead of `first` and `single`, right behind a span of the same type
+    adjacent: str = ""  # in place of `first` and `single` directly after a span of the same type
 
     def all(self) -> set[str]:
-        """All letters of the scheme but `O`."""
+        """Returns all letters of the scheme except `O`."""
         return {letter for letter in self if letter}
 
     def never_begin(self) -> set[str]:
-        """Letters that stand only behind another token of their span."""
+        """Returns the letters that need a token of their span before them."""
         return {self.inner, self.last} - {self.first, self.single}
 
     def never_end(self) -> set[str]:
-        """Letters that stand only before another token of their span."""
+        """Returns the letters that need a token of their span after them."""
         return {self.first, self.inner} - {self.last, self.single}
 
 
-_LETTERS = {
-    "IOB2": _Letters("B", "I", "I", "B"),
-    "IOB1": _Letters("I", "I", "I", "I", adjacent="B"),
-    "IOBES": _Letters("B", "I", "E", "S"),
-    "BILOU": _Letters("B", "I", "L", "U"),
-    "BMES": _Letters("B", "M", "E", "S"),
+_SCHEMES = {
+    "IOB2": _Scheme("B", "I", "I", "B"),
+    "IOB1": _Scheme("I", "I", "I", "I", adjacent="B"),
+    "IOBES": _Scheme("B", "I", "E", "S"),
+    "BILOU": _Scheme("B", "I", "L", "U"),
+    "BMES": _Scheme("B", "M", "E", "S"),
 }
 _OTHER_NAMES = {"BIO": "IOB2", "BIOES": "IOBES"}
-_BEGINNING = "BSU"  # letters that begin a span in every scheme that has them
+_BEGINNING = "BSU"  # letters that start a span in every scheme that has them
 _ENDING = "ELSU"  # letters that end one
 _TAG = re.compile("O|[BILUEMS](-.+)?", re.DOTALL)
 
-SCHEMES = tuple(_LETTERS)
+SCHEMES = tuple(_SCHEMES)
 """The names of the schemes."""
 
 
@@ -125,13 +125,14 @@ def read_spans(tags: Sequence[str], scheme: str, repair: bool = False) -> list[S
     """Returns the spans of a sequence of tags, from left to right.
 
     Args:
-        tags: one tag per token.
-        scheme: one of `SCHEMES`.
-        repair: whether to read a broken sequence as the scorer of CoNLL does: a span begins at every tag but `O` that
-            does not continue one of its type, and ends where it is not continued. `find_breaks` says what was mended.
+        tags: One tag per token.
+        scheme: One of `SCHEMES`.
+        repair: Whether to read an invalid sequence as the scorer of CoNLL does: a span starts at each tag except `O`
+            that does not continue a span of its type, and ends before the first tag that does not continue it.
+            `find_breaks` lists the broken rules.
 
     Raises:
-        InputError: the sequence is broken and `repair` is not set, or something in it is no tag of the scheme.
+        InputError: The sequence is invalid and `repair` is not set, or an item is no tag of the scheme.
 
     Example:
         >>> read_spans(["I-LOC", "I-LOC", "B-LOC", "O"], "IOB1")
@@ -139,7 +140,7 @@ def read_spans(tags: Sequence[str], scheme: str, repair: bool = False) -> list[S
         >>> read_spans(["O", "I-人名", "I-人名"], "IOB2")
         Traceback (most recent call last):
         ...
-        textapp.errors.InputError: tags[1]: I-人名 cannot follow O in IOB2; mend the tags, or set repair=true
+        textapp.errors.InputError: tags[1]: I-人名 cannot follow O in IOB2; correct the tags, or set repair=true
         >>> read_spans(["O", "I-人名", "I-人名"], "IOB2", repair=True)
         [Span(start=1, end=3, type='人名')]
 
@@ -147,7 +148,7 @@ def read_spans(tags: Sequence[str], scheme: str, repair: bool = False) -> list[S
     """
     breaks = find_breaks(tags, scheme)
     if breaks and not repair:
-        raise InputError(f"tags[{breaks[0].position}]: {breaks[0]}; mend the tags, or set repair=true")
+        raise InputError(f"tags[{breaks[0].position}]: {breaks[0]}; correct the tags, or set repair=true")
     spans: list[Span] = []
     start, before = 0, OUTSIDE
     for position, after in enumerate([*tags, OUTSIDE]):
@@ -160,16 +161,16 @@ def read_spans(tags: Sequence[str], scheme: str, repair: bool = False) -> list[S
 
 
 def write_tags(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
-    """Returns the tags of a sequence of `length` tokens with these spans, which may come in any order.
+    """Returns the tags of a sequence of `length` tokens with these spans, which may be in any order.
 
     Raises:
-        InputError: a span is empty or reaches out of the sequence, or two spans overlap.
+        InputError: A span is empty or exceeds the sequence, or two spans overlap.
 
     Example:
         >>> write_tags([Span(0, 2, "PER"), Span(3, 4, "LOC")], 4, "IOBES")
         ['B-PER', 'E-PER', 'O', 'S-LOC']
     """
-    _, letters = _letters(scheme)
+    _, letters = _find_scheme(scheme)
     tags = [OUTSIDE] * length
     previous = Span(0, 0, "")
     for span in sorted(spans):
@@ -197,10 +198,10 @@ def convert(tags: Sequence[str], source: str, target: str, repair: bool = False)
 
 
 def find_breaks(tags: Sequence[str], scheme: str) -> list[Break]:
-    """Returns every place at which a sequence of tags breaks the scheme's rules; none for a sound one.
+    """Returns every place where a sequence of tags breaks a rule of the scheme; none if the sequence is valid.
 
     Raises:
-        InputError: something in the sequence is no tag of the scheme.
+        InputError: An item is no tag of the scheme.
 
     Example:
         >>> [str(found) for found in find_breaks(["B-PER", "O", "I-LOC", "E-LOC"], "IOBES")]
@@ -216,13 +217,13 @@ def find_breaks(tags: Sequence[str], scheme: str) -> list[Break]:
 
 
 def guess_scheme(sequences: Iterable[Sequence[str]]) -> str:
-    """Returns the scheme that sequences of tags are written in.
+    """Guesses the scheme of sequences of tags.
 
-    It is, of the schemes that have all letters that occur, the one with the fewest breaks; of several, the first of
-    `SCHEMES`. Nothing is said about whether the sequences are sound.
+    Of the schemes that have all letters of the tags, it is the one whose rules the sequences break least often, and of
+    several the first of `SCHEMES`. The sequences may still be invalid in it.
 
     Raises:
-        InputError: no scheme has all those letters, or something is no tag.
+        InputError: No scheme has all those letters, or an item is no tag.
 
     Example:
         >>> guess_scheme([["O", "I-LOC", "I-LOC"], ["O", "I-PER", "B-PER"]])
@@ -234,9 +235,9 @@ def guess_scheme(sequences: Iterable[Sequence[str]]) -> str:
     found = {tag for pair in pairs for tag in pair}
     unknown = sorted(tag for tag in found if not is_tag(tag))
     if unknown:
-        raise InputError(f"{unknown[0]!r} is no tag of any scheme; tags read O, B-TYPE, I-TYPE and so on")
+        raise InputError(f"{unknown[0]!r} is no tag of any scheme; tags are O, B-TYPE, I-TYPE and so on")
     letters = {_split(tag)[0] for tag in found} - {OUTSIDE}
-    candidates = [scheme for scheme in SCHEMES if letters <= _LETTERS[scheme].all()]
+    candidates = [scheme for scheme in SCHEMES if letters <= _SCHEMES[scheme].all()]
     if not candidates:
         raise InputError(
             f"no tag scheme has all of the letters {', '.join(sorted(letters))}; known: {', '.join(SCHEMES)}"
@@ -248,14 +249,14 @@ def guess_scheme(sequences: Iterable[Sequence[str]]) -> str:
 
 
 def allowed_transitions(tags: Sequence[str], scheme: str) -> Transitions:
-    """Returns which of the tags may follow which, start a sequence and end it.
+    """Returns which tags may follow which tags, start a sequence, and end a sequence.
 
     Args:
-        tags: the `K` tags by id.
-        scheme: one of `SCHEMES`.
+        tags: The `K` tags by id.
+        scheme: One of `SCHEMES`.
 
     Raises:
-        InputError: something in `tags` is no tag of the scheme.
+        InputError: An item of `tags` is no tag of the scheme.
 
     Example:
         >>> allowed_transitions(["O", "B-LOC", "I-LOC"], "IOB2").matrix
@@ -271,27 +272,27 @@ def allowed_transitions(tags: Sequence[str], scheme: str) -> Transitions:
 
 @functools.lru_cache(maxsize=1 << 12)  # called for every token of a file
 def is_tag(text: str, scheme: str | None = None) -> bool:
-    """Whether a text is a tag of a scheme, or of any: `O`, `LETTER-TYPE` or a letter alone.
+    """Whether a text is a tag of a scheme, or without `scheme` of any: `O`, `LETTER-TYPE` or a letter alone.
 
     Example:
         >>> is_tag("B-PER"), is_tag("B-PER", "BILOU"), is_tag("S-PER", "BILOU"), is_tag("NOUN")
         (True, True, False, False)
     """
-    letters = None if scheme is None else _letters(scheme)[1].all()
+    letters = None if scheme is None else _find_scheme(scheme)[1].all()
     return _TAG.fullmatch(text) is not None and (letters is None or text == OUTSIDE or text[0] in letters)
 
 
-def _letters(scheme: str) -> tuple[str, _Letters]:
-    """Returns a scheme's own name and its letters."""
+def _find_scheme(scheme: str) -> tuple[str, _Scheme]:
+    """Returns the main name of a scheme and its letters."""
     name = _OTHER_NAMES.get(scheme, scheme)
-    if name not in _LETTERS:
+    if name not in _SCHEMES:
         raise InputError(f"`scheme` must be one of {', '.join(SCHEMES)}. Received: scheme={scheme!r}")
-    return name, _LETTERS[name]
+    return name, _SCHEMES[name]
 
 
 def _check(tags: Sequence[str], scheme: str) -> str:
-    """Returns a scheme's own name, once every tag is known to be one of its tags."""
-    name, letters = _letters(scheme)
+    """Returns the main name of a scheme, after checking that each tag is of it."""
+    name, letters = _find_scheme(scheme)
     for position, tag in enumerate(tags):
         if not is_tag(tag, name):
             known = ", ".join(f"{letter}-TYPE" for letter in sorted(letters.all()))
@@ -305,7 +306,7 @@ def _split(tag: str) -> tuple[str, str]:
 
 
 def _continues(before: str, after: str) -> bool:
-    """Whether a tag belongs to the same span as the tag before it, in every scheme that has both."""
+    """Whether a tag continues the span of the tag before it, in every scheme that has both."""
     (first, type_before), (second, type_after) = _split(before), _split(after)
     is_open = first != OUTSIDE and first not in _ENDING
     return is_open and second != OUTSIDE and second not in _BEGINNING and type_before == type_after
@@ -313,8 +314,8 @@ def _continues(before: str, after: str) -> bool:
 
 @functools.lru_cache(maxsize=1 << 16)  # called for every token of a file
 def _may_follow(before: str, after: str, scheme: str) -> bool:
-    """Whether the scheme lets a tag follow another; an end of the sequence counts as `O`."""
-    letters = _LETTERS[scheme]
+    """Whether the scheme allows a tag after another; both ends of the sequence count as `O`."""
+    letters = _SCHEMES[scheme]
     (first, type_before), (second, type_after) = _split(before), _split(after)
     if not _continues(before, after) and (first in letters.never_end() or second in letters.never_begin()):
         return False

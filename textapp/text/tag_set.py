@@ -1,4 +1,4 @@
-"""The tags that a model gives, by id: from tags of files to ids, and back."""
+"""The tags of a model, by id: converts tags of files to ids, and back."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from textapp.text.tag_schemes import OUTSIDE, Transitions, allowed_transitions, convert, read_spans, write_tags
 
 FILE_SCHEME = "IOB2"
-"""The scheme of tags outside of the model, where they are of spans."""
+"""The scheme of all tags of spans outside of the model: readers convert to it, and predictions are in it."""
 
 
 @dataclass(frozen=True)
 class TagSet:
-    """K tags by id, in a scheme of their own.
+    """The K tags of a model by id, in the scheme of the model.
 
-    Which scheme a model learns is its own affair: IOBES tells it where a span ends and so finds a little more than
-    IOB2, in which tags come in and go out.
+    A model may learn another scheme than that of files: IOBES also marks the ends of spans, and so a model finds a
+    little more than with IOB2.
 
     Args:
-        tags: The tags by id. Of spans, the first is `O`.
-        scheme: One of `textapp.text.tag_schemes.SCHEMES`; None for tags that stand for themselves, as parts of speech.
+        tags: The tags by id. If they are tags of spans, the first is `O`.
+        scheme: One of `textapp.text.tag_schemes.SCHEMES`; None for plain tags, such as parts of speech.
 
     Example:
         >>> tags = TagSet.build([["B-地", "I-地", "O", "B-人"]], "IOBES")
@@ -36,11 +36,11 @@ class TagSet:
 
     @classmethod
     def build(cls, sequences: Iterable[Sequence[str]], scheme: str | None) -> "TagSet":
-        """Takes the tags that occur.
+        """Makes the set of the tags that occur in a training split.
 
         Args:
-            sequences: The tags of the training split: in IOB2, sound ones, or standing for themselves.
-            scheme: The scheme to learn, or None.
+            sequences: The tags of each sentence: valid IOB2, or plain tags.
+            scheme: The scheme for the model to learn; None for plain tags.
         """
         if scheme is None:
             return cls(tuple(sorted(set(itertools.chain.from_iterable(sequences)))), None)
@@ -52,13 +52,13 @@ class TagSet:
 
     @property
     def types(self) -> set[str]:
-        """The types of spans; none where tags stand for themselves."""
+        """The types of the spans; none for plain tags."""
         return set() if self.scheme is None else {tag[2:] for tag in self.tags if tag != OUTSIDE}
 
     def encode(self, tags: Sequence[str]) -> list[int]:
-        """Returns the ids of tags as they come in: IOB2, sound, or standing for themselves.
+        """Returns the ids of tags, which are valid IOB2, or plain tags.
 
-        A span with a tag that is not in the set becomes `O`, a tag that stands for itself and is not in it the first.
+        A span with a tag that the set lacks becomes `O`; a plain tag that the set lacks becomes the first tag.
         """
         ids = {tag: index for index, tag in enumerate(self.tags)}
         if self.scheme is not None:
@@ -72,18 +72,18 @@ class TagSet:
         return [ids.get(tag, 0) for tag in tags]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """Returns tags as they go out.
+        """Returns the tags of ids: valid IOB2, or plain tags.
 
-        Broken sequences, which only a model without a CRF gives, are read as `conlleval` reads them.
+        Only a model without a CRF gives invalid sequences. They are repaired by the rule of `conlleval`.
         """
         tags = [self.tags[index] for index in ids]
         return tags if self.scheme is None else convert(tags, self.scheme, FILE_SCHEME, repair=True)
 
     def of_tokens(self, tags: Sequence[str], firsts: Sequence[int]) -> list[str]:
-        """The tags of tokens that were cut into pieces: those of their first pieces, mended as `decode` does."""
+        """Returns the tags of tokens by those of their first pieces, repaired as in `decode`."""
         chosen = [tags[first] for first in firsts]
         return chosen if self.scheme is None else convert(chosen, FILE_SCHEME, FILE_SCHEME, repair=True)
 
     def allowed(self) -> Transitions | None:
-        """Returns which tags may follow which; None where all may."""
+        """Returns which tags may follow which; None if every tag may follow every tag."""
         return None if self.scheme is None else allowed_transitions(self.tags, self.scheme)

@@ -1,4 +1,4 @@
-"""Tokens to ids, as a tagger and its bundle know them: a word each, and the characters that spell it."""
+"""Converts tokens to the ids that a model reads: of words, of their characters, of their shapes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ class TokenEncoder:
     """Turns tokens into ids.
 
     Attributes:
-        form: What a token is looked up by.
+        form: Converts a token to the word to look up, and to its spelling.
         vocabulary: The words.
-        characters: The characters; None for a model that does not look into its tokens.
-        max_characters: L; longer words lose their end, for the characters alone.
-        shapes: Whether the model is told the shape of each token; see `word_shape`.
+        characters: The characters; None for a model that does not read characters.
+        max_characters: L, the number of characters of a token that the model reads; the rest is cut off.
+        shapes: Whether the model reads the shape of each token; see `word_shape`.
 
     Example:
         >>> encoder = TokenEncoder(WordForm(), Vocabulary.build({"paris": 2}), Vocabulary.build({"P": 2, "a": 2}), 3)
@@ -36,7 +36,7 @@ class TokenEncoder:
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
-        """What a model reads of each token: the name of an input and its shape behind the tokens."""
+        """The inputs of the model: for each name the shape of what it reads of one token."""
         inputs: dict[str, tuple[int, ...]] = {"token_ids": ()}
         if self.characters is not None:
             inputs["char_ids"] = (self.max_characters,)
@@ -45,11 +45,11 @@ class TokenEncoder:
         return inputs
 
     def encode(self, tokens: Sequence[str]) -> dict[str, Ids]:
-        """Each token as the model reads it.
+        """Returns the inputs of the model for n tokens.
 
         Returns:
-            By the name of an input: the ids of words; with characters theirs, L of each token, 0 behind its last; with
-            shapes those of `word_shape`.
+            `token_ids`: n ids of words. `char_ids`, for a model with characters: n lists of L ids, 0 after the last
+            character. `shape_ids`, for a model with shapes: n numbers of `word_shape`.
         """
         ids: dict[str, Ids] = {"token_ids": self.vocabulary.encode(map(self.form.word, tokens))}
         spellings = [self.form.spelling(token) for token in tokens] if self.characters or self.shapes else []
@@ -60,6 +60,6 @@ class TokenEncoder:
         return ids
 
     def _padded(self, characters: Vocabulary, spelling: str) -> list[int]:
-        """The ids of a token's first L characters, and padding."""
+        """Returns the ids of the first L characters of a token, padded to L."""
         ids = characters.encode(spelling[: self.max_characters])
         return ids + [PAD_ID] * (self.max_characters - len(ids))

@@ -1,16 +1,16 @@
 """Tokenizers `word` and `char`, with offsets into the original text.
 
-The rule, to the letter, for whoever writes it in another language:
+The exact rule, for an implementation in another language:
 
 1. Normalize the text (`textapp.text.normalization`).
 2. Where `lowercase` is set, replace each code point by `LOWER` (`textapp.text.characters`).
 3. Replace each code point by the letter of its class (`textapp.text.characters`).
-4. The tokens are the matches of the regular expression `WORD_GRAMMAR` (or `CHAR_GRAMMAR`) in the string of letters, one
-   after the other. What no match covers is white space and controls.
+4. The tokens are the successive matches of the regular expression `WORD_GRAMMAR` (or `CHAR_GRAMMAR`) in the string of
+   letters. Only white space and controls are in no match.
 
-`token_pattern` gives the same grammar as one regular expression over explicit code-point ranges. It needs neither
-lookaround nor a library's tables, and its first match is its longest, so that backtracking engines (Python, JavaScript)
-and automata (RE2) find the same tokens.
+`token_pattern` returns the same grammar as one regular expression over explicit code-point ranges. It needs neither
+lookaround nor the tables of a library, and its first match is its longest, so that backtracking engines (Python,
+JavaScript) and automata (RE2) find the same tokens.
 """
 
 import functools
@@ -27,14 +27,15 @@ Kind = Literal["word", "char"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 WORD_GRAMMAR = "(?:L[LM]*(?:QL[LM]*)*|D[DM]*(?:PD[DM]*)*)+|[^S]M*"
-"""Over the classes of `textapp.text.characters`: a word or number, made of letters, digits and their marks, with single
-apostrophes between letters and single points between digits (don't, 3.5, mp3); or else any character with its marks."""
+"""A token, over the classes of `textapp.text.characters`: a word or number of letters, digits and their marks, with
+single apostrophes between letters and single points between digits (don't, 3.5, mp3); or another character with its
+marks."""
 
 CHAR_GRAMMAR = "[^S]"
-"""Every code point by itself."""
+"""A token is one code point."""
 
 _GRAMMARS = {"word": re.compile(WORD_GRAMMAR), "char": re.compile(CHAR_GRAMMAR)}
-# The same on ASCII text itself, which has neither marks nor anything to normalize: several times faster.
+# The same for ASCII text, which has no marks and needs no normalization: several times faster.
 _ASCII_GRAMMARS = {
     "word": re.compile(r"(?:[A-Za-z]+(?:'[A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*)+|[!-~]"),
     "char": re.compile("[!-~]"),
@@ -42,12 +43,12 @@ _ASCII_GRAMMARS = {
 
 
 class Token(NamedTuple):
-    """A token and where it stands.
+    """A token and its offsets in the original text.
 
     Attributes:
-        text: the token as the vocabulary knows it: normalized, in lower case where the tokenizer says so.
-        start: offset of its first code point in the original text.
-        end: offset behind its last one, so that original[start:end] is what the author wrote.
+        text: The token for the vocabulary: normalized, and in lower case if the tokenizer does that.
+        start: Offset of its first code point in the original text.
+        end: Offset after its last code point, so that original[start:end] is what the author wrote.
     """
 
     text: str
@@ -60,20 +61,21 @@ class Tokenizer:
     """Cuts a text into words, numbers and symbols, or into characters.
 
     `word` keeps contractions (don't), decimals (3.5) and mixtures (mp3, 80s) whole, as the word boundaries of UAX #29.
-    Scripts written without spaces (Han, kana, Thai, ...) give a token a character; all punctuation, symbols and emoji
-    give a token each. Nothing is special about markup. Tokens hold neither white space nor controls.
+    In scripts without spaces between words (Han, kana, Thai, ...) each character is a token; so is each punctuation
+    mark, symbol and emoji. Markup has no special meaning. Tokens have neither white space nor controls in them.
 
-    Offsets survive normalization: dropped characters inside a token lie within its offsets, those around it do not; the
-    tokens of one character that normalization expands (½ to 1⁄2) all have that character's offsets.
+    Offsets are those of the text before normalization. Dropped characters inside a token are within its offsets,
+    dropped characters around it are not. If normalization expands one character to several tokens (½ to 1⁄2), all of
+    them have the offsets of that character.
 
     Args:
         kind: "word" or "char".
-        lowercase: whether tokens are in lower case; on by default, because it leaves fewer words unknown.
-        normalization: "none", "nfc" or "nfkc"; the default unites full-width and half-width forms, which Chinese and
-            Japanese texts mix, ligatures and composed characters.
+        lowercase: Whether tokens are in lower case. True by default, because then fewer words are unknown.
+        normalization: "none", "nfc" or "nfkc". The default unites the forms of a character: full and half width, which
+            Chinese and Japanese texts mix, ligatures and composed characters.
 
     Raises:
-        InputError: where an argument is none of these.
+        InputError: An argument is not one of these values.
 
     Example:
         >>> Tokenizer().words("Don’t miss ３．５ stars：très 好吃！")
@@ -112,15 +114,15 @@ class Tokenizer:
         return [text[start:end] for start, end in spans]
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the settings, as JSON holds them."""
+        """Returns the settings for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> "Tokenizer":
-        """Makes a tokenizer from `to_dict`'s settings, all of which must be there.
+        """Makes a tokenizer from the settings of `to_dict`.
 
         Raises:
-            InputError: where a setting is missing, unknown or of a wrong value.
+            InputError: A setting is missing, unknown, or has a wrong value.
         """
         names = [field.name for field in fields(cls)]
         if not isinstance(settings, Mapping) or set(settings) != set(names):
@@ -128,7 +130,7 @@ class Tokenizer:
         return cls(**settings)
 
     def _spans(self, text: str) -> tuple[list[tuple[int, int]], str]:
-        """The tokens' places in a normalized text, and that text in lower case where the tokenizer says so."""
+        """Returns start and end of each token in a normalized text, and that text, in lower case if so set."""
         if self.lowercase:
             text = text.translate(LOWER_OF)
         return [match.span() for match in _GRAMMARS[self.kind].finditer(text.translate(CLASS_OF))], text
@@ -136,17 +138,17 @@ class Tokenizer:
 
 @functools.cache
 def token_pattern(kind: Kind = "word") -> str:
-    r"""Writes the grammar as a regular expression over code points, of literal characters and ranges alone.
+    r"""Returns the grammar as a regular expression over code points, which has only literal characters and ranges.
 
-    It is to be applied to the normalized text. Code points are written `\x{HEX}`, as RE2, PCRE, Java and Kotlin read
-    them; for JavaScript with the flag `u` write `\u{HEX}`, for Python `\UHEX` with eight digits.
+    Apply it to the normalized text. Code points have the form `\x{HEX}` of RE2, PCRE, Java and Kotlin; JavaScript with
+    the flag `u` needs `\u{HEX}` in its place, and Python `\UHEX` with eight digits.
     """
     grammar = WORD_GRAMMAR if kind == "word" else CHAR_GRAMMAR
     ranges = {
         letter: "".join(rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in parse_ranges(table))
         for letter, table in CLASSES.items()
     }
-    # A class stands inside brackets already, or gets its own.
+    # A class is inside brackets, or gets brackets.
     return re.sub(
         r"\[(\^?)([A-Z]+)\]|([A-Z])",
         lambda match: f"[{match[1] or ''}{''.join(ranges[letter] for letter in match[2] or match[3])}]",

@@ -1,4 +1,4 @@
-"""The vocabulary: which token has which id."""
+"""The vocabulary: the id of each token."""
 
 import itertools
 import os
@@ -15,13 +15,13 @@ UNKNOWN_ID = 1
 
 
 class Vocabulary:
-    """Tokens and their ids, which are their places in the list; id 0 is padding, id 1 every unknown token.
+    """Tokens and their ids. The id of a token is its position; id 0 is padding, id 1 is every unknown token.
 
     Args:
-        tokens: all tokens by id, the two specials first. None is empty, doubled or holds a line break.
+        tokens: All tokens by id, the two specials first. No token is empty, occurs twice, or has a line break in it.
 
     Raises:
-        InputError: where a token breaks the rule.
+        InputError: A token breaks this rule.
 
     Example:
         >>> vocabulary = Vocabulary.build({"好": 3, "吃": 2, "！": 1})
@@ -34,7 +34,7 @@ class Vocabulary:
     def __init__(self, tokens: Iterable[str]):
         self.tokens = tuple(tokens)
         _check(self.tokens, "vocabulary")
-        # The specials are no tokens of a text: a text that reads "[PAD]" is unknown, not padding.
+        # The specials are no tokens of a text: the token "[PAD]" of a text is unknown, not padding.
         self._ids = {token: index for index, token in enumerate(self.tokens) if index > UNKNOWN_ID}
 
     def __len__(self) -> int:
@@ -53,11 +53,11 @@ class Vocabulary:
         return token in self._ids
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Returns the tokens' ids, 1 for a token that is not in the vocabulary; never 0."""
+        """Returns the ids of tokens: 1 for a token that is not in the vocabulary, never 0."""
         return [self._ids.get(token, UNKNOWN_ID) for token in tokens]
 
     def oov_rate(self, texts: Iterable[Iterable[str]]) -> float:
-        """Returns the share of tokens that are unknown, over all texts' tokens; 0.0 where there are none."""
+        """Returns the share of unknown tokens among the tokens of all texts; 0.0 if there is no token."""
         unknown = count = 0
         for tokens in texts:
             ids = self.encode(tokens)
@@ -70,12 +70,15 @@ class Vocabulary:
         """Makes the vocabulary of the most frequent tokens, the same on every machine.
 
         Args:
-            counts: how often each token comes in the training split, and in no other.
-            max_size: number of ids at most, the two specials included: the rows of the embedding.
-            min_count: a rarer token is left out: a word seen once cannot be learned, but takes its row.
+            counts: How often each token occurs in the training split. Other splits must not count.
+            max_size: Maximum number of ids with the two specials: the rows of the embedding.
+            min_count: Least count of a token. A word that occurs once cannot be learned, but its row takes memory.
 
         Returns:
-            The vocabulary, by falling count, then by code points.
+            The vocabulary, ordered by falling count, then by code points.
+
+        Raises:
+            InputError: `max_size` or `min_count` is too small.
         """
         if max_size <= len(SPECIALS):
             raise InputError(f"vocabulary: `max_size` must be above {len(SPECIALS)}. Received: max_size={max_size}")
@@ -86,30 +89,30 @@ class Vocabulary:
         return cls(itertools.chain(SPECIALS, frequent[: max_size - len(SPECIALS)]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one token a line in the order of the ids, UTF-8, whole or not at all."""
+        """Writes one token per line in the order of the ids, in UTF-8. A failed write leaves no part of the file."""
         write_text(path, "".join(f"{token}\n" for token in self.tokens))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Vocabulary":
-        """Reads what `save` wrote.
+        """Reads a file of `save`.
 
         Raises:
-            InputError: where a line breaks the rule; names the file and the line.
+            InputError: A line breaks the rule of the class; the message names the file and the line.
         """
-        lines = read_text(path).removesuffix("\n").split("\n")  # not splitlines, which cuts at U+2028 and others too
+        lines = read_text(path).removesuffix("\n").split("\n")  # not splitlines, which also splits at U+2028 and others
         _check(lines, str(path))
         return cls(lines)
 
 
 def _check(tokens: Sequence[str], source: str) -> None:
-    """Raises `InputError` naming the first line that breaks the vocabulary's rule."""
+    """Raises `InputError` naming the first line that breaks the rule of a vocabulary."""
     first_lines: dict[str, int] = {}
     for line, token in enumerate(tokens, start=1):
         if line <= len(SPECIALS) and token != SPECIALS[line - 1]:
-            raise InputError(f"{source}:{line}: the line must read {SPECIALS[line - 1]}. Received: {token!r}")
+            raise InputError(f"{source}:{line}: the line must be {SPECIALS[line - 1]}. Received: {token!r}")
         if not token or "\n" in token or "\r" in token:
-            raise InputError(f"{source}:{line}: a token is empty or holds a line break. Received: {token!r}")
+            raise InputError(f"{source}:{line}: a token is empty or has a line break in it. Received: {token!r}")
         if first_lines.setdefault(token, line) != line:
-            raise InputError(f"{source}:{line}: the token {token!r} stands in line {first_lines[token]} already")
+            raise InputError(f"{source}:{line}: the token {token!r} is already on line {first_lines[token]}")
     if len(tokens) < len(SPECIALS):
-        raise InputError(f"{source}:{len(tokens) + 1}: the line must read {SPECIALS[len(tokens)]}; the file ends here")
+        raise InputError(f"{source}:{len(tokens) + 1}: the line must be {SPECIALS[len(tokens)]}; the file ends here")

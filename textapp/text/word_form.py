@@ -1,23 +1,25 @@
-"""What a tagger knows a token by: the word to look up, and the characters that spell it."""
+"""Two forms of a token: the word to look up in a vocabulary, and the spelling for characters and shapes."""
 
 import re
 from dataclasses import dataclass
 
 from textapp.text.characters import LOWER_OF
 from textapp.text.normalization import Form, normalize
+from textapp.text.tokenizer import Tokenizer
 
 _DIGIT = re.compile("[0-9]")
 
 
 @dataclass(frozen=True)
 class WordForm:
-    """Turns a token, as a file or `Tokenizer(lowercase=False)` gives it, into what is looked up.
+    """Converts a token of a file, or of `Tokenizer(lowercase=False)`, to its word and its spelling.
 
-    Words are united where they mean the same, so that fewer are unknown; spellings keep what tells names and numbers.
+    Several spellings have one word, so that fewer words are unknown. The spelling keeps capitals and digits, which help
+    to find names and numbers.
 
     Args:
         lowercase: Whether words are in lower case.
-        zero_digits: Whether each digit of a word reads 0: 1996 and 2026 are one word then.
+        zero_digits: Whether 0 replaces each digit of a word, so that 1996 and 2026 are one word.
         normalization: "none", "nfc" or "nfkc", for words and spellings.
 
     Example:
@@ -31,12 +33,30 @@ class WordForm:
     normalization: Form = "nfkc"
 
     def word(self, token: str) -> str:
-        """Returns the word of a token; empty for one of nothing but characters that are never seen, as U+00AD."""
+        """Returns the word of a token; it is empty if the token has only invisible characters, such as U+00AD."""
         word = self.spelling(token)
         if self.lowercase:
             word = word.translate(LOWER_OF)
         return _DIGIT.sub("0", word) if self.zero_digits else word
 
     def spelling(self, token: str) -> str:
-        """Returns the characters of a token, capitals and digits included."""
+        """Returns the normalized token with its capitals and digits."""
         return normalize(token, self.normalization).text
+
+
+def lookup_words(text: str, tokenizer: Tokenizer | None, form: WordForm | None) -> list[str]:
+    """Returns the words that a model looks up for a text.
+
+    A row of an embedding for the word `w` is of use only if `lookup_words(w, ...) == [w]`.
+
+    Args:
+        text: The text, or the token of a file.
+        tokenizer: Cuts texts into tokens; None if `text` is one token.
+        form: Converts tokens to words; None if tokens are looked up unchanged.
+
+    Example:
+        >>> lookup_words("New York 2026", Tokenizer(lowercase=False), WordForm(zero_digits=True))
+        ['new', 'york', '0000']
+    """
+    tokens = [text] if tokenizer is None else tokenizer.words(text)
+    return tokens if form is None else [form.word(token) for token in tokens]

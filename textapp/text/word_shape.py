@@ -1,9 +1,10 @@
-"""The shape of a word: which kinds of characters it has, as one small number.
+"""The shape of a word: the kinds of characters in it, as one small number.
 
-It keeps of a spelling what a vocabulary of lower-case words loses, without a look at each character.
+A vocabulary of lower-case words loses capitals, which help to find names. The shape keeps them at less cost than a
+network over characters.
 
-Reference: Collobert et al., "Natural Language Processing (Almost) from Scratch" (2011), whose feature of capitals this
-one extends.
+Reference: Collobert et al., "Natural Language Processing (Almost) from Scratch" (2011); the shape extends their feature
+of capitals.
 """
 
 from textapp.text.characters import CLASS_OF, LOWER_OF
@@ -11,17 +12,17 @@ from textapp.text.characters import CLASS_OF, LOWER_OF
 FIRST_CAPITAL, OTHER_CAPITAL, SMALL, DIGIT, MARK = 1, 2, 4, 8, 16
 
 SHAPES = 1 + 2 * MARK
-"""How many there are, with padding (0), which is the shape of no word."""
+"""Number of shapes, with 0 for padding. No word has shape 0."""
 
 
 def word_shape(word: str) -> int:
-    """Returns which kinds of characters a word has, from 1 to `SHAPES` - 1.
+    """Returns the shape of a word, from 1 to `SHAPES` - 1.
 
-    The kinds: a capital at its beginning, capitals behind it, other letters, digits, anything else (marks of
-    punctuation, symbols). Letters of scripts without capitals are other letters.
+    It is 1 plus a bit for each kind of characters in the word: a capital at its start, capitals after its start, other
+    letters, digits, and anything else (punctuation, symbols). Letters of scripts without capitals are other letters.
 
     Args:
-        word: With its capitals, as `WordForm.spelling` gives it.
+        word: The word with its capitals, as `WordForm.spelling` returns it.
 
     Example:
         >>> word_shape("Berlin") == 1 + FIRST_CAPITAL + SMALL, word_shape("A320-x") == word_shape("B7-yz")

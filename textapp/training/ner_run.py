@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from textapp.config import NerConfig
-from textapp.data.tagged import NO_SCHEME, TaggedExamples, read_tagged
+from textapp.data.tagged import PLAIN, TaggedExamples, read_tagged
 from textapp.errors import InputError
 from textapp.files import write_json, write_text
 from textapp.layers import CharacterCNN
@@ -144,7 +144,7 @@ def save_sample(folder: Path, examples: TaggedExamples) -> None:
 
 def _read_sample(path: Path, of_spans: bool) -> TaggedExamples:
     """What `save_sample` kept."""
-    return read_tagged(path, 0, 1, scheme=FILE_SCHEME if of_spans else NO_SCHEME, format="columns")
+    return read_tagged(path, 0, 1, scheme=FILE_SCHEME if of_spans else PLAIN, format="columns")
 
 
 def _load_model(folder: Path, encoder: TokenEncoder, tags: int) -> keras.Model:

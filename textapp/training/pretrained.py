@@ -14,6 +14,7 @@ from textapp.errors import InputError
 from textapp.files import named_errors
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, Vocabulary
+from textapp.text.word_form import WordForm
 from textapp.vectors.coverage import Coverage, mismatch_hints
 from textapp.vectors.embedding_table import embedding_table, extend_vocabulary
 from textapp.vectors.formats import read_vectors
@@ -47,6 +48,7 @@ def read_pretrained(
     *,
     report: Callable[[str], None],
     tokenizer: Tokenizer | None = None,
+    form: WordForm | None = None,
     extra_words: int = 0,
     embedding_dim: int | None = None,
     seed: int = 0,
@@ -58,7 +60,8 @@ def read_pretrained(
         vocabulary: The training split's own.
         counts: How often each word comes in the training split, words that the vocabulary lacks included.
         report: Is given each line of progress: coverage, and hints where it is low.
-        tokenizer: What cuts the texts; None where they come as words.
+        tokenizer: What cuts the texts; None if the tokens are those of files.
+        form: What tokens are looked up by; None if they are looked up as they are.
         extra_words: How many of the file's most frequent words the vocabulary takes beyond its own.
         embedding_dim: What the dimension must be; by default any.
         seed: Fixes the rows that are drawn.
@@ -76,11 +79,11 @@ def read_pretrained(
             "dimensions; leave it to them (embedding_dim=none)"
         )
     own = len(vocabulary)
-    vocabulary = extend_vocabulary(vocabulary, vectors, extra_words, tokenizer)
+    vocabulary = extend_vocabulary(vocabulary, vectors, extra_words, tokenizer, form)
     table, found = embedding_table(vectors, vocabulary, counts, seed)
     coverage = Coverage.count(vocabulary, found, counts)
     missing = [vocabulary.tokens[row] for row in np.flatnonzero(~found) if row >= len(SPECIALS)]
-    hints = [] if tokenizer is None else mismatch_hints(vectors, tokenizer, missing)
+    hints = [] if (tokenizer or form) is None else mismatch_hints(vectors, tokenizer, missing, form)
     if not coverage.words_found:
         reason = "; ".join(hints or ["they may be of another language"])
         raise InputError(f"{os.fspath(path)}: holds none of the training split's words: {reason}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from textapp.config import NerConfig
 from textapp.data.pipeline import TrainingBatches
-from textapp.data.tagged import NO_SCHEME, SCHEME, Reading, TaggedExamples, read_tagged, say_some
+from textapp.data.tagged import PLAIN, ReadOptions, TaggedExamples, list_some, read_tagged
 from textapp.data.tagged_batches import (
     EncodedSentences,
     count_characters,
@@ -19,7 +19,7 @@ from textapp.data.tagged_batches import (
 from textapp.data.tagged_splits import count_shared, cut_sentences, retokenized, split_tagged
 from textapp.errors import InputError
 from textapp.tasks.tagging.scores import check_tags_known, unseen_tags
-from textapp.text.tag_set import TagSet
+from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
@@ -97,7 +97,7 @@ def prepare_tags(
     examples, held_out = read_tag_splits(config, train, valid, test, config.seed, report)
     if config.retokenize:
         examples, _ = retokenized(examples, text_tokenizer(config))
-    tag_set = TagSet.build(examples.tags, None if examples.scheme == NO_SCHEME else config.tag_scheme)
+    tag_set = TagSet.build(examples.tags, None if examples.scheme == PLAIN else config.tag_scheme)
     if len(tag_set) < 2:
         what = "tag but " if tag_set.scheme is None else "span, every tag is "
         raise InputError(
@@ -123,18 +123,18 @@ def read_tag_splits(
     examples = read_split(config, train)
     report(f"read {examples}")
     held_out = {
-        name: read_held_out(config, path, of_spans=examples.scheme != NO_SCHEME)
+        name: read_held_out(config, path, of_spans=examples.scheme != PLAIN)
         for name, path in (("valid", valid), ("test", test))
         if path is not None
     }
-    known = TagSet.build(examples.tags, None if examples.scheme == NO_SCHEME else SCHEME)
+    known = TagSet.build(examples.tags, None if examples.scheme == PLAIN else FILE_SCHEME)
     for part in held_out.values():
         check_tags_known(part, known)
         report(f"read {part}")
-        if part.written and examples.written and part.written != examples.written:
+        if part.source_scheme and examples.source_scheme and part.source_scheme != examples.source_scheme:
             report(
-                f"note: the tags of {part.source} look like {part.written}, those of {examples.source} like "
-                f"{examples.written}; --set scheme={examples.written} reads both as that"
+                f"note: the tags of {part.source} look like {part.source_scheme}, those of {examples.source} like "
+                f"{examples.source_scheme}; --set scheme={examples.source_scheme} reads both as that"
             )
     if "valid" not in held_out:
         examples, validation = split_tagged(examples, config.valid_fraction, seed)
@@ -244,7 +244,7 @@ def read_held_out(
         format=config.format,
         repair=config.repair,
         tokenizer=text_tokenizer(config),
-        like=Reading(config.token_column, config.tag_column, config.scheme if of_spans else NO_SCHEME),
+        defaults=ReadOptions(config.token_column, config.tag_column, config.scheme if of_spans else PLAIN),
     )
 
 
@@ -262,6 +262,8 @@ def build_encoder(
             vocabulary,
             words,
             report=report,
+            tokenizer=text_tokenizer(config) if config.retokenize else None,
+            form=form,
             extra_words=config.extra_words,
             embedding_dim=config.embedding_dim,
             seed=config.seed,
@@ -296,7 +298,7 @@ def _report_counts(counts: dict[str, dict[str, float]], encoder: TokenEncoder, t
 def report_unseen(name: str, examples: TaggedExamples, tag_set: TagSet, report: Report) -> None:
     """Warns of what a held-out split has and the model cannot say: it counts as missed."""
     if unseen := unseen_tags(examples, tag_set):
-        report(f"warning: {name} has what the training split lacks and what will be missed: {say_some(unseen)}")
+        report(f"warning: {name} has what the training split lacks and what will be missed: {list_some(unseen)}")
 
 
 def _fingerprint(pretrained: Pretrained | None, tag_set: TagSet, parts: Iterable[EncodedSentences]) -> str:

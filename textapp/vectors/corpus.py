@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from textapp.data.compressed import open_stream
+from textapp.data.lines import open_stream
 from textapp.errors import InputError
 from textapp.files import named_errors
 from textapp.text.characters import LOWER_OF, SPACES, parse_ranges

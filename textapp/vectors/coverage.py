@@ -8,6 +8,7 @@ import numpy as np
 
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, Vocabulary
+from textapp.text.word_form import WordForm, lookup_words
 from textapp.vectors.word_vectors import WordVectors
 
 _CHECKED_WORDS = 10_000  # the first of the vectors: enough for a share, and quick
@@ -71,34 +72,43 @@ class Coverage:
         )
 
 
-def mismatch_hints(vectors: WordVectors, tokenizer: Tokenizer, missing: Iterable[str]) -> list[str]:
+def mismatch_hints(
+    vectors: WordVectors, tokenizer: Tokenizer | None, missing: Iterable[str], form: WordForm | None = None
+) -> list[str]:
     """Finds signs that the vectors' words come from another tokenizer.
 
     Args:
         vectors: The vectors.
-        tokenizer: The tokenizer of the texts.
+        tokenizer: The tokenizer of the texts; None if the tokens are those of files.
         missing: Words of the texts that have no vector.
+        form: What tokens are looked up by; by default they are looked up as they are.
 
     Returns:
         Sentences, each with a remedy; an empty list if there is no sign.
     """
-    settings = tokenizer.to_dict()
-    if vectors.tokenizer is not None and vectors.tokenizer != settings:
+    lowercase = any(part is not None and part.lowercase for part in (tokenizer, form))
+    settings = None if tokenizer is None else {**tokenizer.to_dict(), "lowercase": lowercase}
+    if settings is not None and vectors.tokenizer is not None and vectors.tokenizer != settings:
         return [
             f"their text was tokenized with {_setting_text(vectors.tokenizer)}, this one with {_setting_text(settings)}"
         ]
     hints = []
     first = vectors.words[:_CHECKED_WORDS]
-    cut = [word for word in first if len(tokenizer.words(word)) > 1]
+    cut = [word for word in first if len(lookup_words(word, tokenizer, form)) > 1]
     if len(cut) > _HINT_SHARE * len(first):
         hints.append(
             f"the tokenizer cuts {len(cut) / len(first):.0%} of their first {len(first):,} words, such as "
             f"{_examples(cut)}: their text was segmented in another way; try another tokenizer, or vectors trained "
             "with this one"
         )
-    if tokenizer.lowercase:
-        cased_tokenizer = dataclasses.replace(tokenizer, lowercase=False)
-        cased = [word for word in first if tokenizer.words(word) != [word] == cased_tokenizer.words(word)]
+    if lowercase:
+        cased_tokenizer = tokenizer and dataclasses.replace(tokenizer, lowercase=False)
+        cased_form = form and dataclasses.replace(form, lowercase=False)
+        cased = [
+            word
+            for word in first
+            if lookup_words(word, tokenizer, form) != [word] == lookup_words(word, cased_tokenizer, cased_form)
+        ]
         if len(cased) > _HINT_SHARE * len(first):
             hints.append(
                 f"{len(cased) / len(first):.0%} of their first {len(first):,} words have capitals, such as "

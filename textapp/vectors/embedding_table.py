@@ -7,13 +7,18 @@ import numpy as np
 
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, UNKNOWN_ID, Vocabulary
+from textapp.text.word_form import WordForm, lookup_words
 from textapp.vectors.word_vectors import WordVectors
 
 _LOOKUP_BATCH = 8192  # words; those outside the vocabulary can be millions
 
 
 def extend_vocabulary(
-    vocabulary: Vocabulary, vectors: WordVectors, extra_words: int, tokenizer: Tokenizer | None = None
+    vocabulary: Vocabulary,
+    vectors: WordVectors,
+    extra_words: int,
+    tokenizer: Tokenizer | None = None,
+    form: WordForm | None = None,
 ) -> Vocabulary:
     """Appends the first words of the vectors that are not in the vocabulary: the most frequent ones of a sorted file.
 
@@ -25,13 +30,14 @@ def extend_vocabulary(
         vectors: The vectors with the words to append.
         extra_words: Number of words to append; there are fewer if the vectors have no more.
         tokenizer: The tokenizer of the texts; by default any word may be a token.
+        form: The form that tokens are looked up by; by default they are looked up as they are.
 
     Returns:
         The vocabulary followed by the appended words; the ids of its own words stay.
     """
     lacking = (word for word in vectors.words if word not in vocabulary and word not in SPECIALS)
-    tokens = lacking if tokenizer is None else (word for word in lacking if tokenizer.words(word) == [word])
-    return Vocabulary([*vocabulary.tokens, *itertools.islice(tokens, extra_words)])
+    found = (word for word in lacking if lookup_words(word, tokenizer, form) == [word])
+    return Vocabulary([*vocabulary.tokens, *itertools.islice(found, extra_words)])
 
 
 def embedding_table(

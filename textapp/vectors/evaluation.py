@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from textapp.data.compressed import read_lines
+from textapp.data.lines import read_lines
 from textapp.errors import InputError
 from textapp.files import named_errors
 from textapp.vectors.word_vectors import WordVectors

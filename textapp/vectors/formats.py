@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Literal, cast, get_args
 
-from textapp.data.compressed import open_stream
+from textapp.data.lines import open_stream
 from textapp.errors import InputError
 from textapp.files import named_errors, replacing
 from textapp.vectors.binary_format import check_binary_word, read_binary, write_binary

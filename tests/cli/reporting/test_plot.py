@@ -1,5 +1,6 @@
 """The drawing of scores against costs: read back from the SVG."""
 
+import itertools
 import math
 import re
 from xml.etree import ElementTree
@@ -18,7 +19,7 @@ def dots(svg):
 
 
 def labels(svg):
-    """Place and text of each label."""
+    """Position and text of each label."""
     return [(float(t.get("x")), float(t.get("y")), "".join(t.itertext())) for t in svg.iter("text") if is_label(t)]
 
 
@@ -55,27 +56,49 @@ def test_the_line_joins_those_that_none_beats():
     assert [c.get("class") for c in svg.iter("circle")] == ["dot", "dot", "dot", "ring", "dot"]
 
 
-def test_every_point_is_labelled_inside_the_drawing_and_apart():
-    crowd = [Point(n, f"variant_{n}", 1e6 * (1 + n / 100), 90 + n / 50, False) for n in range(1, 13)]
-    for points in (POINTS, crowd, POINTS[:1]):
-        found = labels(draw(points))
-        assert [int(text.split()[0]) for *_, text in found] == [point.number for point in points]
-        places = [(x, y) for x, y, _ in found]
-        assert len(set(places)) == len(points)
-        for index, (x, y, text) in enumerate(found):
-            assert x >= 0
-            assert x + 6 * len(text) <= WIDTH
-            assert 0 < y < HEIGHT
-            for other_x, other_y, other in found[:index]:
-                assert abs(y - other_y) > 12 or x > other_x + 6 * len(other) or other_x > x + 6 * len(text)
-    assert labels(draw(POINTS))[1][2] == "2 a<b>&\"'"
-    assert len(labels(draw(POINTS))[4][2]) < 40
+CROWD = [Point(n, f"variant_{n}", 1e6 * (1 + n / 100), 90 + n / 50, False) for n in range(1, 7)]
+SCATTERED = [Point(n, "x", 1e5 * 1.4 ** (7 * n % 11), 90 + 0.3 * (5 * n % 13), False) for n in range(1, 21)]
 
 
-def test_points_of_one_place_keep_their_numbers():
-    found = labels(draw([Point(n, "same", 5.0, 50.0, False) for n in range(1, 6)]))
-    assert [text.split()[0] for *_, text in found] == ["1", "2", "3", "4", "5"]
-    assert len({(x, y) for x, y, _ in found}) == 5
+@pytest.mark.parametrize("points", [POINTS, CROWD, SCATTERED, POINTS[:1]], ids=["few", "crowd", "scattered", "one"])
+def test_the_number_of_every_point_is_inside_the_drawing_and_apart(points):
+    svg = draw(points)
+    found = labels(svg)
+    numbers = [list(map(int, text.split(", "))) for *_, text in found]
+    assert sorted(itertools.chain(*numbers)) == [point.number for point in points]
+    boxes = [(x - 3.5 * len(text), y - 9, x + 3.5 * len(text), y) for x, y, text in found]
+    for left, top, right, bottom in boxes:
+        assert 0 <= left < right <= WIDTH
+        assert 0 < top < bottom < HEIGHT
+    of_number = dict(zip((point.number for point in points), dots(svg), strict=True))
+    for box, own in zip(boxes, numbers, strict=True):
+        others = [other for other in boxes if other != box]
+        others += [(x - 4, y - 4, x + 4, y + 4) for number, (x, y) in of_number.items() if number not in own]
+        assert not any(a < r and left < c and b < o and top < d for a, b, c, d in [box] for left, top, r, o in others)
+
+
+def test_a_label_is_above_its_point_and_the_tooltip_has_the_name():
+    svg = draw(POINTS)
+    assert [text for *_, text in labels(svg)] == ["1", "2", "3", "4", "5"]
+    for (x, y, _), (dot_x, dot_y) in zip(labels(svg), dots(svg), strict=True):
+        assert x == pytest.approx(dot_x, abs=0.1)
+        assert 5 < dot_y - y < 12
+    titles = [title.text for title in svg.iter("title")]
+    assert titles[1] == "2 a<b>&\"'" + ": 90.50 %, 1e+06 B & <"
+
+
+def test_points_of_one_place_share_a_label():
+    same = [Point(n, "same", 5.0, 50.0, False) for n in range(1, 10)]
+    assert [text for *_, text in labels(draw(same))] == ["1, 2, 3, 4, 5, 6, 7, 8, 9"]
+
+
+def test_a_wide_label_stays_inside_the_drawing():
+    ends = [Point(n, "x", 1e3 if n < 8 else 1e9, 50.0, False) for n in range(1, 15)]
+    found = labels(draw(ends))
+    assert [text for *_, text in found] == ["1, 2, 3, 4, 5, 6, 7", "8, 9, 10, 11, 12, 13, 14"]
+    for x, _, text in found:
+        assert x - 3.5 * len(text) > 0
+        assert x + 3.5 * len(text) < WIDTH
 
 
 @pytest.mark.parametrize(("scores", "cost"), [((100.0, 99.9), 1e-3), ((0.0, 100.0), 5e9), ((33.3, 33.3), 1.0)])

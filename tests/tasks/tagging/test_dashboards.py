@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from textapp.data.tagged import NO_SCHEME, TaggedExamples
+from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.tasks.tagging.dashboards import EntityPages, TypeConfusion, mark_entities
 from textapp.tasks.tagging.scores import tag_scores
 from textapp.text.tag_set import TagSet
@@ -16,7 +16,7 @@ PREDICTED = [["B-人", "I-人", "O", "B-人", "O"], ["O", "O"], ["O", "B-地"]]
 
 def validation(true=TRUE, predicted=PREDICTED, scheme="IOBES") -> SimpleNamespace:
     tags = TagSet.build(true, scheme)
-    examples = TaggedExamples(SENTENCES, true, "样本", NO_SCHEME if scheme is None else "IOB2")
+    examples = TaggedExamples(SENTENCES, true, "样本", PLAIN if scheme is None else "IOB2")
     scores = tag_scores(true, predicted, tags)
     return SimpleNamespace(examples=examples, tag_set=tags, predicted=predicted, scores=scores)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2, Entities
 
-from textapp.data.tagged import NO_SCHEME, TaggedExamples
+from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.errors import InputError
 from textapp.tasks.tagging.scores import (
     EntityScore,
@@ -212,20 +212,20 @@ SPANS = TagSet(("O", "B-人", "I-人"), "IOB2")
 
 
 def test_tags_of_another_kind_are_refused():
-    entities = TaggedExamples([["Wien"]], [["B-LOC"]], "a.conll", NO_SCHEME)
+    entities = TaggedExamples([["Wien"]], [["B-LOC"]], "a.conll", PLAIN)
     with pytest.raises(
         InputError, match=r"a\.conll: the model knows none of the tags B-LOC, but ADJ, NOUN and the like"
     ):
         check_tags_known(entities, SPEECH)
-    check_tags_known(TaggedExamples([["a", "b"]], [["X", "NOUN"]], "b", NO_SCHEME), SPEECH)
+    check_tags_known(TaggedExamples([["a", "b"]], [["X", "NOUN"]], "b", PLAIN), SPEECH)
     check_tags_known(TaggedExamples([["Wien"]], [["B-LOC"]], "c"), SPANS)  # new types of spans give a warning
-    with pytest.raises(InputError, match=r"a\.conll: holds tags that stand for themselves, but the model gives spans"):
+    with pytest.raises(InputError, match=r"a\.conll: holds plain tags, but the model gives spans"):
         check_tags_known(entities, SPANS)
-    with pytest.raises(InputError, match="c: holds spans, but the model gives tags that stand for themselves"):
+    with pytest.raises(InputError, match="c: holds spans, but the model gives plain tags"):
         check_tags_known(TaggedExamples([["Wien"]], [["B-LOC"]], "c"), SPEECH)
 
 
 def test_what_a_model_cannot_give():
     assert unseen_tags(TaggedExamples([["a", "b", "c"]], [["B-地", "B-人", "O"]], "a"), SPANS) == ["地"]
-    assert unseen_tags(TaggedExamples([["a", "b"]], [["X", "NOUN"]], "b", NO_SCHEME), SPEECH) == ["X"]
-    assert unseen_tags(TaggedExamples([["a"]], [["O"]], "c", NO_SCHEME), SPEECH) == ["O"]  # a plain tag like others
+    assert unseen_tags(TaggedExamples([["a", "b"]], [["X", "NOUN"]], "b", PLAIN), SPEECH) == ["X"]
+    assert unseen_tags(TaggedExamples([["a"]], [["O"]], "c", PLAIN), SPEECH) == ["O"]  # a plain tag like others

@@ -45,11 +45,10 @@ svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-seri
 .axis { fill: var(--faint); }
 .grid { stroke: var(--line); stroke-width: 1; fill: none; }
 .front { stroke: var(--dot); stroke-width: 1.5; stroke-dasharray: 4 4; fill: none; opacity: .6; }
-.leader { stroke: var(--faint); stroke-width: 1; }
 .dot { fill: var(--dot); stroke: var(--page); stroke-width: 1; }
 .ring { fill: var(--page); stroke: var(--dot); stroke-width: 2; }
-.name { fill: var(--text); stroke: var(--page); stroke-width: 3; paint-order: stroke; stroke-linejoin: round; }
-.name tspan { font-weight: 700; }
+.name { fill: var(--text); stroke: var(--page); stroke-width: 3; paint-order: stroke; stroke-linejoin: round;
+  font-weight: 650; font-variant-numeric: tabular-nums; }
 .embeddings { fill: var(--embeddings); } .recurrent { fill: var(--recurrent); }
 .dense { fill: var(--dense); } .rest { fill: var(--rest); }
 .bars { margin-top: 16px; }
@@ -131,7 +130,10 @@ def _plots(report: Report) -> str:
         drawn.append(scatter(times, f"text to {report.task.result}, median", title, lambda ms: f"{ms:.3g} ms"))
     figures = "".join(f"<figure>{svg}</figure>" for svg in drawn)
     rings = ", rings: Keras runs" if any(point.hollow for point in sizes) else ""
-    caption = f"Dots: bundles{rings}. A dashed line joins those that none beats in both. Costs are on a log scale."
+    caption = (
+        f"Dots: bundles{rings}; their numbers are those of the table. A dashed line joins the models that no other "
+        "model beats in both. Costs are on a log scale."
+    )
     return f'<div class="plots">{figures}</div>\n<figcaption>{caption}</figcaption>'
 
 

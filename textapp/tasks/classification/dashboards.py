@@ -13,8 +13,8 @@ from tensorboard.plugins.pr_curve import summary as pr_curve
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
 from textapp.dashboards.figures import draw_confusion_matrix, escape_markdown, write_figure
 from textapp.data.compiled import compiled
-from textapp.tasks.classification.scores import confusion_matrix
 from textapp.layers import attention_scores
+from textapp.tasks.classification.scores import confusion_matrix
 from textapp.tasks.classification.validation_scores import ValidationScores, class_probabilities
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary

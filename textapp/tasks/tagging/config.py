@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from textapp.sections import Encoder, ModelConfig, Training, Words
 from textapp.errors import InputError
+from textapp.sections import Encoder, ModelConfig, Training, Words
 from textapp.settings import MOST, Range, Section
 
 

@@ -13,8 +13,8 @@ from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, Gradient
 from textapp.dashboards.figures import draw_confusion_matrix, escape_markdown, write_figure
 from textapp.dashboards.gradients import probe_batch
 from textapp.dashboards.log import Run
-from textapp.tasks.classification.scores import confusion_matrix
 from textapp.data.tagged import TaggedExamples
+from textapp.tasks.classification.scores import confusion_matrix
 from textapp.text.tag_schemes import read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.vocabulary import Vocabulary

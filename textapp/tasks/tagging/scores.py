@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from textapp.data.tagged import NO_SCHEME, TaggedExamples
+from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.errors import InputError
 from textapp.text.tag_schemes import OUTSIDE, Span, find_breaks, is_tag, read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
@@ -162,8 +162,8 @@ def check_tags_known(examples: TaggedExamples, tag_set: TagSet, model: str = "th
         InputError: One of the two has spans and the other plain tags, or the model lacks all plain tags of `examples`.
     """
     of_spans = tag_set.scheme is not None
-    kinds = ("tags that stand for themselves", "spans")
-    if of_spans == (examples.scheme == NO_SCHEME):
+    kinds = ("plain tags", "spans")
+    if of_spans == (examples.scheme == PLAIN):
         raise InputError(
             f"{examples.source}: holds {kinds[not of_spans]}, but {model} gives {kinds[of_spans]}; choose another "
             "tag column"

@@ -1,4 +1,4 @@
-"""Files opened for reading, gzip-compressed or not."""
+"""Reads files, gzip-compressed or not: as a stream of bytes, or as UTF-8 lines."""
 
 import contextlib
 import gzip
@@ -16,10 +16,13 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 @contextlib.contextmanager
 def open_stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Opens a file for reading in one pass, decompressed where its first bytes are gzip's, whatever its name.
+    """Opens a file for reading in one pass, and decompresses it if its first bytes are those of gzip.
+
+    The name of the file does not matter.
 
     Raises:
-        InputError: The file cannot be opened, or, while the block reads it, turns out cut off or damaged.
+        InputError: The file cannot be opened; or its compressed data are cut off or damaged, which shows only while
+            they are read.
     """
     with named_errors(path), Path(path).open("rb") as file:
         if file.peek(2)[:2] != _GZIP_MAGIC:
@@ -35,8 +38,11 @@ def open_stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     r"""Yields the lines of a UTF-8 file one by one, each with its line end.
 
-    Lines end at `\n` alone, so that counting them gives the numbers that an editor shows. A byte order mark at the
-    start of the file is left out.
+    Only `\n` ends a line, so that line numbers are those of an editor. A byte order mark at the start of the file is
+    left out.
+
+    Raises:
+        InputError: As `open_stream`, or a line is not UTF-8; the message names it.
     """
     with open_stream(path) as stream:
         for number, line in enumerate(stream, start=1):
