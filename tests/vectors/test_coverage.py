@@ -68,7 +68,7 @@ CASED = Tokenizer(lowercase=False)
 @pytest.mark.parametrize("tokenizer", [CASED, None], ids=["texts", "tokens"])
 def test_a_tagger_gets_the_same_hints_about_capitals(tokenizer):
     (hint,) = mismatch_hints(vectors(["The", "Straße", "Élan", "x"]), tokenizer, ["the"], WordForm())
-    assert hint.endswith("capitals, as 'The', 'Straße', 'Élan': set lowercase=false")
+    assert hint.endswith("capitals, such as 'The', 'Straße', 'Élan': set lowercase=false")
     (hint,) = mismatch_hints(vectors(["the", "x"]), tokenizer, ["The"], WordForm(lowercase=False))
     assert hint.endswith("have one in lower case, as 'The': set lowercase=true")
     assert mismatch_hints(vectors(["The", "x"]), tokenizer, ["y"], WordForm(lowercase=False)) == []
