@@ -12,7 +12,7 @@ STAGES = [
     *("text", "data", "vectors", "layers", "dashboards", "tasks", "models", "training"),
     *("compress", "export", "runtime", "cli"),
 ]
-ROOT = {"sections", "errors", "files", "config", "settings", "fonts", "figures"}  # any stage may import these
+ROOT = {"errors", "files", "config", "settings", "fonts", "figures"}  # any stage may import these
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "registry", "factory"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OF_BASE_INSTALL = sorted(  # `textapp evaluate` and `textapp report` of a bundle use these files of a task
@@ -61,7 +61,7 @@ def test_a_stage_imports_only_from_its_left(path):
 def test_third_parties_stay_in_their_stages(path):
     own = stage(path)
     packages = {name.partition(".")[0] for name in imported(path)}
-    if own in {"text", "errors", "files", "config", "sections", "settings", "__init__"}:
+    if own in {"text", "errors", "files", "config", "settings", "__init__"}:
         assert packages <= set(sys.stdlib_module_names) | {"textapp"}
     if own in {"runtime", "cli"}:
         assert not packages & {"tensorflow", "keras", "tensorflow_text"}

@@ -84,8 +84,8 @@ def classification_dashboards(
     return callbacks
 
 
-class ConfusionMatrix(Dashboard):
-    """Draws the confusion matrix of the validation set (`validation/confusion_matrix`).
+class _ScoresDashboard(Dashboard):
+    """A dashboard of the scores of the validation set.
 
     Args:
         log: An `EventLog`, or the path of a folder.
@@ -101,6 +101,15 @@ class ConfusionMatrix(Dashboard):
     def prepare(self) -> None:
         """Scores one batch."""
         self.scores.check(self.model)
+
+
+class ConfusionMatrix(_ScoresDashboard):
+    """Draws the confusion matrix of the validation set (`validation/confusion_matrix`).
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        scores: The validation set, shared with other dashboards.
+    """
 
     def write(self) -> None:
         """Draws the matrix, or nothing if no score is a number."""
@@ -116,7 +125,7 @@ class ConfusionMatrix(Dashboard):
             )
 
 
-class PrecisionRecall(Dashboard):
+class PrecisionRecall(_ScoresDashboard):
     """Writes precision-recall curves (page "PR Curves") and their areas (`validation/average_precision/LABEL`).
 
     Two classes have one curve, that of the second; more have one each, the class against the rest. A class without a
@@ -126,16 +135,6 @@ class PrecisionRecall(Dashboard):
         log: An `EventLog`, or the path of a folder.
         scores: The validation set, shared with other dashboards.
     """
-
-    run = "validation"
-
-    def __init__(self, log: EventLog | str | os.PathLike[str], scores: ValidationScores):
-        super().__init__(log)
-        self.scores = scores
-
-    def prepare(self) -> None:
-        """Scores one batch."""
-        self.scores.check(self.model)
 
     def write(self) -> None:
         """Writes a curve and its area for each class."""
