@@ -9,6 +9,7 @@ import pytest
 from textapp.training.ner import train_ner
 from textapp.training.ner_run import NerRun
 
+from tests.dashboards.events import read
 from textapp.config import ner_preset
 from textapp.errors import InputError
 from textapp.text.word_shape import SHAPES
@@ -16,8 +17,6 @@ from textapp.training import ner
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.run import CHECKPOINT, Run
-
-from ..dashboards.events import read
 
 ENGLISH = ("units=12", "embedding_dim=8", "batch_size=8", "epochs=4", "min_count=3", "learning_rate=0.03")
 CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "learning_rate=0.03")
@@ -163,7 +162,7 @@ def test_parts_of_speech_are_learned_with_static_shapes_and_without_a_crf(tmp_pa
     assert metrics["history"][-1]["val_accuracy"] > 0.95
     assert NerRun.load(out).score(tmp_path / "valid")["accuracy"] == metrics["valid"]["accuracy"]
     (tmp_path / "spans.jsonl").write_text('{"text": "好", "spans": []}\n', encoding="utf-8")
-    with pytest.raises(InputError, match="holds spans, but the model gives tags"):
+    with pytest.raises(InputError, match="holds spans, but the model gives plain tags"):
         NerRun.load(out).score(tmp_path / "spans.jsonl")
 
 

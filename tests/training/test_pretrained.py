@@ -7,6 +7,7 @@ import pytest
 from textapp.training.preparation import prepare
 from textapp.training.sentiment import train_sentiment
 
+from tests.dashboards.events import read
 from textapp.config import SentimentConfig, sentiment_preset
 from textapp.data.samples import write_samples
 from textapp.errors import InputError
@@ -17,8 +18,6 @@ from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
 from textapp.training import run
 from textapp.training.pretrained import read_pretrained, way_of_training
-
-from ..dashboards.events import read
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très"])
 COUNTS = {"好": 10, "film": 6, "très": 3, "weg": 1}
@@ -82,7 +81,7 @@ def test_a_form_of_words_chooses_extra_words_and_explains_a_low_coverage(path):
     arguments = {"tokenizer": Tokenizer(lowercase=False), "form": WordForm(zero_digits=True), "extra_words": 9}
     pretrained = read_pretrained(path, VOCABULARY, COUNTS, **arguments, report=lines.append)
     assert pretrained.vocabulary.tokens == (*VOCABULARY.tokens, "neu", "00")
-    assert lines[-1].endswith("20% of their first 5 words have capitals, as 'The': set lowercase=false")
+    assert lines[-1].endswith("20% of their first 5 words have capitals, such as 'The': set lowercase=false")
 
 
 def test_what_does_not_fit_is_refused(path, tmp_path):

@@ -68,9 +68,9 @@ CASED = Tokenizer(lowercase=False)
 @pytest.mark.parametrize("tokenizer", [CASED, None], ids=["texts", "tokens"])
 def test_a_tagger_gets_the_same_hints_about_capitals(tokenizer):
     (hint,) = mismatch_hints(vectors(["The", "Straße", "Élan", "x"]), tokenizer, ["the"], WordForm())
-    assert hint.endswith("capitals, as 'The', 'Straße', 'Élan': set lowercase=false")
+    assert hint.endswith("capitals, such as 'The', 'Straße', 'Élan': set lowercase=false")
     (hint,) = mismatch_hints(vectors(["the", "x"]), tokenizer, ["The"], WordForm(lowercase=False))
-    assert hint.endswith("have one in lower case, as 'The': set lowercase=true")
+    assert hint.endswith("have one in lower case, such as 'The': set lowercase=true")
     assert mismatch_hints(vectors(["The", "x"]), tokenizer, ["y"], WordForm(lowercase=False)) == []
 
 
@@ -78,7 +78,7 @@ def test_the_tokens_of_files_are_cut_by_no_tokenizer():
     words = ["u.s.", "new_york", "x"]
     assert mismatch_hints(vectors(words), None, [], WordForm()) == []
     (hint,) = mismatch_hints(vectors(words), CASED, [], WordForm())
-    assert "would cut 67%" in hint
+    assert "cuts 67%" in hint
 
 
 def test_a_tagger_lower_cases_as_a_tokenizer_does():

@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 from tensorboard.plugin_util import markdown_to_safe_html
 
+from tests.dashboards import events
+from tests.dashboards.models import WORDS, attention_model, echo, fit, token_ids_and_labels, write_once
 from textapp.tasks.classification import dashboards
 from textapp.tasks.classification.dashboards import (
     AttentionTables,
@@ -20,9 +22,6 @@ from textapp.tasks.classification.dashboards import (
 )
 from textapp.tasks.classification.validation_scores import ValidationScores
 from textapp.text.tokenizer import Tokenizer
-
-from ...dashboards import events
-from ...dashboards.models import WORDS, attention_model, echo, fit, token_ids_and_labels, write_once
 
 TEXTS = ["好 电影 great film", "差 film", "déjà vu , 差 差", "great 好 !"]
 

@@ -8,10 +8,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from tests.dashboards.models import echo
 from textapp.tasks.classification.dashboards import ConfusionMatrix
 from textapp.tasks.classification.validation_scores import ValidationScores
-
-from ...dashboards.models import echo
 
 LABELS = np.array([1, 0, 1, 1, 0])
 
