@@ -31,7 +31,9 @@ def make_setup(tmp_path):
         for name, works in pythons.items():
             (folder / "bin" / name).write_text(f"#!{shell}\nexit {0 if works else 127}\n")
             (folder / "bin" / name).chmod(0o755)
-        environment = {key: value for key, value in os.environ.items() if key not in ("PYTHON", "MAKEFLAGS")}
+        # MAKELEVEL too: a make that a make started also prints which folder it enters.
+        outer = ("PYTHON", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+        environment = {key: value for key, value in os.environ.items() if key not in outer}
         done = subprocess.run(
             [make, "-n", "setup"],
             cwd=folder,
