@@ -103,6 +103,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         presets: Settings by the name of a preset.
         presets_help: A few words on each.
         files_help: Which files it reads, for the command line's help.
+        exclusive: Whether a unit has exactly one of the targets, so that probabilities sum to 1, or any number of them.
         files_hold_tokens: Whether tokens may come from files, and not from the tokenizer alone. They are then
             normalized before they are looked up.
         read_options: Names of the options with which its files can be read: columns, a scheme.
@@ -119,6 +120,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     short_name: ClassVar[str]
     does: ClassVar[str]
     unit: ClassVar[Literal["text", "token"]]
+    exclusive: ClassVar[bool] = True
     config: type[ConfigType]
     student_config: type[Any]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
@@ -277,6 +279,20 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     ) -> dict[str, Any]:
         """Scores what `decoded` gave for all rows of examples: ready for JSON."""
         return self.score_decisions(examples, self.decisions(rows, decoded, targets), targets)
+
+    def calibrated(
+        self, examples: ExamplesType, rows: "EncodedRows", decoded: "np.ndarray", targets: TargetsType
+    ) -> TargetsType:
+        """Targets with the rule of decision that suits a model's outputs on validation examples; unchanged by default.
+
+        Args:
+            examples: The validation examples.
+            rows: The same, encoded.
+            decoded: What `decoded` gave for all rows.
+            targets: What the model chooses from.
+        """
+        del examples, rows, decoded
+        return targets
 
     @abc.abstractmethod
     def score_soft(

@@ -123,7 +123,7 @@ def quantize(
         with aware.rounded_weights():
             scores["post_training"] = score_splits(task, model, data)
         for name, parts in scores.items():
-            report(f"{name.replace('_', '-')}: {_in_words(parts, metric)}")
+            report(f"{name.replace('_', '-')}: {_in_words(parts.splits, metric)}")
 
         floats = model.get_weights()
         history: list[dict[str, float]] = []
@@ -159,10 +159,11 @@ def quantize(
             # Measured like rounding alone: an epoch's own score is of rounded activations too, where these are trained.
             with aware.rounded_weights():
                 scores["quantization_aware"] = score_splits(task, model, data)
-            report(f"quantization-aware: {_in_words(scores['quantization_aware'], metric)}")
-            is_trained = scores["quantization_aware"]["valid"][metric] >= kept["valid"][metric]
+            trained = scores["quantization_aware"]
+            report(f"quantization-aware: {_in_words(trained.splits, metric)}")
+            is_trained = trained.splits["valid"][metric] >= kept.splits["valid"][metric]
             if is_trained:
-                kept = scores["quantization_aware"]
+                kept = trained
             else:
                 model.set_weights(floats)
                 report("no epoch was as good on the validation split as rounding alone, which is kept")
@@ -170,12 +171,12 @@ def quantize(
         run.save_model(folder, model)
         metrics = described(task, model, data, kept)
         if opened.soft is not None:
-            metrics["distillation"] = with_kept(before["distillation"], metric, kept["valid"][metric])
+            metrics["distillation"] = with_kept(before["distillation"], metric, kept.splits["valid"][metric])
         metrics["quantization"] = {
             **config.to_dict(),
             "recipe": recipe_of(aware),
             "kept": "quantization_aware" if is_trained else "post_training",
-            **scores,
+            **{name: part.splits for name, part in scores.items()},
             "bytes": sum(weight.bytes for weight in weights),
             "weights": [weight.to_dict() for weight in weights],
         }

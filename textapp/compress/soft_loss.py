@@ -14,11 +14,11 @@ def soft_rows(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """Puts true and soft targets into one array, as Keras hands a loss one `y_true`.
 
     Args:
-        targets: Integers, one a unit: `(N,)`; negative where a unit has none.
+        targets: Integers, one a unit, `(N,)`, or one for each class, `(N, C)`; negative where a unit has none.
         probs: float `(N, C)`, all 0 where a unit has no soft target.
 
     Returns:
-        float32 `(N, 1 + C)`.
+        float32 `(N, 1 + C)` or `(N, 2 C)`.
     """
     return np.column_stack([targets, probs]).astype(np.float32)
 
@@ -30,8 +30,8 @@ class SoftLoss(keras.losses.Loss):
     task's: `Task.loss` and `Task.soft_distance`.
 
     Args:
-        hard: The loss of true targets, a row at a time: a function of integers, `(B,)` or `(B, T)`, -1 on padding, and
-            of the model's outputs, to `(B,)`.
+        hard: The loss of true targets, a row at a time: a function of integers, `(B,)`, `(B, C)` or `(B, T)`, -1 on
+            padding, and of the model's outputs, to `(B,)`.
         soft: A function of probabilities, `(B, C)` or `(B, T, C)`, outputs and mask `(B, T)` (None of a text), to
             `(B,)`.
         alpha: The weight of the hard part, in [0, 1].
@@ -39,7 +39,7 @@ class SoftLoss(keras.losses.Loss):
         reduction: As in `keras.losses.Loss`, over rows.
 
     Call arguments:
-        y_true: float `(B, 1 + C)` or `(B, T, 1 + C)`, from `soft_rows`.
+        y_true: float `(B, 1 + C)`, `(B, 2 C)` or `(B, T, 1 + C)`, from `soft_rows`.
         y_pred: The model's outputs, float `(B, C)` or `(B, T, C)`.
         sample_weight: Optional weights of the rows, `(B,)`.
 
@@ -67,11 +67,14 @@ class SoftLoss(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row, float32 `(B,)`."""
-        targets, probs = ops.cast(y_true[..., 0], "int32"), y_true[..., 1:]
+        classes = y_pred.shape[-1]
+        targets, probs = ops.cast(y_true[..., :-classes], "int32"), y_true[..., -classes:]
+        if targets.shape[-1] == 1:
+            targets = ops.squeeze(targets, axis=-1)
         axes = tuple(range(1, len(probs.shape)))
         mask = targets != NO_TARGET if self.per_token else None
         known = targets >= 0
-        labelled = ops.any(known, axis=1) if self.per_token else known
+        labelled = ops.any(known, axis=1) if len(known.shape) > 1 else known
         # Whatever stands in place of a missing target must be one, for its loss to be a number that is left out.
         filled = ops.where(known, targets, NO_TARGET if self.per_token else 0)
         hard = ops.where(labelled, self.hard(filled, y_pred), 0.0)

@@ -121,8 +121,9 @@ class SoftTargets:
                     probs[row, column[name]] = prob
                 row += 1
         table = probs[:row]
-        table = (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
-        return cls(os.fspath(path), task, targets, places, table)
+        if task.exclusive:
+            table = table / table.sum(axis=1, keepdims=True)
+        return cls(os.fspath(path), task, targets, places, table.astype(np.float32))
 
     @property
     def sha256(self) -> str:
@@ -241,7 +242,7 @@ def _resume(file: IO[bytes], task: Task[Any, Any, Any], items: Sequence[Any], pa
             file.truncate(start)
             return done
         for number, line in enumerate(lines, done):
-            known, _ = _parse(line.decode("utf-8", "replace"), task, f"{part}:{number + 1}", None)
+            known, _ = parse_line(line.decode("utf-8", "replace"), task, f"{part}:{number + 1}", None)
             if number >= len(items) or key_of(task, known) != key_of(task, items[number]):
                 raise InputError(
                     f"{part}:{number + 1}: another text than the transfer set has there; its files have changed since: "
@@ -269,13 +270,13 @@ def _parsed(
     """Yields item and probabilities of each line; blank lines are skipped."""
     for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
-            item, units = _parse(line, task, f"{path}:{number}", names)
+            item, units = parse_line(line, task, f"{path}:{number}", names)
             if task.unit == "text":
                 names = sorted(units[0]) if names is None else names
             yield item, units
 
 
-def _parse(
+def parse_line(
     line: str, task: Task[Any, Any, Any], location: str, names: Iterable[str] | None
 ) -> tuple[Any, list[dict[str, float]]]:
     """Reads a line. Raises `InputError` naming `location` where it breaks a rule."""
@@ -296,17 +297,17 @@ def _parse(
         if known is not None and (set(unit) != known if per_text else not set(unit) <= known):
             shown = ", ".join(sorted(known)[:8])
             raise InputError(f"{location}: the names must be {shown}. Received: {', '.join(list(unit)[:8]) or 'none'}")
-        _check_distribution(unit, location)
+        _check_probabilities(unit, location, task.exclusive)
     return item, units
 
 
-def _check_distribution(unit: dict[str, Any], location: str) -> None:
-    """Raises `InputError` unless values are probabilities that sum to 1."""
+def _check_probabilities(unit: dict[str, Any], location: str, exclusive: bool) -> None:
+    """Raises `InputError` unless values are probabilities that, of exclusive targets, sum to 1."""
     for name, prob in unit.items():
         if type(prob) not in (int, float) or not 0 <= prob <= 1:
             raise InputError(
                 f"{location}: a probability must be from 0 to 1. Received: {json.dumps(prob)[:80]} for {name[:80]}"
             )
     total = math.fsum(unit.values())
-    if abs(total - 1) > TOLERANCE:
+    if exclusive and abs(total - 1) > TOLERANCE:
         raise InputError(f"{location}: the probabilities must sum to 1, within {TOLERANCE:g}. Received: {total:.6g}")

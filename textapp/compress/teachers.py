@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from textapp.compress.soft_targets import SoftTargets, Teacher
+from textapp.compress.soft_targets import SoftTargets, Teacher, parse_line
 from textapp.data.lines import read_lines
 from textapp.data.rows import encode_rows, encode_untargeted
 from textapp.errors import InputError
@@ -246,10 +245,9 @@ def _task_of_file(path: Path) -> Task[Any, Any, Any]:
     errors = []
     for found in map(task, names()):
         try:
-            row = json.loads(line)
-            found.item_from_json(row if isinstance(row, dict) else {}, f"{path}:1")
-        except (ValueError, RecursionError) as error:
-            errors.append(str(error) if isinstance(error, InputError) else f"{path}:1: each line must be a JSON object")
+            parse_line(line, found, f"{path}:1", None)
+        except InputError as error:
+            errors.append(str(error))
             continue
         return found
     raise InputError(errors[0])

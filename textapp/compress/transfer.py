@@ -131,7 +131,7 @@ def _extended(rows: TargetRows, more: list[list[str]], per_token: bool) -> Targe
     return dataclasses.replace(
         rows,
         tokens=tokens,
-        targets=np.concatenate([rows.targets, np.full(count, UNLABELLED, np.int32)]),
+        targets=np.concatenate([rows.targets, np.full((count, *rows.targets.shape[1:]), UNLABELLED, np.int32)]),
         sources=np.arange(len(tokens)),
     )
 

@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from textapp.data import class_folders, slot_folders, tables
 from textapp.data.lines import read_lines
@@ -54,7 +55,7 @@ class Examples:
 
     Args:
         texts: The texts, none of them empty.
-        labels: The label of each text.
+        labels: The label of each text; where texts have several labels or none, a tuple of them.
         source: The source of the texts for messages: `PATH`, `PATH#SUBSET`, or another name.
         locations: Where each text is in `source`: the number of a line, or the name of a file. Empty if unknown.
         empty: Number of rows of `source` that were left out because their text is empty.
@@ -65,7 +66,7 @@ class Examples:
     """
 
     texts: list[str] = field(repr=False)
-    labels: list[str] = field(repr=False)
+    labels: list[Any] = field(repr=False)
     source: str
     locations: Sequence[int | str] = field(default=(), repr=False)
     empty: int = 0
@@ -82,7 +83,8 @@ class Examples:
         return len(self.texts)
 
     def __str__(self) -> str:
-        classes = ", ".join(f"{label} {count:,}" for label, count in sorted(Counter(self.labels).items()))
+        counts = Counter(name for label in self.labels for name in names_of(label))
+        classes = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
         dropped = f"; rows left out because their text is empty: {self.empty:,}" if self.empty else ""
         return f"{self.source}: {len(self):,} examples ({classes}){dropped}"
 
@@ -109,6 +111,7 @@ def read_examples(
     label_column: str | None = None,
     format: str | None = None,
     subset: str | None = None,
+    several: bool = False,
 ) -> Examples:
     """Reads all examples of a file or folder into memory.
 
@@ -118,16 +121,18 @@ def read_examples(
         label_column: Name of the label column, likewise.
         format: One of `FORMATS`. Default: by the suffix, else by the first line.
         subset: For `folders` and `tar`: name of the folder that directly holds the class folders to read.
+        several: Whether a text may have several labels or none, `a,b` in tables, a list in JSON. Labels are then
+            tuples.
 
     Raises:
         InputError: The file breaks a rule; the message names the file, the line and the rule.
     """
     path, subset = _split_subset(path, subset)
     texts: list[str] = []
-    labels: list[str] = []
+    labels: list[Any] = []
     locations: list[int | str] = []
     empty = 0
-    for location, text, label in _read_rows(path, text_column, label_column, format, subset):
+    for location, text, label in _read_rows(path, text_column, label_column, format, subset, several):
         if not text:
             empty += 1
             continue
@@ -210,11 +215,17 @@ def check_labels(examples: Examples, labels: Sequence[str]) -> None:
     """
     known = set(labels)
     for index, label in enumerate(examples.labels):
-        if label not in known:
-            classes = ", ".join(map(repr, labels))
-            raise InputError(
-                f"{examples.location(index)}: the label {label!r} does not occur in the training data. Known: {classes}"
-            )
+        for name in names_of(label):
+            if name not in known:
+                raise InputError(
+                    f"{examples.location(index)}: the label {name!r} does not occur in the training data. Known: "
+                    f"{', '.join(map(repr, labels))}"
+                )
+
+
+def names_of(label: Any) -> tuple[str, ...]:
+    """The labels of a text, which has one, a string, or a tuple of several or none."""
+    return (label,) if isinstance(label, str) else tuple(label)
 
 
 def _split_subset(path: str | os.PathLike[str], subset: str | None) -> tuple[str, str | None]:
@@ -229,26 +240,55 @@ def _split_subset(path: str | os.PathLike[str], subset: str | None) -> tuple[str
 
 
 def _read_rows(
-    path: str, text_column: str | None, label_column: str | None, format: str | None, subset: str | None
-) -> Iterator[tuple[int | str, str, str]]:
-    """Yields location, cleaned text and label of each row; the text may be empty."""
+    path: str,
+    text_column: str | None,
+    label_column: str | None,
+    format: str | None,
+    subset: str | None,
+    several: bool = False,
+) -> Iterator[tuple[int | str, str, Any]]:
+    """Yields location, cleaned text and label of each row, or a tuple of labels; the text may be empty."""
     kept = empty = 0
+    parse = _several_labels if several else _one_label
     for location, text, label in _open_rows(path, text_column, label_column, format, subset):
-        text, label = clean_text(text), label.strip()
+        text = clean_text(text)
         if not text:
             empty += 1
-        elif not label:
-            raise InputError(f"{_location(path, location)}: the label is missing")
-        elif len(label.splitlines()) > 1:
-            raise InputError(f"{_location(path, location)}: a label must be one line. Received: {label[:40]!r}")
-        else:
-            kept += 1
-        yield location, text, label
+            yield location, text, label
+            continue
+        kept += 1
+        yield location, text, parse(label, _location(path, location))
     if not kept:
         raise InputError(
             f"{path}: there is no example to read; "
             + (f"the texts of all {empty:,} rows are empty" if empty else "the file is empty or has only a header")
         )
+
+
+def _one_label(label: Any, location: str) -> str:
+    """The label of a row. Raises `InputError` where there is none, or several."""
+    if not isinstance(label, str):
+        raise InputError(
+            f"{location}: a text must have one label. Received: {label!r:.40}; "
+            "`textapp train multilabel` learns texts with several"
+        )
+    return _label_name(label, location)
+
+
+def _several_labels(label: Any, location: str) -> tuple[str, ...]:
+    """The labels of a row, each once."""
+    names = (name.strip() for name in (label.split(",") if isinstance(label, str) else label))
+    return tuple(dict.fromkeys(_label_name(name, location) for name in names if name))
+
+
+def _label_name(label: str, location: str) -> str:
+    """A label without the white space around it. Raises `InputError` unless it is one line."""
+    label = label.strip()
+    if not label:
+        raise InputError(f"{location}: the label is missing")
+    if len(label.splitlines()) > 1:
+        raise InputError(f"{location}: a label must be one line. Received: {label[:40]!r}")
+    return label
 
 
 def _open_rows(

@@ -7,10 +7,10 @@ published, so that scores can be compared: an example that stands in both is tak
 
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from textapp.data.readers import Examples
+from textapp.data.readers import Examples, names_of
 from textapp.errors import InputError
 
 # White space and the punctuation of ASCII, Latin-1, General Punctuation, CJK and the full-width forms. Emoji and the
@@ -91,7 +91,8 @@ class OverlapReport:
 def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples, SplitReport]:
     """Splits examples at random into a training set and a held-out set with the same proportions of classes.
 
-    Both sides keep the examples' order. Every class of two examples or more is on both sides. Training examples whose
+    Both sides keep the examples' order. Every class of two examples or more is on both sides. A text with several
+    labels counts as one of its rarest. Training examples whose
     text is also held out are dropped.
 
     Args:
@@ -105,8 +106,9 @@ def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Exam
     if not 0 < fraction < 1:
         raise InputError(f"`fraction` must be between 0 and 1. Received: fraction={fraction}")
     positions: defaultdict[str, list[int]] = defaultdict(list)
+    counts = Counter(name for label in examples.labels for name in names_of(label))
     for index, label in enumerate(examples.labels):
-        positions[label].append(index)
+        positions[min(names_of(label), key=lambda name: (counts[name], name), default="")].append(index)
     generator = random.Random(seed)
     chosen: set[int] = set()
     for label, count in _held_out_counts({label: len(rows) for label, rows in positions.items()}, fraction).items():

@@ -16,10 +16,11 @@ from textapp.errors import InputError
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "comment", "review_text", "body", "tweet", "文本")
 """Known names of a text column, in order of preference. Case does not matter."""
 
-LABEL_COLUMNS = ("label", "sentiment", "class", "polarity", "target", "category", "标签")
+LABEL_COLUMNS = ("label", "sentiment", "class", "polarity", "target", "category", "标签", "labels")
 """Known names of a label column, in order of preference. Case does not matter."""
 
-Row = tuple[int, str, str]
+Row = tuple[int, str, Any]
+"""Line, text, and label: a string, or of JSON lines also a list of strings."""
 
 _PLAIN_LABEL = re.compile(r"[+-]?\d{1,9}|neg|neu|pos|negative|neutral|positive|__label__\S+", re.IGNORECASE | re.ASCII)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -192,9 +193,16 @@ def _json_text(row: dict[str, Any], column: str, location: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", value)
 
 
-def _json_label(row: dict[str, Any], column: str, location: str) -> str:
-    """Returns the label of an object: a string, or a whole number or truth value as JSON writes it."""
+def _json_label(row: dict[str, Any], column: str, location: str) -> str | list[str]:
+    """Returns the label of an object, a string, or a whole number or truth value as JSON writes it; or its labels."""
     value = _json_value(row, column, location)
+    if isinstance(value, list):
+        return [_json_name(part, column, location) for part in value]
+    return _json_name(value, column, location)
+
+
+def _json_name(value: object, column: str, location: str) -> str:
+    """Returns a label as a string; null counts as none."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -58,7 +58,7 @@ def export_bundle(
         tokenizer: What cut the model's texts.
         vocabulary: Its words.
         labels: Its labels, in the order of the logits.
-        lengths: Input lengths in tokens, a signature each. A device takes the shortest that fits, and cuts longer texts.
+        lengths: Input lengths in tokens, a signature each. A device takes the shortest that fits; longer texts are cut.
         texts: Real texts, some hundred, on which the file must agree with Keras.
         true_labels: The labels of `texts`; then accuracy before and after the conversion is recorded.
         recipe: How weights are stored; see `convert`.
@@ -176,7 +176,7 @@ def export_model(
     with replacing_folder(folder) as temporary:
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
-        checks = check_file(content, lowered, stored, lengths, recipe, checked)
+        checks = check_file(content, lowered, stored, lengths, recipe, checked, task.exclusive)
         for name, save in files.items():
             save(temporary / name)
         before, after = both_logits(content, reference, lengths, rows)

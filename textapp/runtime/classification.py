@@ -1,11 +1,12 @@
 """From text to label: the device's half of classification."""
 
+import abc
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from textapp.runtime.predictor import Inputs, Predictor, Score, check_texts
 from textapp.text.labels import Labels
 from textapp.text.normalization import LONGEST_CHUNK
 from textapp.text.token_encoder import TokenEncoder
-from textapp.text.tokenizer import Token, Tokenizer
+from textapp.text.tokenizer import Tokenizer
 
 LABELS = "labels.txt"
 FIELDS: Fields = {}
@@ -24,6 +25,7 @@ FIELDS: Fields = {}
 _MARGIN = 4 * LONGEST_CHUNK  # tokens: more than one normalized chunk can hold, each of its code points a token
 _CHARACTERS = 8  # tokenized at first per token that is wanted: more than texts have on average
 
+PredictionType = TypeVar("PredictionType")
 _Item = TypeVar("_Item")
 
 
@@ -69,10 +71,9 @@ class Prediction:
         }
 
 
-class Classifier(Predictor):
-    """Predicts labels of texts. Of a long text little more is tokenized than the model reads."""
+class TextPredictor(Predictor, Generic[PredictionType]):
+    """Says something of whole texts. Of a long text little more is tokenized than the model reads."""
 
-    task = "classification"
     targets: Labels
 
     @property
@@ -85,7 +86,7 @@ class Classifier(Predictor):
         """The labels, by number."""
         return self.targets.names
 
-    def predict(self, texts: Iterable[str]) -> list[Prediction]:
+    def predict(self, texts: Iterable[str]) -> list[PredictionType]:
         """Predicts each text, with probabilities and the attention to each token.
 
         Args:
@@ -101,14 +102,13 @@ class Classifier(Predictor):
         """
         return [self._predict(text) for text in check_texts(texts)]
 
-    def decide(self, items: Iterable[Any]) -> Iterator[str]:
-        """Yields the label of each text."""
-        return (self.labels[self.quick(text)] for text in check_texts(items))
+    def decide(self, items: Iterable[Any]) -> Iterator[Any]:
+        """Yields what is decided of each text: a label, or a tuple of labels."""
+        return (self.decision(self.probs(self._logits(text))) for text in check_texts(items))
 
-    def quick(self, text: str) -> int:
-        """The number of a text's label, without probabilities or tokens."""
-        (inputs,) = self.pieces(text)
-        return int(self.score(inputs).logits.argmax())
+    def quick(self, text: str) -> Any:
+        """What is decided of a text, without its tokens."""
+        return self.decision(self.probs(self._logits(text)))
 
     def pieces(self, text: str) -> list[Inputs]:
         """The ids of a text's tokens, at most `max_tokens` of them."""
@@ -121,16 +121,60 @@ class Classifier(Predictor):
 
     def probabilities(self, items: Sequence[str]) -> NDArray[np.float64]:
         """The probability of each label for each text, `(N, C)`."""
-        rows = [_softmax(self.score(self.pieces(text)[0]).logits.tolist()) for text in check_texts(items)]
+        rows = [self.probs(self._logits(text)) for text in check_texts(items)]
         return np.array(rows).reshape(-1, len(self.labels))
 
-    def _predict(self, text: str) -> Prediction:
+    @abc.abstractmethod
+    def probs(self, logits: NDArray[np.float32]) -> list[float]:
+        """The probability of each label, of logits `(C,)`."""
+
+    @abc.abstractmethod
+    def decision(self, probs: Sequence[float]) -> Any:
+        """What is decided of a text with these probabilities."""
+
+    @abc.abstractmethod
+    def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> PredictionType:
+        """The prediction of a text with these probabilities."""
+
+    def _logits(self, text: str) -> NDArray[np.float32]:
+        """The logits of a text, `(C,)`."""
+        return self.score(self.pieces(text)[0]).logits
+
+    def _predict(self, text: str) -> PredictionType:
         """The prediction for one text."""
         tokens, truncated = _first(self.tokenizer.tokenize, text, self.max_tokens)
         logits, weights = self.score(self.encode([token.text for token in tokens]))
-        return _prediction(
-            self.labels, tokens, logits.tolist(), None if weights is None else weights.tolist(), truncated
+        weighed = tuple(
+            TokenWeight(token.text, token.start, token.end, weight)
+            for token, weight in zip(tokens, repeat(None) if weights is None else weights.tolist(), strict=False)
         )
+        return self.prediction(self.probs(logits), weighed, truncated)
+
+
+class Classifier(TextPredictor[Prediction]):
+    """Predicts the label of texts."""
+
+    task = "classification"
+
+    def quick(self, text: str) -> int:
+        """The number of a text's label, without probabilities or tokens."""
+        return int(self._logits(text).argmax())
+
+    def decide(self, items: Iterable[Any]) -> Iterator[str]:
+        """Yields the label of each text."""
+        return (self.labels[self.quick(text)] for text in check_texts(items))
+
+    def probs(self, logits: NDArray[np.float32]) -> list[float]:
+        """The probability of each label."""
+        return _softmax(logits.tolist())
+
+    def decision(self, probs: Sequence[float]) -> str:
+        """The most probable label."""
+        return self.labels[probs.index(max(probs))]
+
+    def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> Prediction:
+        """The prediction of a text with these probabilities."""
+        return Prediction(self.decision(probs), dict(zip(self.labels, probs, strict=True)), tokens, truncated)
 
 
 def result(targets: Labels) -> str:
@@ -177,21 +221,6 @@ def _softmax(logits: list[float]) -> list[float]:
     powers = [math.exp(logit - largest) for logit in logits]
     total = sum(powers)
     return [power / total for power in powers]
-
-
-def _prediction(
-    labels: Sequence[str], tokens: Sequence[Token], logits: list[float], weights: list[float] | None, truncated: bool
-) -> Prediction:
-    """A model's numbers for one text, in words."""
-    return Prediction(
-        label=labels[logits.index(max(logits))],
-        probs=dict(zip(labels, _softmax(logits), strict=True)),
-        tokens=tuple(
-            TokenWeight(token.text, token.start, token.end, weight)
-            for token, weight in zip(tokens, repeat(None) if weights is None else weights, strict=False)
-        ),
-        truncated=truncated,
-    )
 
 
 def _first(tokenize: Callable[[str], list[_Item]], text: str, limit: int) -> tuple[list[_Item], bool]:

@@ -1,7 +1,8 @@
-"""The labels that a classifier chooses from, by number."""
+"""The labels that a model of texts chooses from, by number."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,49 @@ class Labels:
     def __len__(self) -> int:
         return len(self.names)
 
-    def encode(self, labels: Iterable[str]) -> list[int]:
+    def encode(self, labels: Iterable[Any]) -> list[Any]:
         """The number of each label."""
         numbers = {name: number for number, name in enumerate(self.names)}
         return [numbers[label] for label in labels]
+
+
+@dataclass(frozen=True)
+class IndependentLabels(Labels):
+    """C labels of which a text may have any number.
+
+    Args:
+        names: The labels.
+        thresholds: For each label the probability from which on a text has it, from 0 to 1; 0.5 by default. Two sets of
+            labels are equal where their names are.
+
+    Example:
+        >>> IndependentLabels(("price", "taste"), (0.5, 0.2)).chosen([0.4, 0.3])
+        ('taste',)
+        >>> IndependentLabels(("price", "taste")).encode([("taste",), ()])
+        [[0, 1], [0, 0]]
+    """
+
+    thresholds: tuple[float, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        """Fills in the default, and checks the number of thresholds."""
+        if not self.thresholds:
+            object.__setattr__(self, "thresholds", (0.5,) * len(self.names))
+        if len(self.thresholds) != len(self.names):
+            raise ValueError(
+                f"`thresholds` must be {len(self.names)}, one a label. Received: {len(self.thresholds)} of them"
+            )
+
+    def encode(self, labels: Iterable[Any]) -> list[Any]:
+        """Which labels each text has, of the labels of each: 1 for each of the C that it has, 0 for the others."""
+        return [[int(name in some) for name in self.names] for some in map(set, labels)]
+
+    def chosen(self, probs: Sequence[float]) -> tuple[str, ...]:
+        """The labels that a text with these probabilities has, in their order."""
+        rows = zip(self.names, probs, self.thresholds, strict=True)
+        return tuple(name for name, prob, threshold in rows if prob >= threshold)
+
+
+def are_thresholds(value: object) -> bool:
+    """Whether a JSON value is a list of numbers from 0 to 1."""
+    return isinstance(value, list) and all(type(one) in (int, float) and 0 <= one <= 1 for one in value)

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -197,30 +197,43 @@ def fit_model(
     return model, history
 
 
+class Scored(NamedTuple):
+    """The scores of a model.
+
+    Attributes:
+        splits: The scores of each held-out split.
+        targets: What the model chooses from, with the rule of decision chosen on the validation split.
+    """
+
+    splits: dict[str, dict[str, Any]]
+    targets: Any
+
+
 def scored(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
     """Scores the held-out splits: what `metrics.json` says of any model of the task."""
     scores = score_splits(task, model, data)
-    for name, part in scores.items():
+    for name, part in scores.splits.items():
         report(f"{name}: {task.describe_scores(part)}")
     return described(task, model, data, scores)
 
 
-def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> dict[str, dict[str, Any]]:
-    """The scores of a model, as it is now, on each held-out split."""
+def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> Scored:
+    """Scores a model, as it is now, on each held-out split."""
     outputs = RowOutputs(model, task.decoded(model), task.unit == "token")
-    return {
-        name: task.score(data.examples[name], part, outputs(part), data.targets) for name, part in data.held_out.items()
-    }
+    decoded = {name: outputs(part) for name, part in data.held_out.items()}
+    targets = task.calibrated(data.examples["valid"], data.held_out["valid"], decoded["valid"], data.targets)
+    return Scored(
+        {name: task.score(data.examples[name], data.held_out[name], decoded[name], targets) for name in decoded},
+        targets,
+    )
 
 
-def described(
-    task: Task[Any, Any, Any], model: keras.Model, data: Prepared, scores: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def described(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, scores: Scored) -> dict[str, Any]:
     """What `metrics.json` says of a model with these scores, but for how it was trained."""
     return {
         "task": task.name,
-        **task.describe_targets(data.targets),
-        **scores,
+        **task.describe_targets(scores.targets),
+        **scores.splits,
         "data": data.counts,
         "fingerprint": data.fingerprint,
         "parameters": model.count_params(),

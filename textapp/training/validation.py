@@ -63,7 +63,8 @@ class ValidationScores(keras.callbacks.Callback):
             self._outputs = RowOutputs(self._core, self.task.decoded(self._core), self.task.unit == "token")
         with self._weights():
             self.decoded = self._outputs(self.rows, self._batch_size, self._batches)
-        self.scores = self.task.score(self.examples, self.rows, self.decoded, self.targets)
+        targets = self.task.calibrated(self.examples, self.rows, self.decoded, self.targets)
+        self.scores = self.task.score(self.examples, self.rows, self.decoded, targets)
         if logs is not None:  # the loss of an epoch is the compiled one, which may be of soft targets
             figures = {name: value for name, value in self.scores.items() if isinstance(value, float)}
             logs.update({f"val_{name}": value for name, value in figures.items() if name != "loss"})

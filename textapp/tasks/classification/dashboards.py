@@ -155,12 +155,7 @@ class PrecisionRecall(Dashboard):
     def write(self) -> None:
         """Writes a curve and its area for each class."""
         for name, positive, scores in self.one_against_rest():
-            tag = f"validation/precision_recall/{name}"
-            curve = pr_curve.pb(tag, positive, scores, description=_CURVE)
-            curve.value[0].tag = tag  # without the suffix that `pb` adds
-            tf.summary.experimental.write_raw_pb(curve.SerializeToString())
-            area = average_precision_score(positive, scores)
-            tf.summary.scalar(f"validation/average_precision/{name}", area, description=_AREA)
+            write_curve(name, positive, scores)
 
     def one_against_rest(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Name, boolean labels `(N,)` and probabilities `(N,)` of each class that has texts."""
@@ -169,6 +164,16 @@ class PrecisionRecall(Dashboard):
             positive = labels == index
             if positive.any() and (index == 1 or probs.shape[1] > 2):
                 yield name, positive, probs[:, index]
+
+
+def write_curve(name: str, positive: np.ndarray, scores: np.ndarray) -> None:
+    """Writes the precision-recall curve of a class and its area; `positive` boolean `(N,)`, `scores` float `(N,)`."""
+    tag = f"validation/precision_recall/{name}"
+    curve = pr_curve.pb(tag, positive, scores, description=_CURVE)
+    curve.value[0].tag = tag  # without the suffix that `pb` adds
+    tf.summary.experimental.write_raw_pb(curve.SerializeToString())
+    area = average_precision_score(positive, scores)
+    tf.summary.scalar(f"validation/average_precision/{name}", area, description=_AREA)
 
 
 class AttentionTables(Dashboard):
@@ -222,10 +227,7 @@ class AttentionTables(Dashboard):
             weights, probs = self.attend(tokens)
             if not np.isfinite(weights).all() or not np.isfinite(probs).all():
                 continue
-            predicted = int(probs.argmax())
-            label = self.label_names[predicted] if self.label_names else f"class {predicted}"
-            title = f"predicted: {label} ({probs[predicted]:.0%})"
-            table = attention_table(tokens[: len(weights)], weights, title)
+            table = attention_table(tokens[: len(weights)], weights, self.title(probs))
             tf.summary.text(f"sample_texts/attention_table_{number}", table)
 
     def attend(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -238,7 +240,17 @@ class AttentionTables(Dashboard):
             rows[name] = np.zeros((1, length, *values.shape[1:]), np.int32)
             rows[name][0, : len(values)] = values
         outputs, weights = self._forward(keras.tree.map_structure(tf.constant, model_inputs(rows)))
-        return np.asarray(weights)[0, : len(tokens)], class_probabilities(outputs, self.from_logits)[0]
+        return np.asarray(weights)[0, : len(tokens)], self.probabilities(outputs)[0]
+
+    def probabilities(self, outputs: Any) -> np.ndarray:
+        """The probabilities of a model's outputs, float32 `(B, C)`."""
+        return class_probabilities(outputs, self.from_logits)
+
+    def title(self, probs: np.ndarray) -> str:
+        """The line above a text with these probabilities, `(C,)`."""
+        predicted = int(probs.argmax())
+        label = self.label_names[predicted] if self.label_names else f"class {predicted}"
+        return f"predicted: {label} ({probs[predicted]:.0%})"
 
 
 def attention_table(tokens: Sequence[str], weights: np.ndarray, title: str) -> str:

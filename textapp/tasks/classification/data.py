@@ -2,14 +2,14 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from textapp.config import ModelConfig
-from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, read_examples
+from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, names_of, read_examples
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
 from textapp.data.unlabelled import Augmentation
@@ -21,6 +21,8 @@ from textapp.text.characters import replace_surrogates
 from textapp.text.labels import Labels
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+
+LabelsType = TypeVar("LabelsType", bound=Labels)
 
 
 def text_tokenizer(config: ModelConfig) -> Tokenizer:
@@ -34,8 +36,16 @@ def read_labelled(
     config: ClassificationConfig | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
+    several: bool = False,
 ) -> Examples:
     """Reads labelled texts. Columns that are not given are those of the training, or guessed where a file has others.
+
+    Args:
+        path: The file or folder.
+        config: The settings of the training, where they are known.
+        text_column: Column of the texts.
+        label_column: Column of the labels.
+        several: Whether a text may have several labels or none.
 
     Raises:
         InputError: The file breaks a rule.
@@ -44,23 +54,23 @@ def read_labelled(
     trained = (None, None) if config is None else (config.text_column, config.label_column)
     columns = tuple(one if one is not None else other for one, other in zip(given, trained, strict=True))
     try:
-        return read_examples(path, *columns)
+        return read_examples(path, columns[0], columns[1], several=several)
     except InputError as error:
         if columns == given:
             raise
         try:
-            return read_examples(path, *given)
+            return read_examples(path, text_column, label_column, several=several)
         except InputError:
             raise error from None  # the first one names the training's columns
 
 
 def read_splits(
-    config: ClassificationConfig, files: Files, seed: int, report: Report
+    config: ClassificationConfig, files: Files, seed: int, report: Report, several: bool = False
 ) -> tuple[Examples, dict[str, Examples]]:
     """See `textapp.task.Task`: a text that is held out is not trained on, and each text is trained on once."""
     columns = config.text_column, config.label_column
     held_out = {
-        name: read_examples(path, *columns)
+        name: read_examples(path, *columns, several=several)
         for name, path in (("valid", files.valid), ("test", files.test))
         if path is not None
     }
@@ -68,7 +78,7 @@ def read_splits(
         report(f"read {examples}")
     if config.data.stream:
         return Examples([], [], str(files.train)), held_out
-    train = read_examples(files.train, *columns)
+    train = read_examples(files.train, *columns, several=several)
     report(f"read {train}")
     train, duplicates = drop_duplicates(train)
     report(str(duplicates))
@@ -87,25 +97,28 @@ def read_splits(
     return train, held_out
 
 
-def label_set(config: ClassificationConfig, train: Examples, report: Report) -> Labels:
+def label_set(
+    config: ClassificationConfig, train: Examples, report: Report, kind: Callable[[tuple[str, ...]], LabelsType]
+) -> LabelsType:
     """The labels of training texts that have a token, sorted."""
     tokenizer = text_tokenizer(config)
     texts: dict[str, list[str]] = {}
     for text, label in zip(train.texts, train.labels, strict=True):
-        texts.setdefault(label, []).append(text)
+        for name in names_of(label):
+            texts.setdefault(name, []).append(text)
     learned = {label for label, some in texts.items() if any(map(tokenizer.words, some))}
     for label in sorted(texts.keys() - learned):
         report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
-    return labels_of(learned, train.source)
+    return labels_of(learned, train.source, kind)
 
 
-def labels_of(names: Any, source: str) -> Labels:
+def labels_of(names: Iterable[str], source: str, kind: Callable[[tuple[str, ...]], LabelsType]) -> LabelsType:
     """Labels, sorted. Raises `InputError` where there are fewer than two."""
     found = sorted(names)
     if len(found) < 2:
         shown = f"only {found[0]!r}" if found else "none"
         raise InputError(f"{source}: a classifier needs examples of two labels or more. Found: {shown}")
-    return Labels(tuple(found))
+    return kind(tuple(found))
 
 
 def text_rows(
@@ -175,7 +188,7 @@ def text_from_json(row: Mapping[str, Any], location: str) -> str:
     return clean_text(replace_surrogates(row["text"]))
 
 
-def student_labels(train: Examples, labels: Labels, teachers: Sequence[tuple[str, Labels]]) -> Labels:
+def student_labels(train: Examples, labels: LabelsType, teachers: Sequence[tuple[str, LabelsType]]) -> LabelsType:
     """The labels of a student's texts. Raises `InputError` where a teacher knows others."""
     for name, known in teachers:
         if set(known.names) != set(labels.names):
@@ -222,7 +235,7 @@ def encode_splits(
     from textapp.data.rows import encode_rows
     from textapp.text.token_encoder import TokenEncoder
 
-    labels = labels_of(set(train.labels), train.source)
+    labels = labels_of(set(train.labels), train.source, Labels)
     for examples in held_out:
         check_labels(examples, labels.names)
     config = ClassificationConfig().replaced(max_tokens=max_tokens)

@@ -72,8 +72,9 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     def targets(self, config: settings.ClassificationConfig, train: "Examples", report: Report) -> "Labels":
         """See `Task`."""
         from textapp.tasks.classification.data import label_set
+        from textapp.text.labels import Labels
 
-        return label_set(config, train, report)
+        return label_set(config, train, report, Labels)
 
     def check(self, examples: "Examples", targets: "Labels", model: str = "the model") -> None:
         """See `Task`: each label must be known."""
@@ -147,12 +148,12 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         del model
         return lambda outputs, _: ops.softmax(outputs, axis=-1)
 
-    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels") -> list[str]:
+    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels") -> list[Any]:
         """See `Task`: the label of the highest logit of each row."""
         del rows
         return [targets.names[number] for number in decoded.argmax(axis=1).tolist()]
 
-    def score_decisions(self, examples: "Examples", decisions: Sequence[str], targets: "Labels") -> dict[str, Any]:
+    def score_decisions(self, examples: "Examples", decisions: Sequence[Any], targets: "Labels") -> dict[str, Any]:
         """See `Task`."""
         from textapp.tasks.classification.scores import label_scores
 
@@ -261,7 +262,6 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         """See `Task`."""
         from textapp.tasks.classification.dashboards import EpochScores, classification_dashboards
 
-        texts = data.examples["valid"].texts
         return classification_dashboards(
             folder,
             validation=validation,
@@ -269,7 +269,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
             label_names=data.targets.names,
             tokenizer=data.tokenizer,
             encoder=data.encoder,
-            texts=texts[:: max(1, len(texts) // SHOWN_TEXTS)][:SHOWN_TEXTS],
+            texts=shown_texts(data.examples["valid"].texts),
             probe=probe,
         )
 
@@ -349,15 +349,21 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         report: Report,
     ) -> "Labels":
         """See `Task`."""
-        from textapp.tasks.classification.data import label_set, student_labels
+        from textapp.tasks.classification.data import student_labels
 
-        return student_labels(train, label_set(config, train, report), teachers)
+        return student_labels(train, self.targets(config, train, report), teachers)
 
     def targets_of_names(self, names: Iterable[str], source: str) -> "Labels":
         """See `Task`."""
         from textapp.tasks.classification.data import labels_of
+        from textapp.text.labels import Labels
 
-        return labels_of(names, source)
+        return labels_of(names, source, Labels)
+
+
+def shown_texts(texts: Sequence[str]) -> list[str]:
+    """The texts, spread over all, whose attention TensorBoard shows."""
+    return list(texts[:: max(1, len(texts) // SHOWN_TEXTS)][:SHOWN_TEXTS])
 
 
 TASK = Classification()
