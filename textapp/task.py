@@ -34,7 +34,7 @@ Save = Callable[[Path], None]
 
 PathLike = str | os.PathLike[str]
 
-_TASKS = {"classification": "classifier", "tagging": "tagger"}
+_TASKS = {"classification": "classifier", "tagging": "tagger", "multilabel": "multilabel-classifier"}
 """The tasks, and what a model of each is called on the command line."""
 
 _EARLIER_NAMES = {"sentiment": "classification", "ner": "tagging"}

@@ -1,0 +1,109 @@
+"""From text to labels, any number of them: the device's half of multi-label classification."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textapp.errors import InputError
+from textapp.runtime.bundle_format import Fields, parse_names
+from textapp.runtime.classification import LABELS, TextPredictor, TokenWeight, file_names, logits_shape
+from textapp.runtime.predictor import Score
+from textapp.tasks.multilabel.scores import sigmoid
+from textapp.text.labels import IndependentLabels, Labels, are_thresholds
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Tokenizer
+
+__all__ = ["FIELDS", "MultilabelClassifier", "file_names", "logits_shape", "predictor", "read_targets", "result"]
+
+
+FIELDS: Fields = {"thresholds": (are_thresholds, "a list of numbers from 0 to 1, one a label")}
+"""The rules of what bundle.json says for this task alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class MultilabelPrediction:
+    """What a model says of one text.
+
+    Attributes:
+        labels: the labels of the text, in the order of labels.txt; none, one or more.
+        probs: label -> probability, each for itself, in the order of labels.txt.
+        tokens: the tokens that the model read; none for a text without any.
+        truncated: whether the text had more tokens than the model's largest length, and was cut there.
+    """
+
+    labels: tuple[str, ...]
+    probs: dict[str, float]
+    tokens: tuple[TokenWeight, ...]
+    truncated: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prediction as JSON values."""
+        return {
+            "labels": list(self.labels),
+            "probs": self.probs,
+            "tokens": [token._asdict() for token in self.tokens],
+            "truncated": self.truncated,
+        }
+
+
+class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
+    """Predicts the labels of texts, any number of them.
+
+    Example:
+        classifier = load("export/bundles/topics")
+        for prediction in classifier.predict(["Cheap, but it tastes of nothing"]):
+            print(prediction.labels, prediction.probs)
+    """
+
+    task = "multilabel"
+    targets: IndependentLabels
+
+    def probs(self, logits: NDArray[np.float32]) -> list[float]:
+        """The probability of each label, each for itself."""
+        found: list[float] = sigmoid(logits).tolist()
+        return found
+
+    def decision(self, probs: Sequence[float]) -> tuple[str, ...]:
+        """The labels whose probabilities reach their thresholds."""
+        return self.targets.chosen(probs)
+
+    def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> MultilabelPrediction:
+        """The prediction of a text with these probabilities."""
+        return MultilabelPrediction(self.decision(probs), dict(zip(self.labels, probs, strict=True)), tokens, truncated)
+
+
+def result(targets: Labels) -> str:
+    """What a text is turned into, in a word."""
+    del targets
+    return "labels"
+
+
+def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> IndependentLabels:
+    """What the model chooses from, of a bundle's files. Raises `InputError` where they contradict each other."""
+    names = parse_names(files[LABELS], folder / LABELS, "label")
+    thresholds = description["thresholds"]
+    if len(thresholds) != len(names):
+        raise InputError(
+            f'{folder / "bundle.json"}: "thresholds" must be {len(names)} numbers, one a label. '
+            f"Received: {len(thresholds)}"
+        )
+    return IndependentLabels(names, tuple(map(float, thresholds)))
+
+
+def predictor(
+    tokenizer: Tokenizer,
+    encoder: TokenEncoder,
+    targets: IndependentLabels,
+    description: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    folder: Path,
+    max_tokens: int,
+    score: Score,
+) -> MultilabelClassifier:
+    """A predictor over a model, with what bundle.json and the bundle's files say of this task."""
+    del description, files, folder
+    return MultilabelClassifier(tokenizer, encoder, targets, max_tokens, score)

@@ -1,0 +1,1 @@
+"""Multi-label classification: a text has any number of some labels."""

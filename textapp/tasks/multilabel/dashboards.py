@@ -1,0 +1,76 @@
+"""What TensorBoard shows of a multi-label classifier."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
+from textapp.dashboards.gradients import probe_batch
+from textapp.tasks.classification.dashboards import AttentionTables, write_curve
+from textapp.tasks.multilabel.scores import sigmoid
+
+_PROBE = 32  # examples: enough for a steady gradient, and as cheap as one training step
+
+
+def multilabel_dashboards(
+    folder: Path, data: Any, scores: Any, validation: Any, probe: Any, texts: list[str]
+) -> list[keras.callbacks.Callback]:
+    """Makes the callbacks that fill TensorBoard's pages, all of which write to one log.
+
+    Args:
+        folder: Folder of the log.
+        data: The `textapp.training.prepare.Prepared`.
+        scores: The `textapp.training.validation.ValidationScores` that `fit` calls before.
+        validation: Batches of the validation split.
+        probe: Inputs and targets for the norms of gradients; None for some of the validation split.
+        texts: Sample texts whose attention weights are shown.
+    """
+    log = EventLog(folder)
+    tokens = [data.tokenizer.words(text) for text in texts]
+    return [
+        Scalars(log),
+        GradientNorms(log, probe or probe_batch(validation, _PROBE)),
+        Histograms(log),
+        LabelCurves(log, scores, data.targets.names),
+        EmbeddingProjector(log, data.encoder.vocabulary.tokens, layer="embedding"),
+        LabelAttention(log, tokens, data.encoder.encode, data.targets.names),
+    ]
+
+
+class LabelCurves(Dashboard):
+    """Writes a precision-recall curve and its area for each label that a validation text has.
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        scores: The `textapp.training.validation.ValidationScores` that `fit` calls before.
+        names: The labels.
+    """
+
+    run = "validation"
+
+    def __init__(self, log: EventLog, scores: Any, names: tuple[str, ...]):
+        super().__init__(log)
+        self.scores, self.names = scores, names
+
+    def write(self) -> None:
+        """Writes the curves of texts whose scores are numbers."""
+        finite = np.isfinite(self.scores.decoded).all(axis=1)
+        probs, targets = sigmoid(self.scores.decoded[finite]), self.scores.rows.targets[finite] > 0
+        for label, name in enumerate(self.names):
+            if targets[:, label].any():
+                write_curve(name, targets[:, label], probs[:, label])
+
+
+class LabelAttention(AttentionTables):
+    """The attention to sample texts, with the three most probable labels of each above."""
+
+    def probabilities(self, outputs: Any) -> np.ndarray:
+        """The probability of each label."""
+        return sigmoid(np.asarray(outputs))
+
+    def title(self, probs: np.ndarray) -> str:
+        """The most probable labels."""
+        names = self.label_names or tuple(map(str, range(len(probs))))
+        return ", ".join(f"{names[label]} ({probs[label]:.0%})" for label in np.argsort(-probs, kind="stable")[:3])

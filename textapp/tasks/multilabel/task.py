@@ -1,0 +1,255 @@
+"""Multi-label classification, as `textapp.task.Task` asks for it: classification but for what several labels change."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textapp.task import Compared, Files, PathLike, Report, Task
+from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
+from textapp.tasks.classification.task import Classification, shown_texts
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from textapp.data.readers import Examples
+    from textapp.data.rows import EncodedRows
+    from textapp.text.labels import IndependentLabels
+    from textapp.text.tokenizer import Tokenizer
+
+
+class Multilabel(Classification):
+    """A text has any number of some labels: the topics of an article, what a review complains about."""
+
+    name = "multilabel"
+    model_noun = "multilabel-classifier"
+    short_name = "multilabel"
+    does = "gives each text any number of its labels"
+    exclusive = False
+    files_help = (
+        "texts with labels: TSV or CSV with `a,b` as labels, JSON lines with a list of them, `a,b text` lines, each "
+        "also gzipped"
+    )
+    score_titles: ClassVar = {"micro_f1": "micro F1", "macro_f1": "macro F1"}
+
+    def read(
+        self,
+        path: PathLike,
+        config: ClassificationConfig | None = None,
+        targets: Any = None,
+        **options: Any,
+    ) -> "Examples":
+        """See `Task`."""
+        from textapp.tasks.classification.data import read_labelled
+
+        del targets
+        return read_labelled(path, config, several=True, **options)
+
+    def read_splits(
+        self, config: ClassificationConfig, files: Files, seed: int, report: Report
+    ) -> "tuple[Examples, dict[str, Examples]]":
+        """See `Task`."""
+        from textapp.tasks.classification.data import read_splits
+
+        return read_splits(config, files, seed, report, several=True)
+
+    def targets(self, config: ClassificationConfig, train: "Examples", report: Report) -> "IndependentLabels":
+        """See `Task`."""
+        from textapp.tasks.classification.data import label_set
+        from textapp.text.labels import IndependentLabels
+
+        return label_set(config, train, report, IndependentLabels)
+
+    def stream_rows(
+        self, config: ClassificationConfig, path: PathLike, held_out: "Sequence[Examples]", tokenizer: "Tokenizer"
+    ) -> Iterable[tuple[list[str], Any]]:
+        """See `Task`: it cannot."""
+        return Task.stream_rows(self, config, path, held_out, tokenizer)
+
+    def loss(self, config: ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
+        """See `Task`: a logit for each label, each with a cross-entropy of its own."""
+        import keras
+
+        del config, model
+        return keras.losses.BinaryCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+
+    def metrics(self) -> "list[keras.metrics.Metric]":
+        """See `Task`: none, as no threshold is known before an epoch has ended."""
+        return []
+
+    def soft_distance(self, config: StudentConfig, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
+        """See `Task`."""
+        from textapp.tasks.multilabel.losses import soft_distance
+
+        del model
+        return soft_distance(config.distillation.distillation_loss, config.distillation.temperature)
+
+    def probabilities(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
+        """See `Task`."""
+        from keras import ops
+
+        del model
+        return lambda outputs, _: ops.sigmoid(outputs)
+
+    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> list[tuple[str, ...]]:
+        """See `Task`: the labels of each row whose probabilities reach their thresholds."""
+        from textapp.tasks.multilabel.scores import sigmoid
+
+        del rows
+        return [targets.chosen(row) for row in sigmoid(decoded).tolist()]
+
+    def score_decisions(
+        self, examples: "Examples", decisions: Sequence[tuple[str, ...]], targets: Any
+    ) -> dict[str, Any]:
+        """See `Task`."""
+        return _scores(examples.labels, decisions, targets)
+
+    def score(self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> dict[str, Any]:
+        """See `Task`."""
+        true = [examples.labels[row] for row in rows.sources.tolist()]
+        return _scores(true, self.decisions(rows, decoded, targets), targets)
+
+    def calibrated(
+        self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any
+    ) -> "IndependentLabels":
+        """See `Task`: with a threshold for each label."""
+        import numpy as np
+
+        from textapp.tasks.multilabel.scores import best_thresholds, sigmoid
+        from textapp.text.labels import IndependentLabels
+
+        true = np.asarray(targets.encode(examples.labels[row] for row in rows.sources.tolist()), bool)
+        return IndependentLabels(targets.names, tuple(best_thresholds(true, sigmoid(decoded))))
+
+    def score_soft(
+        self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: Any
+    ) -> dict[str, Any]:
+        """See `Task`: with thresholds chosen on the examples themselves, as those of a student are."""
+        import numpy as np
+
+        from textapp.tasks.multilabel.scores import best_thresholds, multilabel_scores
+
+        true = np.asarray(targets.encode(examples.labels[row] for row in rows.sources.tolist()), bool)
+        return multilabel_scores(true, probs >= np.asarray(best_thresholds(true, probs)), targets.names)
+
+    def main_score(self, targets: Any) -> str:
+        """See `Task`."""
+        del targets
+        return "micro_f1"
+
+    def main_score_title(self, targets: Any) -> str:
+        """See `Task`."""
+        return self.score_titles[self.main_score(targets)]
+
+    def describe_scores(self, scores: Mapping[str, Any]) -> str:
+        """See `Task`."""
+        return (
+            f"micro F1 {scores['micro_f1']:.4f}, macro F1 {scores['macro_f1']:.4f}, exact match "
+            f"{scores['exact_match']:.4f} on {scores['count']:,} texts"
+        )
+
+    def score_tables(self, scores: Mapping[str, Any]) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
+        """See `Task`: the scores of each label."""
+        from textapp.tasks.multilabel.scores import LABELS
+        from textapp.text.characters import printable
+
+        rows: list[Sequence[str]] = [
+            [printable(name), *(f"{part[key]:.4f}" for key in ("precision", "recall", "f1")), f"{part['count']:,}"]
+            for name, part in scores[LABELS].items()
+        ]
+        return [(["label", "precision", "recall", "F1", "texts"], rows)]
+
+    def read_texts(self, path: PathLike, tokenizer: "Tokenizer", count: int, **options: Any) -> list[str]:
+        """See `Task`."""
+        del tokenizer
+        return self.read(path, **options).texts[:count]
+
+    def prediction_lines(
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, colours: bool
+    ) -> Iterator[str]:
+        """See `Task`: labels with their probabilities, and the text with its attention."""
+        from textapp.tasks.classification.terminal import marked
+        from textapp.text.characters import printable
+
+        del targets
+        for text, prediction in zip(texts, predictions, strict=True):
+            labels = ", ".join(f"{printable(label)} {prediction.probs[label]:.3f}" for label in prediction.labels)
+            yield f"{labels or '-'}\t{marked(text, prediction, colours)}"
+
+    def describe_targets(self, targets: Any) -> dict[str, Any]:
+        """See `Task`."""
+        return {"labels": list(targets.names), "thresholds": list(targets.thresholds)}
+
+    def read_targets(self, folder: Path, metrics: Mapping[str, Any]) -> "IndependentLabels":
+        """See `Task`."""
+        from textapp.errors import InputError
+        from textapp.text.labels import IndependentLabels, are_thresholds
+
+        names = super().read_targets(folder, metrics).names
+        thresholds: Any = metrics.get("thresholds")
+        if not are_thresholds(thresholds) or len(thresholds) != len(names):
+            raise InputError(f'{folder / "metrics.json"}: "thresholds" must be {len(names)} numbers from 0 to 1')
+        return IndependentLabels(names, tuple(thresholds))
+
+    def read_sample(self, path: Path, targets: Any) -> "Examples":
+        """See `Task`."""
+        del targets
+        return self.read(path)
+
+    def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
+        """See `Task`."""
+        from textapp.tasks.multilabel.dashboards import multilabel_dashboards
+
+        texts = shown_texts(data.examples["valid"].texts)
+        return multilabel_dashboards(folder, data, scores, validation, probe, texts)
+
+    def device_fields(self, config: ClassificationConfig, model: "keras.Model", targets: Any) -> dict[str, Any]:
+        """See `Task`."""
+        del config, model
+        return {"thresholds": list(targets.thresholds)}
+
+    def score_exported(
+        self,
+        model: "keras.Model",
+        targets: Any,
+        compared: Compared,
+        before: "list[np.ndarray]",
+        after: "list[np.ndarray]",
+    ) -> dict[str, Any]:
+        """See `Task`."""
+        import numpy as np
+
+        from textapp.tasks.multilabel.scores import sigmoid
+
+        del model
+        chosen = {
+            name: [targets.chosen(row) for row in sigmoid(np.stack(logits)).tolist()]
+            for name, logits in (("before", before), ("after", after))
+        }
+        same = np.mean([one == other for one, other in zip(chosen["before"], chosen["after"], strict=True)])
+        scores: dict[str, Any] = {"count": len(after), "label_agreement": float(same)}
+        if compared.examples is not None:
+            for name, decisions in chosen.items():
+                all_scores = _scores(compared.examples.labels, decisions, targets)
+                scores[name] = {key: all_scores[key] for key in self.score_titles}
+        return scores
+
+    def targets_of_names(self, names: Iterable[str], source: str) -> "IndependentLabels":
+        """See `Task`."""
+        from textapp.tasks.classification.data import labels_of
+        from textapp.text.labels import IndependentLabels
+
+        return labels_of(names, source, IndependentLabels)
+
+
+def _scores(true: Sequence[Iterable[str]], decisions: Sequence[Iterable[str]], targets: Any) -> dict[str, Any]:
+    """The scores of decided labels."""
+    import numpy as np
+
+    from textapp.tasks.multilabel.scores import multilabel_scores
+
+    known, chosen = (np.asarray(targets.encode(sets), bool) for sets in (true, decisions))
+    return multilabel_scores(known, chosen, targets.names)
+
+
+TASK = Multilabel()
