@@ -155,3 +155,31 @@ def test_real_files_are_read_whole(name, counts, empty):
     assert {label: examples.labels.count(label) for label in label_names(examples.labels, name)} == counts
     assert examples.empty == empty
     assert not any(text.startswith("\ufeff") or "<br />" in text for text in examples.texts)
+
+
+SEVERAL = {
+    "a.tsv": "text\tlabels\ncafé\tprix, goût ,prix\n好\t\n",
+    "a.csv": 'labels,text\n"prix,goût",café\n,好\n',
+    "a.jsonl": '{"text": "café", "labels": ["prix", " goût "]}\n{"text": "好", "labels": []}\n',
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_text_may_have_several_labels_or_none(tmp_path, name):
+    (tmp_path / name).write_text(SEVERAL[name], encoding="utf-8")
+    examples = read_examples(tmp_path / name, several=True)
+    assert examples.labels == [("prix", "goût"), ()]
+    assert str(examples).endswith("2 examples (goût 1, prix 1)")
+
+
+def test_several_labels_are_refused_where_a_text_has_one(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "label": "x"}\n{"text": "b", "label": ["x", "y"]}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.jsonl:2: a text must have one label\..*multilabel"):
+        read_examples(path)
+
+
+def test_each_unknown_label_of_several_is_named():
+    examples = Examples(["a", "b"], [("x",), ("x", "z")], "a.tsv", [2, 3])
+    with pytest.raises(InputError, match=r"a\.tsv:3: the label 'z' does not occur"):
+        check_labels(examples, ["x", "y"])

@@ -83,3 +83,12 @@ def test_the_known_overlaps_of_real_data_are_found():
     phrases = read_examples(DATA / "sst2/glue_phrases_train.tsv")
     held_out = [read_examples(DATA / f"sst2/stsa.binary.{name}") for name in ("dev", "test")]
     assert drop_overlap(phrases, *held_out)[1].dropped == 15
+
+
+def test_texts_of_several_labels_are_split_by_their_rarest():
+    labels = [("common", "rare")] * 4 + [("common",)] * 36 + [()] * 10
+    examples = Examples([f"text {number}" for number in range(50)], labels, "a.jsonl")
+    train, held_out, _ = split_examples(examples, 0.25, seed=3)
+    assert [sum("rare" in names for names in part.labels) for part in (train, held_out)] == [3, 1]
+    assert 2 <= sum(not names for names in held_out.labels) <= 3
+    assert len(held_out) in (12, 13)
