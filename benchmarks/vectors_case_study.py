@@ -13,7 +13,7 @@ most: who has 200 labels has no thousands to stop at. Whether the vectors are tr
 chosen for each size by validation accuracy, with a seed of its own, in runs that read no test split. The test split is
 read once a run, by its last step.
 
-The work can be stopped at any moment and goes on where it was. Writes vectors_case_study.json, a line a run, the tables
+The work can be stopped at any moment and resumes. Writes vectors_case_study.json, a line a run, the tables
 vectors_case_study.md and the plot vectors_case_study.png into results/.
 """
 
