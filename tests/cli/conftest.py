@@ -41,8 +41,8 @@ def corpora(
 def models(tmp_path_factory: pytest.TempPathFactory, corpora: dict[str, dict[str, str]]) -> Callable[[str], Model]:
     """The model of a task, made once a test run.
 
-    A classifier is trained as its command trains it. A tagger keeps the weights that it began with: nothing here
-    depends on how good it is.
+    A classifier is trained as its command trains it, but for TensorBoard's log. A tagger keeps the weights that it
+    began with: nothing here depends on how good it is.
     """
 
     @functools.cache
@@ -59,6 +59,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, corpora: dict[str, dict[str
             return ["train", task(name).model_noun, *named, *as_options(settings)]
 
         with pytest.MonkeyPatch.context() as patches:
+            patches.setattr(type(task(name)), "dashboards", lambda *_, **__: [])
             if name == "tagging":
                 patches.setattr(train, "fit", lambda *_, **__: [{"loss": 1.0}])
             config = task(name).preset("tiny").override(settings)

@@ -17,7 +17,7 @@ def test_a_killed_run_ends_like_one_that_was_not(textapp, classifier, tmp_path):
     assert outcome.code == 0
     assert "epoch 1/2" not in outcome.err
     assert "epoch 2/2" in outcome.err
-    assert {path.name for path in folder.iterdir()} == {path.name for path in classifier.run.iterdir()}
+    assert {path.name for path in folder.iterdir()} == {*(path.name for path in classifier.run.iterdir()), "logs"}
     expected = read_json(classifier.run / "metrics.json")
     assert {**outcome.json, "seconds": 0} == {**expected, "seconds": 0}
     weights, expected_weights = (Run.load(path).model.get_weights() for path in (folder, classifier.run))

@@ -262,7 +262,7 @@ def test_a_broken_checkpoint_is_named(textapp, copy, model, damage):
 
 def test_force_deletes_the_run_and_leftovers_alone(textapp, copy, model, fit_at_once):
     folder = copy(model.run)
-    (folder / "logs").mkdir(exist_ok=True)
+    (folder / "logs").mkdir()
     others = ["заметки.txt", "logs.txt", ".hidden"]
     stale = ["checkpoint.npz", ".checkpoint.npz.a1b2c3d4.npz", ".config.json._1b2c3d4.json", "logs/старый"]
     for name in (*others, *stale):
@@ -270,7 +270,7 @@ def test_force_deletes_the_run_and_leftovers_alone(textapp, copy, model, fit_at_
     outcome = textapp(*model.train_command(folder), "--force", "--json")
     assert outcome.code == 0
     names = {path.name for path in folder.iterdir()}
-    assert names == {*others, *(path.name for path in model.run.iterdir())} - {"logs"}
+    assert names == {*others, *(path.name for path in model.run.iterdir())}
     assert outcome.json == read_json(folder / "metrics.json")
 
 
@@ -292,7 +292,7 @@ def test_after_a_full_disk_the_run_is_unfinished(textapp, tmp_path, model, fit_a
     folder = tmp_path / "прогон"
     assert textapp(*model.train_command(folder)).refusal == f"{folder / 'model.keras'}: No space left on device"
     names = {path.name for path in folder.iterdir()}
-    assert names == {path.name for path in model.run.iterdir()} - {"model.keras", "metrics.json", "logs"}
+    assert names == {path.name for path in model.run.iterdir()} - {"model.keras", "metrics.json"}
     assert "not finished" in textapp("predict", folder, "текст").refusal
     monkeypatch.undo()
 
