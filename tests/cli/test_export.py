@@ -85,7 +85,11 @@ def test_what_is_there_already_stays(textapp, classifier, copy, tmp_path, snapsh
 @pytest.mark.parametrize(
     ("name", "content", "rule"),
     [
-        ("classification", "text\tlabel\nхорошо 好\tотлично\n", ":2: the label 'отлично' does not occur in the training"),
+        (
+            "classification",
+            "text\tlabel\nхорошо 好\tотлично\n",
+            ":2: the label 'отлично' does not occur in the training",
+        ),
         ("tagging", "Wien NOUN\nist VERB\n", ": holds plain tags, but the model gives spans"),
     ],
 )

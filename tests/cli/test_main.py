@@ -18,7 +18,9 @@ from textapp.task import names, task
 
 ROOT = typer.main.get_command(app)
 GROUPS = [([], ROOT), *(([name], one) for name, one in ROOT.commands.items() if hasattr(one, "commands"))]
-COMMANDS = [[*above, name] for above, group in GROUPS for name, one in group.commands.items() if not hasattr(one, "commands")]
+COMMANDS = [
+    [*above, name] for above, group in GROUPS for name, one in group.commands.items() if not hasattr(one, "commands")
+]
 
 
 def run(*arguments, command=None, **options):
@@ -75,7 +77,9 @@ def test_short_names_of_train_are_the_same_commands_and_hidden(textapp):
     for found in map(task, names()):
         assert re.search(rf"^ *{found.model_noun} ", shown, re.M)
         assert f" {found.short_name} " not in shown
-        long, short = (textapp("train", name, "--help").out.splitlines() for name in (found.model_noun, found.short_name))
+        long, short = (
+            textapp("train", name, "--help").out.splitlines() for name in (found.model_noun, found.short_name)
+        )
         options = next(index for index, line in enumerate(long) if line.startswith("Options"))
         assert long[options:] == short[short.index(long[options]) :]
 
@@ -119,7 +123,11 @@ def test_the_locale_changes_no_result(classifier, settings):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_behind_stdout_is_one_line(classifier):
-    for arguments in (["predict", classifier.bundle, "很"], ["predict", classifier.bundle, "很", "--json"], ["--version"]):
+    for arguments in (
+        ["predict", classifier.bundle, "很"],
+        ["predict", classifier.bundle, "很", "--json"],
+        ["--version"],
+    ):
         with open("/dev/full", "wb") as full:  # noqa: PTH123
             result = run(*arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE)
         assert (result.returncode, result.stderr) == (2, b"textapp: output: No space left on device\n")

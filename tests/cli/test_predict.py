@@ -14,7 +14,16 @@ from textapp.tasks.classification.terminal import marked
 from textapp.tasks.tagging.terminal import marked_spans
 
 TEXTS = [
-    *("", "\0", "🎉👩‍👩‍👧 Ms Anbe\u0301 sang", "很 好 film", "a\x1b[31mb\nc", "e\u0301 \u202e ½ 好", "\udcff ㍿", "￾ \ufeff"),
+    *(
+        "",
+        "\0",
+        "🎉👩‍👩‍👧 Ms Anbe\u0301 sang",
+        "很 好 film",
+        "a\x1b[31mb\nc",
+        "e\u0301 \u202e ½ 好",
+        "\udcff ㍿",
+        "￾ \ufeff",
+    ),
     "then Mr Ｌusotä [x] \\ in Norço.",
 ]
 
@@ -226,4 +235,6 @@ def test_parts_of_speech_are_shown_after_their_tokens(textapp, copy, tagger, tmp
     assert set(outcome.json) == {"accuracy", "count"}
     assert "will be missed: X" in outcome.err
     data.write_text("tä PRON\n", encoding="utf-8")
-    assert textapp("evaluate", folder, "--data", data).refusal.startswith(f"{data}: the model knows none of the tags PRON")
+    assert textapp("evaluate", folder, "--data", data).refusal.startswith(
+        f"{data}: the model knows none of the tags PRON"
+    )

@@ -104,8 +104,16 @@ UNKNOWN_SETTING = "--set: unknown setting unitz; did you mean units?"
         (BOTH, ["--set", "dropout=много"], "must be a number"),
         (BOTH, ["--set", "extra_words=9"], "setting extra_words: they come from a file of vectors"),
         (BOTH, ["--set", "gated=true"], "setting gated: is none of encoder=recurrent; it is of convolution"),
-        (BOTH[:1], ["--preset", "крошка"], "--preset крошка: unknown; presets: sentences, phrases, reviews, chinese, tiny"),
-        (BOTH[1:], ["--preset", "中文"], "--preset 中文: unknown; presets: english, chinese, chinese_large, tags, tiny"),
+        (
+            BOTH[:1],
+            ["--preset", "крошка"],
+            "--preset крошка: unknown; presets: sentences, phrases, reviews, chinese, tiny",
+        ),
+        (
+            BOTH[1:],
+            ["--preset", "中文"],
+            "--preset 中文: unknown; presets: english, chinese, chinese_large, tags, tiny",
+        ),
         (BOTH[:1], ["--set", "text_column=評論"], ":1: no column '評論' for the text; columns found: 'text', 'label'"),
         (BOTH[:1], ["--set", "crf=true"], "--set: unknown setting crf"),
         (BOTH[:1], ["--set", "stream=true"], "setting stream: needs a validation file of its own (--valid)"),
