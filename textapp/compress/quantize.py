@@ -119,11 +119,12 @@ def quantize(
             with replacing(folder / run.SOFT_TARGETS) as temporary:
                 shutil.copyfile(opened.soft.name, temporary)
         metric = task.main_score(data.targets)
+        title = task.score_titles[metric]
         scores = {"float": score_splits(task, model, data)}
         with aware.rounded_weights():
             scores["post_training"] = score_splits(task, model, data)
         for name, parts in scores.items():
-            report(f"{name.replace('_', '-')}: {_in_words(parts, metric)}")
+            report(f"{name.replace('_', '-')}: {_in_words(parts, metric, title)}")
 
         floats = model.get_weights()
         history: list[dict[str, float]] = []
@@ -159,7 +160,7 @@ def quantize(
             # Measured like rounding alone: an epoch's own score is of rounded activations too, where these are trained.
             with aware.rounded_weights():
                 scores["quantization_aware"] = score_splits(task, model, data)
-            report(f"quantization-aware: {_in_words(scores['quantization_aware'], metric)}")
+            report(f"quantization-aware: {_in_words(scores['quantization_aware'], metric, title)}")
             is_trained = scores["quantization_aware"]["valid"][metric] >= kept["valid"][metric]
             if is_trained:
                 kept = scores["quantization_aware"]
@@ -258,6 +259,6 @@ def recipe_of(aware: QuantizationAware) -> str:
     return "dynamic_wi8_afp32" if packed == STORED_BITS else f"dynamic_wi8_afp32_emb{packed}"
 
 
-def _in_words(scores: Mapping[str, Any], metric: str) -> str:
-    """The main score of some splits."""
-    return ", ".join(f"{name} {metric.replace('_', ' ')} {part[metric]:.4f}" for name, part in scores.items())
+def _in_words(scores: Mapping[str, Any], metric: str, title: str) -> str:
+    """The main score of some splits, by its title."""
+    return ", ".join(f"{name} {title} {part[metric]:.4f}" for name, part in scores.items())

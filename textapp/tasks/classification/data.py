@@ -88,12 +88,14 @@ def read_splits(
 
 
 def label_set(config: ClassificationConfig, train: Examples, report: Report) -> Labels:
-    """The labels of training texts that have a token, sorted."""
+    """The labels of training texts that have a token, sorted. Raises `InputError` where there are fewer than two."""
     tokenizer = text_tokenizer(config)
     texts: dict[str, list[str]] = {}
     for text, label in zip(train.texts, train.labels, strict=True):
         texts.setdefault(label, []).append(text)
     learned = {label for label, some in texts.items() if any(map(tokenizer.words, some))}
+    if not learned:
+        raise InputError(f"{train.source}: no text has a token")
     for label in sorted(texts.keys() - learned):
         report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
     return labels_of(learned, train.source)
