@@ -17,7 +17,7 @@ from textapp.export import convert, flatbuffer, lower
 from textapp.export.model_inputs import token_inputs
 from textapp.layers import CRF
 
-from ..small_models import small_classifier, small_tagger
+from tests.small_models import small_classifier, small_tagger
 
 V = 60
 

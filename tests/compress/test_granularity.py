@@ -12,7 +12,7 @@ from textapp.models.model import text_model
 from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import without_crf
 
-from ..small_models import small_classifier, small_tagger
+from tests.small_models import small_classifier, small_tagger
 
 
 def expected(weight) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from textapp.compress.quantization_aware import QuantizationAware, post_training
 from textapp.compress.rounding import largest, rounded
 from textapp.export import convert, lower
 
-from ..small_models import small_classifier
+from tests.small_models import small_classifier
 
 V = 40
 
