@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from textapp.compress import soft_targets
-from textapp.compress.soft_targets import SoftTargets, mean_probabilities, write_soft_targets
+from textapp.compress.soft_targets import SoftTargets, mean_probabilities, units_of, write_soft_targets
 from textapp.errors import InputError
 from textapp.task import names, task
 
@@ -35,7 +35,7 @@ OF_TOKENS = SimpleNamespace(
     ],
     items=[["Ōsaka", "!"], ["我", "爱", "x\N{NO-BREAK SPACE}y"]],
     probs=[[0.1, 0.9], [1, 0], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]],
-    same=["我", "爱", "x", "y"],
+    same=["我", "爱", "x\ty"],
     other=["我爱", "x", "y"],
     many=[[f"{number}", *"好 ö"[: number % 3]] for number in range(10)],
 )
@@ -76,6 +76,14 @@ def test_items_are_known_by_their_words_whatever_the_white_space(tmp_path, kind)
     backwards = soft.probabilities(kind.items[::-1])
     np.testing.assert_array_equal(backwards, np.roll(soft.probs, units, axis=0))
     assert soft.probabilities([]).shape == (0, 2)
+
+
+def test_the_same_words_cut_into_other_tokens_are_refused(tmp_path):
+    soft = SoftTargets.read(written(tmp_path / "м.jsonl", OF_TOKENS.lines), OF_TOKENS.task)
+    with pytest.raises(
+        InputError, match=r"м\.jsonl: has 3 tokens of a text that has 4: '我 爱 x y'; .* the same tokens"
+    ):
+        soft.probabilities([OF_TOKENS.items[0], ["我", "爱", "x", "y"]])
 
 
 def test_of_an_item_that_stands_there_twice_the_first_line_counts(tmp_path, kind):
@@ -185,13 +193,9 @@ class Asked:
         if self.dies_at in items:
             raise Killed
         self.chunks.append(items)
-        numbers = [self.kind.many.index(item) + unit for item in items for unit in range(units_of(self.kind, item))]
+        numbers = [self.kind.many.index(item) + unit for item in items for unit in range(units_of(self.kind.task, item))]
         first = len(items) / 7 / (1 + np.array(numbers))
         return np.stack([first, 1 - first], axis=1)
-
-
-def units_of(kind, item):
-    return 1 if kind is OF_TEXTS else len(item)
 
 
 @pytest.fixture(name="write")
@@ -202,8 +206,7 @@ def _write(tmp_path, monkeypatch, kind):
         path, part = tmp_path / f"{name}.jsonl.gz", tmp_path / f"{name}.part"
         items = kind.many if items is None else items
         reported = []
-        count = lambda item: units_of(kind, item)  # noqa: E731
-        write_soft_targets(path, part, kind.task, items, asked, count, kind.names, reported.append)
+        write_soft_targets(path, part, kind.task, items, asked, kind.names, reported.append)
         assert reported == [done for done in (4, 8, 10) if done > len(items) - sum(map(len, asked.chunks))]
         return path
 
@@ -221,7 +224,7 @@ def test_what_is_written_is_read(write, kind):
 def test_improbable_tags_are_not_written_down(tmp_path):
     path, probs = tmp_path / "f.gz", np.array([[1 - 1e-9, 1e-9]])
     names, item = OF_TOKENS.names, ["好"]
-    write_soft_targets(path, tmp_path / "p", OF_TOKENS.task, [item], lambda _: probs, len, names, lambda _: None)
+    write_soft_targets(path, tmp_path / "p", OF_TOKENS.task, [item], lambda _: probs, names, lambda _: None)
     assert json.loads(gzip.decompress(path.read_bytes())) == {"tokens": ["好"], "probs": [{"O": 1.0}]}
 
 
