@@ -193,7 +193,10 @@ def test_without_crf_and_characters_and_scheme(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"targets": tag_set(None)}, r"model: must have one output, logits \(B, T, 3\), for 3 targets. Received: \(None"),
+        (
+            {"targets": tag_set(None)},
+            r"model: must have one output, logits \(B, T, 3\), for 3 targets. Received: \(None",
+        ),
         ({"encoder": encoder(False)}, "encoder: must have characters where the model takes char_ids"),
         ({"encoder": encoder(shapes=True)}, "encoder: must have shapes where the model takes shape_ids"),
         ({"sentences": [], "tags": None}, "texts: at least one real text"),

@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from textapp.runtime.parts import file_parts
 
+from tests.small_models import small_classifier, small_tagger
 from textapp.export import convert, lower
-
-from ..small_models import small_classifier, small_tagger
+from textapp.runtime.size_breakdown import file_parts
 
 LENGTHS = [2, 5]
 WIDTH = 32  # enough for tensors to be quantized: the converter leaves those below 1,024 numbers in float
