@@ -58,7 +58,8 @@ def export_bundle(
         tokenizer: What cut the model's texts.
         vocabulary: Its words.
         labels: Its labels, in the order of the logits.
-        lengths: Input lengths in tokens, a signature each. A device takes the shortest that fits, and cuts longer texts.
+        lengths: Input lengths in tokens, a signature each. A device takes the shortest that fits, and cuts longer
+            texts.
         texts: Real texts, some hundred, on which the file must agree with Keras.
         true_labels: The labels of `texts`; then accuracy before and after the conversion is recorded.
         recipe: How weights are stored; see `convert`.
