@@ -73,15 +73,17 @@ class Files(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """What exports are checked on: rows of tokens, and the examples that they were made of.
+    """What an export is checked and scored on.
 
     Attributes:
         rows: Tokens of each row, as the model reads them, cut to the longest signature.
-        examples: What `score_exported` compares the outputs with.
+        questions: What the `decide` of a predictor is asked.
+        examples: The examples of these questions, with their targets; None where these are not known.
     """
 
     rows: list[list[str]]
-    examples: Any
+    questions: Sequence[Any]
+    examples: Any = None
 
 
 ConfigType = TypeVar("ConfigType", bound="ModelConfig")
@@ -388,17 +390,6 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     @abc.abstractmethod
     def compared(self, config: ConfigType, examples: ExamplesType, tokenizer: "Tokenizer", longest: int) -> Compared:
         """What an export is checked on, from examples; rows of `longest` tokens at most."""
-
-    @abc.abstractmethod
-    def score_exported(
-        self,
-        model: "keras.Model",
-        targets: TargetsType,
-        compared: Compared,
-        before: "list[np.ndarray]",
-        after: "list[np.ndarray]",
-    ) -> dict[str, Any]:
-        """Scores logits of each row before and after the conversion: `count`, `label_agreement`, `before`, `after`."""
 
     # Teachers and students
 

@@ -189,7 +189,7 @@ def student_labels(train: Examples, labels: Labels, teachers: Sequence[tuple[str
 
 def compared_texts(examples: Examples, tokenizer: Tokenizer, longest: int) -> Compared:
     """What a classifier's export is checked on."""
-    return Compared([tokenizer.words(text)[:longest] for text in examples.texts], examples)
+    return Compared([tokenizer.words(text)[:longest] for text in examples.texts], examples.texts, examples)
 
 
 def check_known(examples: Examples, labels: Labels) -> None:

@@ -243,10 +243,9 @@ def tokens_from_json(row: Mapping[str, Any], location: str) -> list[str]:
 
 def compared_sentences(config: TaggingConfig, examples: TaggedExamples, tokenizer: Tokenizer, longest: int) -> Compared:
     """What a tagger's export is checked on: sentences cut to the longest signature, between spans where one ends."""
-    if config.retokenize:
-        examples, _ = retokenized(examples, tokenizer)
-    sentences, tags = cut_sentences(examples, longest)
-    return Compared([list(sentence) for sentence in sentences], [list(names) for names in tags])
+    pieces = retokenized(examples, tokenizer)[0] if config.retokenize else examples
+    sentences, _ = cut_sentences(pieces, longest)
+    return Compared([list(sentence) for sentence in sentences], examples.sentences, examples)
 
 
 def _model_scheme(config: TaggingConfig, scheme: str) -> str | None:
