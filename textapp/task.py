@@ -139,6 +139,11 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def tokenizer(self, config: ConfigType) -> "Tokenizer":
         """What cuts texts into tokens."""
 
+    def cuts_all(self, config: ConfigType) -> bool:
+        """Whether the tokenizer cuts all that a model reads, so that no token is left which it would cut further."""
+        del config
+        return not self.files_hold_tokens
+
     @abc.abstractmethod
     def read(
         self,

@@ -195,7 +195,7 @@ def build_encoder(
             vocabulary,
             word_counts,
             report=report,
-            tokenizer=None if task.files_hold_tokens else task.tokenizer(config),
+            tokenizer=task.tokenizer(config) if task.cuts_all(config) else None,
             form=form,
             extra_words=words.extra_words,
             embedding_dim=words.embedding_dim,

@@ -117,7 +117,8 @@ def read_splits(
         report(f"{train.source}: {len(train):,} sentences to train on, {len(validation):,} held out")
     for name, part in held_out.items():
         if shared := count_shared(train, part):
-            report(f"note: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
+            kind = "warning" if shared == len(part) else "note"  # some are in published corpora
+            report(f"{kind}: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
     if "test" in held_out and (shared := count_shared(held_out["valid"], held_out["test"])):
         report(
             f"warning: {shared:,} of the {len(held_out['test']):,} sentences of test are validation sentences too; "
