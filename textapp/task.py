@@ -141,6 +141,11 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def tokenizer(self, config: ConfigType) -> "Tokenizer":
         """What cuts texts into tokens."""
 
+    def cuts_all(self, config: ConfigType) -> bool:
+        """Whether the tokenizer cuts all that a model reads, so that no token is left which it would cut further."""
+        del config
+        return not self.files_hold_tokens
+
     @abc.abstractmethod
     def read(
         self,
@@ -213,7 +218,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """
 
     def stream_rows(
-        self, config: ConfigType, path: PathLike, held_out: Sequence[ExamplesType], tokenizer: "Tokenizer"
+        self,
+        config: ConfigType,
+        path: PathLike,
+        held_out: Sequence[ExamplesType],
+        tokenizer: "Tokenizer",
+        report: Report,
     ) -> "Iterable[tuple[list[str], Any]]":
         """The rows of a file, read anew at each iteration, for files larger than memory.
 
@@ -222,11 +232,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             path: The file.
             held_out: Examples whose texts are left out.
             tokenizer: What cuts texts.
+            report: Is given each line of progress, at the first iteration alone.
 
         Returns:
             Tokens, one or more, and target as a name: a label, or a list of a tag for each token.
         """
-        del config, path, held_out, tokenizer
+        del config, path, held_out, tokenizer, report
         raise InputError(f"setting stream: a {self.model_noun} is trained from memory; leave it false")
 
     # Model

@@ -103,11 +103,12 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         path: PathLike,
         held_out: "Sequence[Examples]",
         tokenizer: "Tokenizer",
+        report: Report,
     ) -> Iterable[tuple[list[str], Any]]:
         """See `Task`."""
         from textapp.tasks.classification.data import StreamedTexts
 
-        return StreamedTexts(config, path, held_out, tokenizer)
+        return StreamedTexts(config, path, held_out, tokenizer, report)
 
     def head(self, config: settings.ClassificationConfig, targets: "Labels") -> Callable[[Any, Any], Any]:
         """See `Task`: attention pooling and class logits."""

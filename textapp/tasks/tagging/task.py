@@ -54,6 +54,10 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         return text_tokenizer(config)
 
+    def cuts_all(self, config: settings.TaggingConfig) -> bool:
+        """See `Task`: files' tokens are cut too, unless the settings leave them."""
+        return config.retokenize
+
     def read(
         self,
         path: PathLike,
