@@ -38,7 +38,7 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Hours. Each part can be stopped and goes on where it was; results/README.md says what each one shows.
+# Hours. Each part can be stopped and resumes; results/README.md says what each one shows.
 bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.tokenizer_parity --data $(DATA)
 	$(BIN)/python -m benchmarks.training_speed --data $(DATA)
@@ -48,12 +48,10 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.word_vectors --data $(DATA) --growth --memory
 	$(BIN)/python -m benchmarks.vectors_case_study --data $(DATA)
 	$(BIN)/python -m benchmarks.alignment --data $(DATA)
-	$(BIN)/python -m benchmarks.tagging --data $(DATA)
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.compression --data $(DATA)
 	$(BIN)/python -m benchmarks.quantization
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
-	$(BIN)/python -m benchmarks.tagger_students --data $(DATA)
 
 .venv/installed .venv-next/installed .venv-jax/installed: pyproject.toml
 	$(FOUND_PYTHON) -m venv $(@D)

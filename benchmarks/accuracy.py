@@ -1,183 +1,331 @@
-"""Accuracy on public data: Keras against the int8 bundle, mean and spread over seeds.
+"""Test scores on public data, of classifiers and taggers: Keras against the int8 bundle, over seeds.
 
-    python -m benchmarks.accuracy --data ../shared/data [--tasks sst2 imdb] [--seeds 0 1 2]
+    python -m benchmarks.accuracy --data ../shared/data [--models sst2 conll2003] [--seeds 0 1 2]
 
-Each task is trained with a preset chosen on validation data; the test split is read once a seed, by the run's own last
-step and by its bundles. The work can be stopped at any moment and goes on where it was. Writes results/accuracy.json, a
-line a seed, and the table results/accuracy.md.
+Each model is trained with a preset and settings chosen on validation data; the test split is read once a seed, by the
+run's own last step and by its bundles. The work can be stopped at any moment and resumes. Writes, a line a model and
+seed, results/accuracy.json for classifiers and results/tagging.json for entities, slots, parts of speech and intents,
+and a table beside each.
 """
 
 import argparse
-import csv
-import hashlib
-import json
+import dataclasses
+import functools
+import itertools
 import statistics
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from textapp.training.sentiment import train_sentiment
-
+import textapp
+from benchmarks.datasets import files
+from benchmarks.models import bundle_latency, bundle_score, exported, main_score, model_bytes, read_test, trained
 from benchmarks.own_vectors import own_vectors
 from benchmarks.record import Record, spread
-from textapp.config import sentiment_preset
-from textapp.data.readers import check_labels, read_examples
-from textapp.export.run import export_run
-from textapp.files import write_text
-from textapp.runtime import load
-from textapp.tasks.classification.scores import accuracy, confusion_matrix
+from benchmarks.tagging_baseline import train_feature_crf
+from textapp.data.tagged import TaggedExamples
+from textapp.runtime import Tagger
+from textapp.task import task
+from textapp.text.tag_schemes import read_spans
 
 RESULTS = Path(__file__).parents[1] / "results"
-BUNDLES = [
-    ("float32", "fused"),
-    ("dynamic_wi8_afp32", "fused"),
-    ("float32", "unrolled"),
-    ("dynamic_wi8_afp32", "unrolled"),
-]
+WORK = Path("saved_models")
 UNROLLED_TOKENS = 64  # long texts make large files and slow conversions unrolled: fused is for them
-# task: title, preset, least accuracy that the project promises
-TASKS = {
-    "sst2": ("SST-2, sentences only", "sentences", 0.815),
-    "sst2_plain": ("SST-2, sentences only, not adversarially", "sentences", 0.815),
-    "sst2_vectors": ("SST-2, sentences only, own vectors", "sentences", 0.83),
-    "sst2_phrases": ("SST-2, with phrases", "phrases", 0.845),
-    "sst2_phrases_plain": ("SST-2, with phrases, not adversarially", "phrases", 0.845),
-    "sst2_phrases_vectors": ("SST-2, with phrases, own vectors", "phrases", 0.85),
-    "imdb": ("IMDb", "reviews", 0.885),
-    "imdb_plain": ("IMDb, not adversarially", "reviews", 0.885),
-    "imdb_vectors": ("IMDb, own vectors", "reviews", 0.90),
-    "online_shopping": ("online_shopping_10_cats (Chinese)", "chinese", 0.92),
+PLAIN = ("adversarial=0",)  # shows what adversarial training brings
+CONLL = ("repair=true",)  # a few of its tags break the rules of IOB1
+CONLL_VECTORS = ("zero_digits=false", "word_dropout=0.2", "extra_words=20000", "embedding_rate=0.3", "epochs=12")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Models whose rows stand in one file.
+
+    Attributes:
+        title: For people.
+        says: What the scores are.
+        bundles: By the name of a score, recipe and lowering of a bundle. The first int8 one is that of the table.
+    """
+
+    title: str
+    says: str
+    bundles: dict[str, tuple[str, str]]
+
+    @property
+    def int8(self) -> list[str]:
+        """The names of the scores of int8 bundles."""
+        return [name for name, (recipe, _) in self.bundles.items() if recipe != "float32"]
+
+
+BOTH = ("fused", "unrolled")
+TABLES = {
+    "accuracy": Table(
+        "Accuracy",
+        "test accuracy in %, mean ± standard deviation over seeds.",
+        {
+            f"{recipe}_{lowering}": (recipe, lowering)
+            for recipe, lowering in itertools.product(("float32", "dynamic_wi8_afp32"), BOTH)
+        },
+    ),
+    "tagging": Table(
+        "Tagging",
+        "strict entity F1 on the test split, of parts of speech and intents accuracy, in %, mean ± standard deviation "
+        "over seeds. On raw text: the tokens joined to texts, cut by the bundle, spans compared by characters.",
+        {"int8": ("dynamic_wi8_afp32", "fused")},
+    ),
 }
-VECTORS = "_vectors"  # such a task starts from the English vectors of `benchmarks.own_vectors`
-PLAIN = "_plain"  # such a task shows what adversarial training brings
-# Chosen on validation data, as the presets.
-SETTINGS: dict[str, list[str]] = {
-    "sst2_plain": ["adversarial=0"],
-    "sst2_phrases_plain": ["adversarial=0"],
-    "imdb_plain": ["adversarial=0", "epochs=3"],
-    "sst2_vectors": ["extra_words=20000", "adversarial=0"],
-    "sst2_phrases_vectors": ["extra_words=20000"],
-    "imdb_vectors": ["vocabulary_size=30000", "word_dropout=0.2"],
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """What is trained on which data.
+
+    Attributes:
+        table: A key of `TABLES`.
+        title: For people.
+        data: Whose files; see `benchmarks.datasets.files`.
+        preset: Of the task; None for the CRF over features.
+        settings: On top of the preset.
+        target: The least test score that the project aims at.
+        vectors: The text of `benchmarks.own_vectors` whose vectors it starts from.
+        task: What it does.
+    """
+
+    table: str
+    title: str
+    data: str
+    preset: str | None
+    settings: tuple[str, ...] = ()
+    target: float | None = None
+    vectors: str | None = None
+    task: str = "tagging"
+
+    def config(self, seed: int) -> Any:
+        """The settings of one seed."""
+        config = task(self.task).preset(self.preset, vectors=self.vectors is not None)
+        return config.override([*self.settings, f"seed={seed}"])
+
+
+Texts = functools.partial(Model, "accuracy", task="classification")
+Tokens = functools.partial(Model, "tagging")
+Intents = functools.partial(Model, "tagging", preset="sentences", task="classification")
+MODELS = {
+    "sst2": Texts("SST-2, sentences only", "sst2", "sentences", target=0.815),
+    "sst2_plain": Texts("SST-2, sentences only, not adversarially", "sst2", "sentences", PLAIN, 0.815),
+    "sst2_vectors": Texts(
+        "SST-2, sentences only, in-domain vectors",
+        "sst2",
+        "sentences",
+        ("extra_words=20000", *PLAIN),
+        0.83,
+        vectors="english",
+    ),
+    "sst2_phrases": Texts("SST-2, with phrases", "sst2_phrases", "phrases", target=0.845),
+    "sst2_phrases_plain": Texts("SST-2, with phrases, not adversarially", "sst2_phrases", "phrases", PLAIN, 0.845),
+    "sst2_phrases_vectors": Texts(
+        "SST-2, with phrases, in-domain vectors",
+        "sst2_phrases",
+        "phrases",
+        ("extra_words=20000",),
+        0.85,
+        vectors="english",
+    ),
+    "imdb": Texts("IMDb", "imdb", "reviews", target=0.885),
+    "imdb_plain": Texts("IMDb, not adversarially", "imdb", "reviews", (*PLAIN, "epochs=3"), 0.885),
+    "imdb_vectors": Texts(
+        "IMDb, in-domain vectors",
+        "imdb",
+        "reviews",
+        ("vocabulary_size=30000", "word_dropout=0.2"),
+        0.90,
+        vectors="english",
+    ),
+    "online_shopping": Texts("online_shopping_10_cats (Chinese)", "online_shopping", "chinese", target=0.92),
+    "conll2003": Tokens("CoNLL-2003", "conll2003", "english", CONLL, 0.845),
+    "conll2003_vectors": Tokens(
+        "CoNLL-2003, word vectors", "conll2003", "english", (*CONLL, *CONLL_VECTORS), 0.88, vectors="wiki_en"
+    ),
+    "conll2003_own_tokens": Tokens("CoNLL-2003, its own tokens", "conll2003", "english", (*CONLL, "retokenize=false")),
+    "resume": Tokens("Resume (Chinese)", "resume_ner", "chinese", ("repair=true",), 0.945),
+    "resume_no_context": Tokens(
+        "Resume (Chinese), no context", "resume_ner", "chinese", ("repair=true", "context_filters=0")
+    ),
+    "resume_plain": Tokens(
+        "Resume (Chinese), no context, not adversarially",
+        "resume_ner",
+        "chinese",
+        ("repair=true", "context_filters=0", *PLAIN),
+    ),
+    "ncbi": Tokens("NCBI-disease", "ncbi_disease", "english", (), 0.81),
+    "msra": Tokens(
+        "MSRA (Chinese), character vectors", "msra_ner", "chinese_large", ("repair=true",), 0.895, vectors="wiki_zh"
+    ),
+    "msra_plain": Tokens(
+        "MSRA (Chinese), neither pairs nor vectors",
+        "msra_ner",
+        "chinese_large",
+        ("repair=true", "bigrams=0", "embedding_dropout=0.3", "dropout=0.3", "batch_size=32", "learning_rate=0.002"),
+    ),
+    "snips_slots": Tokens("Snips, slots", "snips", "english"),
+    "atis_slots": Tokens("ATIS, slots", "atis", "english"),
+    "ewt": Tokens("UD English EWT, parts of speech", "ud_english_ewt", "tags"),
+    "snips_intents": Intents("Snips, intents", "snips_intents", settings=PLAIN),
+    "atis_intents": Intents(
+        "ATIS, intents",
+        "atis_intents",
+        settings=(*PLAIN, "word_dropout=0.1", "embedding_dropout=0.4", "dropout=0.4", "epochs=20"),
+    ),
+    "conll2003_softmax": Tokens(
+        "CoNLL-2003, softmax, no characters", "conll2003", "english", (*CONLL, "crf=false", "characters=false")
+    ),
+    "conll2003_crf": Tokens("CoNLL-2003, CRF, no characters", "conll2003", "english", (*CONLL, "characters=false")),
+    "conll2003_shapes": Tokens(
+        "CoNLL-2003, CRF, word shapes", "conll2003", "english", (*CONLL, "characters=false", "shapes=true")
+    ),
+    "conll2003_gru": Tokens("CoNLL-2003, GRU", "conll2003", "english", (*CONLL, "cell=gru")),
+    "conll2003_rnn": Tokens("CoNLL-2003, simple RNN", "conll2003", "english", (*CONLL, "cell=rnn")),
+    "conll2003_features": Tokens("CoNLL-2003, CRF over features (sklearn-crfsuite)", "conll2003", None),
 }
 
 
-def files(task: str, data: Path, work: Path) -> dict[str, str | None]:
-    """The splits of a task; without `valid`, a share of `train` is taken."""
-    task = task.removesuffix(VECTORS).removesuffix(PLAIN)
-    if task == "sst2":
-        return {name: str(data / f"sst2/stsa.binary.{part}") for name, part in SST.items()}
-    if task == "sst2_phrases":
-        return {**files("sst2", data, work), "train": str(data / "sst2/glue_phrases_train.tsv")}
-    if task == "imdb":
-        archive = data / "imdb/aclImdb_labelled.tar.gz"
-        return {"train": f"{archive}#train", "valid": None, "test": f"{archive}#test"}
-    return split_online_shopping(data / "online_shopping_10_cats/online_shopping_10_cats.csv", work / task / "splits")
-
-
-SST = {"train": "train", "valid": "dev", "test": "test"}
-
-
-def split_online_shopping(path: Path, folder: Path) -> dict[str, str | None]:
-    """Splits by the SHA-1 of the raw review, duplicates and empty ones left out: the rule of the data's README."""
-    splits: dict[str, list[dict[str, str]]] = {"train": [], "valid": [], "test": []}
-    seen = set()
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["review"].strip() and row["review"] not in seen:
-                seen.add(row["review"])
-                part = int(hashlib.sha1(row["review"].encode()).hexdigest(), 16) % 10
-                splits[{0: "test", 1: "valid"}.get(part, "train")].append(
-                    {"text": row["review"], "label": row["label"]}
-                )
-    for name, rows in splits.items():
-        write_text(folder / f"{name}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    return {name: str(folder / f"{name}.jsonl") for name in splits}
-
-
-def measure(task: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
-    """Trains, exports and scores one seed."""
-    paths = files(task, data, work)
-    run = work / task / f"seed_{seed}"
-    vectors = own_vectors("english", data) if task.endswith(VECTORS) else None
-    settings = SETTINGS.get(task, [])
-    config = sentiment_preset(TASKS[task][1], vectors=vectors is not None).override([*settings, f"seed={seed}"])
-    metrics_file = run / "metrics.json"
-    if not metrics_file.exists():
-        train_sentiment(config, run, **paths, vectors=vectors)  # type: ignore[arg-type]
-    metrics = json.loads(metrics_file.read_text(encoding="utf-8"))
-    test = read_examples(str(paths["test"]))
-    row: dict[str, Any] = {
-        "task": task,
-        "seed": seed,
-        "valid": metrics["valid"]["accuracy"],
-        "keras": metrics["test"]["accuracy"],
-        "count": metrics["test"]["count"],
-        "parameters": metrics["parameters"],
-        "epochs": metrics["epochs"],
-        "minutes": metrics["seconds"] / 60,
-    }
-    for recipe, lowering in BUNDLES:
-        if lowering == "unrolled" and config.max_tokens > UNROLLED_TOKENS:
+def measure(name: str, seed: int, data: Path, work: Path, more: Sequence[str] = ()) -> dict[str, Any]:
+    """Trains, exports and scores one seed of a model; `more` are further settings, to try things out."""
+    model = MODELS[name]
+    table, work = TABLES[model.table], work / model.table
+    paths, run = files(model.data, data, work), work / name / f"seed_{seed}"
+    row: dict[str, Any] = {"task": name, "seed": seed}
+    if model.preset is None:
+        return row | train_feature_crf(paths)
+    config = model.config(seed).override(more)
+    learned = {**paths, "test": None} if model.data.endswith("_intents") else paths  # ATIS tests unseen intents
+    vectors = own_vectors(model.vectors, data) if model.vectors else None
+    metrics = trained(model.task, config, run, **learned, vectors=vectors)
+    test = read_test(run, str(paths["test"]))
+    row |= {"valid": main_score(metrics, "valid"), "count": len(test)}
+    if "test" in metrics:
+        row |= {"keras": main_score(metrics, "test"), "count": metrics["test"]["count"]}
+    row |= {"parameters": metrics["parameters"], "epochs": metrics["epochs"], "minutes": metrics["seconds"] / 60}
+    for kind, (recipe, lowering) in table.bundles.items():
+        if lowering == "unrolled" and config.data.max_tokens > UNROLLED_TOKENS:
             continue
-        bundle = work / task / f"seed_{seed}_{recipe}_{lowering}"
-        if not bundle.exists():
-            export_run(run, bundle, recipe=recipe, lowering=lowering)
-        predictor = load(bundle)
-        check_labels(test, predictor.labels)
-        row[f"{recipe}_{lowering}_bytes"] = (bundle / "model.tflite").stat().st_size
-        if recipe != "float32":
-            labels = [predictor.labels.index(label) for label in test.labels]
-            predicted = list(predictor.label_indices(test.texts))
-            row[f"{recipe}_{lowering}"] = accuracy(confusion_matrix(labels, predicted, len(predictor.labels)))
+        bundle = exported(run, run.with_name(f"{run.name}_{recipe}_{lowering}"), recipe=recipe, lowering=lowering)
+        predictor = textapp.load(bundle)
+        row[f"{kind}_bytes"] = model_bytes(bundle)
+        if kind in table.int8:
+            row[kind] = bundle_score(predictor, test)
+        if kind == table.int8[0]:
+            row |= bundle_latency(predictor, test)
+            if isinstance(predictor, Tagger) and predictor.tag_set.scheme is not None:
+                row["raw_text"] = raw_text_f1(predictor, test)
     return row
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown, one line a task."""
-    lines = [
-        "# Accuracy",
-        "",
-        "`python -m benchmarks.accuracy --data DATA`: test accuracy in %, mean ± standard deviation over seeds.",
-        "",
-        "| task (preset) | promised | Keras | int8 fused | int8 unrolled | largest difference | bytes int8 fused "
-        "| of float32 | seeds | minutes a run |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+def raw_text_f1(tagger: Tagger, test: TaggedExamples) -> float:
+    """Strict entity F1 by character offsets where sentences come as texts, which the bundle cuts by itself."""
+    found = right = true = 0
+    texts = task("tagging").texts(test, tagger.tokenizer)
+    for text, tokens, tags in zip(texts, test.sentences, test.tags, strict=True):
+        space = 0 if len(text) == sum(map(len, tokens)) else 1
+        ends = list(itertools.accumulate(len(token) + space for token in tokens))
+        spans = {
+            (ends[span.start] - space - len(tokens[span.start]), ends[span.end - 1] - space, span.type)
+            for span in read_spans(tags, "IOB2")
+        }
+        predicted = {(span.start, span.end, span.type) for span in tagger.predict([text])[0].spans}
+        found, right, true = found + len(predicted), right + len(predicted & spans), true + len(spans)
+    return 2 * right / max(found + true, 1)
+
+
+def markdown(name: str, rows: Sequence[dict[str, Any]]) -> str:
+    """The rows of a table as Markdown, one line a model; columns without a figure are left out."""
+    table = TABLES[name]
+    int8 = table.int8
+    found = {
+        key: [with_ratios(row, int8) for row in rows if row["task"] == key]
+        for key, model in MODELS.items()
+        if model.table == name
+    }
+    found = {key: of_one for key, of_one in found.items() if of_one}
+    columns: list[tuple[str, str, Callable[[list[float]], str]]] = [
+        ("Keras", "keras", percent),
+        *((f"int8 {table.bundles[kind][1]}", kind, percent) for kind in int8),
+        ("largest difference", "difference", lambda values: f"{100 * max(values):.2f}"),
+        ("int8 on raw text", "raw_text", percent),
+        ("validation", "valid", percent),
+        ("parameters", "parameters", lambda values: f"{statistics.mean(values):,.0f}"),
+        ("bytes int8", f"{int8[0]}_bytes", lambda values: f"{statistics.mean(values):,.0f}"),
+        ("of float32", "share", lambda values: f"{statistics.mean(values):.1%}"),
+        # Rows are timed beside whatever else the machine does.
+        ("text to result, ms (p50, the least of the seeds)", "ms", lambda values: f"{min(values):.2f}"),
+        ("seeds", "seed", lambda values: str(len(values))),
+        ("minutes a run", "minutes", lambda values: f"{statistics.mean(values):.1f}"),
     ]
-    for task, (title, preset, promised) in TASKS.items():
-        of_task = [row for row in rows if row["task"] == task]
-        if not of_task:
-            continue
-
-        def percent(key: str, of_task: list[dict[str, Any]] = of_task) -> str:
-            values = [100 * row[key] for row in of_task if key in row]
-            return spread(values) if values else "–"
-
-        int8 = [f"dynamic_wi8_afp32_{lowering}" for lowering in ("fused", "unrolled")]
-        difference = max(abs(row[key] - row["keras"]) for row in of_task for key in int8 if key in row)
-        size = statistics.mean(row[f"{int8[0]}_bytes"] for row in of_task)
-        share = statistics.mean(row[f"{int8[0]}_bytes"] / row["float32_fused_bytes"] for row in of_task)
-        chosen = " ".join([preset, *SETTINGS.get(task, [])])
-        lines.append(
-            f"| {title} (`{chosen}`) | {100 * promised:.1f} | {percent('keras')} | {percent(int8[0])} "
-            f"| {percent(int8[1])} | {100 * difference:.2f} | {size:,.0f} | {share:.1%} | {len(of_task)} | "
-            f"{statistics.mean(row['minutes'] for row in of_task):.1f} |"
-        )
+    columns = [column for column in columns if any(column[1] in row for of_one in found.values() for row in of_one)]
+    lines = [
+        f"# {table.title}",
+        "",
+        f"`python -m benchmarks.accuracy --data DATA`: {table.says}",
+        "",
+        f"| model (preset and settings) | target | {' | '.join(title for title, *_ in columns)} |",
+        f"|---|{'--:|' * (len(columns) + 1)}",
+    ]
+    for key, of_one in found.items():
+        model = MODELS[key]
+        cells = [
+            f"{model.title} (`{' '.join([model.preset, *model.settings])}`)" if model.preset else model.title,
+            "–" if model.target is None else f"{100 * model.target:.1f}",
+        ]
+        for _, figure, show in columns:
+            values = [row[figure] for row in of_one if figure in row]
+            cells.append(show(values) if values else "–")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
+def with_ratios(row: dict[str, Any], int8: Sequence[str]) -> dict[str, Any]:
+    """A row with what its figures say together: `difference`, `share`, and `ms`, whatever the result is called."""
+    ratios: dict[str, float] = {}
+    if "keras" in row and int8[0] in row:
+        ratios["difference"] = max(abs(row[kind] - row["keras"]) for kind in int8 if kind in row)
+    if "float32_fused_bytes" in row:
+        ratios["share"] = row[f"{int8[0]}_bytes"] / row["float32_fused_bytes"]
+    for key, value in row.items():
+        if key.startswith("text_to_"):
+            ratios["ms"] = value
+    return {**row, **ratios}
+
+
+def percent(values: Sequence[float]) -> str:
+    """Mean and spread of scores."""
+    return spread([100 * value for value in values])
+
+
 def main() -> None:
-    """Measures what is not measured yet and writes the table."""
+    """Measures what is not measured yet and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--work", type=Path, default=Path("saved_models/accuracy"), help="folder for runs and bundles")
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--work", type=Path, default=WORK, help="folder for runs and bundles")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the figures")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", nargs="+", default=[], dest="settings", help="further settings, to try things out")
     arguments = parser.parse_args()
-    record = Record(RESULTS / "accuracy.json", table, order=lambda row: (list(TASKS).index(row["task"]), row["seed"]))
+    if arguments.settings and (arguments.results == RESULTS or arguments.work == WORK):
+        parser.error("--set is for trials: give --results and --work of their own")
+    records = {
+        name: Record(
+            arguments.results / f"{name}.json",
+            functools.partial(markdown, name),
+            order=lambda row: (list(MODELS).index(row["task"]), row["seed"]),
+        )
+        for name in TABLES
+    }
     for seed in arguments.seeds:
-        for task in arguments.tasks:
-            if not record.has(task=task, seed=seed):
-                record.add(measure(task, seed, arguments.data, arguments.work))
-    print(table(record.rows))
+        for name in arguments.models:
+            record = records[MODELS[name].table]
+            if not record.has(task=name, seed=seed):
+                record.add(measure(name, seed, arguments.data, arguments.work, arguments.settings))
+    for name, record in records.items():
+        print(markdown(name, record.rows))
 
 
 if __name__ == "__main__":

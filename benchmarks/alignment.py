@@ -4,7 +4,7 @@
 
 English words from wiki_en and Chinese ones, found by jieba, from wiki_zh; no text of one is the other's translation.
 A rotation is learned from MUSE's dictionary of 5,000 words and scored on its 1,500 test words, which serve nothing
-else. The work can be stopped and goes on where it was. Writes results/alignment.json and results/alignment.md.
+else. The work can be stopped and resumes. Writes results/alignment.json and results/alignment.md.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The best classifier within a budget of bytes, beside its teachers, fastText and ONNX Runtime.
 
-    python -m benchmarks.budget --data ../shared/data [--tasks sst2 online_shopping] [--seeds 0 1 2]
+    python -m benchmarks.budget --data ../shared/data [--cases sst2 online_shopping] [--seeds 0 1 2]
 
 What `textapp compress --budget` does: a grid of students, chosen by validation accuracy. The search runs with seed 0;
 the chosen student is trained again with the other seeds. fastText gets the labels of all texts that the students learn
@@ -17,38 +17,34 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from textapp.compress.candidates import Candidate
-from textapp.compress.distillation import distill
-from textapp.compress.soft_labels import mean_probabilities
-from textapp.export.budget_search import BUNDLES, SEARCH, STUDENTS, search_within_budget
-from textapp.export.budget_students import Classifiers
-
-from benchmarks.accuracy import files
+import textapp
+from benchmarks.compression import score_together
 from benchmarks.compression_rival import train_fasttext
+from benchmarks.datasets import PHRASES, files
+from benchmarks.models import bundle_score, exported, finished_runs, main_score, metrics_of, model_bytes, read_test
 from benchmarks.record import Record, spread
-from textapp.compress.config import DistillConfig, QuantizeConfig
-from textapp.compress.quantize import quantize_run
+from textapp.compress.config import QuantizeConfig
 from textapp.compress.teachers import RunTeacher
-from textapp.data.readers import read_examples
-from textapp.export.run import export_run
-from textapp.runtime import Predictor, load
-from textapp.training.run import SOFT_LABELS, Run
+from textapp.search.budget import BUNDLES, QUANTIZED, SEARCH, STUDENTS, Students, search_within_budget
+from textapp.search.candidates import Candidate
+from textapp.task import task
+from textapp.training.run import SOFT_TARGETS, Run
 
 RESULTS = Path(__file__).parents[1] / "results"
-ACCURACY = Path("saved_models/accuracy")
+RUNS, WORK = Path("saved_models/accuracy"), Path("saved_models/budget")
+TASK = "classification"
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class Case:
     """What is compressed to what.
 
     Attributes:
         title: For people.
-        teachers: Task of `benchmarks.accuracy` whose runs teach.
-        data: Task of `benchmarks.accuracy` whose files are used.
+        teachers: Model of `benchmarks.accuracy` whose runs teach.
+        data: Whose files; see `benchmarks.datasets.files`.
         budget: Bytes.
-        promised: Least share of the teachers' accuracy.
+        target: Least share of the teachers' accuracy.
         settings: Of the students.
         phrases: Whether SST's phrases are texts to learn from too: without labels, fastText has them with labels.
     """
@@ -57,14 +53,14 @@ class Task:
     teachers: str
     data: str
     budget: int
-    promised: float
+    target: float
     settings: tuple[str, ...]
     phrases: bool = False
 
 
-TASKS = {
-    "sst2": Task("SST-2", "sst2_vectors", "sst2", 150_000, 0.975, ("max_tokens=64", "epochs=10"), phrases=True),
-    "online_shopping": Task(
+CASES = {
+    "sst2": Case("SST-2", "sst2_vectors", "sst2", 150_000, 0.975, ("max_tokens=64", "epochs=10"), phrases=True),
+    "online_shopping": Case(
         "online_shopping_10_cats (Chinese)",
         "online_shopping",
         "online_shopping",
@@ -76,19 +72,17 @@ TASKS = {
 
 
 class Compression:
-    """The runs of one task, and where they are."""
+    """The runs of one case, and where they are."""
 
-    def __init__(self, name: str, data: Path, work: Path):
-        self.name, self.task, self.work = name, TASKS[name], work / name
-        self.files = files(self.task.data, data, ACCURACY)
-        self.more = [str(data / "sst2/glue_phrases_train.tsv")] if self.task.phrases else []
-        folders = sorted(
-            path for path in (ACCURACY / self.task.teachers).glob("seed_?") if (path / "metrics.json").exists()
-        )
-        if not folders:
-            raise SystemExit(f"no teacher; run `python -m benchmarks.accuracy --tasks {self.task.teachers}` first")
-        self.teachers = [RunTeacher(folder) for folder in folders]
-        self.students = Classifiers(DistillConfig().override(self.task.settings), self.teachers)
+    def __init__(self, name: str, data: Path, runs: Path, work: Path, more: list[str]):
+        self.name, self.case, self.work = name, CASES[name], work / name
+        self.files = files(self.case.data, data, runs)
+        self.more = [str(data / PHRASES)] if self.case.phrases else []
+        command = f"python -m benchmarks.accuracy --models {self.case.teachers}"
+        self.runs = finished_runs(runs / self.case.teachers, command)
+        config = task(TASK).student_preset(None).override([*self.case.settings, *more])
+        self.students = Students(task(TASK), config, [RunTeacher(run) for run in self.runs])
+        self.test = read_test(self.runs[0], str(self.files["test"]))
 
     @property
     def splits(self) -> dict[str, Any]:
@@ -101,19 +95,15 @@ class Compression:
         done: dict[str, Any] = json.loads((out / SEARCH).read_text(encoding="utf-8")) if (out / SEARCH).exists() else {}
         if "chosen" in done:
             return done
-        return search_within_budget(self.students, out, budget=self.task.budget, **self.splits, report=print)
+        return search_within_budget(self.students, out, budget=self.case.budget, **self.splits)
 
     def teaching(self) -> dict[str, Any]:
         """The teachers on the test split, each and together."""
-        examples = read_examples(str(self.files["test"]))
-        labels = self.teachers[0].labels
-        true = np.array([labels.index(label) for label in examples.labels])
-        each = [mean_probabilities([teacher], examples.texts, labels) for teacher in self.teachers]
         return {
             "kind": "teachers",
-            "each": [float((probs.argmax(axis=1) == true).mean()) for probs in each],
-            "together": float((np.mean(each, axis=0).argmax(axis=1) == true).mean()),
-            "parameters": self.teachers[0].parameters,
+            "each": [main_score(metrics_of(run), "test") for run in self.runs],
+            "together": score_together(self.runs, self.test),
+            "parameters": metrics_of(self.runs[0])["parameters"],
         }
 
     def bundle(self, seed: int) -> Path:
@@ -126,50 +116,43 @@ class Compression:
         student, quantized = (self.work / f"seed_{seed}" / name for name in ("student", "quantized"))
         bundle = self.work / f"seed_{seed}" / "bundle"
         if not (student / "metrics.json").exists():
-            heard = self.work / "search" / STUDENTS / search["candidates"][0]["name"] / SOFT_LABELS
-            config = self.students.settings(candidate).override([f"seed={seed}"])
-            distill(config, student, teachers=self.teachers, **self.splits, answers=heard, report=print)
+            soft_targets = self.work / "search" / STUDENTS / search["candidates"][0]["name"] / SOFT_TARGETS
+            config = self.students.settings(candidate).replaced(seed=seed)
+            teachers = self.students.teachers
+            textapp.distill(TASK, config, student, teachers=teachers, **self.splits, soft_targets_from=soft_targets)
         if not (quantized / "metrics.json").exists():
-            rounding = QuantizeConfig(
-                embedding_bits=candidate.embedding_bits, epochs=search["command"]["quantize_epochs"]
-            )
-            quantize_run(rounding, student, quantized, report=print)
-        if not bundle.exists():
-            recipe = Run.load(quantized).metrics["quantization"]["recipe"]
-            export_run(quantized, bundle, recipe=recipe, lengths=search["command"]["lengths"])
-        return bundle
+            epochs = search["command"]["quantize_epochs"]
+            rounding = QuantizeConfig(embedding_bits=candidate.embedding_bits, epochs=epochs)
+            textapp.quantize(rounding, student, quantized)
+        recipe = metrics_of(quantized)["quantization"]["recipe"]
+        return exported(quantized, bundle, recipe=recipe, lengths=search["command"]["lengths"])
 
     def student(self, seed: int) -> dict[str, Any]:
         """The chosen student of a seed, tested."""
         bundle = self.bundle(seed)
-        predictor, examples = load(bundle), read_examples(str(self.files["test"]))
-        assert isinstance(predictor, Predictor)
-        labels = [predictor.labels[index] for index in predictor.label_indices(examples.texts)]
+        predictor = textapp.load(bundle)
         return {
             "kind": "student",
             "seed": seed,
             "name": self.search()["chosen"],
-            "test": float(np.mean([label == true for label, true in zip(labels, examples.labels, strict=True)])),
-            "bytes": (bundle / "model.tflite").stat().st_size,
+            "test": bundle_score(predictor, self.test),
+            "bytes": model_bytes(bundle),
             "parameters": predictor.bundle.description["lineage"]["parameters"],
         }
 
     def fasttext(self, seed: int) -> dict[str, Any]:
         """The rival of a seed."""
         paths = {name: str(self.files[name]) for name in ("train", "valid", "test")}
-        row = train_fasttext(**paths, work=self.work, budget=self.task.budget, seed=seed, more=self.more)
+        row = train_fasttext(**paths, work=self.work, budget=self.case.budget, seed=seed, more=self.more)
         return {"kind": "fasttext", "seed": seed, **row}
 
     def latency(self) -> dict[str, Any]:
         """Milliseconds from text to label: student, teacher, and the student in ONNX Runtime, in turn."""
         from benchmarks.latency_rivals import export_onnx
 
-        teacher = self.work / "teacher"
-        if not teacher.exists():
-            export_run(self.teachers[0].name, teacher)
-        student = self.bundle(0)
+        teacher, student = exported(self.runs[0], self.work / "teacher"), self.bundle(0)
         onnx = self.work / "student.int8.onnx"
-        quantized = self.work / "search" / "quantized" / self.search()["chosen"]
+        quantized = self.work / "search" / QUANTIZED / self.search()["chosen"]
         export_onnx(Run.load(quantized).model, self.work / "student.onnx", onnx)
         child = "benchmarks.budget_latency"  # a process that never loads TensorFlow
         command = [sys.executable, "-m", child, str(student), str(teacher), str(onnx), str(self.files["test"])]
@@ -181,7 +164,7 @@ class Compression:
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown: a table of the search and one of the results a task."""
     lines = ["# Within a budget of bytes", "", "`python -m benchmarks.budget --data DATA`"]
-    for name, task in TASKS.items():
+    for name, case in CASES.items():
         of_task = [row for row in rows if row["task"] == name]
         kinds = {kind: [row for row in of_task if row["kind"] == kind] for kind in ("student", "fasttext", "latency")}
         teachers = next((row for row in of_task if row["kind"] == "teachers"), None)
@@ -191,10 +174,10 @@ def table(rows: list[dict[str, Any]]) -> str:
         one, together = statistics.mean(teachers["each"]), teachers["together"]
         lines += [
             "",
-            f"## {task.title}, at most {task.budget:,} bytes of model file",
+            f"## {case.title}, at most {case.budget:,} bytes of model file",
             "",
             f"Teachers: {100 * one:.2f} each (mean of {len(teachers['each'])}, {teachers['parameters']:,} parameters), "
-            f"{100 * together:.2f} together. Promised: {task.promised:.1%} of them.",
+            f"{100 * together:.2f} together. Target: {case.target:.1%} of them.",
             "",
             "| | test accuracy, % | of one teacher | of all together | bytes | parameters | seeds |",
             "|---|--:|--:|--:|--:|--:|--:|",
@@ -238,13 +221,18 @@ def main() -> None:
     """Measures what is not measured yet and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--work", type=Path, default=Path("saved_models/budget"), help="folder for runs and bundles")
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--work", type=Path, default=WORK, help="folder for runs and bundles")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the teachers")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the figures")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", nargs="+", default=[], dest="settings", help="for the students, to try things out")
     arguments = parser.parse_args()
-    record = Record(RESULTS / "budget.json", table)
-    for name in arguments.tasks:
-        work = Compression(name, arguments.data, arguments.work)
+    if arguments.settings and (arguments.results == RESULTS or arguments.work == WORK):
+        parser.error("--set is for trials: give --results and --work of their own")
+    record = Record(arguments.results / "budget.json", table)
+    for name in arguments.cases:
+        work = Compression(name, arguments.data, arguments.runs, arguments.work, arguments.settings)
         if not record.has(task=name, kind="teachers"):
             record.add({"task": name, **work.teaching()})
         if not record.has(task=name, kind="search"):

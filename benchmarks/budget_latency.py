@@ -14,20 +14,21 @@ import numpy as np
 import onnxruntime
 
 from textapp.data.readers import read_examples
-from textapp.runtime import Predictor, load
+from textapp.runtime import Classifier, load
 
 TEXTS, TURNS, WARM_UP = 600, 6, 20
 
 
-def onnx_label(path: str, student: Predictor) -> Callable[[str], int]:
+def onnx_label(path: str, student: Classifier) -> Callable[[str], int]:
     """From a text to the index of its label, by ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def label(text: str) -> int:
-        ids = np.asarray([student.encode(text) or [1]], np.int32)
-        return int(session.run(None, {"token_ids": ids})[0].argmax())
+        (inputs,) = student.pieces(text)
+        ids = inputs["token_ids"] if len(inputs["token_ids"]) else np.ones(1, np.int32)
+        return int(session.run(None, {"token_ids": ids[None]})[0].argmax())
 
     return label
 
@@ -35,9 +36,7 @@ def onnx_label(path: str, student: Predictor) -> Callable[[str], int]:
 def main(student_folder: str, teacher_folder: str, onnx: str, test: str) -> None:
     """Prints the median milliseconds of each as one JSON object."""
     student, teacher = load(student_folder), load(teacher_folder)
-    assert isinstance(student, Predictor)
-    assert isinstance(teacher, Predictor)
-    contestants = {"student": student.label_index, "onnx": onnx_label(onnx, student), "teacher": teacher.label_index}
+    contestants = {"student": student.quick, "onnx": onnx_label(onnx, student), "teacher": teacher.quick}
     examples = read_examples(test).texts
     texts = examples[:: -(-len(examples) // TEXTS)]
     seconds: dict[str, list[float]] = {name: [] for name in contestants}

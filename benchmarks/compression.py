@@ -1,169 +1,223 @@
-"""Small students of large teachers on SST-2: accuracy against bytes, over seeds.
+"""Small students of large teachers: score against parameters and bytes, over seeds.
 
-    python -m benchmarks.compression --data ../shared/data [--seeds 0 1 2]
+    python -m benchmarks.compression --data ../shared/data [--studies compression tagger_students] [--seeds 0 1 2]
 
-The teachers are the three classifiers with own word vectors of `benchmarks.accuracy` (task sst2_vectors), together;
-what they say of the sentences and of the phrases is kept and read by all students. Beside each student stands the same
-one trained on the labelled sentences alone. Settings were chosen on validation data; the test split is read once a
-model. Writes results/compression.json, a line a student and seed, and the table results/compression.md.
+The teachers are three runs of `benchmarks.accuracy`, together: sst2_vectors, classifiers with word vectors,
+and conll2003, taggers without. What they answer is kept and read by all students. Beside each student
+stands the same one trained on the true labels alone. Settings were chosen on validation data; the test split is read
+once a model. Writes results/compression.json and results/tagger_students.json, a line a student and seed, and a table
+beside each.
 """
 
 import argparse
-import json
+import dataclasses
+import functools
 import statistics
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from textapp.compress.distillation import distill
-from textapp.compress.soft_labels import SoftLabels, mean_probabilities
-from textapp.training.sentiment import train_sentiment
-
+import textapp
+from benchmarks.datasets import PHRASES, files
+from benchmarks.models import exported, finished_runs, main_score, metrics_of, read_test, test_row, trained
 from benchmarks.record import Record, spread
-from textapp.compress.config import DistillConfig
+from textapp.compress.soft_targets import mean_probabilities
 from textapp.compress.teachers import RunTeacher
-from textapp.config import SentimentConfig
-from textapp.data.readers import read_examples
+from textapp.data.rows import encode_rows
 from textapp.export.conversion import Recipe
-from textapp.export.run import export_run
-from textapp.runtime import Predictor, load
-from textapp.runtime.latency import measure_latency
+from textapp.task import task
+from textapp.training.run import SOFT_TARGETS, Run
 
 RESULTS = Path(__file__).parents[1] / "results"
-TEACHERS = Path("saved_models/accuracy/sst2_vectors")
+WORK = Path("saved_models")
 RECIPES: tuple[Recipe, ...] = ("dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4")
-WIDTH = ("embedding_dim=24", "units=24", "attention_units=24", "epochs=10")
-STUDENTS = {
-    "medium": ("vocabulary_size=8000",),
-    "small": ("vocabulary_size=5600",),
-    "tiny": ("vocabulary_size=4000", "embedding_rank=12"),
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Students of the same teachers; their rows stand in one file.
+
+    Attributes:
+        title: For people.
+        says: What the scores are.
+        task: Of teachers and students.
+        teachers: Folder of the runs that teach, in the folder of all runs.
+        command: What makes them.
+        data: Whose files.
+        settings: Of all students.
+        students: More settings, by the name of a student; None for the only one.
+        alone: What suits a student best where there are no teachers.
+        unlabelled: Files of more texts to learn.
+        lengths: Of the bundles; None for those of `textapp export`.
+    """
+
+    title: str
+    says: str
+    task: str
+    teachers: str
+    command: str
+    data: str
+    settings: tuple[str, ...]
+    students: dict[str | None, tuple[str, ...]] = dataclasses.field(default_factory=lambda: {None: ()})
+    alone: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
+    lengths: list[int] | None = None
+
+
+STUDIES = {
+    "compression": Study(
+        "Compression",
+        "SST-2 test accuracy in %, mean ± standard deviation over seeds; one signature of 64 tokens.",
+        "classification",
+        "accuracy/sst2_vectors",
+        "python -m benchmarks.accuracy --models sst2_vectors",
+        "sst2",
+        ("embedding_dim=24", "units=24", "attention_units=24", "epochs=10"),
+        {
+            "medium": ("vocabulary_size=8000",),
+            "small": ("vocabulary_size=5600",),
+            "tiny": ("vocabulary_size=4000", "embedding_rank=12"),
+        },
+        # More dropout, fewer and smaller steps.
+        ("embedding_dropout=0.5", "dropout=0.5", "learning_rate=3e-3", "batch_size=64", "epochs=20"),
+        (PHRASES,),
+        [64],
+    ),
+    "tagger_students": Study(
+        "Students of taggers",
+        "CoNLL-2003 test, strict entity F1 in %, mean ± standard deviation over seeds. Target: 97 % of one teacher's "
+        "score at a tenth of its parameters.",
+        "tagging",
+        "tagging/conll2003",
+        "python -m benchmarks.accuracy --models conll2003",
+        "conll2003",
+        ("zero_digits=true", "repair=true", "epochs=20", "batch_size=16"),
+    ),
 }
-# What suits the same student best where there are no teachers: more dropout, fewer and smaller steps.
-ALONE = ("embedding_dropout=0.5", "dropout=0.5", "learning_rate=3e-3", "batch_size=64", "epochs=20")
 
 
-def measure(name: str, seed: int, data: Path, work: Path) -> dict[str, Any]:
-    """Trains, exports and scores a student and its like without teachers."""
-    files = {part: data / f"sst2/stsa.binary.{end}" for part, end in (("train", "train"), ("valid", "dev"))}
-    test = data / "sst2/stsa.binary.test"
-    phrases = data / "sst2/glue_phrases_train.tsv"
-    config = DistillConfig().override([*WIDTH, *STUDENTS[name], f"seed={seed}"])
-    cached = work / next(iter(STUDENTS)) / "seed_0" / "soft_labels.jsonl.gz"
-    teachers: Sequence[Any] = [SoftLabels.read(cached)] if cached.exists() else run_teachers()
-    student = work / name / f"seed_{seed}"
-    if not (student / "metrics.json").exists():
-        distill(config, student, teachers=teachers, test=test, unlabelled=[phrases], **files)
-    alone = work / name / f"seed_{seed}_alone"
-    if not (alone / "metrics.json").exists():
-        settings = SentimentConfig.from_dict(config.student.to_dict()).override(ALONE)
-        train_sentiment(settings, alone, test=test, **files)
-    row: dict[str, Any] = {"student": name, "seed": seed}
-    for kind, folder in (("distilled", student), ("alone", alone)):
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        row |= {f"{kind}_{part}": metrics[part]["accuracy"] for part in ("valid", "test")}
-        row |= {"parameters": metrics["parameters"], "count": metrics["test"]["count"]}
+def measure(name: str, student: str | None, seed: int, data: Path, work: Path, more: list[str]) -> dict[str, Any]:
+    """Trains, exports and scores a student and its like without teachers; `more` are further settings, for trials."""
+    study, found = STUDIES[name], task(STUDIES[name].task)
+    teachers = finished_runs(work / study.teachers, study.command)
+    place = work / name if student is None else work / name / student
+    paths = files(study.data, data, work / name)
+    config = found.student_preset(None).override([*study.settings, *study.students[student], f"seed={seed}", *more])
+    run, alone = place / f"seed_{seed}", place / f"seed_{seed}_alone"
+    if not (run / "metrics.json").exists():
+        cached = work / name / (next(iter(study.students)) or "") / "seed_0" / SOFT_TARGETS
+        textapp.distill(
+            study.task,
+            config,
+            run,
+            teachers=[RunTeacher(folder) for folder in teachers],
+            **paths,
+            unlabelled=[data / path for path in study.unlabelled],
+            soft_targets_from=cached if cached.exists() and seed != 0 else None,
+        )
+    plain = {key: config.get(key) for key in found.config.settings()}
+    trained(study.task, found.config.from_dict(plain).override([*study.alone, *more]), alone, **paths)
+    row: dict[str, Any] = {} if student is None else {"student": student}
+    row |= {"seed": seed}
+    for kind, folder in (("distilled", run), ("alone", alone)):
+        metrics = metrics_of(folder)
+        row |= {f"{kind}_{part}": main_score(metrics, part) for part in ("valid", "test")}
+        row |= {"parameters": metrics["parameters"], f"{kind}_minutes": metrics["seconds"] / 60}
+    test = read_test(run, str(paths["test"]))
     for recipe in RECIPES:
-        bundle = work / name / f"seed_{seed}_{recipe}"
-        if not bundle.exists():
-            export_run(student, bundle, recipe=recipe, lengths=[64])
-        row |= {f"{recipe}_{key}": value for key, value in score_bundle(bundle, str(test)).items()}
+        bundle = exported(run, place / f"seed_{seed}_{recipe}", recipe=recipe, lengths=study.lengths)
+        row |= {f"{recipe}_{key}": value for key, value in test_row(bundle, test).items()}
     return row
 
 
-def run_teachers() -> list[RunTeacher]:
-    """The finished runs that teach."""
-    folders = sorted(path for path in TEACHERS.glob("seed_?") if (path / "metrics.json").exists())
-    if not folders:
-        raise SystemExit(f"{TEACHERS}: no teacher; run `python -m benchmarks.accuracy --tasks sst2_vectors` first")
-    return [RunTeacher(folder) for folder in folders]
-
-
-def score_bundle(bundle: Path, test: str) -> dict[str, Any]:
-    """Accuracy, bytes and time of a bundle on the test sentences."""
-    predictor, examples = load(bundle), read_examples(test)
-    assert isinstance(predictor, Predictor)
-    labels = [predictor.labels[index] for index in predictor.label_indices(examples.texts)]
-    return {
-        "test": float(np.mean([label == true for label, true in zip(labels, examples.labels, strict=True)])),
-        "bytes": (bundle / "model.tflite").stat().st_size,
-        "text_to_label_ms_p50": measure_latency(predictor, examples.texts).text_to_label_ms_p50,
-    }
-
-
-def measure_teachers(data: Path) -> dict[str, Any]:
+def measure_teachers(name: str, data: Path, work: Path) -> dict[str, Any]:
     """The teachers alone and together on the test split, and their size."""
-    teachers = run_teachers()
-    examples = read_examples(data / "sst2/stsa.binary.test")
-    true = np.array([teachers[0].labels.index(label) for label in examples.labels])
-    each = [teacher.probabilities(examples.texts) for teacher in teachers]
-    together = mean_probabilities(teachers, examples.texts, teachers[0].labels)
+    study = STUDIES[name]
+    runs = finished_runs(work / study.teachers, study.command)
+    test = read_test(runs[0], str(files(study.data, data, work / name)["test"]))
     return {
-        "student": "teachers",
-        "each": [float((probs.argmax(axis=1) == true).mean()) for probs in each],
-        "together": float((together.argmax(axis=1) == true).mean()),
-        "parameters": teachers[0].parameters,
+        "seed" if None in study.students else "student": "teachers",
+        "each": [main_score(metrics_of(run), "test") for run in runs],
+        "together": score_together(runs, test),
+        "parameters": metrics_of(runs[0])["parameters"],
     }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown, one line a student."""
-    teachers = next(row for row in rows if row["student"] == "teachers")
-    one, together = statistics.mean(teachers["each"]), teachers["together"]
+def score_together(runs: list[Path], test: Any) -> float:
+    """The score of the mean of the runs' probabilities."""
+    first = Run.load(runs[0])
+    found, targets = first.task, first.targets
+    rows = encode_rows(found.rows(first.config, test, targets, first.tokenizer), first.encoder)
+    items = found.items(first.config, test, first.tokenizer, training=False)
+    probs = mean_probabilities([RunTeacher(run) for run in runs], items, targets.names)
+    return float(found.score_soft(test, rows, probs, targets)[found.main_score(targets)])
+
+
+def markdown(name: str, rows: list[dict[str, Any]]) -> str:
+    """The rows of a study as Markdown, one line a student."""
+    study = STUDIES[name]
+    teachers = next(row for row in rows if "each" in row)
+    one, together, size = statistics.mean(teachers["each"]), teachers.get("together"), teachers["parameters"]
+    both = f", {100 * together:.2f} together" if together else ""
     lines = [
-        "# Compression",
+        f"# {study.title}",
         "",
-        "`python -m benchmarks.compression --data DATA`: SST-2 test accuracy in %, mean ± standard deviation over "
-        f"seeds; one signature of 64 tokens. Teachers: {100 * one:.2f} each (mean of {len(teachers['each'])}, "
-        f"{teachers['parameters']:,} parameters), {100 * together:.2f} together. All students: `{' '.join(WIDTH)}`.",
+        f"`python -m benchmarks.compression --data DATA`: {study.says} Teachers: {100 * one:.2f} each (mean of "
+        f"{len(teachers['each'])}, {size:,} parameters){both}. All students: `{' '.join(study.settings)}`.",
         "",
         "| student | parameters | of one teacher's | alone | distilled | of one teacher | of all together "
-        "| int8: accuracy, bytes | rows of 4 bits: accuracy, bytes | text to label, ms (p50) | seeds |",
+        "| int8: score, bytes | rows of 4 bits: score, bytes | text to result, ms (p50) | seeds |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for name, settings in STUDENTS.items():
-        of_name = [row for row in rows if row["student"] == name]
-        if not of_name:
+    for student, settings in study.students.items():
+        found = [row for row in rows if "each" not in row and row.get("student") == student]
+        if not found:
             continue
 
-        def mean(key: str, of_name: list[dict[str, Any]] = of_name) -> float:
-            return statistics.mean(row[key] for row in of_name)
+        def mean(key: str, found: list[dict[str, Any]] = found) -> float:
+            return statistics.mean(row[key] for row in found)
 
-        def percent(key: str, of_name: list[dict[str, Any]] = of_name) -> str:
-            return spread([100 * row[key] for row in of_name])
+        def percent(key: str, found: list[dict[str, Any]] = found) -> str:
+            return spread([100 * row[key] for row in found])
 
-        stored = [f"{percent(f'{recipe}_test')}, {mean(f'{recipe}_bytes'):,.0f}" for recipe in RECIPES]
+        time = next(key for key in reversed(found[0]) if key.endswith("_ms_p50"))
         cells = [
-            f"{name} (`{' '.join(settings)}`)",
+            f"{student} (`{' '.join(settings)}`)" if student else "student",
             f"{mean('parameters'):,.0f}",
-            f"1/{teachers['parameters'] / mean('parameters'):.0f}",
+            f"1/{size / mean('parameters'):.1f}",
             percent("alone_test"),
             percent("distilled_test"),
             f"{mean('distilled_test') / one:.1%}",
-            f"{mean('distilled_test') / together:.1%}",
-            *stored,
-            f"{mean(f'{RECIPES[-1]}_text_to_label_ms_p50'):.3f}",
-            str(len(of_name)),
+            f"{mean('distilled_test') / together:.1%}" if together else "–",
+            *(f"{percent(f'{recipe}_test')}, {mean(f'{recipe}_bytes'):,.0f}" for recipe in RECIPES),
+            f"{mean(time):.3f}",
+            str(len(found)),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Measures what is not measured yet and writes the table."""
+    """Measures what is not measured yet and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--work", type=Path, default=Path("saved_models/compression"), help="folder for runs, bundles")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of all runs, the teachers' among them")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the figures")
+    parser.add_argument("--studies", nargs="+", choices=STUDIES, default=list(STUDIES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--set", nargs="+", default=[], dest="settings", help="further settings, to try things out")
     arguments = parser.parse_args()
-    record = Record(RESULTS / "compression.json", table)
-    if not record.has(student="teachers"):
-        record.add(measure_teachers(arguments.data))
-    for seed in arguments.seeds:
-        for name in STUDENTS:
-            if not record.has(student=name, seed=seed):
-                record.add(measure(name, seed, arguments.data, arguments.work))
-    print(table(record.rows))
+    if arguments.settings and (arguments.results == RESULTS or arguments.work == WORK):
+        parser.error("--set is for trials: give --results and --work of their own")
+    for name in arguments.studies:
+        record = Record(arguments.results / f"{name}.json", functools.partial(markdown, name))
+        if not any("each" in row for row in record.rows):
+            record.add(measure_teachers(name, arguments.data, arguments.work))
+        for seed in arguments.seeds:
+            for student in STUDIES[name].students:
+                known = {"seed": seed} if student is None else {"student": student, "seed": seed}
+                if not record.has(**known):
+                    record.add(measure(name, student, seed, arguments.data, arguments.work, arguments.settings))
+        print(markdown(name, record.rows))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ A share drawn at random holds other reviews of the training share's films, whose
 test split holds other films. So settings of the preset `reviews` are better chosen on this one:
 
     cd saved_models/imdb_films
-    textapp train sentiment --train train.jsonl --valid valid.jsonl --preset reviews --set seed=100 --out run
+    textapp train classifier --train train.jsonl --valid valid.jsonl --preset reviews --set seed=100 --out run
 
 A tenth of the films, by the SHA-1 of their number, and 2,523 of 25,000 reviews are held out.
 """

@@ -23,19 +23,21 @@ from typing import Any, get_args
 import keras
 import numpy as np
 import tensorflow as tf
-from textapp.data.pipeline import TokenizedTexts
-from textapp.export.rows import keras_logits, padded_rows, token_text
-from textapp.models.sentiment import sentiment_classifier
-from textapp.training.preparation import bucket_widths
 
 from benchmarks.environment import describe_environment, environment_line
 from benchmarks.latency_rivals import STOCK_OUTPUT, STOCK_SIGNATURE, convert_stock, export_onnx
 from benchmarks.latency_timing import CHECKED_ROWS
+from textapp.config import Encoder, Words
+from textapp.data.batches import bucket_widths
 from textapp.data.readers import read_examples
+from textapp.data.rows import TokenRows
 from textapp.export import convert, lower
 from textapp.export.conversion import Recipe, signature_name
 from textapp.export.lowering import Lowering
+from textapp.export.model_inputs import keras_logits, padded_rows, token_inputs
 from textapp.files import write_json, write_text
+from textapp.models.model import text_model
+from textapp.tasks.classification.head import classification_head
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
@@ -144,11 +146,11 @@ def measure(units: int, length: int, texts: list[list[int]], arguments: argparse
     """Converts and times one size of the model."""
     generator = np.random.default_rng(arguments.seed)
     keras.utils.set_random_seed(arguments.seed)
-    model = sentiment_classifier(
-        VOCABULARY_SIZE,
-        num_classes=2,
-        embedding_dim=EMBEDDING_DIM,
-        units=units,
+    model = text_model(
+        Words(embedding_dim=EMBEDDING_DIM),
+        Encoder(units=units),
+        classification_head(num_classes=2),
+        vocabulary_size=VOCABULARY_SIZE,
         # Keras' own initial table is so small that all texts score alike, and a defect would not show.
         vectors=generator.normal(size=(VOCABULARY_SIZE, EMBEDDING_DIM)),
     )
@@ -156,7 +158,7 @@ def measure(units: int, length: int, texts: list[list[int]], arguments: argparse
     if texts:
         rows[TEXTS] = [text[:length] for text in texts]
     expected = {
-        kind: keras_logits(model, padded_rows([token_text(ids) for ids in of_kind[:CHECKED_ROWS]], length))
+        kind: keras_logits(model, padded_rows([token_inputs(ids) for ids in of_kind[:CHECKED_ROWS]], length))
         for kind, of_kind in rows.items()
     }
     with tempfile.TemporaryDirectory() as name:
@@ -183,7 +185,7 @@ def read_texts(data: Path, limit: int | None) -> list[list[int]]:
         return []
     tokenizer = Tokenizer()
     train, test = (read_examples(folder / f"stsa.binary.{split}").texts for split in ("train", "test"))
-    counts = TokenizedTexts.read(train, tokenizer, max_tokens=1_000).counts()
+    counts = TokenRows.read(map(tokenizer.words, train)).counts()
     vocabulary = Vocabulary.build(counts, VOCABULARY_SIZE, min_count=1)
     return [vocabulary.encode(tokenizer.words(text)) for text in test[:limit]]
 

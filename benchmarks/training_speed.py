@@ -21,17 +21,20 @@ from typing import Any
 
 import keras
 import numpy as np
-from textapp.data.pipeline import EncodedExamples, TokenizedTexts, TrainingBatches, encode_examples, shuffled_batches
-from textapp.training.sentiment import build_model, compile_model
 
 from benchmarks.environment import describe_environment, environment_line
-from textapp.config import SentimentConfig, sentiment_preset
-from textapp.data.readers import label_names, read_examples
+from textapp.config import ModelConfig
+from textapp.data.batches import TrainingBatches, shuffled_batches
+from textapp.data.rows import EncodedRows, encode_rows
 from textapp.files import write_json, write_text
-from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import Vocabulary
+from textapp.task import task
+from textapp.text.labels import Labels
+from textapp.text.token_encoder import TokenEncoder
+from textapp.training.prepare import build_encoder
+from textapp.training.train import compile_model, model_of
 
 ROOT = Path(__file__).parents[1]
+TASK = task("classification")
 PACKAGES = ["tensorflow", "keras", "numpy"]
 PRESET = "reviews"
 PROMISE = 2.0  # times the stock tokens per second, by the wall clock
@@ -55,57 +58,73 @@ class Contestant:
     positions: int
 
 
-def read_reviews(archive: Path, config: SentimentConfig, count: int) -> tuple[EncodedExamples, int]:
-    """`count` random training reviews, encoded by the vocabulary of all, and the vocabulary's size."""
-    examples = read_examples(f"{archive}#train")
-    tokenizer = Tokenizer(config.tokenizer, config.lowercase, config.normalization)
-    counts = TokenizedTexts.read(examples.texts, tokenizer, config.max_tokens).counts()
-    vocabulary = Vocabulary.build(counts, config.vocabulary_size, config.min_count)
-    subset = examples.select(np.random.default_rng(config.seed).permutation(len(examples))[:count].tolist())
-    tokenized = TokenizedTexts.read(subset.texts, tokenizer, config.max_tokens)
-    labels = label_names(examples.labels, examples.source)
-    return encode_examples(subset, tokenized, vocabulary, labels), len(vocabulary)
+@dataclasses.dataclass(frozen=True)
+class Reviews:
+    """What both learn.
+
+    Attributes:
+        rows: The reviews.
+        encoder: What encoded them.
+        labels: Their labels.
+    """
+
+    rows: EncodedRows
+    encoder: TokenEncoder
+    labels: Labels
 
 
-def compiled_model(config: SentimentConfig, vocabulary_size: int, total_steps: int) -> keras.Model:
+def read_reviews(archive: Path, config: ModelConfig, count: int) -> Reviews:
+    """`count` random training reviews, encoded by the vocabulary of all."""
+    examples = TASK.read(f"{archive}#train", config)
+    tokenizer, labels = TASK.tokenizer(config), TASK.targets(config, examples, print)
+    counts = TASK.rows(config, examples, labels, tokenizer).tokens.counts()
+    encoder, _ = build_encoder(TASK, config, counts, None, print)
+    chosen = np.random.default_rng(config.training.seed).permutation(len(examples))[:count].tolist()
+    rows = TASK.rows(config, examples.select(chosen), labels, tokenizer)
+    return Reviews(encode_rows(rows, encoder), encoder, labels)
+
+
+def compiled_model(config: ModelConfig, reviews: Reviews, total_steps: int) -> keras.Model:
     """The preset's model and optimizer; both contestants start from the same weights."""
-    keras.utils.set_random_seed(config.seed)
-    model = build_model(config, vocabulary_size, num_classes=2)
-    compile_model(model, config, total_steps)
+    keras.utils.set_random_seed(config.training.seed)
+    model = model_of(TASK, config, reviews.encoder, reviews.labels)
+    compile_model(model, TASK, config, total_steps, TASK.loss(config, model), model)
     return model
 
 
-def bucketed(config: SentimentConfig, examples: EncodedExamples, model: keras.Model) -> Contestant:
-    """Trains as `textapp train sentiment` does."""
-    batches = TrainingBatches(examples, config.batch_size, config.seed)
+def bucketed(config: ModelConfig, rows: EncodedRows, model: keras.Model) -> Contestant:
+    """Trains as `textapp train classifier` does."""
+    training = config.training
+    batches = TrainingBatches(rows, training.batch_size, training.seed)
     epochs = itertools.count()
 
     def fit(steps: int) -> keras.callbacks.History:
         batches.position = (next(epochs), 0)
         return model.fit(batches.dataset, steps_per_epoch=steps, shuffle=False, verbose=0)
 
-    lengths = examples.lengths
-    first = shuffled_batches(lengths, config.batch_size, (config.seed, 0))
+    lengths = rows.lengths
+    first = shuffled_batches(lengths, training.batch_size, (training.seed, 0))
     return Contestant(
         model,
         trace=lambda: fit(TRACED_STEPS),
         train=lambda: fit(batches.steps_per_epoch),
-        positions=sum(len(rows) * int(lengths[rows].max()) for rows in first),
+        positions=sum(len(numbers) * int(lengths[numbers].max()) for numbers in first),
     )
 
 
-def padded(config: SentimentConfig, examples: EncodedExamples, model: keras.Model) -> Contestant:
+def padded(config: ModelConfig, rows: EncodedRows, model: keras.Model) -> Contestant:
     """Trains as the Keras guides do: all texts padded to one length, arrays given to `fit`."""
-    texts = np.split(examples.token_ids, examples.offsets[1:-1])
-    token_ids = keras.utils.pad_sequences(texts, config.max_tokens, padding="post", truncating="post")
+    longest, batch_size = config.data.max_tokens, config.training.batch_size
+    texts = np.split(rows.token_ids(), rows.offsets[1:-1])
+    token_ids = keras.utils.pad_sequences(texts, longest, padding="post", truncating="post")
 
-    def fit(rows: int) -> keras.callbacks.History:
-        return model.fit(token_ids[:rows], examples.labels[:rows], batch_size=config.batch_size, verbose=0)
+    def fit(count: int) -> keras.callbacks.History:
+        return model.fit(token_ids[:count], rows.targets[:count], batch_size=batch_size, verbose=0)
 
     return Contestant(
         model,
-        trace=lambda: fit(TRACED_STEPS * config.batch_size),
-        train=lambda: fit(len(examples)),
+        trace=lambda: fit(TRACED_STEPS * batch_size),
+        train=lambda: fit(len(rows)),
         positions=token_ids.size,
     )
 
@@ -118,12 +137,13 @@ def timed(fit: Callable[[], keras.callbacks.History]) -> dict[str, float]:
     return {"wall_s": wall, "cpu_s": cpu, "loss": float(history.history["loss"][-1])}
 
 
-def measure(config: SentimentConfig, examples: EncodedExamples, vocabulary_size: int, rounds: int) -> dict[str, Any]:
+def measure(config: ModelConfig, reviews: Reviews, rounds: int) -> dict[str, Any]:
     """Traces both, then trains both in turn; what `table` shows."""
-    steps = rounds * -(-len(examples) // config.batch_size) + TRACED_STEPS
+    rows = reviews.rows
+    steps = rounds * -(-len(rows) // config.training.batch_size) + TRACED_STEPS
     contestants = {
-        "textapp": bucketed(config, examples, compiled_model(config, vocabulary_size, steps)),
-        "stock": padded(config, examples, compiled_model(config, vocabulary_size, steps)),
+        "textapp": bucketed(config, rows, compiled_model(config, reviews, steps)),
+        "stock": padded(config, rows, compiled_model(config, reviews, steps)),
     }
     tracing = {name: timed(each.trace) for name, each in contestants.items()}
     timings: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
@@ -132,8 +152,8 @@ def measure(config: SentimentConfig, examples: EncodedExamples, vocabulary_size:
             timings[name].append(timed(each.train))
             print(f"round {number + 1} of {rounds}: {name} {timings[name][-1]['wall_s']:.1f} s", file=sys.stderr)
 
-    tokens = len(examples.token_ids)
-    result: dict[str, Any] = {"reviews": len(examples), "tokens": tokens, "contestants": {}, "ratios": {}}
+    tokens = len(rows.index)
+    result: dict[str, Any] = {"reviews": len(rows), "tokens": tokens, "contestants": {}, "ratios": {}}
     for name, each in contestants.items():
         result["contestants"][name] = {
             "tokens_per_wall_s": [tokens / timing["wall_s"] for timing in timings[name]],
@@ -210,15 +230,15 @@ def main() -> None:
     if not archive.exists():
         print(f"{archive}: is not there; nothing is measured", file=sys.stderr)
         return
-    config = dataclasses.replace(sentiment_preset(PRESET), seed=arguments.seed)
-    examples, vocabulary_size = read_reviews(archive, config, arguments.reviews)
+    # Without the adversary of the preset, which stock Keras lacks.
+    config = TASK.preset(PRESET).replaced(seed=arguments.seed)
     result: dict[str, Any] = {
         "command": "python -m benchmarks.training_speed --data DATA "
         f"--reviews {arguments.reviews} --rounds {arguments.rounds} --seed {arguments.seed}",
         "environment": describe_environment(PACKAGES),
         "settings": config.to_dict(),
         "rounds": arguments.rounds,
-        **measure(config, examples, vocabulary_size, arguments.rounds),
+        **measure(config, read_reviews(archive, config, arguments.reviews), arguments.rounds),
     }
     write_json(arguments.out.with_suffix(".json"), result)
     write_text(arguments.out.with_suffix(".md"), table(result))

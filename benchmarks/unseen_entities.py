@@ -15,7 +15,7 @@ from pathlib import Path
 
 from textapp.cli.opened import open_model
 from textapp.data.tagged import TaggedExamples, read_tagged
-from textapp.runtime import Tagger
+from textapp.runtime import Predictor
 from textapp.text.tag_schemes import Span, read_spans
 
 Entity = tuple[tuple[str, ...], str]
@@ -27,10 +27,10 @@ def entities(tokens: Sequence[str], tags: Sequence[str]) -> Iterator[tuple[Span,
         yield span, (tuple(tokens[span.start : span.end]), span.type)
 
 
-def scores(tagger: Tagger, known: set[Entity], data: TaggedExamples) -> dict[bool, dict[str, float]]:
+def scores(tagger: Predictor, known: set[Entity], data: TaggedExamples) -> dict[bool, dict[str, float]]:
     """F1, recall and count of the entities that are known (True), and of the others (False)."""
     right, found, true = Counter[bool](), Counter[bool](), Counter[bool]()
-    for tokens, tags, predicted in zip(data.sentences, data.tags, tagger.tag(data.sentences), strict=True):
+    for tokens, tags, predicted in zip(data.sentences, data.tags, tagger.decide(data.sentences), strict=True):
         of_data, of_model = dict(entities(tokens, tags)), dict(entities(tokens, predicted))
         true.update(entity in known for entity in of_data.values())
         found.update(entity in known for entity in of_model.values())
@@ -51,16 +51,16 @@ def main() -> None:
     parser.add_argument("models", nargs="+", type=Path, metavar="RUN_OR_BUNDLE", help="taggers")
     parser.add_argument("--train", type=Path, required=True, help="the tagged sentences that they learned")
     parser.add_argument("--data", type=Path, required=True, help="the tagged sentences to score them on")
-    parser.add_argument("--repair", action="store_true", help="mend broken tag sequences")
+    parser.add_argument("--repair", action="store_true", help="repair broken tag sequences")
     arguments = parser.parse_args()
     train, data = (read_tagged(path, repair=arguments.repair) for path in (arguments.train, arguments.data))
     sentences = zip(train.sentences, train.tags, strict=True)
     known = {entity for tokens, tags in sentences for _, entity in entities(tokens, tags)}
     for path in arguments.models:
-        tagger = open_model(path)
-        if not isinstance(tagger, Tagger):
+        opened = open_model(path)
+        if opened.task.unit != "token":
             raise SystemExit(f"{path}: is no tagger")
-        for kind, of_kind in scores(tagger, known, data).items():
+        for kind, of_kind in scores(opened.predictor, known, data).items():
             name = "in training" if kind else "not in training"
             print(
                 f"{path}: entities {name}: F1 {of_kind['f1']:.4f}, recall {of_kind['recall']:.4f}, "

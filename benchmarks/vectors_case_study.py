@@ -13,7 +13,7 @@ most: who has 200 labels has no thousands to stop at. Whether the vectors are tr
 chosen for each size by validation accuracy, with a seed of its own, in runs that read no test split. The test split is
 read once a run, by its last step.
 
-The work can be stopped at any moment and goes on where it was. Writes vectors_case_study.json, a line a run, the tables
+The work can be stopped at any moment and resumes. Writes vectors_case_study.json, a line a run, the tables
 vectors_case_study.md and the plot vectors_case_study.png into results/.
 """
 
@@ -26,15 +26,16 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from textapp.training.sentiment import train_sentiment
 
-from benchmarks.accuracy import files
+from benchmarks.datasets import files
+from benchmarks.models import trained
 from benchmarks.own_vectors import DIM, own_vectors
 from benchmarks.own_vectors import WORK as VECTORS_WORK
 from benchmarks.record import Record, spread
-from textapp.config import SentimentConfig, sentiment_preset
+from textapp.config import ModelConfig
 from textapp.data.readers import read_examples
 from textapp.files import replacing, write_text
+from textapp.task import task as find_task
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models/vectors_case_study")
@@ -92,31 +93,30 @@ class Study:
             LANGUAGES[task], data, work if vectors_settings else VECTORS_WORK, vectors_settings, self.paths["train"]
         )
 
-    def config(self, size: int, seed: int, way: str | None) -> SentimentConfig:
+    def config(self, size: int, seed: int, way: str | None) -> ModelConfig:
         """Settings of a run; without a way to train vectors, those of a random embedding."""
         by_arm = [f"embedding_dim={DIM}"]
         if way is not None:
             by_arm += [f"extra_words={EXTRA_WORDS[self.task]}", *WAYS[way]]
-        preset = sentiment_preset(TASKS[self.task][1])
+        preset = find_task("classification").preset(TASKS[self.task][1])
         # `freeze_epochs` is checked together with epochs and patience: one override for all.
-        return preset.override([*BY_SIZE[size], *self.settings, *by_arm, f"seed={seed}"])
+        config: ModelConfig = preset.override([*BY_SIZE[size], *self.settings, *by_arm, f"seed={seed}"])
+        return config
 
     def run(self, size: int, seed: int, way: str | None, test: bool) -> dict[str, Any]:
         """Trains, or finds the run done, and returns its metrics."""
         folder = self.work / self.task / f"size_{size or 'all'}" / f"seed_{seed}"
         name = "random" if way is None else way.replace(" ", "_")
         out = folder / (name if test else f"choice_{name}")
-        if not (out / "metrics.json").exists():
-            train_sentiment(
-                self.config(size, seed, way),
-                out,
-                train=subset(str(self.paths["train"]), size, seed, folder / "train.jsonl"),
-                valid=subset(str(self.paths["valid"]), size, seed, folder / "valid.jsonl"),
-                test=self.paths["test"] if test else None,
-                vectors=None if way is None else self.vectors,
-            )
-        metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-        return metrics
+        return trained(
+            "classification",
+            self.config(size, seed, way),
+            out,
+            train=subset(str(self.paths["train"]), size, seed, folder / "train.jsonl"),
+            valid=subset(str(self.paths["valid"]), size, seed, folder / "valid.jsonl"),
+            test=self.paths["test"] if test else None,
+            vectors=None if way is None else self.vectors,
+        )
 
     def choose(self, size: int) -> tuple[str, dict[str, float]]:
         """The way to train the vectors with the best validation accuracy, and the accuracy of each."""

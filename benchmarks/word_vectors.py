@@ -6,7 +6,7 @@ Both read one text file, wiki_en in lower case cut at white space by textapp's t
 Every training is a process of its own with 2 threads; the tools take turns. CPU and wall seconds count from the first
 byte read to the last byte written, imports left out; gensim reads the file in its fastest way (`corpus_file`).
 WordSim-353 and SimLex-999 are the sets on which rates and layout were chosen; the others are read here only.
-The work can be stopped and goes on where it was. Writes results/word_vectors.json and results/word_vectors.md.
+The work can be stopped and resumes. Writes results/word_vectors.json and results/word_vectors.md.
 """
 
 import argparse

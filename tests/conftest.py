@@ -12,6 +12,8 @@ from hypothesis import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from textapp.task import names, task
+
 # The same examples each time, however slow the machine; `--hypothesis-profile default` looks for others.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -27,8 +29,8 @@ _CHINESE = {
 def undrawn() -> Iterator[None]:
     """Leaves TensorBoard out of trainings: it takes longer to trace than a small model, and changes nothing of it."""
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr("textapp.training.sentiment.classification_dashboards", lambda *_, **__: [])
-        patches.setattr("textapp.training.ner.tagging_dashboards", lambda *_, **__: [])
+        for name in names():
+            patches.setattr(type(task(name)), "dashboards", lambda *_, **__: [])
         yield
 
 

@@ -2,23 +2,18 @@ import json
 
 import pytest
 
-from textapp.config import (
-    NER_PRESETS,
-    NER_PRESETS_HELP,
-    PRESETS,
-    PRESETS_HELP,
-    Config,
-    NerConfig,
-    SentimentConfig,
-    ner_preset,
-    sentiment_preset,
-)
 from textapp.errors import InputError
+from textapp.settings import Config
+from textapp.task import names, task
+from textapp.tasks.classification.config import ClassificationConfig
+from textapp.tasks.tagging.config import TaggingConfig
+
+PRESETS = [(name, preset) for name in names() for preset in task(name).presets]
 
 
 def refusal(*settings: str) -> str:
     with pytest.raises(InputError) as raised:
-        SentimentConfig().override(settings)
+        ClassificationConfig().override(settings)
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -37,12 +32,12 @@ def refusal(*settings: str) -> str:
     ],
 )
 def test_a_setting_is_read_as_its_type(setting, key, value):
-    received = getattr(SentimentConfig().override([setting]), key)
+    received = ClassificationConfig().override([setting]).get(key)
     assert (received, type(received)) == (value, type(value))
 
 
 def test_the_last_of_two_settings_wins():
-    assert SentimentConfig().override(["units=8", "units=9"]).units == 9
+    assert ClassificationConfig().override(["units=8", "units=9"]).encoder.units == 9
 
 
 @pytest.mark.parametrize(
@@ -79,7 +74,7 @@ def test_a_key_like_no_other_names_them_all():
         ("epochs=99999999999999999999", "setting epochs: must be from 1"),
         ("seed=99999999999", "setting seed: must be from 0"),
         ("seed=-1", "setting seed: must be from 0"),
-        ("vocabulary_size=2", "setting vocabulary_size: must be 3 or more"),
+        ("vocabulary_size=2", "setting vocabulary_size: must be from 3 to"),
         ("dropout=1", "setting dropout: must be at least 0 and below 1"),
         ("dropout=nan", "setting dropout: must be at least 0 and below 1"),
         ("valid_fraction=0", "setting valid_fraction: must be above 0"),
@@ -98,11 +93,12 @@ def test_a_wrong_value_is_refused_with_its_rule(setting, rule):
     assert rule in refusal(setting)
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_are_valid_and_come_back_from_json(name):
-    config = sentiment_preset(name)
-    assert SentimentConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    assert {key: getattr(config, key) for key in PRESETS[name]} == PRESETS[name]
+@pytest.mark.parametrize(("name", "preset"), PRESETS)
+def test_presets_are_valid_and_come_back_from_json(name, preset):
+    found = task(name)
+    config = found.preset(preset)
+    assert found.config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert {key: config.get(key) for key in found.presets[preset]} == found.presets[preset]
 
 
 @pytest.mark.parametrize(
@@ -116,25 +112,31 @@ def test_presets_are_valid_and_come_back_from_json(name):
     ],
 )
 def test_embeddings_are_frozen_for_good_by_rate_or_by_epochs(settings, frozen):
-    assert SentimentConfig().override(settings).embedding_frozen is frozen
+    assert ClassificationConfig().override(settings).training.embedding_frozen is frozen
 
 
-@pytest.mark.parametrize("name", [None, *PRESETS])
-def test_the_dimension_is_left_to_given_vectors(name):
-    config = sentiment_preset(name, vectors=True)
-    assert config.embedding_dim is None
-    assert config.override(["embedding_dim=64", "units=64"]).embedding_dim == 64
-    assert {**config.to_dict(), "embedding_dim": 0} == {**sentiment_preset(name).to_dict(), "embedding_dim": 0}
+@pytest.mark.parametrize(("name", "preset"), [*PRESETS, *((name, None) for name in names())])
+def test_the_dimension_is_left_to_given_vectors(name, preset):
+    found = task(name)
+    config = found.preset(preset, vectors=True)
+    assert config.words.embedding_dim is None
+    assert config.override(["embedding_dim=64", "units=64"]).words.embedding_dim == 64
+    assert {**config.to_dict(), "embedding_dim": 0} == {**found.preset(preset).to_dict(), "embedding_dim": 0}
 
 
-def test_each_preset_has_its_help():
-    assert PRESETS.keys() == PRESETS_HELP.keys()
-    assert sentiment_preset(None) == SentimentConfig()
+@pytest.mark.parametrize("name", names())
+def test_each_preset_has_its_help(name):
+    found = task(name)
+    assert found.presets.keys() == found.presets_help.keys()
+    assert found.preset(None) == found.config()
 
 
-def test_an_unknown_preset_lists_the_presets():
-    with pytest.raises(InputError, match="--preset 中文: unknown; presets: sentences, phrases, reviews, chinese, tiny"):
-        sentiment_preset("中文")
+@pytest.mark.parametrize("name", names())
+def test_an_unknown_preset_lists_the_presets(name):
+    presets = ", ".join(task(name).presets)
+    assert "tiny" in presets
+    with pytest.raises(InputError, match=f"--preset 中文: unknown; presets: {presets}"):
+        task(name).preset("中文")
 
 
 @pytest.mark.parametrize(
@@ -151,29 +153,20 @@ def test_an_unknown_preset_lists_the_presets():
 )
 def test_json_is_read_strictly(values, rule):
     with pytest.raises(InputError, match=f"^läufe/config.json: {rule}"):
-        SentimentConfig.from_dict(values, "läufe/config.json")
+        ClassificationConfig.from_dict(values, "läufe/config.json")
 
 
 def test_a_whole_number_fits_a_float():
-    assert SentimentConfig.from_dict({"clipnorm": 2}).clipnorm == 2
+    assert ClassificationConfig.from_dict({"clipnorm": 2}).training.clipnorm == 2
 
 
 def test_configs_do_not_change():
-    config = SentimentConfig()
+    config = ClassificationConfig()
     config.override(["units=3"])
-    assert config == SentimentConfig()
+    assert config == ClassificationConfig()
     assert isinstance(config, Config)
     with pytest.raises(AttributeError):
-        config.units = 3  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("name", NER_PRESETS)
-def test_presets_of_taggers_are_valid_and_come_back_from_json(name):
-    config = ner_preset(name)
-    assert NerConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    assert {key: getattr(config, key) for key in NER_PRESETS[name]} == NER_PRESETS[name]
-    assert ner_preset(name, vectors=True).embedding_dim is None
-    assert NER_PRESETS.keys() == NER_PRESETS_HELP.keys()
+        config.encoder.units = 3  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +178,8 @@ def test_presets_of_taggers_are_valid_and_come_back_from_json(name):
         ("context_width=2", "setting context_width: must be odd; received 2"),
         ("context_width=0", "setting context_width: must be from 1"),
         ("context_filters=-1", "setting context_filters: must be from 1 to"),
-        ("character_vocabulary_size=2", "setting character_vocabulary_size: must be 3 or more"),
-        ("max_characters=99999", "setting max_characters: must be at most 4096"),
+        ("character_vocabulary_size=2", "setting character_vocabulary_size: must be from 3 to"),
+        ("max_characters=99999", "setting max_characters: must be from 1 to 4096"),
         ("bigrams=1", "setting bigrams: must be from 2 to 250000, or 0 for none; received 1"),
         ("bigrams=250001", "setting bigrams: must be from 2 to 250000"),
         ("bigram_dim=0", "setting bigram_dim: must be from 1"),
@@ -201,13 +194,13 @@ def test_presets_of_taggers_are_valid_and_come_back_from_json(name):
 )
 def test_a_wrong_setting_of_a_tagger_is_refused(setting, rule):
     with pytest.raises(InputError) as raised:
-        NerConfig().override([setting])
+        TaggingConfig().override([setting])
     assert rule in str(raised.value)
     assert "none or none" not in str(raised.value)
 
 
 def test_a_choice_may_be_left_open_or_be_none():
-    assert NerConfig().override(["format=conllu", "scheme=IOB1"]).scheme == "IOB1"
-    assert NerConfig().override(["format=conllu", "format=none"]).format is None
-    assert NerConfig().override(["scheme=none"]).scheme == "none"
-    assert NerConfig().scheme is None
+    assert TaggingConfig().override(["format=conllu", "scheme=IOB1"]).scheme == "IOB1"
+    assert TaggingConfig().override(["format=conllu", "format=none"]).format is None
+    assert TaggingConfig().override(["scheme=none"]).scheme == "none"
+    assert TaggingConfig().scheme is None

@@ -10,16 +10,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from textapp.training.sentiment import train_sentiment
 
-from textapp.config import sentiment_preset
 from textapp.data.readers import read_examples
 from textapp.data.samples import write_samples
 from textapp.errors import InputError
-from textapp.export.run import export_run
+from textapp.export.run import export
 from textapp.runtime import load
-from textapp.training.predictor import RunPredictor
+from textapp.task import task
+from textapp.training.predictor import run_decisions, run_predictor
 from textapp.training.run import Run, locked, read_command
+from textapp.training.train import train
 
 SETTINGS = ["epochs=3", "units=16", "max_tokens=32"]
 
@@ -29,8 +29,8 @@ def _road(tmp_path_factory):
     folder = tmp_path_factory.mktemp("Straße")
     files = write_samples(folder, {"train": 1500, "valid": 200, "test": 300}, seed=1)
     lines: list[str] = []
-    config = sentiment_preset("tiny").override(SETTINGS)
-    metrics = train_sentiment(config, folder / "run", **files, report=lines.append)
+    config = task("classification").preset("tiny").override(SETTINGS)
+    metrics = train("classification", config, folder / "run", **files, report=lines.append)
     return folder, files, metrics, lines, config
 
 
@@ -42,7 +42,7 @@ def _exported(road):
     @cache
     def exported(recipe, lowering):
         bundle = folder / f"{recipe}_{lowering}"
-        export_run(folder / "run", bundle, recipe=recipe, lowering=lowering, examples=read_examples(files["test"]))
+        export(folder / "run", bundle, recipe=recipe, lowering=lowering, examples=read_examples(files["test"]))
         return bundle
 
     return exported
@@ -72,7 +72,7 @@ def test_the_run_folder_is_whole(road):
     run = Run.load(folder / "run")
     assert not keras.models.load_model(folder / "run/model.keras").compiled  # an optimizer would treble the file
     assert run.config == config
-    assert run.labels == ["negative", "positive"]
+    assert run.targets.names == ("negative", "positive")
     assert run.metrics == json.loads(json.dumps(metrics))
 
 
@@ -89,9 +89,9 @@ def test_the_bundle_is_smaller_and_agrees(road, exported, lowering):
         sizes[recipe] = (bundle / "model.tflite").stat().st_size
         predictions[recipe] = load(bundle).predict(test.texts)
     assert sizes["dynamic_wi8_afp32"] < 0.8 * sizes["float32"]
-    keras_labels = RunPredictor(Run.load(folder / "run")).classify(test.texts)
+    keras_labels = np.array(run_decisions(Run.load(folder / "run"), test))
     for recipe, share in (("float32", 1.0), ("dynamic_wi8_afp32", 0.98)):
-        labels = [["negative", "positive"].index(prediction.label) for prediction in predictions[recipe]]
+        labels = [prediction.label for prediction in predictions[recipe]]
         assert np.mean(keras_labels == labels) >= share
     for prediction, text in zip(predictions["dynamic_wi8_afp32"], test.texts, strict=True):
         assert sum(token.weight for token in prediction.tokens) == pytest.approx(1.0, abs=1e-3)
@@ -102,24 +102,11 @@ def test_the_bundle_is_smaller_and_agrees(road, exported, lowering):
 
 def test_attention_of_bundle_and_run_agree(road, exported):
     folder, *_ = road
-    run = RunPredictor(Run.load(folder / "run"))
     text = "这部电影一点也不无聊, not bad at all"
-    tokens = load(exported("float32", "fused")).predict([text])[0].tokens
-    _, weights = run.score([token.text for token in tokens])
-    np.testing.assert_allclose([token.weight for token in tokens], weights, atol=1e-5)
-
-
-def test_a_finished_run_is_not_overwritten(road):
-    folder, files, _, _, config = road
-    with pytest.raises(InputError, match="holds a finished run; use --force"):
-        train_sentiment(config, folder / "run", **files)
-
-
-def test_an_unfinished_run_with_other_settings_is_refused(road, tmp_path):
-    folder, files, _, _, config = road
-    (tmp_path / "config.json").write_bytes((folder / "run/config.json").read_bytes())
-    with pytest.raises(InputError, match="unfinished run with other units"):
-        train_sentiment(config.override(["units=8"]), tmp_path, **files)
+    predictors = load(exported("float32", "fused")), run_predictor(Run.load(folder / "run"))
+    tokens, others = (predictor.predict([text])[0].tokens for predictor in predictors)
+    assert [token.text for token in tokens] == [token.text for token in others]
+    np.testing.assert_allclose([token.weight for token in tokens], [token.weight for token in others], atol=1e-5)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -135,10 +122,10 @@ def test_an_unfinished_run_with_other_settings_is_refused(road, tmp_path):
 def test_other_ways_of_training(road, tmp_path, settings):
     _, files, *_, config = road
     config = config.override(["epochs=1", "units=8", "embedding_dim=8", "cell=rnn", "batch_size=128", *settings])
-    metrics = train_sentiment(config, tmp_path / "run", **files)
+    metrics = train("classification", config, tmp_path / "run", **files)
     assert metrics["test"]["loss"] < 0.69
     # What early stopping looked at is what the model scores, filler rows of static shapes left out.
-    tolerance = 0.02 if config.mixed_precision else 1e-6
+    tolerance = 0.02 if config.training.mixed_precision else 1e-6
     assert metrics["history"][-1]["val_accuracy"] == pytest.approx(metrics["valid"]["accuracy"], abs=tolerance)
     model = Run.load(tmp_path / "run").model
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
@@ -148,7 +135,7 @@ def test_static_buckets_that_hold_no_batch_are_refused(road, tmp_path):
     _, files, *_, config = road
     config = config.override(["stream=true", "static_shapes=true", "batch_size=4000"])
     with pytest.raises(InputError, match="setting batch_size: with static_shapes a bucket"):
-        train_sentiment(config, tmp_path / "run", **files)
+        train("classification", config, tmp_path / "run", **files)
 
 
 def test_one_training_a_folder(tmp_path):
@@ -178,7 +165,7 @@ def test_a_run_among_its_data_is_refused(road, tmp_path):
     *_, config = road
     (tmp_path / "pos").mkdir()
     with pytest.raises(InputError, match=r"逃: lies in .*, whose data it would join; choose another --out"):
-        train_sentiment(config, tmp_path / "逃", train=tmp_path)
+        train("classification", config, tmp_path / "逃", train=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["pos"]
 
 
@@ -186,8 +173,8 @@ def test_a_training_file_may_have_a_name_that_is_no_utf_8(road, tmp_path, monkey
     _, files, *_, config = road
     train = tmp_path / os.fsdecode(b"\xff.tsv")
     train.write_bytes(Path(files["train"]).read_bytes())
-    monkeypatch.setattr("textapp.training.sentiment.fit", lambda *_, **__: [])
-    train_sentiment(config, tmp_path / "run", train=train, valid=files["valid"])
+    monkeypatch.setattr("textapp.training.train.fit", lambda *_, **__: [])
+    train("classification", config, tmp_path / "run", train=train, valid=files["valid"])
     assert read_command(tmp_path / "run")["train"] == str(train)
 
 
@@ -199,7 +186,7 @@ def test_memory_that_does_not_suffice_is_said(road, tmp_path, monkeypatch):
 
     monkeypatch.setattr(keras.Model, "fit", exhausted)
     with pytest.raises(InputError, match="out of memory; a smaller batch_size"):
-        train_sentiment(config, tmp_path / "run", **files)
+        train("classification", config, tmp_path / "run", **files)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -210,7 +197,7 @@ def test_resuming_with_other_validation_texts_is_refused(road, tmp_path, monkeyp
     with monkeypatch.context() as patch:  # killed after its last epoch, before the model is written
         patch.setattr("textapp.training.run.save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            train_sentiment(config, run, **files)
+            train("classification", config, run, **files)
     valid = tmp_path / "gültig.tsv"
     valid.write_bytes(Path(files["valid"]).read_bytes())
     settings = json.loads((run / "config.json").read_text(encoding="utf-8"))
@@ -218,4 +205,4 @@ def test_resuming_with_other_validation_texts_is_refused(road, tmp_path, monkeyp
     lines = valid.read_text(encoding="utf-8").splitlines(keepends=True)
     valid.write_text("".join(lines[:-1]), encoding="utf-8")
     with pytest.raises(InputError, match="data or settings have changed"):
-        train_sentiment(config, run, **{**files, "valid": str(valid)})
+        train("classification", config, run, **{**files, "valid": str(valid)})

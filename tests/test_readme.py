@@ -46,6 +46,17 @@ def test_every_command_of_the_table_exists():
     }
 
 
+def test_each_encoder_and_each_task_has_its_line():
+    from textapp.models.encoders import ENCODERS
+    from textapp.task import names
+
+    tables = {
+        header: re.search(rf"^\| {header} \|.*\n.*\n((?:\|.*\n)+)", README, re.M)[1] for header in ("encoder", "task")
+    }
+    lines = {header: set(re.findall(r"^\| `(\w+)`", rows, re.M)) for header, rows in tables.items()}
+    assert lines == {"encoder": set(ENCODERS), "task": set(names())}
+
+
 def test_the_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake (\w+)", README):

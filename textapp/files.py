@@ -82,8 +82,13 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Reads a JSON file. Raises `InputError` naming the line where it is not JSON."""
+    return parse_json(read_bytes(path), path)
+
+
+def parse_json(content: bytes, path: str | os.PathLike[str]) -> Any:
+    """What the content of a JSON file holds. Raises `InputError` as `read_json` does."""
     try:
-        return json.loads(read_text(path))
+        return json.loads(decode_utf8(content, path))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits

@@ -73,15 +73,17 @@ class Files(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """What exports are checked on: rows of tokens, and the examples that they were made of.
+    """What an export is checked and scored on.
 
     Attributes:
         rows: Tokens of each row, as the model reads them, cut to the longest signature.
-        examples: What `score_exported` compares the outputs with.
+        questions: What the `decide` of a predictor is asked.
+        examples: The examples of these questions, with their targets; None where these are not known.
     """
 
     rows: list[list[str]]
-    examples: Any
+    questions: Sequence[Any]
+    examples: Any = None
 
 
 ConfigType = TypeVar("ConfigType", bound="ModelConfig")
@@ -140,6 +142,11 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     @abc.abstractmethod
     def tokenizer(self, config: ConfigType) -> "Tokenizer":
         """What cuts texts into tokens."""
+
+    def cuts_all(self, config: ConfigType) -> bool:
+        """Whether the tokenizer cuts all that a model reads, so that no token is left which it would cut further."""
+        del config
+        return not self.files_hold_tokens
 
     @abc.abstractmethod
     def read(
@@ -213,7 +220,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """
 
     def stream_rows(
-        self, config: ConfigType, path: PathLike, held_out: Sequence[ExamplesType], tokenizer: "Tokenizer"
+        self,
+        config: ConfigType,
+        path: PathLike,
+        held_out: Sequence[ExamplesType],
+        tokenizer: "Tokenizer",
+        report: Report,
     ) -> "Iterable[tuple[list[str], Any]]":
         """The rows of a file, read anew at each iteration, for files larger than memory.
 
@@ -222,11 +234,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             path: The file.
             held_out: Examples whose texts are left out.
             tokenizer: What cuts texts.
+            report: Is given each line of progress, at the first iteration alone.
 
         Returns:
             Tokens, one or more, and target as a name: a label, or a list of a tag for each token.
         """
-        del config, path, held_out, tokenizer
+        del config, path, held_out, tokenizer, report
         raise InputError(f"setting stream: a {self.model_noun} is trained from memory; leave it false")
 
     # Model
@@ -404,17 +417,6 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     @abc.abstractmethod
     def compared(self, config: ConfigType, examples: ExamplesType, tokenizer: "Tokenizer", longest: int) -> Compared:
         """What an export is checked on, from examples; rows of `longest` tokens at most."""
-
-    @abc.abstractmethod
-    def score_exported(
-        self,
-        model: "keras.Model",
-        targets: TargetsType,
-        compared: Compared,
-        before: "list[np.ndarray]",
-        after: "list[np.ndarray]",
-    ) -> dict[str, Any]:
-        """Scores logits of each row before and after the conversion: `count`, `label_agreement`, `before`, `after`."""
 
     # Teachers and students
 

@@ -1,76 +1,97 @@
-"""One tiny run and its bundle for all tests of the command line, and the command line itself, in this process."""
+"""A tiny run and bundle of each task for all tests of the command line, and the command line itself, in this process."""
 
+import functools
 import io
-import json
+import math
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
+from tests.cli.commands import Model, Outcome, as_options
 from textapp.cli.main import main
-from textapp.config import sentiment_preset
 from textapp.data.samples import write_samples
+from textapp.task import names, task
 
-SETTINGS = ("epochs=2", "max_tokens=16", "units=4", "embedding_dim=8", "attention_units=4")
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON object on stdout."""
-        return json.loads(self.out)
-
-    @property
-    def refusal(self) -> str:
-        """The one line of a wrong input, its last; nothing but progress stands before it."""
-        assert self.code == 2
-        assert self.out == ""
-        *progress, last = self.err.splitlines()
-        assert not any(line.startswith(("Traceback", "textapp: ")) for line in progress)
-        return last.removeprefix("textapp: ")
+SETTINGS = {
+    "classification": ("epochs=2", "max_tokens=16", "units=4", "embedding_dim=8", "attention_units=4"),
+    "tagging": ("max_tokens=16", "min_count=1"),
+}
+RECIPES = {"classification": "dynamic_wi8_afp32", "tagging": "float32"}
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return write_samples(tmp_path_factory.mktemp("Отзывы 评论"), {"train": 200, "valid": 30, "test": 40}, seed=3)
+def corpora(
+    tmp_path_factory: pytest.TempPathFactory, tagged_corpus: Callable[[Path, str, int, int], Path]
+) -> dict[str, dict[str, str]]:
+    """The files of each task by its name."""
+    folder = tmp_path_factory.mktemp("Отзывы 评论")
+    counts = {"train": 80, "valid": 20, "test": 20}
+    tagged = {name: tagged_corpus(folder / f"{name}.txt", "english", count, 5) for name, count in counts.items()}
+    return {
+        "classification": write_samples(folder, {"train": 200, "valid": 30, "test": 40}, seed=3),
+        "tagging": {name: str(path) for name, path in tagged.items()},
+    }
 
 
 @pytest.fixture(scope="session")
-def train_command(corpus: dict[str, str]) -> Callable[..., list[str]]:
-    """The command that makes `run_folder`, for another folder."""
+def models(tmp_path_factory: pytest.TempPathFactory, corpora: dict[str, dict[str, str]]) -> Callable[[str], Model]:
+    """The model of a task, made once a test run.
 
-    def command(out: Path) -> list[str]:
-        settings = [part for setting in SETTINGS for part in ("--set", setting)]
-        files = ["--train", corpus["train"], "--test", corpus["test"]]
-        return ["train", "sentiment", *files, "--out", str(out), "--preset", "tiny", *settings]
+    A classifier is trained as its command trains it, but for TensorBoard's log. A tagger keeps the weights that it
+    began with: nothing here depends on how good it is.
+    """
 
-    return command
+    @functools.cache
+    def model(name: str) -> Model:
+        from textapp.export.run import export
+        from textapp.training import train
+
+        files, settings = corpora[name], SETTINGS[name]
+        folder = tmp_path_factory.mktemp("Läufe")
+        run, bundle = folder / "run 好", folder / "bündel"
+
+        def train_command(out: Path) -> list[str]:
+            named = ["--train", files["train"], "--test", files["test"], "--out", str(out), "--preset", "tiny"]
+            return ["train", task(name).model_noun, *named, *as_options(settings)]
+
+        with pytest.MonkeyPatch.context() as patches:
+            patches.setattr(type(task(name)), "dashboards", lambda *_, **__: [])
+            if name == "tagging":
+                patches.setattr(train, "fit", lambda *_, **__: [{"loss": 1.0}])
+            config = task(name).preset("tiny").override(settings)
+            train.train(name, config, run, train=files["train"], test=files["test"], report=lambda line: None)
+        export(run, bundle, lengths=[8, 16], recipe=RECIPES[name])
+        return Model(task(name), files, run, bundle, train_command)
+
+    return model
 
 
-@pytest.fixture(scope="session")
-def run_folder(tmp_path_factory: pytest.TempPathFactory, corpus: dict[str, str]) -> Path:
-    from textapp.training.sentiment import train_sentiment
-
-    folder = tmp_path_factory.mktemp("Läufe") / "run 好"
-    config = sentiment_preset("tiny").override(SETTINGS)
-    train_sentiment(config, folder, train=corpus["train"], test=corpus["test"], report=lambda line: None)
-    return folder
+@pytest.fixture(params=names())
+def model(request: pytest.FixtureRequest, models: Callable[[str], Model]) -> Model:
+    """The model of each task."""
+    return models(request.param)
 
 
-@pytest.fixture(scope="session")
-def bundle_folder(run_folder: Path) -> Path:
-    from textapp.export.run import export_run
+@pytest.fixture
+def classifier(models: Callable[[str], Model]) -> Model:
+    return models("classification")
 
-    export_run(run_folder, run_folder.with_name("bündel"), lengths=[8, 16])
-    return run_folder.with_name("bündel")
+
+@pytest.fixture
+def tagger(models: Callable[[str], Model]) -> Model:
+    return models("tagging")
+
+
+@pytest.fixture
+def fit_at_once(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, float]]:
+    """Training as a matter of no time: what comes before and after it is under test. Gives its history."""
+    history = [{"loss": math.nan, "val_loss": 0.5}]
+    monkeypatch.setattr("textapp.training.train.fit", lambda *_, **__: history)
+    return history
 
 
 @pytest.fixture

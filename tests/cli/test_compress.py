@@ -1,18 +1,16 @@
 """`textapp compress`: students within a budget, one of which is chosen without the test split."""
 
-import json
 from pathlib import Path
 
 import pytest
-from textapp.compress.candidates import Shape
 
+from tests.cli.commands import change_json, read_json
 from textapp.cli.compress import _say_candidates, read_bytes
-from textapp.compress import candidates
-from textapp.config import ner_preset
 from textapp.errors import InputError
-from textapp.export import budget_students
 from textapp.runtime import load
-from textapp.training import ner
+from textapp.search import budget, candidates
+from textapp.search.candidates import Shape
+from textapp.training.run import SOFT_TARGETS
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = ["--lengths", "16", "--quantize-epochs", "0", "--set", "epochs=1", "--set", "max_tokens=16"]
@@ -24,51 +22,49 @@ def _two_students():
     """A grid of two, of one width."""
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(candidates, "WIDTHS", (16,))
-        patches.setattr(
-            candidates, "_shapes", lambda width, factorized, with_8_bits: [Shape(16, None, 4), Shape(16, 8, 4)]
-        )
+        patches.setattr(candidates, "_shapes", lambda width, with_8_bits: [Shape(16, None, 4), Shape(16, 8, 4)])
         patches.setattr(candidates, "FEWEST_WORDS", 900)
         yield
 
 
 @pytest.fixture(name="compress")
-def _compress(textapp, run_folder):
+def _compress(textapp, classifier):
     def compress(out, *more, budget=BUDGET):
-        return textapp("compress", run_folder, "--budget", budget, "--out", out, *SMALL, *more)
+        return textapp("compress", classifier.run, "--budget", budget, "--out", out, *SMALL, *more)
 
     return compress
 
 
-def test_the_best_that_fits_is_chosen_and_killed_searches_go_on(
-    textapp, compress, run_folder, corpus, tmp_path, monkeypatch, snapshot
+def test_the_best_that_fits_is_chosen_and_killed_searches_are_resumed(
+    textapp, compress, classifier, tmp_path, monkeypatch, snapshot
 ):
     out = tmp_path / "поиск 搜索"
-    export_run, exported = budget_students.export_run, []
+    export, exported = budget.export, []
 
     def killed(run, folder, **options):
         if exported:
             raise RuntimeError("killed")
         exported.append(folder)
-        return export_run(run, folder, **options)
+        return export(run, folder, **options)
 
-    monkeypatch.setattr(budget_students, "export_run", killed)
+    monkeypatch.setattr(budget, "export", killed)
     with pytest.raises(RuntimeError, match="killed"):
         compress(out)
     trained = {path: path.stat().st_mtime_ns for path in out.rglob("model.*")}
     assert len(trained) == 5  # two students, both rounded, one bundle
     assert "holds an unfinished search with other budget" in compress(out, budget="47KB").refusal
 
-    train = Path(corpus["train"])
+    train = Path(classifier.files["train"])
     whole = train.read_bytes()
     train.write_bytes(whole.rsplit(b"\n", 2)[0])
     assert compress(out).refusal.startswith(f"{train}: has changed since the search in {out} began")
     train.write_bytes(whole)
 
-    monkeypatch.setattr(budget_students, "export_run", export_run)
+    monkeypatch.setattr(budget, "export", export)
     outcome = compress(out, "--json")
     assert outcome.code == 0
     assert all(path.stat().st_mtime_ns == time for path, time in trained.items())
-    assert outcome.json == json.loads((out / "search.json").read_text(encoding="utf-8"))
+    assert outcome.json == read_json(out / "search.json")
     rows = outcome.json["candidates"]
     assert [row["name"] for row in rows] == ["w16_b4", "w16_r8_b4"]
     best = max(rows, key=lambda row: (row["valid"], -row["bytes"]))
@@ -76,13 +72,13 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_go_on(
     for row in rows:
         bundle = load(out / "bundles" / row["name"]).bundle
         assert row["bytes"] == len(bundle.model) <= 48_000
-        assert bundle.description["lineage"]["teachers"] == [f"{run_folder.parent.name}/{run_folder.name}"]
-        metrics = json.loads((out / "quantized" / row["name"] / "metrics.json").read_text(encoding="utf-8"))
+        assert bundle.description["lineage"]["teachers"] == [f"{classifier.run.parent.name}/{classifier.run.name}"]
+        metrics = read_json(out / "quantized" / row["name"] / "metrics.json")
         assert "test" not in metrics
         assert row["valid"] == metrics["valid"]["accuracy"]
-    labels = [(out / "students" / row["name"] / "soft_labels.jsonl.gz").read_bytes() for row in rows]
-    assert labels[0] == labels[1]
-    assert outcome.err.count("soft labels: ") == 0  # the teacher was asked before the kill, once
+    soft_targets = [(out / "students" / row["name"] / SOFT_TARGETS).read_bytes() for row in rows]
+    assert soft_targets[0] == soft_targets[1]
+    assert outcome.err.count("soft targets: ") == 0  # the teacher was asked before the kill, once
     assert f"bundle: {out / 'bundles' / best['name']}" in outcome.err
     assert "holds a finished search" in compress(out).refusal
 
@@ -95,23 +91,20 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_go_on(
     assert snapshot(out) == before
 
 
-def test_taggers_are_students_too(textapp, tagged_corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(ner, "fit", lambda *_, **__: [{"loss": 1.0}])
+def test_taggers_are_students_too(textapp, tagger, tmp_path, monkeypatch, fit_at_once):
     monkeypatch.setattr(candidates, "_shapes", lambda *_, **__: [Shape(16, None, 4)])
-    config = ner_preset("tiny").override(["max_tokens=16", "min_count=1"])
-    teacher, out = tmp_path / "老师", tmp_path / "маленький"
-    ner.train_ner(config, teacher, train=tagged_corpus(tmp_path / "a.txt", "english", 40, 0), report=lambda line: None)
+    teacher, out = tagger.run, tmp_path / "маленький"
     outcome = textapp("compress", teacher, "--budget", "90KB", "--out", out, *SMALL, "--json")
     assert outcome.code == 0, outcome.err
     (row,) = outcome.json["candidates"]
     assert outcome.json["chosen"] == row["name"] == "w16_b4"
-    metrics = json.loads((out / "quantized" / "w16_b4" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_json(out / "quantized" / "w16_b4" / "metrics.json")
     assert row["valid"] == metrics["valid"]["entity_f1"]
-    settings = json.loads((out / "students" / "w16_b4" / "config.json").read_text(encoding="utf-8"))["settings"]
+    settings = read_json(out / "students" / "w16_b4" / "config.json")["settings"]
     known = (teacher / "characters.txt").read_text(encoding="utf-8").count("\n")
     assert (settings["units"], settings["embedding_dim"]) == (16, 16)
     assert settings["character_vocabulary_size"] >= known - 2
-    assert outcome.json["teachers_valid"] == json.loads((teacher / "metrics.json").read_text())["valid"]["entity_f1"]
+    assert outcome.json["teachers_valid"] == read_json(teacher / "metrics.json")["valid"]["entity_f1"]
     bundle = load(out / "bundles" / "w16_b4").bundle
     assert row["bytes"] == len(bundle.model) <= 90_000
     assert bundle.description["lineage"]["quantized"]["embedding_bits"] == 32  # so few words stay float

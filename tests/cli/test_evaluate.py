@@ -1,84 +1,169 @@
-"""`textapp evaluate`."""
+"""`textapp evaluate`: scores of a run and of its bundle; what data it and `textapp bench` refuse."""
 
 import gzip
-import json
 from pathlib import Path
 
 import pytest
+from sklearn.metrics import accuracy_score, f1_score
 
 
-@pytest.mark.parametrize("folder", ["run_folder", "bundle_folder"])
-def test_scores_are_those_of_the_predictions(textapp, request, corpus, folder):
-    folder = request.getfixturevalue(folder)
-    rows = [line.split("\t") for line in Path(corpus["test"]).read_text(encoding="utf-8").splitlines()[1:]]
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_scores_of_labels_are_those_of_the_predictions_by_scikit_learn(textapp, classifier, kind):
+    folder, data = getattr(classifier, kind), classifier.files["test"]
+    rows = [line.split("\t") for line in Path(data).read_text(encoding="utf-8").splitlines()[1:]]
     predictions = textapp("predict", folder, "--json", *(text for text, _ in rows)).json["predictions"]
-    pairs = [(label, prediction["label"]) for (_, label), prediction in zip(rows, predictions, strict=True)]
-    f1 = [
-        2 * pairs.count((name, name)) / max(1, sum((one == name) + (other == name) for one, other in pairs))
-        for name in ("negative", "positive")
-    ]
-    outcome = textapp("evaluate", folder, "--data", corpus["test"], "--json")
+    true, predicted = [label for _, label in rows], [prediction["label"] for prediction in predictions]
+    outcome = textapp("evaluate", folder, "--data", data, "--json")
     assert outcome.json == {
-        "accuracy": sum(one == other for one, other in pairs) / 40,
-        "macro_f1": pytest.approx(sum(f1) / 2),
+        "accuracy": pytest.approx(accuracy_score(true, predicted)),
+        "macro_f1": pytest.approx(f1_score(true, predicted, average="macro")),
         "count": 40,
     }
     assert "on 40 texts" in outcome.err
-    assert textapp("evaluate", folder, "--data", corpus["test"]).out == ""
 
 
-def test_the_run_knows_its_own_score(textapp, run_folder, corpus):
-    scores = textapp("evaluate", run_folder, "--data", corpus["test"], "--json").json
-    metrics = json.loads((run_folder / "metrics.json").read_text(encoding="utf-8"))["test"]
-    assert scores == {key: metrics[key] for key in ("accuracy", "macro_f1", "count")}
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_scores_are_those_of_the_training(textapp, model, kind):
+    outcome = textapp("evaluate", getattr(model, kind), "--data", model.files["test"], "--json")
+    expected = model.metrics["test"]
+    expected.pop("loss", None)  # that of logits, which nobody keeps here
+    assert outcome.json == expected
+    assert expected["count"] == 40
+    assert "% of tokens unknown" in outcome.err
+    assert textapp("evaluate", getattr(model, kind), "--data", model.files["test"]).out == ""
 
 
-@pytest.mark.parametrize("folder", ["run_folder", "bundle_folder"])
-def test_texts_without_a_token_and_a_megabyte_long_are_scored(textapp, request, tmp_path, folder):
+def test_each_type_of_span_has_its_line(textapp, tagger):
+    outcome = textapp("evaluate", tagger.bundle, "--data", tagger.files["test"], "--json")
+    assert outcome.json.keys() == {"entity_f1", "precision", "recall", "count", "token_accuracy", "types"}
+    assert "type  precision  recall  entity F1  count" in outcome.err
+    assert [line.split()[0] for line in outcome.err.splitlines()[-3:-1]] == ["LOC", "PER"]
+
+
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_texts_without_a_token_and_a_megabyte_long_are_scored(textapp, classifier, tmp_path, kind):
     rows = ["\u200b\tnegative", "\x01\tpositive", "好 film " * 130_000 + "\tnegative"]
     content = "\ufeff" + "text\tlabel\r\n" + "".join(f"{row}\r\n" for row in rows)
     (tmp_path / "отзывы.tsv.gz").write_bytes(gzip.compress(content.encode()))
-    outcome = textapp("evaluate", request.getfixturevalue(folder), "--data", tmp_path / "отзывы.tsv.gz", "--json")
+    outcome = textapp("evaluate", getattr(classifier, kind), "--data", tmp_path / "отзывы.tsv.gz", "--json")
     assert outcome.json["count"] == 3
 
 
-@pytest.mark.parametrize(
-    ("content", "arguments", "rule"),
-    [
-        (None, [], ": No such file or directory"),
-        (b"", [], ": there is no example to read; the file is empty"),
-        ("text\tlabel\n好\tпозитив\n".encode(), [], ":2: the label 'позитив' does not occur in the training data"),
-        (
-            "текст\tlabel\n好\tnegative\n".encode(),
-            [],
-            ":1: no column has a known name for the text; give its name",
-        ),
-        (
-            b"text\tlabel\nx\ty\n",
-            ["--text-column", "列"],
-            ":1: no column '列' for the text; columns found:",
-        ),
-        (b"text\tlabel\ngut\xff\tnegative\n", [], ":2: byte 4 of the line is not UTF-8"),
-    ],
-)
+LABELS = "text\tlabel\n"
+BAD_DATA = [
+    ("classification", None, [], ": No such file or directory"),
+    ("classification", b"", [], ": there is no example to read; the file is empty"),
+    ("classification", f"{LABELS}好\tпозитив\n".encode(), [], ":2: the label 'позитив' does not occur in the training"),
+    (
+        "classification",
+        "текст\tlabel\n好\tnegative\n".encode(),
+        [],
+        ":1: no column has a known name for the text; give its name",
+    ),
+    (
+        "classification",
+        f"{LABELS}x\ty\n".encode(),
+        ["--text-column", "列"],
+        ":1: no column '列' for the text; columns found:",
+    ),
+    ("classification", f"{LABELS}gut\xff\tnegative\n".encode("latin-1"), [], ":2: byte 4 of the line is not UTF-8"),
+    ("tagging", None, [], ": No such file or directory"),
+    ("tagging", b"", [], ": there is no sentence to read"),
+    ("tagging", b"Wien B-LOC\nist \xff\n", [], ":2: byte 5 of the line is not UTF-8"),
+    ("tagging", b"Wien NOUN\nist VERB\n", [], ": holds plain tags, but the model gives spans"),
+    (
+        "tagging",
+        b"Wien B-LOC\n",
+        ["--tag-column", "abc"],
+        ": tag_column must be a number, from 0, or from the end such as -1. Received: 'abc'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "arguments", "rule"), BAD_DATA)
 @pytest.mark.parametrize("command", ["evaluate", "bench"])
-def test_bad_data_are_refused(textapp, bundle_folder, tmp_path, command, content, arguments, rule):
-    if (command, "позитив" in rule) == ("bench", True):
-        pytest.skip("bench times texts of any label")
-    path = tmp_path / "данные.tsv"
+def test_bad_data_are_refused(textapp, models, tmp_path, command, name, content, arguments, rule):
+    if command == "bench" and ("позитив" in rule or "plain tags" in rule):
+        pytest.skip("bench times texts of any label and any tags")
+    path = tmp_path / "плохо é.tsv"
     if content is not None:
         path.write_bytes(content)
-    refusal = textapp(command, bundle_folder, "--data", path, "--json", *arguments).refusal
+    refusal = textapp(command, models(name).bundle, "--data", path, "--json", *arguments).refusal
     assert refusal.startswith(f"{path}{rule}")
 
 
-def test_an_empty_path_and_a_subset_of_nothing_are_refused(textapp, bundle_folder, tmp_path):
-    assert "is empty" in textapp("evaluate", bundle_folder, "--data", "").refusal
-    refusal = textapp("evaluate", bundle_folder, "--data", f"{tmp_path / '無'}#train").refusal
+def test_an_empty_path_and_a_subset_of_nothing_are_refused(textapp, model, tmp_path):
+    assert "is empty" in textapp("evaluate", model.bundle, "--data", "").refusal
+    refusal = textapp("evaluate", model.bundle, "--data", f"{tmp_path / '無'}#train").refusal
     assert refusal == f"{tmp_path / '無'}: No such file or directory"
 
 
-def test_the_columns_can_be_named(textapp, bundle_folder, tmp_path):
-    (tmp_path / "d.tsv").write_text("отзыв\tоценка\nхорошо 好\tpositive\n", encoding="utf-8")
-    arguments = ["--data", tmp_path / "d.tsv", "--text-column", "отзыв", "--label-column", "оценка", "--json"]
-    assert textapp("evaluate", bundle_folder, *arguments).json["count"] == 1
+@pytest.mark.parametrize(
+    ("name", "option"), [("classification", ["--tag-column", "1"]), ("tagging", ["--text-column", "text"])]
+)
+@pytest.mark.parametrize("command", ["evaluate", "bench", "export", "report"])
+def test_options_of_another_task_are_refused(textapp, models, tmp_path, command, name, option):
+    model = models(name)
+    out = {"export": ["--out", tmp_path / "包"], "report": ["--out", tmp_path / "п.html"]}.get(command, [])
+    folder = model.run if command == "export" else model.bundle
+    refusal = textapp(command, folder, "--data", model.files["test"], *out, *option).refusal
+    assert refusal.startswith(f"{option[0]}: is no option of a {model.task.model_noun}, which has --")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns"),
+    [
+        (
+            "classification",
+            "отзыв\tоценка\nхорошо 好\tpositive\n",
+            ["--text-column", "отзыв", "--label-column", "оценка"],
+        ),
+        ("tagging", "B-LOC x Wien\nO x ist\n", ["--token-column", "2", "--tag-column", "0"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_the_columns_can_be_named(textapp, models, tmp_path, kind, name, content, columns):
+    (tmp_path / "d.tsv").write_text(content, encoding="utf-8")
+    command = ["evaluate", getattr(models(name), kind), "--data", tmp_path / "d.tsv"]
+    assert textapp(*command, *columns, "--json").json["count"] == 1
+    assert textapp(*command).refusal.startswith(str(tmp_path / "d.tsv"))
+
+
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_types_that_a_tagger_does_not_know_are_named(textapp, tagger, tmp_path, kind):
+    path = tmp_path / "т.jsonl"
+    path.write_text('{"text": "Xyzzy", "spans": [{"start": 0, "end": 5, "type": "地"}]}\n', encoding="utf-8")
+    outcome = textapp("evaluate", getattr(tagger, kind), "--data", path, "--json")
+    assert outcome.json["count"] == 1
+    assert f"{path}: 1 sentence" in outcome.err
+    assert "will be missed: 地" in outcome.err
+
+
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_a_scheme_can_be_given(textapp, tagger, kind, tmp_path):
+    """Read as IOB2, what a guess takes for IOB1 is broken."""
+    path = tmp_path / "ä.txt"
+    path.write_text("Wien I-LOC\nGraz B-LOC\n", encoding="utf-8")
+    command = ["evaluate", getattr(tagger, kind), "--data", path, "--json"]
+    assert textapp(*command).json["count"] == 2
+    assert textapp(*command, "--scheme", "IOB2").refusal.startswith(f"{path}:1: ")
+    assert textapp(*command, "--scheme", "IOB2", "--repair").json["count"] == 2
+    assert f"{path}: holds plain tags" in textapp(*command, "--scheme", "none").refusal
+    assert "scheme` must be one of IOB2" in textapp(*command, "--scheme", "нет").refusal
+
+
+def test_broken_tags_are_refused_or_repaired(textapp, tagger, tmp_path):
+    broken = tmp_path / "gebrochen.conll"
+    broken.write_text("Ms O\nAnbé B-PER\nsang O\nin B-LOC\nNorço I-PER\n", encoding="utf-8")
+    for folder in tagger.folders:
+        assert "I-PER cannot follow B-LOC in IOB2" in textapp("evaluate", folder, "--data", broken).refusal
+        assert textapp("evaluate", folder, "--data", broken, "--repair", "--json").json["count"] == 3
+
+
+def test_tokens_are_scored_as_texts_are_cut(textapp, tagger, tmp_path):
+    """A corpus may keep together what a text's tokenizer cuts apart."""
+    whole = tmp_path / "ganz.conll"
+    whole.write_text("Ms O\nAnbé-Norço B-PER\nsang O\n", encoding="utf-8")
+    of_run, of_bundle = (textapp("evaluate", folder, "--data", whole, "--json").json for folder in tagger.folders)
+    assert of_run == of_bundle

@@ -2,23 +2,45 @@
 
 import resource
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from textapp.export import ExportError
 
 
-def test_a_bundle_is_made_and_described(textapp, run_folder, corpus, tmp_path):
+def test_a_bundle_is_made_and_described(textapp, model, tmp_path):
     out = tmp_path / "пакет 包"
-    outcome = textapp("export", run_folder, "--out", out, "--lengths", "4,16", "--data", corpus["test"], "--json")
+    outcome = textapp("export", model.run, "--out", out, "--lengths", "4,16", "--data", model.files["test"], "--json")
     assert outcome.code == 0
     assert "note: texts of more than" not in outcome.err  # the run reads 16 tokens
-    assert outcome.json["lengths"] == [4, 16]
-    assert outcome.json["recipe"] == "dynamic_wi8_afp32"
-    assert outcome.json["metrics"]["count"] == 40
+    description = outcome.json
+    assert description["task"] == model.task.name
+    assert description["lengths"] == [4, 16]
+    assert description["recipe"] == "dynamic_wi8_afp32"
+    assert f"label agreement {description['metrics']['label_agreement']:.4f} on " in outcome.err
     assert f"bundle: {out}" in outcome.err
-    scores = textapp("evaluate", out, "--data", corpus["test"], "--json").json
-    assert scores["accuracy"] == outcome.json["metrics"]["after"]["accuracy"]
+    scores = textapp("evaluate", out, "--data", model.files["test"], "--json").json
+    assert scores[model.main_score] == description["metrics"]["after"][model.main_score]
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [("classification", "lose their end"), ("tagging", "are read in windows, so tags may differ")],
+)
+def test_what_becomes_of_longer_texts_is_said(textapp, models, tmp_path, name, note):
+    outcome = textapp("export", models(name).run, "--out", tmp_path / "包", "--lengths", "8", "--recipe", "float32")
+    assert f"note: texts of more than 8 tokens {note}; the run reads 16" in outcome.err
+
+
+def test_the_scores_of_a_bundle_count_types_that_the_model_lacks(textapp, tagger, tmp_path):
+    data = tmp_path / "река 河.txt"
+    known = Path(tagger.files["test"]).read_text(encoding="utf-8")
+    data.write_text(f"{known}\nDonau B-RIVER\nsang O\n\nRhein B-RIVER\n", encoding="utf-8")
+    bundle = tmp_path / "bündel"
+    recorded = textapp("export", tagger.run, "--out", bundle, "--data", data, "--json").json["metrics"]["after"]
+    assert recorded == textapp("evaluate", bundle, "--data", data, "--json").json
+    assert recorded["types"]["RIVER"]["count"] == 2
 
 
 @pytest.mark.parametrize(
@@ -36,16 +58,16 @@ def test_a_bundle_is_made_and_described(textapp, run_folder, corpus, tmp_path):
         ("1000000000000", "the run was trained on texts of at most 16 tokens"),
     ],
 )
-def test_wrong_lengths_are_refused(textapp, run_folder, tmp_path, lengths, rule):
-    assert rule in textapp("export", run_folder, "--out", tmp_path / "包", "--lengths", lengths).refusal
+def test_wrong_lengths_are_refused(textapp, classifier, tmp_path, lengths, rule):
+    assert rule in textapp("export", classifier.run, "--out", tmp_path / "包", "--lengths", lengths).refusal
     assert not any(tmp_path.iterdir())
 
 
-def test_what_is_there_already_stays(textapp, run_folder, bundle_folder, copy, tmp_path, snapshot):
+def test_what_is_there_already_stays(textapp, classifier, copy, tmp_path, snapshot):
     (tmp_path / "документ").write_text("важно", encoding="utf-8")
     (tmp_path / "папка").mkdir()
     (tmp_path / "папка" / "документ").write_text("важно", encoding="utf-8")
-    copy(bundle_folder), copy(run_folder)
+    copy(classifier.bundle), copy(classifier.run)
     before = snapshot(tmp_path)
     for out, force in (
         ("копия 本/bündel", []),
@@ -55,25 +77,43 @@ def test_what_is_there_already_stays(textapp, run_folder, bundle_folder, copy, t
         ("документ/папка/пакет", []),
         ("папка", ["--force"]),
     ):
-        refusal = textapp("export", run_folder, "--out", tmp_path / out, "--lengths", "4", *force).refusal
+        refusal = textapp("export", classifier.run, "--out", tmp_path / out, "--lengths", "4", *force).refusal
         assert refusal.startswith(str(tmp_path / out.partition("/пакет")[0].partition("/папка")[0]))
     assert snapshot(tmp_path) == before
 
 
-def test_bad_data_are_refused_before_the_conversion(textapp, run_folder, tmp_path):
-    (tmp_path / "метки.tsv").write_text("text\tlabel\nхорошо 好\tотлично\n", encoding="utf-8")
-    refusal = textapp("export", run_folder, "--out", tmp_path / "包", "--data", tmp_path / "метки.tsv").refusal
-    assert refusal.startswith(f"{tmp_path / 'метки.tsv'}:2: the label 'отлично' does not occur in the training data")
+@pytest.mark.parametrize(
+    ("name", "content", "rule"),
+    [
+        (
+            "classification",
+            "text\tlabel\nхорошо 好\tотлично\n",
+            ":2: the label 'отлично' does not occur in the training",
+        ),
+        ("tagging", "Wien NOUN\nist VERB\n", ": holds plain tags, but the model gives spans"),
+    ],
+)
+def test_bad_data_are_refused_before_the_conversion(textapp, models, tmp_path, name, content, rule):
+    data = tmp_path / "метки.tsv"
+    data.write_text(content, encoding="utf-8")
+    refusal = textapp("export", models(name).run, "--out", tmp_path / "包", "--data", data).refusal
+    assert refusal.startswith(f"{data}{rule}")
     assert not (tmp_path / "包").exists()
 
 
-def test_a_full_temporary_disk_is_one_line(textapp, run_folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "option"), [("classification", "--text-column"), ("tagging", "--scheme")])
+def test_options_of_data_need_data(textapp, models, tmp_path, name, option):
+    refusal = textapp("export", models(name).run, "--out", tmp_path / "包", option, "IOB2").refusal
+    assert refusal == f"{option}: says how --data is read, which is missing"
+
+
+def test_a_full_temporary_disk_is_one_line(textapp, classifier, tmp_path, monkeypatch):
     (tmp_path / "временно").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "временно"))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # the kernel refuses any larger file
     try:
-        outcome = textapp("export", run_folder, "--out", tmp_path / "包", "--lengths", "8")
+        outcome = textapp("export", classifier.run, "--out", tmp_path / "包", "--lengths", "8")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert outcome.refusal.startswith(f"{tmp_path / 'временно'}")
@@ -82,13 +122,13 @@ def test_a_full_temporary_disk_is_one_line(textapp, run_folder, tmp_path, monkey
     assert not any((tmp_path / "временно").iterdir())
 
 
-def test_a_failed_check_keeps_the_old_bundle(textapp, run_folder, bundle_folder, copy, snapshot, monkeypatch):
+def test_a_failed_check_keeps_the_old_bundle(textapp, classifier, copy, snapshot, monkeypatch):
     def fail(*_):
         raise ExportError("model.tflite: differs from Keras")
 
     monkeypatch.setattr("textapp.export.bundle.check_file", fail)
-    folder = copy(bundle_folder)
+    folder = copy(classifier.bundle)
     before = snapshot(folder.parent)
-    arguments = ["export", run_folder, "--out", folder, "--force", "--lengths", "8"]
+    arguments = ["export", classifier.run, "--out", folder, "--force", "--lengths", "8"]
     assert textapp(*arguments).refusal == "model.tflite: differs from Keras"
     assert snapshot(folder.parent) == before

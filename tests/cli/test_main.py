@@ -2,14 +2,25 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
-COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]
+from tests.cli.commands import COMMAND
+from textapp.cli.main import app
+from textapp.task import names, task
+
+
+ROOT = typer.main.get_command(app)
+GROUPS = [([], ROOT), *(([name], one) for name, one in ROOT.commands.items() if hasattr(one, "commands"))]
+COMMANDS = [
+    [*above, name] for above, group in GROUPS for name, one in group.commands.items() if not hasattr(one, "commands")
+]
 
 
 def run(*arguments, command=None, **options):
@@ -32,8 +43,8 @@ def test_help_answers_at_once():
     assert seconds("--help") < 0.3
 
 
-def test_a_prediction_takes_little_longer(bundle_folder):
-    assert seconds("predict", bundle_folder, "很 好 film") < 0.6
+def test_a_prediction_takes_little_longer(classifier):
+    assert seconds("predict", classifier.bundle, "很 好 film") < 0.6
 
 
 @pytest.mark.parametrize("arguments", [[], ["train"], ["predict"], ["чепуха"], ["bench", "x", "--count", "null"]])
@@ -50,34 +61,45 @@ def test_the_version_is_printed(textapp):
     assert textapp("--version") == (0, f"{package.__version__}\n", "")
 
 
-VECTORS = [f"vectors {name}" for name in ("train", "evaluate", "neighbors", "analogy", "plot", "project", "align")]
+def test_all_commands_are_there():
+    assert len(COMMANDS) == 9 + 2 * len(names()) + 7  # and those of train and of vectors
 
 
-@pytest.mark.parametrize(
-    "command", ["demo", "train sentiment", "train ner", "evaluate", "export", "predict", "bench", *VECTORS]
-)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_each_command_has_its_help(textapp, command):
-    outcome = textapp(*command.split(), "--help")
+    outcome = textapp(*command, "--help")
     assert outcome.code == 0
     assert "--json" in outcome.out
 
 
-def test_a_bundle_needs_the_base_install_alone(base_install, bundle_folder, corpus):
+def test_short_names_of_train_are_the_same_commands_and_hidden(textapp):
+    shown = textapp("train", "--help").out
+    for found in map(task, names()):
+        assert re.search(rf"^ *{found.model_noun} ", shown, re.M)
+        assert f" {found.short_name} " not in shown
+        long, short = (
+            textapp("train", name, "--help").out.splitlines() for name in (found.model_noun, found.short_name)
+        )
+        options = next(index for index, line in enumerate(long) if line.startswith("Options"))
+        assert long[options:] == short[short.index(long[options]) :]
+
+
+def test_a_bundle_needs_the_base_install_alone(base_install, model):
     for arguments in (
-        ["predict", bundle_folder, "好 film"],
-        ["evaluate", bundle_folder, "--data", corpus["test"]],
-        ["bench", bundle_folder, "--data", corpus["test"], "--count", "5"],
+        ["predict", model.bundle, "好 film"],
+        ["evaluate", model.bundle, "--data", model.files["test"]],
+        ["bench", model.bundle, "--data", model.files["test"], "--count", "5"],
     ):
         result = run(*arguments, "--json", command=[sys.executable, "-c", base_install + COMMAND[-1]])
         assert result.returncode == 0, result.stderr.decode()
         assert json.loads(result.stdout)
 
 
-def test_what_needs_tensorflow_says_how_to_get_it(base_install, run_folder, corpus, tmp_path):
+def test_what_needs_tensorflow_says_how_to_get_it(base_install, classifier, tmp_path):
     for arguments in (
-        ["predict", run_folder, "好"],
-        ["export", run_folder, "--out", tmp_path / "包"],
-        ["train", "sentiment", "--train", corpus["train"], "--out", tmp_path / "прогон"],
+        ["predict", classifier.run, "好"],
+        ["export", classifier.run, "--out", tmp_path / "包"],
+        ["train", "classifier", "--train", classifier.files["train"], "--out", tmp_path / "прогон"],
     ):
         result = run(*arguments, command=[sys.executable, "-c", base_install + COMMAND[-1]])
         assert result.returncode == 2
@@ -88,11 +110,11 @@ def test_what_needs_tensorflow_says_how_to_get_it(base_install, run_folder, corp
 
 
 @pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
-def test_the_locale_changes_no_result(bundle_folder, settings):
-    expected = run("predict", bundle_folder, "很 好 film").stdout
+def test_the_locale_changes_no_result(classifier, settings):
+    expected = run("predict", classifier.bundle, "很 好 film").stdout
     environment = {**os.environ, "LC_ALL": "C", **settings}
-    assert run("predict", bundle_folder, "很 好 film", env=environment).stdout == expected
-    assert run("predict", bundle_folder, input="很 好 film".encode(), env=environment).stdout == expected
+    assert run("predict", classifier.bundle, "很 好 film", env=environment).stdout == expected
+    assert run("predict", classifier.bundle, input="很 好 film".encode(), env=environment).stdout == expected
     refused = run("predict", "无", "很", env=environment)
     assert refused.returncode == 2
     assert refused.stderr.startswith(b"textapp: \\u")
@@ -100,18 +122,22 @@ def test_the_locale_changes_no_result(bundle_folder, settings):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_behind_stdout_is_one_line(bundle_folder):
-    for arguments in (["predict", bundle_folder, "很"], ["predict", bundle_folder, "很", "--json"], ["--version"]):
+def test_a_full_disk_behind_stdout_is_one_line(classifier):
+    for arguments in (
+        ["predict", classifier.bundle, "很"],
+        ["predict", classifier.bundle, "很", "--json"],
+        ["--version"],
+    ):
         with open("/dev/full", "wb") as full:  # noqa: PTH123
             result = run(*arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE)
         assert (result.returncode, result.stderr) == (2, b"textapp: output: No space left on device\n")
 
 
-def test_a_reader_that_leaves_early_sees_no_traceback(bundle_folder):
+def test_a_reader_that_leaves_early_sees_no_traceback(classifier):
     texts = "".join(f"好 film {number}\n" for number in range(5000)).encode()
     for flag in ([], ["--json"]):
         process = subprocess.Popen(
-            [*COMMAND, "predict", str(bundle_folder), *flag],
+            [*COMMAND, "predict", str(classifier.bundle), *flag],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -125,31 +151,31 @@ def test_a_reader_that_leaves_early_sees_no_traceback(bundle_folder):
         process.wait()
 
 
-def test_closed_streams_do_no_harm(bundle_folder):
+def test_closed_streams_do_no_harm(classifier):
     def shell(redirections, *arguments):
         return run("-c", f'"$@" {redirections}', "sh", *COMMAND, *arguments, command=["sh"])
 
-    assert shell("2>&-", "predict", bundle_folder, "很").stdout.endswith("很\n".encode())
-    assert shell(">&-", "predict", bundle_folder, "很").returncode == 0
-    assert shell(">&- 2>&- <&-", "predict", bundle_folder, "很").returncode == 0
+    assert shell("2>&-", "predict", classifier.bundle, "很").stdout.endswith("很\n".encode())
+    assert shell(">&-", "predict", classifier.bundle, "很").returncode == 0
+    assert shell(">&- 2>&- <&-", "predict", classifier.bundle, "很").returncode == 0
     assert shell(">&- 2>&- <&-", "predict", "无", "很").returncode == 2
-    no_input = shell("<&-", "predict", bundle_folder)
+    no_input = shell("<&-", "predict", classifier.bundle)
     assert (no_input.returncode, no_input.stderr) == (2, b"textapp: standard input: no text in it\n")
 
 
-def test_an_unexpected_error_keeps_its_traceback(textapp, bundle_folder, monkeypatch):
+def test_an_unexpected_error_keeps_its_traceback(textapp, classifier, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError
 
     monkeypatch.setattr("textapp.runtime.load", fail)
     with pytest.raises(ZeroDivisionError):
-        textapp("predict", bundle_folder, "很")
+        textapp("predict", classifier.bundle, "很")
 
 
 @pytest.mark.parametrize("name", ["MemoryError", "ResourceExhaustedError"])
-def test_too_little_memory_is_one_line(textapp, bundle_folder, monkeypatch, name):
+def test_too_little_memory_is_one_line(textapp, classifier, monkeypatch, name):
     def fail(*_):
         raise MemoryError if name == "MemoryError" else type(name, (Exception,), {})
 
     monkeypatch.setattr("textapp.runtime.load", fail)
-    assert "this needs more memory than there is" in textapp("predict", bundle_folder, "很").refusal
+    assert "this needs more memory than there is" in textapp("predict", classifier.bundle, "很").refusal

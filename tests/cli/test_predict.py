@@ -1,22 +1,45 @@
 """`textapp predict`, and any text at all."""
 
 import hashlib
-import json
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from textapp.cli.predict import marked
-from textapp.runtime import Prediction, TokenWeight
+from tests.cli.commands import change_json, read_json
+from textapp.data.tagged import read_tagged
+from textapp.runtime import Prediction, TaggedSpan, Tagging, TokenWeight
+from textapp.tasks.classification.terminal import marked
+from textapp.tasks.tagging.terminal import marked_spans
 
-TEXTS = ["", "\0", "🎉👩‍👩‍👧", "很 好 film", "a\x1b[31mb\nc", "e\u0301 \u202e", "\udcff", "￾ \ufeff"]
+TEXTS = [
+    *(
+        "",
+        "\0",
+        "🎉👩‍👩‍👧 Ms Anbe\u0301 sang",
+        "很 好 film",
+        "a\x1b[31mb\nc",
+        "e\u0301 \u202e ½ 好",
+        "\udcff ㍿",
+        "￾ \ufeff",
+    ),
+    "then Mr Ｌusotä [x] \\ in Norço.",
+]
 
 
-@pytest.mark.parametrize("folder", ["run_folder", "bundle_folder"])
-def test_any_text_is_predicted(textapp, request, folder):
-    outcome = textapp("predict", request.getfixturevalue(folder), "--json", *TEXTS)
-    assert outcome.code == 0
-    assert outcome.err == ""
+def with_targets(folder: Path, name: str, lines: list[str]) -> None:
+    """Gives a bundle other labels or tags."""
+    content = "".join(f"{line}\n" for line in lines).encode()
+    (folder / name).write_bytes(content)
+    sha256 = read_json(folder / "bundle.json")["sha256"]
+    change_json(folder / "bundle.json", sha256={**sha256, name: hashlib.sha256(content).hexdigest()})
+
+
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_any_text_has_a_label(textapp, classifier, kind):
+    outcome = textapp("predict", getattr(classifier, kind), "--json", *TEXTS)
+    assert (outcome.code, outcome.err) == (0, "")
     assert list(outcome.json) == ["predictions"]
     predictions = outcome.json["predictions"]
     assert len(predictions) == len(TEXTS)
@@ -32,31 +55,86 @@ def test_any_text_is_predicted(textapp, request, folder):
     assert predictions[0]["tokens"] == []
 
 
-def test_run_and_bundle_agree(textapp, run_folder, bundle_folder, corpus):
-    texts = [line.split("\t")[0] for line in Path(corpus["test"]).read_text(encoding="utf-8").splitlines()[1:]]
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+@pytest.mark.parametrize("confidence", [[], ["--confidence"]])
+def test_any_text_is_tagged(textapp, tagger, kind, confidence):
+    outcome = textapp("predict", getattr(tagger, kind), "--json", *confidence, *TEXTS)
+    assert (outcome.code, outcome.err) == (0, "")
+    predictions = outcome.json["predictions"]
+    assert len(predictions) == len(TEXTS)
+    for text, prediction in zip(TEXTS, predictions, strict=True):
+        assert list(prediction) == ["spans", "tokens"]
+        for span in prediction["spans"]:
+            assert span["text"] == text[span["start"] : span["end"]]
+            assert span["type"] in ("PER", "LOC")
+            assert ("confidence" in span) == bool(confidence)
+    assert [token["text"] for token in predictions[-1]["tokens"][2:4]] == ["Lusotä", "["]
+    assert any(prediction["spans"] for prediction in predictions)
+
+
+def test_run_and_bundle_of_a_classifier_agree(textapp, classifier):
+    lines = Path(classifier.files["test"]).read_text(encoding="utf-8").splitlines()[1:]
+    texts = [line.split("\t")[0] for line in lines]
     of_run, of_bundle = (
-        textapp("predict", folder, "--json", *texts).json["predictions"] for folder in (run_folder, bundle_folder)
+        textapp("predict", folder, "--json", *texts).json["predictions"] for folder in classifier.folders
     )
     for one, other in zip(of_run, of_bundle, strict=True):
         assert one["probs"] == pytest.approx(other["probs"], abs=0.01)
         assert [token["start"] for token in one["tokens"]] == [token["start"] for token in other["tokens"]]
 
 
-@pytest.mark.parametrize("folder", ["run_folder", "bundle_folder"])
+def test_run_and_bundle_of_a_tagger_agree(textapp, tagger):
+    texts = [" ".join(tokens) for tokens in read_tagged(tagger.files["test"]).sentences]
+    texts.append(" ".join(texts[:8]))  # longer than the model reads at once
+    of_run, of_bundle = (
+        textapp("predict", folder, "--json", "--confidence", *texts).json["predictions"] for folder in tagger.folders
+    )
+    for one, other in zip(of_run, of_bundle, strict=True):
+        assert [token["tag"] for token in one["tokens"]] == [token["tag"] for token in other["tokens"]]
+        assert [span["confidence"] for span in one["spans"]] == pytest.approx(
+            [span["confidence"] for span in other["spans"]], abs=1e-4
+        )
+    assert len(of_run[-1]["tokens"]) > 32
+
+
+@pytest.mark.parametrize("kind", ["run", "bundle"])
 @pytest.mark.parametrize("text", ["好 " * 350_000, "x y\0" * 260_000])
-def test_a_megabyte_is_cut_and_said_so(textapp, request, folder, text):
-    outcome = textapp("predict", request.getfixturevalue(folder), "--json", stdin=b"short \xc3\xa9\n" + text.encode())
+def test_a_megabyte_is_cut_and_a_note_says_so(textapp, classifier, kind, text):
+    outcome = textapp("predict", getattr(classifier, kind), "--json", stdin=b"short \xc3\xa9\n" + text.encode())
     assert outcome.err == "note: text 2 was cut to its first 16 tokens\n"
     short, cut = outcome.json["predictions"]
     assert (short["truncated"], cut["truncated"]) == (False, True)
     assert len(cut["tokens"]) == 16
 
 
-def test_people_read_a_line_a_text(textapp, bundle_folder):
-    outcome = textapp("predict", bundle_folder, "很 好", "a\x1b[31mb\nc", "ж " * 40)
+@pytest.mark.parametrize("text", ["Mr 好 " * 4_000, "x y\0" * 4_000])
+def test_a_long_text_is_tagged_to_its_end(textapp, tagger, text):
+    outcome = textapp("predict", tagger.bundle, "--json", stdin=b"short \xc3\xa9\n" + text.encode())
+    assert outcome.err == ""
+    assert outcome.json["predictions"][1]["tokens"][-1]["end"] == len(text.rstrip(" \0"))
+
+
+def test_people_read_a_label_a_line(textapp, classifier):
+    outcome = textapp("predict", classifier.bundle, "很 好", "a\x1b[31mb\nc", "ж " * 40)
     lines = outcome.out.split("\n")
     assert [line.split("\t")[2] for line in lines[:3]] == ["很 好", "a [31mb c", " ".join("ж" * 16) + "…"]
     assert lines[3:] == [""]
+
+
+def test_people_read_a_line_with_marked_spans_a_text(textapp, tagger, monkeypatch):
+    outcome = textapp("predict", tagger.bundle, *TEXTS)
+    lines = outcome.out.split("\n")
+    assert len(lines) == len(TEXTS) + 1
+    assert lines[:2] == ["", " "]
+    for text, line in zip(TEXTS, lines, strict=False):
+        plain = re.sub(r"(?<!\\)\[((?:[^\\\]]|\\.)*) \w+\]", r"\1", line)  # marks away, then backslashes
+        text = text.replace("\udcff", "\ufffd")  # an argument that is no UTF-8
+        shown = "".join(character if character.isprintable() else " " for character in text)
+        assert re.sub(r"\\([\[\]\\])", r"\1", plain) == shown
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    coloured = textapp("predict", tagger.bundle, *TEXTS).out
+    assert "\x1b[30;48;5;" in coloured
+    assert "\x1b[31m" not in coloured
 
 
 @pytest.mark.parametrize(
@@ -68,34 +146,39 @@ def test_people_read_a_line_a_text(textapp, bundle_folder):
         ("a\n\nb\u2028c".encode(), ["a", "", "b\u2028c"]),
     ],
 )
-def test_texts_are_read_from_a_file_and_from_standard_input(textapp, bundle_folder, tmp_path, content, texts):
+def test_texts_are_read_from_a_file_and_from_standard_input(textapp, model, tmp_path, content, texts):
     (tmp_path / "тексты.txt").write_bytes(content)
-    given = textapp("predict", bundle_folder, "--json", *texts)
-    assert textapp("predict", bundle_folder, "--json", "--file", tmp_path / "тексты.txt").out == given.out
-    assert textapp("predict", bundle_folder, "--json", stdin=content).out == given.out
+    given = textapp("predict", model.bundle, "--json", *texts)
+    assert textapp("predict", model.bundle, "--json", "--file", tmp_path / "тексты.txt").out == given.out
+    assert textapp("predict", model.bundle, "--json", stdin=content).out == given.out
 
 
 @pytest.mark.parametrize("json_flag", [[], ["--json"]])
 @pytest.mark.parametrize(
     ("content", "rule"), [(b"", "no text in it"), (b"gut\n\xff\n", "2: byte 1 of the line is not UTF-8")]
 )
-def test_what_holds_no_text_is_refused(textapp, bundle_folder, tmp_path, json_flag, content, rule):
+def test_what_holds_no_text_is_refused(textapp, model, tmp_path, json_flag, content, rule):
     path = tmp_path / "空.txt"
     path.write_bytes(content)
     for outcome, source in (
-        (textapp("predict", bundle_folder, *json_flag, "--file", path), str(path)),
-        (textapp("predict", bundle_folder, *json_flag, stdin=content), "standard input"),
+        (textapp("predict", model.bundle, *json_flag, "--file", path), str(path)),
+        (textapp("predict", model.bundle, *json_flag, stdin=content), "standard input"),
     ):
         assert outcome.refusal.startswith(f"{source}:")
         assert rule in outcome.refusal
 
 
-def test_a_file_that_is_not_there_is_refused(textapp, bundle_folder, tmp_path):
-    assert textapp("predict", bundle_folder, "--file", tmp_path / "無").refusal.endswith(
-        "無: No such file or directory"
-    )
-    assert textapp("predict", bundle_folder, "--file", tmp_path).refusal == f"{tmp_path}: Is a directory"
-    assert "not both" in textapp("predict", bundle_folder, "text", "--file", tmp_path / "無").refusal
+def test_a_file_that_is_not_there_is_refused(textapp, model, tmp_path):
+    missing = tmp_path / "無"
+    assert textapp("predict", model.bundle, "--file", missing).refusal == f"{missing}: No such file or directory"
+    assert textapp("predict", model.bundle, "--file", tmp_path).refusal == f"{tmp_path}: Is a directory"
+    assert "not both" in textapp("predict", model.bundle, "text", "--file", missing).refusal
+
+
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_a_classifier_is_not_asked_for_confidence(textapp, classifier, kind):
+    refusal = textapp("predict", getattr(classifier, kind), "--confidence", "好").refusal
+    assert refusal == "--confidence: is no option of a classifier, which always says how sure it is"
 
 
 def test_attention_is_shown_by_red_on_a_terminal():
@@ -105,14 +188,53 @@ def test_attention_is_shown_by_red_on_a_terminal():
     assert marked("好\x07片x ", prediction, colours=False) == "好 片x "
 
 
-def test_a_label_cannot_colour_the_terminal(textapp, copy, bundle_folder):
-    folder = copy(bundle_folder)
-    labels = "\x1b[31mплохо\nхорошо\n".encode()
-    (folder / "labels.txt").write_bytes(labels)
-    description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    description["sha256"]["labels.txt"] = hashlib.sha256(labels).hexdigest()
-    (folder / "bundle.json").write_text(json.dumps(description))
+@pytest.mark.parametrize(
+    ("text", "span", "line"),
+    [
+        ("in São Paulo.", ("LOC", "São Paulo", 3, 12, None), "in [São Paulo LOC]."),
+        ("in São Paulo.", ("LOC", "São Paulo", 3, 12, 0.987), "in [São Paulo LOC 0.99]."),
+        ("[a] b\\c]", ("x y]", "b\\c]", 4, 8, None), r"\[a\] [b\\c\] x\ y\]]"),
+        ("好\x1b片", ("\x1b[1m", "\x1b片", 1, 3, None), r"好[ 片 \x1b\[1m]"),
+        ("词", ("", "词", 0, 1, None), "[词 _]"),
+    ],
+)
+def test_marks_can_be_told_from_the_text(text, span, line):
+    assert marked_spans(text, Tagging((), (TaggedSpan(*span),))) == line
+
+
+def test_a_terminal_shows_spans_by_colour():
+    tagging = Tagging((), (TaggedSpan("LOC", "北\x1b京", 1, 4), TaggedSpan("PER", "张", 4, 5, 0.5)))
+    assert marked_spans("去北\x1b京张[", tagging, ["LOC", "PER"]) == (
+        "去\x1b[30;48;5;117m北 京 \x1b[1mLOC\x1b[0m\x1b[30;48;5;156m张 \x1b[1mPER 0.50\x1b[0m["
+    )
+
+
+def test_a_label_cannot_colour_the_terminal(textapp, copy, classifier):
+    folder = copy(classifier.bundle)
+    with_targets(folder, "labels.txt", ["\x1b[31mплохо", "хорошо"])
     texts = [f"слово {number}" for number in range(20)]
     outcome = textapp("predict", folder, *texts, "bad awful terrible", "good great 好")
     assert outcome.code == 0
     assert "\x1b" not in outcome.out
+
+
+def test_parts_of_speech_are_shown_after_their_tokens(textapp, copy, tagger, tmp_path):
+    """The bundle of spans, with its tags given another meaning."""
+    folder = copy(tagger.bundle)
+    count = len((folder / "tags.txt").read_text(encoding="utf-8").splitlines())
+    with_targets(folder, "tags.txt", [f"{'a/b' if number == 0 else '名 詞'}{number}" for number in range(count)])
+    change_json(folder / "bundle.json", tag_scheme=None)
+    line = textapp("predict", folder, "tä / \\好").out.rstrip("\n")
+    fields = re.findall(r"((?:[^\\/ ]|\\.)+)/((?:[^\\/ ]|\\.)+)(?: |$)", line)
+    assert [token for token, _ in fields] == ["tä", "\\/", "\\\\", "好"]
+    assert {tag for _, tag in fields} <= {"a\\/b0", *(f"名\\ 詞{number}" for number in range(count))}
+    assert re.search(r"/0\.\d\d$", textapp("predict", folder, "--confidence", "tä").out.rstrip("\n"))
+    data = tmp_path / "名.txt"
+    data.write_text("tä a/b0\n好 X\n", encoding="utf-8")
+    outcome = textapp("evaluate", folder, "--data", data, "--json")
+    assert set(outcome.json) == {"accuracy", "count"}
+    assert "will be missed: X" in outcome.err
+    data.write_text("tä PRON\n", encoding="utf-8")
+    assert textapp("evaluate", folder, "--data", data).refusal.startswith(
+        f"{data}: the model knows none of the tags PRON"
+    )

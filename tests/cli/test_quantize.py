@@ -1,46 +1,40 @@
 """`textapp quantize`: a run with rounded weights, what it refuses, and that killing it changes nothing."""
 
-import json
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from textapp.compress.quantize_classifiers import Classifier
-from textapp.training.sentiment import train_sentiment
 
+from tests.cli.commands import change_json, read_json, run_and_kill
 from textapp.compress import quantize
+from textapp.compress.config import QuantizeConfig
 from textapp.compress.granularity import stored_weights
 from textapp.compress.rounding import rounded
-from textapp.config import ner_preset, sentiment_preset
-from textapp.training import ner
+from textapp.training import train
 from textapp.training.run import CHECKPOINT, Run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
-COMMAND = [sys.executable, "-c", "from textapp.cli.main import main; main()"]
 OPTIONS = ("--bits", "4", "--embedding-bits", "2", "--epochs", "2", "--set", "learning_rate=0.02")
 
 
-@pytest.fixture(scope="session")
-def wide_run(tmp_path_factory, corpus) -> Path:
-    """A run whose table and attention are large enough for integers."""
-    folder = tmp_path_factory.mktemp("Läufe") / "широкий 宽"
-    config = sentiment_preset("tiny").override(["epochs=1", "max_tokens=8", "units=16", "cell=rnn"])
-    train_sentiment(config, folder, train=corpus["train"], test=corpus["test"], report=lambda line: None)
+@pytest.fixture(scope="module")
+def wide_run(tmp_path_factory, models, undrawn) -> Path:
+    """A classifier whose table and attention are large enough for integers."""
+    model, folder = models("classification"), tmp_path_factory.mktemp("Läufe") / "широкий 宽"
+    config = model.task.preset("tiny").override(["epochs=1", "max_tokens=8", "units=16", "cell=rnn"])
+    files = {name: model.files[name] for name in ("train", "test")}
+    train.train("classification", config, folder, **files, report=lambda line: None)
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def quantized(tmp_path_factory, wide_run) -> Path:
     """The run that `OPTIONS` make of it."""
     folder = tmp_path_factory.mktemp("Läufe") / "сжатый 小"
-    config = quantize.QuantizeConfig(bits=4, embedding_bits=2, epochs=2, learning_rate=0.02)
-    quantize.quantize_run(config, wide_run, folder, report=lambda line: None)
+    config = QuantizeConfig().replaced(bits=4, embedding_bits=2, epochs=2, learning_rate=0.02)
+    quantize.quantize(config, wide_run, folder, report=lambda line: None)
     return folder
 
 
@@ -49,15 +43,15 @@ def test_a_run_is_trained_on_and_described(textapp, wide_run, quantized, tmp_pat
     outcome = textapp("quantize", wide_run, "--out", folder, *OPTIONS, "--json")
     assert outcome.code == 0
     metrics = outcome.json
-    assert metrics == json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    expected = json.loads((quantized / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics == read_json(folder / "metrics.json")
+    expected = read_json(quantized / "metrics.json")
     assert {**metrics, "seconds": 0} == {**expected, "seconds": 0}
-    assert {path.name for path in folder.iterdir()} == {path.name for path in wide_run.iterdir()}
+    assert {path.name for path in folder.iterdir()} == {*(path.name for path in wide_run.iterdir()), "logs"}
 
     quantization = metrics["quantization"]
     assert (quantization["bits"], quantization["embedding_bits"]) == (4, 2)
     assert quantization["recipe"] == "dynamic_wi8_afp32_emb2"
-    floats = json.loads((wide_run / "metrics.json").read_text(encoding="utf-8"))
+    floats = read_json(wide_run / "metrics.json")
     assert quantization["float"]["valid"]["accuracy"] == floats["valid"]["accuracy"]
     assert quantization["float"]["test"] == pytest.approx(floats["test"])
     assert set(quantization["post_training"]) == {"valid", "test"}
@@ -73,30 +67,26 @@ def test_a_run_is_trained_on_and_described(textapp, wide_run, quantized, tmp_pat
     assert "post-training: valid accuracy" in outcome.err
 
 
-def test_its_weights_are_rounded_and_it_is_a_run(textapp, quantized, corpus):
+def test_its_weights_are_rounded_and_it_is_a_run(textapp, quantized, classifier):
     run = Run.load(quantized)
     weights = [weight for weight in stored_weights(run.model) if weight.granularity is not None]
     assert {weight.granularity.kind for weight in weights} == {"row", "channel"}
     for weight in weights:
         value = weight.variable.numpy()
         np.testing.assert_array_equal(rounded(value, weight.granularity, 2 if weight.is_table else 4), value)
-    accuracy = textapp("evaluate", quantized, "--data", corpus["test"], "--json").json["accuracy"]
+    accuracy = textapp("evaluate", quantized, "--data", classifier.files["test"], "--json").json["accuracy"]
     assert accuracy == pytest.approx(run.metrics["test"]["accuracy"])
 
 
-def test_a_tagger_comes_out_as_a_run_for_all_commands(textapp, tagged_corpus, tmp_path, monkeypatch):
-    files = {name: tagged_corpus(tmp_path / f"{name}.txt", "english", 40, 5) for name in ("train", "test")}
-    monkeypatch.setattr(ner, "fit", lambda *_, **__: [{"loss": 1.0}])  # the weights that it begins with will do
-    source, folder = tmp_path / "метки", tmp_path / "сжатые 小"
-    ner.train_ner(ner_preset("tiny").override(["cell=rnn", "min_count=1"]), source, report=lambda line: None, **files)
-    outcome = textapp("quantize", source, "--out", folder, "--embedding-bits", 4, "--epochs", 0, "--json")
+def test_a_tagger_comes_out_as_a_run_for_all_commands(textapp, tagger, tmp_path):
+    folder, data = tmp_path / "сжатые 小", tagger.files["test"]
+    outcome = textapp("quantize", tagger.run, "--out", folder, "--embedding-bits", 4, "--epochs", 0, "--json")
     f1 = outcome.json["test"]["entity_f1"]
     assert f"post-training: valid entity F1 {outcome.json['valid']['entity_f1']:.4f}" in outcome.err
     assert outcome.json["quantization"]["recipe"] == "dynamic_wi8_afp32_emb4"
-    assert textapp("evaluate", folder, "--data", files["test"], "--json").json["entity_f1"] == pytest.approx(f1)
+    assert textapp("evaluate", folder, "--data", data, "--json").json["entity_f1"] == pytest.approx(f1)
     assert textapp("predict", folder, "then Mr Ançolu sang in Dabe .").code == 0
-    out = tmp_path / "отчёт.html"
-    report = textapp("report", source, folder, "--data", files["test"], "--out", out, "--json").json
+    report = textapp("report", tagger.run, folder, "--data", data, "--out", tmp_path / "отчёт.html", "--json").json
     assert report["variants"][1]["score"] == pytest.approx(f1)
     assert report["variants"][1]["lineage"]["quantized"]["embedding_bits"] == 4
 
@@ -112,15 +102,16 @@ def test_it_exports_as_it_was_rounded_unless_told_otherwise(textapp, quantized, 
     assert "note: the run was quantized for dynamic_wi8_afp32_emb2 fused; float32 fused stores" in other.err
 
 
-def test_examples_that_have_changed_since_are_noticed(textapp, copy, wide_run, corpus, tmp_path):
+def test_files_that_have_changed_since_are_refused(textapp, copy, wide_run, classifier, tmp_path):
+    train_file, changed, out = classifier.files["train"], tmp_path / "другой.tsv", tmp_path / "п"
+    rule = "gives another vocabulary, other targets or other examples than the run has; the file has changed since"
     run = copy(wide_run)
-    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    (run / "metrics.json").write_text(json.dumps({**metrics, "fingerprint": "0" * 64}), encoding="utf-8")
-    refusal = textapp("quantize", run, "--out", tmp_path / "п", "--epochs", 0).refusal
-    assert refusal == (
-        f"{corpus['train']}: gives another vocabulary or other examples than the run has; the file has changed since"
-    )
-    assert not (tmp_path / "п").exists()
+    change_json(run / "metrics.json", fingerprint="0" * 64)  # the same words in another order, for example
+    assert textapp("quantize", run, "--out", out, "--epochs", 0).refusal == f"{train_file}: {rule}"
+    shutil.copy(classifier.files["test"], changed)
+    change_json(run / "config.json", train=str(changed), test=None)
+    assert textapp("quantize", run, "--out", out).refusal == f"{changed}: {rule}"
+    assert not out.exists()
 
 
 def test_without_epochs_it_is_rounded_only(textapp, wide_run, tmp_path):
@@ -136,7 +127,7 @@ def test_without_epochs_it_is_rounded_only(textapp, wide_run, tmp_path):
 def test_rounding_alone_is_kept_where_no_epoch_is_as_good(textapp, wide_run, tmp_path, monkeypatch):
     def worse(model, *_, **__):
         model.set_weights([np.zeros_like(value) for value in model.get_weights()])
-        monkeypatch.setattr(Classifier, "scores", lambda task: {"valid": {"accuracy": 0.01}})
+        monkeypatch.setattr(quantize, "score_splits", lambda *_: {"valid": {"accuracy": 0.01}})
         return [{"val_accuracy": 0.01}]
 
     monkeypatch.setattr(quantize, "fit", worse)
@@ -159,8 +150,8 @@ def test_dropout_draws_other_masks_than_the_run_did(wide_run, tmp_path, monkeypa
 
     monkeypatch.setattr(quantize, "fit", fit)
     for folder in ("п", "второй"):
-        quantize.quantize_run(quantize.QuantizeConfig(), wide_run, tmp_path / folder, report=lambda line: None)
-    keras.utils.set_random_seed(Run.load(wide_run).config.seed)
+        quantize.quantize(QuantizeConfig(), wide_run, tmp_path / folder, report=lambda line: None)
+    keras.utils.set_random_seed(Run.load(wide_run).config.training.seed)
     of_the_run = seeds(Run.load(wide_run).model)
     assert of_the_run
     assert not set(of_the_run) & set(drawn[0])
@@ -170,15 +161,7 @@ def test_dropout_draws_other_masks_than_the_run_did(wide_run, tmp_path, monkeypa
 def test_a_killed_quantization_ends_like_one_that_was_not(textapp, wide_run, quantized, tmp_path):
     folder = tmp_path / "убитый 死"
     arguments = ["quantize", str(wide_run), "--out", str(folder), *OPTIONS]
-    process = subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not (folder / CHECKPOINT).exists():  # written at the end of the first of two epochs
-        assert process.poll() is None, process.stderr.read().decode()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stderr.close()
+    run_and_kill(arguments, (folder / CHECKPOINT).exists)  # written at the end of the first of two epochs
     assert not (folder / "metrics.json").exists()
 
     refusal = textapp(*arguments, "--set", "freeze=0.5").refusal
@@ -187,7 +170,7 @@ def test_a_killed_quantization_ends_like_one_that_was_not(textapp, wide_run, qua
     outcome = textapp("quantize", spelled_otherwise, *arguments[2:], "--json")
     assert outcome.code == 0
     assert "epoch 1/2" not in outcome.err
-    expected = json.loads((quantized / "metrics.json").read_text(encoding="utf-8"))
+    expected = read_json(quantized / "metrics.json")
     assert {**outcome.json, "seconds": 0} == {**expected, "seconds": 0}
     weights, expected_weights = (Run.load(path).model.get_weights() for path in (folder, quantized))
     for received, wanted in zip(weights, expected_weights, strict=True):
@@ -225,23 +208,13 @@ def test_a_finished_run_is_not_overwritten(textapp, wide_run, quantized, snapsho
     assert snapshot(quantized) == before
 
 
-def test_what_is_no_finished_classifier_is_refused(textapp, copy, wide_run, tmp_path):
-    assert "not a run folder" in textapp("quantize", tmp_path / "нет", "--out", tmp_path / "п").refusal
-    folder = copy(wide_run)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    (folder / "config.json").write_text(json.dumps({**config, "train": None}), encoding="utf-8")
-    assert "names no training file" in textapp("quantize", folder, "--out", tmp_path / "п").refusal
+def test_what_is_no_finished_run_is_refused(textapp, copy, model, tmp_path):
+    out = tmp_path / "п"
+    assert "not a run folder" in textapp("quantize", tmp_path / "нет", "--out", out).refusal
+    assert "not a run folder" in textapp("quantize", model.bundle, "--out", out).refusal
+    folder = copy(model.run)
+    change_json(folder / "config.json", train=None)
+    assert "names no training file" in textapp("quantize", folder, "--out", out).refusal
     (folder / "metrics.json").unlink()
-    assert "this training is not finished" in textapp("quantize", folder, "--out", tmp_path / "п").refusal
-    assert not (tmp_path / "п").exists()
-
-
-def test_files_that_changed_since_are_refused(textapp, copy, wide_run, corpus, tmp_path):
-    folder = copy(wide_run)
-    changed = tmp_path / "другой.tsv"
-    shutil.copy(corpus["test"], changed)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    (folder / "config.json").write_text(json.dumps({**config, "train": str(changed), "test": None}), encoding="utf-8")
-    refusal = textapp("quantize", folder, "--out", tmp_path / "п").refusal
-    assert refusal.startswith(f"{changed}: gives another vocabulary or other labels than the run has")
-    assert not (tmp_path / "п").exists()
+    assert "this training is not finished" in textapp("quantize", folder, "--out", out).refusal
+    assert not out.exists()

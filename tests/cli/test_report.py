@@ -6,29 +6,19 @@ from pathlib import Path
 
 import pytest
 
-WITHOUT_TRAINING_LIBRARIES = """
-import sys
-class NotInstalled:
-    def find_spec(self, name, path=None, target=None):
-        training = ("tensorflow", "keras", "tensorflow_text", "matplotlib", "sklearn", "scipy", "seqeval")
-        if name.partition(".")[0] in training:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, NotInstalled())
-from textapp.cli.main import main
-sys.argv[0] = "textapp"
-main()
-"""
+from tests.cli.commands import COMMAND
+
 FEW = ("--count", 3, "--rounds", 1)
 
 
-def test_a_page_markdown_and_json_say_the_same(textapp, bundle_folder, run_folder, corpus, tmp_path):
+def test_a_page_markdown_and_json_say_the_same(textapp, model, tmp_path):
     page, markdown = tmp_path / "отчёт 报告.html", tmp_path / "отчёт 报告.md"
-    arguments = [bundle_folder, run_folder, "--data", corpus["test"], "--out", page, "--markdown", markdown, *FEW]
+    arguments = [model.bundle, model.run, "--data", model.files["test"], "--out", page, "--markdown", markdown, *FEW]
     outcome = textapp("report", *arguments, "--json")
     assert outcome.code == 0
     variants = outcome.json["variants"]
-    assert [variant["name"] for variant in variants] == [bundle_folder.name, run_folder.name]
-    size = f"{(bundle_folder / 'model.tflite').stat().st_size:,}"
+    assert [variant["name"] for variant in variants] == [model.bundle.name, model.run.name]
+    size = f"{(model.bundle / 'model.tflite').stat().st_size:,}"
     for text in (page.read_text(encoding="utf-8"), markdown.read_text(encoding="utf-8"), outcome.err):
         assert size in text
         for variant in variants:
@@ -38,11 +28,11 @@ def test_a_page_markdown_and_json_say_the_same(textapp, bundle_folder, run_folde
     assert sorted(path.name for path in tmp_path.iterdir()) == [page.name, markdown.name]
 
 
-def test_bundles_need_no_training_library(bundle_folder, corpus, tmp_path):
+def test_bundles_need_no_training_library(base_install, model, tmp_path):
     out = tmp_path / "отчёт.html"
-    command = ["report", bundle_folder, "--data", corpus["test"], "--out", out, *FEW]
+    command = ["report", model.bundle, "--data", model.files["test"], "--out", out, *FEW]
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TRAINING_LIBRARIES, *map(str, command)],
+        [sys.executable, "-c", base_install + COMMAND[-1], *map(str, command)],
         capture_output=True,
         text=True,
         check=False,
@@ -60,48 +50,46 @@ def test_bundles_need_no_training_library(bundle_folder, corpus, tmp_path):
         (["--out", "п.html", "--markdown", "файл/п.md"], "файл: is no folder; choose another place"),
     ],
 )
-def test_files_are_checked_before_the_work(textapp, bundle_folder, corpus, tmp_path, monkeypatch, options, rule):
+def test_files_are_checked_before_the_work(textapp, classifier, tmp_path, monkeypatch, options, rule):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "папка.html").mkdir()
     (tmp_path / "файл").touch()
-    assert textapp("report", bundle_folder, "--data", corpus["test"], *options).refusal == rule
+    assert textapp("report", classifier.bundle, "--data", classifier.files["test"], *options).refusal == rule
     assert {path.name for path in tmp_path.iterdir()} == {"папка.html", "файл"}
 
 
-def test_the_data_is_never_written_over(textapp, bundle_folder, corpus, tmp_path):
+def test_the_data_is_never_written_over(textapp, classifier, tmp_path):
     data = tmp_path / "данные.html"
-    before = Path(corpus["test"]).read_bytes()
+    before = Path(classifier.files["test"]).read_bytes()
     data.write_bytes(before)
-    refusal = textapp("report", bundle_folder, "--data", data, "--out", data).refusal
+    refusal = textapp("report", classifier.bundle, "--data", data, "--out", data).refusal
     assert refusal == f"--out {data}: is the --data, which is only read"
     assert data.read_bytes() == before
 
 
-def test_what_is_wrong_with_a_model_is_one_line_and_nothing_is_written(
-    textapp, copy, bundle_folder, run_folder, corpus, tmp_path
-):
+def test_what_is_wrong_with_a_model_is_one_line_and_nothing_is_written(textapp, copy, classifier, tmp_path):
     out = tmp_path / "п.html"
 
     def refused(*models):
-        return textapp("report", *models, "--data", corpus["test"], "--out", out, *FEW).refusal
+        return textapp("report", *models, "--data", classifier.files["test"], "--out", out, *FEW).refusal
 
-    assert refused(bundle_folder, bundle_folder) == f"{bundle_folder}: is given twice"
+    assert refused(classifier.bundle, classifier.bundle) == f"{classifier.bundle}: is given twice"
     assert refused(tmp_path / "нет") == f"{tmp_path / 'нет'}: no such folder"
     assert "no run folder or bundle" in refused(tmp_path)
-    broken = copy(bundle_folder)
+    broken = copy(classifier.bundle)
     (broken / "model.tflite").write_bytes(b"cut")
-    assert "was cut or changed after the export" in refused(bundle_folder, broken)
-    unfinished = copy(run_folder)
+    assert "was cut or changed after the export" in refused(classifier.bundle, broken)
+    unfinished = copy(classifier.run)
     (unfinished / "metrics.json").unlink()
-    assert "this training is not finished" in refused(bundle_folder, unfinished)
+    assert "this training is not finished" in refused(classifier.bundle, unfinished)
     assert not out.exists()
 
 
-def test_a_report_that_cannot_be_written_leaves_the_old_one(textapp, bundle_folder, corpus, tmp_path, monkeypatch):
+def test_a_report_that_cannot_be_written_leaves_the_old_one(textapp, classifier, tmp_path, monkeypatch):
     out = tmp_path / "п.html"
     out.write_text("старый", encoding="utf-8")
     monkeypatch.setattr("textapp.cli.reporting.page._bars", lambda report: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        textapp("report", bundle_folder, "--data", corpus["test"], "--out", out, *FEW)
+        textapp("report", classifier.bundle, "--data", classifier.files["test"], "--out", out, *FEW)
     assert out.read_text(encoding="utf-8") == "старый"
     assert list(tmp_path.iterdir()) == [out]

@@ -1,78 +1,138 @@
-"""`textapp train sentiment`: what it refuses, and that it then loses nothing."""
+"""`textapp train`: what it makes, what it refuses, and that it then loses nothing."""
 
 import errno
-import json
-import math
 from shlex import quote
 
 import keras
 import pytest
 
-from textapp.training import sentiment
+from tests.cli.commands import as_options, change_json, read_json
+from textapp.training import train
 from textapp.training.run import CHECKPOINT
 
 HEADER, NAMES = "text\tlabel\n", ("да", "нет")
-GOOD = HEADER + "".join(f"хороший 好 {i}\tда\nплохой 坏 {i}\tнет\n" for i in range(30))
+LABELLED = HEADER + "".join(f"хороший 好 {i}\tда\nплохой 坏 {i}\tнет\n" for i in range(30))
+TAGGED = "".join(f"Wien{i} B-地\nist O\nschön O\n\nAnna B-PER\nLin{i} I-PER\n\n" for i in range(10))
+GOOD = {"classification": LABELLED, "tagging": TAGGED}
 BAD_FILES = {
-    "missing": (None, "No such file or directory"),
-    "empty": (b"", "there is no example to read"),
-    "header only": (HEADER.encode(), "there is no example to read"),
-    "wrong column": ("a\tb\nх\t1\n".encode(), ":1: no column has a known name for the text"),
-    "too few columns": ((GOOD + "無\n").encode(), ":62: each row must have 2 columns, as the first row has"),
-    "no label": ((GOOD + "無\t\n").encode(), ":62: the label is missing"),
-    "one class": ((HEADER + "да 好\tда\n" + "нет 坏\tда\n" * 9).encode(), "two classes or more"),
-    "broken UTF-8": (GOOD.encode() + b"\xe5\xa5\tda\n", ":62: byte 1 of the line is not UTF-8"),
-    "broken gzip": (b"\x1f\x8b" + GOOD.encode(), "gzip data are cut off or damaged"),
-    "no words": ("".join([HEADER, *(f"{chr(7) * i}\t{NAMES[i % 2]}\n" for i in range(1, 40))]).encode(), "has a token"),
+    "classification": {
+        "missing": (None, "No such file or directory"),
+        "empty": (b"", "there is no example to read"),
+        "header only": (HEADER.encode(), "there is no example to read"),
+        "wrong column": ("a\tb\nх\t1\n".encode(), ":1: no column has a known name for the text"),
+        "columns": ((LABELLED + "無\n").encode(), ":62: each row must have 2 columns, as the first row has"),
+        "no label": ((LABELLED + "無\t\n").encode(), ":62: the label is missing"),
+        "one label": ((HEADER + "да 好\tда\n" + "нет 坏\tда\n" * 9).encode(), "two labels or more"),
+        "broken UTF-8": (LABELLED.encode() + b"\xe5\xa5\tda\n", ":62: byte 1 of the line is not UTF-8"),
+        "broken gzip": (b"\x1f\x8b" + LABELLED.encode(), "gzip data are cut off or damaged"),
+        "no words": (
+            "".join([HEADER, *(f"{chr(7) * i}\t{NAMES[i % 2]}\n" for i in range(1, 40))]).encode(),
+            "has a token",
+        ),
+    },
+    "tagging": {
+        "missing": (None, "No such file or directory"),
+        "empty": (b"", "there is no sentence to read"),
+        "broken UTF-8": (TAGGED.encode() + b"\xe5\xa5 O\n", ":71: byte 1 of the line is not UTF-8"),
+        "columns": ((TAGGED + "無\n").encode(), ":71: each line must have 2 columns, as the first token's line has"),
+        "a broken sequence": ((TAGGED + "無 B-地\n无 I-PER\n").encode(), ":72: I-PER cannot follow B-地 in IOB2"),
+        "no span": ("無 O\n\n无 O\n\n好 O\n".encode(), "there must be two different tags"),
+    },
 }
+ALLOWED_IN_HELD_OUT = ("one label", "no span")
+STRICT = {"classification": [], "tagging": ["--set", "scheme=IOB2"]}
+BAD_CASES = [(task, case) for task, cases in BAD_FILES.items() for case in cases]
 
 
-@pytest.mark.parametrize("case", BAD_FILES)
+@pytest.fixture
+def good(tmp_path):
+    """Writes good examples of a task to a file."""
+
+    def write(task):
+        path = tmp_path / "данные 好.txt"
+        path.write_text(GOOD[task], encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def old_run(model, tmp_path, textapp, fit_at_once):
+    """A run as a command makes it, its folder, that command, and what came of it."""
+    folder = tmp_path / "прогон"
+    command = model.train_command(folder)
+    outcome = textapp(*command, "--json")
+    assert outcome.code == 0, outcome.err
+    return folder, command, outcome
+
+
+@pytest.mark.parametrize(("task", "case"), BAD_CASES)
 @pytest.mark.parametrize("option", ["--train", "--valid"])
-def test_a_bad_file_is_refused_and_no_run_is_made(textapp, tmp_path, case, option):
-    if (option, case) == ("--valid", "one class"):
-        pytest.skip("held-out texts may be of one class")
-    content, rule = BAD_FILES[case]
-    good, bad, out = tmp_path / "хорошо.tsv", tmp_path / "плохо é.tsv", tmp_path / "прогон"
-    good.write_text(GOOD, encoding="utf-8")
+def test_a_bad_file_is_refused_and_no_run_is_made(textapp, models, tmp_path, good, task, case, option):
+    if option == "--valid" and case in ALLOWED_IN_HELD_OUT:
+        pytest.skip("held-out examples may be of one label, or without spans")
+    content, rule = BAD_FILES[task][case]
+    bad, out = tmp_path / "плохо é.txt", tmp_path / "прогон"
     if content is not None:
         bad.write_bytes(content)
-    files = ["--train", bad] if option == "--train" else ["--train", good, "--valid", bad]
-    refusal = textapp("train", "sentiment", *files, "--out", out, "--set", "epochs=1").refusal
+    files = ["--train", bad] if option == "--train" else ["--train", good(task), "--valid", bad]
+    noun = models(task).task.model_noun
+    refusal = textapp("train", noun, *files, "--out", out, "--set", "epochs=1", *STRICT[task]).refusal
     assert refusal.startswith(str(bad))
     assert rule in refusal
     assert not out.exists()
 
 
-def test_a_label_unseen_in_training_is_named_with_its_line(textapp, tmp_path):
-    for name, content in (("обучение.tsv", GOOD), ("проверка.tsv", HEADER + "好\tда\n很\tможет быть\n")):
-        (tmp_path / name).write_text(content, encoding="utf-8")
+def test_a_label_unseen_in_training_is_named_with_its_line(textapp, tmp_path, good):
+    (tmp_path / "проверка.tsv").write_text(HEADER + "好\tда\n很\tможет быть\n", encoding="utf-8")
     for option in ("--valid", "--test"):
-        arguments = ["--train", tmp_path / "обучение.tsv", option, tmp_path / "проверка.tsv", "--out", tmp_path / "п"]
-        refusal = textapp("train", "sentiment", *arguments).refusal
+        arguments = ["--train", good("classification"), option, tmp_path / "проверка.tsv", "--out", tmp_path / "п"]
+        refusal = textapp("train", "classifier", *arguments).refusal
         assert refusal.startswith(f"{tmp_path / 'проверка.tsv'}:3: the label 'может быть' does not occur")
         assert not (tmp_path / "п").exists()
 
 
+BOTH = ("classification", "tagging")
+UNKNOWN_SETTING = "--set: unknown setting unitz; did you mean units?"
+
+
 @pytest.mark.parametrize(
-    ("arguments", "rule"),
+    ("tasks", "arguments", "rule"),
     [
-        (["--set", "unitz=3"], "unknown setting unitz; did you mean units?"),
-        (["--set", "units"], "must read KEY=VALUE"),
-        (["--set", "dropout=много"], "must be a number"),
-        (["--preset", "крошка"], "--preset крошка: unknown; presets: "),
-        (["--set", "text_column=評論"], ":1: no column '評論' for the text; columns found: 'text', 'label'"),
+        (BOTH, ["--set", "unitz=3"], UNKNOWN_SETTING),
+        (BOTH, ["--set", "units"], "must read KEY=VALUE"),
+        (BOTH, ["--set", "dropout=много"], "must be a number"),
+        (BOTH, ["--set", "extra_words=9"], "setting extra_words: they come from a file of vectors"),
+        (BOTH, ["--set", "gated=true"], "setting gated: is none of encoder=recurrent; it is of convolution"),
+        (
+            BOTH[:1],
+            ["--preset", "крошка"],
+            "--preset крошка: unknown; presets: sentences, phrases, reviews, chinese, tiny",
+        ),
+        (
+            BOTH[1:],
+            ["--preset", "中文"],
+            "--preset 中文: unknown; presets: english, chinese, chinese_large, tags, tiny",
+        ),
+        (BOTH[:1], ["--set", "text_column=評論"], ":1: no column '評論' for the text; columns found: 'text', 'label'"),
+        (BOTH[:1], ["--set", "crf=true"], "--set: unknown setting crf"),
+        (BOTH[:1], ["--set", "stream=true"], "setting stream: needs a validation file of its own (--valid)"),
+        (BOTH[1:], ["--set", "stream=true"], "setting stream: a tagger is trained from memory; leave it false"),
+        (BOTH[1:], ["--set", "tag_column=7"], "`tag_column` must be from -2 to 1 here"),
+        (BOTH[1:], ["--set", "scheme=BILOU"], ":2: O cannot follow B-地 in BILOU"),
     ],
 )
-def test_a_wrong_setting_is_refused(textapp, tmp_path, corpus, arguments, rule):
-    command = ["train", "sentiment", "--train", corpus["train"], "--out", tmp_path / "прогон", *arguments]
-    assert rule in textapp(*command).refusal
-    assert not (tmp_path / "прогон").exists()
+def test_a_wrong_setting_is_refused(textapp, models, tmp_path, good, tasks, arguments, rule):
+    for task in tasks:
+        noun = models(task).task.model_noun
+        command = ["train", noun, "--train", good(task), "--out", tmp_path / "прогон", *arguments]
+        assert rule in textapp(*command).refusal
+        assert not (tmp_path / "прогон").exists()
 
 
-def test_vectors_are_checked_before_a_run_is_made(textapp, tmp_path, corpus):
+def test_vectors_are_checked_before_a_run_is_made(textapp, tmp_path, model):
     path = tmp_path / "векторы 好.txt"
-    command = ["train", "sentiment", "--train", corpus["train"], "--out", tmp_path / "прогон", "--preset", "tiny"]
+    command = [*model.train_command(tmp_path / "прогон"), "--set", "embedding_dim=none"]
     outcome = textapp(*command, "--vectors", path)
     assert outcome.err == f"textapp: {path}: No such file or directory\n"  # before any text is read
     path.write_text("2 3\ngood 1 2 3\n好 1 2\n", encoding="utf-8")
@@ -80,146 +140,176 @@ def test_vectors_are_checked_before_a_run_is_made(textapp, tmp_path, corpus):
     path.write_text("2 3\ngood 1 2 3\n好 1 2 4\n", encoding="utf-8")
     refusal = textapp(*command, "--vectors", path, "--set", "embedding_dim=32").refusal
     assert refusal.startswith(f"setting embedding_dim: is 32, but the vectors of {path} have 3 dimensions")
-    assert textapp(*command, "--set", "extra_words=9").refusal.startswith("setting extra_words: ")
     assert not (tmp_path / "прогон").exists()
 
 
-def test_a_presets_dimension_gives_way_to_the_vectors(textapp, tmp_path, corpus, fit_at_once):
-    path = tmp_path / "векторы 好.txt"
-    path.write_text("3 3\ngood 1 2 3\n好 1 2 4\nfilm 1 0 0\n", encoding="utf-8")
-    command = ["train", "sentiment", "--train", corpus["train"], "--out", tmp_path / "прогон", "--preset", "tiny"]
-    outcome = textapp(*command, "--vectors", path, "--set", "units=4", "--json")
+@pytest.mark.parametrize("task", BOTH)
+def test_a_presets_dimension_gives_way_to_the_vectors(textapp, models, tmp_path, fit_at_once, task):
+    path, model = tmp_path / "векторы 好.txt", models(task)
+    path.write_text("4 3\ngood 1 2 3\n好 1 2 4\nfilm 1 0 0\nthen 1 2 1\n", encoding="utf-8")
+    files = ["--train", model.files["train"], "--out", tmp_path / "прогон"]
+    outcome = textapp("train", model.task.model_noun, *files, "--preset", "tiny", "--vectors", path, "--json")
     assert outcome.code == 0
     assert outcome.json["vectors"]["dim"] == 3
     assert "vectors: " in outcome.err
-    assert json.loads((tmp_path / "прогон/config.json").read_text(encoding="utf-8"))["vectors"] == str(path)
+    assert read_json(tmp_path / "прогон/config.json")["vectors"] == str(path)
 
 
-def test_a_finished_run_is_not_overwritten(textapp, run_folder, train_command, snapshot):
-    before = snapshot(run_folder)
-    refusal = textapp(*train_command(run_folder)).refusal
-    assert refusal == f"{run_folder}: holds a finished run; use --force to train it anew, or another --out"
-    assert snapshot(run_folder) == before
+def test_a_run_is_made_and_described(model, old_run):
+    folder, _, outcome = old_run
+    metrics = read_json(folder / "metrics.json")
+    assert outcome.json == metrics
+    assert metrics["task"] == model.task.name
+    assert metrics["history"] == [{"loss": None, "val_loss": 0.5}]  # JSON knows no NaN
+    assert f"run:   {folder}\nwatch: tensorboard --logdir {quote(str(folder / 'logs'))}\n" in outcome.err
+    assert f"next:  textapp export {quote(str(folder))} --out " in outcome.err
 
 
-@pytest.mark.parametrize("case", BAD_FILES)
-def test_force_keeps_the_old_run_when_the_new_one_cannot_start(textapp, run_folder, tmp_path, snapshot, case):
-    content, _ = BAD_FILES[case]
+def test_the_tags_of_a_file_become_those_of_the_settings(textapp, tmp_path, good, fit_at_once):
+    command = ["train", "ner", "--train", good("tagging"), "--test", good("tagging"), "--out", tmp_path / "п"]
+    outcome = textapp(*command, "--preset", "tiny", "--set", "min_count=1", "--json")
+    assert (tmp_path / "п/tags.txt").read_text(encoding="utf-8").splitlines() == ["O", "B-PER", "E-PER", "S-地"]
+    assert outcome.json["test"]["count"] == 20
+
+
+def test_broken_sequences_are_repaired_where_asked(textapp, tmp_path, good, fit_at_once):
+    path = good("tagging")
+    path.write_text(TAGGED + "无 O\n無 I-地\n", encoding="utf-8")
+    command = ["train", "tagger", "--train", path, "--test", path, "--out", tmp_path / "п", "--preset", "tiny"]
+    command += ["--set", "scheme=IOB2"]
+    assert textapp(*command).refusal.startswith(f"{path}:72: I-地 cannot follow O in IOB2")
+    outcome = textapp(*command, "--set", "repair=true", "--json")
+    assert outcome.json["test"]["count"] == 21
+    assert f"1 broken tag repaired, the first at {path}:72" in outcome.err
+
+
+def test_a_finished_run_is_kept_unless_forced(textapp, models, old_run, snapshot):
+    folder, command, outcome = old_run
+    before = snapshot(folder)
+    others = [models(task).train_command(folder) for task in BOTH]  # the task is no matter
+    for again in (command, *others):
+        assert textapp(*again).refusal == (
+            f"{folder}: holds a finished run; use --force to train it anew, or another --out"
+        )
+    assert snapshot(folder) == before
+    forced = textapp(*command, "--force", "--json")
+    assert {**forced.json, "seconds": 0} == {**outcome.json, "seconds": 0}
+
+
+@pytest.mark.parametrize(("task", "case"), BAD_CASES)
+def test_force_keeps_the_old_run_when_the_new_one_cannot_start(textapp, models, tmp_path, snapshot, task, case):
+    content, _ = BAD_FILES[task][case]
     if content is not None:
         (tmp_path / "плохо.tsv").write_bytes(content)
-    before = snapshot(run_folder)
-    arguments = ["--train", tmp_path / "плохо.tsv", "--out", run_folder, "--force", "--set", "epochs=1"]
-    assert textapp("train", "sentiment", *arguments).code == 2
-    assert snapshot(run_folder) == before
+    model = models(task)
+    before = snapshot(model.run)
+    arguments = ["--train", tmp_path / "плохо.tsv", "--out", model.run, "--force", *STRICT[task]]
+    assert textapp("train", model.task.model_noun, *arguments).code == 2
+    assert snapshot(model.run) == before
 
 
-def test_force_keeps_the_old_run_when_no_model_can_be_built(textapp, run_folder, train_command, snapshot, monkeypatch):
+def test_force_keeps_the_old_run_when_no_model_can_be_built(textapp, classifier, snapshot, monkeypatch):
     def too_large(*_):
         raise MemoryError
 
-    monkeypatch.setattr(sentiment, "build_model", too_large)
-    before = snapshot(run_folder)
-    assert "more memory than there is" in textapp(*train_command(run_folder), "--force").refusal
-    assert snapshot(run_folder) == before
+    monkeypatch.setattr(train, "build_model", too_large)
+    before = snapshot(classifier.run)
+    assert "more memory than there is" in textapp(*classifier.train_command(classifier.run), "--force").refusal
+    assert snapshot(classifier.run) == before
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
 @pytest.mark.parametrize("name", ["тезис.doc", "config.json"])
-def test_a_folder_that_is_no_run_is_never_touched(textapp, tmp_path, train_command, snapshot, force, name):
+def test_a_folder_that_is_no_run_is_never_touched(textapp, tmp_path, classifier, snapshot, force, name):
     folder = tmp_path / "Важно"
     (folder / "подпапка").mkdir(parents=True)
     (folder / name).write_text('{"чужой": 1}', encoding="utf-8")
     before = snapshot(folder)
-    refusal = textapp(*train_command(folder), *force).refusal
+    refusal = textapp(*classifier.train_command(folder), *force).refusal
     assert refusal.startswith(str(folder))
     assert snapshot(folder) == before
 
 
 @pytest.mark.parametrize("out", ["файл", "файл/прогон", "名" * 300])
-def test_a_place_where_no_folder_can_be_is_refused_at_once(textapp, tmp_path, train_command, out):
+def test_a_place_where_no_folder_can_be_is_refused_at_once(textapp, tmp_path, classifier, out):
     (tmp_path / "файл").write_text("данные", encoding="utf-8")
-    outcome = textapp(*train_command(tmp_path / out), "--force")
+    outcome = textapp(*classifier.train_command(tmp_path / out), "--force")
     assert outcome.refusal.startswith(str(tmp_path))
     assert len(outcome.err.splitlines()) == 1  # before anything is read
     assert (tmp_path / "файл").read_text(encoding="utf-8") == "данные"
 
 
-def test_a_folder_without_write_permission_is_refused_at_once(textapp, tmp_path, train_command, monkeypatch):
+def test_a_folder_without_write_permission_is_refused_at_once(textapp, tmp_path, classifier, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
-    refusal = textapp(*train_command(tmp_path / "прогон")).refusal
+    refusal = textapp(*classifier.train_command(tmp_path / "прогон")).refusal
     assert refusal == f"{tmp_path}: may not be written to; choose another place"
 
 
-def test_an_unfinished_run_of_another_command_is_refused(textapp, copy, run_folder, corpus, snapshot, train_command):
-    folder = copy(run_folder)
+def test_an_unfinished_run_of_another_command_is_refused(textapp, copy, model, models, snapshot):
+    folder = copy(model.run)
     (folder / "metrics.json").unlink()
     before = snapshot(folder)
-    arguments = [*train_command(folder), "--set", "units=5", "--set", "dropout=0.1", "--valid", corpus["valid"]]
-    refusal = textapp(*arguments).refusal
+    other = ["--set", "units=5", "--set", "dropout=0.1", "--valid", model.files["valid"]]
+    refusal = textapp(*model.train_command(folder), *other).refusal
     assert refusal.startswith(f"{folder}: holds an unfinished run with other valid, units, dropout; use --force")
+    (other_task,) = {*BOTH} - {model.task.name}
+    refusal = textapp(*models(other_task).train_command(folder)).refusal
+    assert refusal.startswith(f"{folder}: holds an unfinished run with other task, train, test, ")
     assert snapshot(folder) == before
 
 
 @pytest.mark.parametrize("damage", [b"", "чепуха".encode(), b"PK\3\4" + bytes(100)])
-def test_a_broken_checkpoint_is_named(textapp, copy, run_folder, train_command, damage):
-    folder = copy(run_folder)
+def test_a_broken_checkpoint_is_named(textapp, copy, model, damage):
+    folder = copy(model.run)
     (folder / "metrics.json").unlink()
     (folder / CHECKPOINT).write_bytes(damage)
-    refusal = textapp(*train_command(folder)).refusal
+    refusal = textapp(*model.train_command(folder)).refusal
     assert refusal.startswith(f"{folder / CHECKPOINT}: not a checkpoint of textapp")
     assert "--force" in refusal
 
 
-@pytest.fixture
-def fit_at_once(monkeypatch):
-    """Training as a matter of no time: what comes before and after it is under test."""
-    history = [{"loss": 0.5, "val_loss": math.nan, "val_accuracy": 0.5}]
-    monkeypatch.setattr(sentiment, "fit", lambda *_, **__: history)
-
-
-def test_force_deletes_the_run_and_leftovers_alone(textapp, copy, run_folder, train_command, fit_at_once):
-    folder = copy(run_folder)
+def test_force_deletes_the_run_and_leftovers_alone(textapp, copy, model, fit_at_once):
+    folder = copy(model.run)
+    (folder / "logs").mkdir()
     others = ["заметки.txt", "logs.txt", ".hidden"]
     stale = ["checkpoint.npz", ".checkpoint.npz.a1b2c3d4.npz", ".config.json._1b2c3d4.json", "logs/старый"]
     for name in (*others, *stale):
         (folder / name).write_text("старое", encoding="utf-8")
-    outcome = textapp(*train_command(folder), "--force", "--json")
+    outcome = textapp(*model.train_command(folder), "--force", "--json")
     assert outcome.code == 0
     names = {path.name for path in folder.iterdir()}
-    assert names == {*others, *(path.name for path in run_folder.iterdir())} - {"logs"}
-    assert outcome.json == json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    assert outcome.json["history"] == [{"loss": 0.5, "val_loss": None, "val_accuracy": 0.5}]  # JSON knows no NaN
+    assert names == {*others, *(path.name for path in model.run.iterdir())}
+    assert outcome.json == read_json(folder / "metrics.json")
 
 
-def test_a_start_that_was_killed_at_its_first_file_goes_on(textapp, tmp_path, train_command, fit_at_once):
+def test_a_start_that_was_killed_at_its_first_file_is_resumed(textapp, tmp_path, classifier, fit_at_once):
     folder = tmp_path / "прогон"
     folder.mkdir()
     (folder / ".config.json.a1b2c3d4.json").write_text("{")
-    outcome = textapp(*train_command(folder))
+    outcome = textapp(*classifier.train_command(folder))
     assert (outcome.code, outcome.out) == (0, "")
-    assert f"next:  textapp export {quote(str(folder))}" in outcome.err
     assert not list(folder.glob(".*"))
 
 
-def test_after_a_full_disk_the_run_is_unfinished(textapp, tmp_path, train_command, fit_at_once, monkeypatch):
-    def save(model, path):
+def test_after_a_full_disk_the_run_is_unfinished(textapp, tmp_path, model, fit_at_once, monkeypatch):
+    def save(_, path):
         path.write_bytes(b"half a model")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(keras.Model, "save", save)
     folder = tmp_path / "прогон"
-    assert textapp(*train_command(folder)).refusal == f"{folder / 'model.keras'}: No space left on device"
+    assert textapp(*model.train_command(folder)).refusal == f"{folder / 'model.keras'}: No space left on device"
     names = {path.name for path in folder.iterdir()}
-    assert names == {"config.json", "tokenizer.json", "vocabulary.txt", "labels.txt", "sample.jsonl"}
+    assert names == {path.name for path in model.run.iterdir()} - {"model.keras", "metrics.json"}
     assert "not finished" in textapp("predict", folder, "текст").refusal
     monkeypatch.undo()
 
 
-def test_ctrl_c_says_that_the_command_goes_on(textapp, train_command, tmp_path, monkeypatch):
+def test_ctrl_c_says_that_the_same_command_resumes(textapp, classifier, tmp_path, monkeypatch):
     def stopped(*_arguments, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("textapp.training.sentiment.train_sentiment", stopped)
-    outcome = textapp(*train_command(tmp_path / "run"))
+    monkeypatch.setattr(train, "train", stopped)
+    outcome = textapp(*classifier.train_command(tmp_path / "run"))
     assert (outcome.code, outcome.out) == (130, "")
-    assert "the same command goes on" in outcome.err.splitlines()[-1]
+    assert outcome.err.splitlines()[-1] == "stopped; the same command goes on with it"

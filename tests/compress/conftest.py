@@ -1,14 +1,24 @@
-"""What a converted file holds, read from its flatbuffer and brought back to the shapes of Keras' weights."""
+"""A corpus and teachers of each task; what a converted file holds, in the shapes of Keras' weights."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from tests.compress.runs import QUIET, untrained
+from textapp.compress.distill import distill
+from textapp.compress.soft_targets import SoftTargets
+from textapp.compress.teachers import RunTeacher
+from textapp.data.samples import sample_reviews, write_samples
 from textapp.export import convert, flatbuffer, lower
+from textapp.task import Files, Task, names, task
+from textapp.training.run import SOFT_TARGETS
+from textapp.training.train import train
 
 Builtin = schema.BuiltinOperator
 
@@ -103,3 +113,118 @@ def randomized() -> Callable[[keras.Model], keras.Model]:
         return model
 
     return changed
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A task with a small corpus.
+
+    Attributes:
+        task: The task.
+        files: Paths of `train`, `valid` and `test`, and of `unlabelled` texts, among them the validation texts in
+            capitals.
+        settings: Those of every model.
+        student_settings: Those of students.
+        words: The size of a student's vocabulary.
+    """
+
+    task: Task[Any, Any, Any]
+    files: dict[str, str]
+    settings: Sequence[str]
+    student_settings: Sequence[str]
+    words: int
+
+    @property
+    def split(self) -> Files:
+        """Training and validation file."""
+        return Files(self.files["train"], self.files["valid"])
+
+    def config(self, *settings: str) -> Any:
+        """Settings of a small model."""
+        return self.task.preset("tiny").override([*self.settings, *settings])
+
+    def student_config(self, *settings: str) -> Any:
+        """Settings of a smaller one."""
+        return self.task.student_preset(None).override([*self.settings, *self.student_settings, *settings])
+
+    def train(self, out: Path, *settings: str, **files: Any) -> dict[str, Any]:
+        """Trains a model."""
+        split = {"train": self.files["train"], "valid": self.files["valid"]}
+        return train(self.task.name, self.config(*settings), out, **{**split, **QUIET, **files})
+
+    def distill(self, out: Path, teachers: Any, *settings: str, **options: Any) -> dict[str, Any]:
+        """Trains a student."""
+        files = {"train": self.files["train"], "valid": self.files["valid"], "unlabelled": [self.files["unlabelled"]]}
+        config = self.student_config(*settings)
+        return distill(self.task.name, config, out, teachers=teachers, **{**files, **QUIET, **options})
+
+    def items(self, name: str) -> list[Any]:
+        """What teachers are asked about the examples of a file."""
+        config = self.student_config()
+        examples = self.task.read(self.files[name], config)
+        return self.task.items(config, examples, self.task.tokenizer(config), training=False)
+
+    def texts(self, name: str) -> list[str]:
+        """The same as texts."""
+        return [self.task.item_text(item) for item in self.items(name)]
+
+    def asked(self, folder: Path) -> list[Any]:
+        """The items that the teachers of a student were asked about."""
+        return list(SoftTargets.read(folder / SOFT_TARGETS, self.task).items())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def undrawn() -> Iterator[None]:
+    """As the fixture of all tests, for runs that many tests share."""
+    with pytest.MonkeyPatch.context() as patches:
+        for name in names():
+            patches.setattr(type(task(name)), "dashboards", lambda *_, **__: [])
+        yield
+
+
+@pytest.fixture(scope="session", params=names())
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tagged_corpus: Any) -> Case:
+    """Each task in turn."""
+    return {"classification": _reviews, "tagging": _sentences}[request.param](tmp_path_factory, tagged_corpus)
+
+
+def _reviews(tmp_path_factory: Any, _: Any) -> Case:
+    folder = tmp_path_factory.mktemp("Отзывы 评论")
+    files = write_samples(folder, {"train": 120, "valid": 40, "test": 20}, seed=3)
+    more = sample_reviews(80, seed=4).texts
+    sizes = ["max_tokens=16", "cell=rnn", "learning_rate=0.01", "batch_size=16"]
+    small = ["vocabulary_size=120", "embedding_dim=6", "units=4", "attention_units=4", "epochs=4"]
+    case = Case(task("classification"), files, [*sizes, "units=8", "embedding_dim=16", "epochs=4"], small, 120)
+    return _with_unlabelled(case, folder, more)
+
+
+def _sentences(tmp_path_factory: Any, tagged_corpus: Any) -> Case:
+    folder = tmp_path_factory.mktemp("Körper 语料")
+    counts = {"train": 80, "valid": 20, "test": 20, "more": 60}
+    files = {
+        name: str(tagged_corpus(folder / f"{name}.txt", "english", count, seed))
+        for seed, (name, count) in enumerate(counts.items())
+    }
+    sizes = ["max_tokens=16", "cell=rnn", "learning_rate=0.02", "batch_size=8", "character_dim=8"]
+    sizes += ["character_filters=8", "units=12", "embedding_dim=8", "epochs=6"]
+    small = ["characters=false", "units=6", "vocabulary_size=20", "epochs=4"]
+    case = Case(task("tagging"), files, sizes, small, 20)
+    return _with_unlabelled(case, folder, case.texts("more"))
+
+
+def _with_unlabelled(case: Case, folder: Path, more: list[str]) -> Case:
+    """Adds new texts, one of them twice, and the validation texts in capitals."""
+    path = folder / "ещё.txt"
+    lines = [*more, more[0], *map(str.upper, case.texts("valid"))]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return dataclasses.replace(case, files={**case.files, "unlabelled": str(path)})
+
+
+@pytest.fixture(scope="session")
+def teachers(case: Case, tmp_path_factory: pytest.TempPathFactory) -> list[RunTeacher]:
+    """A teacher that has learned, and one with the weights that it began with, which looks up words in another case."""
+    folder = tmp_path_factory.mktemp("Учителя")
+    case.train(folder / "знает")
+    with untrained():
+        case.train(folder / "不知", "seed=1", "lowercase=false", *(["crf=false"] if case.task.unit == "token" else []))
+    return [RunTeacher(folder / "знает"), RunTeacher(folder / "不知")]  # traced once for all tests

@@ -7,6 +7,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers, ops
 
+from tests.small_models import small_classifier, small_tagger
 from textapp.compress.activations import RoundedActivation, with_rounded_activations
 from textapp.compress.config import QuantizeConfig
 from textapp.compress.quantization_aware import QuantizationAware
@@ -16,8 +17,6 @@ from textapp.errors import InputError
 from textapp.export import convert, flatbuffer, lower
 from textapp.export.model_inputs import token_inputs
 from textapp.layers import CRF
-
-from ..small_models import small_classifier, small_tagger
 
 V = 60
 

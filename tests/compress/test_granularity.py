@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 from keras import layers
 
+from tests.small_models import small_classifier, small_tagger
 from textapp.compress.granularity import stored_weights
 from textapp.config import Encoder, Words
 from textapp.errors import InputError
 from textapp.models.model import text_model
 from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import without_crf
-
-from ..small_models import small_classifier, small_tagger
 
 
 def expected(weight) -> tuple[np.ndarray, np.ndarray]:

@@ -6,12 +6,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
+from tests.small_models import small_classifier
 from textapp.compress.granularity import stored_weights
 from textapp.compress.quantization_aware import QuantizationAware, post_training
 from textapp.compress.rounding import largest, rounded
 from textapp.export import convert, lower
-
-from ..small_models import small_classifier
 
 V = 40
 

@@ -6,13 +6,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
+from tests.small_models import small_classifier
 from textapp.compress.quantization_aware import QuantizationAware
 from textapp.compress.summary import summarize
 from textapp.export import convert, flatbuffer, lower
 from textapp.export.packing import pack_rows
 from textapp.export.rewriting import rewrite
-
-from ..small_models import small_classifier
 
 # Where the weights stand among the inputs of each operator.
 WEIGHTS = {"EMBEDDING_LOOKUP": [1], "UNIDIRECTIONAL_SEQUENCE_LSTM": [*range(1, 16)], "FULLY_CONNECTED": [1, 2]}

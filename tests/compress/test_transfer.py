@@ -1,125 +1,152 @@
-"""The transfer set: what it leaves out, and the operations of Tang et al. (2019) by their definition."""
+"""The transfer set: its order, what it leaves out, and what of it counts for the vocabulary."""
 
-import gzip
-import io
-import re
-import tarfile
+import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from textapp.compress.transfer import MASK, Augmentation, TransferSet, unlabelled_texts
+from textapp.compress.soft_targets import SoftTargets
+from textapp.compress.transfer import Transfer
 from textapp.data.readers import Examples
+from textapp.data.rows import UNLABELLED
+from textapp.data.tagged import TaggedExamples
+from textapp.data.unlabelled import MASK
 from textapp.errors import InputError
-from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import Vocabulary
+from textapp.task import task
+from textapp.text.labels import Labels
+from textapp.text.tag_set import TagSet
 
-TRAIN = Examples(["très bon café !", "很好吃", "not good at all"], ["1", "1", "0"], "train.tsv")
-VALID = Examples(["Ein Film, den man sieht"], ["0"], "valid.tsv")
-
-
-def augment(text, **settings):
-    return list(Augmentation(Tokenizer(), **{"copies": 400, **settings}).texts(text, 5))
+TEXTS = ["très bon café !", "很 хорошо", "not good at all"]
+VALID = "Ein Film, den man sieht"
 
 
-def test_order_and_what_is_left_out():
-    unlabelled = [lambda: ["neu", "ein film den man sieht!", "Not good -- at all", "NEU."], lambda: ["neu", "и ещё"]]
-    augmentation = Augmentation(Tokenizer(), copies=3, mask_rate=0.5)
-    transfer = TransferSet(TRAIN, (VALID,), unlabelled, augmentation)
-    items = list(transfer)
-    assert [(item.text, item.label) for item in items[:3]] == list(zip(TRAIN.texts, TRAIN.labels, strict=True))
-    assert [item.text for item in items[3:5]] == ["neu", "и ещё"]
-    assert [item.label for item in items[3:]] == [None] * len(items[3:])
-    assert [item.augmented for item in items] == [False] * 5 + [True] * (len(items) - 5)
-    assert len({item.text.casefold() for item in items}) == len(items)
-    assert list(transfer) == items  # repeatable
+class Everything(SimpleNamespace):
+    """A teacher that has an answer for whatever stands not in `unknown`."""
+
+    name, unknown = "учитель", ()
+
+    def __contains__(self, item):
+        return item not in self.unknown
+
+
+KNOWS_ALL = Everything()
+
+
+def labelled(texts, labels=("1", "1", "0"), name="train.tsv"):
+    return Examples(list(texts), list(labels), name)
+
+
+def tagged(sentences, name="train.txt"):
+    return TaggedExamples(sentences, [["O"] * len(tokens) for tokens in sentences], name, "IOB2", "IOB2")
+
+
+KINDS = {
+    "classification": SimpleNamespace(
+        train=labelled(TEXTS),
+        valid=labelled([VALID], ["0"], "valid.tsv"),
+        targets=Labels(("0", "1")),
+        cut=lambda texts: list(texts),
+        settings={"augment": 3, "mask_rate": 0.5},
+    ),
+    "tagging": SimpleNamespace(
+        train=tagged([text.split() for text in TEXTS]),
+        valid=tagged([["Ein", "Film", ",", "den", "man", "sieht"]], "valid.txt"),
+        targets=TagSet(("O", "S-LOC"), "IOBES"),
+        cut=lambda texts: [text.split() for text in texts],
+        settings={},
+    ),
+}
+
+
+@pytest.fixture(name="kind", params=KINDS)
+def _kind(request, tmp_path):
+    """Reads the transfer set of a task, of files with the given lines."""
+    kind, found = KINDS[request.param], task(request.param)
+
+    def read(*files, teachers=(KNOWS_ALL,), **settings):
+        paths = []
+        for number, lines in enumerate(files):
+            paths.append(tmp_path / f"ещё {number}.txt")
+            paths[-1].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        config = found.student_preset(None).replaced(**{**kind.settings, **settings})
+        tokenizer = found.tokenizer(config)
+        return Transfer.read(found, config, kind.train, [kind.valid], kind.targets, tokenizer, paths, teachers)
+
+    return SimpleNamespace(**vars(kind), task=found, read=read)
+
+
+def texts_of(kind, transfer):
+    return [kind.task.item_text(item) for item in transfer.items]
+
+
+def test_the_order_is_labelled_unlabelled_made_and_doubles_are_left_out(kind):
+    files = (["neu", "ein film , den man sieht!", "Not good -- at all", "NEU."], ["neu", "и ещё", " "])
+    transfer = kind.read(*files)
+    texts = texts_of(kind, transfer)
+    assert texts[:5] == [*(" ".join(t.split()) for t in TEXTS), "neu", "и ещё"]
+    assert len({text.casefold() for text in texts}) == len(texts)
+    kinds = transfer.kinds()
+    assert [kinds[name] for name in ("labelled", "unlabelled", "without_soft_targets")] == [3, 2, 0]
+    assert kinds["augmented"] == len(texts) - 5
+    assert (kinds["augmented"] > 0) == bool(kind.settings)
+    again = kind.read(*files)
+    assert again.items == transfer.items  # repeatable
+    np.testing.assert_array_equal(again.rows.tokens.index, transfer.rows.tokens.index)
+
+
+def test_rows_are_the_tokens_of_the_items_and_those_without_labels_have_no_target(kind):
+    transfer = kind.read(["neu hier"])
+    rows = transfer.rows
+    assert len(rows.tokens) == len(transfer.items) == len(transfer.asked)
+    unlabelled = rows.targets[3:] if kind.task.unit == "text" else rows.targets[rows.tokens.offsets[3] :]
+    labelled_part = rows.targets[: len(rows.targets) - len(unlabelled)]
+    assert set(unlabelled) == {UNLABELLED}
+    assert (labelled_part >= 0).all()
+    assert len(labelled_part) == (3 if kind.task.unit == "text" else sum(map(len, kind.cut(TEXTS))))
+    assert rows.tokens.row(3) == ["neu", "hier"]
+
+
+def test_long_unlabelled_texts_are_cut_as_the_task_cuts_texts(kind):
+    transfer = kind.read(["a b c d e"], max_tokens=4, **dict.fromkeys(kind.settings, 0))
+    rows = [transfer.rows.tokens.row(number) for number in range(transfer.labelled, len(transfer.items))]
+    assert rows == ([["a", "b", "c", "d"]] if kind.task.unit == "text" else [["a", "b", "c", "d"], ["e"]])
+
+
+def test_words_of_made_texts_do_not_count(kind):
+    transfer = kind.read(["bon café"])
+    counts = transfer.rows.tokens.counts(transfer.originals)
+    assert [counts[word] for word in ("bon", "café", "!", MASK)] == [2, 2, 1, 0]
+    assert transfer.originals == 4
+
+
+def test_a_text_that_no_teacher_knows_is_labelled_but_not_asked_and_else_left_out(kind):
+    train = kind.cut(TEXTS)
+    teachers = [KNOWS_ALL, Everything(unknown=[train[1], kind.cut(["neu"])[0]])]
+    transfer = kind.read(["neu", "alt"], teachers=teachers)
+    assert transfer.asked.tolist()[:4] == [True, False, True, True]
+    assert texts_of(kind, transfer)[3] == "alt"
+    assert transfer.kinds()["without_soft_targets"] == 1
+    with pytest.raises(InputError, match=r"учитель, учитель: knows none of the texts of train\.t"):
+        kind.read(teachers=[KNOWS_ALL, Everything(unknown=train)])
+
+
+def test_a_file_of_soft_targets_brings_its_items(kind, tmp_path):
+    unit = dict(zip(kind.targets.names, (1, 0), strict=True))
+    with (tmp_path / "мягкие").open("w", encoding="utf-8") as file:
+        for item in kind.cut([*TEXTS, "noch ein", VALID.upper()]):
+            probs = unit if kind.task.unit == "text" else [unit] * len(item)
+            file.write(json.dumps({**kind.task.item_to_json(item), "probs": probs}) + "\n")
+    soft = SoftTargets.read(tmp_path / "мягкие", kind.task)
+    transfer = kind.read(["neu"], teachers=[soft], **dict.fromkeys(kind.settings, 0))
+    assert texts_of(kind, transfer)[3:] == ["noch ein"]  # no text that it does not know, none that is held out
 
 
 def test_a_held_out_text_is_never_made():
-    transfer = TransferSet(
-        Examples(["gut gut", "x"], ["0", "1"], "t"),
-        (Examples(["Gut!", MASK], ["0", "1"], "v"),),
-        augmentation=Augmentation(Tokenizer(), copies=300, mask_rate=0.5),
+    found = task("classification")
+    config = found.student_preset(None).replaced(augment=300, mask_rate=0.5)
+    train, valid = labelled(["gut gut", "x"], ["0", "1"]), labelled(["Gut!", MASK], ["0", "1"])
+    transfer = Transfer.read(
+        found, config, train, [valid], Labels(("0", "1")), found.tokenizer(config), (), [KNOWS_ALL]
     )
-    made = {item.text for item in transfer if item.augmented}
-    assert made == {f"gut {MASK}", f"{MASK} gut", f"{MASK} {MASK}"}
-
-
-@pytest.mark.parametrize("kind", ["word", "char"])
-def test_a_masked_word_is_one_unknown_token(kind):
-    tokenizer = Tokenizer(kind)
-    text = "Très bon, 很好吃 ½ don't!"
-    count = len(tokenizer.words(text))
-    (masked,) = Augmentation(tokenizer, 1, mask_rate=1.0, ngram_rate=0.0).texts(text, 0)
-    words = tokenizer.words(masked)
-    assert set(words) == {MASK}
-    assert len(words) == count - 2  # the three tokens of ½ are one word to mask
-    assert Vocabulary.build({"bon": 2}).encode(words) == [1] * len(words)
-
-
-def test_rates_and_the_authors_spelling():
-    text = "Das  WAR\tein 好 Film ! "
-    assert set(augment(text, mask_rate=0.0, ngram_rate=0.0)) == {text.strip()}
-    words = Tokenizer().words(text)
-    masked = augment(text, mask_rate=0.1, ngram_rate=0.0, copies=2000)
-    assert np.mean([one.count(MASK) for one in masked]) == pytest.approx(0.1 * len(words), rel=0.1)
-    pattern = "".join(
-        rf"(?:{re.escape(part)}|{MASK})" if part.strip() else part for part in re.split(r"(\s+)", text.strip())
-    )
-    assert all(re.fullmatch(pattern, one) for one in masked)
-
-
-def test_ngrams():
-    text = "a b c d e f g h"
-    grams = augment(text, mask_rate=0.0, ngram_rate=1.0, copies=4000)
-    assert all(gram in text for gram in grams)
-    lengths = np.bincount([len(gram.split()) for gram in grams], minlength=7)
-    assert lengths[0] == lengths[6] == 0
-    np.testing.assert_allclose(lengths[1:6] / 4000, 0.2, atol=0.03)
-    starts = np.bincount([text.index(gram) // 2 for gram in grams if len(gram) == 1])
-    np.testing.assert_allclose(starts / starts.sum(), 1 / 8, atol=0.04)
-    assert np.mean([gram != text for gram in augment(text, mask_rate=0.0)]) == pytest.approx(0.25, abs=0.06)
-    assert set(augment("x y", mask_rate=0.0, ngram_rate=1.0)) == {"x", "y", "x y"}
-
-
-def test_seeds_and_texts_without_a_word():
-    assert augment("a b c d") == augment("a b c d")
-    assert augment("a b c d") != augment("a b c d", seed=1)
-    assert augment(" \t") == []
-
-
-def archive(path, files):
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return path
-
-
-def test_unlabelled_files(tmp_path):
-    lines = "\ufeffпервый\n\n  第二 \n".encode()
-    (tmp_path / "строки").write_bytes(lines)
-    (tmp_path / "строки.txt.gz").write_bytes(gzip.compress(lines))
-    (tmp_path / "таблица.tsv").write_text("sentence\tlabel\nпервый\t0\n第二\t1\n", encoding="utf-8")
-    (tmp_path / "без меток.csv").write_text("id,text\n1,первый\n2,\n3,第二\n", encoding="utf-8")
-    (tmp_path / "u.jsonl").write_text('{"text": "первый"}\n{"text": "第二", "label": null}\n', encoding="utf-8")
-    (tmp_path / "t.jsonl").write_text(
-        '{"text": "первый", "label": 0}\n{"text": "第二", "label": 1}\n', encoding="utf-8"
-    )
-    files = {"a/unsup/0.txt": "первый<br />".encode(), "a/imdb.vocab": b"no", "b/pos/1.txt": "第二".encode()}
-    archive(tmp_path / "unsup.tar.gz", files)
-    for path in tmp_path.iterdir():
-        assert list(unlabelled_texts(path)) == ["первый", "第二"], path
-
-
-def test_broken_unlabelled_files_are_named(tmp_path):
-    (tmp_path / "f.txt").write_bytes("好\n".encode() + b"\xe5\xa5\n")
-    with pytest.raises(InputError, match=r"f\.txt:2: byte 1 of the line is not UTF-8"):
-        list(unlabelled_texts(tmp_path / "f.txt"))
-    whole = archive(tmp_path / "a.tar.gz", {"1.txt": bytes(range(65, 91)) * 999}).read_bytes()
-    (tmp_path / "a.tar.gz").write_bytes(whole[:-9])
-    with pytest.raises(InputError, match=r"a\.tar\.gz: "):
-        list(unlabelled_texts(tmp_path / "a.tar.gz"))
-    with pytest.raises(InputError, match="нет: No such file"):
-        list(unlabelled_texts(tmp_path / "нет"))
+    assert set(transfer.items[transfer.originals :]) == {f"gut {MASK}", f"{MASK} gut", f"{MASK} {MASK}"}

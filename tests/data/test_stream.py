@@ -1,4 +1,4 @@
-"""Streamed batches hold what the file holds, in ids equal to Python's, and can start anywhere."""
+"""Streamed batches hold what the source holds, in ids equal to Python's, and can start anywhere."""
 
 import itertools
 from collections import Counter
@@ -6,93 +6,109 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from textapp.data.readers import Examples
-from textapp.data.stream import Scan, Source, StreamedBatches
-from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import Vocabulary
+from tests.data.rows import FORM, make_encoder
+from textapp.data.stream import Scan, StreamedBatches
+from textapp.text.word_shape import word_shape
 
-WORDS = ["gut", "schlecht", "好", "吃", "Très", "café", "nicht", "的", "😀"]
+TOKENS = ["Wien", "wien", "北京", "Überraschung", "1996", "x", "unbekannt", "😀"]
 WIDTHS, LONGEST = [4, 8, 12], 12
+NAMES = ["neg", "pos"]
+RNG = np.random.default_rng(0)
+SENTENCES = [list(RNG.choice(TOKENS, RNG.integers(1, 16))) for _ in range(150)]
 
 
-@pytest.fixture(scope="module", name="rows")
-def _rows():
-    rng = np.random.default_rng(0)
-    rows = [(" ".join(rng.choice(WORDS, rng.integers(1, 16))), ["neg", "pos"][i % 2]) for i in range(150)]
-    return [*rows, ("\u200b", "neg")]  # no token
+@pytest.fixture(params=[False, True], ids=["a target a text", "a target a token, shapes"], name="per_token")
+def _per_token(request):
+    return request.param
 
 
-@pytest.fixture(scope="module", name="make")
-def _make(rows, tmp_path_factory):
-    path = tmp_path_factory.mktemp("strom") / "Sätze.tsv"
-    path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows), encoding="utf-8")
-
-    def make(held_out=(), **settings):
-        source = Source(str(path), held_out=held_out)
-        scan = Scan.read(source, Tokenizer(), LONGEST)
-        vocabulary = Vocabulary.build(scan.words, min_count=1)
-        batches = StreamedBatches(
-            source,
-            scan,
-            Tokenizer(),
-            vocabulary,
-            ["neg", "pos"],
-            **{"max_tokens": LONGEST, "batch_size": 16, "widths": WIDTHS, "buffer": 64, **settings},
-        )
-        return batches, scan, vocabulary
-
-    return make
+def rows_of(per_token):
+    """Rows as a task gives them: tokens, and a name or a name a token."""
+    if per_token:
+        return [(tokens, [NAMES["i" in token] for token in tokens]) for tokens in SENTENCES]
+    return [(tokens, NAMES[number % 2]) for number, tokens in enumerate(SENTENCES)]
 
 
-def texts_of(batches):
-    return Counter(
-        (tuple(ids[ids > 0].tolist()), int(label))
-        for token_ids, labels in batches
-        for ids, label in zip(token_ids.numpy(), labels.numpy(), strict=True)
-    )
+def streamed(per_token, **settings):
+    rows = rows_of(per_token)
+    scan = Scan.read(rows, LONGEST)
+    settings = {"max_tokens": LONGEST, "batch_size": 16, "widths": WIDTHS, "buffer": 64, **settings}
+    return StreamedBatches(rows, scan, make_encoder(shapes=per_token), NAMES, per_token=per_token, **settings)
 
 
-def expected(rows, vocabulary):
-    encoded = [(vocabulary.encode(Tokenizer().words(text)[:LONGEST]), label) for text, label in rows]
-    return Counter((tuple(ids), int(label == "pos")) for ids, label in encoded if ids)
+def contents(per_token, batches):
+    """The rows of batches without padding."""
+    found = Counter()
+    for inputs, targets in batches:
+        by_name = inputs if per_token else {"token_ids": inputs}
+        for number, target in enumerate(targets.numpy()):
+            length = np.count_nonzero(by_name["token_ids"][number])
+            assert not any(ids.numpy()[number, length:].any() for ids in by_name.values())
+            if per_token:
+                assert (target[length:] == -1).all()
+                target = target[:length]
+            ids = [tuple(ids.numpy()[number, :length].tolist()) for ids in by_name.values()]
+            found[(*ids, tuple(np.atleast_1d(target).tolist()))] += 1
+    return found
 
 
-def test_an_epoch_is_the_file(make, rows):
-    batches, scan, vocabulary = make()
+def expected(per_token):
+    vocabulary, found = make_encoder().vocabulary, Counter()
+    for tokens, target in rows_of(per_token):
+        tokens = tokens[:LONGEST]
+        parts = [tuple(vocabulary.encode([FORM.word(token) for token in tokens]))]
+        if per_token:
+            parts.append(tuple(word_shape(FORM.spelling(token)) for token in tokens))
+        names = target[:LONGEST] if per_token else [target]
+        found[(*parts, tuple(map(NAMES.index, names)))] += 1
+    return found
+
+
+def test_an_epoch_is_the_source(per_token):
+    batches = streamed(per_token)
     epochs = list(itertools.islice(batches.dataset, 2 * batches.steps_per_epoch))
     first, second = epochs[: batches.steps_per_epoch], epochs[batches.steps_per_epoch :]
-    assert texts_of(first) == texts_of(second) == expected(rows, vocabulary)
-    assert not all(np.array_equal(a, b) for (a, _), (b, _) in zip(first, second, strict=True))
-    assert scan.lengths.sum() == 150
-    assert scan.cut == sum(len(text.split()) > LONGEST for text, _ in rows)
+    assert contents(per_token, first) == contents(per_token, second) == expected(per_token)
+    same = [np.array_equal(one, other) for (_, one), (_, other) in zip(first, second, strict=True)]
+    assert not all(same)
 
 
-def test_starts_at_any_position(make):
-    whole, *_ = make(seed=3)
-    resumed, *_ = make(seed=3)
+def test_the_first_pass_counts(per_token):
+    rows = rows_of(per_token)
+    scan = Scan.read(rows, LONGEST)
+    assert (
+        scan.lengths.tolist() == np.bincount([min(len(tokens), LONGEST) for tokens, _ in rows], minlength=13).tolist()
+    )
+    assert scan.cut == sum(len(tokens) > LONGEST for tokens, _ in rows)
+    assert scan.tokens == Counter(token for tokens, _ in rows for token in tokens[:LONGEST])
+    assert set(scan.names) == set(NAMES)
+    assert scan.fingerprint == Scan.read(iter(rows), LONGEST).fingerprint
+    assert scan.fingerprint != Scan.read(rows[::-1], LONGEST).fingerprint
+    other = ["pos"] * len(rows[0][0]) if per_token else "pos"
+    assert scan.fingerprint != Scan.read([(rows[0][0], other), *rows[1:]], LONGEST).fingerprint
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_training_starts_at_any_position(per_token, static):
+    whole, resumed = (streamed(per_token, seed=3, static_shapes=static) for _ in range(2))
     resumed.position = (1, 4)
     skipped = whole.steps_per_epoch + 4
-    for (a, b), (c, d) in zip(
+    pairs = zip(
         itertools.islice(resumed.dataset, 8), itertools.islice(whole.dataset, skipped, skipped + 8), strict=True
-    ):
-        np.testing.assert_array_equal(a, c)
-        np.testing.assert_array_equal(b, d)
+    )
+    for (inputs, targets), (other_inputs, other_targets) in pairs:
+        np.testing.assert_array_equal(targets, other_targets)
+        for name in inputs if per_token else [slice(None)]:
+            np.testing.assert_array_equal(inputs[name], other_inputs[name])
 
 
-def test_static_shapes(make):
-    batches, *_ = make(static_shapes=True)
-    epoch = list(itertools.islice(batches.dataset, batches.steps_per_epoch))
-    assert {tuple(token_ids.shape) for token_ids, _ in epoch} <= {(16, width) for width in WIDTHS}
+def test_static_shapes(per_token):
+    batches = streamed(per_token, static_shapes=True)
+    epochs = list(itertools.islice(batches.dataset, 2 * batches.steps_per_epoch))
+    shapes = {tuple((inputs["token_ids"] if per_token else inputs).shape) for inputs, _ in epochs}
+    assert shapes <= {(16, width) for width in WIDTHS}
 
 
-def test_held_out_texts_are_skipped(make, rows):
-    held_out = Examples([text.upper() for text, _ in rows[:20]], [label for _, label in rows[:20]], "Prüfung")
-    batches, scan, vocabulary = make(held_out=[held_out])
-    kept = [row for row in rows if row[0].casefold() not in {text.casefold() for text in held_out.texts}]
-    assert texts_of(itertools.islice(batches.dataset, batches.steps_per_epoch)) == expected(kept, vocabulary)
-    assert scan.lengths.sum() == len(kept) - 1
-
-
-def test_widths_must_end_at_the_longest(make):
+def test_widths_must_end_at_the_longest():
     with pytest.raises(ValueError, match="`widths` must increase up to 12"):
-        make(widths=[4, 8])
+        streamed(False, widths=[4, 8])

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.small_models import small_classifier
 from textapp.export import convert, lower
-
-from ..small_models import small_classifier
 
 LENGTHS = [3, 7]
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
-from textapp.export.rows import TOKENS, padded_rows, token_text
 
+from tests.export.test_tagger_bundle import export as export_tagger
 from textapp.errors import InputError
 from textapp.export import ExportError, export_bundle
+from textapp.export.model_inputs import TOKENS, padded_rows, token_inputs
+from textapp.runtime import load
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
@@ -47,63 +49,89 @@ def export(attentive, vocabulary, tmp_path):
     return call
 
 
-def test_a_bundle_says_what_it_is(export, attentive, vocabulary, tmp_path):
-    folder = export(
-        lengths=[9, 4], true_labels=["好", "bad", "bad", "bad", "好"], lowering="fused", recipe="dynamic_wi8_afp32"
-    )
+@pytest.fixture(params=["classification", "tagging"])
+def export_any(request, export, tmp_path):
+    """`export` of a classifier; and the same of a tagger."""
+    if request.param == "classification":
+        return export
+    defaults = {"lengths": [5], "lowering": "unrolled"}
+    return lambda **changes: export_tagger(tmp_path / "包", **{**defaults, **changes})
+
+
+def described(folder) -> dict:
+    return json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+
+
+def test_a_bundle_says_what_it_is(export_any, request, tmp_path):
+    folder = export_any(lengths=[9, 4], lowering="fused", recipe="dynamic_wi8_afp32")
     assert folder == tmp_path / "包"
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "bundle.json", "labels.txt", "model.tflite", "vocabulary.txt",
-    ]  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["包"]
-    description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    for name, digest in description.pop("sha256").items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
-    assert (folder / "labels.txt").read_text(encoding="utf-8") == "bad\n好\n"
-    assert Vocabulary.load(folder / "vocabulary.txt").tokens == vocabulary.tokens
+    description = described(folder)
+    task = "tagging" if (folder / "tags.txt").exists() else "classification"
+    assert task in request.node.name
+    files = {"classification": ["labels.txt"], "tagging": ["characters.txt", "crf.json", "tags.txt"]}[task]
+    names = sorted([*files, "model.tflite", "vocabulary.txt"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["bundle.json", *names])
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    assert description["sha256"] == hashes
     assert {key: description[key] for key in ("format", "format_version", "task", "lowering", "recipe")} == {
         "format": "textapp-bundle",
         "format_version": 1,
-        "task": "classification",
+        "task": task,
         "lowering": "fused",
         "recipe": "dynamic_wi8_afp32",
     }
-    assert description["tokenizer"] == {"kind": "word", "lowercase": True, "normalization": "nfkc"}
+    lowercase = task == "classification"
+    assert description["tokenizer"] == {"kind": "word", "lowercase": lowercase, "normalization": "nfkc"}
     assert description["lengths"] == [4, 9]
     assert description["signatures"] == {"4": "tokens_4", "9": "tokens_9"}
     assert set(description["versions"]) == {"tensorflow", "keras", "ai_edge_litert"}
     assert len(description["checks"]) == 5
 
-    ids = padded_rows([token_text(vocabulary.encode(TOKENIZER.words(text))) for text in TEXTS], 9)[TOKENS]
+
+def test_a_classifier_is_scored_before_and_after(export, attentive, vocabulary):
+    folder = export(lengths=[4, 9], true_labels=["好", "bad", "bad", "bad", "好"], recipe="dynamic_wi8_afp32")
+    assert (folder / "labels.txt").read_text(encoding="utf-8") == "bad\n好\n"
+    assert Vocabulary.load(folder / "vocabulary.txt").tokens == vocabulary.tokens
+    ids = padded_rows([token_inputs(vocabulary.encode(TOKENIZER.words(text))) for text in TEXTS], 9)[TOKENS]
     expected = attentive(ids).numpy()
     truth = np.array([1, 0, 0, 0, 1])
-    assert description["metrics"]["before"]["accuracy"] == pytest.approx((expected.argmax(1) == truth).mean())
-    assert description["metrics"]["count"] == 5
+    metrics = described(folder)["metrics"]
+    assert metrics["before"]["accuracy"] == pytest.approx((expected.argmax(1) == truth).mean())
+    assert metrics["count"] == 5
     runner = Interpreter(model_content=(folder / "model.tflite").read_bytes()).get_signature_runner("tokens_9")
     got = np.concatenate([runner(token_ids=row[None])["logits"] for row in ids])
     np.testing.assert_allclose(got, expected, atol=0.1 * np.abs(expected).max())
 
 
-def test_a_bundle_is_not_overwritten_by_accident(export, tmp_path):
-    folder = export(recipe="float32")
-    before = (folder / "bundle.json").read_bytes()
+def test_a_bundle_is_not_overwritten_by_accident(export_any, tmp_path):
+    folder = export_any(recipe="float32")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(InputError, match="包: exists; choose another folder, or overwrite it"):
-        export()
-    assert (folder / "bundle.json").read_bytes() == before
+        export_any()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_overwritten_bundle_is_replaced_whole(export, tmp_path):
+    """A bundle of the other task had files that this one has not; so had its owner."""
+    folder = export_tagger(tmp_path / "包", recipe="float32")
+    (folder / "заметки.txt").write_text("ü")
     export(overwrite=True, recipe="float16")
-    assert json.loads((folder / "bundle.json").read_text(encoding="utf-8"))["recipe"] == "float16"
+    assert described(folder)["recipe"] == "float16"
+    assert {path.name for path in folder.iterdir()} == {"bundle.json", "labels.txt", "model.tflite", "vocabulary.txt"}
     assert [path.name for path in tmp_path.iterdir()] == ["包"]
+    assert load(folder).labels == tuple(LABELS)
 
 
-def test_only_a_bundle_is_overwritten(export, tmp_path):
+def test_only_a_bundle_is_overwritten(export_any, tmp_path):
     (tmp_path / "包").mkdir()
     (tmp_path / "包" / "论文.txt").write_text("ü")
     with pytest.raises(InputError, match="is not a bundle; only a bundle may be overwritten"):
-        export(overwrite=True)
+        export_any(overwrite=True)
     assert (tmp_path / "包" / "论文.txt").read_text() == "ü"
 
 
-def test_a_failed_check_keeps_nothing(export, tmp_path):
+def test_a_model_that_is_not_finite_is_not_kept(export, tmp_path):
     ids = keras.Input((None,), dtype="int32")
     pooled = layers.GlobalAveragePooling1D()(layers.Embedding(40, 4, mask_zero=True)(ids))
     with pytest.raises(ExportError, match="not finite on the empty text"):
@@ -111,12 +139,20 @@ def test_a_failed_check_keeps_nothing(export, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_check_leaves_the_old_bundle(export, monkeypatch):
-    folder = export(recipe="float32")
+def test_a_failed_check_keeps_nothing_new_and_the_old_bundle(export_any, tmp_path, monkeypatch):
+    def fail(*_):
+        raise ExportError("model.tflite: no good")
+
+    with monkeypatch.context() as patches:
+        patches.setattr("textapp.export.bundle.check_file", fail)
+        with pytest.raises(ExportError, match="no good"):
+            export_any()
+    assert not list(tmp_path.iterdir())
+    folder = export_any(recipe="float32")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     monkeypatch.setattr("textapp.export.bundle.convert", lambda *_: b"broken")
     with pytest.raises(ExportError, match="LiteRT refuses the file"):
-        export(overwrite=True)
+        export_any(overwrite=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -135,7 +171,7 @@ def head(**settings) -> keras.Model:
         ({"labels": ["好"]}, "labels: must be two or more different lines"),
         ({"labels": ["好", "好"]}, "labels: must be two or more different lines"),
         ({"labels": ["好", "b\nad"]}, "labels: must be two or more different lines"),
-        ({"labels": ["a", "b", "c"]}, r"logits \(B, 3\), for 3 labels. Received: \(None, 2\)"),
+        ({"labels": ["a", "b", "c"]}, r"logits \(B, 3\), for 3 targets. Received: \(None, 2\)"),
         ({"true_labels": ["bad"]}, "true_labels: 1 for 5 texts"),
         ({"true_labels": ["bad"] * 4 + ["差"]}, "true_labels: '差' is none of the model's labels: bad, 好"),
         (

@@ -4,9 +4,16 @@ import keras
 import pytest
 from keras import ops
 
+from textapp.data.readers import Examples
 from textapp.export import convert
-from textapp.export.comparison import both_logits, compare_labels
+from textapp.export.comparison import both_logits, compare
 from textapp.export.model_inputs import token_inputs
+from textapp.runtime import Classifier
+from textapp.task import Compared, task
+from textapp.text.labels import Labels
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import Vocabulary
 
 
 def counting_model(offset: float) -> keras.Model:
@@ -16,25 +23,42 @@ def counting_model(offset: float) -> keras.Model:
     return keras.Model(ids, {"logits": ops.concatenate([width * 0 + 3.5 + offset, width], axis=1)})
 
 
+def reference(offset: float = 0.0) -> keras.Model:
+    ids = keras.Input((None,), dtype="int32")
+    return keras.Model(ids, counting_model(offset)(ids)["logits"])
+
+
 def test_each_text_goes_through_the_shortest_signature_that_fits():
     content = convert(counting_model(0.0), [2, 4])
-    reference = keras.Model((ids := keras.Input((None,), dtype="int32")), counting_model(0.0)(ids)["logits"])
     texts = [token_inputs(ids) for ids in ([], [5], [5, 6], [5, 6, 7], [5] * 4, [5] * 9)]
-    logits = both_logits(content, reference, [2, 4], texts)
-    scores = compare_labels(logits, classes=[0, 0, 0, 1, 1, 0])
-    assert scores["count"] == 6
-    assert scores["label_agreement"] == 1.0
+    for rows in both_logits(content, reference(), [2, 4], texts):
+        assert [row.tolist() for row in rows] == [[3.5, 2.0]] * 3 + [[3.5, 4.0]] * 3
+
+
+TEXTS = ["", "好", "a b", "a b c", "a b c d", "a b c d e f g h i"]  # the model says: three times 0, three times 1
+
+
+def compared(offset: float, labels: list[str] | None) -> dict:
+    """The scores of a file whose first logit is `offset` higher than in Keras."""
+    predictor = Classifier(
+        Tokenizer(), TokenEncoder(None, Vocabulary(["[PAD]", "[UNK]"])), Labels(("плохо", "好")), 4, None
+    )
+    examples = None if labels is None else Examples(TEXTS, labels, "texts")
+    content = convert(counting_model(offset), [2, 4])
+    return compare(task("classification"), predictor, content, reference(), [2, 4], Compared([], TEXTS, examples))
+
+
+def test_scores_are_those_of_what_the_predictor_decides():
+    scores = compared(0.0, ["плохо"] * 3 + ["好"] * 2 + ["плохо"])
+    assert (scores["count"], scores["label_agreement"]) == (6, 1.0)
+    assert scores["before"] == scores["after"]
     assert scores["after"]["accuracy"] == pytest.approx(5 / 6)
     assert scores["after"]["macro_f1"] == pytest.approx((6 / 7 + 4 / 5) / 2)
-    assert scores["before"] == scores["after"]
-    assert set(compare_labels(logits)) == {"count", "label_agreement"}
+    assert set(compared(0.0, None)) == {"count", "label_agreement"}
 
 
 def test_disagreement_is_counted():
-    content = convert(counting_model(5.0), [2, 4])  # always class 0
-    reference = keras.Model((ids := keras.Input((None,), dtype="int32")), counting_model(0.0)(ids)["logits"])
-    texts = [token_inputs(ids) for ids in ([5], [5] * 3, [5] * 4, [5, 6])]
-    scores = compare_labels(both_logits(content, reference, [2, 4], texts), classes=[0, 1, 1, 0])
+    scores = compared(5.0, ["плохо"] * 3 + ["好"] * 3)  # the file gives 0 always
     assert scores["label_agreement"] == 0.5
     assert (scores["before"]["accuracy"], scores["after"]["accuracy"]) == (1.0, 0.5)
 

@@ -8,11 +8,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers, ops
 
+from tests.small_models import small_classifier
 from textapp.errors import InputError
 from textapp.export import convert, lower
 from textapp.layers import AttentionPooling
-
-from ..small_models import small_classifier
 
 V, LENGTHS = 40, [3, 7]  # as in conftest.py
 

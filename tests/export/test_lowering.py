@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from tests.small_models import small_classifier
 from textapp.errors import InputError
 from textapp.export import lower
 from textapp.export.lowering import PLAIN, in_float32
@@ -12,8 +13,6 @@ from textapp.export.lowerings.recurrent_fused import FusedLSTM
 from textapp.export.lowerings.recurrent_unrolled import UnrolledGRU, UnrolledLSTM, UnrolledSimpleRNN
 from textapp.layers import AttentionPooling
 from textapp.layers.leaves import leaves
-
-from ..small_models import small_classifier
 
 V, T, H = 30, 6, 5
 LAYERS = {

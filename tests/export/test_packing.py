@@ -7,6 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
+from tests.small_models import small_classifier, small_tagger
 from textapp.compress.quantization_aware import post_training
 from textapp.compress.rounding import levels
 from textapp.errors import InputError
@@ -15,8 +16,6 @@ from textapp.export.lowering import in_float32
 from textapp.export.packing import pack_rows, packed_bytes, quantized_rows, round_rows
 from textapp.export.rewriting import rewrite
 from textapp.tasks.tagging.head import without_crf
-
-from ..small_models import small_classifier, small_tagger
 
 V = 50
 

@@ -8,6 +8,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers, ops
 
+from tests.small_models import small_classifier, small_tagger
 from textapp.errors import InputError
 from textapp.export import ExportError, convert, export_bundle, flatbuffer, lower, rewriting
 from textapp.export.checks import OPERATORS, check_integers, check_loads, check_operators, check_order
@@ -16,8 +17,6 @@ from textapp.runtime import load
 from textapp.tasks.tagging.head import without_crf
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
-
-from ..small_models import small_classifier, small_tagger
 
 V, LENGTHS = 40, [3, 7]
 RECIPE = "static_wi8_ai8"

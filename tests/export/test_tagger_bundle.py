@@ -1,18 +1,21 @@
 """A tagger's bundle: the file scores tokens as Keras does, and what stands beside it decodes them."""
 
-import hashlib
+import itertools
 import json
 
 import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from textapp.models.ner import entity_tagger
 
+from tests.small_models import small_tagger
+from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.errors import InputError
-from textapp.export import ExportError, export_tagger_bundle
+from textapp.export import export_model
 from textapp.layers import CRF
 from textapp.runtime import load
+from textapp.task import Compared, task
+from textapp.tasks.tagging.config import TaggingConfig
 from textapp.tasks.tagging.head import without_crf
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
@@ -37,31 +40,16 @@ def tag_set(scheme: str | None = "IOBES") -> TagSet:
     return TagSet.build(TAGS if scheme else [["NOUN", "VERB"], ["X"]], scheme)
 
 
-def tagger(
-    characters: bool = True,
-    crf: bool = True,
-    tags: TagSet | None = None,
-    cell: str = "lstm",
-    bigram_rows: int | None = None,
-    context_filters: int | None = None,
-    shapes: int | None = None,
-) -> keras.Model:
+def tagger(characters: bool = True, tags: TagSet | None = None, crf: bool = True, **settings) -> keras.Model:
     """Wide enough for its tensors to be quantized, with weights that tell tokens apart."""
     tags = tag_set() if tags is None else tags
-    model = entity_tagger(
+    model = small_tagger(
         len(WORDS) + 2,
         len(tags),
-        embedding_dim=80,
-        units=24,
-        cell=cell,
-        character_vocabulary_size=len(LETTERS) + 2 if characters else None,
-        character_dim=40,
-        character_filters=16,
-        bigram_rows=bigram_rows,
-        context_filters=context_filters,
-        features={"shape_ids": (shapes, 4)} if shapes else None,
+        len(LETTERS) + 2 if characters else None,
         crf=crf,
         allowed=tags.allowed() if crf else None,
+        **{"embedding_dim": 80, "units": 24, "character_dim": 40, "character_filters": 16, **settings},
     )
     rng = np.random.default_rng(5)
     for variable in model.trainable_variables:
@@ -69,16 +57,19 @@ def tagger(
     return model
 
 
-def export(folder, model: keras.Model | None = None, **changes):
+def export(folder, model: keras.Model | None = None, tags=TAGS, sentences=SENTENCES, **changes):
+    """`export_model` with good arguments but for those given."""
+    examples = None if tags is None else TaggedExamples(sentences, tags, "sentences")
     arguments = {
+        "config": TaggingConfig(retokenize=False),
         "tokenizer": TOKENIZER,
         "encoder": encoder(),
-        "tag_set": tag_set(),
+        "targets": tag_set(),
         "lengths": [3, 8],
-        "sentences": SENTENCES,
+        "compared": Compared([sentence[:8] for sentence in sentences], sentences, examples),
         **changes,
     }
-    return export_tagger_bundle(tagger() if model is None else model, folder, **arguments)
+    return export_model(task("tagging"), tagger() if model is None else model, folder, **arguments)
 
 
 def inputs(sentence, length: int, encode: TokenEncoder) -> dict[str, np.ndarray]:
@@ -91,15 +82,32 @@ def inputs(sentence, length: int, encode: TokenEncoder) -> dict[str, np.ndarray]
     }
 
 
-PARTS = {"plain": {}, "pairs": {"bigram_rows": 40}, "context": {"context_filters": 12}, "shapes": {"shapes": SHAPES}}
+PARTS = {
+    "plain": {},
+    "pairs": {"bigrams": 40, "bigram_dim": 32},
+    "context": {"context_filters": 12},
+    "shapes": {"shapes": True, "shape_dim": 4},
+    "shapes and vectors": {
+        **{"shapes": True, "train_embedding": False},
+        "vectors": np.random.default_rng(6).normal(size=(len(WORDS) + 2, 80)).astype("float32"),
+    },
+}
 
 
-@pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS)
-@pytest.mark.parametrize("lowering", ["fused", "unrolled"])
-@pytest.mark.parametrize("recipe", ["float32", "dynamic_wi8_afp32"])
-def test_the_file_scores_tokens_as_keras_does(tmp_path, lowering, recipe, parts):
+@pytest.mark.parametrize(
+    ("part", "lowering", "recipe"),
+    [
+        *itertools.product(["plain"], ["fused", "unrolled"], ["float32", "dynamic_wi8_afp32"]),
+        *((part, "fused", "dynamic_wi8_afp32") for part in PARTS if part != "plain"),
+        *((part, "unrolled", "float32") for part in PARTS if part != "plain"),
+    ],
+)
+def test_the_file_scores_tokens_as_keras_does(tmp_path, part, lowering, recipe):
+    parts = PARTS[part]
     model = tagger(**parts)
     encode = encoder(shapes="shapes" in parts)
+    if "vectors" in parts:
+        np.testing.assert_array_equal(model.get_layer("embedding").embeddings, parts["vectors"])
     folder = export(tmp_path / "包", model, encoder=encode, lowering=lowering, recipe=recipe)
     interpreter = Interpreter(model_content=(folder / "model.tflite").read_bytes())
     scoring, crf = without_crf(model)
@@ -113,22 +121,16 @@ def test_the_file_scores_tokens_as_keras_does(tmp_path, lowering, recipe, parts)
             np.testing.assert_allclose(received, expected, atol=1e-5 if recipe == "float32" else 0.1)
 
 
-def test_a_bundle_says_what_it_is(tmp_path):
-    model = tagger()
-    folder = export(tmp_path / "b", model, true_tags=TAGS)
-    names = ["bundle.json", "characters.txt", "crf.json", "model.tflite", "tags.txt", "vocabulary.txt"]
-    assert sorted(path.name for path in folder.iterdir()) == names
+def test_a_bundle_says_what_a_tagger_needs(tmp_path):
+    folder = export(tmp_path / "b")
     description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names[1:]}
-    assert description["sha256"] == hashes
-    assert description["task"] == "tagging"
     assert description["word_form"] == {"lowercase": True, "zero_digits": False, "normalization": "nfkc"}
     assert (description["max_characters"], description["tag_scheme"], description["crf"]) == (6, "IOBES", True)
     assert (description["retokenize"], description["shapes"]) == (False, False)
     assert (folder / "tags.txt").read_text(encoding="utf-8").split() == list(tag_set().tags)
     assert Vocabulary.load(folder / "characters.txt") == encoder().characters
     metrics = description["metrics"]
-    assert metrics["count"] == 5 + 2 + 1 + 8  # the longest is cut
+    assert metrics["count"] == 5 + 2 + 1 + 15  # the longest is read in windows
     assert {"entity_f1", "precision", "recall", "types"} <= metrics["before"].keys() == metrics["after"].keys()
 
 
@@ -148,7 +150,7 @@ def test_the_scores_of_the_crf_go_along(tmp_path):
 @pytest.mark.parametrize("recipe", ["dynamic_wi8_afp32_emb4", "static_wi8_ai8"])
 def test_a_bundle_of_shapes_predicts_what_keras_does(tmp_path, recipe):
     """In place of characters: capitals tell a name, and only they."""
-    encode, model = encoder(False, shapes=True), tagger(False, shapes=SHAPES)
+    encode, model = encoder(False, shapes=True), tagger(False, shapes=True, shape_dim=4)
     model.get_layer("embedding").embeddings.assign(np.zeros((len(WORDS) + 2, 80)))
     bundle = load(export(tmp_path / "b", model, encoder=encode, recipe=recipe, lowering="unrolled"))
     assert bundle.encoder.encode(SENTENCES[0]) == encode.encode(SENTENCES[0])
@@ -161,9 +163,9 @@ def test_a_bundle_of_shapes_predicts_what_keras_does(tmp_path, recipe):
 
 def test_shapes_want_a_row_each(tmp_path, monkeypatch):
     monkeypatch.setattr("textapp.models.words.SHAPES", SHAPES - 1)
-    monkeypatch.setattr("textapp.models.ner.SHAPES", SHAPES - 1)
-    with pytest.raises(InputError, match="layer 'shape_ids_embedding' has 32 rows for 33 shapes of words"):
-        export(tmp_path / "b", tagger(shapes=SHAPES - 1), encoder=encoder(shapes=True))
+    model = tagger(shapes=True)
+    with pytest.raises(InputError, match="33 shapes of words, but layer 'shape_ids_embedding' has 32 rows"):
+        export(tmp_path / "b", model, encoder=encoder(shapes=True))
 
 
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
@@ -172,11 +174,12 @@ def test_other_cells(tmp_path, cell):
 
 
 def test_without_crf_and_characters_and_scheme(tmp_path):
-    """Parts of speech: tags that stand for themselves, each by itself."""
-    tags = tag_set(None)
-    truth = [["X"] * len(sentence) for sentence in SENTENCES]
+    """Parts of speech: plain tags, each by itself."""
+    tags, sentences = tag_set(None), [sentence[:8] for sentence in SENTENCES]
     model = tagger(characters=False, crf=False, tags=tags)
-    folder = export(tmp_path / "b", model, encoder=encoder(False), tag_set=tags, true_tags=truth)
+    examples = TaggedExamples(sentences, [["X"] * len(sentence) for sentence in sentences], "sentences", PLAIN)
+    compared = Compared(sentences, sentences, examples)
+    folder = export(tmp_path / "b", model, encoder=encoder(False), targets=tags, compared=compared)
     assert sorted(path.name for path in folder.iterdir()) == [
         "bundle.json", "model.tflite", "tags.txt", "vocabulary.txt",
     ]  # fmt: skip
@@ -190,13 +193,15 @@ def test_without_crf_and_characters_and_scheme(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tag_set": tag_set(None)}, r"model: must give logits \(B, T, 3\), or end in a CRF of them, for 3 tags"),
+        (
+            {"targets": tag_set(None)},
+            r"model: must have one output, logits \(B, T, 3\), for 3 targets. Received: \(None",
+        ),
         ({"encoder": encoder(False)}, "encoder: must have characters where the model takes char_ids"),
         ({"encoder": encoder(shapes=True)}, "encoder: must have shapes where the model takes shape_ids"),
-        ({"sentences": []}, "sentences: at least one real sentence"),
-        ({"sentences": [[]]}, "sentences: at least one real sentence"),
+        ({"sentences": [], "tags": None}, "texts: at least one real text"),
+        ({"sentences": [[]], "tags": None}, "texts: at least one real text"),
         ({"tokenizer": Tokenizer()}, "tokenizer: must keep capitals"),
-        ({"true_tags": TAGS[:2]}, "true_tags: must be a tag for each token"),
         ({"lengths": [8, 8]}, "lengths .*: must be different positive numbers"),
         (
             {"encoder": TokenEncoder(WordForm(), Vocabulary(["[PAD]", "[UNK]", *"abcdefghijklmnop"]), None, 6)},
@@ -210,18 +215,15 @@ def test_what_does_not_fit_is_refused(tmp_path, changes, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_word_without_a_row_is_refused(tmp_path):
-    more = encoder()
-    more = TokenEncoder(more.form, Vocabulary([*more.vocabulary.tokens, "extra"]), more.characters, 6)
-    with pytest.raises(InputError, match="words or characters, but layer 'embedding' has"):
-        export(tmp_path / "b", encoder=more)
-
-
-def test_a_failed_check_keeps_nothing(tmp_path, monkeypatch):
-    def fail(*_):
-        raise ExportError("model.tflite: no good")
-
-    monkeypatch.setattr("textapp.export.bundle.check_file", fail)
-    with pytest.raises(ExportError, match="no good"):
-        export(tmp_path / "b")
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("words", "letters", "message"),
+    [
+        (["extra"], [], "14 tokens, but layer 'embedding' has 13 rows"),
+        ([], ["ж"], r"\d+ characters, but layer 'characters' has \d+ rows"),
+    ],
+)
+def test_a_word_or_a_character_without_a_row_is_refused(tmp_path, words, letters, message):
+    known = encoder()
+    more = [Vocabulary([*old.tokens, *new]) for old, new in ((known.vocabulary, words), (known.characters, letters))]
+    with pytest.raises(InputError, match=message):
+        export(tmp_path / "b", encoder=TokenEncoder(known.form, *more, 6))

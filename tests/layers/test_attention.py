@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.layers.gradients import gradients
 from textapp.layers import AttentionPooling
-
-from .gradients import gradients
 
 RNG = np.random.default_rng(0)
 ENCODED = RNG.normal(size=(3, 5, 4)).astype("float32")

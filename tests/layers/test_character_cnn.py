@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.layers.gradients import gradients
 from textapp.layers import CharacterCNN
-
-from .gradients import gradients
 
 RNG = np.random.default_rng(0)
 CHAR_IDS = RNG.integers(1, 12, (2, 3, 6))

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.layers.gradients import gradients
 from textapp.layers import CRF
-
-from .gradients import gradients
 
 RNG = np.random.default_rng(0)
 B, T, K = 4, 5, 3

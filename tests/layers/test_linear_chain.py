@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.layers.gradients import gradients
 from textapp.layers.linear_chain import tag_log_probabilities, tag_probabilities
-
-from .gradients import gradients
 
 K = 3
 LENGTHS = np.array([5, 4, 1, 0])

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textapp.runtime import BundleTagger, Predictor, load
+from textapp.errors import InputError
+from textapp.runtime import Classifier, Tagger, load
 from textapp.text.tag_schemes import allowed_transitions
 
 LENGTHS = (4, 8)
@@ -82,14 +83,15 @@ def to_tflite(functions: Sequence[Any], lengths: Sequence[int]) -> bytes:
         return converter.convert()
 
 
-def write_files(folder: Path, contents: dict[str, bytes], task: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Writes the files of a bundle, and a bundle.json with right hashes but for `changes`."""
+def write_files(folder: Path, files: dict[str, bytes | None], changes: dict[str, Any]) -> Path:
+    """Writes the files of a bundle but those that are None, and a bundle.json with right hashes but for `changes`."""
+    folder.mkdir()
+    contents = {name: content for name, content in files.items() if content is not None}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     description = {
         "format": "textapp-bundle",
         "format_version": 1,
-        **task,
         "textapp_version": "0.1.0",
         "lengths": list(LENGTHS),
         "lowering": "fused",
@@ -102,6 +104,21 @@ def write_files(folder: Path, contents: dict[str, bytes], task: dict[str, Any], 
     }
     text = json.dumps(description | changes, ensure_ascii=False)
     (folder / "bundle.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+def lines_of(names: Sequence[str]) -> bytes:
+    """Names, one a line."""
+    return "\n".join((*names, "")).encode()
+
+
+def load_error(folder: Path) -> str:
+    """The message of the error that loading a bundle gives: always one line."""
+    with pytest.raises(InputError) as caught:
+        load(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
 
 
 @pytest.fixture(scope="session")
@@ -116,27 +133,22 @@ def model_content(tiny_model: TinyModel) -> bytes:
 
 @pytest.fixture
 def write_bundle(tmp_path: Path, model_content: bytes) -> Callable[..., Path]:
-    """Writes a bundle whose hashes are right, whatever its files hold."""
+    """Writes a classifier's bundle whose hashes are right, whatever its files hold."""
 
-    def write(
-        model: bytes = model_content,
-        tokens: Sequence[str] = TOKENS,
-        labels: bytes = "\n".join((*LABELS, "")).encode(),
-        **changes: Any,
-    ) -> Path:
-        folder = tmp_path / "bündel 模型"
-        folder.mkdir()
+    def write(files: dict[str, bytes | None] | None = None, **changes: Any) -> Path:
         contents = {
-            "model.tflite": model,
-            "vocabulary.txt": lines_of(tokens),
-            "labels.txt": labels,
-        }
-        task = {
+            "model.tflite": model_content,
+            "vocabulary.txt": lines_of(TOKENS),
+            "labels.txt": lines_of(LABELS),
+        } | (files or {})
+        description = {
             "task": "classification",
             "tokenizer": {"kind": "word", "lowercase": True, "normalization": "nfkc"},
+            "word_form": None,
+            "max_characters": None,
+            "shapes": False,
         }
-        write_files(folder, contents, task, changes)
-        return folder
+        return write_files(tmp_path / "bündel 模型", contents, description | changes)
 
     return write
 
@@ -147,7 +159,7 @@ def bundle_folder(write_bundle: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def predictor(bundle_folder: Path) -> Predictor:
+def predictor(bundle_folder: Path) -> Classifier:
     return load(bundle_folder)
 
 
@@ -213,11 +225,9 @@ def tagger_content(tiny_tagger: TinyTagger) -> bytes:
 
 @pytest.fixture
 def write_tagger_bundle(tmp_path: Path, tiny_tagger: TinyTagger, tagger_content: bytes) -> Callable[..., Path]:
-    """Writes a tagger's bundle whose hashes are right, whatever its files hold; a file that is None is left out."""
+    """Writes a tagger's bundle likewise; a file that is None is left out."""
 
     def write(files: dict[str, bytes | None] | None = None, **changes: Any) -> Path:
-        folder = tmp_path / "метки 标注"
-        folder.mkdir()
         scores = {name: getattr(tiny_tagger, name).tolist() for name in ("transitions", "start", "end")}
         contents = {
             "model.tflite": tagger_content,
@@ -236,17 +246,9 @@ def write_tagger_bundle(tmp_path: Path, tiny_tagger: TinyTagger, tagger_content:
             "shapes": False,
             "retokenize": False,
         }
-        write_files(
-            folder, {name: content for name, content in contents.items() if content is not None}, description, changes
-        )
-        return folder
+        return write_files(tmp_path / "метки 标注", contents, description | changes)
 
     return write
-
-
-def lines_of(names: Sequence[str]) -> bytes:
-    """Names, one a line."""
-    return "\n".join((*names, "")).encode()
 
 
 @pytest.fixture
@@ -255,5 +257,11 @@ def tagger_folder(write_tagger_bundle: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def tagger(tagger_folder: Path) -> BundleTagger:
+def tagger(tagger_folder: Path) -> Tagger:
     return load(tagger_folder)
+
+
+@pytest.fixture(params=["bundle_folder", "tagger_folder"], ids=["classification", "tagging"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """The bundle of each task."""
+    return request.getfixturevalue(request.param)

@@ -6,6 +6,7 @@ import numpy as np
 
 from textapp.runtime import Tagger
 from textapp.runtime.decoding import FORBIDDEN, TagDecoder
+from textapp.runtime.predictor import Outputs
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -48,11 +49,12 @@ def by_lexicon(ids):
 
 
 def tagger_of(score=by_lexicon, tag_set=IOBES, decoder=..., max_tokens=16, kind="word", normalization="nfkc"):
+    """A tagger over a function from ids to logits."""
     return Tagger(
         tokenizer=Tokenizer(kind, lowercase=False, normalization=normalization),
         encoder=TokenEncoder(WordForm(lowercase=False), Vocabulary(WORDS), None, 0),
-        tag_set=tag_set,
-        decoder=decoder_of(tag_set) if decoder is ... else decoder,
+        targets=tag_set,
         max_tokens=max_tokens,
-        score=score,
+        score=lambda ids: Outputs(score(ids)),
+        decoder=decoder_of(tag_set) if decoder is ... else decoder,
     )

@@ -3,20 +3,9 @@ import json
 
 import pytest
 
-from textapp.errors import InputError
-from textapp.runtime.bundle import read_bundle
+from tests.runtime.conftest import LABELS, TOKENS, lines_of, load_error
+from textapp.runtime import Classifier, Tagger, load, read_bundle
 from textapp.text.tokenizer import Tokenizer
-
-from .conftest import LABELS, TOKENS
-
-
-def error_of(folder):
-    """The message of the error that reading a bundle gives: always one line."""
-    with pytest.raises(InputError) as caught:
-        read_bundle(folder)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def change(folder, **changes):
@@ -27,20 +16,51 @@ def change(folder, **changes):
     path.write_text(json.dumps(kept), encoding="utf-8")
 
 
-def test_a_bundle_is_read_whole(bundle_folder, model_content):
-    bundle = read_bundle(str(bundle_folder))
-    assert bundle.folder == bundle_folder
-    assert bundle.tokenizer == Tokenizer(kind="word", lowercase=True, normalization="nfkc")
-    assert tuple(bundle.vocabulary.tokens) == TOKENS
-    assert bundle.labels == LABELS
+FILES = {
+    "classification": ("model.tflite", "vocabulary.txt", "labels.txt"),
+    "tagging": ("model.tflite", "vocabulary.txt", "characters.txt", "tags.txt", "crf.json"),
+}
+
+
+@pytest.fixture(params=[(task, name) for task, names in FILES.items() for name in names], ids="-".join)
+def file(request):
+    """A bundle of each task, and the name of each of its files."""
+    task, name = request.param
+    return request.getfixturevalue({"classification": "bundle_folder", "tagging": "tagger_folder"}[task]), name
+
+
+def test_a_bundle_is_read_whole(folder):
+    bundle = read_bundle(str(folder))
+    assert bundle.folder == folder
+    assert bundle.files == {name: (folder / name).read_bytes() for name in FILES[bundle.task]}
+    assert bundle.model == (folder / "model.tflite").read_bytes()
+    assert bundle.tokenizer == Tokenizer("word", lowercase=bundle.task == "classification", normalization="nfkc")
     assert list(bundle.signatures.items()) == [(4, "tokens_4"), (8, "tokens_8")]
-    assert bundle.model == model_content
     assert bundle.description["metrics"] == {"accuracy": 0.5}
 
 
-def test_fields_that_the_format_does_not_define_are_not_read(bundle_folder):
-    change(bundle_folder, model="../../secret.tflite", note="für später")
-    assert read_bundle(bundle_folder).labels == LABELS
+def test_of_a_classifier_words_and_labels_are_read(predictor):
+    assert tuple(predictor.encoder.vocabulary.tokens) == TOKENS
+    assert predictor.encoder.form is None
+    assert predictor.labels == LABELS
+
+
+def test_load_gives_the_predictor_of_the_task(predictor, tagger):
+    assert type(predictor) is Classifier
+    assert type(tagger) is Tagger
+
+
+def test_fields_that_the_format_does_not_define_are_not_read(folder):
+    change(folder, model="../../secret.tflite", note="für später")
+    assert load(folder).max_tokens == 8
+
+
+def test_a_bundle_of_an_earlier_version_lacks_fields(bundle_folder, tagger_folder):
+    """One of a classifier knew no word form, characters or shapes; the first of a tagger no shapes."""
+    change(bundle_folder, word_form=None, max_characters=None, shapes=None)
+    assert load(bundle_folder).encoder.inputs == {"token_ids": ()}
+    change(tagger_folder, shapes=None)
+    assert load(tagger_folder).encoder.shapes is False
 
 
 @pytest.mark.parametrize(
@@ -52,8 +72,16 @@ def test_fields_that_the_format_does_not_define_are_not_read(bundle_folder):
         ("format_version", True, '"format_version" True is not supported; this textapp reads version 1'),
         ("format_version", 1.0, '"format_version" 1.0 is not supported; this textapp reads version 1'),
         ("format_version", None, '"format_version" None is not supported; this textapp reads version 1'),
-        ("task", "обобщение", '"task" must be "classification" or "tagging". Received: \'обобщение\''),
-        ("task", None, '"task" is missing; it must be "classification" or "tagging"'),
+        ("task", "обобщение", "\"task\" must be one of classification, tagging. Received: 'обобщение'"),
+        ("task", None, '"task" is missing; it must be one of classification, tagging'),
+        ("task", ["tagging"], "\"task\" must be one of classification, tagging. Received: ['tagging']"),
+        ("word_form", {"lowercase": True, "zero_digits": False}, '"word_form" must be an object'),
+        ("word_form", {"lowercase": 1, "zero_digits": False, "normalization": "nfc"}, '"word_form" must be an object'),
+        ("word_form", {"lowercase": True, "zero_digits": False, "normalization": "ç"}, '"word_form" must be an object'),
+        ("max_characters", 0, '"max_characters" must be a positive integer, or null'),
+        ("max_characters", True, '"max_characters" must be a positive integer, or null'),
+        ("max_characters", 5.0, '"max_characters" must be a positive integer, or null'),
+        ("shapes", 1, '"shapes" must be true or false. Received: 1'),
         ("textapp_version", 1, '"textapp_version" must be a string. Received: 1'),
         ("tokenizer", "word", "\"tokenizer\" must be an object. Received: 'word'"),
         ("tokenizer", {"kind": "Wörter", "lowercase": True, "normalization": "nfkc"}, "kind='Wörter'"),
@@ -74,79 +102,87 @@ def test_fields_that_the_format_does_not_define_are_not_read(bundle_folder):
         ("lowering", 3, '"lowering" must be a string. Received: 3'),
         ("recipe", "", "\"recipe\" must be a string. Received: ''"),
         ("sha256", None, '"sha256" is missing'),
+        ("sha256", {}, '"sha256" must be an object from each of model.tflite, vocabulary.txt'),
         ("sha256", {"model.tflite": "0" * 64}, '"sha256" must be an object from each of model.tflite, vocabulary.txt'),
-        ("sha256", dict.fromkeys(("model.tflite", "vocabulary.txt", "../labels.txt"), "0" * 64), '"sha256" must be'),
-        ("sha256", dict.fromkeys(("model.tflite", "vocabulary.txt", "labels.txt"), "0" * 63), '"sha256" must be'),
-        ("sha256", dict.fromkeys(("model.tflite", "vocabulary.txt", "labels.txt"), 0), '"sha256" must be'),
     ],
 )
-def test_each_field_of_bundle_json_is_checked(bundle_folder, field, value, rule):
-    change(bundle_folder, **{field: value})
-    message = error_of(bundle_folder)
-    assert message.startswith(f"{bundle_folder / 'bundle.json'}: ")
+def test_each_field_of_bundle_json_is_checked(folder, field, value, rule):
+    change(folder, **{field: value})
+    message = load_error(folder)
+    assert message.startswith(f"{folder / 'bundle.json'}: ")
     assert rule in message
 
 
-def test_a_long_wrong_value_is_shown_in_part(bundle_folder):
-    change(bundle_folder, lowering=["völlig falsch"] * 1000)
-    assert len(error_of(bundle_folder)) < len(str(bundle_folder)) + 200
+def test_a_long_wrong_value_is_shown_in_part(folder):
+    change(folder, lowering=["völlig falsch"] * 1000)
+    assert len(load_error(folder)) < len(str(folder)) + 200
 
 
 @pytest.mark.parametrize("content", ["[]", '"textapp-bundle"', "null", "1"])
-def test_bundle_json_must_hold_an_object(bundle_folder, content):
-    (bundle_folder / "bundle.json").write_text(content)
-    assert "bundle.json: must hold one JSON object. Received: " in error_of(bundle_folder)
+def test_bundle_json_must_hold_an_object(folder, content):
+    (folder / "bundle.json").write_text(content)
+    assert "bundle.json: must hold one JSON object. Received: " in load_error(folder)
 
 
-def test_broken_json_is_named_with_its_line(bundle_folder):
-    (bundle_folder / "bundle.json").write_text('{\n"format": "textapp-bundle",\n"kaputt: 1}', encoding="utf-8")
-    assert "bundle.json:3: " in error_of(bundle_folder)
+def test_broken_json_is_named_with_its_line(folder):
+    (folder / "bundle.json").write_text('{\n"format": "textapp-bundle",\n"kaputt: 1}', encoding="utf-8")
+    assert "bundle.json:3: " in load_error(folder)
 
 
 def test_no_folder(tmp_path):
     assert (
-        error_of(tmp_path / "nö") == f"{tmp_path / 'nö'}: no such folder; give the folder that `textapp export` wrote"
+        load_error(tmp_path / "nö") == f"{tmp_path / 'nö'}: no such folder; give the folder that `textapp export` wrote"
     )
 
 
 def test_a_folder_that_is_no_bundle(tmp_path):
-    assert error_of(tmp_path).startswith(f"{tmp_path / 'bundle.json'}: missing; a bundle is a folder")
+    assert load_error(tmp_path).startswith(f"{tmp_path / 'bundle.json'}: missing; a bundle is a folder")
 
 
 def test_a_file_in_the_place_of_the_folder(tmp_path):
     path = tmp_path / "modèle.tflite"
     path.write_bytes(b"TFL3")
-    assert error_of(path).startswith(str(path))
+    assert load_error(path).startswith(str(path))
 
 
-@pytest.mark.parametrize("name", ["model.tflite", "vocabulary.txt", "labels.txt"])
 class TestFiles:
-    def test_missing(self, bundle_folder, name):
-        (bundle_folder / name).unlink()
-        assert error_of(bundle_folder) == (
-            f"{bundle_folder / name}: missing; the bundle is incomplete: copy or export it again"
-        )
+    def test_missing(self, file):
+        folder, name = file
+        (folder / name).unlink()
+        assert load_error(folder) == f"{folder / name}: missing; the bundle is incomplete: copy or export it again"
 
-    def test_changed(self, bundle_folder, name):
-        path = bundle_folder / name
-        content = bytearray(path.read_bytes())
+    def test_changed(self, file):
+        folder, name = file
+        content = bytearray((folder / name).read_bytes())
         content[len(content) // 2] ^= 1
-        path.write_bytes(content)
+        (folder / name).write_bytes(content)
         found = hashlib.sha256(content).hexdigest()
-        assert error_of(bundle_folder).startswith(f"{path}: its SHA-256 {found[:12]}... is not the ")
+        assert load_error(folder).startswith(f"{folder / name}: its SHA-256 {found[:12]}... is not the ")
 
-    def test_truncated(self, bundle_folder, name):
-        path = bundle_folder / name
-        path.write_bytes(path.read_bytes()[:-1])
-        message = error_of(bundle_folder)
-        assert message.startswith(f"{path}: its SHA-256 ")
-        assert f"the file ({path.stat().st_size:,} bytes) was cut or changed after the export" in message
+    def test_truncated(self, file):
+        folder, name = file
+        content = (folder / name).read_bytes()[:-1]
+        (folder / name).write_bytes(content)
+        message = load_error(folder)
+        assert message.startswith(f"{folder / name}: its SHA-256 ")
+        assert f"the file ({len(content):,} bytes) was cut or changed after the export" in message
 
-    def test_a_folder_in_its_place(self, bundle_folder, name):
-        path = bundle_folder / name
-        path.unlink()
-        path.mkdir()
-        assert error_of(bundle_folder).startswith(f"{path}: ")
+    def test_a_folder_in_its_place(self, file):
+        folder, name = file
+        (folder / name).unlink()
+        (folder / name).mkdir()
+        assert load_error(folder).startswith(f"{folder / name}: ")
+
+    def test_hashes_are_of_these_files_and_no_others(self, folder):
+        names = FILES[read_bundle(folder).task]
+        rule = f'"sha256" must be an object from each of {", ".join(names)} to 64 lower-case hexadecimal digits'
+        for hashes in (
+            dict.fromkeys((*names[:-1], f"../{names[-1]}"), "0" * 64),
+            dict.fromkeys(names, "0" * 63),
+            dict.fromkeys(names, 0),
+        ):
+            change(folder, sha256=hashes)
+            assert rule in load_error(folder)
 
 
 @pytest.mark.parametrize(
@@ -160,15 +196,15 @@ class TestFiles:
     ],
 )
 def test_labels_are_checked(write_bundle, labels, ending):
-    folder = write_bundle(labels=labels)
-    assert error_of(folder) == f"{folder / 'labels.txt'}{ending}"
+    folder = write_bundle({"labels.txt": labels})
+    assert load_error(folder) == f"{folder / 'labels.txt'}{ending}"
 
 
 def test_only_a_newline_ends_a_label(write_bundle):
     labels = ("très\u2028bon", "a\x0bb", "ein\x85zwei")
-    assert read_bundle(write_bundle(labels="\n".join(labels).encode())).labels == labels
+    assert load(write_bundle({"labels.txt": "\n".join(labels).encode()})).labels == labels
 
 
 def test_a_malformed_vocabulary_is_named(write_bundle):
-    folder = write_bundle(tokens=(*TOKENS, "好"))
-    assert error_of(folder).startswith(f"{folder / 'vocabulary.txt'}:{len(TOKENS) + 1}: ")
+    folder = write_bundle({"vocabulary.txt": lines_of((*TOKENS, "好"))})
+    assert load_error(folder).startswith(f"{folder / 'vocabulary.txt'}:{len(TOKENS) + 1}: ")

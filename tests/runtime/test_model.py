@@ -4,23 +4,31 @@ import time
 import numpy as np
 import pytest
 
+from tests.runtime.conftest import TOKENS
 from textapp.errors import InputError
 from textapp.runtime.model import DeviceModel
-
-from .conftest import TOKENS
 
 SIGNATURES = {4: "tokens_4", 8: "tokens_8"}
 
 
 @pytest.fixture
 def model(model_content):
-    return DeviceModel(model_content, SIGNATURES, classes=3, source="modèle.tflite")
+    return device_model(model_content)
+
+
+def device_model(content, signatures=SIGNATURES, classes=3, **options):
+    return DeviceModel(content, signatures, {"token_ids": ()}, lambda _: (1, classes), "modèle.tflite", **options)
+
+
+def ids(*token_ids):
+    """What the model reads of a text."""
+    return {"token_ids": np.array(token_ids, np.int32)}
 
 
 def load_error(content, signatures=SIGNATURES, classes=3):
     """The message of the error that a model file gives: always one line that begins with its name."""
     with pytest.raises(InputError) as caught:
-        DeviceModel(content, signatures, classes, source="modèle.tflite")
+        device_model(content, signatures, classes)
     message = str(caught.value)
     assert message.startswith("modèle.tflite: ")
     assert "\n" not in message
@@ -36,37 +44,38 @@ def softmax(logits):
 def test_equals_numpy_at_every_length(model, tiny_model, count):
     tokens = ["好", "film", "!", "плохо", "café", "bad", "naïve", "坏"][:count]
     probs, weights = tiny_model.reference(tokens)
-    outputs = model.run([TOKENS.index(token) for token in tokens])
+    outputs = model.run(ids(*map(TOKENS.index, tokens)))
     np.testing.assert_allclose(softmax(outputs.logits), probs, rtol=1e-5)
-    np.testing.assert_allclose(outputs.attention_weights[:count], weights, rtol=1e-5)
-    assert not outputs.attention_weights[count:].any()
+    np.testing.assert_allclose(outputs.attention_weights, weights, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("count", "length"), [(0, 4), (1, 4), (4, 4), (5, 8), (8, 8)])
 def test_the_shortest_signature_that_fits_runs(model, count, length):
-    assert model.run([2] * count).attention_weights.shape == (length,)
+    weights = model._signatures.run(count, token_ids=[2] * count)["attention_weights"]
+    assert weights.shape == (length,)
+    assert not weights[count:].any()
 
 
 def test_a_text_leaves_nothing_behind(model):
-    before = model.run([7])
-    model.run([2, 3, 4, 5])
-    model.run([2, 3, 4, 5, 6, 7, 8, 9])
-    after = model.run([7])
+    before = model.run(ids(7))
+    model.run(ids(2, 3, 4, 5))
+    model.run(ids(2, 3, 4, 5, 6, 7, 8, 9))
+    after = model.run(ids(7))
     np.testing.assert_array_equal(after.logits, before.logits)
     np.testing.assert_array_equal(after.attention_weights, before.attention_weights)
 
 
 def test_results_are_copies(model):
-    first = model.run([2])
+    first = model.run(ids(2))
     kept = first.logits.copy()
-    model.run([3])
+    model.run(ids(3))
     np.testing.assert_array_equal(first.logits, kept)
 
 
 def test_threads_take_turns(model, monkeypatch):
     """LiteRT releases the interpreter lock while it runs; two calls in one interpreter would mix their texts."""
     texts = [[2], [3, 4], [5, 6, 7, 8, 9], [10, 11]]
-    expected = [model.run(ids).logits for ids in texts]
+    expected = [model.run(ids(*text)).logits for text in texts]
     inside, most_inside, received = 0, 0, {}
 
     def slow(runner):
@@ -87,7 +96,7 @@ def test_threads_take_turns(model, monkeypatch):
     )
 
     def work(index):
-        received[index] = model.run(texts[index]).logits
+        received[index] = model.run(ids(*texts[index])).logits
 
     workers = [threading.Thread(target=work, args=(index,)) for index in range(len(texts))]
     for worker in workers:
@@ -101,18 +110,18 @@ def test_threads_take_turns(model, monkeypatch):
 
 def test_more_ids_than_the_largest_length_are_refused(model):
     with pytest.raises(ValueError, match=r"`token_ids` must hold at most 8 ids\. Received: 9"):
-        model.run([2] * 9)
+        model.run(ids(*[2] * 9))
 
 
 @pytest.mark.parametrize("threads", [0, -1, True, 1.5, "2"])
 def test_threads_must_be_a_positive_integer(model_content, threads):
     with pytest.raises(ValueError, match=r"`threads` must be a positive integer\. Received: threads="):
-        DeviceModel(model_content, SIGNATURES, 3, "modèle.tflite", threads=threads)
+        device_model(model_content, threads=threads)
 
 
 def test_two_threads_give_the_same_scores(model, model_content):
-    two = DeviceModel(model_content, SIGNATURES, 3, "modèle.tflite", threads=2)
-    np.testing.assert_allclose(two.run([2, 7]).logits, model.run([2, 7]).logits, rtol=1e-6)
+    two = device_model(model_content, threads=2)
+    np.testing.assert_allclose(two.run(ids(2, 7)).logits, model.run(ids(2, 7)).logits, rtol=1e-6)
 
 
 class TestFiles:
@@ -162,19 +171,19 @@ class TestSignatures:
 
 
 def test_a_model_without_attention(tiny_model):
-    model = DeviceModel(tiny_model.convert(attention_lengths=()), SIGNATURES, 3, "modèle.tflite")
-    outputs = model.run([7, 2])
+    model = device_model(tiny_model.convert(attention_lengths=()))
+    outputs = model.run(ids(7, 2))
     assert outputs.attention_weights is None
     np.testing.assert_allclose(softmax(outputs.logits), tiny_model.reference(["好", "good"])[0], rtol=1e-5)
 
 
 def test_an_id_without_a_row_is_an_error(model):
     with pytest.raises(InputError, match=r"modèle\.tflite: LiteRT cannot run this file: .*index out of bounds"):
-        model.run([len(TOKENS)])
+        model.run(ids(len(TOKENS)))
 
 
 def test_scores_that_are_not_finite_are_an_error(tiny_model):
-    model = DeviceModel(tiny_model.convert(finite=False), SIGNATURES, 3, "modèle.tflite")
-    assert np.isfinite(model.run([2]).logits).all()
+    model = device_model(tiny_model.convert(finite=False))
+    assert np.isfinite(model.run(ids(2)).logits).all()
     with pytest.raises(InputError, match=r"modèle\.tflite: the model's scores are not finite: .*nan"):
-        model.run([])
+        model.run(ids())

@@ -6,9 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.runtime.lexicon import IOBES, tagger_of
 from textapp.text.tag_schemes import read_spans
-
-from .lexicon import IOBES, tagger_of
 
 # What normalization and tokenization do something about: it all must leave the offsets right.
 PIECES = (

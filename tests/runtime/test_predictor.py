@@ -1,17 +1,15 @@
-import dataclasses
 import json
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from textapp.errors import InputError
-from textapp.runtime import Prediction, Predictor, TokenWeight, load, read_bundle
+from tests.runtime.conftest import LABELS, TOKENS, lines_of, load_error
+from textapp.runtime import Prediction, TokenWeight, load
 from textapp.text.tokenizer import Tokenizer
-
-from .conftest import LABELS, TOKENS
 
 # Text -> its tokens with offsets, by hand.
 TEXTS = {
@@ -46,14 +44,18 @@ def test_predictions_come_in_the_order_of_the_texts(predictor):
     assert predictor.predict([]) == []
 
 
-def test_label_indices_are_those_of_the_predictions(predictor):
-    expected = [LABELS.index(prediction.label) for prediction in predictor.predict(TEXTS)]
+def test_labels_and_probabilities_are_those_of_the_predictions(predictor):
+    predictions = predictor.predict(TEXTS)
+    expected = [prediction.label for prediction in predictions]
     assert len(set(expected)) > 1
-    assert [predictor.label_index(text) for text in TEXTS] == expected
-    assert list(predictor.label_indices(TEXTS)) == expected
+    assert [LABELS[predictor.quick(text)] for text in TEXTS] == expected
+    assert list(predictor.decide(TEXTS)) == expected
+    probs = [list(prediction.probs.values()) for prediction in predictions]
+    np.testing.assert_array_equal(predictor.probabilities(list(TEXTS)), probs)
+    assert predictor.probabilities([]).shape == (0, len(LABELS))
 
 
-def test_label_indices_read_a_stream_one_text_at_a_time(predictor):
+def test_a_stream_is_read_one_text_at_a_time(predictor):
     read = []
 
     def stream():
@@ -61,9 +63,9 @@ def test_label_indices_read_a_stream_one_text_at_a_time(predictor):
             read.append(text)
             yield text
 
-    indices = predictor.label_indices(stream())
-    next(indices)
-    next(indices)
+    labels = predictor.decide(stream())
+    next(labels)
+    next(labels)
     assert len(read) == 2
 
 
@@ -91,16 +93,15 @@ class CountingTokenizer(Tokenizer):
 
 
 @pytest.mark.parametrize("piece", ["good film ", "好", "плохо, ", "😀", "a1!é"])
-def test_of_a_megabyte_only_the_head_is_tokenized(bundle_folder, monkeypatch, piece):
+def test_of_a_megabyte_only_the_head_is_tokenized(predictor, bundle_folder, monkeypatch, piece):
     text = piece * (1_000_000 // len(piece.encode()))
-    bundle = read_bundle(bundle_folder)
-    predictor = Predictor(dataclasses.replace(bundle, tokenizer=CountingTokenizer()))
+    predictor.tokenizer = CountingTokenizer()
     monkeypatch.setattr(CountingTokenizer, "characters", 0)
     (prediction,) = predictor.predict([text])
     assert prediction.truncated is True
     assert prediction.tokens == load(bundle_folder).predict([text[:1000]])[0].tokens
     assert CountingTokenizer.characters < 5000
-    predictor.label_index(text)
+    predictor.quick(text)
     assert CountingTokenizer.characters < 10_000
 
 
@@ -112,7 +113,7 @@ def test_a_megabyte_without_enough_tokens_is_read_to_its_end(predictor, text, co
     (prediction,) = predictor.predict([text])
     assert len(prediction.tokens) == count
     assert prediction.truncated is False
-    assert predictor.label_index(text) == LABELS.index(prediction.label)
+    assert predictor.quick(text) == LABELS.index(prediction.label)
 
 
 # What tokenizers treat in ways of its own: words and numbers that go on, marks, ligatures, joiners, Hangul, ignorables.
@@ -127,7 +128,7 @@ PIECES = (
 @pytest.mark.parametrize("normalization", ["none", "nfc", "nfkc"])
 def test_the_head_of_a_long_text_has_the_tokens_of_the_whole(write_bundle, kind, normalization):
     predictor = load(write_bundle(tokenizer={"kind": kind, "lowercase": True, "normalization": normalization}))
-    tokenizer, size = predictor.bundle.tokenizer, predictor.max_tokens
+    tokenizer, size = predictor.tokenizer, predictor.max_tokens
     source = random.Random(5)
     for _ in range(50):
         pieces = source.sample(PIECES, k=source.randint(1, 6))
@@ -136,7 +137,10 @@ def test_the_head_of_a_long_text_has_the_tokens_of_the_whole(write_bundle, kind,
         (prediction,) = predictor.predict([text])
         assert [token[:3] for token in prediction.tokens] == [tuple(token) for token in whole[:size]]
         assert prediction.truncated == (len(whole) > size)
-        assert predictor.encode(text) == predictor.bundle.vocabulary.encode(tokenizer.words(text)[:size])
+        words = [token.text for token in whole[:size]]
+        assert predictor.tokens(text) == words
+        (piece,) = predictor.pieces(text)
+        assert piece["token_ids"].tolist() == predictor.encoder.vocabulary.encode(words)
 
 
 def test_marks_across_the_end_of_the_head(write_bundle):
@@ -172,7 +176,7 @@ def test_any_text_is_predicted(predictor, texts):
 
 
 def test_a_model_without_attention_gives_tokens_without_weights(write_bundle, tiny_model):
-    (prediction,) = load(write_bundle(model=tiny_model.convert(attention_lengths=()))).predict(["好 film"])
+    (prediction,) = load(write_bundle({"model.tflite": tiny_model.convert(attention_lengths=())})).predict(["好 film"])
     assert prediction.tokens == (TokenWeight("好", 0, 1, None), TokenWeight("film", 2, 6, None))
 
 
@@ -188,7 +192,7 @@ def test_one_string_in_the_place_of_a_list_is_refused(predictor):
     with pytest.raises(TypeError, match=r"`texts` must be a list of strings\. Received: one string"):
         predictor.predict("bon café")
     with pytest.raises(TypeError, match=r"`texts` must be a list of strings\. Received: one string"):
-        predictor.label_indices("bon café")
+        list(predictor.decide("bon café"))
 
 
 def test_what_is_no_string_is_refused(predictor):
@@ -196,30 +200,22 @@ def test_what_is_no_string_is_refused(predictor):
         predictor.predict(["café", "café".encode()])
 
 
-def load_error(folder):
-    """The message of the error that loading a bundle gives: always one line."""
-    with pytest.raises(InputError) as caught:
-        load(folder)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 class TestLoadingAForeignModel:
     """Its hash is right, as in a bundle put together by hand."""
 
     def test_no_model(self, write_bundle):
-        folder = write_bundle(model="<p>nicht gefunden: 模型</p>".encode())
+        folder = write_bundle({"model.tflite": "<p>nicht gefunden: 模型</p>".encode()})
         assert load_error(folder).startswith(f"{folder / 'model.tflite'}: LiteRT cannot run this file: ")
 
     def test_other_labels(self, write_bundle):
-        folder = write_bundle(labels="好\n坏\n".encode())
+        folder = write_bundle({"labels.txt": "好\n坏\n".encode()})
         assert load_error(folder).startswith(f'{folder / "model.tflite"}: "logits" of signature ')
 
     def test_a_larger_vocabulary(self, write_bundle):
-        folder = write_bundle(tokens=(*TOKENS, "mehr"))
+        folder = write_bundle({"vocabulary.txt": lines_of((*TOKENS, "mehr"))})
         message = load_error(folder)
-        assert message.startswith(f"{folder / 'vocabulary.txt'}: the model fails on the last of 14 tokens: ")
+        assert message.startswith(f"{folder / 'vocabulary.txt'}: the model fails on the last of 14 entries: ")
 
     def test_an_empty_text_that_gives_nan(self, write_bundle, tiny_model):
-        folder = write_bundle(model=tiny_model.convert(finite=False))
+        folder = write_bundle({"model.tflite": tiny_model.convert(finite=False)})
         assert load_error(folder).startswith(f"{folder / 'model.tflite'}: the model's scores are not finite: ")

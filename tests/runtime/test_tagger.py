@@ -7,16 +7,16 @@ import threading
 import numpy as np
 import pytest
 
+from tests.runtime.lexicon import IOBES, WORDS, by_lexicon, decoder_of, tagger_of
 from textapp.runtime import TaggedSpan, TaggedToken, Tagger, Tagging
 from textapp.runtime.decoding import FORBIDDEN, TagDecoder
+from textapp.runtime.predictor import Outputs
 from textapp.text.tag_schemes import allowed_transitions, read_spans
 from textapp.text.tag_set import TagSet
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
-
-from .lexicon import IOBES, WORDS, by_lexicon, decoder_of, tagger_of
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_spans_worked_by_hand(text, spans):
 
 def test_tokens_of_a_corpus_are_known_by_their_pieces():
     tagger = tagger_of()
-    assert list(tagger.tag([["北京", "von", "São-Paulo"]])) == [["O", "O", "O"]]
+    assert list(tagger.decide([["北京", "von", "São-Paulo"]])) == [["O", "O", "O"]]
     tagger.retokenize = True
-    assert tagger.known(["北京", "von"]) == ["北", "京", "von"]
-    (tags,) = tagger.tag([["北京", "1/2", "Angela", "Merkel"]])
+    assert tagger.tokens(["北京", "von"]) == ["北", "京", "von"]
+    (tags,) = tagger.decide([["北京", "1/2", "Angela", "Merkel"]])
     assert tags == ["B-lieu", "B-lieu", "B-人", "I-人"]
-    assert list(tagger.tag([["北京"], ["\N{SOFT HYPHEN}", "Zoë"]])) == [["B-lieu"], ["O", "B-人"]]
+    assert list(tagger.decide([["北京"], ["\N{SOFT HYPHEN}", "Zoë"]])) == [["B-lieu"], ["O", "B-人"]]
 
 
 def test_a_character_that_becomes_several_tokens_belongs_to_the_first_span():
@@ -57,12 +57,11 @@ def test_a_character_that_becomes_several_tokens_belongs_to_the_first_span():
     vocabulary = Vocabulary(["[PAD]", "[UNK]", *scored])
 
     def score(ids):
-        return np.array(
-            [[9.0 * (tag == scored.get(vocabulary.tokens[i], 0)) for tag in range(3)] for i in ids["token_ids"]]
-        )
+        wanted = [scored.get(vocabulary.tokens[index], 0) for index in ids["token_ids"]]
+        return Outputs(9.0 * np.eye(3)[wanted])
 
     encoder = TokenEncoder(WordForm(), vocabulary, None, 0)
-    tagger = Tagger(Tokenizer(lowercase=False), encoder, tags, decoder_of(tags), 16, score)
+    tagger = Tagger(Tokenizer(lowercase=False), encoder, tags, 16, score, decoder_of(tags))
     (tagging,) = tagger.predict(["x ½ 京"])
     assert [token.tag for token in tagging.tokens] == ["O", "B-x", "I-x", "B-x", "I-x"]
     assert tagging.spans == (TaggedSpan("x", "½", 2, 3), TaggedSpan("x", "京", 4, 5))
@@ -78,7 +77,7 @@ def test_tokens_carry_their_tags_in_iob2():
     )
 
 
-def test_tags_that_stand_for_themselves_make_no_spans():
+def test_plain_tags_make_no_spans():
     tags = TagSet(("ADJ", "NOUN", "名詞"), None)
     logits = np.log(np.array([[0.2, 0.7, 0.1], [0.1, 0.1, 0.8]]))
     tagger = tagger_of(lambda ids: logits[: len(ids["token_ids"])], tags, decoder=None)
@@ -93,9 +92,9 @@ def test_tags_that_stand_for_themselves_make_no_spans():
 def test_sentences_of_tokens_are_tagged_alike():
     sentences = [["Angela", "Merkel"], [], ["in", "São", "Paulo", "."], ["", "\0", "a b", "Zoë"]]
     expected = [["B-人", "I-人"], [], ["O", "B-lieu", "I-lieu", "O"], ["O", "O", "O", "B-人"]]
-    assert list(tagger_of().tag(sentences)) == expected
+    assert list(tagger_of().decide(sentences)) == expected
     with pytest.raises(TypeError, match="Received: one string; cut it into tokens"):
-        list(tagger_of().tag(["Angela Merkel"]))
+        list(tagger_of().decide(["Angela Merkel"]))
 
 
 def test_a_broken_sequence_of_a_model_without_a_crf_is_read_as_the_scorer_does():

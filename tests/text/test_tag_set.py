@@ -53,7 +53,9 @@ def test_ids_come_back_and_are_sound(scheme):
 
 def test_what_is_not_in_the_set_becomes_the_first_tag_span_by_span():
     tags = TagSet.build(SENTENCES, "IOBES")
-    assert tags.encode(["B-书", "I-书", "B-地", "B-地", "I-地", "B-人"]) == [0, 0, 4, 0, 0, 0]
+    sentence = ["B-书", "I-书", "B-地", "B-地", "I-地", "B-人"]
+    assert tags.encode(sentence) == [0, 0, 4, 0, 0, 0]
+    assert tags.known_spans(sentence) == [Span(2, 3, "地")]
     assert TagSet.build([["VERB", "NOM"]], None).encode(["VERB", "ADJ"]) == [1, 0]
 
 

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.small_models import small_classifier, small_tagger
 from textapp.training.adversarial import AdversarialTraining
-
-from ..small_models import small_classifier, small_tagger
 
 SIZES = {"units": 3, "embedding_dim": 4, "attention_units": 3}
 NO_DROPOUT = {"word_dropout": 0.0, "embedding_dropout": 0.0, "dropout": 0.0}

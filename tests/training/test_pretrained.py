@@ -4,20 +4,21 @@ import json
 
 import numpy as np
 import pytest
-from textapp.training.preparation import prepare
-from textapp.training.sentiment import train_sentiment
 
 from tests.dashboards.events import read
-from textapp.config import SentimentConfig, sentiment_preset
 from textapp.data.samples import write_samples
 from textapp.errors import InputError
-from textapp.export.run import export_run
+from textapp.export.run import export
 from textapp.runtime import load
+from textapp.task import Files, names, task
+from textapp.tasks.classification.config import ClassificationConfig
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
 from textapp.training import run
-from textapp.training.pretrained import read_pretrained, way_of_training
+from textapp.training.prepare import prepare
+from textapp.training.pretrained import describe_embedding_training, read_pretrained
+from textapp.training.train import train
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très"])
 COUNTS = {"好": 10, "film": 6, "très": 3, "weg": 1}
@@ -43,7 +44,7 @@ def test_rows_report_and_summary(path):
     arguments = {"tokenizer": Tokenizer(), "extra_words": 1, "report": lines.append}
     pretrained = read_pretrained(path, VOCABULARY, COUNTS, **arguments)
     assert pretrained.vocabulary.tokens == (*VOCABULARY.tokens, "extra")
-    assert pretrained.own == 5
+    assert pretrained.num_train_words == 5
     np.testing.assert_array_equal(pretrained.table[[2, 4, 5]], [rows["好"], rows["très"], rows["extra"]])
     assert lines[0] == f"read {path}: 4 vectors of 3 dimensions"
     assert (
@@ -107,33 +108,37 @@ def _corpus(tmp_path_factory):
 @pytest.fixture(name="vectors", scope="module")
 def _vectors(tmp_path_factory, corpus):
     """Vectors for most words of all splits."""
-    config = sentiment_preset("tiny", vectors=True).override([*SETTINGS, "min_count=1"])
-    words = prepare(config, corpus["train"], corpus["valid"], None, report=str).vocabulary.tokens[2:]
+    words = prepared(configured("min_count=1"), corpus).encoder.vocabulary.tokens[2:]
     path = tmp_path_factory.mktemp("词") / "向量.txt"
     write_vectors(path, ["unbekannt", *words[:-5]], dim=5)
     return path
 
 
-def configured(*settings) -> SentimentConfig:
-    return sentiment_preset("tiny", vectors=True).override([*SETTINGS, *settings])
+def configured(*settings) -> ClassificationConfig:
+    return task("classification").preset("tiny", vectors=True).override([*SETTINGS, *settings])
+
+
+def prepared(config, corpus, vectors=None, report=str):
+    files = Files(corpus["train"], corpus["valid"], vectors=vectors)
+    return prepare(task("classification"), config, files, report)
 
 
 @pytest.mark.parametrize("stream", ["false", "true"])
 def test_extra_words_leave_fewer_unknown(corpus, vectors, stream):
     lines: list[str] = []
     config = configured("extra_words=100", f"stream={stream}")
-    data = prepare(config, corpus["train"], corpus["valid"], None, lines.append, vectors)
-    plain = prepare(configured(f"stream={stream}"), corpus["train"], corpus["valid"], None, str)
+    data = prepared(config, corpus, vectors, lines.append)
+    plain = prepared(configured(f"stream={stream}"), corpus)
     for name in ("train", "valid"):
         assert data.counts[name]["oov_rate_without_extra"] == pytest.approx(plain.counts[name]["oov_rate"])
         assert data.counts[name]["oov_rate"] < plain.counts[name]["oov_rate"]
         assert "oov_rate_without_extra" not in plain.counts[name]
-    assert data.vocabulary.tokens[: len(plain.vocabulary)] == plain.vocabulary.tokens
-    assert "unbekannt" in data.vocabulary
-    assert data.pretrained.table.shape == (len(data.vocabulary), 5)
+    assert data.encoder.vocabulary.tokens[: len(plain.encoder.vocabulary)] == plain.encoder.vocabulary.tokens
+    assert "unbekannt" in data.encoder.vocabulary
+    assert data.pretrained.table.shape == (len(data.encoder.vocabulary), 5)
     without = plain.counts["valid"]["oov_rate"]
     assert any(line.startswith("valid: ") and f"({without:.1%} without the extra words)" in line for line in lines)
-    assert data.fingerprint != prepare(config, corpus["train"], corpus["valid"], None, str).fingerprint
+    assert data.fingerprint != prepared(config, corpus).fingerprint
 
 
 def norms(folder) -> list[float]:
@@ -146,9 +151,9 @@ def test_frozen_for_good_the_run_needs_the_file_no_more(corpus, vectors, tmp_pat
     copied.write_bytes(vectors.read_bytes())
     lines: list[str] = []
     config = configured("embedding_rate=0", "extra_words=20")
-    data = prepare(config, corpus["train"], corpus["valid"], None, str, copied)
+    data = prepared(config, corpus, copied)
     files = {"train": corpus["train"], "valid": corpus["valid"], "test": corpus["test"], "vectors": copied}
-    metrics = train_sentiment(config, tmp_path / "run", **files, report=lines.append)
+    metrics = train("classification", config, tmp_path / "run", **files, report=lines.append)
     assert "word vectors: frozen for good" in lines
     assert metrics["vectors"] == data.pretrained.summary
     assert run.read_command(tmp_path / "run")["vectors"] == str(copied)
@@ -158,10 +163,10 @@ def test_frozen_for_good_the_run_needs_the_file_no_more(corpus, vectors, tmp_pat
     embedding = finished.model.get_layer("embedding")
     np.testing.assert_array_equal(embedding.get_weights()[0], data.pretrained.table)
     assert metrics["parameters"] == finished.model.count_params()
-    export_run(tmp_path / "run", tmp_path / "bundle", recipe="float32", lengths=[32])
+    export(tmp_path / "run", tmp_path / "bundle", recipe="float32", lengths=[32])
     assert len(load(tmp_path / "bundle").predict(["好 film"])) == 1
     with pytest.raises(InputError, match="holds a finished run"):
-        train_sentiment(config, tmp_path / "run", **files)
+        train("classification", config, tmp_path / "run", **files)
 
 
 def test_frozen_for_an_epoch_then_trained_and_resumed(corpus, vectors, tmp_path, monkeypatch):
@@ -173,17 +178,17 @@ def test_frozen_for_an_epoch_then_trained_and_resumed(corpus, vectors, tmp_path,
     with monkeypatch.context() as patch:  # killed after its last epoch, before the model is written
         patch.setattr("textapp.training.run.save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            train_sentiment(config, tmp_path / "run", **files, report=lines.append)
+            train("classification", config, tmp_path / "run", **files, report=lines.append)
     assert "word vectors: frozen for 1 of 2 epochs, then trained at 0.5 of the learning rate" in lines
     frozen, trained = norms(tmp_path / "run")
     assert frozen == 0.0 < trained
     write_vectors(copied, copied.read_text(encoding="utf-8").split()[2::6], dim=5, seed=9)
     with pytest.raises(InputError, match="data or settings have changed"):
-        train_sentiment(config, tmp_path / "run", **files, report=str)
+        train("classification", config, tmp_path / "run", **files, report=str)
     with pytest.raises(InputError, match="unfinished run with other vectors"):
-        train_sentiment(config, tmp_path / "run", **{**files, "vectors": vectors}, report=str)
+        train("classification", config, tmp_path / "run", **{**files, "vectors": vectors}, report=str)
     copied.write_bytes(vectors.read_bytes())
-    assert train_sentiment(config, tmp_path / "run", **files, report=str)["epochs"] == 2
+    assert train("classification", config, tmp_path / "run", **files, report=str)["epochs"] == 2
 
 
 @pytest.mark.parametrize(
@@ -196,7 +201,7 @@ def test_frozen_for_an_epoch_then_trained_and_resumed(corpus, vectors, tmp_path,
     ],
 )
 def test_the_ways_in_words(settings, words):
-    assert way_of_training(configured(*settings)) == words
+    assert describe_embedding_training(configured(*settings).training) == words
 
 
 @pytest.mark.parametrize(
@@ -208,7 +213,8 @@ def test_the_ways_in_words(settings, words):
         (["embedding_dim=none"], "setting embedding_dim: none means that of the vectors, and needs --vectors"),
     ],
 )
-def test_settings_that_need_vectors(tmp_path, corpus, settings, rule):
+@pytest.mark.parametrize("name", names())
+def test_settings_that_need_vectors(tmp_path, corpus, settings, rule, name):
     with pytest.raises(InputError, match=rule):
-        train_sentiment(SentimentConfig().override(settings), tmp_path / "run", train=corpus["train"])
+        train(name, task(name).config().override(settings), tmp_path / "run", train=corpus["train"])
     assert not (tmp_path / "run").exists()

@@ -12,22 +12,20 @@ import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
-from textapp.data.pipeline import EncodedExamples, TrainingBatches, evaluation_batches
-from textapp.data.tagged_batches import EncodedSentences
+from tests.small_models import small_tagger
+from textapp.data.batches import TrainingBatches, evaluation_batches
+from textapp.data.rows import EncodedRows
 from textapp.layers import AttentionPooling, CRFLoss
 from textapp.training.fit import fit
 from textapp.training.optimizer import adamw
-
-from ..small_models import small_tagger
 
 rng = np.random.default_rng(0)
 lengths = rng.integers(1, 9, 64)
 offsets = np.concatenate([[0], np.cumsum(lengths)])
 token_ids = rng.integers(1, 30, offsets[-1]).astype("int32")
-examples = EncodedExamples(token_ids, offsets, token_ids[offsets[:-1]] % 2, np.arange(64), 0.0, 0)
-
-rows = np.arange(len(token_ids), dtype="int32")
-sentences = EncodedSentences(rows, offsets, token_ids % 3, {"token_ids": token_ids})
+table = {"token_ids": np.arange(30, dtype="int32")}
+examples = EncodedRows(token_ids, offsets, table, token_ids[offsets[:-1]] % 2, False, np.arange(64))
+sentences = EncodedRows(token_ids, offsets, table, token_ids % 3, True, np.arange(64))
 
 def classifier():
     ids = keras.Input((None,), dtype="int32")

@@ -56,6 +56,8 @@ def as_utf8(argument: str) -> str:
 
 def check_readable(*paths: str | None) -> None:
     """Raises `InputError` for the first file that is not there: TensorFlow, which reads it, takes seconds to load."""
-    for path in filter(None, paths):
-        with named_errors(path):
-            Path(file_of(path)).stat()
+    for path in paths:
+        if path is not None:
+            file = file_of(path)
+            with named_errors(path):
+                Path(file).stat()

@@ -26,6 +26,7 @@ from textapp.compress.soft_targets import (
     Teacher,
     known_to_all,
     mean_probabilities,
+    units_of,
     write_soft_targets,
 )
 from textapp.compress.teachers import RunTeacher, check_shared, open_runs, sources
@@ -244,23 +245,13 @@ class StudentData:
 
     def _probs(self, soft: SoftTargets, items: Sequence[Any]) -> np.ndarray:
         """The probabilities of items, a row a unit: float32 `(units, C)`, 0 for items that the file lacks."""
-        parts = []
-        for item in items:
-            units = self.units(item)
-            found = (
-                soft.probabilities([item]) if item in soft else np.zeros((units, len(soft.targets.names)), np.float32)
-            )
-            if len(found) != units:
-                raise InputError(
-                    f"{soft.name}: has {len(found)} tokens of a text that has {units}; the files have changed"
-                )
-            parts.append(found)
+        width = len(soft.targets.names)
+        parts = [
+            soft.probabilities([item]) if item in soft else np.zeros((units_of(self.task, item), width), np.float32)
+            for item in items
+        ]
         columns = [soft.targets.names.index(name) for name in self.data.targets.names]
         return np.concatenate(parts)[:, columns]
-
-    def units(self, item: Any) -> int:
-        """How many units, and so rows of probabilities, an item has."""
-        return len(item) if self.task.unit == "token" else 1
 
 
 def split_settings(task: Task[Any, Any, Any], config: Any) -> dict[str, Any]:
@@ -323,7 +314,6 @@ def _soft_targets(
             found,
             asked,
             lambda chunk: mean_probabilities(teachers, chunk, targets.names),
-            student.units,
             targets.names,
             lambda done: report(f"soft targets: {done:,} of {len(asked):,} texts"),
         )

@@ -119,11 +119,12 @@ def quantize(
             with replacing(folder / run.SOFT_TARGETS) as temporary:
                 shutil.copyfile(opened.soft.name, temporary)
         metric = task.main_score(data.targets)
+        title = task.score_titles[metric]
         scores = {"float": score_splits(task, model, data)}
         with aware.rounded_weights():
             scores["post_training"] = score_splits(task, model, data)
         for name, parts in scores.items():
-            report(f"{name.replace('_', '-')}: {_in_words(parts.splits, metric)}")
+            report(f"{name.replace('_', '-')}: {_in_words(parts.splits, metric, title)}")
 
         floats = model.get_weights()
         history: list[dict[str, float]] = []
@@ -160,7 +161,7 @@ def quantize(
             with aware.rounded_weights():
                 scores["quantization_aware"] = score_splits(task, model, data)
             trained = scores["quantization_aware"]
-            report(f"quantization-aware: {_in_words(trained.splits, metric)}")
+            report(f"quantization-aware: {_in_words(trained.splits, metric, title)}")
             is_trained = trained.splits["valid"][metric] >= kept.splits["valid"][metric]
             if is_trained:
                 kept = trained
@@ -259,6 +260,6 @@ def recipe_of(aware: QuantizationAware) -> str:
     return "dynamic_wi8_afp32" if packed == STORED_BITS else f"dynamic_wi8_afp32_emb{packed}"
 
 
-def _in_words(scores: Mapping[str, Any], metric: str) -> str:
-    """The main score of some splits."""
-    return ", ".join(f"{name} {metric.replace('_', ' ')} {part[metric]:.4f}" for name, part in scores.items())
+def _in_words(scores: Mapping[str, Any], metric: str, title: str) -> str:
+    """The main score of some splits, by its title."""
+    return ", ".join(f"{name} {title} {part[metric]:.4f}" for name, part in scores.items())

@@ -137,8 +137,18 @@ class SoftTargets:
         return key_of(self.task, item) in self._places
 
     def probabilities(self, items: Sequence[Any]) -> np.ndarray:
-        """Probabilities of items of the file, float32 `(units, C)`."""
+        """Probabilities of items of the file, float32 `(units, C)`.
+
+        Raises:
+            InputError: The file has another number of tokens for an item.
+        """
         places = [self._places[key_of(self.task, item)] for item in items]
+        for item, (start, end) in zip(items, places, strict=True):
+            if end - start != units_of(self.task, item):
+                raise InputError(
+                    f"{self.name}: has {end - start} tokens of a text that has {units_of(self.task, item)}: "
+                    f"{self.task.item_text(item)[:80]!r}; soft targets must be of the same tokens"
+                )
         return np.concatenate([self.probs[start:end] for start, end in places]) if places else self.probs[:0]
 
     def items(self) -> Iterator[Any]:
@@ -151,6 +161,11 @@ def key_of(task: Task[Any, Any, Any], item: Any) -> bytes:
     """Sixteen bytes that stand for an item, whatever its white space."""
     words = " ".join(clean_text(replace_surrogates(task.item_text(item))).split())
     return hashlib.blake2b(words.encode("utf-8"), digest_size=16).digest()
+
+
+def units_of(task: Task[Any, Any, Any], item: Any) -> int:
+    """How many units, and so rows of probabilities, an item has."""
+    return len(item) if task.unit == "token" else 1
 
 
 def known_to_all(item: Any, teachers: Sequence[Teacher]) -> bool:
@@ -187,7 +202,6 @@ def write_soft_targets(
     task: Task[Any, Any, Any],
     items: Sequence[Any],
     probabilities: Callable[[list[Any]], np.ndarray],
-    units: Callable[[Any], int],
     names: Sequence[str],
     report: Callable[[int], None],
 ) -> None:
@@ -199,7 +213,6 @@ def write_soft_targets(
         task: The task.
         items: The items, the same in the same order at each call. Those that `part` has are not asked about again.
         probabilities: Gives the probabilities of up to `CHUNK` items, `(units, C)`; always the same items together.
-        units: How many units, and so rows of probabilities, an item has.
         names: The names of the columns.
         report: Is given the number of items that are done, after each chunk.
 
@@ -213,7 +226,9 @@ def write_soft_targets(
             for start in range(done, len(items), CHUNK):
                 chunk = list(items[start : start + CHUNK])
                 rows = iter(probabilities(chunk).tolist())
-                file.writelines(_line(task, item, list(itertools.islice(rows, units(item))), names) for item in chunk)
+                file.writelines(
+                    _line(task, item, list(itertools.islice(rows, units_of(task, item))), names) for item in chunk
+                )
                 file.flush()
                 os.fsync(file.fileno())
                 report(start + len(chunk))

@@ -50,7 +50,7 @@ class Scan:
             cut += len(tokens) > max_tokens
             counts.update(tokens[:max_tokens])
             lengths[min(len(tokens), max_tokens)] += 1
-            names.update(targets)
+            names.update(targets[:max_tokens])
         return cls(counts, names, lengths, cut, digest.hexdigest())
 
 
@@ -125,7 +125,7 @@ class StreamedBatches:
         rng = np.random.default_rng((self._seed, epoch))
         buffer: list[Row] = []
         for tokens, target in self.source:
-            row = tokens[: self._max_tokens], target
+            row = tokens[: self._max_tokens], target[: self._max_tokens] if self._per_token else target
             if len(buffer) < self._buffer:
                 buffer.append(row)
                 continue

@@ -14,7 +14,7 @@ from textapp import __version__
 from textapp.config import ModelConfig
 from textapp.errors import InputError
 from textapp.export.checks import check_file
-from textapp.export.comparison import both_logits
+from textapp.export.comparison import compare
 from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
 from textapp.export.lowering import Lowering, in_float32, lower
 from textapp.export.model_inputs import TOKENS, Inputs, named_inputs
@@ -22,7 +22,7 @@ from textapp.export.packing import round_rows
 from textapp.files import replacing_folder, write_json
 from textapp.layers import CharacterCNN
 from textapp.layers.leaves import flat_layers
-from textapp.task import Compared, Save, Task, task
+from textapp.task import Compared, Save, Task, device, task
 from textapp.text.labels import Labels
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -58,7 +58,8 @@ def export_bundle(
         tokenizer: What cut the model's texts.
         vocabulary: Its words.
         labels: Its labels, in the order of the logits.
-        lengths: Input lengths in tokens, a signature each. A device takes the shortest that fits; longer texts are cut.
+        lengths: Input lengths in tokens, a signature each. A device takes the shortest that fits, and cuts longer
+            texts.
         texts: Real texts, some hundred, on which the file must agree with Keras.
         true_labels: The labels of `texts`; then accuracy before and after the conversion is recorded.
         recipe: How weights are stored; see `convert`.
@@ -95,7 +96,7 @@ def export_bundle(
         encoder=TokenEncoder(None, vocabulary),
         targets=targets,
         lengths=lengths,
-        compared=Compared([tokenizer.words(text)[:longest] for text in texts], examples),
+        compared=Compared([tokenizer.words(text)[:longest] for text in texts], texts, examples),
         recipe=recipe,
         lowering=lowering,
         lineage=lineage,
@@ -134,9 +135,9 @@ def export_model(
         tokenizer: What cuts texts.
         encoder: Tokens to ids.
         targets: What the model chooses from, in the order of the logits.
-        lengths: Inputs lengths in tokens, a signature each.
-        compared: InputBatch of real tokens on which the file must agree with Keras, and is scored. Some of them also
-            calibrate `static_wi8_ai8`.
+        lengths: Input lengths in tokens, a signature each.
+        compared: Real tokens on which the file must agree with Keras, and examples that it is scored on. Some of the
+            tokens also calibrate `static_wi8_ai8`.
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
         lineage: What was done to the model before, for reports.
@@ -179,7 +180,11 @@ def export_model(
         checks = check_file(content, lowered, stored, lengths, recipe, checked, task.exclusive)
         for name, save in files.items():
             save(temporary / name)
-        before, after = both_logits(content, reference, lengths, rows)
+        contents = {name: (temporary / name).read_bytes() for name in files}
+        fields = task.device_fields(config, model, targets)
+        predictor = device(task.name).predictor(
+            tokenizer, encoder, targets, fields, contents, folder, lengths[-1], None
+        )
         description = {
             "format": "textapp-bundle",
             "format_version": 1,
@@ -189,13 +194,13 @@ def export_model(
             "word_form": None if form is None else form.to_dict(),
             "max_characters": max_characters,
             "shapes": encoder.shapes,
-            **task.device_fields(config, model, targets),
+            **fields,
             "textapp_version": __version__,
             "lengths": lengths,
             "signatures": {str(length): signature_name(length) for length in lengths},
             "lowering": lowering,
             "recipe": recipe,
-            "metrics": task.score_exported(model, targets, compared, before, after),
+            "metrics": compare(task, predictor, content, reference, lengths, compared),
             "checks": checks,
             "versions": {name: version(name.replace("_", "-")) for name in PACKAGES},
             "sha256": {name: _sha256(temporary / name) for name in (MODEL, *files)},

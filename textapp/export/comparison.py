@@ -2,7 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from textapp.export.conversion import signature_name
 from textapp.export.model_inputs import TOKENS, Inputs, keras_logits, padded_rows, select
+from textapp.runtime.predictor import Outputs, Predictor
+from textapp.task import Compared, Task
 
 
 class Logits(NamedTuple):
@@ -48,3 +51,60 @@ def both_logits(content: bytes, reference: keras.Model, lengths: Sequence[int], 
             real = slice(None) if expected.ndim == 1 else slice(counts[number])
             logits.before[number], logits.after[number] = expected[real], received[real]
     return logits
+
+
+def compare(
+    task: Task[Any, Any, Any],
+    predictor: Predictor,
+    content: bytes,
+    reference: keras.Model,
+    lengths: Sequence[int],
+    compared: Compared,
+) -> dict[str, Any]:
+    """Scores a bundle before and after its conversion, as `textapp evaluate` scores the bundle.
+
+    Args:
+        task: The task.
+        predictor: The bundle's predictor, which cuts long texts and decodes logits; its model is replaced here.
+        content: The bundle's file.
+        reference: The Keras model that it must equal.
+        lengths: The lengths of its signatures, in ascending order.
+        compared: The examples.
+
+    Returns:
+        `count` of texts or tokens, the share of them that keep their decision, `label_agreement`, and, where the
+        targets of the examples are known, the scores `before` and `after`.
+    """
+    decisions = both_decisions(predictor, content, reference, lengths, compared.questions)
+    units = [list(chain.from_iterable(part)) if task.unit == "token" else part for part in decisions]
+    same = [before == after for before, after in zip(*units, strict=True)]
+    scores: dict[str, Any] = {"count": len(same), "label_agreement": sum(same) / len(same)}
+    if compared.examples is not None:
+        for name, part in zip(("before", "after"), decisions, strict=True):
+            scores[name] = task.score_decisions(compared.examples, part, predictor.targets)
+    return scores
+
+
+def both_decisions(
+    predictor: Predictor, content: bytes, reference: keras.Model, lengths: Sequence[int], questions: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """What a predictor decides with the logits of a Keras model, and with those of its file.
+
+    The predictor asks its model one text at a time. Keras would take long for that: so the predictor is run once to
+    learn what it asks, and once more for each model with the answers.
+    """
+    asked: list[Inputs] = []
+    classes = len(predictor.targets.names)
+    shape = reference.outputs[0].shape
+
+    def record(inputs: Inputs) -> Outputs:
+        asked.append(inputs)
+        return Outputs(np.zeros((len(inputs[TOKENS]), classes) if len(shape) == 3 else classes, np.float32))
+
+    def decisions(score: Any) -> list[Any]:
+        predictor.score = score
+        return list(predictor.decide(questions))
+
+    decisions(record)
+    before, after = (iter(rows) for rows in both_logits(content, reference, lengths, asked))
+    return decisions(lambda _: Outputs(next(before))), decisions(lambda _: Outputs(next(after)))

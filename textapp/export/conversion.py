@@ -50,7 +50,7 @@ def convert(
 
     Args:
         lowered: The model, with a dictionary of outputs.
-        lengths: Inputs lengths in tokens. Each becomes a signature `tokens_N` from `token_ids`, int32 `(1, N)`, and the
+        lengths: Input lengths in tokens. Each becomes a signature `tokens_N` from `token_ids`, int32 `(1, N)`, and the
             model's other inputs by name, to its outputs.
         recipe: How weights are stored: `float32`; `float16`; or `dynamic_wi8_afp32`, int8 with a float32 scale for each
             output channel, embedding row or fused gate, and float32 arithmetic around them. With `_emb4` or `_emb2`

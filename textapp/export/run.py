@@ -34,7 +34,7 @@ def export(
         folder: Where the bundle goes.
         recipe: How weights are stored; see `convert`. By default `dynamic_wi8_afp32`, or as the run was quantized for.
         lowering: How recurrent layers run; see `lower`. By default `fused`, or as the run was quantized for.
-        lengths: Inputs lengths in tokens; by default powers of two and the longest that the model was trained on.
+        lengths: Input lengths in tokens; by default powers of two and the longest that the model was trained on.
         examples: Examples of the task to check and score the file on; by default the run's sample of its validation
             split.
         overwrite: Whether a bundle that is already there may be replaced.

@@ -1,7 +1,6 @@
 """From text to spans and tags: the device's half of tagging."""
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textapp.errors import InputError
-from textapp.files import decode_utf8
+from textapp.files import parse_json
 from textapp.runtime.bundle_format import Fields, parse_names, require, shown
 from textapp.runtime.decoding import Booleans, Posterior, TagDecoder
 from textapp.runtime.predictor import Inputs, Predictor, Score, check_texts
@@ -318,12 +317,7 @@ def predictor(
 
 def _read_decoder(content: bytes, path: Path, tags: int) -> TagDecoder:
     """Reads a CRF's scores: `transitions` (K, K), `start` (K,) and `end` (K,)."""
-    try:
-        scores = json.loads(decode_utf8(content, path))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not JSON that can be read: {str(error)[:80]}") from error
+    scores = parse_json(content, path)
     names = ("transitions", "start", "end")
     require(isinstance(scores, dict) and set(scores) == set(names), path, f"must hold {', '.join(names)}", scores)
     for name in ("start", "end"):

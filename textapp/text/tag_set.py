@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from textapp.text.tag_schemes import OUTSIDE, Transitions, allowed_transitions, convert, read_spans, write_tags
+from textapp.text.tag_schemes import OUTSIDE, Span, Transitions, allowed_transitions, convert, read_spans, write_tags
 
 FILE_SCHEME = "IOB2"
 """The scheme of all tags of spans outside of the model: readers convert to it, and predictions are in it."""
@@ -67,14 +67,18 @@ class TagSet:
         """
         ids = {tag: index for index, tag in enumerate(self.tags)}
         if self.scheme is not None:
-            spans = read_spans(tags, FILE_SCHEME)
-            known = [
-                span
-                for span in spans
-                if ids.keys() >= set(write_tags([span], len(tags), self.scheme)[span.start : span.end])
-            ]
-            tags = write_tags(known, len(tags), self.scheme)
+            tags = write_tags(self.known_spans(tags), len(tags), self.scheme)
         return [ids.get(tag, 0) for tag in tags]
+
+    def known_spans(self, tags: Sequence[str]) -> list[Span]:
+        """Returns the spans of tags, valid IOB2, that the set has each tag for; the set must be one of spans."""
+        assert self.scheme is not None
+        known = set(self.tags)
+        return [
+            span
+            for span in read_spans(tags, FILE_SCHEME)
+            if known.issuperset(write_tags([span], len(tags), self.scheme)[span.start : span.end])
+        ]
 
     def decode(self, ids: Iterable[int]) -> list[str]:
         """Returns the tags of ids: valid IOB2, or plain tags.

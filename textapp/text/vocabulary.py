@@ -116,6 +116,6 @@ def _check(tokens: Sequence[str], source: str) -> None:
         if not token or "\n" in token or "\r" in token:
             raise InputError(f"{source}:{line}: a token is empty or holds a line break. Received: {token!r}")
         if first_lines.setdefault(token, line) != line:
-            raise InputError(f"{source}:{line}: the token {token!r} stands in line {first_lines[token]} already")
+            raise InputError(f"{source}:{line}: the token {token!r} is already on line {first_lines[token]}")
     if len(tokens) < len(SPECIALS):
         raise InputError(f"{source}:{len(tokens) + 1}: the line must read {SPECIALS[len(tokens)]}; the file ends here")

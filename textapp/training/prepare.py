@@ -195,7 +195,7 @@ def build_encoder(
             vocabulary,
             word_counts,
             report=report,
-            tokenizer=None if task.files_hold_tokens else task.tokenizer(config),
+            tokenizer=task.tokenizer(config) if task.cuts_all(config) else None,
             form=form,
             extra_words=words.extra_words,
             embedding_dim=words.embedding_dim,
@@ -249,8 +249,10 @@ def _stream(
 ) -> Prepared:
     """Reads the training split anew each epoch. Duplicates in it stay, as finding them would take its memory."""
     source = str(files.train)
-    rows = task.stream_rows(config, files.train, tuple(held_out.values()), tokenizer)
+    rows = task.stream_rows(config, files.train, tuple(held_out.values()), tokenizer, report)
     scan = Scan.read(rows, config.data.max_tokens)
+    if not scan.names:
+        raise InputError(f"{source}: each of its texts is held out or has no token, so none is left to train on")
     targets = task.targets_of_names(scan.names, source)
     report(f"scanned {source}: {scan.lengths.sum():,} examples, read anew each epoch")
     encoder, pretrained = build_encoder(task, config, scan.tokens, files.vectors, report)

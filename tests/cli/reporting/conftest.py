@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from textapp.runtime.parts import FileParts
 
-from textapp.cli.reporting.content import LABELS, Device, Report, Task, Timing, Variant
+from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant
 from textapp.compress.lineage import Lineage, Quantized
+from textapp.runtime.size_breakdown import FileParts
 
+LABELS = Comparison("classification", "label", "accuracy", "accuracy", "texts", independent=True)
 HOSTILE = "</title><script>alert('x')</script> & | `*_[a](b)_ 好"
 
 
@@ -16,7 +17,7 @@ HOSTILE = "</title><script>alert('x')</script> & | `*_[a](b)_ 好"
 def make_report() -> Callable[..., Report]:
     """A report of two bundles and a run, or of others."""
 
-    def make(variants: tuple[Variant, ...] | None = None, task: Task = LABELS, **changes: Any) -> Report:
+    def make(variants: tuple[Variant, ...] | None = None, comparison: Comparison = LABELS, **changes: Any) -> Report:
         if variants is None:
             variants = (
                 variant("большой 大", 0.9, 4_000_000, 0.5),
@@ -24,7 +25,7 @@ def make_report() -> Callable[..., Report]:
                 variant("прогон", 0.9, 9_000_000, None, Lineage(1_000_000)),
             )
         fields = {"timed": 20 if any(each.device for each in variants) else 0, "rounds": 3, "threads": 1}
-        return Report(task, f"data {HOSTILE}", variants, **(fields | changes), machine="CPU <x>")
+        return Report(comparison, f"data {HOSTILE}", variants, **(fields | changes), machine="CPU <x>")
 
     return make
 

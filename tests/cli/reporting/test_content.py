@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from textapp.cli.reporting.content import SPANS, short_names, tables
+from textapp.cli.reporting.content import Comparison, short_names, tables
 from textapp.errors import InputError
 
 
@@ -49,7 +49,8 @@ def test_the_notes_tell_how_sure_the_scores_are(make_report):
     assert "about 0.9 points" in notes[0]  # sqrt(0.9 * 0.1 / 1000)
     assert "20 texts of the data" in notes[1]
     assert "3 rounds" in notes[1]
-    assert "standard error" not in make_report(task=SPANS).notes()[0]
+    spans = Comparison("tagging", "spans", "accuracy", "strict entity F1", "entities", independent=False)
+    assert "standard error" not in make_report(comparison=spans).notes()[0]
 
 
 def test_it_is_json(make_report):

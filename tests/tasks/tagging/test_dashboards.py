@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from textapp.data.tagged import NO_SCHEME, TaggedExamples
+from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.tasks.tagging.dashboards import EntityPages, TypeConfusion, mark_entities
 from textapp.tasks.tagging.scores import tag_scores
 from textapp.text.tag_set import TagSet
@@ -16,9 +16,9 @@ PREDICTED = [["B-人", "I-人", "O", "B-人", "O"], ["O", "O"], ["O", "B-地"]]
 
 def validation(true=TRUE, predicted=PREDICTED, scheme="IOBES") -> SimpleNamespace:
     tags = TagSet.build(true, scheme)
-    examples = TaggedExamples(SENTENCES, true, "样本", NO_SCHEME if scheme is None else "IOB2")
+    examples = TaggedExamples(SENTENCES, true, "样本", PLAIN if scheme is None else "IOB2")
     scores = tag_scores(true, predicted, tags)
-    return SimpleNamespace(examples=examples, tag_set=tags, predicted=predicted, scores=scores)
+    return SimpleNamespace(examples=examples, targets=tags, predicted=predicted, scores=scores)
 
 
 def test_types_are_confused_token_by_token():
@@ -27,7 +27,7 @@ def test_types_are_confused_token_by_token():
     assert counts.tolist() == [[4, 0, 0], [0, 2, 0], [1, 1, 1]]
 
 
-def test_tags_that_stand_for_themselves_are_confused_as_they_are():
+def test_plain_tags_are_confused_as_they_are():
     true = [["N", "N", "V", "N", "N"], ["B-x", "V"], ["N", "N"]]
     names, counts = TypeConfusion("logs", validation(true, [["V"] * 5, ["V"] * 2, ["N"] * 2], None)).counts()
     assert names == ["B-x", "N", "V"]

@@ -90,10 +90,15 @@ def _common(paths: Sequence[Path], bundles: Mapping[Path, Opened]) -> Comparison
     for path, comparison in zip(paths, found, strict=True):
         if comparison != found[0]:
             raise InputError(
-                f"{path}: gives {comparison.result} (a {task(comparison.task).model_noun}), but {paths[0]} gives "
-                f"{found[0].result} (a {task(found[0].task).model_noun}); only models of one task can be compared"
+                f"{path}: {_kind(comparison)}, but {paths[0]} is {_kind(found[0])}; only models of one task can be "
+                "compared"
             )
     return found[0]
+
+
+def _kind(comparison: Comparison) -> str:
+    """What kind of model is compared so."""
+    return f"a {task(comparison.task).model_noun} (text to {comparison.result})"
 
 
 def _comparison(path: Path, opened: Opened | None) -> Comparison:

@@ -1,6 +1,5 @@
 """The data of a classifier: labelled texts read and kept apart, and their rows of tokens."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -76,6 +75,11 @@ def read_splits(
     }
     for examples in held_out.values():
         report(f"read {examples}")
+    if len(held_out) == 2 and (shared := count_overlap(held_out["valid"], held_out["test"])):
+        report(
+            f"warning: {shared:,} of the {len(held_out['test']):,} texts of test are validation texts too; the test "
+            "score is too good"
+        )
     if config.data.stream:
         return Examples([], [], str(files.train)), held_out
     train = read_examples(files.train, *columns, several=several)
@@ -85,31 +89,35 @@ def read_splits(
     if held_out:
         train, overlap = drop_overlap(train, *held_out.values())
         report(str(overlap))
+        if not len(train):
+            raise InputError(f"{train.source}: each of its texts is held out too, so none is left to train on")
     if "valid" not in held_out:
         train, validation, division = split_examples(train, config.data.valid_fraction, seed)
         held_out = {"valid": validation, **held_out}
         report(str(division))
-    if "test" in held_out and (shared := count_overlap(held_out["valid"], held_out["test"])):
-        report(
-            f"warning: {shared:,} of the {len(held_out['test']):,} texts of test are validation texts too; the test "
-            "score is too good"
-        )
     return train, held_out
 
 
 def label_set(
     config: ClassificationConfig, train: Examples, report: Report, kind: Callable[[tuple[str, ...]], LabelsType]
 ) -> LabelsType:
-    """The labels of training texts that have a token, sorted."""
+    """The labels of training texts that have a token, sorted. Raises `InputError` where there are fewer than two."""
     tokenizer = text_tokenizer(config)
     texts: dict[str, list[str]] = {}
     for text, label in zip(train.texts, train.labels, strict=True):
         for name in names_of(label):
             texts.setdefault(name, []).append(text)
     learned = {label for label, some in texts.items() if any(map(tokenizer.words, some))}
-    for label in sorted(texts.keys() - learned):
-        report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
+    if texts and not learned:
+        raise InputError(f"{train.source}: no text has a token")
+    _report_unlearned(texts.keys() - learned, report)
     return labels_of(learned, train.source, kind)
+
+
+def _report_unlearned(labels: Iterable[str], report: Report) -> None:
+    """Warns of labels whose texts have no token."""
+    for label in sorted(labels):
+        report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
 
 
 def labels_of(names: Iterable[str], source: str, kind: Callable[[tuple[str, ...]], LabelsType]) -> LabelsType:
@@ -147,23 +155,42 @@ def text_rows(
     return TargetRows(tokens, targets, per_token=False, sources=np.asarray(kept, np.int64), cut=cut)
 
 
-@dataclasses.dataclass(frozen=True)
 class StreamedTexts:
-    """The texts of a file that are not held out and have a token, read anew at each iteration."""
+    """The texts of a file that are not held out and have a token, read anew at each iteration.
 
-    config: ClassificationConfig
-    path: PathLike
-    held_out: Sequence[Examples]
-    tokenizer: Tokenizer
+    The first iteration to end reports which texts and labels were left out.
+    """
+
+    def __init__(
+        self,
+        config: ClassificationConfig,
+        path: PathLike,
+        held_out: Sequence[Examples],
+        tokenizer: Tokenizer,
+        report: Report,
+    ):
+        self.config, self.path, self.held_out, self.tokenizer = config, path, held_out, tokenizer
+        self._report: Report | None = report
 
     def __iter__(self) -> Iterator[tuple[list[str], str]]:
         """Yields tokens and label."""
-        skipped = {overlap_key(text) for examples in self.held_out for text in examples.texts}
+        held_out = {overlap_key(text) for examples in self.held_out for text in examples.texts}
+        labels: set[str] = set()
+        learned: set[str] = set()
+        skipped = 0
         for text, label in iterate_examples(self.path, self.config.text_column, self.config.label_column):
-            if skipped and overlap_key(text) in skipped:
+            if held_out and overlap_key(text) in held_out:
+                skipped += 1
                 continue
+            labels.add(label)
             if words := self.tokenizer.words(text):
+                learned.add(label)
                 yield words, label
+        if self._report is not None:
+            if skipped:
+                self._report(f"{self.path}: {skipped:,} texts left out that are held out")
+            _report_unlearned(labels - learned, self._report)
+            self._report = None
 
 
 def save_texts(path: Path, examples: Examples) -> None:
@@ -200,7 +227,7 @@ def student_labels(train: Examples, labels: LabelsType, teachers: Sequence[tuple
 
 def compared_texts(examples: Examples, tokenizer: Tokenizer, longest: int) -> Compared:
     """What a classifier's export is checked on."""
-    return Compared([tokenizer.words(text)[:longest] for text in examples.texts], examples)
+    return Compared([tokenizer.words(text)[:longest] for text in examples.texts], examples.texts, examples)
 
 
 def check_known(examples: Examples, labels: Labels) -> None:

@@ -3,7 +3,6 @@
 This file needs NumPy alone, so that a device scores a bundle with the base install.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -111,26 +110,3 @@ def _indices(values: ArrayLike, name: str, classes: int) -> NDArray[np.int64]:
     if outside.size:
         raise ValueError(f"`{name}` must hold class indices from 0 to {classes - 1}. Received: {outside[0]}")
     return array.astype(np.int64)
-
-
-def compare_labels(
-    before: Sequence[NDArray[np.floating]], after: Sequence[NDArray[np.floating]], labels: Sequence[int] | None
-) -> dict[str, Any]:
-    """Scores a classifier before and after its conversion.
-
-    Args:
-        before: Logits `(C,)` of each text by Keras.
-        after: The same by the converted file.
-        labels: The texts' true labels, by number, or None.
-
-    Returns:
-        `count` and `label_agreement`; with `labels` also `accuracy` and `macro_f1`, `before` and `after`.
-    """
-    chosen = {"before": [int(row.argmax()) for row in before], "after": [int(row.argmax()) for row in after]}
-    same = np.equal(chosen["before"], chosen["after"])
-    scores: dict[str, Any] = {"count": len(same), "label_agreement": float(same.mean())}
-    if labels is not None:
-        for name, predicted in chosen.items():
-            matrix = confusion_matrix(labels, predicted, len(before[0]))
-            scores[name] = {"accuracy": accuracy(matrix), "macro_f1": macro_f1(matrix)}
-    return scores

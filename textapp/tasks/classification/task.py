@@ -104,11 +104,12 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         path: PathLike,
         held_out: "Sequence[Examples]",
         tokenizer: "Tokenizer",
+        report: Report,
     ) -> Iterable[tuple[list[str], Any]]:
         """See `Task`."""
         from textapp.tasks.classification.data import StreamedTexts
 
-        return StreamedTexts(config, path, held_out, tokenizer)
+        return StreamedTexts(config, path, held_out, tokenizer, report)
 
     def head(self, config: settings.ClassificationConfig, targets: "Labels") -> Callable[[Any, Any], Any]:
         """See `Task`: attention pooling and class logits."""
@@ -281,21 +282,6 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         del config
         return compared_texts(examples, tokenizer, longest)
-
-    def score_exported(
-        self,
-        model: "keras.Model",
-        targets: "Labels",
-        compared: Compared,
-        before: "list[np.ndarray]",
-        after: "list[np.ndarray]",
-    ) -> dict[str, Any]:
-        """See `Task`."""
-        from textapp.tasks.classification.scores import compare_labels
-
-        del model
-        examples = compared.examples
-        return compare_labels(before, after, None if examples is None else targets.encode(examples.labels))
 
     def items(
         self, config: settings.ClassificationConfig, examples: "Examples", tokenizer: "Tokenizer", training: bool

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Compared, Files, PathLike, Report, Task
+from textapp.task import Files, PathLike, Report, Task
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
 from textapp.tasks.classification.task import Classification, shown_texts
 
@@ -60,11 +60,9 @@ class Multilabel(Classification):
 
         return label_set(config, train, report, IndependentLabels)
 
-    def stream_rows(
-        self, config: ClassificationConfig, path: PathLike, held_out: "Sequence[Examples]", tokenizer: "Tokenizer"
-    ) -> Iterable[tuple[list[str], Any]]:
+    def stream_rows(self, *args: Any) -> Iterable[tuple[list[str], Any]]:
         """See `Task`: it cannot."""
-        return Task.stream_rows(self, config, path, held_out, tokenizer)
+        return Task.stream_rows(self, *args)
 
     def loss(self, config: ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
         """See `Task`: a logit for each label, each with a cross-entropy of its own."""
@@ -207,32 +205,6 @@ class Multilabel(Classification):
         """See `Task`."""
         del config, model
         return {"thresholds": list(targets.thresholds)}
-
-    def score_exported(
-        self,
-        model: "keras.Model",
-        targets: Any,
-        compared: Compared,
-        before: "list[np.ndarray]",
-        after: "list[np.ndarray]",
-    ) -> dict[str, Any]:
-        """See `Task`."""
-        import numpy as np
-
-        from textapp.tasks.multilabel.scores import sigmoid
-
-        del model
-        chosen = {
-            name: [targets.chosen(row) for row in sigmoid(np.stack(logits)).tolist()]
-            for name, logits in (("before", before), ("after", after))
-        }
-        same = np.mean([one == other for one, other in zip(chosen["before"], chosen["after"], strict=True)])
-        scores: dict[str, Any] = {"count": len(after), "label_agreement": float(same)}
-        if compared.examples is not None:
-            for name, decisions in chosen.items():
-                all_scores = _scores(compared.examples.labels, decisions, targets)
-                scores[name] = {key: all_scores[key] for key in self.score_titles}
-        return scores
 
     def targets_of_names(self, names: Iterable[str], source: str) -> "IndependentLabels":
         """See `Task`."""

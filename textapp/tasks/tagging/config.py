@@ -46,6 +46,12 @@ class TaggingConfig(ModelConfig):
     tag_scheme: Annotated[Literal["IOBES", "IOB2"], "Scheme that the model learns."] = "IOBES"
     crf: Annotated[bool, "Choose the tags of a sentence together; false: each by itself."] = True
 
+    def check(self) -> None:
+        """Raises `InputError` naming the first setting that is out of range."""
+        super().check()
+        if self.data.stream:
+            raise InputError("setting stream: a tagger is trained from memory; leave it false")
+
 
 PRESETS: dict[str, dict[str, Any]] = {
     "english": {"zero_digits": True, "word_dropout": 0.4, "character_filters": 60, "weight_decay": 0.01},
@@ -120,9 +126,3 @@ class StudentConfig(TaggingConfig):
     encoder: Encoder = Encoder(units=40, dropout=0.1)
     training: Training = dataclasses.replace(TaggingConfig().training, learning_rate=5e-3)
     distillation: Distillation = Distillation()
-
-    def check(self) -> None:
-        """Raises `InputError` naming the first setting that is out of range."""
-        super().check()
-        if self.data.stream:
-            raise InputError("setting stream: a student is trained from memory; leave it false")

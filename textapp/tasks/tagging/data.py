@@ -24,9 +24,6 @@ from textapp.text.tokenizer import Tokenizer
 MANY_TAGS = 200
 """More are only believed where a corpus is large: otherwise they are the tokens of a wrong column."""
 
-SHARED_SETTINGS = ("tokenizer", "normalization", "retokenize")
-"""Settings that say what the tokens of a text are: a student shares them with its teachers."""
-
 
 def text_tokenizer(config: TaggingConfig) -> Tokenizer:
     """What cuts texts that do not come as tokens. It keeps capitals, which tell names."""
@@ -117,7 +114,8 @@ def read_splits(
         report(f"{train.source}: {len(train):,} sentences to train on, {len(validation):,} held out")
     for name, part in held_out.items():
         if shared := count_shared(train, part):
-            report(f"note: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
+            kind = "warning" if shared == len(part) else "note"  # some are in published corpora
+            report(f"{kind}: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
     if "test" in held_out and (shared := count_shared(held_out["valid"], held_out["test"])):
         report(
             f"warning: {shared:,} of the {len(held_out['test']):,} sentences of test are validation sentences too; "
@@ -218,7 +216,9 @@ def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], 
     check_tags_known(train, first, first_name)
     if unseen := unseen_tags(train, first):
         raise InputError(f"{train.source}: has {', '.join(unseen)}, which the teacher {first_name} does not know")
-    if first.scheme is not None and (lost := _count_spans(train.tags) - _count_known(train, first)):
+    if first.scheme is None:
+        return first
+    if lost := sum(len(read_spans(names, FILE_SCHEME)) - len(first.known_spans(names)) for names in train.tags):
         report(f"warning: {lost:,} spans of {train.source} need tags that the teachers lack, and are learned as O")
     return first
 
@@ -243,25 +243,14 @@ def tokens_from_json(row: Mapping[str, Any], location: str) -> list[str]:
 
 def compared_sentences(config: TaggingConfig, examples: TaggedExamples, tokenizer: Tokenizer, longest: int) -> Compared:
     """What a tagger's export is checked on: sentences cut to the longest signature, between spans where one ends."""
-    if config.retokenize:
-        examples, _ = retokenized(examples, tokenizer)
-    sentences, tags = cut_sentences(examples, longest)
-    return Compared([list(sentence) for sentence in sentences], [list(names) for names in tags])
+    pieces = retokenized(examples, tokenizer)[0] if config.retokenize else examples
+    sentences, _ = cut_sentences(pieces, longest)
+    return Compared([list(sentence) for sentence in sentences], examples.sentences, examples)
 
 
 def _model_scheme(config: TaggingConfig, scheme: str) -> str | None:
     """The scheme that the model learns; None for plain tags."""
     return None if scheme == PLAIN else config.tag_scheme
-
-
-def _count_spans(tags: Iterable[Sequence[str]]) -> int:
-    """How many spans there are in sentences' tags, in the scheme of files."""
-    return sum(len(read_spans(names, FILE_SCHEME)) for names in tags)
-
-
-def _count_known(examples: TaggedExamples, tags: TagSet) -> int:
-    """How many of the spans a tag set can write down."""
-    return _count_spans(tags.decode(tags.encode(names)) for names in examples.tags)
 
 
 def tags_of_names(names: Iterable[str]) -> TagSet:

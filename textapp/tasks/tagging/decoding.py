@@ -1,12 +1,11 @@
 """From a tagger's outputs to tags and their probabilities, in Keras."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
 from textapp.data.rows import NO_TARGET
 from textapp.layers import CRF
@@ -48,16 +47,3 @@ def crf_scores(crf: CRF) -> dict[str, Any]:
     """What a decoder needs besides the logits: `transitions` `(K, K)`, `start` and `end` `(K,)`, as lists."""
     scores = {"transitions": crf.transition_scores(), "start": crf.start_scores(), "end": crf.end_scores()}
     return {name: np.asarray(values, np.float32).tolist() for name, values in scores.items()}
-
-
-def best_of_rows(logits: Sequence[NDArray[np.float32]], model: keras.Model) -> list[list[int]]:
-    """The ids of the best tags of sentences, for logits `(n, K)` each."""
-    crf = crf_of(model)
-    if crf is None:
-        return [row.argmax(axis=1).tolist() for row in logits]
-    lengths = np.array([len(row) for row in logits])
-    mask = np.arange(lengths.max()) < lengths[:, None]
-    padded = np.zeros((*mask.shape, logits[0].shape[1]), np.float32)
-    padded[mask] = np.concatenate(logits)
-    best = np.asarray(crf.decode(crf(padded, mask=mask), mask)[0])
-    return [row[:length].tolist() for row, length in zip(best, lengths, strict=True)]

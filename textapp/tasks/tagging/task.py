@@ -54,6 +54,10 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         return text_tokenizer(config)
 
+    def cuts_all(self, config: settings.TaggingConfig) -> bool:
+        """See `Task`: files' tokens are cut too, unless the settings leave them."""
+        return config.retokenize
+
     def read(
         self,
         path: PathLike,
@@ -278,30 +282,6 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         from textapp.tasks.tagging.data import compared_sentences
 
         return compared_sentences(config, examples, tokenizer, longest)
-
-    def score_exported(
-        self,
-        model: "keras.Model",
-        targets: "TagSet",
-        compared: Compared,
-        before: "list[np.ndarray]",
-        after: "list[np.ndarray]",
-    ) -> dict[str, Any]:
-        """See `Task`."""
-        from textapp.tasks.tagging.decoding import best_of_rows
-        from textapp.tasks.tagging.scores import tag_scores, token_accuracy
-
-        tags = {
-            name: [targets.decode(ids) for ids in best_of_rows(rows, model)]
-            for name, rows in (("before", before), ("after", after))
-        }
-        scores: dict[str, Any] = {
-            "count": sum(map(len, tags["before"])),
-            "label_agreement": token_accuracy(tags["before"], tags["after"]),
-        }
-        if compared.examples is not None:
-            scores |= {name: tag_scores(compared.examples, predicted, targets) for name, predicted in tags.items()}
-        return scores
 
     def items(
         self, config: settings.TaggingConfig, examples: "TaggedExamples", tokenizer: "Tokenizer", training: bool

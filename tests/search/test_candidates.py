@@ -1,10 +1,10 @@
 """The grid of students that fit a budget, with a file whose bytes are known in closed form."""
 
 import pytest
-from textapp.compress.candidates import PADDING, Candidate, Shape, candidates
 
-from textapp.compress import candidates as grid
 from textapp.errors import InputError
+from textapp.search import candidates as grid
+from textapp.search.candidates import PADDING, Candidate, Shape, candidates
 
 
 def bytes_of(shape: Shape, words: int) -> int:
@@ -35,11 +35,6 @@ def test_three_widest_with_enough_words_and_one_with_8_bits() -> None:
     assert candidates(150_000, 10**6, bytes_of)[0] == Candidate(64, None, 4, 2976)
 
 
-def test_without_factorized_tables_there_are_four():
-    names = [candidate.name for candidate in candidates(150_000, 10**6, bytes_of, factorized=False)]
-    assert names == ["w64_b4", "w48_b4", "w48_b8", "w32_b4"]
-
-
 def test_a_shape_that_leaves_too_few_words_is_left_out() -> None:
     # Width 16 alone: 24 kB hold (23,936 - 12,048) / 20 = 594 rows of 8 bits, but 990 of 4 and 1,486 of rank 8.
     with pytest.MonkeyPatch.context() as patch:
@@ -68,8 +63,8 @@ def test_too_small_a_budget_is_refused_with_the_least_that_would_do() -> None:
 def test_a_factorized_table_fits_where_one_of_one_piece_does_not():
     # Of 2,000 words width 16 takes 36,112 bytes, of rank 8 28,112.
     assert candidates(28_112, 10**6, bytes_of) == [Candidate(16, 8, 4, 2000)]
-    with pytest.raises(InputError, match="takes 36,112 bytes"):
-        candidates(28_112, 10**6, bytes_of, factorized=False)
+    with pytest.raises(InputError, match="takes 28,112 bytes"):
+        candidates(28_111, 10**6, bytes_of)
 
 
 def test_few_words_leave_room_for_width():

@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from textapp.runtime.parts import file_parts
 
+from tests.small_models import small_classifier, small_tagger
 from textapp.export import convert, lower
-
-from ..small_models import small_classifier, small_tagger
+from textapp.runtime.size_breakdown import size_breakdown
 
 LENGTHS = [2, 5]
 WIDTH = 32  # enough for tensors to be quantized: the converter leaves those below 1,024 numbers in float
@@ -36,7 +35,7 @@ def count(model: keras.Model, *names: str) -> int:
 def test_unrolled_layers_are_told_from_dense_ones(cell, recipe, bytes_each):
     model = classifier(cell)
     content = convert(lower(model, "unrolled"), LENGTHS, recipe)
-    parts = file_parts(content)
+    parts = size_breakdown(content)
     assert parts.total == sum(parts.to_dict().values()) == len(content)
     assert parts.embeddings == 50 * WIDTH * bytes_each
     assert parts.recurrent == count(model, "encoder") * bytes_each
@@ -46,20 +45,20 @@ def test_unrolled_layers_are_told_from_dense_ones(cell, recipe, bytes_each):
 
 def test_layers_upon_layers_are_all_recurrent():
     model = classifier(num_layers=2)
-    parts = file_parts(convert(lower(model, "unrolled"), LENGTHS, "float32"))
+    parts = size_breakdown(convert(lower(model, "unrolled"), LENGTHS, "float32"))
     assert parts.recurrent == 4 * count(model, "encoder_0", "encoder_1")
 
 
 def test_steps_that_read_their_inputs_as_a_bias_are_recurrent(monkeypatch):
     monkeypatch.setattr("textapp.export.rewriting.COPIES_LIMIT", 0)
     model = classifier()
-    parts = file_parts(convert(lower(model, "unrolled"), LENGTHS, "float32"))
+    parts = size_breakdown(convert(lower(model, "unrolled"), LENGTHS, "float32"))
     assert parts.recurrent == 4 * count(model, "encoder")
 
 
 def test_fused_layers_hold_their_reset_rows_besides():
     model = classifier()
-    parts = file_parts(convert(lower(model, "fused"), LENGTHS, "float32"))
+    parts = size_breakdown(convert(lower(model, "fused"), LENGTHS, "float32"))
     reset_rows = 2 * 4 * (4 * WIDTH)  # of two directions; one, filled up to a multiple of 4
     assert parts.recurrent == 4 * (count(model, "encoder") + reset_rows)
     assert parts.embeddings == 4 * 50 * WIDTH
@@ -67,7 +66,7 @@ def test_fused_layers_hold_their_reset_rows_besides():
 
 @pytest.mark.parametrize(("recipe", "bits"), [("dynamic_wi8_afp32", 8), ("dynamic_wi8_afp32_emb4", 4)])
 def test_packed_rows_come_with_their_scales(recipe, bits):
-    parts = file_parts(convert(lower(classifier(), "fused"), LENGTHS, recipe))
+    parts = size_breakdown(convert(lower(classifier(), "fused"), LENGTHS, recipe))
     assert parts.embeddings == 50 * WIDTH * bits // 8 + 4 * 50
     kernels = 2 * (WIDTH + 4 + WIDTH) * 4 * WIDTH
     biases = 2 * 4 * WIDTH * 4
@@ -76,7 +75,7 @@ def test_packed_rows_come_with_their_scales(recipe, bits):
 
 def test_of_a_factorized_table_the_second_factor_is_dense():
     model = classifier(embedding_rank=8)
-    parts = file_parts(convert(lower(model, "unrolled"), LENGTHS, "float32"))
+    parts = size_breakdown(convert(lower(model, "unrolled"), LENGTHS, "float32"))
     assert parts.embeddings == 4 * 50 * 8
     assert parts.recurrent == 4 * count(model, "encoder")
     assert parts.dense == 4 * (8 * WIDTH + count(model, "attention", "logits"))
@@ -86,14 +85,14 @@ def test_a_tagger_has_a_table_of_characters_and_a_convolution():
     characters = {"character_vocabulary_size": 40, "character_dim": 6, "character_filters": 7}
     model = random_weights(small_tagger(60, 5, embedding_dim=WIDTH, units=WIDTH, crf=False, **characters))
     content = convert(lower(model, "fused"), LENGTHS, "float32", 10)
-    parts = file_parts(content)
+    parts = size_breakdown(content)
     assert parts.total == len(content)
     assert parts.embeddings == 4 * (60 * WIDTH + 40 * 6)
     assert parts.dense >= 4 * 3 * 6 * 7
 
 
 def test_a_file_of_others_is_divided_as_well(model_content, tiny_model):
-    parts = file_parts(model_content)
+    parts = size_breakdown(model_content)
     assert parts.total == len(model_content)
     assert parts.embeddings == tiny_model.table.nbytes
     assert parts.recurrent == 0

@@ -1,0 +1,64 @@
+"""Runs become bundles, whose recorded scores are those that `textapp evaluate` gives."""
+
+from pathlib import Path
+
+import pytest
+
+from textapp.cli.opened import open_model
+from textapp.errors import InputError
+from textapp.export.run import export
+from textapp.files import read_object
+from textapp.training.run import Run
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+# Beside the samples: what is longer than the signatures, what is cut anew, and a type that the model lacks.
+MORE = {
+    "classifier": "good film , très bon café ! " * 5 + "\tpositiv 好\n",
+    "tagger": "\nDonau B-RIVER\nsang O\n\nU.S.A. B-LOC\nsang O\n\n" + "Ms O\nAndada B-PER\nTäékda I-PER\nsang O\n" * 5,
+}
+DATA = {"classifier": SAMPLES / "classifier/test.tsv", "tagger": SAMPLES / "tagger/test.txt"}
+
+
+@pytest.fixture(params=["classifier", "tagger"])
+def sample(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def data(sample, tmp_path) -> Path:
+    """The samples, and more."""
+    path = tmp_path / f"данные{DATA[sample].suffix}"
+    path.write_text(DATA[sample].read_text(encoding="utf-8") + MORE[sample], encoding="utf-8")
+    return path
+
+
+def exported(sample: str, data: Path, folder: Path, lengths: list[int]) -> dict:
+    run = Run.load(SAMPLES / sample / "run")
+    examples = run.task.read(data, run.config, run.targets)
+    return export(run, folder, lengths=lengths, examples=examples)
+
+
+def evaluated(model: Path, data: Path) -> dict:
+    """What `textapp evaluate` says."""
+    opened = open_model(model)
+    return opened.score(opened.read(str(data), {}))
+
+
+def test_scores_after_the_conversion_are_those_of_the_bundle(sample, data, tmp_path):
+    description = exported(sample, data, tmp_path / "bündel", [4, 8])
+    scores = evaluated(tmp_path / "bündel", data)
+    assert description["metrics"]["after"] == scores
+    assert description == read_object(tmp_path / "bündel" / "bundle.json")
+    if sample == "tagger":
+        assert scores["types"]["RIVER"] == {"entity_f1": 0.0, "precision": 0.0, "recall": 0.0, "count": 1}
+
+
+def test_scores_before_the_conversion_are_those_of_the_run(sample, tmp_path):
+    description = exported(sample, DATA[sample], tmp_path / "bündel", [16])
+    assert description["metrics"]["before"] == evaluated(SAMPLES / sample / "run", DATA[sample])
+
+
+def test_lengths_that_the_run_never_saw_are_refused(sample, tmp_path):
+    with pytest.raises(InputError, match=r"lengths \[8, 32\]: the run was trained on texts of at most 16 tokens"):
+        export(SAMPLES / sample / "run", tmp_path / "b", lengths=[8, 32])
+    assert not list(tmp_path.iterdir())
