@@ -199,7 +199,7 @@ def measure(name: str, seed: int, data: Path, work: Path, more: Sequence[str] = 
     learned = {**paths, "test": None} if model.data.endswith("_intents") else paths  # ATIS tests unseen intents
     vectors = own_vectors(model.vectors, data) if model.vectors else None
     metrics = trained(model.task, config, run, **learned, vectors=vectors)
-    test = read_test(run, str(paths["test"]))
+    test = read_test(run, paths["test"])
     row |= {"valid": main_score(metrics, "valid"), "count": len(test)}
     if "test" in metrics:
         row |= {"keras": main_score(metrics, "test"), "count": metrics["test"]["count"]}

@@ -24,7 +24,7 @@ from textapp.vectors.word_vectors import WordVectors
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models/alignment")
-SPLITTERS = {"en": WordSplitter("word"), "zh": WordSplitter("jieba")}
+SPLITTERS = {"en": "word", "zh": "jieba"}
 SETTINGS = ["tokenizer=whitespace", "lowercase=false", "normalization=none", "dim=200", "epochs=5"]
 DIRECTIONS = (("en", "zh"), ("zh", "en"))
 REFINEMENTS = (0, 5)  # MUSE's supervised mode refines five times
@@ -35,12 +35,13 @@ def language_vectors(language: str, seed: int, data: Path, work: Path) -> WordVe
     out, text = work / f"{language}_{seed}.npz", work / f"{language}.txt"
     if not out.exists():
         if not text.exists():
+            splitter = WordSplitter(SPLITTERS[language])
             with (
                 open_stream(data / f"wiki_{language}/wiki_{language}.txt.gz") as source,
                 replacing(text) as temporary,
                 temporary.open("w", encoding="utf-8") as file,
             ):
-                file.writelines(" ".join(SPLITTERS[language].words(line.decode("utf-8"))) + "\n" for line in source)
+                file.writelines(" ".join(splitter.words(line.decode("utf-8"))) + "\n" for line in source)
         train_vectors(VectorsConfig().override([*SETTINGS, f"seed={seed}"]), out, corpus=[text])
     return read_vectors(out)
 

@@ -122,7 +122,7 @@ def measure(name: str, student: str | None, seed: int, data: Path, work: Path, m
         metrics = metrics_of(folder)
         row |= {f"{kind}_{part}": main_score(metrics, part) for part in ("valid", "test")}
         row |= {"parameters": metrics["parameters"], f"{kind}_minutes": metrics["seconds"] / 60}
-    test = read_test(run, str(paths["test"]))
+    test = read_test(run, paths["test"])
     for recipe in RECIPES:
         bundle = exported(run, place / f"seed_{seed}_{recipe}", recipe=recipe, lengths=study.lengths)
         row |= {f"{recipe}_{key}": value for key, value in test_row(bundle, test).items()}

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from textapp.data.readers import read_examples
 from textapp.files import write_text
@@ -21,7 +22,7 @@ FILES = {
 PHRASES = "sst2/glue_phrases_train.tsv"
 
 
-def files(name: str, data: Path, work: Path) -> dict[str, str | None]:
+def files(name: str, data: Path, work: Path) -> dict[str, Any]:
     """The splits of a data set by name; without `valid`, training takes a share of `train`.
 
     Args:
@@ -43,15 +44,13 @@ def files(name: str, data: Path, work: Path) -> dict[str, str | None]:
     if name == "sst2_phrases":
         return {**files("sst2", data, work), "train": str(data / PHRASES)}
     folder = name.removesuffix("_intents")
-    splits: dict[str, str | None] = {
-        part: str(data / folder / file) for part, file in zip(PARTS, FILES[folder], strict=True)
-    }
+    splits = {part: str(data / folder / file) for part, file in zip(PARTS, FILES[folder], strict=True)}
     if folder != name:
-        splits["valid"] = known_alone(str(splits["train"]), str(splits["valid"]), work / name / "valid.jsonl")
+        splits["valid"] = known_alone(splits["train"], splits["valid"], work / name / "valid.jsonl")
     return splits
 
 
-def split_online_shopping(path: Path, folder: Path) -> dict[str, str | None]:
+def split_online_shopping(path: Path, folder: Path) -> dict[str, str]:
     """Splits by the SHA-1 of the raw review, duplicates and empty ones left out: the rule of the data's README."""
     splits: dict[str, list[dict[str, str]]] = {part: [] for part in PARTS}
     seen = set()

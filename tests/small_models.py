@@ -14,10 +14,16 @@ NAMES = [{field.name for field in dataclasses.fields(section)} for section in (W
 GIVEN = {"vectors", "train_embedding"}
 
 
-def small_classifier(vocabulary_size: int, num_classes: int, attention_units: int = 64, **settings: Any) -> keras.Model:
+def small_classifier(
+    vocabulary_size: int,
+    num_classes: int,
+    attention_units: int = 64,
+    character_vocabulary_size: int | None = None,
+    **settings: Any,
+) -> keras.Model:
     """A classifier of `Words` and `Encoder` with these settings; `dropout` is that of the head as well."""
     head = classification_head(num_classes, attention_units, settings.get("dropout", 0.3))
-    return _model(head, vocabulary_size, None, settings)
+    return _model(head, vocabulary_size, character_vocabulary_size, settings)
 
 
 def small_tagger(

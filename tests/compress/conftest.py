@@ -1,6 +1,7 @@
 """A corpus and teachers of each task; what a converted file holds, in the shapes of Keras' weights."""
 
 import dataclasses
+import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +15,13 @@ from tests.compress.runs import QUIET, untrained
 from textapp.compress.distill import distill
 from textapp.compress.soft_targets import SoftTargets
 from textapp.compress.teachers import RunTeacher
-from textapp.data.samples import sample_reviews, write_samples
 from textapp.export import convert, flatbuffer, lower
 from textapp.task import Files, Task, names, task
 from textapp.training.run import SOFT_TARGETS
 from textapp.training.train import train
 
 Builtin = schema.BuiltinOperator
+FILLERS = [f"{word}{number}" for word in ("film", "café", "день") for number in range(20)]
 
 
 class Stored(NamedTuple):
@@ -189,13 +190,22 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def _reviews(tmp_path_factory: Any, _: Any) -> Case:
-    folder = tmp_path_factory.mktemp("Отзывы 评论")
-    files = write_samples(folder, {"train": 120, "valid": 40, "test": 20}, seed=3)
-    more = sample_reviews(80, seed=4).texts
-    sizes = ["max_tokens=16", "cell=rnn", "learning_rate=0.01", "batch_size=16"]
-    small = ["vocabulary_size=120", "embedding_dim=6", "units=4", "attention_units=4", "epochs=4"]
-    case = Case(task("classification"), files, [*sizes, "units=8", "embedding_dim=16", "epochs=4"], small, 120)
-    return _with_unlabelled(case, folder, more)
+    """Texts of which one word tells the label."""
+    folder, rng = tmp_path_factory.mktemp("Отзывы 评论"), random.Random(3)
+    telling = {"positive": ("bon", "好"), "negative": ("плохо", "坏")}
+    files, texts = {}, []
+    for name, count in {"train": 120, "valid": 40, "test": 20, "more": 80}.items():
+        labels = list(telling) * (count // 2)
+        texts = [[rng.choice(telling[label]), *rng.choices(FILLERS, k=rng.randint(4, 14))] for label in labels]
+        for words in texts:
+            rng.shuffle(words)
+        rows = (f"{' '.join(words)}\t{label}\n" for words, label in zip(texts, labels, strict=True))
+        files[name] = str(folder / f"{name}.tsv")
+        Path(files[name]).write_text("text\tlabel\n" + "".join(rows), encoding="utf-8")
+    sizes = ["max_tokens=12", "cell=rnn", "learning_rate=0.02", "batch_size=16", "units=8", "embedding_dim=16"]
+    small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=4"]
+    case = Case(task("classification"), files, [*sizes, "epochs=4"], small, 40)
+    return _with_unlabelled(case, folder, [" ".join(words) for words in texts])
 
 
 def _sentences(tmp_path_factory: Any, tagged_corpus: Any) -> Case:

@@ -193,7 +193,9 @@ class Asked:
         if self.dies_at in items:
             raise Killed
         self.chunks.append(items)
-        numbers = [self.kind.many.index(item) + unit for item in items for unit in range(units_of(self.kind.task, item))]
+        numbers = [
+            self.kind.many.index(item) + unit for item in items for unit in range(units_of(self.kind.task, item))
+        ]
         first = len(items) / 7 / (1 + np.array(numbers))
         return np.stack([first, 1 - first], axis=1)
 

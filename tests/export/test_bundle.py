@@ -10,11 +10,16 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
+from tests.export.test_tagger_bundle import encoder as tagger_encoder
 from tests.export.test_tagger_bundle import export as export_tagger
+from tests.small_models import small_classifier
 from textapp.errors import InputError
-from textapp.export import ExportError, export_bundle
+from textapp.export import ExportError, export_bundle, export_model
 from textapp.export.model_inputs import TOKENS, padded_rows, token_inputs
 from textapp.runtime import load
+from textapp.task import Compared, task
+from textapp.tasks.classification.config import ClassificationConfig
+from textapp.text.labels import Labels
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
@@ -67,9 +72,9 @@ def test_a_bundle_says_what_it_is(export_any, request, tmp_path):
     assert folder == tmp_path / "包"
     assert [path.name for path in tmp_path.iterdir()] == ["包"]
     description = described(folder)
-    task = "tagging" if (folder / "tags.txt").exists() else "classification"
-    assert task in request.node.name
-    files = {"classification": ["labels.txt"], "tagging": ["characters.txt", "crf.json", "tags.txt"]}[task]
+    name = "tagging" if (folder / "tags.txt").exists() else "classification"
+    assert name in request.node.name
+    files = {"classification": ["labels.txt"], "tagging": ["characters.txt", "crf.json", "tags.txt"]}[name]
     names = sorted([*files, "model.tflite", "vocabulary.txt"])
     assert sorted(path.name for path in folder.iterdir()) == sorted(["bundle.json", *names])
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
@@ -77,11 +82,11 @@ def test_a_bundle_says_what_it_is(export_any, request, tmp_path):
     assert {key: description[key] for key in ("format", "format_version", "task", "lowering", "recipe")} == {
         "format": "textapp-bundle",
         "format_version": 1,
-        "task": task,
+        "task": name,
         "lowering": "fused",
         "recipe": "dynamic_wi8_afp32",
     }
-    lowercase = task == "classification"
+    lowercase = name == "classification"
     assert description["tokenizer"] == {"kind": "word", "lowercase": lowercase, "normalization": "nfkc"}
     assert description["lengths"] == [4, 9]
     assert description["signatures"] == {"4": "tokens_4", "9": "tokens_9"}
@@ -121,6 +126,40 @@ def test_an_overwritten_bundle_is_replaced_whole(export, tmp_path):
     assert {path.name for path in folder.iterdir()} == {"bundle.json", "labels.txt", "model.tflite", "vocabulary.txt"}
     assert [path.name for path in tmp_path.iterdir()] == ["包"]
     assert load(folder).labels == tuple(LABELS)
+
+
+def test_a_classifier_may_read_characters_and_shapes_and_start_from_vectors(tmp_path):
+    """What a model knows of its words does not depend on its task."""
+    texts = ["Ann lives in Łódź.", "北京 wins", "NASA", "the sky", ""]
+    encode = tagger_encoder(shapes=True)
+    vectors = np.random.default_rng(6).normal(size=(len(encode.vocabulary), 40)).astype("float32")
+    model = small_classifier(
+        *(len(encode.vocabulary), 2),
+        character_vocabulary_size=len(encode.characters),
+        vectors=vectors,
+        **{"characters": True, "shapes": True, "units": 16, "embedding_dim": None},
+    )
+    np.testing.assert_array_equal(model.get_layer("embedding").embeddings, vectors)
+    tokenizer = Tokenizer(lowercase=False)
+    folder = export_model(
+        task("classification"),
+        model,
+        tmp_path / "包",
+        config=ClassificationConfig(),
+        tokenizer=tokenizer,
+        encoder=encode,
+        targets=Labels(tuple(LABELS)),
+        lengths=[3, 6],
+        compared=Compared([tokenizer.words(text) for text in texts], texts),
+        recipe="float32",
+    )
+    predictor = load(folder)
+    probs = []
+    for text in texts:
+        (inputs,) = predictor.pieces(text)
+        probs.append(keras.ops.softmax(model(padded_rows([inputs], 6)))[0])
+    np.testing.assert_allclose(predictor.probabilities(texts), probs, atol=1e-5)
+    assert not np.allclose(*predictor.probabilities(["nasa", "NASA"]), atol=1e-4)
 
 
 def test_only_a_bundle_is_overwritten(export_any, tmp_path):

@@ -201,10 +201,10 @@ def test_a_bundle_predicts_on_the_device(classifier, tmp_path):
     description = json.loads((tmp_path / "包" / "bundle.json").read_text(encoding="utf-8"))
     assert (description["recipe"], "int8 operators" in description["checks"]) == (RECIPE, True)
     predictor = load(tmp_path / "包")
-    ids = [predictor.encode(review) for review in reviews]
-    assert all(len(set(row)) == 4 and min(row) > 1 for row in ids)
+    rows = [inputs for review in reviews for inputs in predictor.pieces(review)]
+    assert all(len(set(row[TOKENS])) == 4 and min(row[TOKENS]) > 1 for row in rows)
     labels = [prediction.label for prediction in predictor.predict(reviews)]
-    expected = classifier(padded_rows([*map(token_inputs, ids)], 5)[TOKENS])
+    expected = classifier(padded_rows(rows, 5)[TOKENS])
     assert np.mean(np.equal(labels, np.array(["bad", "好"])[np.argmax(expected, axis=1)])) > 0.9
 
 

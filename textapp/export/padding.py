@@ -87,7 +87,7 @@ def _with_tokens(rows: InputBatch) -> InputBatch:
 
 
 def _padded(rows: InputBatch, length: int, side: Side) -> InputBatch:
-    """InputBatch padded to `length`; on the left each row's tokens are moved to the end."""
+    """Rows padded to `length`; on the left each row's tokens are moved to the end."""
     room = length - rows[TOKENS].shape[1]
     wide = {name: np.pad(ids, [(0, 0), (0, room), *[(0, 0)] * (ids.ndim - 2)]) for name, ids in rows.items()}
     if side == "right":
