@@ -1,12 +1,19 @@
 """A training that is interrupted anywhere ends with the numbers of one that is not."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
-from textapp.data.pipeline import EncodedExamples, TrainingBatches, evaluation_batches
 
+from tests.training.killed import KillAt, Killed
+from textapp.data.batches import TrainingBatches, evaluation_batches
+from textapp.data.rows import EncodedRows
+from textapp.data.stream import Scan, StreamedBatches
 from textapp.errors import InputError
 from textapp.layers import AttentionPooling
+from textapp.text.token_encoder import TokenEncoder
+from textapp.text.vocabulary import Vocabulary
 from textapp.training.adversarial import with_adversary
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.fit import fit
@@ -15,30 +22,35 @@ from textapp.training.optimizer import adamw
 EPOCHS, BATCH = 4, 8
 
 
-class Killed(Exception):
-    """Stands for `kill -9`: nothing after it runs."""
-
-
-class KillAt(keras.callbacks.Callback):
-    """Raises after some steps; the checkpoint before it in the list has saved by then, or has not."""
-
-    def __init__(self, steps):
-        super().__init__()
-        self.left = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise Killed
-
-
-def examples(seed=0) -> EncodedExamples:
+def examples(seed=0) -> EncodedRows:
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, 9, 60)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     token_ids = rng.integers(1, 30, offsets[-1]).astype("int32")
     labels = (token_ids[offsets[:-1]] % 2).astype("int32")
-    return EncodedExamples(token_ids, offsets, labels, np.arange(60), 0.0, 0)
+    table = {"token_ids": np.arange(30, dtype="int32")}
+    return EncodedRows(token_ids, offsets, table, labels, False, np.arange(60))
+
+
+def streamed(rows: EncodedRows) -> StreamedBatches:
+    """The same rows as a file would give them."""
+    vocabulary = Vocabulary(["[PAD]", "[UNK]", *(f"w{number}" for number in range(2, 30))])
+    source = [
+        ([f"w{id}" for id in rows.index[start:end]], ["even", "odd"][label])
+        for start, end, label in zip(rows.offsets, rows.offsets[1:], rows.targets, strict=False)
+    ]
+    return StreamedBatches(
+        source,
+        Scan.read(source, 8),
+        TokenEncoder(None, vocabulary),
+        ["even", "odd"],
+        per_token=False,
+        max_tokens=8,
+        batch_size=BATCH,
+        widths=[4, 8],
+        seed=5,
+        buffer=16,
+    )
 
 
 def small_model() -> keras.Model:
@@ -58,12 +70,13 @@ def train(
     fingerprint="a",
     learning_rate=0.01,
     size=0,
+    stream=False,
     **unfreezing,
 ):
     """Trains anew, or goes on from `path`. Returns weights and history."""
     keras.utils.set_random_seed(3)
     model = with_adversary(small_model(), size)
-    batches = TrainingBatches(examples(), BATCH, seed=5)
+    batches = streamed(examples()) if stream else TrainingBatches(examples(), BATCH, seed=5)
     optimizer = adamw(
         model,
         EPOCHS * batches.steps_per_epoch,
@@ -113,8 +126,9 @@ def test_ends_as_if_never_killed(uninterrupted, tmp_path, monkeypatch, every_sec
         # Inside the two frozen epochs of 8 steps, at their last step, and behind.
         ({"frozen_steps": 16, "embedding_rate": 0.1}, (5, 11, 3)),
         ({"size": 0.1}, (11,)),
+        ({"stream": True}, (3, 9, 4)),
     ],
-    ids=["word vectors that move later", "adversarial"],
+    ids=["word vectors that move later", "adversarial", "streamed"],
 )
 def test_other_ways_end_as_if_never_killed(tmp_path, monkeypatch, way, kills):
     expected, expected_history = train(tmp_path / "whole.npz", monkeypatch, **way)
@@ -170,3 +184,64 @@ def test_a_broken_file_is_named(tmp_path, monkeypatch, content):
 def test_a_divergence_is_said(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="training diverged"):
         train(tmp_path / "checkpoint.npz", monkeypatch, learning_rate=float("inf"))
+
+
+def saved(path, **changes) -> Checkpoint:
+    """Saves the checkpoint of a small model, with other values of its state."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    model.compile("sgd", "mse")
+    state = Checkpoint(path, TrainingBatches(examples(), BATCH, seed=5), None, "a")
+    state.set_model(model)
+    model.stop_training = False
+    state.on_epoch_end(0, {"loss": 0.5})
+    with np.load(path) as content:
+        arrays = dict(content)
+    values = {**json.loads(str(arrays["state"])), **changes}
+    arrays["state"] = np.array(json.dumps({name: value for name, value in values.items() if value != "missing"}))
+    np.savez(path, **arrays)
+    return state
+
+
+def test_a_state_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    batches = saved(path).batches
+    Checkpoint(path, batches, None, "a")  # can be read as it is
+    for name in ("fingerprint", "epoch", "step", "history", "stopped", "memory", "counts"):
+        for value in ("missing", None, 2.5, [[]]):
+            saved(path, **{name: value})
+            with pytest.raises(
+                InputError, match=rf"npz: not a checkpoint of textapp \(.*{name}\); start anew with --force"
+            ):
+                Checkpoint(path, batches, None, "a")
+            path.unlink()
+    saved(path, counts={"variables": 9})
+    with pytest.raises(
+        InputError, match=r"npz: not a checkpoint of textapp \(.*variables_\d.*\); start anew with --force"
+    ):
+        Checkpoint(path, batches, None, "a")
+
+
+def test_a_state_that_is_no_object_and_other_arrays_are_refused(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    batches = saved(path).batches
+    for write in (
+        lambda file: np.savez(file, state=np.array("[]")),
+        lambda file: np.savez(file, state=np.array("{")),
+        lambda file: np.savez(file, state=np.array("[" * 100_000)),
+        lambda file: np.savez(file, weights=np.zeros(3)),
+        lambda file: np.save(file, np.zeros(3)),
+    ):
+        with path.open("wb") as file:
+            write(file)
+        with pytest.raises(InputError, match=r"checkpoint\.npz: not a checkpoint of textapp"):
+            Checkpoint(path, batches, None, "a")
+
+
+def test_the_weights_of_another_model_are_refused(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    state = Checkpoint(path, saved(path).batches, None, "a")
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4)])
+    other.compile("sgd", "mse")
+    state.set_model(other)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: holds the weights of another model; start anew with"):
+        state.on_train_begin()
