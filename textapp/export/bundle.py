@@ -183,7 +183,7 @@ def export_model(
         contents = {name: (temporary / name).read_bytes() for name in files}
         fields = task.device_fields(config, model, targets)
         predictor = device(task.name).predictor(
-            tokenizer, encoder, targets, fields, contents, folder, lengths[-1], score=None
+            tokenizer, encoder, targets, fields, contents, folder, lengths[-1], None
         )
         description = {
             "format": "textapp-bundle",
