@@ -171,11 +171,11 @@ def test_a_run_among_its_data_is_refused(road, tmp_path):
 
 def test_a_training_file_may_have_a_name_that_is_no_utf_8(road, tmp_path, monkeypatch):
     _, files, *_, config = road
-    train = tmp_path / os.fsdecode(b"\xff.tsv")
-    train.write_bytes(Path(files["train"]).read_bytes())
+    path = tmp_path / os.fsdecode(b"\xff.tsv")
+    path.write_bytes(Path(files["train"]).read_bytes())
     monkeypatch.setattr("textapp.training.train.fit", lambda *_, **__: [])
-    train("classification", config, tmp_path / "run", train=train, valid=files["valid"])
-    assert read_command(tmp_path / "run")["train"] == str(train)
+    train("classification", config, tmp_path / "run", train=path, valid=files["valid"])
+    assert read_command(tmp_path / "run")["train"] == str(path)
 
 
 def test_memory_that_does_not_suffice_is_said(road, tmp_path, monkeypatch):

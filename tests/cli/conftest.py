@@ -1,4 +1,4 @@
-"""A tiny run and bundle of each task for all tests of the command line, and the command line itself, in this process."""
+"""A tiny run and bundle of each task for the tests of all commands, and the commands themselves, in this process."""
 
 import functools
 import io

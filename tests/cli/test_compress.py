@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import change_json, read_json
+from tests.cli.commands import read_json
 from textapp.cli.compress import _say_candidates, read_bytes
 from textapp.errors import InputError
 from textapp.runtime import load
@@ -15,6 +15,18 @@ from textapp.training.run import SOFT_TARGETS
 pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = ["--lengths", "16", "--quantize-epochs", "0", "--set", "epochs=1", "--set", "max_tokens=16"]
 BUDGET = "48KB"
+FOREIGN = [
+    *(
+        "[]",
+        "3",
+        "null",
+        "{}",
+        '{"command": 3, "words": 3}',
+        '{"command": {}, "words": 3}',
+        '{"command": {"sha256": {}}}',
+    ),
+    *('{"command": {"sha256": {}}, "words": "3"}', '{"command": {"sha256": []}, "words": 3}', '{"chosen": "w16_b4"}'),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -132,6 +144,22 @@ def test_a_folder_of_somebody_else_is_left_alone(compress, tmp_path, snapshot):
     (tmp_path / "notes.txt").write_text("заметки", encoding="utf-8")
     assert compress(tmp_path).refusal == f"{tmp_path}: exists and holds no search; choose another --out"
     assert snapshot(tmp_path) == {"notes.txt": "заметки".encode()}
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        ("", ":1: not JSON: Expecting value"),
+        ("[" * 100_000, ": not JSON that can be read"),
+        *((content, ": not what `textapp compress` writes; choose another --out") for content in FOREIGN),
+    ],
+)
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_foreign_search_is_left_alone(compress, tmp_path, snapshot, content, rule, force):
+    (tmp_path / "search.json").write_text(content, encoding="utf-8")
+    before = snapshot(tmp_path)
+    assert compress(tmp_path, *force).refusal.startswith(f"{tmp_path / 'search.json'}{rule}")
+    assert snapshot(tmp_path) == before
 
 
 def test_budgets_are_read():

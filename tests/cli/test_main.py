@@ -15,7 +15,6 @@ from tests.cli.commands import COMMAND
 from textapp.cli.main import app
 from textapp.task import names, task
 
-
 ROOT = typer.main.get_command(app)
 GROUPS = [([], ROOT), *(([name], one) for name, one in ROOT.commands.items() if hasattr(one, "commands"))]
 COMMANDS = [

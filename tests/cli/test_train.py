@@ -6,7 +6,7 @@ from shlex import quote
 import keras
 import pytest
 
-from tests.cli.commands import as_options, change_json, read_json
+from tests.cli.commands import read_json
 from textapp.training import train
 from textapp.training.run import CHECKPOINT
 

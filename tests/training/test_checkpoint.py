@@ -1,5 +1,7 @@
 """A training that is interrupted anywhere ends with the numbers of one that is not."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -182,3 +184,64 @@ def test_a_broken_file_is_named(tmp_path, monkeypatch, content):
 def test_a_divergence_is_said(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="training diverged"):
         train(tmp_path / "checkpoint.npz", monkeypatch, learning_rate=float("inf"))
+
+
+def saved(path, **changes) -> Checkpoint:
+    """Saves the checkpoint of a small model, with other values of its state."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    model.compile("sgd", "mse")
+    state = Checkpoint(path, TrainingBatches(examples(), BATCH, seed=5), None, "a")
+    state.set_model(model)
+    model.stop_training = False
+    state.on_epoch_end(0, {"loss": 0.5})
+    with np.load(path) as content:
+        arrays = dict(content)
+    values = {**json.loads(str(arrays["state"])), **changes}
+    arrays["state"] = np.array(json.dumps({name: value for name, value in values.items() if value != "missing"}))
+    np.savez(path, **arrays)
+    return state
+
+
+def test_a_state_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    batches = saved(path).batches
+    Checkpoint(path, batches, None, "a")  # can be read as it is
+    for name in ("fingerprint", "epoch", "step", "history", "stopped", "memory", "counts"):
+        for value in ("missing", None, 2.5, [[]]):
+            saved(path, **{name: value})
+            with pytest.raises(
+                InputError, match=rf"npz: not a checkpoint of textapp \(.*{name}\); start anew with --force"
+            ):
+                Checkpoint(path, batches, None, "a")
+            path.unlink()
+    saved(path, counts={"variables": 9})
+    with pytest.raises(
+        InputError, match=r"npz: not a checkpoint of textapp \(.*variables_\d.*\); start anew with --force"
+    ):
+        Checkpoint(path, batches, None, "a")
+
+
+def test_a_state_that_is_no_object_and_other_arrays_are_refused(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    batches = saved(path).batches
+    for write in (
+        lambda file: np.savez(file, state=np.array("[]")),
+        lambda file: np.savez(file, state=np.array("{")),
+        lambda file: np.savez(file, state=np.array("[" * 100_000)),
+        lambda file: np.savez(file, weights=np.zeros(3)),
+        lambda file: np.save(file, np.zeros(3)),
+    ):
+        with path.open("wb") as file:
+            write(file)
+        with pytest.raises(InputError, match=r"checkpoint\.npz: not a checkpoint of textapp"):
+            Checkpoint(path, batches, None, "a")
+
+
+def test_the_weights_of_another_model_are_refused(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    state = Checkpoint(path, saved(path).batches, None, "a")
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4)])
+    other.compile("sgd", "mse")
+    state.set_model(other)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: holds the weights of another model; start anew with"):
+        state.on_train_begin()

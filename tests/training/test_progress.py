@@ -3,6 +3,10 @@
 import io
 from types import SimpleNamespace
 
+import keras
+import numpy as np
+import tensorflow as tf
+
 from textapp.training.progress import Progress
 
 
@@ -51,3 +55,27 @@ def test_a_training_that_goes_on_says_so_once():
     begun(stream).on_epoch_begin(0)  # as word vectors have no optimizer
     begun(stream).on_epoch_begin(1)
     assert stream.getvalue() == "going on with epoch 1 of 2\ngoing on with epoch 2 of 2\n"
+
+
+def test_a_resumed_epoch_continues_where_it_was(monkeypatch):
+    stream, clock = Terminal(), iter([100.0, 103.0, 104.0, 104.0])
+    monkeypatch.setattr("textapp.training.progress.time.monotonic", lambda: next(clock))
+    progress = begun(stream, steps=1)
+    progress.set_params({"epochs": 1, "steps": 3})  # Keras says how many are left: 3 of 4
+    progress.on_epoch_begin(0)
+    progress.on_train_batch_end(0, {"loss": 0.5})
+    assert "epoch 1/2   50%  loss 0.5000  6 s left" in stream.getvalue()  # 3 s a step, 2 steps
+    progress.on_test_begin()
+    progress.on_epoch_end(0, {"loss": 0.25})
+    assert "4.0 s, 62 tokens/s" in stream.getvalue()  # 250 tokens a step, 1 of which ran
+
+
+def test_keras_says_how_many_steps_are_left():
+    """Of a real `fit` of the last 2 of 4 steps."""
+    stream = Terminal()
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    ones = tf.data.Dataset.from_tensors((np.ones((1, 1)), np.ones((1, 1)))).repeat()
+    callback = Progress(epochs=1, steps_per_epoch=4, tokens_per_epoch=8, stream=stream)
+    model.fit(ones, epochs=1, steps_per_epoch=2, callbacks=[callback], verbose=0)
+    assert "epoch 1/1   75%  " in stream.getvalue()

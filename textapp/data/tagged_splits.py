@@ -5,8 +5,7 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 
-from textapp.data.tagged import PLAIN as NO_SCHEME
-from textapp.data.tagged import TaggedExamples
+from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.errors import InputError
 from textapp.text.retokenization import retokenize
 from textapp.text.tokenizer import Tokenizer
@@ -53,7 +52,7 @@ def retokenized(examples: TaggedExamples, tokenizer: Tokenizer) -> tuple[TaggedE
         The sentences of pieces with their tags; and for each sentence the position of each token's first piece.
     """
     cuts = [retokenize(sentence, tokenizer) for sentence in examples.sentences]
-    of_spans = examples.scheme != NO_SCHEME
+    of_spans = examples.scheme != PLAIN
     tags = [cut.spread(tags, of_spans) for cut, tags in zip(cuts, examples.tags, strict=True)]
     pieces = dataclasses.replace(examples, sentences=[cut.tokens for cut in cuts], tags=tags)
     return pieces, [cut.firsts for cut in cuts]
@@ -76,7 +75,7 @@ def cut_sentences(examples: TaggedExamples, longest: int) -> tuple[list[Sequence
     sentences: list[Sequence[str]] = []
     tags: list[Sequence[str]] = []
     for sentence, names in zip(examples.sentences, examples.tags, strict=True):
-        inside = [examples.scheme != NO_SCHEME and name[0] == "I" for name in names]
+        inside = [examples.scheme != PLAIN and name[0] == "I" for name in names]
         start = 0
         while start < len(sentence):
             end = min(start + longest, len(sentence))

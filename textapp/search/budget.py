@@ -259,7 +259,7 @@ def _unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str,
     before = read_json(folder / SEARCH)
     known = isinstance(before, dict) and isinstance(before.get("command"), dict) and type(before.get("words")) is int
     if not known or not isinstance(before["command"].get("sha256"), dict):
-        raise InputError(f"{folder / SEARCH}: not what `textapp compress` writes")
+        raise InputError(f"{folder / SEARCH}: not what `textapp compress` writes; choose another --out")
     if force:
         return None
     if "chosen" in before:

@@ -12,6 +12,20 @@ import numpy as np
 from textapp.errors import InputError
 from textapp.files import named_errors, replacing
 
+GROUPS = ("variables", "metrics", "best")
+"""The arrays of a file."""
+
+STATE = {
+    "fingerprint": str,
+    "epoch": int,
+    "step": int,
+    "history": list,
+    "stopped": bool,
+    "memory": dict,
+    "counts": dict,
+}
+"""The rest of it, and what it is."""
+
 
 class Batches(Protocol):
     """What a training goes through: batches that depend on their own seed and position alone.
@@ -89,8 +103,9 @@ class Checkpoint(keras.callbacks.Callback):
         if self._variables:
             if self.model.optimizer:
                 self.model.optimizer.build(self.model.trainable_variables)  # `fit` does so at its first step only
-            for variable, value in zip(self._state_variables(), self._variables, strict=True):
-                variable.assign(value)
+            self._assign(self._state_variables(), self._variables)
+            if self.best_weights:
+                self._check_shapes(self.model.weights, self.best_weights)
             self._variables = []
         self.batches.position = (self.epoch, self.step)
 
@@ -99,8 +114,7 @@ class Checkpoint(keras.callbacks.Callback):
         del logs, epoch
         self._first_step = self.step
         if self.step:
-            for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
-                variable.assign(value)
+            self._assign(self.model.metrics_variables, self._metrics)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Saves when it is time, but not after an epoch's last step: its validation would be lost to who goes on."""
@@ -124,6 +138,17 @@ class Checkpoint(keras.callbacks.Callback):
             if finite and self.early_stopping.best_epoch == epoch:
                 self.best_weights = self.model.get_weights()
         self._save()
+
+    def _assign(self, variables: list[Any], values: list[np.ndarray]) -> None:
+        """Puts values of the file into variables. Raises `InputError` where they are those of another model."""
+        self._check_shapes(variables, values)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    def _check_shapes(self, variables: list[Any], values: list[np.ndarray]) -> None:
+        """Raises `InputError` where values of the file do not fit variables."""
+        if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+            raise InputError(f"{self.path}: holds the weights of another model; start anew with --force")
 
     def _state_variables(self) -> list[Any]:
         """What the training changes, but for the metrics."""
@@ -156,16 +181,27 @@ class Checkpoint(keras.callbacks.Callback):
         """Reads the file; the variables are assigned once `fit` has begun."""
         try:
             with named_errors(self.path), np.load(self.path, allow_pickle=False) as content:
-                state = json.loads(str(content["state"]))
-                groups = {
-                    group: [content[f"{group}_{i}"] for i in range(count)] for group, count in state["counts"].items()
-                }
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            if isinstance(error, InputError):
-                raise
+                state = _checked(json.loads(str(content["state"])))
+                groups = {group: [content[f"{group}_{i}"] for i in range(state["counts"][group])] for group in GROUPS}
+        except InputError:
+            raise
+        # NumPy gives a plain array of an .npy file, which is no context manager: a TypeError.
+        except (ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.path}: not a checkpoint of textapp ({error}); start anew with --force") from error
         if state["fingerprint"] != self.fingerprint:
             raise InputError(f"{self.path}: data or settings have changed since; go back to them, or use --force")
         self.epoch, self.step, self.stopped = state["epoch"], state["step"], state["stopped"]
         self.history, self._memory = state["history"], state["memory"]
-        self._variables, self._metrics, self.best_weights = groups["variables"], groups["metrics"], groups["best"]
+        self._variables, self._metrics, self.best_weights = (groups[group] for group in GROUPS)
+
+
+def _checked(state: Any) -> dict[str, Any]:
+    """The state as a file holds it. Raises `ValueError` where something is missing or of another type."""
+    if not isinstance(state, dict):
+        raise ValueError("its state is no JSON object")
+    wrong = [name for name, kind in STATE.items() if type(state.get(name)) is not kind]
+    if not wrong and not all(isinstance(logs, dict) for logs in state["history"]):
+        wrong = ["history"]
+    if wrong:
+        raise ValueError(f"its state has no {', '.join(wrong)}")
+    return state

@@ -31,6 +31,8 @@ class Progress(keras.callbacks.Callback):
         if not self._has_begun and (epoch or (optimizer is not None and int(optimizer.iterations))):
             print(f"going on with epoch {epoch + 1} of {self.epochs}", file=self.stream, flush=True)
         self._has_begun = True
+        # The rest of an epoch that was killed has fewer steps than a whole one; Keras says how many.
+        self._first = self.steps - (self.params or {}).get("steps", self.steps)
         self._epoch, self._began, self._printed, self._done = epoch, time.monotonic(), 0.0, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -38,9 +40,9 @@ class Progress(keras.callbacks.Callback):
         now, self._done = time.monotonic(), batch + 1
         if self._moving and now - self._printed > 0.25:
             self._printed = now
-            share = (batch + 1) / self.steps
-            left = (now - self._began) / share * (1 - share)
-            self._write(f"{share:4.0%}  {_metrics(logs)}  {left:.0f} s left", end="")
+            reached = self._first + self._done
+            left = (now - self._began) / self._done * (self.steps - reached)
+            self._write(f"{reached / self.steps:4.0%}  {_metrics(logs)}  {left:.0f} s left", end="")
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Stops the clock of the training part: validation is not counted."""
@@ -51,7 +53,7 @@ class Progress(keras.callbacks.Callback):
         """Prints the epoch's line."""
         del epoch
         seconds = getattr(self, "_seconds", time.monotonic() - self._began)
-        tokens = self.tokens * self._done / self.steps  # a resumed epoch has fewer steps than a whole one
+        tokens = self.tokens * self._done / self.steps  # of this process alone
         self._write(f"{_metrics(logs)}  {seconds:.1f} s, {tokens / seconds:,.0f} tokens/s", end="\n")
 
     def _write(self, text: str, end: str) -> None:

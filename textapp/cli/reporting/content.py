@@ -153,9 +153,9 @@ class Report:
         if self.timed:
             lines.append(
                 f"Latency: one text a call from string to {self.comparison.result}, on "
-                f"{_counted(self.threads, 'thread')} of {self.machine}; "
-                f"{_counted(self.timed, 'text')} of the data. All bundles in turn, "
-                f"{_counted(self.rounds, 'round')}: the median round, and from the fastest to the slowest."
+                f"{_counted(self.threads, 'thread')} of {self.machine}; {_counted(self.timed, 'text')} of the data. "
+                f"All bundles in turn, {_counted(self.rounds, 'round')}: the median round, and from the fastest to the "
+                "slowest."
             )
         if any(variant.device is None for variant in self.variants):
             lines.append(
