@@ -184,7 +184,7 @@ def test_files_that_changed_since_are_refused(case, run, tmp_path):
     source = tmp_path / "метки"
     shutil.copytree(run, source)
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    config["train"] = case.files["test"]
+    config |= {"train": case.files["test"], "test": None}
     (source / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(InputError, match=r"test\.t[sx][vt]: gives another vocabulary, other targets or other examples"):
         quantize(CONFIG, source, tmp_path / "п", **QUIET)

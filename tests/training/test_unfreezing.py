@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.small_models import small_tagger
+from textapp.config import Training
+from textapp.training.optimizer import optimizer_of
 from textapp.training.unfreezing import UnfreezingAdamW
 
 OPTIONS = {"weight_decay": 0.1, "global_clipnorm": 0.5}
@@ -180,3 +183,23 @@ def test_a_layer_that_is_not_there_is_named():
     optimizer = UnfreezingAdamW(0.1, layers=["tabel"])
     with pytest.raises(ValueError, match=r"`layers` must name layers with trainable variables\. Received: 'tabel'"):
         optimizer.apply([tf.zeros([4, 2]), tf.zeros([6, 2])], model.trainable_variables)
+
+
+@pytest.mark.parametrize("settings", [{"embedding_rate": 0.0}, {"freeze_epochs": 2}, {"freeze_epochs": 2, "epochs": 3}])
+def test_only_the_word_vectors_stand_still_other_tables_learn(settings):
+    """The tables of characters, pairs and shapes start from random numbers, whatever the vectors know."""
+    training = Training(**{"epochs": 2, "learning_rate": 0.1, "warmup": 0.0, **settings})
+    keras.utils.set_random_seed(3)
+    tables = {"character_vocabulary_size": 9, "bigrams": 8, "shapes": True}
+    given = {"embedding_dim": 4, "units": 2, "train_embedding": not training.embedding_frozen}
+    model = small_tagger(20, 3, crf=False, **tables, **given)
+    before = {variable.path: variable.numpy() for variable in model.weights if "embedding" in variable.path}
+    steps = 4  # two epochs of two
+    optimizer = optimizer_of(training, model, steps // 2 * training.epochs)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    ids = np.random.default_rng(0).integers(1, 7, (steps, 3))
+    inputs = {"token_ids": ids, "char_ids": ids[..., None] + [0, 1], "shape_ids": ids}
+    model.fit(inputs, ids % 3, batch_size=1, shuffle=False, verbose=0)
+    moved = {v.path for v in model.weights if v.path in before and (v.numpy() != before[v.path]).any()}
+    assert before.keys() - moved == {"embedding/embeddings"}
+    assert len(moved) == 3

@@ -26,7 +26,8 @@ class UnfreezingAdamW(keras.optimizers.AdamW):
 
     Args:
         learning_rate: As Keras takes it: a number or a schedule.
-        layers: Names of the layers, as in the variables' paths. Each must have a variable.
+        layers: Names of the model's layers, with which the paths of their variables begin: of `embedding` and
+            `characters/embedding` the name `embedding` is the first alone. Each must have a variable.
         frozen_steps: Steps (of the optimizer) before they move.
         rate: Share of the learning rate, and so of the decay, that they then get, above 0.
         **options: Those of `keras.optimizers.AdamW`.
@@ -66,15 +67,15 @@ class UnfreezingAdamW(keras.optimizers.AdamW):
         if self.built:
             return
         for name in self.layers:
-            if not any(name in _layers_of(variable) for variable in var_list):
+            if not any(_is_in(variable, [name]) for variable in var_list):
                 raise ValueError(f"`layers` must name layers with trainable variables. Received: {name!r}")
-        self._late = tuple(not _layers_of(variable).isdisjoint(self.layers) for variable in var_list)
+        self._late = tuple(_is_in(variable, self.layers) for variable in var_list)
         super().build(var_list)
 
     def moved(self, variable: keras.Variable) -> tf.Tensor:
         """Whether the last step moved a variable, a bool scalar; before the first step, whether that will."""
-        late = not _layers_of(variable).isdisjoint(self.layers)
-        return ops.greater(ops.maximum(self.iterations, 1), self.frozen_steps if late else 0)
+        frozen_steps = self.frozen_steps if _is_in(variable, self.layers) else 0
+        return ops.greater(ops.maximum(self.iterations, 1), frozen_steps)
 
     def apply(self, grads: Iterable[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
         """Takes a step, with gradients of zero for what is frozen."""
@@ -126,9 +127,9 @@ class UnfreezingAdamW(keras.optimizers.AdamW):
         }
 
 
-def _layers_of(variable: keras.Variable) -> set[str]:
-    """Names of the layers, one in the other, that a variable belongs to."""
-    return set(variable.path.split("/")[:-1])
+def _is_in(variable: keras.Variable, layers: Iterable[str]) -> bool:
+    """Whether a variable belongs to one of the layers."""
+    return any(variable.path.startswith(f"{name}/") for name in layers)
 
 
 def _zero_unless(moves: tf.Tensor, gradient: Any) -> Any:
