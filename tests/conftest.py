@@ -1,6 +1,7 @@
 """What all tests share: repeatable property tests, a generated corpus of tagged sentences, the base install."""
 
 import importlib.metadata
+import json
 import random
 import sys
 import tomllib
@@ -19,6 +20,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 _SYLLABLES = ("an", "be", "ço", "da", "ék", "lu", "mi", "nor", "so", "tä")
+_TOPICS = {"Preis": ("teuer", "cheap"), "goût": ("salé", "fade"), "地点": ("quai", "nearby")}
 _CHINESE = {
     "人名": ("张伟", "王芳", "欧阳修", "李小龙"),
     "地名": ("北京", "上海", "乌鲁木齐", "广州"),
@@ -81,6 +83,28 @@ def tagged_corpus() -> Callable[[Path, str, int, int], Path]:
         make = {"english": _english, "chinese": _chinese}[language]
         blocks = ("".join(f"{token} {tag}\n" for token, tag in make(rng)) for _ in range(count))
         path.write_text("\n".join(blocks), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def topic_corpus() -> Callable[[Path, int, int], Path]:
+    """Writes JSON lines of texts with several labels or none: `topic_corpus(path, 100, seed)`.
+
+    A text has a label for each of three topics that one of its words is about.
+    """
+
+    def write(path: Path, count: int, seed: int) -> Path:
+        rng = random.Random(seed)
+        lines = []
+        for _ in range(count):
+            labels = [topic for topic in _TOPICS if rng.random() < 0.4]
+            words = [rng.choice(_TOPICS[topic]) for topic in labels]
+            words += ["".join(rng.choices(_SYLLABLES, k=2)) for _ in range(rng.randint(4, 9))]
+            rng.shuffle(words)
+            lines.append(json.dumps({"text": " ".join(words), "labels": labels}, ensure_ascii=False))
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         return path
 
     return write

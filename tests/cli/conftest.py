@@ -19,13 +19,16 @@ from textapp.task import names, task
 SETTINGS = {
     "classification": ("epochs=2", "max_tokens=16", "units=4", "embedding_dim=8", "attention_units=4"),
     "tagging": ("max_tokens=16", "min_count=1"),
+    "multilabel": ("epochs=2", "max_tokens=16", "units=4", "embedding_dim=8", "attention_units=4"),
 }
-RECIPES = {"classification": "dynamic_wi8_afp32", "tagging": "float32"}
+RECIPES = {"classification": "dynamic_wi8_afp32", "tagging": "float32", "multilabel": "dynamic_wi8_afp32"}
 
 
 @pytest.fixture(scope="session")
 def corpora(
-    tmp_path_factory: pytest.TempPathFactory, tagged_corpus: Callable[[Path, str, int, int], Path]
+    tmp_path_factory: pytest.TempPathFactory,
+    tagged_corpus: Callable[[Path, str, int, int], Path],
+    topic_corpus: Callable[[Path, int, int], Path],
 ) -> dict[str, dict[str, str]]:
     """The files of each task by its name."""
     folder = tmp_path_factory.mktemp("Отзывы 评论")
@@ -34,6 +37,10 @@ def corpora(
     return {
         "classification": write_samples(folder, {"train": 200, "valid": 30, "test": 40}, seed=3),
         "tagging": {name: str(path) for name, path in tagged.items()},
+        "multilabel": {
+            name: str(topic_corpus(folder / f"{name}.jsonl", count, seed))
+            for seed, (name, count) in enumerate(counts.items())
+        },
     }
 
 

@@ -14,6 +14,7 @@ from textapp.training.run import SOFT_TARGETS, SOFT_TARGETS_PART, Run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = {
+    "multilabel": ["--set", "epochs=1", "--set", "max_tokens=16", "--set", "units=4"],
     "classification": as_options(("epochs=1", "units=2", "embedding_dim=4", "attention_units=2")),
     "tagging": as_options(("epochs=1", "units=2", "embedding_dim=3", "min_count=1", "cell=rnn")),
 }
@@ -64,7 +65,7 @@ def check_inherits(student, teacher):
     assert config["settings"]["valid_fraction"] == trained["settings"]["valid_fraction"]
     assert config["distillation"]["split_seed"] == trained["settings"]["seed"]
     metrics, taught = (read_json(path / "metrics.json") for path in (student, teacher))
-    score = {"classification": "accuracy", "tagging": "entity_f1"}[metrics["task"]]
+    score = {"classification": "accuracy", "tagging": "entity_f1", "multilabel": "micro_f1"}[metrics["task"]]
     assert metrics["distillation"][f"valid_{score}"] == pytest.approx(taught["valid"][score])
     assert metrics["distillation"]["parameters"] == taught["parameters"] > metrics["parameters"]
     assert metrics["test"]["count"] == taught["test"]["count"]

@@ -184,9 +184,13 @@ def undrawn() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", params=names())
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tagged_corpus: Any) -> Case:
+def case(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tagged_corpus: Any, topic_corpus: Any
+) -> Case:
     """Each task in turn."""
-    return {"classification": _reviews, "tagging": _sentences}[request.param](tmp_path_factory, tagged_corpus)
+    corpora = {"tagging": tagged_corpus, "multilabel": topic_corpus}
+    cases = {"classification": _reviews, "tagging": _sentences, "multilabel": _topics}
+    return cases[request.param](tmp_path_factory, corpora.get(request.param))
 
 
 def _reviews(tmp_path_factory: Any, _: Any) -> Case:
@@ -206,6 +210,19 @@ def _reviews(tmp_path_factory: Any, _: Any) -> Case:
     small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=4"]
     case = Case(task("classification"), files, [*sizes, "epochs=4"], small, 40)
     return _with_unlabelled(case, folder, [" ".join(words) for words in texts])
+
+
+def _topics(tmp_path_factory: Any, topic_corpus: Any) -> Case:
+    folder = tmp_path_factory.mktemp("Темы 题目")
+    counts = {"train": 120, "valid": 40, "test": 20, "more": 80}
+    files = {
+        name: str(topic_corpus(folder / f"{name}.jsonl", count, seed))
+        for seed, (name, count) in enumerate(counts.items())
+    }
+    sizes = ["max_tokens=12", "cell=rnn", "learning_rate=0.02", "batch_size=16", "units=8", "embedding_dim=16"]
+    small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=4"]
+    case = Case(task("multilabel"), files, [*sizes, "epochs=4"], small, 40)
+    return _with_unlabelled(case, folder, case.texts("more"))
 
 
 def _sentences(tmp_path_factory: Any, tagged_corpus: Any) -> Case:

@@ -39,10 +39,24 @@ OF_TOKENS = SimpleNamespace(
     other=["我爱", "x", "y"],
     many=[[f"{number}", *"好 ö"[: number % 3]] for number in range(10)],
 )
-assert {OF_TEXTS.task.name, OF_TOKENS.task.name} == set(names())
+OF_SETS = SimpleNamespace(
+    task=task("multilabel"),
+    names=("дорого", "плохо"),
+    lines=[
+        {"text": "très bon café ☕", "probs": {"дорого": 0.9, "плохо": 0.4}},
+        {"text": "很 差", "probs": {"плохо": 1, "дорого": 0}},
+    ],
+    items=["très bon café ☕", "很 差"],
+    probs=[[0.9, 0.4], [0, 1]],
+    same="  很\t差\n",
+    other="很 好",
+    many=[f"текст {number} 好" for number in range(10)],
+)
+KINDS = {"texts": OF_TEXTS, "tokens": OF_TOKENS, "texts of several labels": OF_SETS}
+assert {kind.task.name for kind in KINDS.values()} == set(names())
 
 
-@pytest.fixture(name="kind", params=[OF_TEXTS, OF_TOKENS], ids=["texts", "tokens"])
+@pytest.fixture(name="kind", params=KINDS.values(), ids=KINDS)
 def _kind(request):
     return request.param
 
@@ -71,7 +85,7 @@ def test_items_are_known_by_their_words_whatever_the_white_space(tmp_path, kind)
     soft = SoftTargets.read(written(tmp_path / "f", kind.lines), kind.task)
     assert kind.same in soft
     assert kind.other not in soft
-    units = len(kind.probs) - 1 if kind is OF_TEXTS else 3
+    units = 3 if kind is OF_TOKENS else 1
     np.testing.assert_array_equal(soft.probabilities([kind.same]), soft.probs[-units:])
     backwards = soft.probabilities(kind.items[::-1])
     np.testing.assert_array_equal(backwards, np.roll(soft.probs, units, axis=0))
@@ -88,8 +102,8 @@ def test_the_same_words_cut_into_other_tokens_are_refused(tmp_path):
 
 def test_of_an_item_that_stands_there_twice_the_first_line_counts(tmp_path, kind):
     changed = json.loads(json.dumps(kind.lines[1]).replace("0.5", "0.2", 1).replace("0.5", "0.8", 1))
-    if kind is OF_TEXTS:
-        changed["probs"] = {"плохо": 0, "хорошо": 1}
+    if kind is not OF_TOKENS:
+        changed["probs"] = dict.fromkeys(kind.names, 0) | {kind.names[0]: 1}
     assert changed != kind.lines[1]
     soft = SoftTargets.read(written(tmp_path / "f", [*kind.lines, changed]), kind.task)
     np.testing.assert_allclose(soft.probs, kind.probs, rtol=1e-6)

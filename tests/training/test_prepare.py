@@ -12,7 +12,11 @@ TEXTS = "text\tlabel\nWien schläft\tgut\nAnna Lin schläft\tböse\nwien 7\tgut\
 OTHER_TEXTS = "text\tlabel\nAnna sah Rom\tböse\nWIEN schläft\tgut\n"  # the second one is a training text
 SENTENCES = "Wien B-LOC\nschläft O\n\nAnna B-PER\nLin I-PER\nschläft O\n\nwien B-LOC\n7 O\n\n"
 OTHER_SENTENCES = "Anna B-PER\nsah O\nRom B-ORT\n\nWien B-LOC\nschläft O\n\n"
-FILES = {"classification": (TEXTS, OTHER_TEXTS), "tagging": (SENTENCES, OTHER_SENTENCES)}
+FILES = {
+    "classification": (TEXTS, OTHER_TEXTS),
+    "multilabel": (TEXTS, OTHER_TEXTS),
+    "tagging": (SENTENCES, OTHER_SENTENCES),
+}
 
 each_task = pytest.mark.parametrize("name", names())
 
@@ -80,7 +84,7 @@ def test_counts_of_sentences_by_hand(prepared):
 def test_case_digits_and_characters_follow_the_settings(prepared, name):
     data, _ = prepared(name, "lowercase=false", "min_count=1", "zero_digits=true", "characters=false")
     words = set(data.encoder.vocabulary.tokens[2:])
-    assert words == {"Wien", "wien", "schläft", "Anna", "Lin", "0"} | ({"nie"} if name == "classification" else set())
+    assert words == {"Wien", "wien", "schläft", "Anna", "Lin", "0"} | ({"nie"} if name != "tagging" else set())
     assert data.encoder.characters is None
 
 
@@ -144,11 +148,11 @@ def test_the_fingerprint_tells_data_apart(prepared, name, change):
 @each_task
 def test_vectors_bring_rows_and_words(prepared, name):
     words = "Wien 9 9\nwien 1 2\nu.s. 9 9\nrom 3 4\nsah 5 6\n"  # no token has the word Wien or u.s.
-    given = {"valid": OTHER_TEXTS.replace("WIEN", "Bern")} if name == "classification" else {}
+    given = {"valid": OTHER_TEXTS.replace("WIEN", "Bern")} if name != "tagging" else {}
     data, _ = prepared(name, "embedding_dim=none", "extra_words=5", vectors=f"5 2\n{words}", **given)
     assert data.encoder.vocabulary.tokens[2:] == ("schläft", "wien", "rom", "sah")
     assert data.pretrained.table[3:].tolist() == [[1, 2], [3, 4], [5, 6]]
-    unknown = 2 if name == "classification" else 1  # Bern too
+    unknown = 2 if name != "tagging" else 1  # Bern too
     assert data.counts["valid"]["oov_rate"] == pytest.approx(unknown / 5)
     assert data.counts["valid"]["oov_rate_without_extra"] == pytest.approx((unknown + 2) / 5)
 
@@ -168,7 +172,7 @@ def test_words_that_are_tokens_of_files_are_extra_words(prepared):
 def test_test_examples_that_are_validation_examples_too_are_warned_of(prepared, name, stream):
     given = {"train": FILES[name][0].replace("schläft", "wacht"), "test": FILES[name][1]}
     _, lines = prepared(name, f"stream={stream}", **given)
-    what = "texts" if name == "classification" else "sentences"
+    what = "texts" if name != "tagging" else "sentences"
     [line] = [line for line in lines if " are validation " in line]
     assert line == f"warning: 2 of the 2 {what} of test are validation {what} too; the test score is too good"
 
@@ -176,7 +180,7 @@ def test_test_examples_that_are_validation_examples_too_are_warned_of(prepared, 
 @STREAM
 def test_held_out_examples_that_are_training_examples_too_are_counted(prepared, name, stream):
     data, lines = prepared(name, f"stream={stream}")
-    if name == "classification":  # the text goes from the training split
+    if name != "tagging":  # the text goes from the training split
         [line] = [line for line in lines if "held out" in line]
         assert ("1 texts left out" if stream == "true" else "1 dropped") in line
         assert data.counts["train"]["count"] == 3
@@ -188,7 +192,7 @@ def test_held_out_examples_that_are_training_examples_too_are_counted(prepared, 
 @STREAM
 def test_the_same_file_for_all_splits(prepared, name, stream):
     train = FILES[name][0]
-    if name == "classification":
+    if name != "tagging":
         message = refusal(prepared, name, f"stream={stream}", valid=train, test=train)
         assert message.endswith("so none is left to train on")
         assert "train 名.txt: each of its texts is held out" in message

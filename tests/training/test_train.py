@@ -33,23 +33,26 @@ SETTINGS = {
         "learning_rate=0.03",
     ),
 }
+SETTINGS["multilabel"] = SETTINGS["classification"]
 CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "cell=rnn")
 COUNTS = {"train": 120, "valid": 30, "test": 30}
 FILES = {
     "classification": {"labels.txt", "sample.jsonl"},
     "tagging": {"tags.txt", "sample.tsv", "characters.txt"},
+    "multilabel": {"labels.txt", "sample.jsonl"},
 }
 TAG_SCORES = ("entity_f1", "precision", "recall", "token_accuracy")
 HISTORY = {
     "classification": {"loss", "accuracy", "val_loss", "val_accuracy", "val_macro_f1"},
     "tagging": {"loss", "val_loss", *(f"val_{score}" for score in TAG_SCORES)},
+    "multilabel": {"loss", "val_loss", "val_micro_f1", "val_macro_f1", "val_exact_match"},
 }
 
 each_task = pytest.mark.parametrize("name", names())
 
 
 @pytest.fixture(scope="module", name="corpora")
-def _corpora(tmp_path_factory, tagged_corpus):
+def _corpora(tmp_path_factory, tagged_corpus, topic_corpus):
     """The files of each task, and of a tagger of Chinese."""
     folder = tmp_path_factory.mktemp("Körper 语料")
     tagged = {
@@ -59,8 +62,15 @@ def _corpora(tmp_path_factory, tagged_corpus):
         }
         for language in ("english", "chinese")
     }
-    texts = write_samples(folder, COUNTS, seed=2)
-    return {"classification": texts, "tagging": tagged["english"], "chinese": tagged["chinese"]}
+    return {
+        "classification": write_samples(folder, COUNTS, seed=2),
+        "tagging": tagged["english"],
+        "chinese": tagged["chinese"],
+        "multilabel": {
+            split: topic_corpus(folder / f"{split}.jsonl", count, seed)
+            for seed, (split, count) in enumerate(COUNTS.items())
+        },
+    }
 
 
 def config_of(name, *settings):
@@ -97,7 +107,7 @@ def test_a_run_says_what_its_training_said(runs, corpora, name):
     run = Run.load(folder)
     best = f"val_{run.task.main_score(run.targets)}"
     assert max(logs[best] for logs in metrics["history"]) == pytest.approx(metrics["valid"][best[4:]], abs=1e-7)
-    assert metrics["labels" if name == "classification" else "tags"] == list(run.targets.names)
+    assert metrics["tags" if name == "tagging" else "labels"] == list(run.targets.names)
     test = {key: value for key, value in metrics["test"].items() if key != "loss"}
     assert scores_of(run, corpora[name]["test"]) == test
     valid = {key: value for key, value in metrics["valid"].items() if key != "loss"}
@@ -115,7 +125,7 @@ def test_a_run_killed_anywhere_ends_with_the_same_numbers(runs, corpora, tmp_pat
         whole = tmp_path / "ganz"
         expected = trained(name, whole, corpora[name], *settings)
     with monkeypatch.context() as patch:
-        steps = 11 if name == "classification" else 21  # inside the second epoch
+        steps = 21 if name == "tagging" else 11  # inside the second epoch
         patch.setattr(type(task(name)), "dashboards", lambda *_: [KillAt(steps)])
         with pytest.raises(Killed):
             trained(name, folder, corpora[name], *settings)
@@ -137,7 +147,12 @@ BROKEN_ANYWHERE = [  # file, what is replaced (None: all of it; "": nothing, as 
     ("vocabulary.txt", "", "ずっと好\n", r"vocabulary.txt: has \d+ entries, but model.keras \d+ rows"),
     ("model.keras", None, "чепуха", "not a Keras model: the file was cut"),
     ("config.json", '"shapes": false', '"shapes": true', "another model than `textapp train"),
-    ("metrics.json", '"task": "', '"task": "un', "metrics.json: task 'un.*' must be one of classification, tagging"),
+    (
+        "metrics.json",
+        '"task": "',
+        '"task": "un',
+        "metrics.json: task 'un.*' must be one of classification, tagging, multilabel",
+    ),
     ("metrics.json", '"task": "', '"task": "vectors", "x": "', "a training of word vectors, not a run"),
 ]
 BROKEN = {
@@ -153,6 +168,12 @@ BROKEN = {
         ("config.json", '"characters": true', '"characters": false', "another model than"),
         ("config.json", '"crf"', '"crv"', "unknown setting crv; did you mean crf"),
         ("metrics.json", '"tagging"', '"classification"', "config.json: unknown setting format"),
+    ],
+    "multilabel": [
+        *BROKEN_ANYWHERE,
+        ("labels.txt", "goût", "好", "labels.txt: not the labels that metrics.json names"),
+        ("metrics.json", '"thresholds": [', '"thresholds": [0.5, ', '"thresholds" must be 3 numbers from 0 to 1'),
+        ("metrics.json", '"thresholds": [', '"thresholds": [2, ', '"thresholds" must be 3 numbers from 0 to 1'),
     ],
 }
 
@@ -176,6 +197,7 @@ def test_a_broken_run_is_named(runs, tmp_path, name, file, old, new, rule):
     ("name", "pages"),
     [
         ("classification", "fit/accuracy validation/confusion_matrix sample_texts/attention_table_1"),
+        ("multilabel", "validation/average_precision/goût validation/precision_recall/地点 sample_texts/attention_table_1"),
         ("tagging", "fit/entity_f1 gradient_norm/crf sample_sentences validation/type_confusion "
          "validation/entity_f1/LOC validation/entity_f1/PER"),
     ],
@@ -197,10 +219,14 @@ def test_a_run_remembers_how_its_files_are_read(corpora, tmp_path, capsys, monke
         if name == "classification":  # guessed columns would be the wrong ones
             rows = [f"x\t{line}\t0" for line in lines[1:]]
             rows.insert(0, "text\tAussage\tUrteil\tlabel")
+        elif name == "multilabel":
+            texts = map(json.loads, lines)
+            rows = [f"x\t{row['text']}\t{','.join(row['labels'])}\t0" for row in texts]
+            rows.insert(0, "text\tAussage\tUrteil\tlabel")
         else:
             rows = [f"{line.replace(' ', chr(9))}\tZ" if line else "" for line in lines]
         files[split].write_text("\n".join(rows) + "\n", encoding="utf-8")
-    columns = ["text_column=Aussage", "label_column=Urteil"] if name == "classification" else ["tag_column=1"]
+    columns = ["tag_column=1"] if name == "tagging" else ["text_column=Aussage", "label_column=Urteil"]
     metrics = trained(name, tmp_path / "run", files, *columns, "epochs=1")
 
     def printed(*arguments):
@@ -214,7 +240,7 @@ def test_a_run_remembers_how_its_files_are_read(corpora, tmp_path, capsys, monke
     assert scores == {key: value for key, value in metrics["test"].items() if key != "loss"}
     options = ["--data", files["test"], "--lengths", "32", "--recipe", "float32"]
     before = printed("export", tmp_path / "run", "--out", tmp_path / "bundle", *options)["metrics"]["before"]
-    key = "accuracy" if name == "classification" else "entity_f1"
+    key = task(name).main_score(Run.load(tmp_path / "run").targets)
     assert before[key] == pytest.approx(metrics["test"][key])
 
 
@@ -252,6 +278,14 @@ def test_shapes_are_learned_while_word_vectors_stand_still(corpora, tmp_path, mo
     before, first, second = tables.shapes
     assert np.abs(first - before).max() > 1e-3
     assert np.abs(second - first).max() > 1e-4
+
+
+def test_topics_are_told_apart_by_thresholds_of_their_own(runs):
+    _, metrics = runs["multilabel"]
+    assert metrics["labels"] == ["Preis", "goût", "地点"]
+    assert len(set(metrics["thresholds"])) == 3
+    assert metrics["test"]["micro_f1"] > 0.9
+    assert set(metrics["test"]["labels"]) == set(metrics["labels"])
 
 
 def test_english_names_never_seen_are_found(runs):
