@@ -136,7 +136,7 @@ def test_training_learns_and_inference_keeps_the_ranges():
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-2)
 
 
-def test_the_file_has_the_snapped_weights():
+def test_the_file_has_the_rounded_weights():
     model = classifier()
     aware = QuantizationAware(model, activation_bits=8, lowering="unrolled")
     assert {weight.granularity.kind for weight, _ in aware.plan if weight.granularity} == {"tensor", "channel"}

@@ -72,7 +72,7 @@ def assert_holds(file, model, lowering):
 
 @pytest.mark.parametrize("bits", [8, 4, 2])
 @pytest.mark.parametrize("lowering", ["fused", "unrolled"])
-def test_the_file_holds_the_snapped_weights_to_the_bit(converted, lowering, bits):
+def test_the_file_holds_the_rounded_weights_to_the_bit(converted, lowering, bits):
     model = classifier()
     aware = fitted(QuantizationAware(model, bits=bits, embedding_bits=8, lowering=lowering))
     aware.apply_rounding()
@@ -110,7 +110,7 @@ def test_without_freezing_ranges_follow_the_weights():
     assert len(aware.weights) == len(aware.model.weights) + 1  # the step
 
 
-def test_what_is_validated_is_what_snap_writes():
+def test_what_is_validated_is_what_rounding_writes():
     model = light()
     aware = fitted(QuantizationAware(model, bits=4, embedding_bits=2))
     ids, labels = texts()
@@ -133,12 +133,12 @@ def test_a_step_is_that_of_the_plain_model_with_rounded_weights():
     model, twin = classifier(**settings), classifier(**settings)
     start = [np.asarray(v) for v in twin.trainable_variables]
     post_training(twin, bits=4)
-    snapped = [np.asarray(v) for v in twin.trainable_variables]
+    at_rounded = [np.asarray(v) for v in twin.trainable_variables]
     for trained in (QuantizationAware(model, bits=4), twin):
         trained.compile(keras.optimizers.SGD(0.1), loss)
         trained.train_on_batch(ids, labels)
     for before, at, after, moved in zip(
-        start, snapped, twin.trainable_variables, model.trainable_variables, strict=True
+        start, at_rounded, twin.trainable_variables, model.trainable_variables, strict=True
     ):
         np.testing.assert_allclose(np.asarray(moved) - before, np.asarray(after) - at, atol=2e-7)
 
@@ -180,7 +180,7 @@ def test_a_frozen_table_is_rounded_but_not_trained():
     np.testing.assert_array_equal(table, rounded(before, weight.granularity, 4))
 
 
-def test_snapping_twice_changes_nothing():
+def test_rounding_twice_changes_nothing():
     model = light()
     post_training(model, 8, 4)
     once = model.get_weights()
@@ -209,7 +209,7 @@ def test_it_learns_where_post_training_does_not():
     assert after_training < 0.2 * after_rounding
 
 
-def test_the_snapped_file_answers_like_keras():
+def test_the_rounded_file_answers_like_keras():
     model = classifier()
     fitted(QuantizationAware(model, bits=4, embedding_bits=8)).apply_rounding()
     ids, _ = texts(16)

@@ -119,7 +119,7 @@ def with_held_out(
     encoded = encode_held_out(task, config, held_out, tokenizer, encoder, targets)
     parts = {"train": train, **encoded}
     counts = {name: _counts(part, pretrained) for name, part in parts.items()}
-    report_counts(counts, encoder, pretrained, report)
+    report_counts(task, counts, encoder, pretrained, report)
     for name, examples in held_out.items():
         task.report_unseen(name, examples, targets, report)
     widths = None
@@ -285,7 +285,7 @@ def _stream(
         },
         **{name: _counts(part, pretrained) for name, part in encoded.items()},
     }
-    report_counts(counts, encoder, pretrained, report)
+    report_counts(task, counts, encoder, pretrained, report)
     for name, examples in held_out.items():
         task.report_unseen(name, examples, targets, report)
     return Prepared(
@@ -306,8 +306,9 @@ def _stream(
 
 
 def _counts(part: EncodedRows, pretrained: Pretrained | None) -> dict[str, float]:
-    """What is reported of one split."""
-    return {"count": len(part), "tokens": len(part.index), "cut": part.cut, **_unknown(part.token_ids(), pretrained)}
+    """What is reported of one split. Sentences that were cut into several rows count once."""
+    count = len(part) - (part.cut if part.per_token else 0)
+    return {"count": count, "tokens": len(part.index), "cut": part.cut, **_unknown(part.token_ids(), pretrained)}
 
 
 def _unknown(ids: np.ndarray, pretrained: Pretrained | None, times: np.ndarray | None = None) -> dict[str, float]:
@@ -320,7 +321,11 @@ def _unknown(ids: np.ndarray, pretrained: Pretrained | None, times: np.ndarray |
 
 
 def report_counts(
-    counts: dict[str, dict[str, float]], encoder: TokenEncoder, pretrained: Pretrained | None, report: Report
+    task: Task[Any, Any, Any],
+    counts: dict[str, dict[str, float]],
+    encoder: TokenEncoder,
+    pretrained: Pretrained | None,
+    report: Report,
 ) -> None:
     """Reports which share of the words the vocabulary knows and how many texts were cut."""
     total = len(encoder.vocabulary)
@@ -328,11 +333,12 @@ def report_counts(
     characters = "" if encoder.characters is None else f", {len(encoder.characters):,} characters"
     extra = f", {total - known:,} extra words from the vectors" if total > known else ""
     report(f"vocabulary: {known:,} words of the training split{characters}{extra}")
+    noun, how = ("sentences", "more by cutting long ones") if task.unit == "token" else ("texts", "cut")
     for name, part in counts.items():
         without = part.get("oov_rate_without_extra", part["oov_rate"])
         compared = f" ({without:.1%} without the extra words)" if without != part["oov_rate"] else ""
-        cut = f", {part['cut']:,} cut" if part["cut"] else ""
-        report(f"{name}: {part['count']:,} texts{cut}, {part['oov_rate']:.1%} of tokens unknown{compared}")
+        cut = f", {part['cut']:,} {how}" if part["cut"] else ""
+        report(f"{name}: {part['count']:,} {noun}{cut}, {part['oov_rate']:.1%} of tokens unknown{compared}")
         if part["oov_rate"] > OOV_WARNING and not encoder.characters:
             report(
                 f"warning: more than {OOV_WARNING:.0%} of the tokens of {name} are unknown; remedies: a larger "
