@@ -197,7 +197,8 @@ def test_a_broken_run_is_named(runs, tmp_path, name, file, old, new, rule):
     ("name", "pages"),
     [
         ("classification", "fit/accuracy validation/confusion_matrix sample_texts/attention_table_1"),
-        ("multilabel", "validation/average_precision/goût validation/precision_recall/地点 sample_texts/attention_table_1"),
+        ("multilabel", "validation/average_precision/goût validation/precision_recall/地点 "
+         "sample_texts/attention_table_1"),
         ("tagging", "fit/entity_f1 gradient_norm/crf sample_sentences validation/type_confusion "
          "validation/entity_f1/LOC validation/entity_f1/PER"),
     ],
