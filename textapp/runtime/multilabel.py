@@ -1,5 +1,6 @@
 """From text to labels, any number of them: the device's half of multi-label classification."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from textapp.errors import InputError
 from textapp.runtime.bundle_format import Fields, parse_names
 from textapp.runtime.classification import LABELS, TextPredictor, TokenWeight, file_names, logits_shape
 from textapp.runtime.predictor import Score
-from textapp.tasks.multilabel.scores import sigmoid
 from textapp.text.labels import IndependentLabels, Labels, are_thresholds
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -64,8 +64,7 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
 
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
         """The probability of each label, each for itself."""
-        found: list[float] = sigmoid(logits).tolist()
-        return found
+        return [0.5 * (1 + math.tanh(0.5 * logit)) for logit in logits.tolist()]
 
     def decision(self, probs: Sequence[float]) -> tuple[str, ...]:
         """The labels whose probabilities reach their thresholds."""
