@@ -186,9 +186,10 @@ class Config:
         """A setting by its name. Raises `InputError` where there is none of that name."""
         known = self.settings()
         if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-            hint = f"; did you mean {nearest[0]}?" if nearest else ""
-            raise InputError(f"{source}: unknown setting {key}{hint} (settings: {', '.join(known)})")
+            nearest = difflib.get_close_matches(key, known, n=1)
+            # All of them are half a screen: only where nothing else helps.
+            hint = f"; did you mean {nearest[0]}?" if nearest else f" (settings: {', '.join(known)})"
+            raise InputError(f"{source}: unknown setting {key}{hint}")
         return known[key]
 
 

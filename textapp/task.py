@@ -478,12 +478,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         return preset(self.student_config, self.presets, name)
 
     def check_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options that were given. Raises `InputError` where one is another task's."""
+        """The options that were given, of all that a command has. Raises `InputError` where one is another task's."""
         given = {name: value for name, value in options.items() if value not in (None, False)}
         for name in given:
             if name not in self.read_options:
                 option = f"--{name.replace('_', '-')}"
-                mine = ", ".join(f"--{known.replace('_', '-')}" for known in self.read_options)
+                mine = ", ".join(f"--{known.replace('_', '-')}" for known in self.read_options if known in options)
                 raise InputError(f"{option}: is no option of a {self.model_noun}, which has {mine}")
         return given
 

@@ -176,4 +176,4 @@ def test_teachers_that_are_never_right_have_no_share(capsys):
     sizes = {"vocabulary_size": 9, "oov_rate": 0.0, "parameters": 7, "bytes": 1}
     row = {"name": "w16_b4", **sizes, "valid_float": 0.5, "valid": 0.5}
     _say_candidates({"teachers_valid": 0.0, "candidates": [row], "chosen": "w16_b4"})
-    assert capsys.readouterr().err.splitlines()[-1].endswith("  0.5000          0.5000                -")
+    assert capsys.readouterr().err.splitlines()[-1].endswith("   0.5000            -")

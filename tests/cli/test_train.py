@@ -93,13 +93,12 @@ def test_a_label_unseen_in_training_is_named_with_its_line(textapp, tmp_path, go
 
 
 BOTH = ("classification", "tagging")
-UNKNOWN_SETTING = "--set: unknown setting unitz; did you mean units?"
 
 
 @pytest.mark.parametrize(
     ("tasks", "arguments", "rule"),
     [
-        (BOTH, ["--set", "unitz=3"], UNKNOWN_SETTING),
+        (BOTH, ["--set", "unitz=3"], "--set: unknown setting unitz; did you mean units?"),
         (BOTH, ["--set", "units"], "must read KEY=VALUE"),
         (BOTH, ["--set", "dropout=много"], "must be a number"),
         (BOTH, ["--set", "extra_words=9"], "setting extra_words: they come from a file of vectors"),
@@ -115,7 +114,7 @@ UNKNOWN_SETTING = "--set: unknown setting unitz; did you mean units?"
             "--preset 中文: unknown; presets: english, chinese, chinese_large, tags, tiny",
         ),
         (BOTH[:1], ["--set", "text_column=評論"], ":1: no column '評論' for the text; columns found: 'text', 'label'"),
-        (BOTH[:1], ["--set", "crf=true"], "--set: unknown setting crf"),
+        (BOTH[:1], ["--set", "crf=true"], "--set: unknown setting crf (settings: valid_fraction, "),
         (BOTH[:1], ["--set", "stream=true"], "setting stream: needs a validation file of its own (--valid)"),
         (BOTH[1:], ["--set", "stream=true"], "setting stream: a tagger is trained from memory; leave it false"),
         (BOTH[1:], ["--set", "tag_column=7"], "`tag_column` must be from -2 to 1 here"),
@@ -255,6 +254,7 @@ def test_an_unfinished_run_of_another_command_is_refused(textapp, copy, model, m
     (other_task,) = {*BOTH} - {model.task.name}
     refusal = textapp(*models(other_task).train_command(folder)).refusal
     assert refusal.startswith(f"{folder}: holds an unfinished run with other task, train, test, ")
+    assert refusal.endswith(" more; use --force, or another --out")
     assert snapshot(folder) == before
 
 

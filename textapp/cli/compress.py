@@ -106,5 +106,6 @@ def _say_candidates(result: dict[str, Any]) -> None:
         )
         for row in result["candidates"]
     ]
-    header = ("student", "words", "unknown", "parameters", "bytes", "valid, float", "valid, rounded", "of the teachers")
+    say("validation scores with float weights, with rounded ones, and these as a share of the teachers':")
+    header = ("student", "words", "unknown", "parameters", "bytes", "float", "rounded", "of teachers")
     say_table(header, rows)

@@ -84,7 +84,7 @@ def demo(
             print_line(line)
         sys.stdout.flush()
     say("")
-    say_table(("model", "test accuracy", "bytes", "text to label, ms", "same labels as Keras"), rows)
+    say_table(("model", "test accuracy", "bytes", "ms a text", "as Keras"), rows)
     say(f"\nlook:  tensorboard --logdir {quote(str(run / 'logs'))}")
     say(f"ship:  {chosen}")
     say(f'try:   textapp predict {quote(str(chosen))} "your own sentence"')

@@ -50,7 +50,7 @@ def report(
     for path, text in texts.items():
         write_text(path, text)
     results = tables(compared)[0]
-    say_table(results.header[1:], [row[1:] for row in results.rows])
+    say_table(results.header[1:5], [row[1:5] for row in results.rows])  # as many columns as a terminal has room for
     say(f"report: {' and '.join(map(str, texts))}")
     if as_json:
         print_json(compared.to_dict())

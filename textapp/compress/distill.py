@@ -193,7 +193,8 @@ class StudentData:
         counts = transfer.rows.tokens.counts(transfer.originals)
         encoder, pretrained = build_encoder(task, config, counts, files.vectors, report)
         rows = encode_rows(transfer.rows, encoder)
-        report(f"transfer set: {', '.join(f'{count:,} {kind}' for kind, count in transfer.kinds().items())}")
+        kinds = (f"{count:,} {kind.replace('_', ' ')}" for kind, count in transfer.kinds().items())
+        report(f"transfer set: {', '.join(kinds)}")
         data = with_held_out(
             task,
             config,

@@ -172,9 +172,8 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
         differing += [key for key in new if old.get(key) != new[key]]
         differing.remove("settings")
     if differing:
-        raise InputError(
-            f"{folder}: holds an unfinished run with other {', '.join(differing)}; use --force, or another --out"
-        )
+        shown = ", ".join(differing[:8]) + (f" and {len(differing) - 8} more" if len(differing) > 8 else "")
+        raise InputError(f"{folder}: holds an unfinished run with other {shown}; use --force, or another --out")
 
 
 @contextlib.contextmanager

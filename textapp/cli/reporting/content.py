@@ -153,8 +153,8 @@ class Report:
         if self.timed:
             lines.append(
                 f"Latency: one text a call from string to {self.comparison.result}, on "
-                f"{_counted(self.threads, 'thread')} of {self.machine}; {_counted(self.timed, 'text')} of the data. "
-                f"All bundles in turn, {_counted(self.rounds, 'round')}: the median round, and from the fastest to the "
+                f"{counted(self.threads, 'thread')} of {self.machine}; {counted(self.timed, 'text')} of the data. "
+                f"All bundles in turn, {counted(self.rounds, 'round')}: the median round, and from the fastest to the "
                 "slowest."
             )
         if any(variant.device is None for variant in self.variants):
@@ -298,6 +298,6 @@ def _ms(milliseconds: float) -> str:
     return f"{milliseconds:.{3 if milliseconds < 1 else 2 if milliseconds < 10 else 1}f}"
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
     """`1 text`, `2 texts`."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

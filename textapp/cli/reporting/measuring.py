@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textapp.cli.opened import Opened, is_bundle, open_model
-from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant, percent, short_names
+from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant, counted, percent, short_names
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.files import named_errors, read_object
@@ -57,7 +57,8 @@ def measure(
         first, opened = next(iter(bundles.items()))
         texts = opened.task.texts(examples[first], opened.predictor.tokenizer)
         texts = texts[:: -(-len(texts) // count)]
-        say(f"timing {len(bundles)} bundles in turn, {rounds} times, {len(texts):,} texts each")
+        each = f"{counted(rounds, 'round')} of {counted(len(texts), 'text')}"
+        say(f"timing {counted(len(bundles), 'bundle')} in turn, {each}")
     predictors = [opened.predictor for opened in bundles.values()]
     timings = dict(zip(bundles, _time_in_turn(predictors, texts, rounds), strict=True))
     variants = []
