@@ -189,10 +189,6 @@ class ModelConfig(Config):
     encoder: Encoder = Encoder()
     training: Training = Training()
 
-    def for_vectors(self) -> "ModelConfig":
-        """The config for word vectors from a file, which decide the dimension."""
-        return self.replaced(embedding_dim=None)
-
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.data.rows import SENTENCES, encoded_rows, make_encoder
 from textapp.data.batches import first_rows
-from textapp.data.rows import TokenRows, encode_untargeted, split_by_row
+from textapp.data.rows import TokenRows, encode_untargeted
 
 
 def test_tokens_are_kept_once_and_counted():
@@ -33,11 +33,6 @@ def test_a_word_of_nothing_still_has_a_place_for_a_character():
     inputs, _ = first_rows(rows, np.arange(1))
     assert inputs["token_ids"].numpy().tolist() == [[1]]  # real, though unknown
     assert inputs["char_ids"].shape == (1, 1, 1)
-
-
-def test_values_of_tokens_are_cut_into_rows():
-    rows = encode_untargeted([["x"], ["x", "Wien"]], make_encoder())
-    assert [part.tolist() for part in split_by_row(np.array([7, 8, 9]), rows)] == [[7], [8, 9]]
 
 
 @pytest.mark.parametrize(

@@ -194,19 +194,6 @@ def clean_text(text: str) -> str:
     return text.strip().lstrip("\ufeff").lstrip()
 
 
-def label_names(train_labels: Iterable[str], source: str) -> list[str]:
-    """Returns the classes of a training set, sorted; their positions are the class ids.
-
-    Raises:
-        InputError: There are fewer than two.
-    """
-    names = sorted(set(train_labels))
-    if len(names) < 2:
-        found = f"only {names[0]!r}" if names else "none"
-        raise InputError(f"{source}: a classifier needs examples of two classes or more. Found: {found}")
-    return names
-
-
 def check_labels(examples: Examples, labels: Sequence[str]) -> None:
     """Checks that each label of held-out examples is one of the classes of the training set.
 

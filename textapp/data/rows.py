@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import hashlib
-import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -163,8 +162,3 @@ def encode_untargeted(rows: Iterable[Sequence[str]], encoder: TokenEncoder) -> E
     tokens = TokenRows.read(rows)
     count = len(tokens)
     return encode_rows(TargetRows(tokens, np.zeros(count, np.int32), False, np.arange(count)), encoder)
-
-
-def split_by_row(values: np.ndarray, rows: EncodedRows) -> list[np.ndarray]:
-    """Cuts what is known of each token, `(sum of lengths, ...)`, into a part for each row."""
-    return [values[start:end] for start, end in itertools.pairwise(rows.offsets.tolist())]
