@@ -51,7 +51,7 @@ class Retokenized(NamedTuple):
 def retokenize(tokens: Iterable[str], tokenizer: Tokenizer) -> Retokenized:
     """Cuts tokens as `tokenizer` cuts them in a text.
 
-    A token of invisible characters alone, such as U+00AD, stays as it is, so that each token has a piece.
+    A token of only invisible characters, such as U+00AD, is not changed, so that each token has a piece.
     """
     cut = _cutter(tokenizer)
     pieces: list[str] = []
