@@ -28,7 +28,7 @@ from textapp.task import task
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PACKAGES = ["tensorflow", "keras", "ai_edge_litert", "numpy"]
-LENGTHS = [16, 64, 128]  # tokens, each the signature of the model alone
+LENGTHS = [16, 64, 128]  # tokens; each is a signature of the model
 CALLS, WARM_UP = 300, 50
 # by a data set, see `benchmarks.datasets.files`: title, task, preset, settings
 TASKS: dict[str, tuple[str, str, str, list[str]]] = {

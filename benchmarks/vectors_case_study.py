@@ -41,7 +41,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models/vectors_case_study")
 CLAIM = 12  # %, claimed by the article that the project starts from
 CHOICE_SEED = 1000  # seed of the runs that choose; no reported run has it
-ALL = 0  # stands for all labelled texts
+ALL = 0  # means all labelled texts
 SIZES = (200, 1000, 5000, ALL)
 # task: title, preset
 TASKS = {

@@ -71,9 +71,9 @@ def tag_log_probabilities(potentials: Any, transitions: Any, real: Any) -> Any:
 
         d / d potentials[t, k] = sum_s,i upstream[s, i] * P(k at t | i at s) - total * P(k at t)
 
-    and likewise for a pair of tags. Given a tag, the chain splits into two Markov chains. So one pass to the right and
-    one pass to the left propagate the weights `upstream` from token to token: the first by the probabilities of the
-    next tag given this one, the second by those of the previous tag.
+    and in the same way for a pair of tags. Given a tag, the chain splits into two Markov chains. So one pass to the
+    right and one pass to the left propagate the weights `upstream` from token to token: the first by the probabilities
+    of the next tag given this one, the second by those of the previous tag.
 
     Returns:
         float32 `(B, T, K)`, at most 0; 0 on padding.
