@@ -1,1 +1,1 @@
-"""Measurements on real data and beside other software; each writes its table into `results/`."""
+"""Measurements on real data and comparisons with other software. Each writes its table to `results/`."""

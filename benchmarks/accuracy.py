@@ -1,11 +1,11 @@
-"""Test scores on public data, of classifiers and taggers: Keras against the int8 bundle, over seeds.
+"""Test scores of classifiers and taggers on public data: Keras against the int8 bundle, over seeds.
 
     python -m benchmarks.accuracy --data ../shared/data [--models sst2 conll2003] [--seeds 0 1 2]
 
-Each model is trained with a preset and settings chosen on validation data; the test split is read once a seed, by the
-run's own last step and by its bundles. The work can be stopped at any moment and resumes. Writes, a line a model and
-seed, results/accuracy.json for classifiers and results/tagging.json for entities, slots, parts of speech and intents,
-and a table beside each.
+Each model is trained with a preset and settings that were chosen on validation data. The test split is read once for
+each seed, by the last step of the run and by its bundles. The benchmark can be stopped at any time and resumes. It
+writes one line for each model and seed to results/accuracy.json (classifiers) or results/tagging.json (entities, slots,
+parts of speech and intents), and a table beside each file.
 """
 
 import argparse
@@ -30,20 +30,20 @@ from textapp.text.tag_schemes import read_spans
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models")
-UNROLLED_TOKENS = 64  # long texts make large files and slow conversions unrolled: fused is for them
-PLAIN = ("adversarial=0",)  # shows what adversarial training brings
+UNROLLED_TOKENS = 64  # unrolled, longer texts would make large files and slow conversions: they use fused
+PLAIN = ("adversarial=0",)  # shows the gain of adversarial training
 CONLL = ("repair=true",)  # a few of its tags break the rules of IOB1
 CONLL_VECTORS = ("zero_digits=false", "word_dropout=0.2", "extra_words=20000", "embedding_rate=0.3", "epochs=12")
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Models whose rows stand in one file.
+    """Models whose rows are in one file.
 
     Attributes:
-        title: For people.
+        title: Title of the table.
         says: What the scores are.
-        bundles: By the name of a score, recipe and lowering of a bundle. The first int8 one is that of the table.
+        bundles: Name of a score -> recipe and lowering of its bundle. The table shows the first int8 bundle.
     """
 
     title: str
@@ -77,17 +77,17 @@ TABLES = {
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """What is trained on which data.
+    """A model and its data.
 
     Attributes:
         table: A key of `TABLES`.
-        title: For people.
-        data: Whose files; see `benchmarks.datasets.files`.
-        preset: Of the task; None for the CRF over features.
-        settings: On top of the preset.
-        target: The least test score that the project aims at.
-        vectors: The text of `benchmarks.own_vectors` whose vectors it starts from.
-        task: What it does.
+        title: Title of the row.
+        data: Name of the data set; see `benchmarks.datasets.files`.
+        preset: Preset of the task; None for the CRF over features.
+        settings: Settings that override the preset.
+        target: Smallest test score that the project wants.
+        vectors: The text of `benchmarks.own_vectors` on which the model's word vectors were trained.
+        task: Name of the task.
     """
 
     table: str
@@ -188,7 +188,7 @@ MODELS = {
 
 
 def measure(name: str, seed: int, data: Path, work: Path, more: Sequence[str] = ()) -> dict[str, Any]:
-    """Trains, exports and scores one seed of a model; `more` are further settings, to try things out."""
+    """Trains, exports and scores one seed of a model; `more` are further settings, for trials."""
     model = MODELS[name]
     table, work = TABLES[model.table], work / model.table
     paths, run = files(model.data, data, work), work / name / f"seed_{seed}"
@@ -220,7 +220,7 @@ def measure(name: str, seed: int, data: Path, work: Path, more: Sequence[str] = 
 
 
 def raw_text_f1(tagger: Tagger, test: TaggedExamples) -> float:
-    """Strict entity F1 by character offsets where sentences come as texts, which the bundle cuts by itself."""
+    """Strict entity F1 by character offsets. The sentences are given as texts, which the bundle cuts into tokens."""
     found = right = true = 0
     texts = task("tagging").texts(test, tagger.tokenizer)
     for text, tokens, tags in zip(texts, test.sentences, test.tags, strict=True):
@@ -236,7 +236,7 @@ def raw_text_f1(tagger: Tagger, test: TaggedExamples) -> float:
 
 
 def markdown(name: str, rows: Sequence[dict[str, Any]]) -> str:
-    """The rows of a table as Markdown, one line a model; columns without a figure are left out."""
+    """The rows of a table as Markdown, one line for each model; columns without figures are left out."""
     table = TABLES[name]
     int8 = table.int8
     found = {
@@ -254,7 +254,7 @@ def markdown(name: str, rows: Sequence[dict[str, Any]]) -> str:
         ("parameters", "parameters", lambda values: f"{statistics.mean(values):,.0f}"),
         ("bytes int8", f"{int8[0]}_bytes", lambda values: f"{statistics.mean(values):,.0f}"),
         ("of float32", "share", lambda values: f"{statistics.mean(values):.1%}"),
-        # Rows are timed beside whatever else the machine does.
+        # Other work of the machine slows some rows.
         ("text to result, ms (p50, the least of the seeds)", "ms", lambda values: f"{min(values):.2f}"),
         ("seeds", "seed", lambda values: str(len(values))),
         ("minutes a run", "minutes", lambda values: f"{statistics.mean(values):.1f}"),
@@ -282,7 +282,7 @@ def markdown(name: str, rows: Sequence[dict[str, Any]]) -> str:
 
 
 def with_ratios(row: dict[str, Any], int8: Sequence[str]) -> dict[str, Any]:
-    """A row with what its figures say together: `difference`, `share`, and `ms`, whatever the result is called."""
+    """A row with three figures more: `difference`, `share`, and `ms`, the time under one name for every task."""
     ratios: dict[str, float] = {}
     if "keras" in row and int8[0] in row:
         ratios["difference"] = max(abs(row[kind] - row["keras"]) for kind in int8 if kind in row)
@@ -300,7 +300,7 @@ def percent(values: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Measures what is not measured yet and writes the tables."""
+    """Measures the missing rows and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for runs and bundles")

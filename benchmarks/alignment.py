@@ -1,10 +1,11 @@
-"""Two languages' vectors in one space: translation of words by vectors that textapp learned from two Wikipedias.
+"""Translation of words by vectors of two languages in one space, which textapp learned from two Wikipedias.
 
     python -m benchmarks.alignment --data ../shared/data [--seeds 0 1 2]
 
-English words from wiki_en and Chinese ones, found by jieba, from wiki_zh; no text of one is the other's translation.
-A rotation is learned from MUSE's dictionary of 5,000 words and scored on its 1,500 test words, which serve nothing
-else. The work can be stopped and resumes. Writes results/alignment.json and results/alignment.md.
+The English words are from wiki_en, the Chinese words from wiki_zh, segmented by jieba. The texts are not translations
+of each other. A rotation is learned from MUSE's dictionary of 5,000 words and scored on its 1,500 test words, which are
+used for nothing else. The benchmark can be stopped and resumes. It writes results/alignment.json and
+results/alignment.md.
 """
 
 import argparse
@@ -31,7 +32,7 @@ REFINEMENTS = (0, 5)  # MUSE's supervised mode refines five times
 
 
 def language_vectors(language: str, seed: int, data: Path, work: Path) -> WordVectors:
-    """Learns the vectors of a language, once a seed; its text is cut into words once."""
+    """Learns the vectors of a language, once for each seed. Its text is cut into words once."""
     out, text = work / f"{language}_{seed}.npz", work / f"{language}.txt"
     if not out.exists():
         if not text.exists():
@@ -61,7 +62,7 @@ def measure(source: str, target: str, seed: int, data: Path, work: Path) -> list
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown, one line a direction and number of refinements."""
+    """The rows as Markdown, one line for each direction and number of refinements."""
     lines = [
         "# Word translation",
         "",
@@ -88,7 +89,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measures what is not measured yet and writes the table."""
+    """Measures the missing rows and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for texts and vectors")

@@ -1,11 +1,12 @@
-"""The best classifier within a budget of bytes, beside its teachers, fastText and ONNX Runtime.
+"""The best classifier within a budget of bytes, compared with its teachers, fastText and ONNX Runtime.
 
     python -m benchmarks.budget --data ../shared/data [--cases sst2 online_shopping] [--seeds 0 1 2]
 
-What `textapp compress --budget` does: a grid of students, chosen by validation accuracy. The search runs with seed 0;
-the chosen student is trained again with the other seeds. fastText gets the labels of all texts that the students learn
-from, the same budget and five minutes of its own autotune on the validation texts. The test split is read once a model.
-Teachers are the runs of `benchmarks.accuracy`. Writes results/budget.json and results/budget.md.
+It measures `textapp compress --budget`: a grid of students, from which validation accuracy chooses one. The search runs
+with seed 0, and the chosen student is trained again with the other seeds. fastText gets the labels of all texts that
+the students learn from, the same budget and five minutes of its own autotune on the validation texts. The test split is
+read once for each model. The teachers are runs of `benchmarks.accuracy`. It writes results/budget.json and
+results/budget.md.
 """
 
 import argparse
@@ -37,16 +38,16 @@ TASK = "classification"
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What is compressed to what.
+    """Teachers, their data and a budget.
 
     Attributes:
-        title: For people.
-        teachers: Model of `benchmarks.accuracy` whose runs teach.
-        data: Whose files; see `benchmarks.datasets.files`.
+        title: Title of the table.
+        teachers: Model of `benchmarks.accuracy` whose runs are the teachers.
+        data: Name of the data set; see `benchmarks.datasets.files`.
         budget: Bytes.
-        target: Least share of the teachers' accuracy.
-        settings: Of the students.
-        phrases: Whether SST's phrases are texts to learn from too: without labels, fastText has them with labels.
+        target: Smallest share of the teachers' accuracy that the project wants.
+        settings: Settings of the students.
+        phrases: Whether training also uses SST's phrases: without labels, but fastText gets them with labels.
     """
 
     title: str
@@ -90,7 +91,7 @@ class Compression:
         return {"train": self.files["train"], "valid": self.files["valid"], "unlabelled": self.more}
 
     def search(self) -> dict[str, Any]:
-        """Searches with seed 0, or finds it done."""
+        """Searches with seed 0, or reads the finished search."""
         out = self.work / "search"
         done: dict[str, Any] = json.loads((out / SEARCH).read_text(encoding="utf-8")) if (out / SEARCH).exists() else {}
         if "chosen" in done:
@@ -98,7 +99,7 @@ class Compression:
         return search_within_budget(self.students, out, budget=self.case.budget, **self.splits)
 
     def teaching(self) -> dict[str, Any]:
-        """The teachers on the test split, each and together."""
+        """The scores of each teacher and of all teachers together on the test split."""
         return {
             "kind": "teachers",
             "each": [main_score(metrics_of(run), "test") for run in self.runs],
@@ -128,7 +129,7 @@ class Compression:
         return exported(quantized, bundle, recipe=recipe, lengths=search["command"]["lengths"])
 
     def student(self, seed: int) -> dict[str, Any]:
-        """The chosen student of a seed, tested."""
+        """The test score of the chosen student, trained with a seed."""
         bundle = self.bundle(seed)
         predictor = textapp.load(bundle)
         return {
@@ -141,7 +142,7 @@ class Compression:
         }
 
     def fasttext(self, seed: int) -> dict[str, Any]:
-        """The rival of a seed."""
+        """The test score of fastText, trained with a seed."""
         paths = {name: str(self.files[name]) for name in ("train", "valid", "test")}
         row = train_fasttext(**paths, work=self.work, budget=self.case.budget, seed=seed, more=self.more)
         return {"kind": "fasttext", "seed": seed, **row}
@@ -162,7 +163,7 @@ class Compression:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown: a table of the search and one of the results a task."""
+    """The rows as Markdown: for each task, a table of the results and a table of the search."""
     lines = ["# Within a budget of bytes", "", "`python -m benchmarks.budget --data DATA`"]
     for name, case in CASES.items():
         of_task = [row for row in rows if row["task"] == name]
@@ -218,7 +219,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measures what is not measured yet and writes the table."""
+    """Measures the missing rows and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for runs and bundles")

@@ -1,8 +1,8 @@
-"""The clock of the budget benchmark: text to label of two bundles and an ONNX file, in turn, without TensorFlow.
+"""Times two bundles and an ONNX file from text to label for the budget benchmark, in turn, without TensorFlow.
 
     python -m benchmarks.budget_latency STUDENT TEACHER STUDENT.onnx TEST
 
-ONNX Runtime is given the ids that textapp's runtime makes, and its time counts those too. One thread each.
+ONNX Runtime gets the ids from textapp's runtime, and its time includes making them. One thread each.
 """
 
 import json
@@ -20,7 +20,7 @@ TEXTS, TURNS, WARM_UP = 600, 6, 20
 
 
 def onnx_label(path: str, student: Classifier) -> Callable[[str], int]:
-    """From a text to the index of its label, by ONNX Runtime."""
+    """Makes a function from a text to the index of its label, with ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

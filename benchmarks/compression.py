@@ -2,11 +2,11 @@
 
     python -m benchmarks.compression --data ../shared/data [--studies compression tagger_students] [--seeds 0 1 2]
 
-The teachers are three runs of `benchmarks.accuracy`, together: sst2_vectors, classifiers with word vectors,
-and conll2003, taggers without. What they answer is kept and read by all students. Beside each student
-stands the same one trained on the true labels alone. Settings were chosen on validation data; the test split is read
-once a model. Writes results/compression.json and results/tagger_students.json, a line a student and seed, and a table
-beside each.
+The teachers are three runs of `benchmarks.accuracy` together: sst2_vectors, classifiers with word vectors, and
+conll2003, taggers without. All students read the same stored soft targets. Each student is compared with the same model
+trained only on the true labels. Settings were chosen on validation data; the test split is read once for each model. It
+writes one line for each student and seed to results/compression.json and results/tagger_students.json, and a table
+beside each file.
 """
 
 import argparse
@@ -34,20 +34,20 @@ RECIPES: tuple[Recipe, ...] = ("dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4")
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Students of the same teachers; their rows stand in one file.
+    """Students of the same teachers, with their rows in one file.
 
     Attributes:
-        title: For people.
+        title: Title of the table.
         says: What the scores are.
-        task: Of teachers and students.
-        teachers: Folder of the runs that teach, in the folder of all runs.
-        command: What makes them.
-        data: Whose files.
-        settings: Of all students.
-        students: More settings, by the name of a student; None for the only one.
-        alone: What suits a student best where there are no teachers.
-        unlabelled: Files of more texts to learn.
-        lengths: Of the bundles; None for those of `textapp export`.
+        task: Task of teachers and students.
+        teachers: Folder of the teachers' runs, in the folder of all runs.
+        command: The command that trains the teachers.
+        data: Name of the data set.
+        settings: Settings of all students.
+        students: Name of a student -> more settings; the name is None if there is only one.
+        alone: The best settings for a student without teachers.
+        unlabelled: Files of more texts for the teachers to label.
+        lengths: Lengths of the bundles; None for the default of `textapp export`.
     """
 
     title: str
@@ -96,7 +96,7 @@ STUDIES = {
 
 
 def measure(name: str, student: str | None, seed: int, data: Path, work: Path, more: list[str]) -> dict[str, Any]:
-    """Trains, exports and scores a student and its like without teachers; `more` are further settings, for trials."""
+    """Trains, exports and scores a student, with and without teachers; `more` are further settings, for trials."""
     study, found = STUDIES[name], task(STUDIES[name].task)
     teachers = finished_runs(work / study.teachers, study.command)
     place = work / name if student is None else work / name / student
@@ -130,7 +130,7 @@ def measure(name: str, student: str | None, seed: int, data: Path, work: Path, m
 
 
 def measure_teachers(name: str, data: Path, work: Path) -> dict[str, Any]:
-    """The teachers alone and together on the test split, and their size."""
+    """The scores of each teacher and of all together on the test split, and their size."""
     study = STUDIES[name]
     runs = finished_runs(work / study.teachers, study.command)
     test = read_test(runs[0], str(files(study.data, data, work / name)["test"]))
@@ -153,7 +153,7 @@ def score_together(runs: list[Path], test: Any) -> float:
 
 
 def markdown(name: str, rows: list[dict[str, Any]]) -> str:
-    """The rows of a study as Markdown, one line a student."""
+    """The rows of a study as Markdown, one line for each student."""
     study = STUDIES[name]
     teachers = next(row for row in rows if "each" in row)
     one, together, size = statistics.mean(teachers["each"]), teachers.get("together"), teachers["parameters"]
@@ -197,7 +197,7 @@ def markdown(name: str, rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measures what is not measured yet and writes the tables."""
+    """Measures the missing rows and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of all runs, the teachers' among them")

@@ -1,4 +1,4 @@
-"""The rival in few bytes: fastText's classifier, its settings chosen and its tables quantized by its own autotune."""
+"""Trains fastText's classifier within a budget of bytes. Its autotune chooses the settings and quantizes the tables."""
 
 import time
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ def train_fasttext(
 ) -> dict[str, Any]:
     """Trains and quantizes a model of at most `budget` bytes; `more` are labelled texts besides those of `train`.
 
-    Words are cut and lower-cased by textapp's tokenizer, Chinese into characters, as for the students. Autotune sees
-    the validation texts alone; among its settings are n-grams of words and of characters.
+    textapp's tokenizer cuts and lower-cases the words (Chinese into characters), as for the students. Autotune reads
+    only the validation texts; its settings include n-grams of words and of characters.
     """
     import fasttext  # here, as the tables of finished rows do not need it
 
@@ -48,7 +48,7 @@ def train_fasttext(
 
 
 def write_lines(parts: Sequence[Examples], path: Path) -> Path:
-    """Writes `__label__L word word ...`, a text a line."""
+    """Writes `__label__L word word ...`, one text a line."""
     tokenizer = Tokenizer("word")
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for part in parts:

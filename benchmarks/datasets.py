@@ -1,4 +1,4 @@
-"""Where the public data sets keep their splits, and the splits that some of them lack."""
+"""The files of the splits of public data sets. It makes the splits that some data sets lack."""
 
 import csv
 import hashlib
@@ -29,7 +29,7 @@ def files(name: str, data: Path, work: Path) -> dict[str, Any]:
         name: A folder of the data sets; `sst2_phrases` for SST-2 with the phrases of its training sentences; with
             `_intents` at the end, the sentences of slot-filling folders and their intents.
         data: Folder of the data sets.
-        work: Folder for the splits that have to be written.
+        work: Folder for new splits.
     """
     if name == "imdb":
         archive = data / "imdb/aclImdb_labelled.tar.gz"
@@ -51,7 +51,7 @@ def files(name: str, data: Path, work: Path) -> dict[str, Any]:
 
 
 def split_online_shopping(path: Path, folder: Path) -> dict[str, str]:
-    """Splits by the SHA-1 of the raw review, duplicates and empty ones left out: the rule of the data's README."""
+    """Splits by the SHA-1 of the raw review, without duplicates and empty reviews: the rule of the data's README."""
     splits: dict[str, list[dict[str, str]]] = {part: [] for part in PARTS}
     seen = set()
     with path.open(encoding="utf-8", newline="") as file:
@@ -80,7 +80,7 @@ def hold_out_every_20th(path: Path, work: Path) -> dict[str, str]:
 
 
 def known_alone(train: str, valid: str, out: Path) -> str:
-    """A validation file without the labels that training lacks, as one of ATIS; textapp takes these for a mistake."""
+    """Writes a validation file without labels that training lacks, such as one of ATIS; textapp refuses them."""
     known, examples = set(read_examples(train).labels), read_examples(valid)
     pairs = zip(examples.texts, examples.labels, strict=True)
     lines = [json.dumps({"text": text, "label": label}) + "\n" for text, label in pairs if label in known]

@@ -1,9 +1,9 @@
-"""Numbers a second that a text file of vectors is parsed at: textapp's own parser, `numpy.loadtxt` and `float`.
+"""Speed of parsing a text file of vectors: textapp's parser, `numpy.loadtxt` and `float`.
 
     python -m benchmarks.decimals
 
-Tables of 280 lines of 100 random numbers, in three formats of decimals, all parsers in turn. Prints the median of 15
-rounds, in million numbers a second of CPU time.
+The tables have 280 lines of 100 random numbers, in three formats of decimals. All parsers take turns. It prints the
+median of 15 rounds, in million numbers a second of CPU time.
 """
 
 import io
@@ -19,17 +19,17 @@ LINES, COLUMNS, ROUNDS = 280, 100, 15
 
 
 def with_float(content: bytes) -> np.ndarray:
-    """Each number by Python's `float`."""
+    """Parses each number with Python's `float`."""
     return np.array([[float(number) for number in line.split()] for line in content.splitlines()])
 
 
 def with_loadtxt(content: bytes) -> np.ndarray:
-    """By NumPy's reader."""
+    """Parses with NumPy's reader."""
     return np.loadtxt(io.BytesIO(content))
 
 
 def with_textapp(content: bytes) -> np.ndarray:
-    """By `parse_rows`."""
+    """Parses with `parse_rows`."""
     parsed = parse_rows(content, COLUMNS)
     assert parsed is not None
     return parsed

@@ -1,11 +1,11 @@
-"""Where to decode tags on a device: Viterbi unrolled into the graph, or in NumPy beside it.
+"""Compares two ways to decode tags on a device: Viterbi unrolled into the graph, or in NumPy outside of the graph.
 
     python -m benchmarks.decoding
 
-The graph's form is built of builtin operators, a dozen a token, and works on padded rows of the signature's length.
-The NumPy form is `textapp.runtime.decoding`, which sees a text's own tokens only. Both get the same random scores of 17
-tags (as CoNLL-2003 has in IOBES) and must find the same tags. A fresh process that never loads TensorFlow times them in
-turn. Writes results/decoding.json and the table results/decoding.md.
+In the graph, Viterbi takes a dozen builtin operators for each token and reads rows padded to the signature's length. In
+NumPy (`textapp.runtime.decoding`) it reads only the tokens of the text. Both get the same random scores of 17 tags (as
+CoNLL-2003 has in IOBES) and must find the same tags. A new process that never loads TensorFlow times them in turn. It
+writes results/decoding.json and the table results/decoding.md.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def crf_scores(generator: np.random.Generator) -> dict[str, NDArray[np.float32]]
 
 
 def viterbi_graph(scores: dict[str, NDArray[np.float32]]) -> bytes:
-    """A file with a signature `tokens_T` for each length: logits `(T, K)` and a mask `(T,)` to tags `(T,)`."""
+    """A file with a signature `tokens_T` for each length, from logits `(T, K)` and a mask `(T,)` to tags `(T,)`."""
     import tensorflow as tf
 
     transitions, into = tf.constant(scores["transitions"]), tf.constant(scores["transitions"].T)
@@ -62,7 +62,7 @@ def viterbi_graph(scores: dict[str, NDArray[np.float32]]) -> bytes:
             tags = [following]
             for beginning, one in zip(beginnings[-2::-1], kept[:0:-1], strict=True):
                 following = tf.argmax(beginning + one * tf.gather(into, following), output_type=tf.int32)
-                # Before padding stands the last token's own tag, which the end has chosen.
+                # The token before padding keeps the tag that was chosen at the end.
                 following = tags[-1] + tf.cast(one, tf.int32) * (following - tags[-1])
                 tags.append(following)
             return {"tags": tf.stack(tags[::-1])}
@@ -79,7 +79,7 @@ def viterbi_graph(scores: dict[str, NDArray[np.float32]]) -> bytes:
 
 
 def time_both(folder: Path) -> list[dict[str, Any]]:
-    """Median ms of a call of either form, for each case; in a process without TensorFlow."""
+    """Median ms of a call of both forms, for each case, in a process without TensorFlow."""
     from ai_edge_litert.interpreter import Interpreter
 
     generator = np.random.default_rng(1)
@@ -134,7 +134,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Builds the graph, times both in processes of their own and writes the results."""
+    """Builds the graph, times both forms in a separate process and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--time", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,11 +1,11 @@
-"""Encoders side by side: score, parameters, speed of training, bytes and latency of the int8 model, over seeds.
+"""Compares encoders: score, parameters, training speed, and bytes and latency of the int8 model, over seeds.
 
     python -m benchmarks.encoders --data ../shared/data [--tasks sst2] [--encoders recurrent none] [--seeds 0 1 2]
 
-Each encoder is trained through `textapp.train` with the same preset, and exported with the lowering that is fastest for
-it. The test split is read once a seed, by the run's own last step. Settings were not tuned for single encoders: widths
-give each token 128 numbers, as 2 x 64 units do. The work can be stopped at any moment and resumes. Writes
-results/encoders.json, a line a task, encoder and seed, and the table results/encoders.md.
+Each encoder is trained by `textapp.train` with the same preset, and exported with its fastest lowering. The test split
+is read once for each seed, by the last step of the run. Settings were not tuned for single encoders: each encoder gives
+a token 128 numbers, as 2 x 64 units do. The benchmark can be stopped at any time and resumes. It writes one line for
+each task, encoder and seed to results/encoders.json, and the table results/encoders.md.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from textapp.task import task
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PACKAGES = ["tensorflow", "keras", "ai_edge_litert", "numpy"]
-LENGTHS = [16, 64, 128]  # tokens, each the signature of the model alone
+LENGTHS = [16, 64, 128]  # tokens; each is a signature of the model
 CALLS, WARM_UP = 300, 50
 # by a data set, see `benchmarks.datasets.files`: title, task, preset, settings
 TASKS: dict[str, tuple[str, str, str, list[str]]] = {
@@ -83,7 +83,7 @@ def measure(name: str, encoder: str, seed: int, data: Path, work: Path, more: li
 
 
 def time_model(bundle: Path) -> dict[str, float]:
-    """Median microseconds of the model alone by the length of a signature, in a process without TensorFlow."""
+    """Median microseconds of a call of the model, by the length of a signature, in a process without TensorFlow."""
     predictor = load(bundle)
     if predictor.model is None:
         raise ValueError(f"`bundle` must hold a model. Received: {bundle}")
@@ -101,7 +101,7 @@ def time_model(bundle: Path) -> dict[str, float]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown: a table a task, a line an encoder."""
+    """The rows as Markdown: a table for each task, a line for each encoder."""
     lines = [
         "# Encoders",
         "",
@@ -132,7 +132,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measures what is missing; see the module."""
+    """Measures the missing rows and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("saved_models/encoders"))

@@ -1,4 +1,4 @@
-"""What a measurement depends on besides the code: the processor and the versions."""
+"""Describes the environment of a measurement: the processor and the versions."""
 
 import os
 import platform
@@ -18,13 +18,13 @@ def describe_environment(packages: Sequence[str]) -> dict[str, str | int]:
 
 
 def environment_line(environment: dict[str, str | int]) -> str:
-    """The description in a line of Markdown."""
+    """The environment as one line of Markdown."""
     processor, cores, *versions = environment.items()
     return f"{processor[1]}, {cores[1]} cores; " + ", ".join(f"{name} {number}" for name, number in versions) + "."
 
 
 def _processor() -> str:
-    """The model's name where the system tells it, and the architecture."""
+    """The name of the processor, if the system reports it, and the architecture."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

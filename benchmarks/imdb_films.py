@@ -1,9 +1,9 @@
-"""IMDb's training reviews divided by films: a validation split whose films nothing was learned of.
+"""Splits IMDb's training reviews by films: the validation split has no film of the training split.
 
     python -m benchmarks.imdb_films --data ../shared/data --out saved_models/imdb_films
 
-A share drawn at random holds other reviews of the training share's films, whose names and actors tell the label; the
-test split holds other films. So settings of the preset `reviews` are better chosen on this one:
+A random validation split has other reviews of the films of the training split, and the names of films and actors reveal
+the label. The test split has other films. So settings of the preset `reviews` are better chosen on this split:
 
     cd saved_models/imdb_films
     textapp train classifier --train train.jsonl --valid valid.jsonl --preset reviews --set seed=100 --out run

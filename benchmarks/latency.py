@@ -1,12 +1,12 @@
-"""Latency of a call to the model: textapp's lowerings beside the stock conversion of Keras 3 and ONNX Runtime.
+"""Latency of a call to the model: textapp's lowerings, the stock conversion of Keras 3, and ONNX Runtime.
 
     python -m benchmarks.latency [--data ../shared/data]
 
-A masked BiLSTM + attention classifier with random weights, in two sizes, is converted in each way. Then a fresh process
-that never loads TensorFlow (`latency_timing`) times all files in turn, one thread, one text a call, and this round is
-repeated. Two sets of rows: random tokens at full length, and the test sentences of SST-2, which the stock conversion
-gets padded to full length and textapp's length signatures get padded to the next power of two. Writes
-results/latency.json and the table results/latency.md.
+A masked BiLSTM + attention classifier with random weights, in two sizes, is converted in each way. Then a new process
+that never loads TensorFlow (`latency_timing`) times all files in turn, with one thread and one text a call. This round
+is repeated. There are two sets of rows: random tokens at full length, and the test sentences of SST-2. The stock
+conversion gets the sentences padded to full length; textapp's length signatures get them padded to the next power of
+two. It writes results/latency.json and the table results/latency.md.
 """
 
 import argparse
@@ -55,13 +55,13 @@ PROMISES = {  # largest share of the stock int8 conversion's time
     "textapp unrolled, int8": 0.3,
     "textapp unrolled, int8, length signatures": 0.15,
 }
-# How far a logit may be from Keras', as a share of the largest: a file that answers something else is no contestant.
+# The largest allowed difference from Keras' logits, as a share of the largest logit: wrong files are not compared.
 TOLERANCE = {"float32": 1e-4, "int8": 0.05}
 
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
-    """A file and how to call it; the fields are those that `latency_timing` reads."""
+    """A file and how to call it, with the fields that `latency_timing` reads."""
 
     name: str
     rows: str  # FULL or TEXTS
@@ -73,7 +73,7 @@ class Contestant:
 
 
 def prepare(model: keras.Model, length: int, kinds: Sequence[str], folder: Path) -> list[Contestant]:
-    """Converts a model in every way, into `folder`; stock Keras in int8 is the first of each kind of rows."""
+    """Converts a model in every way, into `folder`. Stock Keras in int8 is the first for each kind of rows."""
     export_onnx(model, folder / "float32.onnx", folder / "int8.onnx")
     contestants = []
     for weights, recipe in RECIPES.items():
@@ -98,7 +98,7 @@ def prepare(model: keras.Model, length: int, kinds: Sequence[str], folder: Path)
 
 
 def time_round(contestants: Sequence[Contestant], rows: dict[str, list[list[int]]], folder: Path) -> dict[str, Any]:
-    """Times all contestants in a fresh process; see `latency_timing.measure`."""
+    """Times all contestants in a new process; see `latency_timing.measure`."""
     job = {"contestants": [dataclasses.asdict(each) for each in contestants], "rows": rows, "turns": TURNS}
     path = folder / "job.json"
     path.write_text(json.dumps(job), encoding="utf-8")
@@ -111,11 +111,11 @@ def summarize(
     rounds: Sequence[dict[str, Any]],
     expected: dict[str, np.ndarray],
 ) -> list[dict[str, Any]]:
-    """A line a contestant: times, ratios to the stock int8 conversion round by round, size, agreement with Keras.
+    """One line for each contestant: times, ratios to the stock int8 conversion by round, size, difference to Keras.
 
     Args:
-        contestants: The first of each kind of rows is what the others are compared with.
-        rounds: What `time_round` returned.
+        contestants: The others are compared with the first for each kind of rows.
+        rounds: The results of `time_round`.
         expected: Keras' logits `(N, C)` for the first rows of each kind.
 
     Raises:
@@ -151,7 +151,7 @@ def measure(units: int, length: int, texts: list[list[int]], arguments: argparse
         Encoder(units=units),
         classification_head(num_classes=2),
         vocabulary_size=VOCABULARY_SIZE,
-        # Keras' own initial table is so small that all texts score alike, and a defect would not show.
+        # Keras' initial table is so small that all texts have similar scores, which would hide a defect.
         vectors=generator.normal(size=(VOCABULARY_SIZE, EMBEDDING_DIM)),
     )
     rows = {FULL: generator.integers(2, VOCABULARY_SIZE, (arguments.calls, length)).tolist()}
@@ -178,7 +178,7 @@ def measure(units: int, length: int, texts: list[list[int]], arguments: argparse
 
 
 def read_texts(data: Path, limit: int | None) -> list[list[int]]:
-    """The test sentences of SST-2 as token ids of a vocabulary from its training sentences; none without the data."""
+    """The test sentences of SST-2 as ids of a vocabulary of its training sentences; none without the data."""
     folder = data / "sst2"
     if not folder.is_dir():
         print(f"{folder}: is not there; the real texts are left out", file=sys.stderr)

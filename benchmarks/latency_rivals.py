@@ -1,4 +1,4 @@
-"""The same Keras model as other ways to a device convert it: Keras' own export, and ONNX."""
+"""Converts the same Keras model for devices in other ways: with Keras' export, and to ONNX."""
 
 import tempfile
 from pathlib import Path
@@ -12,12 +12,12 @@ STOCK_SIGNATURE, STOCK_OUTPUT = "serving_default", "output_0"
 
 
 def convert_stock(model: keras.Model, length: int, int8: bool) -> bytes:
-    """A Keras 3 model through its own SavedModel export and the converter: what textapp's lowering is measured against.
+    """Converts a Keras 3 model with its SavedModel export and the converter, as the baseline of textapp's lowering.
 
-    A batch of one and a fixed length, the setting that suits the converter best. Its LSTMs become WHILE loops.
+    The batch is 1 and the length fixed, the best setting for the converter. LSTMs become WHILE loops.
 
     Args:
-        model: From `token_ids` `(B, T)` to logits.
+        model: The model, from `token_ids` `(B, T)` to logits.
         length: T.
         int8: Whether weights become int8 (dynamic range quantization).
     """
@@ -34,8 +34,8 @@ def convert_stock(model: keras.Model, length: int, int8: bool) -> bytes:
 def export_onnx(model: keras.Model, float32: Path, int8: Path) -> None:
     """Writes a model as ONNX, and with dynamically quantized int8 weights.
 
-    The mask is left out, since with one the LSTM becomes a loop; so is the fixed length. The file is right for texts
-    that are not padded, and an LSTM is one op.
+    It has no mask, because with a mask the LSTM becomes a loop, and no fixed length. So an LSTM is one op, and the file
+    gives right scores for texts without padding.
     """
     signature = keras.InputSpec(shape=(None, None), dtype="int32", name="token_ids")
     unmasked(model).export(str(float32), format="onnx", input_signature=[signature], verbose=False)

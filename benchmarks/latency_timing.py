@@ -1,10 +1,10 @@
-"""The clock of the latency benchmark: times converted models in turn, in a process that never loads TensorFlow.
+"""Times converted models in turn for the latency benchmark, in a process that never loads TensorFlow.
 
     python -m benchmarks.latency_timing JOB.json
 
-TensorFlow's threads and an eager Keras call just before leave cold caches that triple a call's time; so whoever
-prepared the files starts this as a process of its own. Prints one JSON object: for each contestant the median and mean
-milliseconds of a call, and its logits for the first rows.
+TensorFlow's threads, and an eager Keras call just before, leave cold caches that triple the time of a call. So this
+runs in a process of its own. It prints one JSON object: for each contestant the median and mean milliseconds of a call,
+and its logits for the first rows.
 """
 
 import json
@@ -20,14 +20,14 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-WARM_UP = 5  # untimed calls at the start of each turn, as the contestant before has filled the caches
-CHECKED_ROWS = 32  # rows whose logits are handed back, so that nobody is fast by being wrong
+WARM_UP = 5  # untimed calls at the start of each turn, because the previous contestant has filled the caches
+CHECKED_ROWS = 32  # rows whose logits are returned, to check them
 
 Call = Callable[[], NDArray[np.float32]]
 
 
 def litert_calls(contestant: dict[str, Any], rows: Sequence[Sequence[int]]) -> list[Call]:
-    """A call for each row: padded with 0 up to the shortest signature that holds it."""
+    """A call for each row, padded with 0 to the shortest signature that it fits into."""
     interpreter = Interpreter(model_path=contestant["file"], num_threads=1)
     signatures = {int(length): name for length, name in contestant["signatures"].items()}
     lengths = sorted(signatures)
@@ -63,9 +63,9 @@ def measure(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Times all contestants of a job.
 
     Args:
-        job: `contestants`, each with `name`, `runtime` (a key of `RUNTIMES`), `rows` (a key of the next) and `file`,
-            those of LiteRT also with `signatures` (length to name) and `output`; `rows`, by name, lists of token ids;
-            `turns`, into how many parts the rows are cut. All contestants run the first part, then all the second...
+        job: `contestants`, each with `name`, `runtime` (a key of `RUNTIMES`), `rows` (a key of `rows` below) and
+            `file`, for LiteRT also `signatures` (length to name) and `output`; `rows`, lists of token ids by name;
+            `turns`, the number of parts of the rows. All contestants run the first part, then all the second...
 
     Returns:
         By contestant: `ms_p50`, `ms_mean` and `logits`.

@@ -1,4 +1,4 @@
-"""What benchmarks of trained models share, for any task: a run that is trained once, its bundle, the bundle's score."""
+"""Functions for benchmarks of trained models of any task: train a run once, export its bundle, score the bundle."""
 
 import statistics
 from pathlib import Path
@@ -15,19 +15,19 @@ MOST_TIMED = 5_000  # texts
 
 
 def trained(task_name: str, config: ModelConfig, run: Path, **files: Any) -> dict[str, Any]:
-    """Trains a run, or finds it done; returns its metrics."""
+    """Trains a run if it is not finished; returns its metrics."""
     if not (run / "metrics.json").exists():
         textapp.train(task_name, config, run, **files)
     return metrics_of(run)
 
 
 def metrics_of(run: Path) -> dict[str, Any]:
-    """What `metrics.json` of a finished run says."""
+    """The content of `metrics.json` of a finished run."""
     return read_object(run / "metrics.json")
 
 
 def finished_runs(folder: Path, command: str) -> list[Path]:
-    """The finished runs of a folder, one a seed. Without any the program ends, naming the command that makes them."""
+    """The finished runs of a folder, one for each seed. If there is none, exits with the command that makes them."""
     runs = sorted(path for path in folder.glob("seed_?") if (path / "metrics.json").exists())
     if not runs:
         raise SystemExit(f"{folder}: no finished run; first run `{command}`")
@@ -35,13 +35,13 @@ def finished_runs(folder: Path, command: str) -> list[Path]:
 
 
 def main_score(metrics: dict[str, Any], part: str) -> float:
-    """The score by which models of the run's task are compared, on a split."""
+    """The main score of the run's task on a split."""
     scores = metrics[part]
     return float(scores.get("accuracy", scores.get("entity_f1")))
 
 
 def exported(run: Path, bundle: Path, **options: Any) -> Path:
-    """Exports a run, or finds that done; returns the bundle."""
+    """Exports a run if its bundle does not exist; returns the bundle."""
     if not bundle.exists():
         textapp.export(run, bundle, **options)
     return bundle
@@ -53,13 +53,13 @@ def model_bytes(bundle: Path) -> int:
 
 
 def read_test(run: Path, path: str) -> Any:
-    """Examples to score a run's bundles on, read as the run reads its own."""
+    """Examples to score a run's bundles on, read with the settings of the run."""
     found = task(metrics_of(run)["task"])
     return found.read(path, found.config.from_dict(read_object(run / "config.json")["settings"], str(run)))
 
 
 def bundle_score(predictor: Predictor, test: Any) -> float:
-    """The score of a bundle, by its own decisions. Labels that the training split lacks count as wrong."""
+    """The score of a bundle's predictions. Labels that the training split lacks count as wrong."""
     found = task(predictor.task)
     decisions = list(predictor.decide(found.questions(test)))
     if found.unit == "text":
@@ -69,7 +69,7 @@ def bundle_score(predictor: Predictor, test: Any) -> float:
 
 
 def bundle_latency(predictor: Predictor, test: Any) -> dict[str, float]:
-    """Median milliseconds from text to result, by their name in `textapp bench`."""
+    """Median milliseconds from text to result, under their name in `textapp bench`."""
     texts = task(predictor.task).texts(test, predictor.tokenizer)
     latency = measure_latency(predictor, texts[:: -(-len(texts) // MOST_TIMED)]).to_dict()
     return {name: value for name, value in latency.items() if name.startswith("text_to_") and name.endswith("p50")}

@@ -1,4 +1,4 @@
-"""Word vectors that textapp learns for its own classifiers, from unlabelled text without any test split."""
+"""Trains in-domain word vectors for the benchmarks, on unlabelled text without any test split."""
 
 import itertools
 import tarfile
@@ -15,7 +15,7 @@ WORK = Path("saved_models/own_vectors")
 DIM = 200
 WORDS = [f"dim={DIM}", "epochs=5", "vocabulary_size=100000"]
 SETTINGS = {
-    # Three million characters want more passes than forty million words.
+    # Three million characters need more epochs than forty million words.
     "chinese": ["tokenizer=char", f"dim={DIM}", "epochs=10"],
     "english": WORDS,
     "wiki_en": WORDS,
@@ -26,15 +26,15 @@ SETTINGS = {
 def own_vectors(
     language: str, data: Path, work: Path = WORK, settings: Sequence[str] = (), reviews: str | None = None
 ) -> Path:
-    """Learns vectors, once.
+    """Trains vectors, once.
 
     Args:
-        language: `english`: from wiki_en and IMDb's training and unlabelled reviews, less those that also stand in its
-            test split. `chinese`: from the texts of `reviews`, by characters. `wiki_en`: from that alone, by words.
-            `wiki_zh`: from that, by characters.
+        language: `english`: words of wiki_en and of IMDb's training and unlabelled reviews, without those that are also
+            in its test split. `chinese`: characters of the texts of `reviews`. `wiki_en`: words of wiki_en only.
+            `wiki_zh`: characters of wiki_zh.
         data: Folder of the data sets.
         work: Folder for the vectors, shared by the benchmarks.
-        settings: More settings, to try things out.
+        settings: More settings, for trials.
         reviews: Labelled file whose texts are the Chinese corpus: a training split.
     """
     out = work / f"{language}.npz"
@@ -45,7 +45,7 @@ def own_vectors(
 
 
 def corpus(language: str, data: Path, work: Path, reviews: str | None) -> list[Path]:
-    """The unlabelled text of a language: files of one text a line."""
+    """The unlabelled text of a language: files with one text a line."""
     if language == "chinese":
         return [lines_of(read_examples(str(reviews)).texts, work / "reviews.txt")]
     if language in ("wiki_en", "wiki_zh"):
@@ -60,7 +60,7 @@ def corpus(language: str, data: Path, work: Path, reviews: str | None) -> list[P
 
 
 def unlabelled(archive: Path) -> Iterator[str]:
-    """The texts of IMDb's archive without labels, which the readers of labelled text pass over."""
+    """The texts without labels in IMDb's archive, which the readers of labelled texts skip."""
     with tarfile.open(archive, "r|gz") as members:
         for member in members:
             content = members.extractfile(member) if member.name.endswith(".txt") else None
@@ -69,7 +69,7 @@ def unlabelled(archive: Path) -> Iterator[str]:
 
 
 def lines_of(texts: Iterable[str], path: Path) -> Path:
-    """Writes a text a line."""
+    """Writes one text a line."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.writelines(" ".join(text.split()) + "\n" for text in texts)
     return path

@@ -1,11 +1,11 @@
-"""Few bits: rounding alone and quantization-aware training beside the float model, over seeds.
+"""Quantization to few bits: only rounding, quantization-aware training, and the float model, over seeds.
 
     python -m benchmarks.quantization [--cases rows4 rows2] [--seeds 0 1 2]
 
-What `textapp quantize` does, with its default settings, to runs of `benchmarks.accuracy` (sst2 and sst2_plain:
-classifiers without word vectors, trained with and without an adversary; conll2003: taggers), and the bundle of what it
-kept. Settings were chosen on validation data; the test split is read once a model. Writes
-results/quantization.json, a line a case and seed, and the table results/quantization.md.
+It runs `textapp quantize` with default settings on runs of `benchmarks.accuracy` (sst2 and sst2_plain: classifiers
+without word vectors, with and without adversarial training; conll2003: taggers) and exports the result. Settings were
+chosen on validation data; the test split is read once for each model. It writes one line for each case and seed to
+results/quantization.json, and the table results/quantization.md.
 """
 
 import argparse
@@ -26,12 +26,12 @@ WAYS = ("float", "post_training", "quantization_aware")
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What is rounded.
+    """Runs and how to quantize them.
 
     Attributes:
-        title: For people.
-        runs: Folder of the runs, one a seed, in the folder of all runs.
-        config: How.
+        title: Title of the row.
+        runs: Folder of the runs (one for each seed) in the folder of all runs.
+        config: Settings of the quantization.
     """
 
     title: str
@@ -55,7 +55,7 @@ CASES = {
 
 
 def measure(name: str, seed: int, runs: Path, work: Path) -> dict[str, Any]:
-    """Trains a run on with rounded weights, exports it and scores the bundle."""
+    """Trains a run further with rounded weights, exports it and scores the bundle."""
     case = CASES[name]
     run, folder = runs / case.runs / f"seed_{seed}", work / f"{name}_{seed}"
     if not (folder / "metrics.json").exists():
@@ -73,12 +73,12 @@ def measure(name: str, seed: int, runs: Path, work: Path) -> dict[str, Any]:
 
 
 def exported_beside(run: Path, recipe: str, lowering: str) -> Path:
-    """The bundle of a run, beside it, as the benchmarks that train runs leave theirs."""
+    """The bundle of a run, in the place where the benchmarks that train runs write theirs."""
     return exported(run, run.with_name(f"{run.name}_{recipe}_{lowering}"), recipe=recipe, lowering=lowering)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown, one line a case."""
+    """The rows as Markdown, one line for each case."""
     lines = [
         "# Quantization",
         "",
@@ -116,7 +116,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measures what is not measured yet and writes the table."""
+    """Measures the missing rows and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("saved_models/quantization"), help="folder for runs, bundles")
     parser.add_argument("--runs", type=Path, default=Path("saved_models"), help="folder of the runs to quantize")

@@ -1,4 +1,4 @@
-"""The rows of a benchmark on disk: measured once, kept at once, so that work can stop at any moment; their spread."""
+"""Stores the rows of a benchmark. Each row is stored when it is measured, so a benchmark can stop and resume."""
 
 import json
 import statistics
@@ -12,12 +12,12 @@ Row = dict[str, Any]
 
 
 class Record:
-    """A JSON file of rows, a line each, and the Markdown table beside it.
+    """A JSON file with one row a line, and the Markdown table beside it.
 
     Args:
-        path: The JSON file; the table has its name.
+        path: The JSON file. The table has the same name with the suffix `.md`.
         table: Writes the rows as Markdown.
-        order: Sorts rows for people; by default as they came.
+        order: Sort key of the rows; by default they stay in the order in which they were added.
     """
 
     def __init__(self, path: Path, table: Callable[[list[Row]], str], order: Callable[[Row], Any] | None = None):
@@ -25,18 +25,18 @@ class Record:
 
     @property
     def rows(self) -> list[Row]:
-        """What is measured so far; read anew, as another process may have added to it."""
+        """The rows so far. The file is read each time, because another process may have added rows."""
         if not self.path.exists():
             return []
         rows: list[Row] = json.loads(self.path.read_text(encoding="utf-8"))
         return rows
 
     def has(self, **fields: Any) -> bool:
-        """Whether some row has these values."""
+        """Whether a row has these values."""
         return any(all(row.get(key) == value for key, value in fields.items()) for row in self.rows)
 
     def add(self, *new: Row) -> None:
-        """Keeps rows and writes the table anew."""
+        """Stores rows and writes the table again."""
         rows = [*self.rows, *new]
         if self.order is not None:
             rows.sort(key=self.order)
@@ -45,6 +45,6 @@ class Record:
 
 
 def spread(values: Sequence[float], form: str = ".2f", sign: str = "") -> str:
-    """Mean ± standard deviation over seeds, the mean with a `sign` where asked; of one seed its value."""
+    """Mean ± standard deviation over seeds, or the value of a single seed; `sign` is the sign format of the mean."""
     ends = f" ± {statistics.stdev(values):{form}}" if len(values) > 1 else ""
     return f"{statistics.mean(values):{sign}{form}}{ends}"

@@ -1,4 +1,4 @@
-"""The rival without a network: a linear-chain CRF over hand-made features (sklearn-crfsuite)."""
+"""The baseline without a neural network: a linear-chain CRF over hand-made features (sklearn-crfsuite)."""
 
 import time
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from textapp.data.tagged import read_tagged
 from textapp.tasks.tagging.scores import entity_scores
 
-# The setting of the library's own tutorial on CoNLL-2002, c1 and c2 chosen there by search.
+# The settings of the library's tutorial on CoNLL-2002, whose search chose c1 and c2.
 SETTINGS = {"algorithm": "lbfgs", "c1": 0.1, "c2": 0.1, "max_iterations": 100, "all_possible_transitions": True}
 
 
@@ -32,7 +32,7 @@ def train_feature_crf(paths: dict[str, str]) -> dict[str, Any]:
 
 
 def word_features(sentence: list[str]) -> list[dict[str, Any]]:
-    """What is said of each word: itself, its ends, its shape, and its neighbours likewise."""
+    """The features of each word: the word, its ends, its shape, and the same of its neighbours."""
     own = [
         {
             "lower": word.lower(),

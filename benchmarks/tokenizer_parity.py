@@ -2,8 +2,8 @@
 
     python -m benchmarks.tokenizer_parity --strings 100000 --data ../shared/data
 
-Every generated string goes through every setting of the tokenizers, every review through the default ones. Prints one
-JSON object on standard output and ends with code 1 where a text's ids differ.
+Every setting of the tokenizers cuts every generated string; the default settings cut every review. It prints one JSON
+object on standard output and exits with code 1 if the ids of a text differ.
 """
 
 import argparse
@@ -48,7 +48,7 @@ ALPHABETS = {
     **{f"class {letter}": table for letter, table in CLASSES.items()},
     **{f"role {letter}": table for letter, table in ROLES.items()},
 }
-"""What strings are made of: scripts, what the rules name, and code points that they do not know."""
+"""The code points of the strings: scripts, code points named in the rules, and code points unknown to the rules."""
 
 
 def generate_texts(count: int, seed: int) -> Iterator[str]:
@@ -63,7 +63,7 @@ def generate_texts(count: int, seed: int) -> Iterator[str]:
 
 
 def read_reviews(data: Path) -> dict[str, Iterator[str]]:
-    """Returns every review of the archives and tables in the data folder, as the files have them."""
+    """Returns every review of the archives and tables in the data folder, unchanged."""
     imdb = [data / "imdb" / name for name in ("aclImdb_labelled.tar.gz", "aclImdb_unsup.tar.gz")]
     return {
         "imdb": itertools.chain.from_iterable(map(_archived_texts, imdb)),
@@ -102,7 +102,7 @@ def compare(texts: list[str], tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Runs the comparisons that the command line asks for; returns the exit code."""
+    """Runs the comparisons of the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--strings", type=int, default=100_000, help="number of generated strings")
     parser.add_argument("--seed", type=int, default=1)

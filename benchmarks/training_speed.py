@@ -1,12 +1,12 @@
-"""Training speed on IMDb: textapp's length buckets beside the same model in stock Keras 3 on padded arrays.
+"""Training speed on IMDb: textapp's length buckets, and the same model in stock Keras 3 on padded arrays.
 
     python -m benchmarks.training_speed [--data ../shared/data]
 
-Both train the model of the preset `reviews` with the same optimizer and batch size through Keras' `fit`, on the same
-reviews cut at the same length; they differ in what feeds them: `TrainingBatches`, or arrays padded to that length.
-A round is an epoch of one and an epoch of the other, in turn, without validation and callbacks. A first `fit` of two
-steps, in which TensorFlow traces the step, is timed apart. Counts real tokens, never padding. Writes
-results/training_speed.json and the table results/training_speed.md.
+Both train the model of the preset `reviews` with Keras' `fit`, with the same optimizer and batch size, on the same
+reviews cut at the same length. Only their input differs: `TrainingBatches`, or arrays padded to this length. A round is
+an epoch of each, in turn, without validation and callbacks. A first `fit` of two steps, in which TensorFlow traces the
+step, is timed separately. Only real tokens are counted, not padding. It writes results/training_speed.json and the
+table results/training_speed.md.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Contestant:
         model: The compiled model.
         trace: Runs the first `TRACED_STEPS` steps.
         train: Runs an epoch.
-        positions: Steps of the recurrent layer an epoch computes, padding included.
+        positions: Number of steps of the recurrent layer in an epoch, with padding.
     """
 
     model: keras.Model
@@ -60,11 +60,11 @@ class Contestant:
 
 @dataclasses.dataclass(frozen=True)
 class Reviews:
-    """What both learn.
+    """The training data of both contestants.
 
     Attributes:
-        rows: The reviews.
-        encoder: What encoded them.
+        rows: The encoded reviews.
+        encoder: The encoder of the reviews.
         labels: Their labels.
     """
 
@@ -74,7 +74,7 @@ class Reviews:
 
 
 def read_reviews(archive: Path, config: ModelConfig, count: int) -> Reviews:
-    """`count` random training reviews, encoded by the vocabulary of all."""
+    """`count` random training reviews, encoded with the vocabulary of all training reviews."""
     examples = TASK.read(f"{archive}#train", config)
     tokenizer, labels = TASK.tokenizer(config), TASK.targets(config, examples, print)
     counts = TASK.rows(config, examples, labels, tokenizer).tokens.counts()
@@ -130,7 +130,7 @@ def padded(config: ModelConfig, rows: EncodedRows, model: keras.Model) -> Contes
 
 
 def timed(fit: Callable[[], keras.callbacks.History]) -> dict[str, float]:
-    """Wall seconds, CPU seconds of all threads, and the loss of one `fit`."""
+    """Wall seconds, CPU seconds of all threads, and loss of one `fit`."""
     wall, cpu = time.perf_counter(), time.process_time()
     history = fit()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -138,7 +138,7 @@ def timed(fit: Callable[[], keras.callbacks.History]) -> dict[str, float]:
 
 
 def measure(config: ModelConfig, reviews: Reviews, rounds: int) -> dict[str, Any]:
-    """Traces both, then trains both in turn; what `table` shows."""
+    """Traces both, then trains both in turn; returns the figures for `table`."""
     rows = reviews.rows
     steps = rounds * -(-len(rows) // config.training.batch_size) + TRACED_STEPS
     contestants = {
@@ -230,7 +230,7 @@ def main() -> None:
     if not archive.exists():
         print(f"{archive}: is not there; nothing is measured", file=sys.stderr)
         return
-    # Without the adversary of the preset, which stock Keras lacks.
+    # Without the adversarial training of the preset, which stock Keras lacks.
     config = TASK.preset(PRESET).replaced(seed=arguments.seed)
     result: dict[str, Any] = {
         "command": "python -m benchmarks.training_speed --data DATA "

@@ -1,9 +1,9 @@
-"""Entities that training has and entities that it lacks: a tagger's strict F1 on each, where memory ends.
+"""A tagger's strict F1 on entities that occur in the training sentences, and on entities that do not.
 
     python -m benchmarks.unseen_entities RUN_OR_BUNDLE... --train train.txt --data valid.txt [--repair]
 
-An entity is known if the training sentences have one of the same tokens and type. A predicted one that is wrong counts
-against the F1 of the kind that it is of by its own tokens.
+An entity is known if the training sentences have an entity with the same tokens and type. A wrong prediction lowers the
+F1 of the kind (known or unknown) of its own tokens and type.
 
 Reference: Augenstein et al. 2017, Generalisation in Named Entity Recognition: A Quantitative Analysis.
 """
@@ -22,13 +22,13 @@ Entity = tuple[tuple[str, ...], str]
 
 
 def entities(tokens: Sequence[str], tags: Sequence[str]) -> Iterator[tuple[Span, Entity]]:
-    """The spans of a sentence, each with its tokens and type; those of predicted tags are read as `conlleval` does."""
+    """The spans of a sentence, each with its tokens and type. Invalid predicted tags are read as by `conlleval`."""
     for span in read_spans(tags, "IOB2", repair=True):
         yield span, (tuple(tokens[span.start : span.end]), span.type)
 
 
 def scores(tagger: Predictor, known: set[Entity], data: TaggedExamples) -> dict[bool, dict[str, float]]:
-    """F1, recall and count of the entities that are known (True), and of the others (False)."""
+    """F1, recall and count of the known entities (True) and of the unknown entities (False)."""
     right, found, true = Counter[bool](), Counter[bool](), Counter[bool]()
     for tokens, tags, predicted in zip(data.sentences, data.tags, tagger.decide(data.sentences), strict=True):
         of_data, of_model = dict(entities(tokens, tags)), dict(entities(tokens, predicted))

@@ -1,20 +1,20 @@
-"""Do own word vectors help a classifier with few labels? A story often told, here measured.
+"""Measures whether in-domain word vectors help a classifier with few labels, as is often claimed.
 
     python -m benchmarks.vectors_case_study --data ../shared/data [--tasks online_shopping sst2] [--seeds 0 1 2]
 
-BiLSTM + attention on 200, 1,000, 5,000 and all labelled texts, its embedding either random or from vectors of 200
-dimensions that textapp has learned from unlabelled text:
+BiLSTM + attention is trained on 200, 1,000, 5,000 and all labelled texts. Its embedding is either random, or starts
+from vectors of 200 dimensions that textapp trained on unlabelled text:
 
 - online_shopping_10_cats (Chinese reviews by characters): vectors from the reviews of the training split.
 - SST-2 (English sentences): vectors from wiki_en and IMDb's training and unlabelled reviews; none of its test reviews.
 
-Both arms have the same settings, labelled texts and validation texts, of which there are as many as labelled ones at
-most: who has 200 labels has no thousands to stop at. Whether the vectors are trained, frozen, or frozen at first is
-chosen for each size by validation accuracy, with a seed of its own, in runs that read no test split. The test split is
-read once a run, by its last step.
+Both arms have the same settings, labelled texts and validation texts. There are at most as many validation texts as
+labelled texts, because a project with 200 labels has no thousands of validation texts. For each size, validation
+accuracy chooses whether the vectors are trained, frozen, or frozen at first, in runs with another seed that read no
+test split. The test split is read once for each run, by its last step.
 
-The work can be stopped at any moment and resumes. Writes vectors_case_study.json, a line a run, the tables
-vectors_case_study.md and the plot vectors_case_study.png into results/.
+The benchmark can be stopped at any time and resumes. It writes to results/: vectors_case_study.json with one line for
+each run, the tables vectors_case_study.md and the plot vectors_case_study.png.
 """
 
 import argparse
@@ -39,9 +39,9 @@ from textapp.task import task as find_task
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models/vectors_case_study")
-CLAIM = 12  # %, of the article that the project starts from
-CHOICE_SEED = 1000  # of the runs that choose: none of those that are reported
-ALL = 0  # stands for all labelled texts
+CLAIM = 12  # %, claimed by the article that the project starts from
+CHOICE_SEED = 1000  # seed of the runs that choose; no reported run has it
+ALL = 0  # means all labelled texts
 SIZES = (200, 1000, 5000, ALL)
 # task: title, preset
 TASKS = {
@@ -50,14 +50,14 @@ TASKS = {
 }
 LANGUAGES = {"online_shopping": "chinese", "sst2": "english"}
 EXTRA_WORDS = {"online_shopping": 6_000, "sst2": 30_000}
-# Few texts want small batches and many epochs, or there are no steps to learn in. The same for both arms.
+# Few texts need small batches and many epochs, to have enough steps. The same for both arms.
 BY_SIZE = {
     200: ["batch_size=16", "epochs=40", "patience=10"],
     1000: ["batch_size=32", "epochs=25", "patience=8"],
     5000: ["batch_size=64", "epochs=15", "patience=5"],
     ALL: ["patience=5"],
 }
-# What is tried with the vectors.
+# The ways to train the vectors that are tried.
 WAYS = {
     "trained": [],
     "frozen": ["embedding_rate=0"],
@@ -66,7 +66,7 @@ WAYS = {
 
 
 def subset(path: str, size: int, seed: int, out: Path) -> str:
-    """Draws `size` examples, or takes all; those of a smaller size are among those of a larger one."""
+    """Draws `size` random examples, or all. A larger size includes the examples of a smaller one."""
     if not out.exists():
         examples = read_examples(path)
         chosen = np.random.default_rng(seed).permutation(len(examples.texts))[: size or None]
@@ -76,7 +76,7 @@ def subset(path: str, size: int, seed: int, out: Path) -> str:
 
 
 class Study:
-    """The runs of one task, and where they are.
+    """The runs of one task, and their folders.
 
     Args:
         task: One of `TASKS`.
@@ -94,7 +94,7 @@ class Study:
         )
 
     def config(self, size: int, seed: int, way: str | None) -> ModelConfig:
-        """Settings of a run; without a way to train vectors, those of a random embedding."""
+        """Settings of a run; with `way=None`, of a run with a random embedding."""
         by_arm = [f"embedding_dim={DIM}"]
         if way is not None:
             by_arm += [f"extra_words={EXTRA_WORDS[self.task]}", *WAYS[way]]
@@ -104,7 +104,7 @@ class Study:
         return config
 
     def run(self, size: int, seed: int, way: str | None, test: bool) -> dict[str, Any]:
-        """Trains, or finds the run done, and returns its metrics."""
+        """Trains a run if it is not finished; returns its metrics."""
         folder = self.work / self.task / f"size_{size or 'all'}" / f"seed_{seed}"
         name = "random" if way is None else way.replace(" ", "_")
         out = folder / (name if test else f"choice_{name}")
@@ -150,7 +150,7 @@ class Study:
 
 
 def sizes_of(rows: list[dict[str, Any]], task: str) -> list[int]:
-    """The sizes of a task for which there are rows, all labelled texts last."""
+    """The sizes of a task that have rows; all labelled texts come last."""
     return sorted({row["size"] for row in rows if row["task"] == task}, key=lambda size: size or float("inf"))
 
 
@@ -161,13 +161,13 @@ def column(rows: list[dict[str, Any]], task: str, size: int, arm: str, key: str 
 
 
 def gains(rows: list[dict[str, Any]], task: str, size: int) -> tuple[float, float]:
-    """What the vectors add on average: in points, and in % of the random arm's accuracy."""
+    """The mean gain of the vectors: in points, and in % of the random arm's accuracy."""
     random, own = (statistics.mean(column(rows, task, size, arm)) for arm in ("random", "own vectors"))
     return 100 * (own - random), 100 * (own / random - 1)
 
 
 def verdict(rows: list[dict[str, Any]], task: str) -> str:
-    """At which sizes the claim holds, in a sentence."""
+    """A sentence on the sizes at which the claim holds."""
     by_size = {size: gains(rows, task, size) for size in sizes_of(rows, task)}
     names = {size: f"{size:,}" if size else "all" for size in by_size}
     points = [names[size] for size, (gain, _) in by_size.items() if gain >= CLAIM]
@@ -185,7 +185,7 @@ def verdict(rows: list[dict[str, Any]], task: str) -> str:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown: a table and a sentence a task."""
+    """The rows as Markdown: a table and a sentence for each task."""
     lines = [
         "# Own word vectors against random ones",
         "",
@@ -224,7 +224,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Accuracy over the number of labelled texts, a panel a task: means as lines, each run as a point."""
+    """Draws accuracy over the number of labelled texts, one panel for each task: means as lines, runs as points."""
     tasks = [task for task in TASKS if sizes_of(rows, task)]
     figure = Figure(figsize=(5.5 * len(tasks), 4), layout="constrained")
     for axes, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
@@ -247,7 +247,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
-    """Measures what is not measured yet and writes tables and plot."""
+    """Measures the missing rows and writes tables and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for runs")

@@ -1,12 +1,12 @@
-"""Word vectors beside gensim's: speed end to end and quality at equal epochs, on the same text with the same options.
+"""Compares word vectors with gensim's: speed and quality at equal epochs, on the same text with the same options.
 
     python -m benchmarks.word_vectors --data ../shared/data [--seeds 0 1 2] [--growth] [--memory]
 
-Both read one text file, wiki_en in lower case cut at white space by textapp's tokenizer, and write a word2vec binary.
-Every training is a process of its own with 2 threads; the tools take turns. CPU and wall seconds count from the first
-byte read to the last byte written, imports left out; gensim reads the file in its fastest way (`corpus_file`).
-WordSim-353 and SimLex-999 are the sets on which rates and layout were chosen; the others are read here only.
-The work can be stopped and resumes. Writes results/word_vectors.json and results/word_vectors.md.
+Both read one text file (wiki_en in lower case, with spaces between the words of textapp's tokenizer) and write a
+word2vec binary. Each training is a separate process with 2 threads; the tools take turns. CPU and wall seconds count
+from the first byte read to the last byte written, without imports; gensim reads the file in its fastest way
+(`corpus_file`). Rates and layout were chosen on WordSim-353 and SimLex-999; the other sets are only read here. The
+benchmark can be stopped and resumes. It writes results/word_vectors.json and results/word_vectors.md.
 """
 
 import argparse
@@ -33,7 +33,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 EPOCHS = 3
 SETS = ["EN-WS-353-ALL", "EN-SIMLEX-999", "EN-MEN-TR-3k", "EN-RW-STANFORD", "EN-MTurk-771"]
 CHOSEN_ON = SETS[:2]
-TOOLS = [("textapp", 0.5), ("gensim", 0.05), ("gensim", 0.025)]  # gensim's better rate first: times are its
+TOOLS = [("textapp", 0.5), ("gensim", 0.05), ("gensim", 0.025)]  # gensim's better rate first: its times count
 GROWTH = [
     *({"vocabulary_size": size} for size in (10_000, 30_000, 60_000, 250_000)),
     *({"dim": dim} for dim in (50, 100, 200, 300)),
@@ -42,7 +42,7 @@ GROWTH = [
 
 
 def cpu_seconds() -> float:
-    """Of this process, all threads."""
+    """CPU seconds of all threads of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
@@ -92,7 +92,7 @@ def run_gensim(job: dict[str, Any], corpus: str, out: str) -> int:
 
 
 def child(job: dict[str, Any], corpus: str, out: str) -> None:
-    """One training, in this process; prints its figures."""
+    """Runs one training in this process and prints its figures."""
     if job["tool"] == "textapp":
         import textapp.training.vectors  # noqa: F401  (imports are not measured)
     else:
@@ -113,7 +113,7 @@ def child(job: dict[str, Any], corpus: str, out: str) -> None:
 
 
 def measure(job: dict[str, Any], corpus: Path, work: Path) -> dict[str, Any]:
-    """Runs a training as a process of its own."""
+    """Runs a training in a separate process."""
     out = work / f"{job['tool']}.bin"
     command = [sys.executable, "-m", "benchmarks.word_vectors", "--child", json.dumps(job), str(corpus), str(out)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -121,7 +121,7 @@ def measure(job: dict[str, Any], corpus: Path, work: Path) -> dict[str, Any]:
 
 
 def scores(path: Path, data: Path) -> dict[str, float | None]:
-    """Spearman's rho on each similarity set, the share of right analogies."""
+    """Spearman's rho on each similarity set, and the share of right analogies."""
     from textapp.vectors.analogies import read_analogies, score_analogies
     from textapp.vectors.formats import read_vectors
     from textapp.vectors.similarity import read_similarity_set, score_similarity
@@ -137,7 +137,7 @@ def scores(path: Path, data: Path) -> dict[str, float | None]:
 
 
 def write_gigabyte(source: Path, path: Path) -> None:
-    """Writes a corpus over and over until it is 1 GB, each time with other rare words: a vocabulary that grows."""
+    """Writes a corpus again and again until the file has 1 GB, each time with new rare words."""
     text = source.read_text(encoding="utf-8")
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for round_number in itertools.count():
@@ -148,7 +148,7 @@ def write_gigabyte(source: Path, path: Path) -> None:
 
 
 def product_limit(dim: int) -> float:
-    """CPU microseconds that the three matrix products take alone for a word that is kept: what no layout saves."""
+    """CPU microseconds of the three matrix products for a word that is kept: the limit for every layout."""
     from textapp.vectors.blocks import BlockShape
 
     size = BlockShape().words_per_block
@@ -252,7 +252,7 @@ def table(rows: list[dict[str, Any]], environment: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measures what is not measured yet and writes the tables."""
+    """Measures the missing rows and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--work", type=Path, default=Path("saved_models/word_vectors"), help="folder for vectors")
@@ -284,7 +284,7 @@ def main() -> None:
         for dim in ([100, 200] if seed == arguments.seeds[0] else [100])
         for tool, rate in (TOOLS if dim == 100 else TOOLS[:2])
     ]
-    # gensim's other rate last: one seed says which of the two is the better.
+    # gensim's other rate comes last: one seed shows which of the two is better.
     jobs.sort(key=lambda job: job["rate"] == TOOLS[-1][1] and job["seed"] != arguments.seeds[0])
     for job in jobs:
         if not any(all(row.get(key) == value for key, value in job.items()) for row in rows):

@@ -71,6 +71,6 @@ def _weight(font: font_manager.FontEntry) -> int:
 
 @functools.lru_cache(maxsize=256)
 def _characters(path: str) -> frozenset[int]:
-    """Code points that a font file has outlines for; none if it holds bitmaps only."""
+    """Code points that a font file has outlines for; none if it has only bitmaps."""
     font = ft2font.FT2Font(path)
     return frozenset(font.get_charmap()) if font.scalable else frozenset()

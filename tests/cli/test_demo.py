@@ -7,5 +7,5 @@ def test_a_folder_with_something_else_is_refused(textapp, tmp_path, snapshot):
     (tmp_path / "диплом.doc").write_text("важно", encoding="utf-8")
     before = snapshot(tmp_path)
     refusal = textapp("demo", "--out", tmp_path).refusal
-    assert refusal == f"{tmp_path}: holds диплом.doc, which is none of the demo's; choose another --out"
+    assert refusal == f"{tmp_path}: holds диплом.doc, which the demo did not make; choose another --out"
     assert snapshot(tmp_path) == before

@@ -178,7 +178,7 @@ def test_a_file_that_is_not_there_is_refused(textapp, model, tmp_path):
 @pytest.mark.parametrize("kind", ["run", "bundle"])
 def test_a_classifier_is_not_asked_for_confidence(textapp, classifier, kind):
     refusal = textapp("predict", getattr(classifier, kind), "--confidence", "好").refusal
-    assert refusal == "--confidence: is no option of a classifier, which always says how sure it is"
+    assert refusal == "--confidence: is no option of a classifier, which always gives probabilities"
 
 
 def test_attention_is_shown_by_red_on_a_terminal():

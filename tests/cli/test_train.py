@@ -312,4 +312,4 @@ def test_ctrl_c_says_that_the_same_command_resumes(textapp, classifier, tmp_path
     monkeypatch.setattr(train, "train", stopped)
     outcome = textapp(*classifier.train_command(tmp_path / "run"))
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err.splitlines()[-1] == "stopped; the same command goes on with it"
+    assert outcome.err.splitlines()[-1] == "stopped; the same command resumes it"

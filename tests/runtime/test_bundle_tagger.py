@@ -131,7 +131,7 @@ ZEROS = {"transitions": [[0] * K] * K, "start": [0] * K, "end": [0.0] * K}
         ("tags.txt", lines_of((*TAGS[:-1], "O")), ":9: 'O' is also on line 1; tags must differ"),
         ("tags.txt", b"O\n", "only one tag; a model chooses between two or more"),
         ("tags.txt", "O\n\nB-人\n".encode(), ":2: empty; each line must be a tag"),
-        ("characters.txt", lines_of((*TAG_CHARACTERS[:-1], "A")), ":8: the token 'A' stands in line 3 already"),
+        ("characters.txt", lines_of((*TAG_CHARACTERS[:-1], "A")), ":8: the token 'A' is already on line 3"),
         ("characters.txt", lines_of((*TAG_CHARACTERS, "ж")), ": the model fails on the last of 9 entries: "),
         ("vocabulary.txt", lines_of((*TAG_TOKENS, "mehr")), ": the model fails on the last of 11 entries: "),
         ("crf.json", b"{", ":1: not JSON"),

@@ -60,15 +60,15 @@ class TestAgainstAllSequences:
         decoder, logits, probabilities = self.case(seed, count)
         rng = np.random.default_rng(seed)
         posterior = decoder.posterior(logits)
-        for first, behind in itertools.combinations(range(count + 1), 2):
-            tags = rng.integers(4, size=behind - first).tolist()
+        for first, stop in itertools.combinations(range(count + 1), 2):
+            tags = rng.integers(4, size=stop - first).tolist()
             left, right = rng.random((2, 4)) < 0.5
             expected = sum(
                 probability
                 for path, probability in probabilities.items()
-                if list(path[first:behind]) == tags
+                if list(path[first:stop]) == tags
                 and (first == 0 or left[path[first - 1]])
-                and (behind == count or right[path[behind]])
+                and (stop == count or right[path[stop]])
             )
             assert posterior.span_probability(first, tags, left, right) == pytest.approx(expected, abs=1e-12)
 

@@ -116,7 +116,7 @@ def test_a_megabyte_without_enough_tokens_is_read_to_its_end(predictor, text, co
     assert predictor.quick(text) == LABELS.index(prediction.label)
 
 
-# What tokenizers treat in ways of its own: words and numbers that go on, marks, ligatures, joiners, Hangul, ignorables.
+# Text with rules of its own in the tokenizers: long words and numbers, marks, ligatures, joiners, Hangul, ignorables.
 PIECES = (
     *("3", ".", "14", ",", "'", "don't", "-", "_", "。", "…", "½", " ", "\n", "\0", "\ud800", "\ufeff"),
     *("Café", "e", "\u0301", "\u0301\u0323" * 3, "ﬁ", "Å", "İ", "ß", "好", "한", "ㅏ", "م", "ﷺ", "क", "ा"),
@@ -144,7 +144,7 @@ def test_the_head_of_a_long_text_has_the_tokens_of_the_whole(write_bundle, kind,
 
 
 def test_marks_across_the_end_of_the_head(write_bundle):
-    """A mark behind the head may change the first of 32 tokens: e, acute, ..., acute | dot below is ẹ, acute, ..."""
+    """A mark after the head may change the first of 32 tokens: e, acute, ..., acute | dot below is ẹ, acute, ..."""
     predictor = load(write_bundle(tokenizer={"kind": "char", "lowercase": True, "normalization": "nfc"}))
     for head in range(1200):
         text = " " * head + "abce" + "\u0301" * 30 + "\u0323" + "z" * 2000

@@ -28,15 +28,15 @@ def test_the_change_over_is_put_behind_a_sentence_near_the_middle_of_the_overlap
 def test_each_token_is_taken_from_one_window_that_sees_around_it(text, size):
     tokens = list(text)
     found = windows(tokens, size)
-    assert [position for window in found for position in range(window.first, window.behind)] == list(range(len(text)))
+    assert [position for window in found for position in range(window.first, window.stop)] == list(range(len(text)))
     least = size // 8 - size // 4 * 3 // 8  # half the overlap, without what the change-over may be moved
     for window in found:
         assert window.end - window.start == min(size, len(text))
-        assert window.start <= window.first < window.behind <= window.end
+        assert window.start <= window.first < window.stop <= window.end
         if window.start > 0:
             assert window.first - window.start >= least
         if window.end < len(text):
-            assert window.end - window.behind >= least
+            assert window.end - window.stop >= least
 
 
 @given(st.integers(1, 2000), st.integers(1, 64))

@@ -15,14 +15,14 @@ CASED = Tokenizer(lowercase=False)
 def test_tokens_are_cut_and_found_again():
     cut = retokenize(["New", "York-based", "C$", "１９９６-08-22", "北京"], CASED)
     assert cut.tokens == ["New", "York", "-", "based", "C", "$", "1996", "-", "08", "-", "22", "北", "京"]
-    assert [cut.tokens[first] for first in cut.firsts] == ["New", "York", "C", "1996", "北"]
+    assert [cut.tokens[first] for first in cut.word_starts] == ["New", "York", "C", "1996", "北"]
 
 
 def test_spans_are_spread_over_the_pieces():
     cut = retokenize(["the", "U.N.", "and", "al-Aqsa", "mosque"], CASED)
     tags = cut.spread(["O", "B-ORG", "O", "B-LOC", "I-LOC"], of_spans=True)
     assert tags == ["O", "B-ORG", "I-ORG", "I-ORG", "I-ORG", "O", "B-LOC", "I-LOC", "I-LOC", "I-LOC"]
-    assert TagSet.build([tags], "IOBES").of_tokens(tags, cut.firsts) == ["O", "B-ORG", "O", "B-LOC", "I-LOC"]
+    assert TagSet.build([tags], "IOBES").of_tokens(tags, cut.word_starts) == ["O", "B-ORG", "O", "B-LOC", "I-LOC"]
 
 
 def test_plain_tags_are_repeated():
@@ -36,7 +36,7 @@ def test_a_token_that_nobody_sees_stays():
 
 def test_by_characters():
     cut = retokenize(["2008年", "奥运"], Tokenizer("char", lowercase=False))
-    assert (cut.tokens, cut.firsts) == (list("2008年奥运"), [0, 5])
+    assert (cut.tokens, cut.word_starts) == (list("2008年奥运"), [0, 5])
 
 
 @given(st.lists(st.text(max_size=8), max_size=6))
@@ -45,8 +45,8 @@ def test_pieces_are_those_of_the_text(tokens):
     seen = [token for token in tokens if CASED.words(token)]
     assert retokenize(seen, CASED).tokens == CASED.words(" ".join(seen))
     cut = retokenize(tokens, CASED)
-    assert len(cut.firsts) == len(tokens)
-    assert cut.firsts == sorted(set(cut.firsts))
+    assert len(cut.word_starts) == len(tokens)
+    assert cut.word_starts == sorted(set(cut.word_starts))
 
 
 @given(st.data())
@@ -63,14 +63,14 @@ def test_spans_survive_the_way_there_and_back(data):
     assert len(spread) == len(cut.tokens)
     assert find_breaks(spread, "IOB2") == []
     assert len(read_spans(spread, "IOB2")) == len(read_spans(tags, "IOB2"))
-    assert TagSet(("O",), "IOBES").of_tokens(spread, cut.firsts) == tags
+    assert TagSet(("O",), "IOBES").of_tokens(spread, cut.word_starts) == tags
 
 
 def test_spans_that_begin_inside_a_token_are_mended():
     """x - Ada İstanbul, with a span from Ada on: of tokens it begins at the second."""
     cut = retokenize(["x-Ada", "İstanbul"], CASED)
-    assert TagSet(("O",), "IOB2").of_tokens(["O", "O", "B-LOC", "I-LOC"], cut.firsts) == ["O", "B-LOC"]
-    assert TagSet(("NOUN",), None).of_tokens(["NOUN", "X", "X", "ADJ"], cut.firsts) == ["NOUN", "ADJ"]
+    assert TagSet(("O",), "IOB2").of_tokens(["O", "O", "B-LOC", "I-LOC"], cut.word_starts) == ["O", "B-LOC"]
+    assert TagSet(("NOUN",), None).of_tokens(["NOUN", "X", "X", "ADJ"], cut.word_starts) == ["NOUN", "ADJ"]
 
 
 @pytest.mark.parametrize("tokens", [[], ["one"]])

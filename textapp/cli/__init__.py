@@ -1,1 +1,1 @@
-"""The command line: parses, builds a config, calls one function."""
+"""The command line. Each command parses its arguments, builds a config and calls one function."""

@@ -1,4 +1,4 @@
-"""Arguments that several commands have, and what is done with texts and files given on the command line."""
+"""Arguments that several commands share, and checks of texts and files from the command line."""
 
 import os
 from pathlib import Path
@@ -17,28 +17,30 @@ Vectors = Annotated[
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
 ]
-Force = Annotated[bool, typer.Option(help="Delete a run that is there already, once the new one starts.")]
+Force = Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")]
 
 TextColumn = Annotated[
-    str | None, typer.Option(help="Of labelled texts: text column; by default a run's own, or the header tells.")
+    str | None, typer.Option(help="Column of the texts, for labelled texts; by default the run's, or from the header.")
 ]
-LabelColumn = Annotated[str | None, typer.Option(help="Label column, likewise.")]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="Column of the labels; by default the run's, or from the header.")
+]
 TokenColumn = Annotated[
-    str | None, typer.Option(help="Of tagged sentences: column of the tokens; by default a run's own, or the first.")
+    str | None, typer.Option(help="Column of the tokens, for tagged sentences; by default the run's, or the first.")
 ]
-TagColumn = Annotated[str | None, typer.Option(help="Column of the tags; by default a run's own, or the last.")]
+TagColumn = Annotated[str | None, typer.Option(help="Column of the tags; by default the run's, or the last.")]
 Scheme = Annotated[
-    str | None, typer.Option(help="Scheme of the tags, as IOB2 or IOBES; by default a run's own, or guessed.")
+    str | None, typer.Option(help="Scheme of the tags, such as IOB2 or IOBES; by default the run's, or guessed.")
 ]
-Repair = Annotated[bool, typer.Option("--repair", help="Repair broken tag sequences, not refuse them.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Repair broken tag sequences instead of refusing them.")]
 
 Teachers = Annotated[
     list[Path],
     typer.Argument(
         metavar="TEACHER...",
-        help="Runs, bundles, or files of soft targets (soft_targets.jsonl.gz of a student), all of one task. Several "
-        "teach together.",
+        help="Runs, bundles, or files of soft targets (soft_targets.jsonl.gz of a student), all of one task. The "
+        "probabilities of several teachers are averaged.",
     ),
 ]
 Unlabelled = Annotated[
@@ -48,14 +50,14 @@ Unlabelled = Annotated[
 
 
 def as_utf8(argument: str) -> str:
-    """An argument decoded as UTF-8 where the locale (`LANG=C`) is of another mind; what is no UTF-8 becomes U+FFFD."""
+    """Decodes an argument as UTF-8 even if the locale (`LANG=C`) does not; invalid bytes become U+FFFD."""
     if argument.isascii() or not any("\udc80" <= character <= "\udcff" for character in argument):
         return argument
     return os.fsencode(argument).decode("utf-8", "replace")
 
 
 def check_readable(*paths: str | None) -> None:
-    """Raises `InputError` for the first file that is not there: TensorFlow, which reads it, takes seconds to load."""
+    """Raises `InputError` for the first file that does not exist, before the seconds that TensorFlow takes to load."""
     for path in paths:
         if path is not None:
             file = file_of(path)

@@ -1,4 +1,4 @@
-"""`textapp bench`: how fast and how large a bundle is on this machine."""
+"""`textapp bench`: measures time and size of a bundle on this machine."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,15 +14,15 @@ from textapp.task import task
 def bench(
     bundle: Annotated[Path, typer.Argument(help="Bundle.")],
     data: Annotated[str, typer.Option(help="Labelled texts or tagged sentences to time, as training reads them.")],
-    count: Annotated[int, typer.Option(min=1, help="How many of the texts to time.")] = 1000,
-    threads: Annotated[int, typer.Option(min=1, help="Threads a call may use.")] = 1,
+    count: Annotated[int, typer.Option(min=1, help="Number of texts to time.")] = 1000,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that a call may use.")] = 1,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     token_column: TokenColumn = None,
     tag_column: TagColumn = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
-    """Time a bundle over real texts: text to result and the model alone, memory, bytes."""
+    """Time a bundle on real texts: from text to result and the model only, with memory and bytes."""
     from textapp.runtime import load
     from textapp.runtime.latency import measure_latency
 

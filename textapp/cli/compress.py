@@ -1,4 +1,4 @@
-"""`textapp compress`: trained models and a budget of bytes in, the best bundle that fits out."""
+"""`textapp compress`: makes the best bundle within a budget of bytes from trained models."""
 
 import re
 from decimal import Decimal
@@ -19,14 +19,15 @@ UNITS = {"": 1, "B": 1, "KB": 1_000, "KIB": 1_024, "MB": 1_000_000, "MIB": 1_048
 
 def compress(
     teachers: Teachers,
-    budget: Annotated[str, typer.Option(help="Bytes of the model file at most: 150KB, 1.5MB, 200KiB.")],
-    out: Annotated[Path, typer.Option(help="Folder to make, of students and bundles.")],
+    budget: Annotated[str, typer.Option(help="Largest size of the model file: 150KB, 1.5MB, 200KiB.")],
+    out: Annotated[Path, typer.Option(help="Folder to make for students and bundles.")],
     train: Annotated[
         str | None,
-        typer.Option(help="Labelled texts or tagged sentences; by default the files of the first teacher, a run."),
+        typer.Option(help="Labelled texts or tagged sentences; by default the file of the first teacher, a run."),
     ] = None,
     valid: Annotated[
-        str | None, typer.Option(help="Validation texts, which choose the student; by default likewise.")
+        str | None,
+        typer.Option(help="Validation texts, which choose the student; by default the file of the first teacher."),
     ] = None,
     unlabelled: Unlabelled = None,
     lowering: Annotated[
@@ -35,17 +36,16 @@ def compress(
     lengths: Annotated[
         str | None, typer.Option(help="Text lengths in tokens, such as 16,64; by default as for `export`.")
     ] = None,
-    quantize_epochs: Annotated[int, typer.Option(min=0, help="Epochs with rounded weights, of each student.")] = 2,
+    quantize_epochs: Annotated[int, typer.Option(min=0, help="Epochs with rounded weights for each student.")] = 2,
     settings: Settings = None,
-    force: Annotated[
-        bool, typer.Option(help="Delete a search that is there already, once the new one starts.")
-    ] = False,
+    force: Annotated[bool, typer.Option(help="Delete an existing search when the new one starts.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the best model that fits a budget: distil, factorize, round in training, export.
 
-    Seven students at most, chosen by validation alone: three widths, the embedding table whole or factorized, rows of 4
-    bits, for one width of 8. Each has as many words as fit. The same command goes on after a crash.
+    It trains at most seven students and chooses one by its validation score. They have three widths, a whole or a
+    factorized embedding table, and rows of 4 bits (for one width also of 8). Each has as many words as fit. After a
+    crash, the same command resumes the search.
     """
     allowed = read_bytes(budget)
     files: dict[str, Any] = {"train": train, "valid": valid}
@@ -82,7 +82,7 @@ def compress(
 
 
 def read_bytes(text: str) -> int:
-    """Reads `150KB`: 1,000 bytes a KB, 1,024 a KiB. Raises `InputError` where it is none."""
+    """Reads `150KB`: 1,000 bytes a KB, 1,024 a KiB. Raises `InputError` if the text is not a size."""
     found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", text)
     number = int(Decimal(found[1]) * UNITS.get(found[2].upper(), 0)) if found else 0
     if not number:
@@ -91,7 +91,7 @@ def read_bytes(text: str) -> int:
 
 
 def _say_candidates(result: dict[str, Any]) -> None:
-    """Prints a line a student, the chosen one marked, and what the teachers reach."""
+    """Prints a line for each student, with its share of the teachers' score, and marks the chosen one."""
     best = result["teachers_valid"]
     rows = [
         (

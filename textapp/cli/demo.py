@@ -1,4 +1,4 @@
-"""`textapp demo`: the whole road on a built-in corpus, in a few minutes."""
+"""`textapp demo`: trains, exports and predicts on a built-in corpus, in a few minutes."""
 
 import sys
 from pathlib import Path
@@ -93,7 +93,7 @@ def demo(
 
 
 def _check_folder(out: Path) -> None:
-    """Raises `InputError` where the demo could write over something that is not its own."""
+    """Raises `InputError` if the demo could overwrite files that it did not make."""
     others = sorted({path.name for path in out.iterdir()} - {"corpus", "run", "bundles"}) if out.exists() else []
     if others:
-        raise InputError(f"{out}: holds {others[0]}, which is none of the demo's; choose another --out")
+        raise InputError(f"{out}: holds {others[0]}, which the demo did not make; choose another --out")

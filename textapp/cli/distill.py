@@ -1,4 +1,4 @@
-"""`textapp distill`: trained models in, a small student of theirs out."""
+"""`textapp distill`: trains a small student of trained models."""
 
 from typing import Annotated, Any
 
@@ -15,25 +15,28 @@ def distill(
     out: Out,
     train: Annotated[
         str | None,
-        typer.Option(help="Labelled texts or tagged sentences; by default the files of the first teacher, a run."),
+        typer.Option(help="Labelled texts or tagged sentences; by default the file of the first teacher, a run."),
     ] = None,
-    valid: Annotated[str | None, typer.Option(help="Validation examples; by default likewise.")] = None,
+    valid: Annotated[
+        str | None, typer.Option(help="Validation examples; by default the file of the first teacher.")
+    ] = None,
     test: Annotated[
-        str | None, typer.Option(help="Test examples, scored once at the end; by default likewise.")
+        str | None,
+        typer.Option(help="Test examples, scored once at the end; by default the file of the first teacher."),
     ] = None,
     vectors: Vectors = None,
     unlabelled: Unlabelled = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="Settings of the student, as of textapp train; by default a small one."),
+        typer.Option(help="Preset for the student, as for textapp train; by default a small model."),
     ] = None,
     settings: Settings = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a small model on what larger ones say. The same command goes on after a crash.
+    """Train a small model on the predictions of larger ones. After a crash, the same command resumes the training.
 
-    Students share with their teachers how texts are cut, where that decides what is predicted: of taggers, for example.
+    If the predictions depend on how texts are cut into tokens, as for taggers, a student cuts them as its teachers do.
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
     check_readable(train, valid, test, vectors, *(unlabelled or []))

@@ -1,4 +1,4 @@
-"""`textapp evaluate`: scores of a run or a bundle on examples of its task."""
+"""`textapp evaluate`: scores a run or a bundle on examples of its task."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`textapp export`: a run in, a checked TFLite bundle out."""
+"""`textapp export`: converts a run to a checked TFLite bundle."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,16 +27,16 @@ def export(
         ]
         | None,
         typer.Option(
-            help="How the weights are stored; dynamic_wi8_afp32 is int8, _emb4 and _emb2 pack embedding rows to 4 and "
-            "2 bits; static_wi8_ai8 also computes in int8, for chips without floats. By default dynamic_wi8_afp32, or "
-            "what the run was quantized for."
+            help="How the weights are stored: dynamic_wi8_afp32 is int8; _emb4 and _emb2 pack embedding rows to 4 and "
+            "2 bits; static_wi8_ai8 also computes in int8, for chips without floats. By default the recipe that the "
+            "run was quantized for, or dynamic_wi8_afp32."
         ),
     ] = None,
     lowering: Annotated[
         Literal["fused", "unrolled"] | None,
         typer.Option(
-            help="fused: small file; unrolled: faster, no variable tensors, 1 to 2 kB a step. By default fused, or "
-            "what the run was quantized for."
+            help="fused: small file; unrolled: faster, no variable tensors, 1 to 2 kB a step. By default the lowering "
+            "that the run was quantized for, or fused."
         ),
     ] = None,
     lengths: Annotated[
@@ -59,7 +59,7 @@ def export(
     tag_column: TagColumn = None,
     scheme: Scheme = None,
     repair: Repair = False,
-    force: Annotated[bool, typer.Option(help="Replace a bundle that is there already.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace an existing bundle.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
     """Convert a run to a bundle that predicts without TensorFlow."""
@@ -109,24 +109,24 @@ def export(
 
 
 def _say_other_rounding(description: dict[str, Any], run: Path) -> None:
-    """Says that a run was quantized for another file than was made of it."""
+    """Prints a note if the run was quantized for another recipe or lowering."""
     from textapp.export.run import quantized_for
 
-    own, chosen = quantized_for(run), (description["recipe"], description["lowering"])
-    if own is not None and own != chosen:
-        say(f"note: the run was quantized for {' '.join(own)}; {' '.join(chosen)} stores its weights otherwise")
+    expected, chosen = quantized_for(run), (description["recipe"], description["lowering"])
+    if expected is not None and expected != chosen:
+        say(f"note: the run was quantized for {' '.join(expected)}; {' '.join(chosen)} stores its weights otherwise")
 
 
 def _say_what_is_longer(found: Task[Any, Any, Any], lengths: list[int], trained: int) -> None:
-    """Says what becomes of texts that the run reads whole, but no signature."""
+    """Prints a note if the run reads longer texts than the longest signature."""
     longest = max(lengths)
     if longest < trained:
-        fate = "are read in windows, so tags may differ" if found.unit == "token" else "lose their end"
-        say(f"note: texts of more than {longest} tokens {fate}; the run reads {trained}")
+        effect = "are read in windows, so tags may differ" if found.unit == "token" else "lose their end"
+        say(f"note: texts of more than {longest} tokens {effect}; the run reads {trained}")
 
 
 def read_lengths(text: str) -> list[int]:
-    """Reads `16,64`. Raises `InputError` where it is none."""
+    """Reads `16,64`. Raises `InputError` if the text is not a list of increasing lengths."""
     try:
         lengths = [int(part) for part in text.split(",")]
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`textapp`: the commands, and how they end."""
+"""`textapp`: the commands and their exit codes."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def _options(
         bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Nothing of its own: `_print_version` has done it."""
+    """Does nothing: `_print_version` prints the version."""
 
 
 EXTRAS = dict.fromkeys(
@@ -75,7 +75,7 @@ def main() -> None:
             raise
         sys.exit(_say(f"{error.name} is not installed; this command needs: pip install 'textapp[{extra}]'"))
     except Exception as error:
-        # TensorFlow's, by its name, as commands that need no TensorFlow do not load it.
+        # TensorFlow's error is found by its name, because some commands do not load TensorFlow.
         if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
             raise
         sys.exit(_say("this needs more memory than there is; choose smaller layers, batch_size or max_tokens"))
@@ -84,7 +84,7 @@ def main() -> None:
 def _open_closed_streams() -> None:
     """Opens the null device for each standard stream that the caller has closed (`2>&-`).
 
-    Otherwise the next file opened would take its number, and what is meant for the terminal would go into that file.
+    Otherwise the next opened file would get its number, and text for the terminal would go into that file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -96,9 +96,9 @@ def _open_closed_streams() -> None:
 
 
 def _say(message: str) -> int:
-    """Prints the one line of a wrong input; returns its exit code."""
+    """Prints a message about wrong input in one line, and returns the exit code."""
     try:
         say(f"textapp: {' '.join(message.splitlines())}")
-    except OSError:  # nobody can read it: what remains is the exit code
+    except OSError:  # stderr cannot be written: only the exit code remains
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return 2

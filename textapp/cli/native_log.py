@@ -16,14 +16,14 @@ _is_hidden = False
 
 @contextlib.contextmanager
 def native_log_hidden() -> Iterator[None]:
-    """Sends Python's warnings and what native code writes to file descriptor 2 into a temporary file.
+    """Redirects Python's warnings, and the output of native code on file descriptor 2, to a temporary file.
 
     TensorFlow and its converter print dozens of lines that no setting silences. The file is printed if the block ends
     with an unexpected error, because it may hold the cause. Text printed to Python's `sys.stderr` reaches the terminal
-    at once; Python's loggers, which print there too, are off. Inside another such block this does nothing.
+    at once; Python's loggers, which print there too, are off. Inside another block of this function it does nothing.
     """
     global _is_hidden
-    if _is_hidden:  # file descriptor 2 is the log already: a copy of it is not the terminal
+    if _is_hidden:  # file descriptor 2 is already the log, so a copy of it is not the terminal
         yield
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -57,7 +57,7 @@ def native_log_hidden() -> Iterator[None]:
 
 
 def _log_file() -> IO[bytes]:
-    """A temporary file. If none can be made, as on a disk mounted for reading only, the log is lost."""
+    """A temporary file. If no file can be made, as on a read-only disk, the log is lost."""
     try:
         return tempfile.TemporaryFile()
     except OSError:

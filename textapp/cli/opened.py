@@ -1,4 +1,4 @@
-"""A run or a bundle, whichever a path holds, as one predictor."""
+"""Opens a run or a bundle as a predictor."""
 
 import dataclasses
 from pathlib import Path
@@ -19,7 +19,7 @@ class Opened:
 
     Attributes:
         task: Its task.
-        predictor: What predicts texts one by one.
+        predictor: Predicts texts one by one.
         run: The run; None for a bundle.
     """
 
@@ -47,10 +47,10 @@ class Opened:
 
 
 def open_model(path: Path, threads: int = 1) -> Opened:
-    """Opens a bundle with the runtime alone, a run with Keras.
+    """Opens a bundle with only the runtime, or a run with Keras.
 
     Raises:
-        InputError: The path is neither, or what it holds is broken.
+        InputError: The path is neither a run nor a bundle, or its content is broken.
     """
     if is_bundle(path):
         from textapp.runtime import load

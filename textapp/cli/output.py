@@ -1,4 +1,4 @@
-"""What a command prints: people read stderr, machines one JSON object on stdout."""
+"""Prints the output of commands: text for people on stderr, one JSON object for programs on stdout."""
 
 import contextlib
 import json
@@ -17,28 +17,28 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def resumable(force: bool) -> Iterator[None]:
-    """Around work that its command, given without `--force`, goes on with: whoever stops it with Ctrl-C is told so."""
+    """If Ctrl-C stops the block, prints that the same command (without `--force`) resumes its work."""
     try:
         yield
     except KeyboardInterrupt:
-        say(f"\nstopped; the same command{' without --force' if force else ''} goes on with it")
+        say(f"\nstopped; the same command{' without --force' if force else ''} resumes it")
         raise
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Prints the one JSON object of `--json`, as UTF-8 whatever the locale; lone surrogates as JSON escapes."""
+    """Prints the JSON object of `--json`, as UTF-8 in any locale; lone surrogates become JSON escapes."""
     sys.stdout.buffer.write(json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.write(b"\n")
     sys.stdout.flush()
 
 
 def print_line(line: str) -> None:
-    """Writes a line on stdout as UTF-8 whatever the locale; lone surrogates as escapes."""
+    """Prints a line on stdout, as UTF-8 in any locale; lone surrogates become escapes."""
     sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "backslashreplace"))
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table for people: the first column to the left, the others to the right."""
+    """Prints a table for people. The first column is aligned to the left, the others to the right."""
     cells = [list(header), *map(list, rows)]
     widths = [max(_width(row[column]) for row in cells) for column in range(len(header))]
     lines = []
@@ -51,6 +51,6 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _width(text: str) -> int:
-    """How many columns of a terminal a text takes: Chinese characters two, combining marks none."""
+    """Number of terminal columns of a text: a Chinese character takes two, a combining mark none."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)

@@ -1,4 +1,4 @@
-"""`textapp predict`: what a run or a bundle says of texts."""
+"""`textapp predict`: predicts texts with a run or a bundle."""
 
 import sys
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="RUN_OR_BUNDLE", help="Run folder or bundle.")],
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts; by default those of --file, else of standard input."),
+        typer.Argument(metavar="TEXT", help="Texts; by default from --file, or from standard input."),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="File of texts, one a line.")] = None,
     confidence: Annotated[
-        bool, typer.Option("--confidence", help="Of a tagger: the probability of each span.")
+        bool, typer.Option("--confidence", help="Also give the probability of each span; for taggers.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON on stdout.")] = False,
 ) -> None:
@@ -34,7 +34,7 @@ def predict(
     options: dict[str, Any] = {"confidence": True} if confidence else {}
     for name in options:
         if name not in predictor.predict_options:
-            raise InputError(f"--{name}: is no option of a {task.model_noun}, which always says how sure it is")
+            raise InputError(f"--{name}: is no option of a {task.model_noun}, which always gives probabilities")
     lines = list(map(as_utf8, texts)) if texts else list(_lines(file))
     with native_log_hidden():
         predictions = predictor.predict(lines, **options)

@@ -1,4 +1,4 @@
-"""`textapp quantize`: a finished run in, a run with weights trained for few bits out."""
+"""`textapp quantize`: trains a finished run further, so that its weights need few bits."""
 
 from pathlib import Path
 from shlex import quote
@@ -14,9 +14,9 @@ from textapp.compress.config import QuantizeConfig
 def quantize(
     run: Annotated[Path, typer.Argument(help="Finished run of a classifier, student or tagger.")],
     out: Annotated[Path, typer.Option(help="Run folder to make.")],
-    bits: Annotated[int | None, typer.Option(help="Of matrices, 2 to 8 (8 by default); stored in int8.")] = None,
+    bits: Annotated[int | None, typer.Option(help="Bits of matrices, 2 to 8 (8 by default); stored in int8.")] = None,
     embedding_bits: Annotated[
-        int | None, typer.Option(help="Of embedding rows, 2 to 8 (8 by default); 4 and less are stored packed.")
+        int | None, typer.Option(help="Bits of embedding rows, 2 to 8 (8 by default); up to 4 bits are stored packed.")
     ] = None,
     lowering: Annotated[
         Literal["fused", "unrolled"] | None, typer.Option(help="How the run will be exported (fused by default).")
@@ -25,10 +25,10 @@ def quantize(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Delete a run that is there already, once the new one starts.")] = False,
+    force: Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
-    """Train a run on with rounded weights, to lose less in few bits. The same command goes on after a crash."""
+    """Train a run further with rounded weights, to lose less in few bits. After a crash, the same command resumes."""
     options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
@@ -48,7 +48,7 @@ def quantize(
 
 
 def _say_summary(quantization: dict[str, Any]) -> None:
-    """Prints each weight's place in the file, and the total."""
+    """Prints the bits, bytes and rounding error of each weight, and the total bytes."""
     rows = [
         (
             f"{weight['layer']} {weight['weight']}",
@@ -65,4 +65,4 @@ def _say_summary(quantization: dict[str, Any]) -> None:
     say_table(("weight", "shape", "bits", "in file", "bytes", "share", "error"), [*rows, total])
     for weight in quantization["weights"]:
         if weight["weight"] == "embeddings" and weight["bits"] > quantization["embedding_bits"]:
-            say(f"note: {weight['layer']} is so small a table that files keep it in float: nothing was rounded there")
+            say(f"note: the table of {weight['layer']} is so small that files keep it in float: it was not rounded")

@@ -1,4 +1,4 @@
-"""`textapp report`: models side by side, as a page and as Markdown."""
+"""`textapp report`: compares models, as a page and as Markdown."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +16,13 @@ def report(
         list[Path], typer.Argument(metavar="BUNDLE_OR_RUN...", help="Bundles and runs of one task, in the order shown.")
     ],
     data: Annotated[str, typer.Option(help="Labelled texts or tagged sentences to score all of them on.")],
-    out: Annotated[Path, typer.Option(help="Page to make (.html); replaces one that is there.")],
-    markdown: Annotated[Path | None, typer.Option(help="Markdown to make besides (.md), likewise.")] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many of the texts to time, at most.")] = 200,
+    out: Annotated[Path, typer.Option(help="Page to make (.html); an existing file is replaced.")],
+    markdown: Annotated[
+        Path | None, typer.Option(help="Markdown file to make too (.md); an existing file is replaced.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Largest number of texts to time.")] = 200,
     rounds: Annotated[int, typer.Option(min=1, help="How often each bundle is timed; the median counts.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads a call may use.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that a call may use.")] = 1,
     text_column: TextColumn = None,
     label_column: LabelColumn = None,
     token_column: TokenColumn = None,
@@ -29,7 +31,7 @@ def report(
     repair: Repair = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
-    """Compare models: score, bytes, latency, what was done to each, where the bytes are."""
+    """Compare models: score, bytes, latency, how each was made, and the bytes of its parts."""
     check_readable(data)
     _check_files(data, out, markdown)
     from textapp.cli.reporting.content import tables
@@ -57,7 +59,7 @@ def report(
 
 
 def _check_files(data: str, out: Path, markdown: Path | None) -> None:
-    """Raises `InputError` where a file would get another one's name, before the work."""
+    """Raises `InputError` before the work if an output has a wrong name or is the --data file."""
     for option, path, suffix in (("--out", out, ".html"), ("--markdown", markdown, ".md")):
         if path is None:
             continue

@@ -1,4 +1,4 @@
-"""`textapp train`: examples of a task in, a run folder out; a command for each task."""
+"""`textapp train`: trains a model and writes a run folder; there is a command for each task."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,14 +55,14 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
 
 
 def say_next(out: Path) -> None:
-    """Says what was made, where its progress can be seen, and what comes next."""
+    """Prints the run folder, the command that shows its progress, and the next command."""
     say(f"run:   {out}")
     say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")
     say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")
 
 
 for _task in map(task, names()):
-    _help = f"Train a {_task.model_noun}, which {_task.does}. The same command goes on after a crash."
+    _help = f"Train a {_task.model_noun}, which {_task.does}. After a crash, the same command resumes the training."
     _presets = "Presets: " + "; ".join(f"{name}: {text}" for name, text in _task.presets_help.items()) + "."
     app.command(_task.model_noun, help=_help, epilog=_presets)(_command(_task))
     app.command(_task.short_name, help=f"Short for {_task.model_noun}.", epilog=_presets, hidden=True)(_command(_task))

@@ -1,4 +1,4 @@
-"""What TensorBoard shows, for any task and any Keras `fit`: callbacks, each of which can be used alone."""
+"""Callbacks that write to TensorBoard, for any task and any Keras `fit`. Each can be used without the others."""
 
 from textapp.dashboards.gradients import GradientNorms
 from textapp.dashboards.histograms import Histograms

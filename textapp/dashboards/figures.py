@@ -1,4 +1,4 @@
-"""What several dashboards draw: pictures, confusion matrices, markdown."""
+"""Drawing functions of several dashboards: pictures, confusion matrices, markdown."""
 
 import re
 from collections.abc import Sequence

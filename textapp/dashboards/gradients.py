@@ -28,7 +28,7 @@ def probe_batch(batches: Iterable[tuple[Any, ...]], count: int) -> tuple[Any, An
     """Inputs and targets of the first examples of one batch, for `GradientNorms`.
 
     Args:
-        batches: Batches of inputs, targets and perhaps weights. Of a `tf.data.Dataset` the middle one is taken: a
+        batches: Batches of inputs, targets and perhaps weights. From a `tf.data.Dataset` the middle batch is taken: a
             dataset is often sorted by length, and texts of usual length are in its middle.
         count: Number of examples; fewer if the batch has fewer.
 
@@ -49,8 +49,8 @@ class GradientNorms(Dashboard):
     the batch's words have a gradient in an embedding, so its norm behaves differently.
 
     The norm of a layer that the last step did not move is 0: its `trainable` is False, or an `UnfreezingOptimizer`
-    freezes it. So an embedding trained from the start is never at 0, a frozen one always, and the curve of one
-    frozen for some epochs leaves 0 when it starts to move. A layer's share of the learning rate does not matter.
+    freezes it. So the curve of an embedding that is frozen for some epochs is 0 until the embedding starts to move. A
+    layer's share of the learning rate does not matter.
 
     Args:
         log: An `EventLog`, or the path of a folder.

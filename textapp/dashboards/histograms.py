@@ -13,7 +13,7 @@ _DESCRIPTION = "The weight's values at the end of each epoch."
 class Histograms(Dashboard):
     """Writes a histogram of every weight (`weights/LAYER/WEIGHT`), without NaN and infinity.
 
-    For a large weight, such as the embedding of many words, it is of `MAX_VALUES` random values.
+    For a large weight, such as the embedding of many words, it shows `MAX_VALUES` random values.
 
     Args:
         log: An `EventLog`, or the path of a folder.

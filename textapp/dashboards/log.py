@@ -19,8 +19,8 @@ class EventLog:
     """A folder of TensorBoard runs, with one open event file a run.
 
     The dashboards of a training share one log, because TensorBoard's slower loader (`--load_fast=false`, and platforms
-    without its data server) reads the files of a run one after the other and misses what two writers add in turn. A
-    file is opened at the first write, so making or copying a log leaves no file.
+    without its data server) reads the files of a run one after the other and misses points if two writers take turns.
+    A file is opened at the first write, so making or copying a log leaves no file.
 
     Args:
         folder: Folder of the log, local or remote (`gs://...`). Each run is a folder in it: `train`, `validation`.
@@ -85,11 +85,11 @@ class Dashboard(keras.callbacks.Callback, abc.ABC):
         self._step_written = -1
 
     def prepare(self) -> None:
-        """Prepares `write`. Raises `ValueError` if the model does not suit this dashboard."""
+        """Prepares `write`. Raises `ValueError` if the model does not fit this dashboard."""
 
     @abc.abstractmethod
     def write(self) -> None:
-        """Writes summaries to the default writer, that of `run`."""
+        """Writes summaries to the default writer, which is the writer of `run`."""
 
     @property
     def step(self) -> int:

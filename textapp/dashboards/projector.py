@@ -82,9 +82,9 @@ def write_projector(
     Args:
         log_folder: Folder that `tensorboard --logdir` reads; it is made if it does not exist.
         vectors: Finite float `(N, E)`.
-        columns: What the page shows of each point: name of a column -> its N values. The first column is the label.
-            There must be two or more; with a single one, the page takes the header for a word.
-        title: The name of the vectors on the page, where their number follows.
+        columns: The columns that the page shows: name -> N values, one for each point. The first column is the label.
+            There must be two or more; with only one, the page reads the header as a word.
+        title: The name of the vectors on the page; their number follows it there.
 
     Raises:
         InputError: A file cannot be written.
@@ -108,7 +108,7 @@ def write_projector(
 
 
 def printable(word: str) -> str:
-    r"""Returns a word as the page can show it in one cell: with tabs, line ends and the like as escapes (`\t`)."""
+    r"""Returns a word for one cell of the page: control characters such as tabs become escapes (`\t`)."""
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in word)
     return text if text.strip() else f"'{text}'"
 

@@ -14,7 +14,7 @@ _METRIC = (
     "Training: the mean since the epoch began, with a small jump at the start of each epoch. "
     "Validation: the mean at the end of each epoch, without dropout."
 )
-_LEARNING_RATE = "The optimizer's learning rate of the next step, with its schedule."
+_LEARNING_RATE = "The optimizer's learning rate for the next step, from its schedule."
 
 
 class Scalars(Dashboard):

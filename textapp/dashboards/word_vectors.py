@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training of word vectors: loss, rate, speed, neighbours, the projector."""
+"""Writes a training of word vectors to TensorBoard: loss, learning rate, speed, neighbours, projector."""
 
 import os
 import time
@@ -14,9 +14,9 @@ from textapp.dashboards.projector import write_projector
 from textapp.vectors.word_vectors import WordVectors
 
 _DESCRIPTIONS = {
-    "loss": "Per positive pair, of the last words: (1 + negatives) log 2 before training.",
-    "learning_rate": "Of row-wise Adagrad: rises in the first hundredth, then falls linearly.",
-    "words_per_second": "Words of the corpus, including those that subsampling leaves out.",
+    "loss": "Loss per positive pair over the last words. Before training it is (1 + negatives) log 2.",
+    "learning_rate": "Learning rate of row-wise Adagrad. It rises in the first hundredth, then falls linearly.",
+    "words_per_second": "Words of the corpus per second, including those that subsampling leaves out.",
 }
 
 

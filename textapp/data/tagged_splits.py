@@ -55,7 +55,7 @@ def retokenized(examples: TaggedExamples, tokenizer: Tokenizer) -> tuple[TaggedE
     of_spans = examples.scheme != PLAIN
     tags = [cut.spread(tags, of_spans) for cut, tags in zip(cuts, examples.tags, strict=True)]
     pieces = dataclasses.replace(examples, sentences=[cut.tokens for cut in cuts], tags=tags)
-    return pieces, [cut.firsts for cut in cuts]
+    return pieces, [cut.word_starts for cut in cuts]
 
 
 def cut_sentences(examples: TaggedExamples, longest: int) -> tuple[list[Sequence[str]], list[Sequence[str]]]:

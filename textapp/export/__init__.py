@@ -16,7 +16,7 @@ __all__ = ["ExportError", "convert", "export_bundle", "export_model", "lower"]
 
 
 class _Verb(types.ModuleType):
-    """A package that is a function too: `textapp.export` is a folder of the package and one of its verbs."""
+    """A module that can be called: `textapp.export` is a package and also a function."""
 
     def __call__(self, *args: Any, **options: Any) -> dict[str, Any]:
         """See `textapp.export.run.export`."""

@@ -1,4 +1,4 @@
-"""A bundle of any task: the folder that a device needs, and all that it needs."""
+"""Writes the bundle of any task: one folder with everything that a device needs."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ from textapp.text.word_shape import SHAPES
 
 MODEL, VOCABULARY, CHARACTERS = "model.tflite", "vocabulary.txt", "characters.txt"
 BUNDLE_INPUTS = (TOKENS, "char_ids", "shape_ids")
-CHECKED_TEXTS = 256  # enough to see a defect; each goes through every signature twice
+CHECKED_TEXTS = 256  # enough to see a defect; each text runs through every signature twice
 PACKAGES = ("tensorflow", "keras", "ai_edge_litert")
 
 
@@ -55,13 +55,13 @@ def export_bundle(
     Args:
         model: A functional Keras model from token ids `(B, T)` to logits `(B, C)`.
         folder: Where the bundle goes.
-        tokenizer: What cut the model's texts.
-        vocabulary: Its words.
-        labels: Its labels, in the order of the logits.
-        lengths: Input lengths in tokens, a signature each. A device takes the shortest that fits, and cuts longer
-            texts.
-        texts: Real texts, some hundred, on which the file must agree with Keras.
-        true_labels: The labels of `texts`; then accuracy before and after the conversion is recorded.
+        tokenizer: The tokenizer that the model was trained with.
+        vocabulary: The model's vocabulary.
+        labels: The model's labels, in the order of the logits.
+        lengths: Input lengths in tokens; each becomes a signature. A device takes the shortest that fits, and cuts
+            longer texts.
+        texts: Some hundred real texts. The file must agree with Keras on them.
+        true_labels: The labels of `texts`. If given, the accuracy before and after the conversion is recorded.
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
         lineage: What was done to the model before, for reports: `Lineage.to_dict()` of `textapp.compress.lineage`.
@@ -122,21 +122,20 @@ def export_model(
 ) -> Path:
     """Lowers, converts and checks a model of any task, and writes its bundle. Nothing is kept unless all checks pass.
 
-    The file ends in logits. What is decoded from them, as sequences of tags by a CRF, is decoded outside of it, by the
-    bundle's other files: a device pays for the tokens that a text has and not for its padding, and can also tell how
-    sure it is.
+    The file ends in logits. They are decoded outside of it (by a CRF, for example), with the bundle's other files. So a
+    device decodes the tokens of a text and not its padding, and it can also compute how sure the model is.
 
     Args:
         task: The task.
-        model: A functional Keras model from the encoder's inputs to logits, `(B, C)` or `(B, T, C)`, or to what the
-            task's head makes of them.
+        model: A functional Keras model from the encoder's inputs to logits, `(B, C)` or `(B, T, C)`, or to the outputs
+            of the task's head.
         folder: Where the bundle goes.
         config: The task's settings.
-        tokenizer: What cuts texts.
-        encoder: Tokens to ids.
-        targets: What the model chooses from, in the order of the logits.
-        lengths: Input lengths in tokens, a signature each.
-        compared: Real tokens on which the file must agree with Keras, and examples that it is scored on. Some of the
+        tokenizer: Cuts texts into tokens.
+        encoder: Turns tokens into ids.
+        targets: The labels or tags that the model chooses from, in the order of the logits.
+        lengths: Input lengths in tokens; each becomes a signature.
+        compared: Real tokens, on which the file must agree with Keras, and examples to score the file on. Some of the
             tokens also calibrate `static_wi8_ai8`.
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
@@ -221,7 +220,7 @@ def _sha256(path: Path) -> str:
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
-    """Raises `InputError` where writing `folder` would lose something."""
+    """Raises `InputError` if writing to `folder` would destroy other files."""
     if not folder.exists():
         return
     if not overwrite:
@@ -231,7 +230,7 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
 
 
 def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) -> None:
-    """Raises `InputError` where a model's output or inputs are not those of a bundle with so many targets."""
+    """Raises `InputError` if a bundle with `count` targets cannot have this model's output or inputs."""
     wanted = f"({'B, T' if task.unit == 'token' else 'B'}, {count})"
     shapes = [tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or []]
     rank = 3 if task.unit == "token" else 2
@@ -251,7 +250,7 @@ def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) ->
 
 
 def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
-    """Raises `InputError` where an id of a word, character or shape has no row in a table."""
+    """Raises `InputError` if the id of a word, character or shape has no row in its table."""
     inputs = named_inputs(lowered)
     for name, known in (("characters", "char_ids"), ("shapes", "shape_ids")):
         if (known in encoder.inputs) != (known in inputs):

@@ -1,4 +1,4 @@
-"""What every exported file must pass before it is kept."""
+"""The checks that every exported file must pass before it is kept."""
 
 import math
 import warnings
@@ -29,11 +29,12 @@ from textapp.export.model_inputs import (
 from textapp.export.padding import effect_of_amount, effect_of_side
 from textapp.layers.leaves import leaves
 
-# How far a logit may be from Keras', as a share of the largest logit (or of 1). float16 keeps 11 bits of a weight, int8
-# 7; a defect (a lost weight, a wrong mask, a state that leaks) is further away than any of these.
-# Packed rows are rounded in the model that the file has to agree with, since they may lose more than that. With int8
-# activations every step of an LSTM rounds its state, and a number beyond the calibrated range is cut: a logit of SST-2
-# was 0.12 of the largest one off (0.01 on average), and 1.4 % of the labels changed.
+# The largest allowed difference between a logit and Keras' logit, as a share of the largest logit (or of 1). float16
+# keeps 11 bits of a weight, int8 7; a defect (a lost weight, a wrong mask, a state that leaks) makes a larger
+# difference than any of these.
+# Packed rows may differ by more. So the file is compared with a Keras model whose rows are rounded in the same way.
+# With int8 activations every step of an LSTM rounds its state, and a number outside of the calibrated range is clipped:
+# on SST-2 the largest difference was 0.12 of the largest logit (0.01 on average), and 1.4 % of the labels changed.
 LOGIT_TOLERANCE: dict[Recipe, float] = {
     "float32": 1e-4,
     "float16": 1e-2,
@@ -42,7 +43,7 @@ LOGIT_TOLERANCE: dict[Recipe, float] = {
     "dynamic_wi8_afp32_emb2": 1e-1,
     "static_wi8_ai8": 3e-1,
 }
-# Which share of the texts may change its label. One always may, since two classes can be as good as equal.
+# The share of the texts whose label may change. One text always may, since two classes can be almost equal.
 LABEL_TOLERANCE: dict[Recipe, float] = {
     "float32": 0.0,
     "float16": 0.005,
@@ -51,19 +52,19 @@ LABEL_TOLERANCE: dict[Recipe, float] = {
     "dynamic_wi8_afp32_emb2": 0.02,
     "static_wi8_ai8": 0.04,
 }
-# How far the attention weights of a text may be from summing to 1. In int8 they are multiples of 1/256, and each of
-# many small ones is rounded.
+# The largest allowed difference between 1 and the sum of a text's attention weights. In int8 they are multiples of
+# 1/256, and each of many small weights is rounded.
 SUM_TOLERANCE = 1e-3
 SUM_TOLERANCE_IN_INT8 = 0.25
-# Control flow splits a file into graphs that call each other, and custom operators need code beside it: not every
-# client runs them.
+# Not every client runs these: control flow splits a file into graphs that call each other, and custom operators need
+# code of their own.
 FORBIDDEN = ("WHILE", "IF", "CALL_ONCE", "CUSTOM")
-# What a lowered layer must have become, each at least once.
+# Operator -> the lowered layer that must become it; each such layer becomes at least one operator.
 LOWERED_TO: dict[str, Any] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": FusedLSTM,
     "EMBEDDING_LOOKUP": keras.layers.Embedding,
 }
-# Where a file of int8 activations may hold floats: in the mask made of the ids, and in the outputs.
+# The operators that may compute in floats in a file of int8 activations: they make the mask and the outputs.
 FLOAT_IN_INT8 = ("CAST", "QUANTIZE", "DEQUANTIZE")
 OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
@@ -81,19 +82,19 @@ def check_file(
     texts: Sequence[Inputs],
     exclusive: bool = True,
 ) -> dict[str, Any]:
-    """Checks a converted file against the models that it came from.
+    """Checks a converted file against the Keras models that it was made from.
 
     Args:
         content: The file.
         lowered: The model that was converted.
         reference: The original model in float32 (see `in_float32`), to logits `(B, C)`, or `(B, T, K)` of tokens.
         lengths: The lengths of the file's signatures.
-        recipe: How its weights are stored, which sets the tolerances.
-        texts: Real texts, of any lengths. Every signature gets all of them, cut or padded.
-        exclusive: Whether the largest logit is the answer, rather than each that is positive.
+        recipe: How its weights are stored. The recipe sets the tolerances.
+        texts: Real texts of any length. Every signature reads all of them, cut or padded.
+        exclusive: True: the class with the largest logit is the answer. False: each class with a positive logit is.
 
     Returns:
-        What each check measured, by its name.
+        By the name of each check, the value that it measured.
 
     Raises:
         ExportError: A check fails.
@@ -116,7 +117,7 @@ def check_file(
 
 
 def check_loads(content: bytes) -> Interpreter:
-    """Loads a file into the device's interpreter; refuses one that is cut or no model."""
+    """Loads a file into the device's interpreter; refuses a file that is cut or is not a model."""
     try:
         interpreter = Interpreter(model_content=content, num_threads=1)
         interpreter.allocate_tensors()
@@ -126,7 +127,7 @@ def check_loads(content: bytes) -> Interpreter:
 
 
 def check_operators(content: bytes, lowered: keras.Model, lengths: Sequence[int]) -> dict[str, int]:
-    """Counts the operators; refuses control flow, custom operators and lowerings that did not take."""
+    """Counts the operators; refuses control flow, custom operators, and layers that did not become their operator."""
     file = flatbuffer.read(content)
     operators = [operator for subgraph in file.subgraphs for operator in subgraph.operators]
     counts = Counter(OPERATORS[flatbuffer.operator_code(file, operator)] for operator in operators)
@@ -143,7 +144,7 @@ def check_operators(content: bytes, lowered: keras.Model, lengths: Sequence[int]
 
 
 def check_integers(content: bytes) -> int:
-    """Counts the operators without floats; refuses others than those of `FLOAT_IN_INT8`."""
+    """Counts the operators without floats; refuses operators with floats that are not in `FLOAT_IN_INT8`."""
     file = flatbuffer.read(content)
     integers, floats = 0, Counter[str]()
     for subgraph in file.subgraphs:
@@ -160,10 +161,10 @@ def check_integers(content: bytes) -> int:
 
 
 def check_padding(reference: keras.Model, rows: Mapping[int, InputBatch]) -> dict[str, float]:
-    """Refuses a model whose scores of one text differ from signature to signature.
+    """Refuses a model that gives one text different scores in different signatures.
 
-    Where padding matters and there is one signature alone, or where only its side matters, the model may have been
-    trained on just that padding: a warning says what the device does.
+    If there is only one signature, or if only the side of the padding matters, the model may have been trained on this
+    very padding: then a warning says how the device pads.
 
     Args:
         reference: The Keras model.
@@ -202,7 +203,7 @@ def check_padding(reference: keras.Model, rows: Mapping[int, InputBatch]) -> dic
 
 
 def check_order(interpreter: Interpreter, rows: Mapping[int, InputBatch]) -> dict[int, dict[str, NDArray[np.float32]]]:
-    """Runs all rows in one order and in the reverse one; refuses scores that depend on the call before.
+    """Runs all rows in one order and in the reverse order; refuses scores that depend on the previous call.
 
     Args:
         interpreter: The loaded file.
@@ -239,7 +240,7 @@ def check_finite(
     signature: str,
     sum_tolerance: float = SUM_TOLERANCE,
 ) -> None:
-    """Refuses NaN and infinity, on the empty text too, and attention weights that do not sum to 1 on a text."""
+    """Refuses NaN and infinity, also on the empty text, and attention weights that do not sum to 1 on a text."""
     for name, values in outputs.items():
         broken = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         if broken.any():
@@ -261,14 +262,14 @@ def check_agreement(
     recipe: Recipe,
     exclusive: bool = True,
 ) -> dict[str, float]:
-    """Compares logits of each length, `(N, C)` or of real tokens `(N, T, K)`, with those of Keras on the same rows.
+    """Compares the file's logits, `(N, C)` or `(N, T, K)` (real tokens only), with Keras' logits of the same rows.
 
     Args:
         reference: The Keras model.
-        rows: What both have read, by length.
+        rows: The rows that both have read, by length.
         logits: The file's logits, by length.
-        recipe: Says how far they may be apart.
-        exclusive: Whether the largest logit is the answer, rather than each that is positive.
+        recipe: Sets the tolerances.
+        exclusive: See `check_file`.
     """
     expected = _in_one({length: keras_logits(reference, rows[length]) for length in rows}, rows)
     received = _in_one(logits, rows)
@@ -277,7 +278,7 @@ def check_agreement(
     difference = float(np.abs(received - expected).max())
     allowed = LOGIT_TOLERANCE[recipe] * max(1.0, float(np.abs(expected).max()))
     hint = ""
-    if recipe == STATIC:  # int8 arithmetic is too coarse for some models: that is no defect of the file
+    if recipe == STATIC:  # int8 arithmetic is too coarse for some models: this is not a defect of the file
         hint = "; --lowering unrolled is more exact, and so is a model trained longer; dynamic_wi8_afp32 is for any"
     if difference > allowed:
         raise ExportError(f"model.tflite: a logit is {difference:.2g} from Keras'; {recipe} allows {allowed:.2g}{hint}")
@@ -298,6 +299,6 @@ def check_agreement(
 
 
 def _in_one(logits: Mapping[int, NDArray[np.float32]], rows: Mapping[int, InputBatch]) -> NDArray[np.float32]:
-    """The logits `(M, C)` of all lengths, one after the other; of tokens those of the real ones."""
+    """Concatenates the logits of all lengths to `(M, C)`; for logits of tokens, only those of real tokens."""
     real = {length: ... if logits[length].ndim == 2 else rows[length][TOKENS] != 0 for length in rows}
     return np.concatenate([logits[length][real[length]] for length in rows])

@@ -1,4 +1,4 @@
-"""A converted file beside the Keras model that it came from, text by text, as the runtime would call it."""
+"""Compares a converted file with its Keras model, text by text, as the runtime calls them."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from textapp.task import Compared, Task
 
 
 class Logits(NamedTuple):
-    """What a model says of each text: float32 `(C,)`, or `(n, K)` where it says something of each of n tokens.
+    """The logits of each text: float32 `(C,)`, or `(n, K)` for a model that scores each of n tokens.
 
     Attributes:
         before: By Keras.
@@ -33,9 +33,9 @@ def both_logits(content: bytes, reference: keras.Model, lengths: Sequence[int], 
 
     Args:
         content: The file.
-        reference: The model that it must equal.
-        lengths: The lengths of its signatures, in ascending order. A text goes through the shortest that fits, cut to
-            the longest.
+        reference: The Keras model that the file must agree with.
+        lengths: The lengths of the file's signatures, in ascending order. A text runs in the shortest that fits, and is
+            cut to the longest.
         texts: The texts.
     """
     interpreter = Interpreter(model_content=content, num_threads=1)
@@ -67,13 +67,13 @@ def compare(
         task: The task.
         predictor: The bundle's predictor, which cuts long texts and decodes logits; its model is replaced here.
         content: The bundle's file.
-        reference: The Keras model that it must equal.
-        lengths: The lengths of its signatures, in ascending order.
+        reference: The Keras model that the file must agree with.
+        lengths: The lengths of the file's signatures, in ascending order.
         compared: The examples.
 
     Returns:
-        `count` of texts or tokens, the share of them that keep their decision, `label_agreement`, and, where the
-        targets of the examples are known, the scores `before` and `after`.
+        `count`, the number of texts or tokens; `label_agreement`, the share of them that keep their label or tag; and,
+        if the true labels are known, the scores `before` and `after` the conversion.
     """
     decisions = both_decisions(predictor, content, reference, lengths, compared.questions)
     units = [list(chain.from_iterable(part)) if task.unit == "token" else part for part in decisions]
@@ -88,17 +88,17 @@ def compare(
 def both_decisions(
     predictor: Predictor, content: bytes, reference: keras.Model, lengths: Sequence[int], questions: Sequence[Any]
 ) -> tuple[list[Any], list[Any]]:
-    """What a predictor decides with the logits of a Keras model, and with those of its file.
+    """The labels or tags that a predictor chooses with the logits of a Keras model, and with those of its file.
 
-    The predictor asks its model one text at a time. Keras would take long for that: so the predictor is run once to
-    learn what it asks, and once more for each model with the answers.
+    The predictor calls its model with one text at a time, which is slow in Keras. So the predictor runs once to record
+    the inputs, both models run on all of them, and the predictor runs once more with the logits of each model.
     """
-    asked: list[Inputs] = []
+    recorded: list[Inputs] = []
     classes = len(predictor.targets.names)
     shape = reference.outputs[0].shape
 
     def record(inputs: Inputs) -> Outputs:
-        asked.append(inputs)
+        recorded.append(inputs)
         return Outputs(np.zeros((len(inputs[TOKENS]), classes) if len(shape) == 3 else classes, np.float32))
 
     def decisions(score: Any) -> list[Any]:
@@ -106,5 +106,5 @@ def both_decisions(
         return list(predictor.decide(questions))
 
     decisions(record)
-    before, after = (iter(rows) for rows in both_logits(content, reference, lengths, asked))
+    before, after = (iter(rows) for rows in both_logits(content, reference, lengths, recorded))
     return decisions(lambda _: Outputs(next(before))), decisions(lambda _: Outputs(next(after)))

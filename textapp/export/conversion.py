@@ -29,7 +29,7 @@ Recipe = Literal[
     "float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2", "static_wi8_ai8"
 ]
 ROW_BITS: dict[Recipe, int] = {"dynamic_wi8_afp32_emb4": 4, "dynamic_wi8_afp32_emb2": 2}
-"""The recipes that pack embedding rows, and to how many bits."""
+"""The recipes that pack embedding rows, and the bits of each number."""
 STATIC: Recipe = "static_wi8_ai8"
 """The recipe of int8 activations."""
 
@@ -53,22 +53,22 @@ def convert(
         lengths: Input lengths in tokens. Each becomes a signature `tokens_N` from `token_ids`, int32 `(1, N)`, and the
             model's other inputs by name, to its outputs.
         recipe: How weights are stored: `float32`; `float16`; or `dynamic_wi8_afp32`, int8 with a float32 scale for each
-            output channel, embedding row or fused gate, and float32 arithmetic around them. With `_emb4` or `_emb2`
-            embedding rows take 4 or 2 bits a number. `static_wi8_ai8` computes in int8 throughout, with one scale for
+            output channel, embedding row or fused gate; activations stay float32. With `_emb4` or `_emb2` each number
+            of an embedding row takes 4 or 2 bits. `static_wi8_ai8` computes everything in int8, with one scale for
             each table and each activation; ids stay int32, outputs float32. It is for hardware without floats: on
-            x86 an unrolled model is as fast as with int8 weights alone and a fused one 7 to 10 times slower, and both
+            x86 an unrolled model is as fast as with int8 weights only, a fused model 7 to 10 times slower, and both
             are less exact.
-        max_characters: L of an input `(B, T, L)` that leaves it open.
-        calibration: For `static_wi8_ai8`, real texts, a hundred or more, from which the converter takes the range of
-            each activation. It takes no ranges from elsewhere, those of a quantization-aware training neither. The
-            model must be lowered with `integer=True`.
+        max_characters: The size L of an input `(B, T, L)`, if the model leaves it open.
+        calibration: For `static_wi8_ai8`: a hundred or more real texts, on which the converter measures the range of
+            each activation. It cannot use other ranges, such as those of quantization-aware training. The model must be
+            lowered with `integer=True`.
 
     Returns:
         The file's content. All signatures share the weights.
 
     Raises:
-        InputError: A length does not suit the model, one of its operations has no builtin device op, or
-            `calibration` or the lowering does not suit the recipe.
+        InputError: A length does not fit the model, one of its operations has no builtin device op, or
+            `calibration` or the lowering does not fit the recipe.
     """
     if recipe not in get_args(Recipe):
         raise InputError(f"recipe {recipe!r}: must be one of {', '.join(get_args(Recipe))}")
@@ -81,7 +81,7 @@ def convert(
         raise InputError(
             f"lengths {list(lengths)}: the model takes {fixed} tokens; use [{fixed}], or keras.Input((None,))"
         )
-    # Where a GPU is visible, tracing on it would choose cuDNN ops.
+    # Traced on a GPU, the model would get cuDNN ops.
     with tf.device("/CPU:0"):
         signatures = {length: _traced(lowered, length, max_characters) for length in lengths}
         if recipe == STATIC:  # one by one: the converter's calibration fails on fused LSTMs of several signatures
@@ -99,7 +99,7 @@ def convert(
 
 
 def _converted(functions: Mapping[int, Any], recipe: Recipe, calibration: InputBatch | None = None) -> bytes:
-    """The converter's own file, with a signature for the function of each length."""
+    """The file as the converter writes it, with a signature for the function of each length."""
     signatures = {signature_name(length): function for length, function in functions.items()}
     with tempfile.TemporaryDirectory() as folder:
         module = tf.Module()
@@ -129,7 +129,7 @@ def _converted(functions: Mapping[int, Any], recipe: Recipe, calibration: InputB
 
 
 def _calibration_rows(texts: Sequence[Inputs], length: int) -> InputBatch:
-    """Texts as they come, mostly short, and as many at most that fill the length."""
+    """The texts as they are (mostly short), and at most as many texts of exactly `length` tokens."""
     full = pack_to_length(texts, length)
     return padded_rows([*texts, *full[: len(texts)]], length)
 
@@ -157,7 +157,7 @@ def _traced(lowered: keras.Model, length: int, max_characters: int | None) -> An
 
 
 def _unsupported(error: Exception) -> InputError:
-    """The converter's pages of text in a line: which operation, and of which layer."""
+    """The converter's long error in one line: which operation of which layer is not supported."""
     found = re.search(r"\"([^\"@]+)@[^\"]*\".*?: '(?:tf\.)?(\w+)' op is neither a custom op nor a flex op", str(error))
     if found is None:
         return InputError(f"model: the converter refuses it: {str(error).strip().splitlines()[0]}")

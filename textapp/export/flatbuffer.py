@@ -1,9 +1,9 @@
-"""TFLite files as objects, and written with each thing in them once.
+"""Reads TFLite files as objects, and writes them with equal parts stored once.
 
-A TFLite file is a flatbuffer: tables that refer to each other by offset, so that one copy of a vector or table serves
-any number of others. The converter writes every one anew: int8 LSTM weights once for each signature, and a name, a
-shape and an empty quantization for each of the thousands of tensors between unrolled steps. Devices read a file that
-shares them as any other.
+A TFLite file is a flatbuffer: its tables refer to each other by offset, so that several tables can share one vector or
+table. The converter shares nothing: it writes int8 LSTM weights once for each signature, and a name, a shape and an
+empty quantization for each of the thousands of tensors between unrolled steps. Devices read a file with shared parts
+like any other.
 
 This works without TensorFlow.
 """
@@ -22,7 +22,7 @@ def read(content: bytes) -> Any:
 
 
 def write(file: Any) -> bytes:
-    """The file of a `ModelT`, which this uses up: without what no device reads, and with equal parts stored once."""
+    """Writes a `ModelT` without the parts that no device reads, and with equal parts stored once. It changes `file`."""
     _merge_buffers(file)
     pool: dict[Any, _Shared] = {}
     for subgraph in file.subgraphs:
@@ -62,7 +62,7 @@ def operator_code(file: Any, operator: Any) -> int:
 
 
 def add_operator_code(file: Any, builtin: int, version: int = 1) -> int:
-    """The index of a builtin operator's code in the file, added where it is new; of that version or a later one."""
+    """The index of a builtin operator's code in the file, of this version or a later one. It is added if it is new."""
     for index, code in enumerate(file.operatorCodes):
         if _builtin(code) == builtin:
             code.version = max(code.version, version)
@@ -80,12 +80,12 @@ def add_tensor(subgraph: Any, shape: Any, buffer: int = 0) -> int:
 
 
 def _builtin(code: Any) -> int:
-    """The `BuiltinOperator` of an operator code: beyond 127 it is in the newer field alone."""
+    """The `BuiltinOperator` of an operator code; codes above 127 are only in the newer field."""
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def _strip(subgraph: Any) -> None:
-    """Drops names, but those of inputs and outputs, and empty quantizations."""
+    """Drops empty quantizations, and all names except those of inputs and outputs."""
     public = {*subgraph.inputs, *subgraph.outputs}
     for index, tensor in enumerate(subgraph.tensors):
         if index not in public:
@@ -113,11 +113,11 @@ def _merge_buffers(file: Any) -> None:
             tensor.buffer = renumbered[tensor.buffer]
     for entry in file.metadata or []:
         entry.buffer = renumbered[entry.buffer]
-    file.metadataBuffer = None  # an old index of the same
+    file.metadataBuffer = None  # an older list of the same buffers
 
 
 def _content(value: Any) -> Any:
-    """A hashable stand-in for a table or vector, equal where the content is."""
+    """A hashable key for a table or vector; equal content gives equal keys."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     if hasattr(value, "__dict__"):
@@ -126,7 +126,7 @@ def _content(value: Any) -> Any:
 
 
 class _Shared:
-    """Stands for all tables of equal content: packed once, referred to by each."""
+    """A table that is packed once and shared by all tables of equal content."""
 
     def __init__(self, table: Any):
         self.table = table
@@ -154,5 +154,5 @@ class _SharingBuilder(flatbuffers.Builder):
         return self._vectors[key]
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
-        """Begins a vector; one of bytes, which kernels read as wider numbers, at a multiple of 16."""
+        """Begins a vector. Vectors of bytes start at a multiple of 16, as kernels read them as wider numbers."""
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)

@@ -1,8 +1,8 @@
-"""Device lowering: a Keras model becomes an equal Keras model of layers that convert to builtin device ops.
+"""Device lowering: a Keras model becomes an equal Keras model whose layers convert to builtin device ops.
 
-Each layer is rebuilt from its own config and given its own weights; a few stock layers are rebuilt as a subclass that
-overrides `call` alone. So weights, masks, shapes and merge modes stay Keras' own, the lowered model can be compared
-with the original before anything is converted, and no model is defined twice.
+Each layer is rebuilt from its config and gets its weights back; a few stock layers are rebuilt as a subclass that
+only overrides `call`. So Keras still handles weights, masks, shapes and merge modes, the lowered model can be compared
+with the original before it is converted, and no model is defined twice.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ LOWERED: dict[type, type] = {
     **recurrent_unrolled.LOWERED,
     **light_recurrence.LOWERED,
 }
-"""The class that takes the place of a layer's."""
+"""Layer class -> the class that replaces it on devices."""
 FUSED: dict[type, type] = recurrent_fused.LOWERED
-"""The same where a layer becomes one op, if its settings allow it."""
+"""The same for layers that can become one op, if their settings allow it."""
 FLOAT_ONLY = (SelfAttention,)
 """Layers without a form for int8 activations: scores of padding and a softmax over all tokens have no common scale."""
 
@@ -43,21 +43,22 @@ PLAIN = """
 def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = False) -> keras.Model:
     """Rebuilds a model for devices.
 
-    Embeddings become lookups that stay packed, LSTMs fused ops or unrolled steps, GRUs and simple RNNs unrolled steps
-    (and LSTMs with other activations than tanh and sigmoid, which the op lacks). Everything computes in float32,
-    whatever the model was trained in. The real tokens of a text must be one run: padding on the right, or on the left.
+    Embeddings become lookups that stay packed. LSTMs become fused ops or unrolled steps. GRUs and simple RNNs become
+    unrolled steps, and so do LSTMs with other activations than tanh and sigmoid, which the fused op lacks. The lowered
+    model computes in float32, also after training in another dtype. The real tokens of a text must be one run: padding
+    is on the right or on the left.
 
     Args:
         model: A functional or sequential Keras model. Its input is token ids `(B, T)`, or a dictionary of `token_ids`
-            and of what else is known of each token, `(B, T)` or `(B, T, L)`. It is not changed.
-        lowering: `fused`, one op for an LSTM: small files. `unrolled`, a dozen ops for a step: faster, no variable
+            and other inputs for each token, `(B, T)` or `(B, T, L)`. It is not changed.
+        lowering: `fused`: one op for an LSTM, small files. `unrolled`: a dozen ops for each step; faster, no variable
             tensors (which LiteRT's CompiledModel and LiteRT.js refuse), half a kilobyte of file a step and direction.
-        integer: Whether activations will be int8 too. What closes gates and masks attention is then of the size of the
-            numbers that it is added to: exact in int8, and within 0.1 % in float.
+        integer: Whether activations will be int8 too. The constants that close gates and mask attention are then about
+            as large as the numbers that they are added to: exact in int8, and within 0.1 % in float.
 
     Returns:
         A functional model from the same inputs to a dictionary: `logits`, or the output names of a model with several
-        outputs; and `attention_weights` `(B, T)` where the model calls exactly one `AttentionPooling`, once.
+        outputs; and `attention_weights` `(B, T)` if the model calls exactly one `AttentionPooling`, once.
 
     Raises:
         InputError: The model or one of its layers cannot be lowered.
@@ -105,9 +106,9 @@ def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = Fals
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """The same model computing in float32 and without cuDNN: what a device has to agree with.
+    """The same model in float32 and without cuDNN: the reference that a device must agree with.
 
-    Mixed precision, and the reduced precision of matrix products on GPUs, are further from float32 than a device is.
+    Mixed precision and the reduced precision of GPUs' matrix products differ more from float32 than a device does.
     """
     return _clone(
         model, lambda layer: _rebuilt(layer, type(layer)), lambda layer, *args, **kwargs: layer(*args, **kwargs)
@@ -126,7 +127,7 @@ def _clone(
         pairs.append((layer, rebuild(layer)))
         return pairs[-1][1]
 
-    # A view of the same layers, as a compiled model's optimizer and losses would be cloned too.
+    # A new model of the same layers: from a compiled model, the optimizer and losses would be cloned too.
     inputs = model.input if takes_names(model) else model.inputs[0]
     view = keras.Model(inputs, model.outputs[0] if isinstance(model, keras.Sequential) else model.output)
     cloned = keras.models.clone_model(view, clone_function=clone, call_function=call, recursive=True)
@@ -138,7 +139,7 @@ def _clone(
 
 
 def _for_devices(layer: layers.Layer, lowering: Lowering) -> layers.Layer:
-    """The layer that takes a layer's place on devices."""
+    """The layer that replaces a layer on devices."""
     if type(layer) is layers.Bidirectional:
         forward, backward = (_for_devices(direction, lowering) for direction in inner_layers(layer).values())
         return layers.Bidirectional(
@@ -166,7 +167,7 @@ def _rebuilt(layer: layers.Layer, kind: Any) -> layers.Layer:
         raise InputError(f"{_title(layer)}: needs a get_config() that gives its arguments, as for saving it") from error
     for part in (rebuilt, *inner_layers(rebuilt).values()):
         if hasattr(part, "use_cudnn"):
-            part.use_cudnn = False  # not in the config; where a GPU is visible, Keras would not run `call`
+            part.use_cudnn = False  # not in the config; if a GPU is visible, Keras would not run `call`
     return rebuilt
 
 
@@ -190,7 +191,7 @@ def _float32(config: Any) -> Any:
 
 
 def _check_model(model: Any) -> None:
-    """Raises `InputError` unless a model is functional, built and has one input of token ids."""
+    """Raises `InputError` unless a model is functional, built and has exactly one input of token ids."""
     check_functional(model)
     name = f"model {model.name!r}"
     if not model.built or not model.inputs:

@@ -1,4 +1,4 @@
-"""Encoded texts as a model's inputs: cut, padded, in rows."""
+"""Encoded texts as a model's inputs: cut, padded and put into rows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,13 +8,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 TOKENS = "token_ids"
-"""The input that every model has; 0 in it is padding, in all inputs."""
+"""The input that every model has. Where it is 0, all inputs are padding."""
 
 Inputs = Mapping[str, NDArray[np.int32]]
-"""One text: by the name of an input its ids, `(n,)` or `(n, L)` for a text of n tokens."""
+"""One text of n tokens: input name -> its ids, `(n,)` or `(n, L)`."""
 
 InputBatch = dict[str, NDArray[np.int32]]
-"""Some texts of one length: by the name of an input its ids, `(N, T)` or `(N, T, L)`."""
+"""N texts of one length: input name -> its ids, `(N, T)` or `(N, T, L)`."""
 
 
 def takes_names(model: keras.Model) -> bool:
@@ -23,17 +23,17 @@ def takes_names(model: keras.Model) -> bool:
 
 
 def named_inputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    """A model's inputs by name; a single one is its tokens, whatever it is called."""
+    """A model's inputs by name. A single input is named `token_ids`, whatever name it has in the model."""
     return dict(model.input) if takes_names(model) else {TOKENS: model.inputs[0]}
 
 
 def token_inputs(token_ids: Sequence[int]) -> Inputs:
-    """A text for a model of tokens alone."""
+    """A text for a model that reads only token ids."""
     return {TOKENS: np.array(token_ids, np.int32)}
 
 
 def padded_rows(texts: Sequence[Inputs], length: int) -> InputBatch:
-    """Texts as rows of `length` tokens, one at least: cut at the end, padded with 0 on the right."""
+    """One or more texts as rows of `length` tokens: cut at the end, padded with 0 on the right."""
     rows = {name: np.zeros((len(texts), length, *ids.shape[1:]), np.int32) for name, ids in texts[0].items()}
     for number, text in enumerate(texts):
         for name, ids in text.items():
@@ -42,9 +42,9 @@ def padded_rows(texts: Sequence[Inputs], length: int) -> InputBatch:
 
 
 def pack_to_length(texts: Sequence[Inputs], length: int) -> list[Inputs]:
-    """Texts of exactly `length` tokens: given ones, that hold a token at least, one behind another, cut anew.
+    """Joins texts and cuts them into texts of exactly `length` tokens. At least one given text must have a token.
 
-    An activation of an unrolled step has a range of its own, and texts that reach the last steps are rare.
+    Each activation of an unrolled step has its own range, and few real texts are long enough to reach the last steps.
     """
     tokens = sum(len(text[TOKENS]) for text in texts)
     repeated = [*texts] * -(-length // tokens)
@@ -54,7 +54,7 @@ def pack_to_length(texts: Sequence[Inputs], length: int) -> list[Inputs]:
 
 
 def empty_inputs(text: Inputs) -> Inputs:
-    """A text without tokens for the model that `text` is for."""
+    """A text without tokens, with the same inputs as `text`."""
     return {name: ids[:0] for name, ids in text.items()}
 
 
@@ -64,7 +64,7 @@ def select(rows: InputBatch, numbers: slice | Sequence[int]) -> InputBatch:
 
 
 def keras_logits(reference: keras.Model, rows: InputBatch, batch: int = 64) -> NDArray[np.float32]:
-    """Logits `(N, C)` or `(N, T, K)` of a Keras model, on the CPU, as GPUs round the factors of products."""
+    """Logits `(N, C)` or `(N, T, K)` of a Keras model. They are computed on the CPU: GPUs round factors of products."""
     by_name = takes_names(reference)
     parts = []
     with tf.device("/CPU:0"):

@@ -1,7 +1,7 @@
-"""Embedding rows of four and of two bits, which the converter does not know.
+"""Embedding rows of 4 or 2 bits a number, which the converter cannot write.
 
-EMBEDDING_LOOKUP reads rows of INT4 and INT2, two and four numbers a byte, the first in the lowest bits, and unpacks
-those that it looks up. A row must fill whole bytes, as the device finds it by its byte.
+EMBEDDING_LOOKUP reads rows of INT4 (two numbers a byte) and INT2 (four), the first number in the lowest bits. It
+unpacks only the rows that it looks up. A row must fill whole bytes, as the device finds a row by its first byte.
 """
 
 from collections.abc import Sequence
@@ -25,21 +25,21 @@ def pack_rows(content: bytes, lowered: keras.Model, bits: int) -> bytes:
     """Stores the embedding tables of a converted file in fewer bits.
 
     Args:
-        content: The converter's file with int8 weights, before `rewrite`, which then splits the row scales off.
-        lowered: The model that it was converted from. Its tables are rounded anew: from int8, numbers would be rounded
-            twice. Tables that `textapp.compress` has snapped are stored as they are, to the bit.
-        bits: 4 or 2. A table whose width does not allow 2 gets 4; one whose width does not allow either, and one that
-            is too small to be quantized at all, stays as it is.
+        content: The converter's file with int8 weights, before `rewrite`, which later splits off the row scales.
+        lowered: The model that the file was made from. Its float tables are rounded, since int8 numbers would be
+            rounded twice. Tables that `textapp.compress` has already rounded are stored exactly.
+        bits: 4 or 2. A table whose width does not allow 2 gets 4. A table whose width allows neither, or that is too
+            small to be quantized, is not changed.
 
     Returns:
-        The file, with a scale a row, symmetric: -7 to 7, or -1 to 1.
+        The file, with one scale for each row; numbers are symmetric: -7 to 7, or -1 to 1.
 
     Raises:
         InputError: No table can be packed.
     """
     file = read(content)
     tables = [variable.numpy() for variable in _tables(lowered)]
-    packed: dict[int, NDArray[np.float32]] = {}  # by buffer, which signatures may share, the scales
+    packed: dict[int, NDArray[np.float32]] = {}  # buffer (signatures may share one) -> scales
     for subgraph in file.subgraphs:
         for index in _integer_tables(file, subgraph):
             tensor = subgraph.tensors[index]
@@ -60,7 +60,7 @@ def pack_rows(content: bytes, lowered: keras.Model, bits: int) -> bytes:
 
 
 def round_rows(model: keras.Model, bits: int) -> keras.Model:
-    """Rounds the embedding tables of a model in place to what `pack_rows` stores: what the file must agree with.
+    """Rounds the embedding tables of a model in place as `pack_rows` does. The file must agree with this model.
 
     Returns:
         The model.
@@ -100,7 +100,7 @@ def _integer_tables(file: Any, subgraph: Any) -> list[int]:
 
 
 def _source(file: Any, tensor: Any, tables: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The float table that an int8 one was made of."""
+    """The float table that an int8 table was made from."""
     scales = tensor.quantization.scale[:, None]
     values = file.buffers[tensor.buffer].data.view(np.int8).reshape(tensor.shape) * scales
     for table in tables:

@@ -1,4 +1,4 @@
-"""Whether padding changes a model's scores: a device pads a text on the right, up to the signature that it runs."""
+"""Finds out whether padding changes a model's scores. A device pads a text on the right to its signature's length."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from textapp.export.model_inputs import TOKENS, InputBatch, keras_logits, select, takes_names
 
-TOLERANCE = 1e-3  # of the largest logit, or of 1: sums of float32 in another order are a hundred times nearer
-CHECKED_ROWS = 32  # the effect is of the model, not of single texts
+TOLERANCE = 1e-3  # of the largest logit, or of 1: another order of float32 sums makes a hundredth of this difference
+CHECKED_ROWS = 32  # few are enough: the effect comes from the model, not from single texts
 
 Side = Literal["right", "left"]
 
@@ -20,7 +20,7 @@ class PaddingEffect(NamedTuple):
 
     Attributes:
         difference: The largest difference of a logit, as a share of the largest logit (or of 1).
-        layer: The first layer whose outputs of real tokens differ, as `'lstm' (LSTM)`; None where it is not seen.
+        layer: The first layer whose outputs for real tokens differ, as `'lstm' (LSTM)`; None if no layer is found.
     """
 
     difference: float
@@ -28,7 +28,7 @@ class PaddingEffect(NamedTuple):
 
     @property
     def matters(self) -> bool:
-        """Whether rounding cannot be the reason."""
+        """Whether the difference is too large to come from rounding."""
         return self.difference > TOLERANCE
 
 
@@ -37,7 +37,7 @@ def effect_of_amount(model: keras.Model, rows: Mapping[int, InputBatch]) -> Padd
 
     Args:
         model: The Keras model, to logits `(B, C)`, or `(B, T, K)` of tokens. It takes texts of any length.
-        rows: By length the same texts, those with tokens among them; of the smallest length they are cut.
+        rows: The same texts by length. Those of the smallest length are used, without empty texts.
     """
     shortest, longest = min(rows), max(rows)
     cut = shortest if shortest < longest else max(1, longest // 2)
@@ -45,11 +45,11 @@ def effect_of_amount(model: keras.Model, rows: Mapping[int, InputBatch]) -> Padd
 
 
 def effect_of_side(model: keras.Model, rows: Mapping[int, InputBatch]) -> PaddingEffect:
-    """Compares texts padded on the right and the same texts padded on the left, as `pad_sequences` of Keras does.
+    """Compares texts padded on the right with the same texts padded on the left, as Keras' `pad_sequences` does.
 
     Args:
-        model: As for `effect_of_amount`, or of a fixed length.
-        rows: Likewise.
+        model: As for `effect_of_amount`; it may have a fixed length.
+        rows: The same texts by length. Those of the largest length are used, without empty texts.
     """
     longest = max(rows)
     return _effect(model, _with_tokens(rows[longest]), longest, "left")
@@ -61,7 +61,7 @@ def select_columns(rows: InputBatch, count: int) -> InputBatch:
 
 
 def _effect(model: keras.Model, rows: InputBatch, length: int, side: Side) -> PaddingEffect:
-    """The largest effect of padding rows to `length` on a side; rows of that length may have room on the right."""
+    """The largest effect of padding rows to `length` on a side. The rows may already be padded on the right."""
     if not len(rows[TOKENS]):
         return PaddingEffect(0.0, None)
     padded = _padded(rows, length, side)
@@ -82,7 +82,7 @@ def _effect(model: keras.Model, rows: InputBatch, length: int, side: Side) -> Pa
 
 
 def _with_tokens(rows: InputBatch) -> InputBatch:
-    """Some of the rows, all with tokens."""
+    """The first `CHECKED_ROWS` rows that have tokens."""
     return select(rows, np.flatnonzero(rows[TOKENS].any(axis=1))[:CHECKED_ROWS].tolist())
 
 
@@ -98,7 +98,7 @@ def _padded(rows: InputBatch, length: int, side: Side) -> InputBatch:
 
 
 def _first_layer(model: keras.Model, first: InputBatch, second: InputBatch, count: int, side: Side) -> str | None:
-    """The first layer whose outputs of one text's tokens differ where its padding differs."""
+    """The first layer whose outputs for one text's tokens depend on its padding."""
     calls: list[tuple[Any, Any]] = []
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -121,7 +121,7 @@ def _first_layer(model: keras.Model, first: InputBatch, second: InputBatch, coun
 def _of_tokens(
     one: NDArray[Any], other: NDArray[Any], first: InputBatch, second: InputBatch, count: int, side: Side
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The values of the real tokens, where an output has some for each token; all values otherwise."""
+    """The values of the real tokens if an output has values for each token; else all values."""
     lengths = first[TOKENS].shape[1], second[TOKENS].shape[1]
     if one.ndim < 2 or (one.shape[1], other.shape[1]) != lengths:
         return one, other

@@ -1,8 +1,8 @@
-"""What the converter leaves to do in its file.
+"""Improves the file that the converter writes.
 
-Three things that the graph given to it cannot say: an int8 embedding table without eight bytes of zero point a row, a
-fused LSTM that does not clip its state, and unrolled steps that share one copy of their weights in memory. And one that
-it forgets: numbers that are only moved keep their scale.
+Three changes cannot be expressed in the graph that the converter reads: an int8 embedding table without eight bytes of
+zero point a row, a fused LSTM that does not clip its state, and unrolled steps that share one copy of their weights in
+memory. A fourth change corrects an error of the converter: it gives numbers that are only moved another scale.
 """
 
 from collections import Counter
@@ -14,19 +14,19 @@ from ai_edge_litert import schema_py_generated as schema
 from textapp.export.flatbuffer import add_operator_code, add_tensor, operator_code, read, write
 
 Builtin = schema.BuiltinOperator
-MOVED_INPUT = {Builtin.EMBEDDING_LOOKUP: 1, Builtin.REVERSE_V2: 0}  # which input holds what the output does
-COPIES_LIMIT = 8 << 20  # bytes; where copies of weights outgrow caches, measured on H = 64, 96, 128 and T = 32 to 256
+MOVED_INPUT = {Builtin.EMBEDDING_LOOKUP: 1, Builtin.REVERSE_V2: 0}  # operator -> the input that it copies to its output
+COPIES_LIMIT = 8 << 20  # bytes; more copies do not fit into caches, measured on H = 64, 96, 128 and T = 32 to 256
 
 
 def rewrite(content: bytes) -> bytes:
-    """Rewrites a converted file: smaller, as Keras computes it, and frugal with memory.
+    """Rewrites a converted file: smaller, with Keras' results, and with less memory in use.
 
     Args:
         content: The converter's file.
 
     Returns:
-        A file with the same signatures and, but for cell states beyond the converter's clip and rounding, the same
-        results.
+        A file with the same signatures. The results are the same, except for rounding and for cell states beyond the
+        converter's clip.
     """
     file = read(content)
     for subgraph in file.subgraphs:
@@ -40,9 +40,9 @@ def rewrite(content: bytes) -> bytes:
 def split_row_scales(file: Any, subgraph: Any) -> None:
     """Moves the row scales of int8 tables into a table of their own: 4 bytes a row instead of 12.
 
-    The format wants an int64 zero point beside each scale, though all are 0. So the int8 table gets the one scale 1,
-    its scales become a float table `(V, 1)`, and the rows of the two are looked up and multiplied: the product that
-    EMBEDDING_LOOKUP itself computes, to the bit.
+    The format wants an int64 zero point for each scale, though all are 0. So the int8 table gets the single scale 1,
+    its scales become a float table `(V, 1)`, and rows of both are looked up and multiplied. EMBEDDING_LOOKUP itself
+    computes exactly this product.
     """
     lookups = [operator for operator in subgraph.operators if operator_code(file, operator) == Builtin.EMBEDDING_LOOKUP]
     scale_tables = {}
@@ -79,10 +79,11 @@ def split_row_scales(file: Any, subgraph: Any) -> None:
 
 
 def requantize_moved(file: Any, subgraph: Any) -> None:
-    """Puts a QUANTIZE behind operators that move int8 numbers, where the converter gives the moved ones another scale.
+    """Adds a QUANTIZE after operators that only move int8 numbers, if the converter gives their output another scale.
 
-    It does so when the reader, a CONCATENATION or a recurrent layer, wants one; the kernels copy the integers as they
-    are. Word vectors came out 0.02 off by the zero points of a real classifier, and a fifth of its labels changed.
+    The converter does so when the next operator, a CONCATENATION or a recurrent layer, wants another scale; but the
+    kernels copy the integers unchanged. The zero points of a real classifier moved its word vectors by 0.02, and a
+    fifth of its labels changed.
     """
     operators = []
     for operator in subgraph.operators:
@@ -107,12 +108,12 @@ def requantize_moved(file: Any, subgraph: Any) -> None:
 
 
 def _same_scale(first: Any, second: Any) -> bool:
-    """Whether integers mean the same numbers by two quantizations."""
+    """Whether an integer means the same number in two quantizations."""
     return np.array_equal(first.scale, second.scale) and np.array_equal(first.zeroPoint, second.zeroPoint)
 
 
 def unclip(file: Any, subgraph: Any) -> None:
-    """Frees the cell state of fused LSTMs, which the converter clips at 10 and Keras does not."""
+    """Removes the clip of fused LSTMs' cell states: the converter clips them at 10, Keras does not."""
     for operator in subgraph.operators:
         if operator_code(file, operator) == Builtin.UNIDIRECTIONAL_SEQUENCE_LSTM:
             operator.builtinOptions.cellClip = 0.0
@@ -121,17 +122,18 @@ def unclip(file: Any, subgraph: Any) -> None:
 def share_step_weights(file: Any, subgraph: Any) -> None:
     """Makes many unrolled steps read one copy of their weights.
 
-    XNNPACK takes a FULLY_CONNECTED whose bias is a constant, and packs a copy of its weights for each operator: fast
-    while the copies of all steps fit into the processor's caches; beyond, several times slower and tens of megabytes.
-    One whose bias is computed is left to the interpreter's own kernel, which reads the weights as they are in the file.
-    So beyond `COPIES_LIMIT` the ADD of a step's projected input to its FULLY_CONNECTED becomes that bias.
+    XNNPACK runs a FULLY_CONNECTED whose bias is a constant, and makes a packed copy of its weights for each operator.
+    This is fast while the copies of all steps fit into the processor's caches. More copies are several times slower and
+    take tens of megabytes. The interpreter's own kernel runs a FULLY_CONNECTED whose bias is computed, and reads the
+    weights from the file. So above `COPIES_LIMIT` the ADD of a step's projected input becomes the bias of its
+    FULLY_CONNECTED.
     """
     products = {
         int(operator.outputs[0]): operator
         for operator in subgraph.operators
         if operator_code(file, operator) == Builtin.FULLY_CONNECTED
         and operator.inputs[2] < 0
-        and subgraph.tensors[operator.outputs[0]].type == schema.TensorType.FLOAT32  # beside int8 a bias is int32
+        and subgraph.tensors[operator.outputs[0]].type == schema.TensorType.FLOAT32  # for int8 a bias is int32
     }
     uses = Counter(int(index) for operator in subgraph.operators for index in operator.inputs)
     steps = []

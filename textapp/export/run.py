@@ -1,4 +1,4 @@
-"""Finished runs as bundles."""
+"""Exports finished runs as bundles."""
 
 import os
 from collections.abc import Sequence
@@ -32,15 +32,17 @@ def export(
     Args:
         run: The run folder, or the run that was loaded from it.
         folder: Where the bundle goes.
-        recipe: How weights are stored; see `convert`. By default `dynamic_wi8_afp32`, or as the run was quantized for.
-        lowering: How recurrent layers run; see `lower`. By default `fused`, or as the run was quantized for.
-        lengths: Input lengths in tokens; by default powers of two and the longest that the model was trained on.
+        recipe: How weights are stored; see `convert`. By default the recipe that the run was quantized for, or
+            `dynamic_wi8_afp32`.
+        lowering: How recurrent layers run; see `lower`. By default the lowering that the run was quantized for, or
+            `fused`.
+        lengths: Input lengths in tokens; by default powers of two and the longest length of the training.
         examples: Examples of the task to check and score the file on; by default the run's sample of its validation
             split.
         overwrite: Whether a bundle that is already there may be replaced.
 
     Returns:
-        What `bundle.json` says.
+        The content of `bundle.json`.
 
     Raises:
         InputError: The run is broken, an argument does not fit it, or the converted file fails a check.
@@ -72,7 +74,7 @@ def export(
 
 
 def quantized_for(run: str | os.PathLike[str]) -> tuple[Recipe, Lowering] | None:
-    """The recipe and the lowering that a run of `textapp quantize` was rounded for; None of any other run."""
+    """The recipe and the lowering that a run of `textapp quantize` was rounded for; None for any other run."""
     _, metrics = read_finished(Path(run))
     quantization = metrics.get("quantization")
     return quantization and (quantization["recipe"], quantization["lowering"])

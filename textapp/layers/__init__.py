@@ -1,4 +1,4 @@
-"""Keras layers that Keras lacks, written with `keras.ops` alone."""
+"""Layers that Keras lacks, written only with `keras.ops`."""
 
 from textapp.layers.attention import AttentionPooling
 from textapp.layers.attention_scores import attention_scores, attention_states

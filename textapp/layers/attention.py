@@ -11,8 +11,8 @@ class AttentionPooling(keras.layers.Layer):
     """Weighs the steps of a sequence by a learned query and sums them.
 
     `score_t = v . tanh(W h_t + b)`, `weights = softmax(score)` over the real tokens, `context = sum_t weights_t h_t`.
-    Padding gets a weight of exactly 0. A row of padding only gets zero weights and a zero context, never NaN.
-    The softmax runs in float32 whatever the compute type, since half precision cannot sum long texts exactly.
+    Padding gets a weight of exactly 0. A row with only padding gets zero weights and a zero context, never NaN.
+    The softmax always runs in float32, since half precision cannot sum long texts exactly.
 
     Args:
         units: Integer, width A of the hidden layer that scores a step. Positive.
@@ -27,7 +27,7 @@ class AttentionPooling(keras.layers.Layer):
 
     Returns:
         `context`, a float tensor `(B, H)`; with `return_attention_scores=True` the pair of `context` and the weights,
-        a float32 tensor `(B, T)` whose rows sum to 1 (0 for a row of padding only).
+        a float32 tensor `(B, T)` whose rows sum to 1 (0 for a row with only padding).
 
     Example:
         >>> import numpy as np
@@ -90,7 +90,7 @@ class AttentionPooling(keras.layers.Layer):
         return (context, weights) if return_attention_scores else context
 
     def compute_mask(self, encoded: Any, mask: Any = None) -> None:
-        """The time axis is gone, and its mask with it."""
+        """Returns None, since the output has no time axis."""
         del encoded, mask
 
     def compute_output_spec(self, encoded: Any, mask: Any = None, return_attention_scores: bool = False) -> Any:

@@ -1,4 +1,4 @@
-"""A model's outputs together with its attention weights."""
+"""Returns a model's outputs together with its attention weights."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from textapp.layers.attention import AttentionPooling
 
 
 class AttentionStates(NamedTuple):
-    """What a forward pass returns.
+    """The result of a forward pass.
 
     Attributes:
         outputs: The outputs of the model.
@@ -55,23 +55,25 @@ def attention_scores(model: keras.Model, layer: str | None = None) -> Callable[[
 
 
 def attention_states(model: keras.Model, layer: str | None = None) -> Callable[..., AttentionStates]:
-    """The same with the pooled context, and in training: gradients pass through all that it returns.
+    """Makes a function like that of `attention_scores` that also returns the context and can be used in training.
+
+    Gradients flow through all its results.
 
     Args:
-        model: As for `attention_scores`.
-        layer: Likewise.
+        model: The model.
+        layer: Name of the layer; by default the first one.
 
     Returns:
         A function from the model's input and `training`, False by default, to `AttentionStates`.
 
     Raises:
-        ValueError: As `attention_scores`.
+        ValueError: The model has no such layer.
     """
     pooling = [part for part in model.layers if isinstance(part, AttentionPooling) and layer in (None, part.name)]
     if not pooling:
         named = "" if layer is None else f" named {layer!r}"
         raise ValueError(f"the model has no `AttentionPooling` layer{named}")
-    encoded, *mask = keras.tree.flatten(pooling[0].input)  # the mask is an input where the call passed one
+    encoded, *mask = keras.tree.flatten(pooling[0].input)  # the mask is an input if the call passed one
     opened = keras.Model(model.input, [encoded, *mask, model.output])
 
     def states(token_ids: Any, training: bool = False) -> AttentionStates:

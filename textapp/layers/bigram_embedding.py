@@ -5,17 +5,17 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-MULTIPLIERS = (7_919, 7_927)  # primes: one of them has no divisor in common with any number of rows
-MOST_ROWS = 250_000  # with more, the products that pairs are hashed by would leave int32
+MULTIPLIERS = (7_919, 7_927)  # primes: for any number of rows, at least one of them does not divide it
+MOST_ROWS = 250_000  # with more, the products that hash pairs would not fit into int32
 
 
 @keras.saving.register_keras_serializable("textapp")
 class BigramEmbedding(keras.layers.Layer):
-    """Gives each token the vector of the pair that it makes with the next one: `table[hash(id, next id)]`.
+    """Gives each token the vector of its pair with the next token: `table[hash(id, next id)]`.
 
-    Where a token is a character, many words are pairs, and a tagger sees them as such. A vocabulary of pairs would be
-    large, and a device would have to carry it. So the model itself hashes the ids of a pair to a row, which some pairs
-    share. The last token of a text makes a pair with the padding after it, so more padding changes no result.
+    If tokens are characters, many words are pairs, and a tagger then sees whole words. A vocabulary of pairs would be
+    large, and a device would have to store it. So the model hashes the ids of a pair to a row, which some pairs share.
+    The last token of a text makes a pair with the padding after it, so more padding changes no result.
 
     The row of a pair is `((id mod rows) * p + next id) mod rows`, with a prime `p` that does not divide `rows`: pairs
     of ids below `rows` that have one token in common never share a row.
@@ -23,8 +23,8 @@ class BigramEmbedding(keras.layers.Layer):
     Args:
         rows: Number of rows of the table, 2 to 250,000.
         dim: D, width of a pair's vector.
-        dropout: Rate in [0, 1) at which whole pairs are left out in training: the model must do without them, as it
-            must for unknown pairs.
+        dropout: Rate in [0, 1) at which whole pairs are left out in training, so that the model learns to work without
+            them, as for unknown pairs.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:

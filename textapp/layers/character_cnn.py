@@ -11,14 +11,14 @@ class CharacterCNN(keras.layers.Layer):
     """Reads each word by its characters: embedding -> dropout -> convolution -> ReLU -> maximum over the characters.
 
     Each filter finds one pattern of `width` characters, such as an ending or a capital, anywhere in the word. Unknown
-    words have such patterns too. Padding is 0 as what stands before and after a word is: so more padding changes no
-    result, and a word without characters becomes zeros.
+    words have these patterns too. Padding is set to 0, like the zeros that the convolution adds around a word. So more
+    padding changes no result, and a word without characters becomes zeros.
 
     Args:
         vocabulary_size: Number of character ids, with padding (id 0) and the unknown character (id 1).
         embedding_dim: Width of a character's vector; 30 as in the paper.
         filters: F, width of the result; 30 as in the paper.
-        width: Characters that a filter sees; 3 as in the paper.
+        width: Number of characters that a filter sees; 3 as in the paper.
         dropout: Rate in [0, 1) on the characters' vectors; 0.5 as in the paper.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
@@ -27,7 +27,7 @@ class CharacterCNN(keras.layers.Layer):
         training: Boolean, whether dropout is active.
 
     Returns:
-        Float tensor `(B, T, F)`, 0 or more. It carries no mask: the ids of the words have it.
+        Float tensor `(B, T, F)`, 0 or more. It carries no mask; the mask comes from the ids of the words.
 
     Raises:
         ValueError: An argument is out of range.

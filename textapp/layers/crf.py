@@ -19,7 +19,7 @@ NO_TAG = -1
 """The tag id of padding."""
 
 FORBIDDEN = -1e4
-"""Score of what is not allowed: far below any logits, but finite, so that no gradient becomes NaN."""
+"""Score of forbidden tags and transitions: far below any logits, but finite, so that no gradient becomes NaN."""
 
 
 @keras.saving.register_keras_serializable("textapp")
@@ -31,21 +31,21 @@ class CRF(keras.layers.Layer):
         score(y) = start[y_1] + sum_t logits[t, y_t] + sum_t transitions[y_t, y_t+1] + end[y_T]
         p(y) = exp(score(y)) / sum over all sequences z of exp(score(z))
 
-    Called as a layer it adds `start` to the first token and `end` to the last one. The result are `potentials`: the
+    Called as a layer, it adds `start` to the first token and `end` to the last one. The results are `potentials`: the
     score of a sequence is the sum of its potentials and its transitions. They are the output of a model, the same for
-    training, for export and for every decoder. Methods use them: `log_likelihood` (from which `CRFLoss` makes a loss),
-    `decode`, `marginals`, `log_marginals`. A decoder outside of the model, as on a device, needs `transition_scores()`
-    as well.
+    training, for export and for every decoder. The methods take them as input: `log_likelihood` (used by `CRFLoss`),
+    `decode`, `marginals`, `log_marginals`. A decoder outside of the model, as on a device, also needs
+    `transition_scores()`.
 
-    Everything is float32 whatever the compute type: sums over a text are too large for half precision. All scores start
-    at 0, where each token decides by itself. Padding must be on the right.
+    Everything is float32, because sums over a text are too large for half precision. All scores start at 0, so that at
+    first each token is tagged independently. Padding must be on the right.
 
     Args:
-        allowed_transitions: Optional booleans `(K, K)`: whether the column's tag may follow the row's.
-        allowed_starts: Optional booleans `(K,)`: whether a tag may be a sequence's first.
-        allowed_ends: Optional booleans `(K,)`: whether a tag may be its last.
-            What is not allowed scores -10,000 and is not trained: its probability is 0, and it is never decoded where
-            some whole sequence is allowed.
+        allowed_transitions: Optional booleans `(K, K)`: whether the column's tag may follow the row's tag.
+        allowed_starts: Optional booleans `(K,)`: whether a sequence may start with a tag.
+        allowed_ends: Optional booleans `(K,)`: whether a sequence may end with a tag.
+            Forbidden tags and transitions score -10,000 and are not trained. Their probability is 0, and they are never
+            decoded if at least one whole sequence is allowed.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -53,8 +53,8 @@ class CRF(keras.layers.Layer):
         mask: Boolean tensor `(B, T)`, True on real tokens. By default the Keras mask that `logits` carries.
 
     Returns:
-        `potentials`, float32 `(B, T, K)`, 0 on padding. They carry no mask: Keras would weigh tokens by it, but the
-        loss is one of whole sequences.
+        `potentials`, float32 `(B, T, K)`, 0 on padding. They carry no mask, because Keras would weight the loss by the
+        mask of each token, but this loss is one number for each sequence.
 
     Example:
         >>> import numpy as np
@@ -111,11 +111,11 @@ class CRF(keras.layers.Layer):
         return _scores(self.transitions, self.allowed_transitions)
 
     def start_scores(self) -> Any:
-        """The score of each tag as a sequence's first, -10,000 where it is not allowed; float32 `(K,)`."""
+        """The score of each tag as the first of a sequence, -10,000 where it is not allowed; float32 `(K,)`."""
         return _scores(self.start, self.allowed_starts)
 
     def end_scores(self) -> Any:
-        """The score of each tag as a sequence's last, -10,000 where it is not allowed; float32 `(K,)`."""
+        """The score of each tag as the last of a sequence, -10,000 where it is not allowed; float32 `(K,)`."""
         return _scores(self.end, self.allowed_ends)
 
     def log_likelihood(self, potentials: Any, tag_ids: Any, mask: Any = None) -> Any:
@@ -129,7 +129,7 @@ class CRF(keras.layers.Layer):
             mask: Booleans `(B, T)`, True on real tokens, which come first; by default all are real.
 
         Returns:
-            float32 `(B,)`, at most 0; 0 for a row of padding only. About -10,000 for each step that is not allowed.
+            float32 `(B,)`, at most 0; 0 for a row with only padding. About -10,000 for each step that is not allowed.
         """
         potentials, real = _on_real_tokens(potentials, mask)
         potentials, transitions = shift_max_to_zero(potentials), self.transition_scores()
@@ -147,8 +147,8 @@ class CRF(keras.layers.Layer):
             mask: Booleans `(B, T)`, True on real tokens, which come first; by default all are real.
 
         Returns:
-            `tag_ids`, int32 `(B, T)`, -1 on padding; and their scores, float32 `(B,)`: minus `log_partition`, these
-            are log-probabilities.
+            `tag_ids`, int32 `(B, T)`, -1 on padding; and their scores, float32 `(B,)`. A score minus `log_partition` is
+            a log-probability.
         """
         potentials, real = _on_real_tokens(potentials, mask)
         tag_ids, scores = viterbi(potentials, self.transition_scores(), real)
@@ -168,14 +168,15 @@ class CRF(keras.layers.Layer):
         return tag_probabilities(shift_max_to_zero(potentials), self.transition_scores(), real)
 
     def log_marginals(self, potentials: Any, mask: Any = None) -> Any:
-        """The logarithms of `marginals`, to be trained on: exact where a probability is too small for float32.
+        """The logarithms of `marginals`, for a loss: they are exact where a probability is too small for float32.
 
         Args:
             potentials: The output of the layer, float `(B, T, K)`.
             mask: Booleans `(B, T)`, True on real tokens, which come first; by default all are real.
 
         Returns:
-            float32 `(B, T, K)`, at most 0; 0 on padding. About -10,000 for a tag that no allowed sequence has there.
+            float32 `(B, T, K)`, at most 0; 0 on padding. About -10,000 for a tag that no allowed sequence has at the
+            token.
         """
         potentials, real = _on_real_tokens(potentials, mask)
         return tag_log_probabilities(shift_max_to_zero(potentials), self.transition_scores(), real)

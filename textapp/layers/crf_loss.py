@@ -49,7 +49,7 @@ class CRFLoss(keras.losses.Loss):
         self.layer = layer
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each sequence, float32 `(B,)`; 0 for one of padding only."""
+        """The loss of each sequence, float32 `(B,)`; 0 for a sequence with only padding."""
         if isinstance(self.layer, str):
             raise ValueError(
                 f"`layer` must be the CRF itself once a model is loaded: "
@@ -59,5 +59,5 @@ class CRFLoss(keras.losses.Loss):
         return -self.layer.log_likelihood(y_pred, tag_ids, mask=tag_ids >= 0)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments; of the layer its name."""
+        """The arguments, with the name of the layer."""
         return {**super().get_config(), "layer": self.layer if isinstance(self.layer, str) else self.layer.name}

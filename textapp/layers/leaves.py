@@ -1,4 +1,4 @@
-"""The layers of a model that hold its weights, wherever they are nested."""
+"""Finds the layers that have the weights of a model, also in nested models and layers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from keras import layers
 
 
 def leaves(model: keras.Model) -> Iterator[tuple[str, layers.Layer]]:
-    """The layers of a model by name; of nested models and of layers made of layers, the inner ones.
+    """The layers of a model by name; nested models and composite layers are replaced by their inner layers.
 
-    A layer of ours that is made of layers gives those with weights by name in its property `inner_layers`. The names of
-    inner layers follow that of the outer one after a slash: `characters/embedding`, `encoder/forward`.
+    The property `inner_layers` of a composite layer of textapp has its inner layers with weights by name. The name of
+    an inner layer follows the name of the outer layer and a slash: `characters/embedding`, `encoder/forward`.
 
     Example:
         >>> from textapp.layers import CharacterCNN
@@ -28,7 +28,7 @@ def leaves(model: keras.Model) -> Iterator[tuple[str, layers.Layer]]:
 
 
 def flat_layers(model: keras.Model) -> Iterator[layers.Layer]:
-    """The layers of a model; those of nested models in place of these."""
+    """The layers of a model; nested models are replaced by their layers."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from flat_layers(layer)
@@ -37,10 +37,10 @@ def flat_layers(model: keras.Model) -> Iterator[layers.Layer]:
 
 
 def inner_layers(layer: Any) -> Mapping[str, layers.Layer]:
-    """The layers with weights that a layer is made of, by name; none for most layers."""
+    """The inner layers with weights of a layer, by name; most layers have none."""
     if isinstance(layer, layers.Bidirectional):
         return {"forward": layer.forward_layer, "backward": layer.backward_layer}
-    if not type(layer).__module__.startswith("textapp."):  # a layer from elsewhere may mean something else by the name
+    if not type(layer).__module__.startswith("textapp."):  # `inner_layers` may mean something else in other packages
         return {}
     found: Mapping[str, layers.Layer] = getattr(layer, "inner_layers", {})
     return found

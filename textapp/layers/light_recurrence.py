@@ -7,27 +7,27 @@ import keras
 from keras import ops
 
 CHUNK = 8
-"""Steps of a chunk of `linear_recurrence`. Of 4, 8 and 16, 8 needs the fewest device ops at 128 tokens."""
+"""Number of steps in a chunk of `linear_recurrence`. Of 4, 8 and 16, 8 needs the fewest device ops at 128 tokens."""
 
 
 @keras.saving.register_keras_serializable("textapp")
 class LightRecurrence(keras.layers.Layer):
-    """A minimal gated recurrent unit, in one direction or in both.
+    """A minimal gated recurrent unit, in one or both directions.
 
         candidate_t, update_t = x_t W + b
         z_t = sigmoid(update_t)
         h_t = (1 - z_t) * h_t-1 + z_t * candidate_t
 
     The gate does not read the state `h_t-1`. So candidates and gates of all steps are one matrix product, and only the
-    last line, without a matrix, runs from step to step. The state is a weighted mean of candidates: it cannot grow,
-    whatever the length. It is float32 whatever the compute type, since half precision loses what long texts add up.
+    last line, without a matrix, runs step by step. The state is a weighted mean of candidates, so it does not grow with
+    the length. It is always float32, since half precision is too inexact for long texts.
 
-    On padding the state stays as it is: 0 before the first token, that of the last token after it. So padding may stand
-    on either end.
+    On padding the state does not change: it is 0 before the first token, and the state of the last token after it. So
+    padding may be on either side.
 
     Args:
         units: Integer, width of the state in each direction. Positive.
-        bidirectional: Boolean, whether a second state runs from the last token to the first.
+        bidirectional: Boolean, whether a second recurrence runs from the last token to the first.
         kernel_initializer: Initializer of W.
         kernel_regularizer: Regularizer of W.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
@@ -37,7 +37,7 @@ class LightRecurrence(keras.layers.Layer):
         mask: Boolean tensor `(B, T)`, True on real tokens. By default the Keras mask that `sequences` carries.
 
     Returns:
-        Float tensor `(B, T, H)`, where H is `units`, or `2 * units` in both directions, the forward one first.
+        Float tensor `(B, T, H)`. H is `units`, or `2 * units` in both directions, the forward direction first.
 
     Raises:
         ValueError: `units` is not positive.
@@ -103,7 +103,7 @@ class LightRecurrence(keras.layers.Layer):
         return linear_recurrence(keep, new)
 
     def _in_order(self, sequences: Any) -> Any:
-        """Turns the backward direction of `(B, T, H)` around: steps in the order of the text to their own order."""
+        """Reverses the steps of the backward direction of `(B, T, H)`."""
         if not self.bidirectional:
             return sequences
         forward, backward = ops.split(sequences, 2, axis=-1)
@@ -128,12 +128,12 @@ class LightRecurrence(keras.layers.Layer):
 def linear_recurrence(keep: Any, new: Any) -> Any:
     """All states of `h_t = keep_t * h_t-1 + new_t`, where the state before the first step is 0.
 
-    `in_chunks` computes them with products and sums alone: no logarithm and no quotient can overflow. The gradient is a
-    linear recurrence too, from the last step to the first, and so is written out here:
+    `in_chunks` computes them with only products and sums: no logarithm and no quotient can overflow. The gradient is
+    also a linear recurrence, from the last step to the first, so it is written out here:
 
         g_t = upstream_t + keep_t+1 * g_t+1,  d/d new_t = g_t,  d/d keep_t = g_t * h_t-1
 
-    So no step of a loop is stored, and XLA need not differentiate one.
+    So the steps of the loop need not be stored, and XLA need not differentiate the loop.
 
     Args:
         keep: float32 `(B, T, H)`, from 0 to 1.
@@ -164,19 +164,19 @@ def linear_recurrence(keep: Any, new: Any) -> Any:
 
 
 def in_chunks(keep: Any, new: Any, between: Callable[[Any, Any], Any]) -> Any:
-    """The states of a linear recurrence, by chunks of `CHUNK` steps.
+    """The states of a linear recurrence, computed in chunks of `CHUNK` steps.
 
-    A chunk turns the state before it, s, into `K_j s + N_j` after j of its steps, with
+    Let s be the state before a chunk. After j steps of the chunk the state is `K_j s + N_j`, with
 
         K_j = keep_j * K_j-1,  N_j = keep_j * N_j-1 + new_j
 
-    All chunks take these steps at once. What the last step of each gives is again a linear recurrence, `CHUNK` times
-    shorter: the states between chunks.
+    All chunks compute these steps at once. The states between chunks follow from the last steps, and are again a linear
+    recurrence, `CHUNK` times shorter.
 
     Args:
         keep: float32 `(B, T, H)`.
         new: float32 `(B, T, H)`.
-        between: Computes a linear recurrence, `(B, N, H)` each, of N chunks.
+        between: Computes the states `(B, N, H)` between N chunks, from the `keep` and `new` of the chunks.
 
     Returns:
         float32 `(B, T, H)`.

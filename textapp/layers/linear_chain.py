@@ -64,22 +64,22 @@ def tag_probabilities(potentials: Any, transitions: Any, real: Any) -> Any:
 
 
 def tag_log_probabilities(potentials: Any, transitions: Any, real: Any) -> Any:
-    """The logarithms of `tag_probabilities`, to be trained on.
+    """The logarithms of `tag_probabilities`, for a loss.
 
-    The gradient is written out here too, for the same reasons as that of `log_partition`. Let `upstream[s, i]` be the
+    The gradient is written out here too, for the same reasons as in `log_partition`. Let `upstream[s, i]` be the
     gradient of tag i at token s, and `total` the sum of all:
 
         d / d potentials[t, k] = sum_s,i upstream[s, i] * P(k at t | i at s) - total * P(k at t)
 
-    and likewise for a pair of tags. Given a tag, the chain splits into two Markov chains. So one pass to the right and
-    one pass to the left propagate the weights `upstream` from token to token: the first by the probabilities of the
-    next tag given this one, the second by those of the previous tag.
+    and in the same way for a pair of tags. Given a tag, the chain splits into two Markov chains. So one pass to the
+    right and one pass to the left propagate the weights `upstream` from token to token: the first by the probabilities
+    of the next tag given this one, the second by those of the previous tag.
 
     Returns:
         float32 `(B, T, K)`, at most 0; 0 on padding.
 
     Reference:
-        Li and Eisner 2009, First- and Second-Order Expectation Semirings, whose second-order quantities these are.
+        Li and Eisner 2009, First- and Second-Order Expectation Semirings (second-order quantities).
     """
 
     @ops.custom_gradient
@@ -112,7 +112,7 @@ def tag_log_probabilities(potentials: Any, transitions: Any, real: Any) -> Any:
 
 
 def viterbi(potentials: Any, transitions: Any, real: Any) -> tuple[Any, Any]:
-    """The sequence of the highest score (Viterbi 1967).
+    """The sequence with the highest score (Viterbi 1967).
 
     Returns:
         Tags, int32 `(B, T)`, on padding without meaning; and the score, float32 `(B,)`, 0 for a row of padding only.

@@ -1,4 +1,4 @@
-"""Multi-head self-attention with rotary positions: each token reads all tokens, and knows how far away they are."""
+"""Multi-head self-attention with rotary positions: each token reads all tokens and their distances."""
 
 from typing import Any
 
@@ -7,26 +7,26 @@ import numpy as np
 from keras import ops
 
 MASKED = 1e9
-"""Taken from the score of padding: its weight is then exactly 0."""
+"""Subtracted from the scores of padding, so that its weights are exactly 0."""
 
 
 @keras.saving.register_keras_serializable("textapp")
 class SelfAttention(keras.layers.Layer):
-    """Scaled dot-product attention of a sequence to itself, by several heads.
+    """Scaled dot-product attention of a sequence to itself, with several heads.
 
         query_t, key_t, value_t = x_t W + b, each split into heads of D numbers
         score_ts = rotate(query_t, t) . rotate(key_s, s) / sqrt(D)
         y_t = (sum_s softmax_s(score_ts) value_s, of all heads) W_out + b_out
 
-    `rotate(x, t)` turns each pair of numbers `(x_i, x_i+D/2)` by the angle `t * 10000^(-2i/D)`. The product of two
-    turned vectors depends on the distance t - s alone. So no table of positions limits the length of a text, and
-    padding on the left changes nothing either. Padding gets a weight of exactly 0. The softmax runs in float32 whatever
-    the compute type, since half precision cannot sum long texts exactly.
+    `rotate(x, t)` rotates each pair of numbers `(x_i, x_i+D/2)` by the angle `t * 10000^(-2i/D)`. The product of two
+    rotated vectors depends only on the distance t - s. So no table of positions limits the length of a text, and
+    padding on the left changes no result. Padding gets a weight of exactly 0. The softmax always runs in float32, since
+    half precision cannot sum long texts exactly.
 
-    `keras.layers.MultiHeadAttention` knows no positions, and computes its softmax in the compute type.
+    `keras.layers.MultiHeadAttention` has no positions, and computes its softmax in the compute dtype.
 
     Args:
-        heads: Integer. Positive; the width of the input must be a multiple of `2 * heads`.
+        heads: Integer, number of heads. Positive; the width of the input must be a multiple of `2 * heads`.
         kernel_initializer: Initializer of W and W_out.
         kernel_regularizer: Regularizer of W and W_out.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
@@ -39,7 +39,7 @@ class SelfAttention(keras.layers.Layer):
         Float tensor `(B, T, H)`.
 
     Raises:
-        ValueError: `heads` is not positive, or the width does not suit it.
+        ValueError: `heads` is not positive, or the width is not a multiple of `2 * heads`.
 
     Example:
         >>> import numpy as np
@@ -131,6 +131,6 @@ class SelfAttention(keras.layers.Layer):
 
 
 def rotate(vectors: Any, cosine: Any, sine: Any) -> Any:
-    """Turns pairs of numbers of `(B, heads, T, D)` by angles of which cosine and sine are given, `(T, D/2)` each."""
+    """Rotates pairs of numbers of `(B, heads, T, D)` by angles, given by their cosines and sines `(T, D/2)`."""
     first, second = ops.split(vectors, 2, axis=-1)
     return ops.concatenate([first * cosine - second * sine, first * sine + second * cosine], axis=-1)

@@ -8,10 +8,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("textapp")
 class TokenLoss(keras.losses.Loss):
-    """The negative log-likelihood of the true tags, each token's by itself, in nats a sequence.
+    """The negative log-likelihood of the true tags, which are independent of each other, in nats a sequence.
 
-    It equals `CRFLoss` with all transitions 0, so that both can be compared. Keras' `SparseCategoricalCrossentropy` has
-    a loss for each token instead, and takes no weights of sequences where it ignores some tokens.
+    It equals `CRFLoss` with all transitions 0, so both losses can be compared. Keras' `SparseCategoricalCrossentropy`
+    has a loss for each token instead, and accepts no weights of sequences if it ignores some tokens.
 
     Call arguments:
         y_true: Integer tensor `(B, T)`, tag ids, -1 exactly on padding.
@@ -28,11 +28,11 @@ class TokenLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """As in Keras, without the mask that logits may carry: Keras would weigh by it, but losses are of sequences."""
-        return super().__call__(y_true, ops.add(y_pred, 0.0), sample_weight)  # a new tensor, which carries none
+        """Ignores the mask of the logits: Keras would weight tokens by it, but these losses are of sequences."""
+        return super().__call__(y_true, ops.add(y_pred, 0.0), sample_weight)  # a new tensor, without a mask
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each sequence, float32 `(B,)`; 0 for one of padding only."""
+        """The loss of each sequence, float32 `(B,)`; 0 for a sequence with only padding."""
         tag_ids = ops.cast(y_true, "int32")
         real = tag_ids >= 0
         log_probs = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)

@@ -11,7 +11,7 @@ from textapp.models.encoders import encode
 from textapp.models.words import embed_words
 
 Head = Callable[[Any, Any], Any]
-"""From `encoded`, float `(B, T, H)`, and `mask`, boolean `(B, T)`, to the model's outputs."""
+"""Function from `encoded`, float `(B, T, H)`, and `mask`, boolean `(B, T)`, to the model's outputs."""
 
 
 def text_model(
@@ -28,19 +28,19 @@ def text_model(
     """Builds the whole model.
 
     Args:
-        words: What the model knows of each token.
-        encoder: What makes a token know its neighbours.
-        head: What the model gives, for instance a `classification_head` or a `tagging_head`.
+        words: Settings of the embedded tokens.
+        encoder: Settings of the encoder.
+        head: Makes the outputs, for instance a `classification_head` or a `tagging_head`.
         vocabulary_size: V, with padding (id 0) and the unknown word (id 1).
-        character_vocabulary_size: Number of character ids, where the model reads characters.
+        character_vocabulary_size: Number of character ids, if the model reads characters.
         vectors: Word vectors `(V, E)` to start from, float32.
-        train_embedding: Whether training moves the word vectors.
+        train_embedding: Whether training changes the word vectors.
         name: The model's name.
 
     Returns:
-        A functional model to what the head gives. Its input is `token_ids`, int32 `(B, T)`, 0 as padding on the right;
-        with characters or shapes a dictionary of `token_ids`, `char_ids`, int32 `(B, T, L)`, and `shape_ids`, int32
-        `(B, T)`.
+        A functional model to the head's outputs. Its input is `token_ids`, int32 `(B, T)`, with 0 as padding on the
+        right. With characters or shapes its input is a dictionary of `token_ids`, `char_ids`, int32 `(B, T, L)`, and
+        `shape_ids`, int32 `(B, T)`.
 
     Raises:
         ValueError: A size is missing or contradicts another one.

@@ -1,4 +1,4 @@
-"""What a model knows of each token: word vector, neighbours, spelling, pairs, shape; one vector of all of them."""
+"""Makes one vector for each token, from its word vector, neighbours, spelling, pairs and shape."""
 
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ class WordInputs(NamedTuple):
     Attributes:
         inputs: The model's inputs by name, int32: `token_ids` `(B, T)`, 0 as padding on the right; with characters
             `char_ids` `(B, T, L)`; with shapes `shape_ids` `(B, T)`.
-        mask: Boolean `(B, T)`, True on real tokens. Each layer that needs it gets it by hand: concatenated parts would
-            carry the union of their masks, and Keras 3.16 carries none past recurrent layers.
+        mask: Boolean `(B, T)`, True on real tokens. It is passed explicitly to each layer that needs it: concatenated
+            parts would carry the union of their masks, and in Keras 3.16 recurrent layers pass no mask on.
         embedded: Float `(B, T, E)`.
     """
 
@@ -35,15 +35,15 @@ def embed_words(
     vectors: np.ndarray | None = None,
     train_embedding: bool = True,
 ) -> WordInputs:
-    """Makes the inputs of a model and one vector of each token: look up -> leave out -> concatenate -> dropout.
+    """Makes the inputs of a model and one vector for each token: look up -> leave out -> concatenate -> dropout.
 
     Args:
         config: Which parts the vector has, and their sizes.
         vocabulary_size: V, with padding (id 0) and the unknown word (id 1).
         character_vocabulary_size: Number of character ids, with padding (id 0) and the unknown character (id 1); needed
-            where the model reads characters.
+            if the model reads characters.
         vectors: Word vectors `(V, E)` to start from, float32; they decide the width of the table.
-        train_embedding: Whether training moves the word vectors.
+        train_embedding: Whether training changes the word vectors.
 
     Returns:
         The inputs by name, the mask and the embedded tokens.
@@ -74,12 +74,12 @@ def embed_words(
 
     embedding = layers.Embedding(vocabulary_size, rank or embedding_dim, trainable=train_embedding, name="embedding")
     words = embedding(token_ids)
-    if vectors is not None:  # assigned, not an initializer: the model's JSON would hold that a second time
+    if vectors is not None:  # assigned: as an initializer, the model's JSON would store them a second time
         embedding.embeddings.assign(vectors)
-    if rank is not None:  # the second factor; without a bias, so that both are one table of that rank
+    if rank is not None:  # the second factor; without a bias, so that the product of both is one table of this rank
         words = layers.Dense(embedding_dim, use_bias=False, name="embedding_projection")(words)
 
-    # All layers are made before the first dropout: the order decides which random numbers each one starts from.
+    # All layers are made before the first dropout, because the order decides their random initial weights.
     context = characters = bigrams = None
     if config.context_filters:
         context = layers.Conv1D(
@@ -97,11 +97,11 @@ def embed_words(
     if config.bigrams:
         bigrams = BigramEmbedding(config.bigrams, config.bigram_dim, config.bigram_dropout, name="bigrams")
 
-    # One draw a word, not a number: spelling and neighbours must do without it, as they must for an unknown word.
+    # Dropout of whole words, not of single numbers: the model must use spelling and neighbours, as for unknown words.
     words = layers.Dropout(config.word_dropout, noise_shape=(None, None, 1), name="word_dropout")(words)
     parts = [words]
     if context is not None:
-        # Zeros stand after a text as they stand before it, so that more padding changes no result.
+        # Padding after a text is 0, like the zeros before it, so that more padding changes no result.
         parts.append(context(ops.where(ops.expand_dims(mask, 2), words, ops.zeros_like(words))))
     if characters is not None:
         inputs["char_ids"] = keras.Input((None, None), dtype="int32", name="char_ids")
@@ -120,7 +120,7 @@ def embed_words(
 def _check_sizes(
     config: Words, vocabulary_size: int, character_vocabulary_size: int | None, vectors: np.ndarray | None
 ) -> None:
-    """Raises `ValueError` where what the data gives does not suit the settings."""
+    """Raises `ValueError` if the sizes of the data do not fit the settings."""
     if vectors is None and config.embedding_dim is None:
         raise ValueError("`vectors` must be given where `embedding_dim` is None. Received: vectors=None")
     if vectors is not None and config.embedding_rank is not None:

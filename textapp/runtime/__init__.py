@@ -1,4 +1,4 @@
-"""Predictors over a bundle: NumPy and LiteRT only, never TensorFlow."""
+"""Loads a bundle and predicts with it. It needs NumPy and LiteRT, never TensorFlow."""
 
 from textapp.runtime.bundle import Bundle, read_bundle
 from textapp.runtime.classification import Classifier, Prediction, TokenWeight

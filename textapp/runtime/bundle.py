@@ -1,4 +1,4 @@
-"""Bundles of every task, read and checked before any of their files is trusted."""
+"""Reads bundles of every task, and checks them before it uses any of their files."""
 
 import os
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from textapp.text.word_form import WordForm
 
 @dataclass(frozen=True)
 class Bundle:
-    """The checked content of a bundle folder. All of it is made from the bytes whose hashes bundle.json has.
+    """The checked content of a bundle folder. The hashes of all files agree with bundle.json.
 
     Attributes:
-        folder: where it was read.
+        folder: the folder that it was read from.
         task: name of its task.
         tokenizer: cuts a text into tokens as in training.
-        encoder: tokens to ids.
+        encoder: turns tokens into ids.
         signatures: length in tokens -> name of the model's signature of that length, shortest first.
-        files: content of each file but bundle.json, by name.
+        files: content of each file except bundle.json, by name.
         description: the whole of bundle.json: recipe, lowering, metrics, checks, versions, for people and reports.
     """
 

@@ -1,4 +1,4 @@
-"""The format of a bundle's files: they are there, unchanged, and bundle.json keeps its rules."""
+"""Checks the format of a bundle: all files exist and are unchanged, and bundle.json keeps its rules."""
 
 import hashlib
 import itertools
@@ -16,11 +16,11 @@ FORMAT_VERSION = 1
 MODEL, VOCABULARY, CHARACTERS = "model.tflite", "vocabulary.txt", "characters.txt"
 
 Fields = Mapping[str, tuple[Callable[[object], bool], str]]
-"""field -> (what holds of its value, the same in words)"""
+"""field -> (check of its value, the rule in words)"""
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Reads bundle.json and checks the fields that bundles of every task have, but for "sha256".
+    """Reads bundle.json and checks the fields that bundles of every task have, except "sha256".
 
     Raises:
         InputError: It is missing or unreadable, or breaks a rule of its format.
@@ -52,7 +52,7 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 
 def check_fields(description: Mapping[str, Any], path: Path, fields: Fields) -> None:
-    """Raises `InputError` unless all fields are there and keep their rules. Others are for people, and not read."""
+    """Raises `InputError` unless all `fields` exist and keep their rules. Other fields are not read."""
     for field, (is_valid, rule) in fields.items():
         require(field in description, path, f'"{field}" is missing; it must be {rule}')
         require(is_valid(description[field]), path, f'"{field}" must be {rule}', description[field])
@@ -61,13 +61,13 @@ def check_fields(description: Mapping[str, Any], path: Path, fields: Fields) -> 
 def read_files(folder: Path, description: Mapping[str, Any], files: Sequence[str]) -> dict[str, bytes]:
     """Reads a bundle's files, whose names are fixed: bundle.json cannot point elsewhere.
 
-    A file is used only when its SHA-256 is the one that bundle.json records, so that a half-copied or exchanged file is
-    found here and not as a wrong prediction.
+    A file is used only if its SHA-256 is the one in bundle.json. So a half-copied or replaced file raises an error here
+    and does not cause wrong predictions.
 
     Args:
         folder: The bundle.
-        description: What bundle.json says.
-        files: The names of the files of the bundle, all but bundle.json, of which "sha256" must name exactly these.
+        description: The content of bundle.json.
+        files: The names of the bundle's files, except bundle.json. "sha256" must name exactly these.
 
     Raises:
         InputError: A file is missing, unreadable or changed, or "sha256" names others.
@@ -92,12 +92,12 @@ def parse_names(content: bytes, path: Path, noun: str) -> tuple[str, ...]:
     """Splits a file of labels or tags, one a line, into two or more distinct names.
 
     Args:
-        content: What the file holds.
+        content: The content of the file.
         path: The file, for messages.
-        noun: What a line is: `label`.
+        noun: The word for a line, for messages: `label`.
 
     Raises:
-        InputError: A line is empty or comes twice, or there is only one.
+        InputError: A line is empty or occurs twice, or there is only one.
     """
     lines = decode_utf8(content, path).removesuffix("\n").split("\n")  # not splitlines(): a label may hold U+2028
     first_seen: dict[str, int] = {}
@@ -113,7 +113,7 @@ def parse_names(content: bytes, path: Path, noun: str) -> tuple[str, ...]:
 
 
 def require(holds: bool, path: Path, rule: str, *received: object) -> None:
-    """Raises `InputError` with the rule, and the value received where one is given, unless the rule holds."""
+    """Raises `InputError` with the rule, and with the value received if one is given, unless the rule holds."""
     if not holds:
         ending = f". Received: {shown(received[0])}" if received else ""
         raise InputError(f"{path}: {rule}{ending}")
@@ -140,13 +140,13 @@ def _read_checked(path: Path, expected: str) -> bytes:
 
 
 def _exists(path: Path) -> bool:
-    """Whether a path exists. Raises `InputError` where that cannot be told, as in a folder that may not be entered."""
+    """Whether a path exists. Raises `InputError` if it cannot be checked, as in a folder without permission."""
     with named_errors(path):
         return path.exists()
 
 
 def _is_string(value: object) -> bool:
-    """Whether a JSON value is a string with something in it."""
+    """Whether a JSON value is a string that is not empty."""
     return isinstance(value, str) and value != ""
 
 

@@ -1,4 +1,4 @@
-"""From text to label: the device's half of classification."""
+"""Classification on the device: from text to label."""
 
 import abc
 import math
@@ -20,10 +20,10 @@ from textapp.text.tokenizer import Tokenizer
 
 LABELS = "labels.txt"
 FIELDS: Fields = {}
-"""The rules of what bundle.json says for this task alone."""
+"""The rules of the fields that only this task has in bundle.json."""
 
-_MARGIN = 4 * LONGEST_CHUNK  # tokens: more than one normalized chunk can hold, each of its code points a token
-_CHARACTERS = 8  # tokenized at first per token that is wanted: more than texts have on average
+_MARGIN = 4 * LONGEST_CHUNK  # tokens: more than one normalized chunk can have, even with one token per code point
+_CHARACTERS = 8  # tokenized at first for each token: more than texts have on average
 
 PredictionType = TypeVar("PredictionType")
 _Item = TypeVar("_Item")
@@ -33,10 +33,10 @@ class TokenWeight(NamedTuple):
     """A token of a text, and how much the model attended to it.
 
     Attributes:
-        text: the token as the bundle's tokenizer gives it: normalized, and in lower case where the tokenizer says so.
-        start: where it begins in the text that was given, in code points.
-        end: where it ends, exclusive, in code points.
-        weight: attention weight from 0 to 1, all of a text's summing to 1; None for a model without attention.
+        text: the token as the bundle's tokenizer gives it: normalized, and in lower case if the tokenizer says so.
+        start: position of its first code point in the original text.
+        end: position after its last code point.
+        weight: attention weight from 0 to 1; the weights of a text sum to 1. None for a model without attention.
     """
 
     text: str
@@ -47,12 +47,12 @@ class TokenWeight(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says of one text.
+    """The prediction of a model for one text.
 
     Attributes:
         label: the most probable label.
         probs: label -> probability, in the order of labels.txt.
-        tokens: the tokens that the model read; none for a text without any.
+        tokens: the tokens that the model read; empty for a text without tokens.
         truncated: whether the text had more tokens than the model's largest length, and was cut there.
     """
 
@@ -72,13 +72,13 @@ class Prediction:
 
 
 class TextPredictor(Predictor, Generic[PredictionType]):
-    """Says something of whole texts. Of a long text little more is tokenized than the model reads."""
+    """Predicts something about whole texts. It tokenizes little more of a long text than the model reads."""
 
     targets: Labels
 
     @property
     def result(self) -> str:
-        """What a text is turned into."""
+        """The word for what is predicted for a text."""
         return result(self.targets)
 
     @property
@@ -103,11 +103,11 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         return [self._predict(text) for text in check_texts(texts)]
 
     def decide(self, items: Iterable[Any]) -> Iterator[Any]:
-        """Yields what is decided of each text: a label, or a tuple of labels."""
+        """Yields the decision about each text: a label, or a tuple of labels."""
         return (self.decision(self.probs(self._logits(text))) for text in check_texts(items))
 
     def quick(self, text: str) -> Any:
-        """What is decided of a text, without its tokens."""
+        """The decision about a text, without its tokens."""
         return self.decision(self.probs(self._logits(text)))
 
     def pieces(self, text: str) -> list[Inputs]:
@@ -126,11 +126,11 @@ class TextPredictor(Predictor, Generic[PredictionType]):
 
     @abc.abstractmethod
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
-        """The probability of each label, of logits `(C,)`."""
+        """The probability of each label, from logits `(C,)`."""
 
     @abc.abstractmethod
     def decision(self, probs: Sequence[float]) -> Any:
-        """What is decided of a text with these probabilities."""
+        """The decision about a text with these probabilities."""
 
     @abc.abstractmethod
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> PredictionType:
@@ -178,24 +178,24 @@ class Classifier(TextPredictor[Prediction]):
 
 
 def result(targets: Labels) -> str:
-    """What a text is turned into, in a word."""
+    """The word for what is predicted for a text."""
     del targets
     return "label"
 
 
 def file_names(description: Mapping[str, Any]) -> tuple[str, ...]:
-    """The files of a bundle of this task, besides those of every task."""
+    """The files that only bundles of this task have."""
     del description
     return (LABELS,)
 
 
 def logits_shape(targets: Labels) -> Callable[[int], tuple[int, ...]]:
-    """The shape of the model's logits by the number of tokens."""
+    """A function from the number of tokens to the shape of the model's logits."""
     return lambda _: (1, len(targets))
 
 
 def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> Labels:
-    """What the model chooses from, of a bundle's files."""
+    """Reads the labels that the model chooses from."""
     del description
     return Labels(parse_names(files[LABELS], folder / LABELS, "label"))
 
@@ -210,13 +210,13 @@ def predictor(
     max_tokens: int,
     score: Score,
 ) -> Classifier:
-    """A predictor over a model, with what bundle.json and the bundle's files say of this task."""
+    """Makes a predictor from a model, bundle.json and the bundle's files."""
     del description, files, folder
     return Classifier(tokenizer, encoder, targets, max_tokens, score)
 
 
 def _softmax(logits: list[float]) -> list[float]:
-    """Probabilities, in Python floats: for a handful of classes it takes a fraction of NumPy's time."""
+    """Probabilities in Python floats: for a few classes this takes a fraction of NumPy's time."""
     largest = max(logits)
     powers = [math.exp(logit - largest) for logit in logits]
     total = sum(powers)
@@ -226,8 +226,8 @@ def _softmax(logits: list[float]) -> list[float]:
 def _first(tokenize: Callable[[str], list[_Item]], text: str, limit: int) -> tuple[list[_Item], bool]:
     """The first `limit` tokens of a text, and whether it has more.
 
-    Tokenizes a prefix that grows until it holds enough tokens. Where its end falls into a word, a number or a chunk
-    that is normalized together, the last tokens differ from those of the whole text: `_MARGIN` of them are not used.
+    Tokenizes a prefix of the text, which grows until it has enough tokens. If the prefix ends inside a word, a number
+    or a chunk that is normalized together, its last tokens are wrong: so its last `_MARGIN` tokens are not used.
     """
     size = _CHARACTERS * (limit + _MARGIN)
     tokens = tokenize(text[:size])

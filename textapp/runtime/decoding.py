@@ -1,4 +1,4 @@
-"""The best sequence of tags for a model's logits, and how sure it is: a CRF's decoder in NumPy."""
+"""A CRF's decoder in NumPy: the best sequence of tags for a model's logits, and probabilities."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FORBIDDEN = -1e4
-"""The score that `textapp.layers.CRF` gives to what must not be; so large a one is not learned."""
+"""The score that `textapp.layers.CRF` gives to forbidden tags and transitions; learned scores never get so low."""
 
-_NEVER = -1e30  # in its place here: no logits make up for it, and yet sums of it are numbers
+_NEVER = -1e30  # replaces FORBIDDEN here: larger than any sum of logits, and sums of it stay finite
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -21,19 +21,20 @@ class TagDecoder:
 
         start[y_1] + sum_t logits[t, y_t] + sum_t transitions[y_t, y_t+1] + end[y_n]
 
-    and has the probability `exp(score)` over the sum of it over all sequences. What is forbidden has none, whatever the
-    logits: only valid sequences come out. All is float64, so that sums over a megabyte of text keep their digits.
+    and its probability is `exp(score)`, divided by the sum of `exp(score)` over all sequences. Forbidden sequences have
+    the probability 0 for any logits, so the decoder never returns one. All is float64, so that sums over a megabyte of
+    text stay exact enough.
 
-    It holds nothing of a text: threads may share it.
+    A decoder keeps no state of a text, so threads may share it.
 
     Args:
-        transitions: `(K, K)`, the score of each tag (column) after each tag (row); `FORBIDDEN` or less for never.
-        start: `(K,)`, the score of each tag as a sequence's first, likewise.
-        end: `(K,)`, the score of each tag as its last, likewise.
+        transitions: `(K, K)`, the score of each tag (column) after each tag (row); `FORBIDDEN` or less if forbidden.
+        start: `(K,)`, the score of each tag as the first of a sequence; `FORBIDDEN` or less if forbidden.
+        end: `(K,)`, the score of each tag as the last of a sequence; `FORBIDDEN` or less if forbidden.
 
     Raises:
-        ValueError: The shapes do not fit, or no tag may start a sequence, follow itself and end it, as `O` may: there
-            might be no sequence to decode.
+        ValueError: The shapes do not fit; or no tag may start a sequence, follow itself and end it, as `O` may, so that
+            there might be no valid sequence.
 
     Example:
         >>> decoder = TagDecoder([[0, 0], [-10_000, 0]], [0, 0], [0, 0])  # once 1, always 1
@@ -53,18 +54,19 @@ class TagDecoder:
             raise ValueError(f"`transitions`, `start`, `end` must be (K, K), (K,) and (K,). Received: {shapes}")
         if np.max(self._start + self._transitions.diagonal() + self._end, initial=_NEVER) <= _NEVER / 2:
             raise ValueError("no tag may start a sequence, follow itself and end it: there may be none to decode")
-        self._into = list(self._transitions.T.copy())  # of each tag, the scores of what may stand before it
+        self._into = list(self._transitions.T.copy())  # for each tag, the scores of the tags before it
 
     @classmethod
     def of_single_tags(cls, tags: int) -> "TagDecoder":
-        """The decoder of a model without a CRF: each token's tag for itself, by a softmax."""
+        """The decoder of a model without a CRF: the tag of each token is independent, by a softmax."""
         return cls(np.zeros((tags, tags)), np.zeros(tags), np.zeros(tags))
 
     def viterbi(self, logits: ArrayLike) -> list[int]:
         """The best sequence.
 
-        Three calls of NumPy a token forwards and two back: 0.45 ms for 128 tokens and 17 tags. A table of back pointers
-        takes 1.2 times as long; logits and transitions added up beforehand 0.95 times, but K times the memory.
+        It makes three calls of NumPy a token forwards and two backwards: 0.45 ms for 128 tokens and 17 tags. A table of
+        back pointers takes 1.2 times as long. Adding logits and transitions beforehand takes 0.95 times as long, but K
+        times the memory.
 
         Args:
             logits: `(n, K)`, finite.
@@ -72,7 +74,7 @@ class TagDecoder:
         Returns:
             The `n` tags.
         """
-        best = np.array(logits, np.float64)  # becomes the score of the best beginning that ends in each tag
+        best = np.array(logits, np.float64)  # becomes the score of the best sequence so far that ends in each tag
         if not len(best):
             return []
         best[0] += self._start
@@ -92,7 +94,7 @@ class TagDecoder:
         return tags
 
     def marginals(self, logits: ArrayLike) -> Floats:
-        """The probability of each tag at each token, whatever the others are.
+        """The probability of each tag at each token, summed over all tags of the other tokens.
 
         Args:
             logits: `(n, K)`, finite.
@@ -103,14 +105,14 @@ class TagDecoder:
         return self.posterior(logits).marginals()
 
     def posterior(self, logits: ArrayLike) -> "Posterior":
-        """The probabilities of what the tags of a text may be: forward-backward, once for all questions.
+        """The distribution over the tag sequences of a text. Runs forward-backward once for all later questions.
 
         Args:
             logits: `(n, K)`, finite.
         """
         potentials = np.array(logits, np.float64)
         if len(potentials):
-            potentials -= potentials.max(axis=1, keepdims=True)  # every sequence scores the same less
+            potentials -= potentials.max(axis=1, keepdims=True)  # lowers the score of every sequence by the same amount
             potentials[0] += self._start
             potentials[-1] += self._end
         return Posterior(potentials, self._transitions)
@@ -120,7 +122,7 @@ class Posterior:
     """The distribution over the tag sequences of one text.
 
     Args:
-        potentials: `(n, K)`, logits with the scores of start and end where they belong.
+        potentials: `(n, K)`, logits; the scores of start and end are added to the first and the last row.
         transitions: `(K, K)`.
 
     Reference:
@@ -130,7 +132,7 @@ class Posterior:
     def __init__(self, potentials: Floats, transitions: Floats):
         self._potentials = potentials
         self._transitions = transitions
-        # Endings are the beginnings of the text read backwards, so that one loop makes both: (n, 2, K).
+        # Backward scores are the forward scores of the reversed text, so one loop computes both: (n, 2, K).
         sums = np.stack([potentials, potentials[::-1]], axis=1)
         pairs = np.stack([transitions, transitions.T])
         longer, largest = np.empty_like(pairs), np.empty_like(pairs[:, 0])
@@ -141,26 +143,26 @@ class Posterior:
             np.exp(longer, longer)
             np.add(row, largest, row)
             np.add(row, np.log(np.add.reduce(longer, 1)), row)
-        self._beginnings = sums[:, 0]  # log-sum over all beginnings that end in a tag, (n, K)
-        self._endings = sums[::-1, 1]  # over all endings that begin with it, (n, K)
+        self._forward_scores = sums[:, 0]  # (n, K), log-sum over all sequences up to a token that end in a tag
+        self._backward_scores = sums[::-1, 1]  # (n, K), the same from a token on, that begin with a tag
 
     def marginals(self) -> Floats:
         """The probability of each tag at each token, `(n, K)`."""
         if not len(self._potentials):
             return self._potentials
-        through = self._beginnings + self._endings - self._potentials  # which both of them hold
+        through = self._forward_scores + self._backward_scores - self._potentials  # both contain the potentials
         return np.exp(through - _log_sum(through, axis=1)[:, None])
 
-    def span_probability(self, first: int, tags: Sequence[int], before: Booleans, behind: Booleans) -> float:
-        """The probability that tokens in a row have given tags, all of them together.
+    def span_probability(self, first: int, tags: Sequence[int], before: Booleans, after: Booleans) -> float:
+        """The probability that all tokens of a span have given tags.
 
-        It is the share of the sequences that hold them: forward-backward with the tags of the span held fast.
+        This is forward-backward with the tags of the span fixed.
 
         Args:
             first: Position of the first of the tokens.
             tags: The tag of each, one or more.
-            before: `(K,)`, which tags may stand before them, where a token does.
-            behind: `(K,)`, likewise behind them.
+            before: `(K,)`, whether each tag may be the tag of the token before the span, if there is one.
+            after: `(K,)`, whether each tag may be the tag of the token after the span, if there is one.
 
         Reference:
             Culotta and McCallum 2004, Confidence Estimation for Information Extraction.
@@ -169,16 +171,16 @@ class Posterior:
         last = first + len(tags) - 1
         score = float(self._potentials[range(first, last + 1), tags].sum() + steps.sum())
         if first > 0:
-            through = self._beginnings[first - 1] + self._transitions[:, tags[0]]
+            through = self._forward_scores[first - 1] + self._transitions[:, tags[0]]
             score += float(_log_sum(np.where(before, through, _NEVER)))
         if last + 1 < len(self._potentials):
-            through = self._endings[last + 1] + self._transitions[tags[-1]]
-            score += float(_log_sum(np.where(behind, through, _NEVER)))
-        return min(1.0, float(np.exp(score - _log_sum(self._beginnings[-1]))))
+            through = self._backward_scores[last + 1] + self._transitions[tags[-1]]
+            score += float(_log_sum(np.where(after, through, _NEVER)))
+        return min(1.0, float(np.exp(score - _log_sum(self._forward_scores[-1]))))
 
 
 def _scores(values: ArrayLike) -> Floats:
-    """Scores in float64, out of all reach where they are `FORBIDDEN`."""
+    """Scores in float64; `_NEVER` where they are `FORBIDDEN` or less."""
     scores = np.asarray(values, np.float64)
     return np.where(scores > FORBIDDEN, scores, _NEVER)
 

@@ -1,4 +1,4 @@
-"""How long a bundle takes from text to label, or to spans, on this machine, and how much memory."""
+"""Measures the time of a bundle from text to result, and its memory, on this machine."""
 
 import sys
 import time
@@ -20,15 +20,15 @@ class Latency:
     """Times of a bundle's calls over given texts, in milliseconds, one text a call.
 
     Attributes:
-        count: texts that were timed.
-        result: what a text is turned into: label, spans, tags.
+        count: number of texts that were timed.
+        result: what is predicted: label, spans, tags.
         ms_p50: median time from a string to its result.
-        ms_p95: the time that 95 % of the texts stay under.
-        model_ms_p50: median time of the model alone, from ids to logits; of a long text that a tagger reads in windows,
-            of all of them.
-        model_ms_p95: its 95th percentile.
-        peak_memory_mb: most memory that the process has held resident so far, in 10^6 bytes: Python, NumPy, LiteRT and
-            whatever else the process loaded; None where the system does not tell.
+        ms_p95: 95th percentile of this time.
+        model_ms_p50: median time of the model only, from ids to logits; for a long text that a tagger reads in windows,
+            the time of all windows.
+        model_ms_p95: 95th percentile of this time.
+        peak_memory_mb: largest resident memory of the process so far, in 10^6 bytes: Python, NumPy, LiteRT and all else
+            that the process loaded; None if the system does not report it.
         model_bytes: size of model.tflite.
     """
 
@@ -42,7 +42,7 @@ class Latency:
     model_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as JSON values; times from text to result are named after it."""
+        """The figures as JSON values. The names of times from text to result contain the kind of result."""
         figures = asdict(self)
         name = "spans" if self.result == "tags" else self.result
         figures[f"text_to_{name}_ms_p50"] = figures.pop("ms_p50")
@@ -54,15 +54,14 @@ class Latency:
 def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 50) -> Latency:
     """Times a predictor over texts, one text a call.
 
-    Real texts make the figures those of use: a short text runs in a short signature. The model alone is timed in a pass
-    of its own, after the one from text to result, so that neither finds its caches warmed by the other on the same
-    text.
+    Use real texts, since a short text runs in a short signature. The model is timed in a second pass over all texts, so
+    that neither measurement warms the caches for the other on the same text.
 
     Args:
         predictor: from `textapp.runtime.load`.
         texts: the texts to time, at least one.
-        warm_up: non-negative integer, how many of the texts each pass runs untimed first. They make LiteRT allocate the
-            signatures in use and bring code and weights into the caches.
+        warm_up: non-negative integer, number of texts that each pass first runs untimed. They make LiteRT allocate its
+            tensors and load code and weights into the caches.
     """
     _check(texts, warm_up)
     if predictor.model is None or predictor.bundle is None:
@@ -91,10 +90,10 @@ def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 5
 
 
 def peak_memory() -> int | None:
-    """The most bytes that this process has held resident so far; None where the system does not tell.
+    """The largest resident memory of this process so far, in bytes; None if the system does not report it.
 
-    On Linux from /proc: `getrusage` there also counts what the parent held when it started this process, so that a
-    small client started by a large trainer would seem as large as the trainer.
+    On Linux it comes from /proc: `getrusage` would also count the parent's memory at the start of this process, so that
+    a small client would seem as large as the trainer that started it.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -111,7 +110,7 @@ def peak_memory() -> int | None:
 
 
 def _check(texts: Sequence[str], warm_up: int) -> None:
-    """Raises `ValueError` where nothing can be timed."""
+    """Raises `ValueError` if nothing can be timed."""
     if not texts:
         raise ValueError("`texts` must hold at least one text. Received: none")
     if warm_up < 0:

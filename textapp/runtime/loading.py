@@ -1,4 +1,4 @@
-"""A bundle's folder in, what predicts from it out."""
+"""Loads a predictor from a bundle's folder."""
 
 import os
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Any:
         A `Predictor` of the bundle's task: a `Classifier` or a `Tagger`.
 
     Raises:
-        InputError: a file of the bundle is missing, changed or malformed, in one line that names it.
+        InputError: a file of the bundle is missing, changed or malformed. The message is one line and names the file.
     """
     bundle = read_bundle(path)
     half = device(bundle.task)
@@ -55,7 +55,7 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Any:
 
 
 def _check_model(bundle: Bundle, model: DeviceModel) -> None:
-    """Runs the model on no token, and on the last word, character and shape: so a foreign model fails here."""
+    """Runs the model on no token, and on the last word, character and shape, so that a foreign model fails here."""
     encoder = bundle.encoder
     model.run({name: np.zeros((0, *shape), np.int32) for name, shape in encoder.inputs.items()})
     token = {name: np.zeros((1, *shape), np.int32) for name, shape in encoder.inputs.items()}
@@ -69,7 +69,7 @@ def _check_model(bundle: Bundle, model: DeviceModel) -> None:
 
 
 def _check_ids(bundle: Bundle, model: DeviceModel, file: str, count: int, token: Mapping[str, Any]) -> None:
-    """Raises `InputError` naming a file where the model fails on the last of its entries."""
+    """Raises `InputError` with the name of `file` if the model fails on the last of its entries."""
     try:
         model.run(token)
     except InputError as error:

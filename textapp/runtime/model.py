@@ -1,4 +1,4 @@
-"""The models of bundles: ids in, logits out, of a text or of each of its tokens."""
+"""The model of a bundle: from ids to the logits of a text or of each of its tokens."""
 
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -17,7 +17,8 @@ class DeviceModel:
         content: bytes of the TFLite file. The interpreter reads its weights in place.
         signatures: length in tokens -> name of the signature, shortest first.
         inputs: name of each input -> its shape after the tokens; see `TokenEncoder.inputs`.
-        logits: the shape of a signature's output "logits" by its length in tokens T, with the axis of one text.
+        logits: function from a signature's length in tokens T to the shape of its output "logits", with the axis of one
+            text.
         source: where `content` comes from, for error messages.
         threads: positive integer, the threads that one call may use.
 
@@ -25,7 +26,7 @@ class DeviceModel:
         lengths: the lengths, shortest first.
 
     Raises:
-        InputError: LiteRT cannot read `content`, or its signatures are not those that are asked for.
+        InputError: LiteRT cannot read `content`, or it has other signatures than `signatures`.
     """
 
     def __init__(
@@ -49,8 +50,7 @@ class DeviceModel:
         """Runs the model on one text.
 
         Args:
-            inputs: integers `(n, ...)` by the name of each input, of at most as many tokens as the largest length, and
-                without padding after them; of no token for an empty text.
+            inputs: input name -> integers `(n, ...)` without padding, n from 0 to the largest length.
 
         Raises:
             InputError: LiteRT cannot run the model, or its scores are not finite.

@@ -1,4 +1,4 @@
-"""From text to labels, any number of them: the device's half of multi-label classification."""
+"""Multi-label classification on the device: from text to any number of labels."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,17 +21,17 @@ __all__ = ["FIELDS", "MultilabelClassifier", "file_names", "logits_shape", "pred
 
 
 FIELDS: Fields = {"thresholds": (are_thresholds, "a list of numbers from 0 to 1, one a label")}
-"""The rules of what bundle.json says for this task alone."""
+"""The rules of the fields that only this task has in bundle.json."""
 
 
 @dataclass(frozen=True, slots=True)
 class MultilabelPrediction:
-    """What a model says of one text.
+    """The prediction of a model for one text.
 
     Attributes:
         labels: the labels of the text, in the order of labels.txt; none, one or more.
-        probs: label -> probability, each for itself, in the order of labels.txt.
-        tokens: the tokens that the model read; none for a text without any.
+        probs: label -> probability, independent of the other labels, in the order of labels.txt.
+        tokens: the tokens that the model read; empty for a text without tokens.
         truncated: whether the text had more tokens than the model's largest length, and was cut there.
     """
 
@@ -63,7 +63,7 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
     targets: IndependentLabels
 
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
-        """The probability of each label, each for itself."""
+        """The probability of each label, independent of the others."""
         return [0.5 * (1 + math.tanh(0.5 * logit)) for logit in logits.tolist()]
 
     def decision(self, probs: Sequence[float]) -> tuple[str, ...]:
@@ -76,13 +76,13 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
 
 
 def result(targets: Labels) -> str:
-    """What a text is turned into, in a word."""
+    """The word for what is predicted for a text."""
     del targets
     return "labels"
 
 
 def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> IndependentLabels:
-    """What the model chooses from, of a bundle's files. Raises `InputError` where they contradict each other."""
+    """Reads the labels and their thresholds. Raises `InputError` if their numbers differ."""
     names = parse_names(files[LABELS], folder / LABELS, "label")
     thresholds = description["thresholds"]
     if len(thresholds) != len(names):
@@ -103,6 +103,6 @@ def predictor(
     max_tokens: int,
     score: Score,
 ) -> MultilabelClassifier:
-    """A predictor over a model, with what bundle.json and the bundle's files say of this task."""
+    """Makes a predictor from a model, bundle.json and the bundle's files."""
     del description, files, folder
     return MultilabelClassifier(tokenizer, encoder, targets, max_tokens, score)

@@ -1,4 +1,4 @@
-"""From text to result, whatever the task: what predictors over bundles and over runs have in common."""
+"""The base class of all predictors, for every task, for bundles and for runs."""
 
 import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from textapp.runtime.model import DeviceModel
 
 Inputs = Mapping[str, NDArray[np.int32]]
-"""Tokens as a model reads them, by the name of its inputs: `token_ids` `(n,)` and what `TokenEncoder.inputs` names."""
+"""Input name -> the ids of n tokens: `token_ids` `(n,)`, and the other inputs of `TokenEncoder.inputs`."""
 
 
 class Outputs(NamedTuple):
-    """What a model gives for the tokens of one text.
+    """The outputs of a model for the tokens of one text.
 
     Attributes:
         logits: float32 `(C,)` of the text, or `(n, K)` of its n tokens.
@@ -36,19 +36,20 @@ Score = Callable[[Inputs], Outputs]
 
 
 class Predictor(abc.ABC):
-    """Predicts from texts. Any string can be predicted: an empty one, one of NULs or lone surrogates, a megabyte.
+    """Predicts from texts. Any string is accepted: empty, of NULs or lone surrogates, or of a megabyte.
 
-    A predictor may be shared by threads as far as `score` may; those of bundles take turns at the model.
+    Threads may share a predictor if they may share `score`. Threads that share a bundle's predictor run its model in
+    turn.
 
     Args:
         tokenizer: cuts texts into tokens.
-        encoder: tokens to ids.
-        targets: what the model chooses from.
-        max_tokens: how many tokens `score` reads at most.
+        encoder: turns tokens into ids.
+        targets: the labels or tags that the model chooses from.
+        max_tokens: largest number of tokens that `score` reads.
         score: the model.
 
     Attributes:
-        bundle: the bundle that it was loaded from; None for a run.
+        bundle: the bundle that the predictor was loaded from; None for a run.
         model: the bundle's model; None for a run.
     """
 
@@ -70,27 +71,27 @@ class Predictor(abc.ABC):
     @property
     @abc.abstractmethod
     def result(self) -> str:
-        """What a text is turned into, in a word."""
+        """The word for what is predicted for a text."""
 
     @abc.abstractmethod
     def predict(self, texts: Iterable[str]) -> Sequence[Any]:
-        """Predicts each text, in their order; subclasses may take options."""
+        """Predicts each text, in order; subclasses may take options."""
 
     @abc.abstractmethod
     def decide(self, items: Iterable[Any]) -> Iterator[Any]:
-        """Yields the decision about each item of labelled data alone, for evaluation; items may be a stream."""
+        """Yields only the decision about each item of labelled data, for evaluation; items may be a stream."""
 
     @abc.abstractmethod
     def quick(self, text: str) -> Any:
-        """What an application asks of one text at least: the path whose time is measured."""
+        """The smallest useful result for one text. Its time is measured as the latency."""
 
     @abc.abstractmethod
     def pieces(self, text: str) -> list[Inputs]:
-        """What the model reads of a text, a call each."""
+        """The inputs of the model for a text, one item for each call."""
 
     @abc.abstractmethod
     def tokens(self, item: Any) -> Sequence[str]:
-        """The tokens of an item of labelled data, as the model knows them."""
+        """The tokens of an item of labelled data, as the model reads them."""
 
     @abc.abstractmethod
     def probabilities(self, items: Sequence[Any]) -> NDArray[np.float64]:
@@ -112,10 +113,10 @@ class Predictor(abc.ABC):
 
 
 def check_texts(texts: Iterable[str]) -> Iterator[str]:
-    """Iterates over texts. One string in place of a list would be read as a text per character.
+    """Iterates over texts. It refuses a single string, which would be read as one text for each character.
 
     Raises:
-        TypeError: `texts` is one string, or holds something else than strings.
+        TypeError: `texts` is one string, or an item is not a string.
     """
     if isinstance(texts, str):
         raise TypeError("`texts` must be a list of strings. Received: one string; put it in a list")

@@ -1,4 +1,4 @@
-"""The LiteRT interpreter over a file with a signature for each text length."""
+"""Runs a file that has a signature for each text length, in the LiteRT interpreter."""
 
 import threading
 from bisect import bisect_left
@@ -19,24 +19,24 @@ Shape = tuple[int, ...]
 class Signatures:
     """A TFLite model of one text at a time, with one signature per text length.
 
-    A text runs in the shortest signature that holds it, so that it pays for few steps of padding. LiteRT allocates a
-    signature's tensors when it first runs; a length that no text needs costs no memory.
+    A text runs in the shortest signature that it fits into, so that few steps of padding are computed. LiteRT allocates
+    a signature's tensors at its first run, so an unused length costs no memory.
 
-    Calls go through LiteRT's public signature runner. Its checks cost about 4 microseconds a call over the private
-    wrapper beneath it (measured with ai-edge-litert 2.3 on x86-64), against some 50 for a model of 16 tokens.
+    Calls use LiteRT's public signature runner. Its checks take about 4 microseconds a call longer than the private
+    wrapper (measured with ai-edge-litert 2.3 on x86-64); a model of 16 tokens takes about 50.
 
     One interpreter runs one text at a time: a lock makes calls from several threads safe, not parallel.
 
     Args:
         content: bytes of the TFLite file. The interpreter reads its weights in place.
         names: length in tokens T -> name of the signature, shortest first.
-        inputs: name of each input, int32 `(1, T, ...)` padded with 0 -> its shape behind T.
+        inputs: name of each input, int32 `(1, T, ...)` padded with 0 -> its shape after T.
         source: where `content` comes from, for error messages.
         threads: positive integer, the threads that one call may use. One is fastest for models of this size.
 
     Raises:
-        InputError: LiteRT cannot read `content`, its signatures are not those that are asked for, or one has other
-            inputs or no output "logits".
+        InputError: LiteRT cannot read `content`, it has other signatures than `names`, or a signature has other inputs
+            or no output "logits".
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Signatures:
         """Runs the model on one text.
 
         Args:
-            count: tokens of the text; none for an empty one.
+            count: number of tokens of the text; 0 for an empty text.
             **inputs: each input by name, `(count, ...)`, without padding.
 
         Returns:
-            Each output by name, the axis of one text left out.
+            Each output by name, without the axis of one text.
 
         Raises:
             InputError: LiteRT cannot run the model.
@@ -90,24 +90,24 @@ class Signatures:
         return {name: values[0] for name, values in outputs.items()}
 
     def require_finite(self, logits: NDArray[np.float32]) -> None:
-        """Raises `InputError` where scores are NaN or infinite."""
+        """Raises `InputError` if a score is NaN or infinite."""
         if not np.isfinite(logits).all():
             shown = ", ".join(map(str, logits.ravel()[~np.isfinite(logits.ravel())][:3]))
             raise InputError(f"{self.source}: the model's scores are not finite: {shown}; export it again")
 
     def check_output(self, name: str, shape_of: Callable[[int], Shape], optional: bool = False) -> bool:
-        """Checks that an output of each signature is float32 of the shape that its length gives.
+        """Checks that an output of each signature is float32 and has the right shape.
 
         Args:
-            name: of the output.
-            shape_of: its shape by the length, with the axis of one text.
-            optional: whether all signatures may lack it.
+            name: name of the output.
+            shape_of: function from a signature's length to the output's shape, with the axis of one text.
+            optional: whether the output may be missing in all signatures.
 
         Returns:
-            Whether the signatures have it.
+            Whether the signatures have the output.
 
         Raises:
-            InputError: One has not.
+            InputError: The output is missing in a signature, or has another dtype or shape.
         """
         details = {length: runner.get_output_details() for length, runner in self._runners.items()}
         lacking = [self._names[length] for length, found in details.items() if name not in found]
@@ -127,7 +127,7 @@ class Signatures:
             raise InputError(f"{self.source}: LiteRT cannot run this file: {' '.join(str(error).split())}") from error
 
     def _check_inputs(self, length: int, wanted: Mapping[str, Shape]) -> None:
-        """Raises `InputError` unless a signature has the inputs that it should, and logits."""
+        """Raises `InputError` unless a signature has exactly the `wanted` inputs, and an output "logits"."""
         runner = self._runners[length]
         inputs, outputs = runner.get_input_details(), runner.get_output_details()
         if set(inputs) != set(wanted) or "logits" not in outputs:
@@ -140,7 +140,7 @@ class Signatures:
             self._check_tensor(length, name, inputs[name], (1, length, *shape), np.int32)
 
     def _check_tensor(self, length: int, name: str, details: Mapping[str, Any], shape: Shape, dtype: type) -> None:
-        """Raises `InputError` unless a tensor of a signature has the shape and type that it should."""
+        """Raises `InputError` unless a tensor of a signature has this shape and dtype."""
         received = tuple(int(size) for size in details["shape"])
         if received != shape or details["dtype"] is not dtype:
             raise InputError(

@@ -1,4 +1,4 @@
-"""What the bytes of a model.tflite are spent on, read from the file."""
+"""Reads from a model.tflite which parts its bytes belong to."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ _RECURRENT = {
     _Builtin.LSTM,
 }
 _DENSE = {_Builtin.FULLY_CONNECTED, _Builtin.CONV_2D, _Builtin.DEPTHWISE_CONV_2D, _Builtin.BATCH_MATMUL}
-_REWRITING = {_Builtin.DEQUANTIZE, _Builtin.CAST, _Builtin.RESHAPE, _Builtin.TRANSPOSE}  # of a constant: one as well
-# Through these the projected inputs of all steps come to the steps, and a product with the state to the gates.
+_REWRITING = {_Builtin.DEQUANTIZE, _Builtin.CAST, _Builtin.RESHAPE, _Builtin.TRANSPOSE}  # constant in, constant out
+# These cut the projected inputs of all steps into steps, and a product with the state into gates.
 _CUTTING = {
     _Builtin.RESHAPE,
     _Builtin.TRANSPOSE,
@@ -32,12 +32,12 @@ _CUTTING = {
 
 @dataclass(frozen=True)
 class FileParts:
-    """Bytes of the parts of a model file; together those of the file.
+    """Bytes of the parts of a model file. Their sum is the size of the file.
 
     Attributes:
-        embeddings: Tables of which rows are looked up: words, characters, pairs, and the rows' scales.
+        embeddings: Tables whose rows are looked up: words, characters, pairs; and the scales of the rows.
         recurrent: Weights and biases of recurrent layers, fused or step by step.
-        dense: Those of dense layers and convolutions.
+        dense: Weights and biases of dense layers and convolutions.
         rest: The graph of each signature, scales, shapes, and constants too small to have a name.
     """
 
@@ -57,7 +57,7 @@ class FileParts:
 
 
 class _Operator(NamedTuple):
-    """What an operator of a subgraph is, and the numbers of its tensors, -1 for an input that is left out."""
+    """The code of an operator and the numbers of its tensors; -1 for an input that is left out."""
 
     code: int
     inputs: tuple[int, ...]
@@ -65,11 +65,11 @@ class _Operator(NamedTuple):
 
 
 def size_breakdown(content: bytes) -> FileParts:
-    """Divides a model file's bytes by what reads them.
+    """Divides a model file's bytes by the operators that read them.
 
-    A buffer belongs to the operators that read it, in any signature. Recurrent layers that run step by step are not
-    marked as such in a file; they are told by their weights, which several operators of a signature read, a step each,
-    and by what is added to these products. So of a file whose only length is one or two tokens they count as dense.
+    A buffer belongs to the operators that read it, in any signature. A file does not mark recurrent layers that run
+    step by step. They are recognized by their weights, which one operator for each step reads, and by the terms that
+    are added to these products. So they count as dense in a file whose only length is one or two tokens.
 
     Args:
         content: A TFLite file.
@@ -106,7 +106,7 @@ def _weights(file: Any, subgraph: Any) -> Iterator[tuple[str, int]]:
 
 
 def _constants(file: Any, subgraph: Any, operators: list[_Operator]) -> dict[int, int]:
-    """Tensor -> buffer, of those that hold data, and of those computed from one alone, as float16 weights are."""
+    """Tensor -> buffer, for tensors with data and for tensors computed from a single one of them (float16 weights)."""
     buffers = {index: subgraph.Tensors(index).Buffer() for index in range(subgraph.TensorsLength())}
     constants = {tensor: buffer for tensor, buffer in buffers.items() if file.Buffers(buffer).DataLength()}
     for operator in operators:
@@ -152,7 +152,7 @@ def _operator(file: Any, operator: Any) -> _Operator:
     """An operator as numbers."""
     code = file.OperatorCodes(operator.OpcodeIndex())
     return _Operator(
-        code=max(code.BuiltinCode(), code.DeprecatedBuiltinCode()),  # beyond 127 it is in the newer field alone
+        code=max(code.BuiltinCode(), code.DeprecatedBuiltinCode()),  # codes above 127 are only in the newer field
         inputs=tuple(operator.Inputs(index) for index in range(operator.InputsLength())),
         outputs=tuple(operator.Outputs(index) for index in range(operator.OutputsLength())),
     )

@@ -1,4 +1,4 @@
-"""From text to spans and tags: the device's half of tagging."""
+"""Tagging on the device: from text to spans and tags."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,9 +30,9 @@ FIELDS: Fields = {
     "crf": (lambda value: type(value) is bool, "true or false"),
     "retokenize": (lambda value: type(value) is bool, "true or false"),
 }
-"""The rules of what bundle.json says for this task alone."""
+"""The rules of the fields that only this task has in bundle.json."""
 
-_LARGEST = 1e9  # of a score: far more than a model learns, far less than a decoder's "never"
+_LARGEST = 1e9  # largest score: far more than a model learns, far less than a decoder's score for "never"
 _NUMBERS = f"numbers from {-_LARGEST:,.0f} to {_LARGEST:,.0f}"
 
 
@@ -40,11 +40,11 @@ class TaggedToken(NamedTuple):
     """A token of a text and its tag.
 
     Attributes:
-        text: the token as the tokenizer gives it: normalized, its capitals kept.
-        start: where it begins in the text that was given, in code points.
-        end: where it ends, exclusive, in code points.
-        tag: in IOB2, or plain.
-        confidence: the probability of a plain tag, from 0 to 1, where it was asked for.
+        text: the token as the tokenizer gives it: normalized, with its capitals.
+        start: position of its first code point in the original text.
+        end: position after its last code point.
+        tag: the tag in IOB2, or plain.
+        confidence: the probability of a plain tag, from 0 to 1; None without `confidence=True`.
     """
 
     text: str
@@ -55,17 +55,18 @@ class TaggedToken(NamedTuple):
 
 
 class TaggedSpan(NamedTuple):
-    """An entity, a slot: some tokens in a row, and what they are.
+    """An entity or a slot: neighbouring tokens and their type.
 
-    Offsets count code points of the very string that was given, as Python's `len` does: `text == original[start:end]`.
-    Languages whose strings are UTF-16 (JavaScript, Java, Swift's NSString) count two for an emoji.
+    Offsets count code points of the original text, as Python's `len` does: `text == original[start:end]`. Languages
+    with UTF-16 strings (JavaScript, Java, Swift's NSString) count an emoji as two.
 
     Attributes:
-        type: what it is (PER); empty where tags have no types.
-        text: what the author wrote, not normalized.
-        start: where it begins in the text that was given, in code points.
-        end: where it ends, exclusive, in code points.
-        confidence: the probability of all its tags at once and of its ends, from 0 to 1, where it was asked for.
+        type: the type (PER); empty if tags have no types.
+        text: the original text of the span, not normalized.
+        start: position of its first code point in the original text.
+        end: position after its last code point.
+        confidence: the probability that exactly this span is right, with all its tags and both ends, from 0 to 1; None
+            without `confidence=True`.
     """
 
     type: str
@@ -77,18 +78,18 @@ class TaggedSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tagging:
-    """What a model says of one text.
+    """The prediction of a model for one text.
 
     Attributes:
         tokens: all tokens of the text.
-        spans: its spans from left to right, none of which overlap; none where tags are plain.
+        spans: its spans from left to right, without overlap; empty if tags are plain.
     """
 
     tokens: tuple[TaggedToken, ...]
     spans: tuple[TaggedSpan, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The tagging as JSON values; without `confidence` where it was not asked for."""
+        """The tagging as JSON values; without `confidence` where it is None."""
         return {
             "spans": [_known(span._asdict()) for span in self.spans],
             "tokens": [_known(token._asdict()) for token in self.tokens],
@@ -103,18 +104,18 @@ def _known(fields: dict[str, Any]) -> dict[str, Any]:
 class Tagger(Predictor):
     """Finds spans (entities, slots) in texts, or gives each token its tag (parts of speech).
 
-    The time of a megabyte is a thousand times that of a kilobyte. A text of more tokens than the model reads at once is
-    read in overlapping windows; their logits are put together before the best sequence of tags is sought, so that no
-    span breaks at a border and no token is left out.
+    The time grows linearly with the text. A text of more tokens than the model reads at once is read in overlapping
+    windows. Their logits are joined before the best sequence of tags is decoded, so that no span breaks at a border and
+    no token is left out.
 
     Args:
         tokenizer: cuts texts into tokens, keeping capitals.
         encoder: turns tokens into ids.
         targets: the model's tags.
-        max_tokens: how many tokens `score` reads at most.
+        max_tokens: largest number of tokens that `score` reads.
         score: the model.
-        decoder: finds the best sequence; None where each token's best tag is taken by itself.
-        retokenize: whether the model knows the tokens of corpora by the pieces that `tokenizer` cuts them into.
+        decoder: finds the best sequence; None to take the best tag of each token.
+        retokenize: whether `tokenizer` cuts the tokens of corpora into the pieces that the model reads.
     """
 
     task = "tagging"
@@ -138,7 +139,7 @@ class Tagger(Predictor):
 
     @property
     def result(self) -> str:
-        """What a text is turned into."""
+        """The word for what is predicted for a text."""
         return result(self.targets)
 
     @property
@@ -151,7 +152,8 @@ class Tagger(Predictor):
 
         Args:
             texts: strings, of any length and content.
-            confidence: whether to say how sure the model is, for about five times the time of decoding.
+            confidence: whether to compute the probability of each span or plain tag; decoding takes about five times as
+                long.
 
         Returns:
             One tagging per text, in their order.
@@ -172,7 +174,7 @@ class Tagger(Predictor):
         return self._predict(text, confidence=False)
 
     def pieces(self, text: str) -> list[Inputs]:
-        """What the model reads of a text, a window each."""
+        """The inputs of the model for a text, one item for each window."""
         return [inputs for _, inputs in self.windows(self.tokenizer.words(text))]
 
     def probabilities(self, items: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -184,25 +186,25 @@ class Tagger(Predictor):
     def logits(self, tokens: Sequence[str]) -> NDArray[np.float32]:
         """The score of each tag for each of any number of tokens, float32 `(n, K)`."""
         parts = [
-            self.score(inputs).logits[window.first - window.start : window.behind - window.start]
+            self.score(inputs).logits[window.first - window.start : window.stop - window.start]
             for window, inputs in self.windows(tokens)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.tag_set)), np.float32)
 
     def windows(self, tokens: Sequence[str]) -> Iterator[tuple[Window, Inputs]]:
-        """Yields the windows over tokens with what the model reads of each."""
+        """Yields the windows over tokens with the model's inputs for each."""
         inputs = self.encode(tokens)
         for window in windows(tokens, self.max_tokens):
             yield window, {name: ids[window.start : window.end] for name, ids in inputs.items()}
 
     def tokens(self, item: Sequence[str]) -> Sequence[str]:
-        """The tokens of a corpus as the model knows them."""
+        """The tokens of a corpus as the model reads them."""
         return retokenize(item, self.tokenizer).tokens if self.retokenize else item
 
     def _tag(self, tokens: Sequence[str]) -> list[str]:
         """The tags of one sentence."""
         tags = self.tag_set.decode(self._best(self.logits(self.tokens(tokens))))
-        return self.tag_set.of_tokens(tags, retokenize(tokens, self.tokenizer).firsts) if self.retokenize else tags
+        return self.tag_set.of_tokens(tags, retokenize(tokens, self.tokenizer).word_starts) if self.retokenize else tags
 
     def _predict(self, text: str, confidence: bool) -> Tagging:
         """The tagging of one text."""
@@ -238,13 +240,13 @@ class Tagger(Predictor):
         return self.decoder.viterbi(logits)
 
     def _span_confidence(self, posterior: Posterior, ids: list[int], span: Span) -> float:
-        """The probability of a span's tags, of none before it that it continues, and of none behind that goes on."""
+        """The probability that the span has these tags, begins at its first token and ends at its last."""
         tags = ids[span.start : span.end]
-        before, behind = self._border(tags[0], left=True), self._border(tags[-1], left=False)
-        return posterior.span_probability(span.start, tags, before, behind)
+        before, after = self._border(tags[0], left=True), self._border(tags[-1], left=False)
+        return posterior.span_probability(span.start, tags, before, after)
 
     def _border(self, tag: int, left: bool) -> Booleans:
-        """Which tags, `(K,)`, part from a tag if they stand on the left of it, or on the right of it."""
+        """Whether there is a border between each tag `(K,)`, on the left or right of a tag, and that tag."""
         if (tag, left) not in self._borders:
             edge, scheme = self.tag_set.tags[tag], self.tag_set.scheme or FILE_SCHEME
             pairs = ([other, edge] if left else [edge, other] for other in self.tag_set.tags)
@@ -255,10 +257,11 @@ class Tagger(Predictor):
 
 
 def _in_characters(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[tuple[Span, int, int]]:
-    """Yields spans of tokens with their first character and the one behind their last.
+    """Yields spans of tokens with the position of their first character and the position after their last.
 
-    Normalization may make several tokens of one character (㍿ is 株式会社, ½ is 1⁄2), and a model may put them into
-    several spans. The character is the first one's; the next begins behind it, or is none if nothing is left.
+    Normalization may make several tokens from one character (㍿ is 株式会社, ½ is 1⁄2), and a model may put them into
+    several spans. The first of these spans gets the character. The next span begins after it, and is left out if no
+    character remains.
     """
     done = 0
     for span in spans:
@@ -272,22 +275,22 @@ def _in_characters(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[t
 
 
 def result(targets: TagSet) -> str:
-    """What a text is turned into, in a word."""
+    """The word for what is predicted for a text."""
     return "tags" if targets.scheme is None else "spans"
 
 
 def file_names(description: Mapping[str, Any]) -> tuple[str, ...]:
-    """The files of a bundle of this task, besides those of every task."""
+    """The files that only bundles of this task have."""
     return (TAGS, CRF) if description["crf"] else (TAGS,)
 
 
 def logits_shape(targets: TagSet) -> Callable[[int], tuple[int, ...]]:
-    """The shape of the model's logits by the number of tokens."""
+    """A function from the number of tokens to the shape of the model's logits."""
     return lambda length: (1, length, len(targets))
 
 
 def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> TagSet:
-    """What the model chooses from, of a bundle's files."""
+    """Reads the tags that the model chooses from."""
     tags, scheme, path = parse_names(files[TAGS], folder / TAGS, "tag"), description["tag_scheme"], folder / TAGS
     if scheme is not None:
         for number, tag in enumerate(tags, start=1):
@@ -310,7 +313,7 @@ def predictor(
     max_tokens: int,
     score: Score,
 ) -> Tagger:
-    """A predictor over a model, with what bundle.json and the bundle's files say of this task."""
+    """Makes a predictor from a model, bundle.json and the bundle's files."""
     decoder = _read_decoder(files[CRF], folder / CRF, len(targets)) if description["crf"] else None
     return Tagger(tokenizer, encoder, targets, max_tokens, score, decoder, description["retokenize"])
 
@@ -332,7 +335,7 @@ def _read_decoder(content: bytes, path: Path, tags: int) -> TagDecoder:
 
 
 def _are_numbers(value: object, count: int) -> bool:
-    """Whether a JSON value is a list of so many numbers, none NaN or out of range."""
+    """Whether a JSON value is a list of `count` numbers, none NaN or out of range."""
     if not isinstance(value, list) or len(value) != count:
         return False
     return all(type(number) in (int, float) and abs(number) <= _LARGEST for number in value)

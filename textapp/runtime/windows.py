@@ -1,4 +1,4 @@
-"""Windows over a text of more tokens than the model reads at a time."""
+"""Windows over a text that has more tokens than the model reads at once."""
 
 import itertools
 from collections.abc import Sequence
@@ -9,40 +9,40 @@ SENTENCE_ENDS = frozenset([*".!?…。！？．｡؟۔।॥။።។‼⁇⁈�
 
 
 class Window(NamedTuple):
-    """Tokens that the model reads together, and those of them for which it is asked.
+    """Tokens that the model reads together, and the part of them whose logits are kept.
 
     Attributes:
         start: position of the first token that is read.
-        end: position behind the last one.
-        first: position of the first token whose logits are taken from here.
-        behind: position behind the last one.
+        end: position after the last token that is read.
+        first: position of the first token whose logits are kept.
+        stop: position after the last token whose logits are kept.
     """
 
     start: int
     end: int
     first: int
-    behind: int
+    stop: int
 
 
 def windows(tokens: Sequence[str], size: int) -> list[Window]:
-    """Covers a text by as few windows as overlap by a quarter of their size, evenly spread.
+    """Covers a text with as few windows as possible, evenly spaced, that overlap by at least a quarter of their size.
 
-    Each token is taken from the window in which it stands further from the border, since there the model sees more of
-    what is around it. Where a sentence ends in the overlap, but for its outer eighths, the change-over is put there:
-    sentences are what the model was trained on. What only looks like an end, as the point of an initial, then still has
-    some tokens around it.
+    Each token is kept from the window in which it is further from the border, since the model sees more context there.
+    If a sentence ends in the overlap (its outer eighths excluded), the next window takes over after this sentence, as
+    the model was trained on sentences. Even if this is no real end, as in "J. Smith", the tokens still have some
+    context on both sides.
 
     Args:
         tokens: the text.
-        size: how many tokens the model reads, one or more.
+        size: number of tokens that the model reads, one or more.
 
     Returns:
-        The windows from left to right; each token is taken from exactly one. A text that fits has one, which overlaps
-        nothing; an empty text has none.
+        The windows from left to right; each token is kept from exactly one. A text that fits has one window, an empty
+        text none.
 
     Example:
         >>> windows([*"abcdefgh.jklmnopq"], 12)
-        [Window(start=0, end=12, first=0, behind=9), Window(start=5, end=17, first=9, behind=17)]
+        [Window(start=0, end=12, first=0, stop=9), Window(start=5, end=17, first=9, stop=17)]
     """
     count, overlap = len(tokens), size // 4
     if count <= size:
@@ -60,8 +60,8 @@ def windows(tokens: Sequence[str], size: int) -> list[Window]:
 
 
 def _change_over(tokens: Sequence[str], middle: int, reach: int) -> int:
-    """The position nearest to the middle of an overlap that stands behind a sentence's end; without one the middle."""
-    behind_ends = (
+    """The position after a sentence's end that is nearest to the middle of an overlap; the middle if there is none."""
+    sentence_ends = (
         position for position in range(middle - reach, middle + reach + 1) if tokens[position - 1] in SENTENCE_ENDS
     )
-    return min(behind_ends, key=lambda position: abs(position - middle), default=middle)
+    return min(sentence_ends, key=lambda position: abs(position - middle), default=middle)

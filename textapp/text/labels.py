@@ -1,4 +1,4 @@
-"""The labels that a model of texts chooses from, by number."""
+"""The labels that a classifier chooses from."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Labels:
-    """C labels; the number of a label is its position.
+    """C labels. The number of a label is its position.
 
     Example:
         >>> Labels(("差", "好")).encode(["好", "差"])
@@ -27,12 +27,11 @@ class Labels:
 
 @dataclass(frozen=True)
 class IndependentLabels(Labels):
-    """C labels of which a text may have any number.
+    """C labels. A text may have any number of them. Two sets of labels are equal if their names are equal.
 
     Args:
         names: The labels.
-        thresholds: For each label the probability from which on a text has it, from 0 to 1; 0.5 by default. Two sets of
-            labels are equal where their names are.
+        thresholds: For each label, the smallest probability with which a text has it, from 0 to 1; 0.5 by default.
 
     Example:
         >>> IndependentLabels(("price", "taste"), (0.5, 0.2)).chosen([0.4, 0.3])
@@ -53,11 +52,11 @@ class IndependentLabels(Labels):
             )
 
     def encode(self, labels: Iterable[Any]) -> list[Any]:
-        """Which labels each text has, of the labels of each: 1 for each of the C that it has, 0 for the others."""
+        """For the labels of each text, C numbers: 1 for each label that the text has, 0 for the others."""
         return [[int(name in some) for name in self.names] for some in map(set, labels)]
 
     def chosen(self, probs: Sequence[float]) -> tuple[str, ...]:
-        """The labels that a text with these probabilities has, in their order."""
+        """The labels of a text with these probabilities, in the order of `names`."""
         rows = zip(self.names, probs, self.thresholds, strict=True)
         return tuple(name for name, prob, threshold in rows if prob >= threshold)
 

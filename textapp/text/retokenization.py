@@ -23,11 +23,11 @@ class Retokenized(NamedTuple):
 
     Attributes:
         tokens: The pieces.
-        firsts: The position of the first piece of each token.
+        word_starts: The position of the first piece of each token.
     """
 
     tokens: list[str]
-    firsts: list[int]
+    word_starts: list[int]
 
     def spread(self, tags: Sequence[str], of_spans: bool) -> list[str]:
         """Returns the tags of the pieces.
@@ -42,7 +42,7 @@ class Retokenized(NamedTuple):
             (['U', '.', 'S', '.', 'wins'], ['B-LOC', 'I-LOC', 'I-LOC', 'I-LOC', 'O'])
         """
         spread: list[str] = []
-        for tag, first, end in zip(tags, self.firsts, [*self.firsts[1:], len(self.tokens)], strict=True):
+        for tag, first, end in zip(tags, self.word_starts, [*self.word_starts[1:], len(self.tokens)], strict=True):
             inner = f"I{tag[1:]}" if of_spans and tag != OUTSIDE else tag
             spread += [tag, *[inner] * (end - first - 1)]
         return spread
@@ -51,15 +51,15 @@ class Retokenized(NamedTuple):
 def retokenize(tokens: Iterable[str], tokenizer: Tokenizer) -> Retokenized:
     """Cuts tokens as `tokenizer` cuts them in a text.
 
-    A token of invisible characters alone, such as U+00AD, stays as it is, so that each token has a piece.
+    A token of only invisible characters, such as U+00AD, is not changed, so that each token has a piece.
     """
     cut = _cutter(tokenizer)
     pieces: list[str] = []
-    firsts: list[int] = []
+    word_starts: list[int] = []
     for token in tokens:
-        firsts.append(len(pieces))
+        word_starts.append(len(pieces))
         pieces += cut(token)
-    return Retokenized(pieces, firsts)
+    return Retokenized(pieces, word_starts)
 
 
 @functools.lru_cache(maxsize=8)

@@ -88,9 +88,9 @@ class TagSet:
         tags = [self.tags[index] for index in ids]
         return tags if self.scheme is None else convert(tags, self.scheme, FILE_SCHEME, repair=True)
 
-    def of_tokens(self, tags: Sequence[str], firsts: Sequence[int]) -> list[str]:
+    def of_tokens(self, tags: Sequence[str], word_starts: Sequence[int]) -> list[str]:
         """Returns the tags of tokens by those of their first pieces, repaired as in `decode`."""
-        chosen = [tags[first] for first in firsts]
+        chosen = [tags[first] for first in word_starts]
         return chosen if self.scheme is None else convert(chosen, FILE_SCHEME, FILE_SCHEME, repair=True)
 
     def allowed(self) -> Transitions | None:

@@ -1,4 +1,4 @@
-"""Tokens to ids, the one way for every task and its bundles: words, and what else a model reads of each token."""
+"""Converts tokens to the ids that a model reads: words, characters and shapes, for every task and bundle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from textapp.text.word_form import WordForm
 from textapp.text.word_shape import word_shape
 
 Ids = list[int] | list[list[int]]
-"""For n tokens n numbers, or n lists of L numbers."""
+"""For n tokens: n numbers, or n lists of L numbers."""
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,12 @@ class TokenEncoder:
     """Turns tokens into ids.
 
     Attributes:
-        form: What a token is looked up by; None where tokens are looked up as they are, which leaves their spelling
-            unknown: `characters` and `shapes` need a form.
+        form: Converts tokens to words and spellings; None if tokens are looked up unchanged. `characters` and `shapes`
+            need a form.
         vocabulary: The words.
-        characters: The characters; None for a model that does not look into its tokens.
-        max_characters: L; longer words lose their end, for the characters alone.
-        shapes: Whether the model is told the shape of each token; see `word_shape`.
+        characters: The characters; None for a model that reads no characters.
+        max_characters: L; only the first L characters of a word are read.
+        shapes: Whether the model reads the shape of each token; see `word_shape`.
 
     Example:
         >>> encoder = TokenEncoder(WordForm(), Vocabulary.build({"paris": 2}), Vocabulary.build({"P": 2, "a": 2}), 3)
@@ -36,13 +36,13 @@ class TokenEncoder:
     shapes: bool = False
 
     def __post_init__(self) -> None:
-        """Checks that what reads a spelling knows it."""
+        """Checks that there is a form if the model reads characters or shapes."""
         if self.form is None and (self.characters is not None or self.shapes):
             raise ValueError("`characters` and `shapes` need a `form`. Received: form=None")
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
-        """What a model reads of each token: the name of an input and its shape behind the tokens."""
+        """The inputs of the model: name -> shape after the axis of tokens."""
         inputs: dict[str, tuple[int, ...]] = {"token_ids": ()}
         if self.characters is not None:
             inputs["char_ids"] = (self.max_characters,)
@@ -51,11 +51,11 @@ class TokenEncoder:
         return inputs
 
     def encode(self, tokens: Sequence[str]) -> dict[str, Ids]:
-        """Each token as the model reads it.
+        """Converts tokens to ids.
 
         Returns:
-            By the name of an input: the ids of words; with characters theirs, L of each token, 0 behind its last; with
-            shapes those of `word_shape`.
+            Input name -> ids: `token_ids`, the ids of words; with characters `char_ids`, L for each token, padded with
+            0; with shapes `shape_ids`, from `word_shape`.
         """
         form = self.form
         if form is None:

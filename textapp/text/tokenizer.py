@@ -107,7 +107,7 @@ class Tokenizer:
         return [Token(text[start:end], starts[start], ends[end - 1]) for start, end in spans]
 
     def words(self, text: str) -> list[str]:
-        """Returns the texts of the tokens alone: as `tokenize`, but faster."""
+        """Returns only the texts of the tokens; faster than `tokenize`."""
         if text.isascii():
             return _ASCII_GRAMMARS[self.kind].findall(text.lower() if self.lowercase else text)
         spans, text = self._spans(normalize(text, self.normalization).text)

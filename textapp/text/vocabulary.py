@@ -1,4 +1,4 @@
-"""The vocabulary: which token has which id."""
+"""The vocabulary maps tokens to ids."""
 
 import itertools
 import os
@@ -15,13 +15,13 @@ UNKNOWN_ID = 1
 
 
 class Vocabulary:
-    """Tokens and their ids, which are their places in the list; id 0 is padding, id 1 every unknown token.
+    """Tokens and their ids. The id of a token is its position; id 0 is padding, id 1 is every unknown token.
 
     Args:
-        tokens: all tokens by id, the two specials first. None is empty, doubled or holds a line break.
+        tokens: all tokens by id, the two specials first. No token may be empty, occur twice or have a line break.
 
     Raises:
-        InputError: where a token breaks the rule.
+        InputError: A token breaks this rule.
 
     Example:
         >>> vocabulary = Vocabulary.build({"好": 3, "吃": 2, "！": 1})
@@ -34,7 +34,7 @@ class Vocabulary:
     def __init__(self, tokens: Iterable[str]):
         self.tokens = tuple(tokens)
         _check(self.tokens, "vocabulary")
-        # The specials are no tokens of a text: a text that reads "[PAD]" is unknown, not padding.
+        # The specials are not tokens of a text: the text "[PAD]" is unknown, not padding.
         self._ids = {token: index for index, token in enumerate(self.tokens) if index > UNKNOWN_ID}
 
     def __len__(self) -> int:
@@ -53,11 +53,11 @@ class Vocabulary:
         return token in self._ids
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Returns the tokens' ids, 1 for a token that is not in the vocabulary; never 0."""
+        """Returns the ids of tokens: 1 for a token that is not in the vocabulary; never 0."""
         return [self._ids.get(token, UNKNOWN_ID) for token in tokens]
 
     def oov_rate(self, texts: Iterable[Iterable[str]]) -> float:
-        """Returns the share of tokens that are unknown, over all texts' tokens; 0.0 where there are none."""
+        """Returns the share of unknown tokens among the tokens of all texts; 0.0 if there are no tokens."""
         unknown = count = 0
         for tokens in texts:
             ids = self.encode(tokens)
@@ -70,12 +70,12 @@ class Vocabulary:
         """Makes the vocabulary of the most frequent tokens, the same on every machine.
 
         Args:
-            counts: how often each token comes in the training split, and in no other.
-            max_size: number of ids at most, the two specials included: the rows of the embedding.
-            min_count: a rarer token is left out: a word seen once cannot be learned, but takes its row.
+            counts: how often each token occurs in the training split (not in other splits).
+            max_size: largest number of ids, with the two specials: the rows of the embedding.
+            min_count: rarer tokens are left out, because a word that occurs once cannot be learned but needs a row.
 
         Returns:
-            The vocabulary, by falling count, then by code points.
+            The vocabulary, sorted by falling count, then by code points.
         """
         if max_size <= len(SPECIALS):
             raise InputError(f"vocabulary: `max_size` must be above {len(SPECIALS)}. Received: max_size={max_size}")
@@ -86,29 +86,29 @@ class Vocabulary:
         return cls(itertools.chain(SPECIALS, frequent[: max_size - len(SPECIALS)]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one token a line in the order of the ids, UTF-8, whole or not at all."""
+        """Writes one token a line in the order of the ids, in UTF-8, completely or not at all."""
         write_text(path, "".join(f"{token}\n" for token in self.tokens))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Vocabulary":
-        """Reads what `save` wrote.
+        """Reads a file of `save`.
 
         Raises:
-            InputError: where a line breaks the rule; names the file and the line.
+            InputError: A line breaks the rule; the message names the file and the line.
         """
         return cls.parse(read_bytes(path), path)
 
     @classmethod
     def parse(cls, content: bytes, path: str | os.PathLike[str]) -> "Vocabulary":
-        """Reads what `save` wrote from the content of the file `path`. Raises as `load` does."""
-        # Not splitlines, which cuts at U+2028 and others too.
+        """Reads the content of a file of `save`; `path` is for messages. Raises the errors of `load`."""
+        # Not splitlines, which also cuts at U+2028 and others.
         lines = decode_utf8(content, path).removesuffix("\n").split("\n")
         _check(lines, str(path))
         return cls(lines)
 
 
 def _check(tokens: Sequence[str], source: str) -> None:
-    """Raises `InputError` naming the first line that breaks the vocabulary's rule."""
+    """Raises `InputError` with the first line that breaks the vocabulary's rule."""
     first_lines: dict[str, int] = {}
     for line, token in enumerate(tokens, start=1):
         if line <= len(SPECIALS) and token != SPECIALS[line - 1]:

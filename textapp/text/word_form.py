@@ -34,7 +34,7 @@ class WordForm:
     normalization: Form = "nfkc"
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings, as JSON holds them."""
+        """The settings for JSON."""
         return asdict(self)
 
     def word(self, token: str) -> str:
@@ -52,7 +52,7 @@ class WordForm:
 def lookup_words(text: str, tokenizer: Tokenizer | None, form: WordForm | None) -> list[str]:
     """Returns the words that a model looks up for a text.
 
-    A row of an embedding for the word `w` is of use only if `lookup_words(w, ...) == [w]`.
+    An embedding's row for the word `w` is used only if `lookup_words(w, ...) == [w]`.
 
     Args:
         text: The text, or the token of a file.

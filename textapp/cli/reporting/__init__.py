@@ -1,1 +1,1 @@
-"""What `textapp report` measures and writes."""
+"""Measures models for `textapp report` and writes the report."""

@@ -1,4 +1,4 @@
-"""What a report says: variants of a model, and its tables, for every form that it is written in."""
+"""The content of a report, for HTML and Markdown: the compared models and the tables about them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,15 +15,15 @@ NONE = "–"
 
 
 class Comparison(NamedTuple):
-    """How models are compared. Two models have the same one if they can be compared.
+    """How models are compared. Models can be compared if this is equal for them.
 
     Attributes:
         task: Name of their task.
-        result: What a text is turned into.
-        metric: The key of the scores that they are compared by.
-        title: The same in words.
-        counted: What the scores' `count` counts.
-        independent: Whether these are independent of each other: texts are, the tokens of a text are not.
+        result: The word for what is predicted for a text.
+        metric: The key of the score that they are compared by.
+        title: The name of this score for people.
+        counted: The items that the scores' `count` counts.
+        independent: Whether these items are independent: texts are, the tokens of a text are not.
     """
 
     task: str
@@ -39,9 +39,9 @@ class Timing:
     """Milliseconds of a call: medians over rounds.
 
     Attributes:
-        ms_p50: Median from text to result.
-        ms_p95: Its 95th percentile.
-        model_ms_p50: Median of the model alone.
+        ms_p50: Median time from text to result.
+        ms_p95: 95th percentile of this time.
+        model_ms_p50: Median time of the model only.
         rounds: `ms_p50` of each round.
     """
 
@@ -53,16 +53,16 @@ class Timing:
 
 @dataclass(frozen=True)
 class Variant:
-    """A model as it is compared with others.
+    """A model that is compared with others.
 
     Attributes:
-        name: The end of its path by which it can be told from the others.
-        path: As it was given.
-        scores: What `textapp evaluate` says of it.
-        score: That by which it is compared, from 0 to 1.
-        model_bytes: Of model.tflite, of a run of model.keras.
-        lineage: What was done to it before its export; None where its bundle does not tell.
-        device: What only a bundle has; None for a run.
+        name: The end of its path, long enough to differ from the other names.
+        path: The path on the command line.
+        scores: The scores of `textapp evaluate`.
+        score: The score by which models are compared, from 0 to 1.
+        model_bytes: Size of model.tflite, or of a run's model.keras.
+        lineage: What was done to the model before its export; None if its bundle does not say.
+        device: The properties that only a bundle has; None for a run.
     """
 
     name: str
@@ -76,15 +76,15 @@ class Variant:
 
 @dataclass(frozen=True)
 class Device:
-    """What a bundle says of itself, and how it does on this machine.
+    """The properties of a bundle, and its time on this machine.
 
     Attributes:
         recipe: How the weights are stored.
         lowering: How recurrent layers run.
-        lengths: Tokens that a text is padded to.
-        parts: What the bytes of model.tflite are spent on.
-        beside_bytes: Of the bundle's other files: vocabulary, labels or tags, bundle.json.
-        timing: How long a call takes.
+        lengths: Numbers of tokens that texts are padded to.
+        parts: The bytes of the parts of model.tflite.
+        beside_bytes: Bytes of the bundle's other files: vocabulary, labels or tags, bundle.json.
+        timing: The time of a call.
     """
 
     recipe: str
@@ -101,12 +101,12 @@ class Report:
 
     Attributes:
         comparison: How they are compared.
-        data: What they were scored on.
-        variants: The models, in the order in which they were given.
-        timed: How many texts each bundle was timed on in each round; 0 without bundles.
-        rounds: How often.
-        threads: Of a call.
-        machine: Where.
+        data: The data that they were scored on.
+        variants: The models, in the order of the command line.
+        timed: Number of texts that each bundle was timed on in each round; 0 without bundles.
+        rounds: Number of rounds.
+        threads: Number of threads of a call.
+        machine: The machine that the bundles were timed on.
     """
 
     comparison: Comparison
@@ -140,7 +140,7 @@ class Report:
         return f"{models}: {self.comparison.title}, bytes, latency"
 
     def notes(self) -> list[str]:
-        """How the figures were taken, a sentence or two each."""
+        """Notes on how the figures were measured, one or two sentences each."""
         counts = {variant.scores["count"] for variant in self.variants}
         count = " or ".join(f"{number:,}" for number in sorted(counts))
         lines = [
@@ -171,11 +171,11 @@ class Table(NamedTuple):
     """A table of text.
 
     Attributes:
-        title: What it tells.
-        header: A title a column.
-        rows: The cells of each variant, the first its number, the second its name.
-        best: Row and column of cells that are the best of their column.
-        of_words: Whether its cells are words rather than numbers.
+        title: Title of the table.
+        header: Title of each column.
+        rows: The cells of each model; the first is its number, the second its name.
+        best: Row and column of the cells that are the best of their column.
+        of_words: Whether its cells are words, not numbers.
     """
 
     title: str
@@ -186,10 +186,10 @@ class Table(NamedTuple):
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:
-    """The ends of paths, as long as it takes to tell them apart, ready to be shown.
+    """The shortest ends of paths that differ from each other, with control characters escaped.
 
     Raises:
-        InputError: Two are the same folder.
+        InputError: Two paths are the same folder.
     """
     places = [path.resolve().parts for path in paths]
     names = []
@@ -203,7 +203,7 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def tables(report: Report) -> list[Table]:
-    """All tables of a report, each of which has something to say."""
+    """All tables of a report that are not empty."""
     made = [_results(report), _making(report)]
     return [*made, _parts(report)] if report.timed else made
 
@@ -220,7 +220,7 @@ def bundles(report: Report) -> list[tuple[int, Variant, Device]]:
 
 
 def _results(report: Report) -> Table:
-    """Score, bytes, latency."""
+    """The table of scores, bytes and latencies."""
     header: tuple[str, ...] = ("", "model", f"{report.comparison.title}, %", "model file, bytes")
     rows: list[tuple[str, ...]] = [
         (str(number), variant.name, percent(variant.score), f"{variant.model_bytes:,}")
@@ -237,7 +237,7 @@ def _results(report: Report) -> Table:
 
 
 def _making(report: Report) -> Table:
-    """What was done to each."""
+    """The table of how each model was made."""
     header = ("", "model", "form", "recipe", "lowering", "lengths", "parameters", "before the export")
     rows = []
     for number, variant in enumerate(report.variants, start=1):
@@ -252,7 +252,7 @@ def _making(report: Report) -> Table:
 
 
 def _parts(report: Report) -> Table:
-    """What each bundle's bytes are spent on."""
+    """The table of the bytes of each bundle's parts."""
     header = (
         *("", "model", "embedding tables", "recurrent weights", "dense and convolution", "graph and rest"),
         *("model.tflite, bytes", "files beside it, bytes"),
@@ -294,7 +294,7 @@ def _best(
 
 
 def _ms(milliseconds: float) -> str:
-    """A time for people, three digits of it."""
+    """A time for people, with three digits."""
     return f"{milliseconds:.{3 if milliseconds < 1 else 2 if milliseconds < 10 else 1}f}"
 
 

@@ -1,4 +1,4 @@
-"""A report as Markdown."""
+"""Writes a report as Markdown."""
 
 import re
 
@@ -6,7 +6,7 @@ from textapp.cli.reporting.content import Report, Table, tables
 
 
 def markdown(report: Report) -> str:
-    """The report: a title, its tables, how they were made."""
+    """The report: title, tables and notes."""
     blocks = [f"# {escaped(report.title)}"]
     for table in tables(report):
         blocks += [f"## {table.title}", _table(table)]
@@ -15,12 +15,12 @@ def markdown(report: Report) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text without a character that Markdown or HTML take for their own."""
-    return re.sub(r"([\\`*\[\]<>&|~$]|(?<!\w)_|_(?!\w))", r"\\\1", text)  # `_` within a word is a plain one
+    """A text with the characters escaped that have a meaning in Markdown or HTML."""
+    return re.sub(r"([\\`*\[\]<>&|~$]|(?<!\w)_|_(?!\w))", r"\\\1", text)  # `_` within a word has no meaning
 
 
 def _table(table: Table) -> str:
-    """A table, its best cells bold."""
+    """A table with its best cells in bold."""
     lines = [table.header, (":-", ":-", *[":-" if table.of_words else "-:"] * (len(table.header) - 2))]
     cells = [[escaped(cell) for cell in row] for row in table.rows]
     for row, column in table.best:

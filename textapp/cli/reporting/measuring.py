@@ -1,4 +1,4 @@
-"""Bundles and runs, scored on the same data and timed in turn."""
+"""Scores bundles and runs on the same data, and times the bundles in turn."""
 
 import os
 import platform
@@ -33,19 +33,20 @@ def measure(
 ) -> Report:
     """Compares models.
 
-    Bundles are timed before a run is opened: TensorFlow's threads would slow them.
+    Bundles are timed before a run is opened, because TensorFlow's threads would slow them.
 
     Args:
         paths: Bundles and runs of one task.
         data: File of examples to score them on.
-        options: How the file is read, where it or a run does not tell: see `Task.read_options`.
-        count: How many of its texts to time, evenly spaced.
+        options: How to read the file, if the file or a run does not say: see `Task.read_options`.
+        count: Number of texts to time, evenly spaced.
         rounds: How often each bundle is timed, in turn.
-        threads: That a call may use.
-        say: Is told each step.
+        threads: Threads that a call may use.
+        say: Prints a message about each step.
 
     Raises:
-        InputError: A path is neither bundle nor run, or given twice; tasks are mixed; the data does not fit.
+        InputError: A path is neither bundle nor run, or is given twice; models have different tasks; the data does not
+            fit.
     """
     names = short_names(paths)
     bundles = {path: open_model(path, threads) for path in paths if is_bundle(path)}
@@ -86,7 +87,7 @@ def measure(
 
 
 def _common(paths: Sequence[Path], bundles: Mapping[Path, Opened]) -> Comparison:
-    """How all models are compared. Raises `InputError` where they cannot be, or a path is none."""
+    """How all models are compared. Raises `InputError` if they cannot be compared, or a path is not a model."""
     found = [_comparison(path, bundles.get(path)) for path in paths]
     for path, comparison in zip(paths, found, strict=True):
         if comparison != found[0]:
@@ -98,7 +99,7 @@ def _common(paths: Sequence[Path], bundles: Mapping[Path, Opened]) -> Comparison
 
 
 def _kind(comparison: Comparison) -> str:
-    """What kind of model is compared so."""
+    """The kind of the models of a comparison, for messages."""
     return f"a {task(comparison.task).model_noun} (text to {comparison.result})"
 
 
@@ -109,7 +110,7 @@ def _comparison(path: Path, opened: Opened | None) -> Comparison:
     metrics = read_object(path / "metrics.json") if (path / "metrics.json").exists() else {}
     name = canonical_name(metrics.get("task"))
     if name is None:
-        return _comparison(path, open_model(path))  # which says what is wrong with it
+        return _comparison(path, open_model(path))  # which raises an error that says what is wrong
     found = task(name)
     return _comparison_by(found, found.read_targets(path, metrics))
 
@@ -127,7 +128,7 @@ def _comparison_by(found: Task[Any, Any, Any], targets: Any) -> Comparison:
 
 
 def _time_in_turn(predictors: Sequence[Predictor], texts: Sequence[str], rounds: int) -> list[Timing]:
-    """The times of each bundle; what else the machine does meanwhile hits all of them."""
+    """The times of each bundle. They take turns, so that other work of the machine slows all of them."""
     figures: list[list[dict[str, float]]] = [[] for _ in predictors]
     for _ in range(rounds):
         for predictor, measured in zip(predictors, figures, strict=True):
@@ -143,7 +144,7 @@ def _time_in_turn(predictors: Sequence[Predictor], texts: Sequence[str], rounds:
 
 
 def _device(bundle: Bundle, timing: Timing) -> Device:
-    """What a bundle says of itself."""
+    """The properties of a bundle."""
     beside = {*bundle.description["sha256"], "bundle.json"} - {"model.tflite"}
     return Device(
         recipe=bundle.description["recipe"],
@@ -156,12 +157,12 @@ def _device(bundle: Bundle, timing: Timing) -> Device:
 
 
 def _lineage(bundle: Bundle) -> Lineage | None:
-    """What a bundle says of the run that it was made from; None where it says nothing."""
-    said = bundle.description.get("lineage")
-    if said is None:
+    """The lineage of the run that a bundle was made from; None if the bundle has none."""
+    lineage = bundle.description.get("lineage")
+    if lineage is None:
         return None
     try:
-        return Lineage.from_dict(said)
+        return Lineage.from_dict(lineage)
     except ValueError as error:
         raise InputError(f'{bundle.folder / "bundle.json"}: "lineage": {error}') from error
 

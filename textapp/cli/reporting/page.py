@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no network and no script, for light and dark screens and for paper."""
+"""Writes a report as one HTML file without network and script, for light and dark screens and for paper."""
 
 import html
 import re
@@ -6,7 +6,7 @@ import re
 from textapp.cli.reporting.content import Device, Report, Table, Variant, bundles, tables
 from textapp.cli.reporting.plot import Point, scatter
 
-# Okabe and Ito's colours, which the colour-blind can tell apart, and a grey.
+# The parts have Okabe and Ito's colours, which differ for colour-blind people too, and a grey.
 _PARTS = {
     "embeddings": "embedding tables",
     "recurrent": "recurrent weights",
@@ -71,7 +71,7 @@ _BAR = 1000  # width of the longest bar, in units of its drawing
 
 
 def page(report: Report) -> str:
-    """The report. All that it tells is text to it, never markup."""
+    """The report as HTML. All its content is escaped, so nothing in it is markup."""
     first, *others = tables(report)
     blocks = [_table(first), _plots(report), *map(_table, others)]
     if report.timed:
@@ -97,7 +97,7 @@ def in_bytes(count: float) -> str:
 
 
 def _table(table: Table) -> str:
-    """A table; one of words rather than of numbers is aligned to the left."""
+    """A table; a table of words is aligned to the left."""
     style = ' class="text"' if table.of_words else ""
     header = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in table.header)
     rows = []
@@ -115,12 +115,12 @@ def _table(table: Table) -> str:
 
 
 def _breakable(text: str) -> str:
-    """A text that may go on in the next line behind what stands between the words of a path."""
+    """A text that may break into a new line after each `/` and `_`."""
     return re.sub("([/_])", r"\1<wbr>", html.escape(text))
 
 
 def _plots(report: Report) -> str:
-    """Score against bytes, and against latency where there is any."""
+    """Plots of score against bytes and, if bundles were timed, against latency."""
     title = f"{report.comparison.title}, %"
     numbered = list(enumerate(report.variants, start=1))
     sizes = [Point(n, v.name, v.model_bytes, 100 * v.score, v.device is None) for n, v in numbered]
@@ -138,7 +138,7 @@ def _plots(report: Report) -> str:
 
 
 def _bars(report: Report) -> str:
-    """The parts of each file as a bar, all in one scale."""
+    """The parts of each file as a bar, all on one scale."""
     shown = bundles(report)
     scale = _BAR / max(device.parts.total for _, _, device in shown)
     bars = "".join(_bar(*each, scale) for each in shown)

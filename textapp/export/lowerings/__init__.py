@@ -1,4 +1,4 @@
-"""Layers rebuilt for devices, one file for each kind: a table `LOWERED` names the class that takes a layer's place.
+"""Layers rebuilt for devices, one file for each kind. In each file `LOWERED` maps a layer class to its replacement.
 
-A lowered class is a subclass that has the same weights and config, and overrides what it computes with.
+A lowered class is a subclass with the same weights and config. It overrides only the computation.
 """

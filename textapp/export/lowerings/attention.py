@@ -8,15 +8,15 @@ from keras import ops
 from textapp.layers import AttentionPooling
 
 BELOW = 10.0
-"""How far padding scores below every token: its weight is at most exp(-10) of any other."""
+"""The score of padding is this much below every token's: its weight is at most exp(-10) of any other."""
 
 
 @keras.saving.register_keras_serializable("textapp")
 class BoundedAttentionPooling(AttentionPooling):
-    """`AttentionPooling` whose scores of padding stay near those of tokens.
+    """`AttentionPooling` with scores of padding that stay near those of tokens.
 
-    The stock layer takes 1e9 from them. In int8 one step of such a range would be four million. The results differ by
-    the weight of the padding, 5e-5 a token at most.
+    The stock layer subtracts 1e9 from the scores of padding. In int8 one step of this range would be four million. The
+    results differ by the weight of the padding, at most 5e-5 a token.
 
     Attributes:
         integer: Whether activations will be int8; if not, this is the stock layer.

@@ -18,8 +18,8 @@ def _lookup(table: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
 class EmbeddingLookup(keras.layers.Embedding):
     """`keras.layers.Embedding` as the op EMBEDDING_LOOKUP.
 
-    The stock layer becomes a GATHER, whose int8 table has one scale for all rows and is unpacked whole. The op keeps a
-    scale a row and unpacks the rows it reads. Weights, masks and results are those of the stock layer.
+    The stock layer becomes a GATHER, whose int8 table has one scale for all rows and is unpacked as a whole. This op
+    keeps a scale for each row and unpacks only the rows that it reads. Weights, masks and results stay the same.
     """
 
     def call(self, inputs: Any) -> Any:
@@ -29,7 +29,7 @@ class EmbeddingLookup(keras.layers.Embedding):
 
 @keras.saving.register_keras_serializable("textapp")
 class CharacterLookupCNN(CharacterCNN):
-    """`CharacterCNN` with its vectors by the op EMBEDDING_LOOKUP: the same weights and results."""
+    """`CharacterCNN` that looks its vectors up with the op EMBEDDING_LOOKUP: the same weights and results."""
 
     def vectors(self, char_ids: Any) -> Any:
         """The characters' vectors, `(B, T, L, D)`."""
@@ -38,7 +38,7 @@ class CharacterLookupCNN(CharacterCNN):
 
 @keras.saving.register_keras_serializable("textapp")
 class BigramLookup(BigramEmbedding):
-    """`BigramEmbedding` with its vectors by the op EMBEDDING_LOOKUP: the same weights and results."""
+    """`BigramEmbedding` that looks its vectors up with the op EMBEDDING_LOOKUP: the same weights and results."""
 
     def vectors(self, pair_rows: Any) -> Any:
         """The pairs' vectors, `(B, T, D)`."""

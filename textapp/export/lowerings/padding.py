@@ -8,8 +8,8 @@ CLOSED = 60.0
 """Added to a gate to keep it open or closed: sigmoid(-60) is below 1e-26, and sigmoid(60) is 1 in float32."""
 
 CLOSED_IN_INT8 = 8.0
-"""The same where activations are int8. A range that reached to 60 would leave real tokens steps of half a unit. As a
-LOGISTIC in int8 gives steps of 1/256, sigmoid(-8) is 0."""
+"""The same for int8 activations. A range up to 60 would leave real tokens steps of half a unit. Since an int8 LOGISTIC
+has steps of 1/256, sigmoid(-8) is 0."""
 
 
 def in_order(layer: Any, sequences: tf.Tensor) -> tf.Tensor:
@@ -18,7 +18,7 @@ def in_order(layer: Any, sequences: tf.Tensor) -> tf.Tensor:
 
 
 def outputs_over_padding(layer: Any, outputs: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
-    """The output of a Keras recurrent layer, given what a lowered one computes at each step.
+    """The output of a Keras recurrent layer, made from the outputs of a lowered layer at each step.
 
     Keras repeats the last real output over the padding that follows it, or gives zeros with `zero_output_for_mask` (as
     `Bidirectional` sets it for sequences).
@@ -26,7 +26,7 @@ def outputs_over_padding(layer: Any, outputs: tf.Tensor, mask: tf.Tensor | None)
     Args:
         layer: The `keras.layers.RNN`, for its settings.
         outputs: `(B, T, H)` in the order of the steps; 0 on padding.
-        mask: `(B, T)`, True on real tokens, in the order of the text; None where every token is real.
+        mask: `(B, T)`, True on real tokens, in the order of the text; None if every token is real.
 
     Returns:
         `(B, T, H)`, or `(B, H)` of the last step without `return_sequences`.

@@ -1,22 +1,22 @@
-"""LSTMs as the fused op UNIDIRECTIONAL_SEQUENCE_LSTM: small files, every length at the same size.
+"""LSTMs as the fused op UNIDIRECTIONAL_SEQUENCE_LSTM: small files, of the same size for every length.
 
-Two obstacles stand between a Keras 3 LSTM and that op.
+A Keras 3 LSTM does not become that op without help, for two reasons.
 
 1. Keras no longer marks its LSTM for the converter, which then writes a WHILE loop. The converter still fuses a
    `tf.function` that carries the attribute `api_implements="lstm_..."`, takes `(inputs, h, c, kernel, recurrent_kernel,
    bias)`, returns five results of which the second, the outputs, is the only one used, and has a static length.
-2. The op keeps its state from call to call and knows no mask. So the input gets one feature more: 0 on real tokens and
-   large on padding, where it closes the input, forget and output gates. State and output are then 0, which is what
-   a masked LSTM holds before its first real token. One such step before the text makes every call start clean.
+2. The op keeps its state from call to call and has no mask. So the input gets one more feature: 0 on real tokens and
+   large on padding, where it closes the input, forget and output gates. State and output are then 0, as in a masked
+   LSTM before its first real token. One step of padding before the text resets the state of the previous call.
 
 The kernel's new row holds, for each gate, minus the largest weight of that gate: an int8 kernel, which has a scale for
 each gate, keeps its scales, and the row is exactly -127 in it. The feature is scaled to push every gate by `-CLOSED` or
 more; its size costs no precision, since the op scales each step's input by itself.
 
 With int8 activations the whole input has one scale, and a large feature would take all precision from the others. So
-several rows share the work, each with a small feature (of about 2, where word vectors are below 1), and close the gates
-by `CLOSED_IN_INT8`. The op's sigmoid then still lets 1/3000 of the state pass; two steps before the text let nothing
-pass.
+several rows share the work. Each has a small feature (about 2, where word vectors are below 1), and together they close
+the gates by `CLOSED_IN_INT8`. The op's sigmoid then still keeps 1/3000 of the state; two steps of padding before the
+text keep nothing.
 """
 
 import itertools
@@ -60,14 +60,14 @@ class FusedLSTM(keras.layers.LSTM):
 
 
 def _reset(kernel: tf.Tensor, units: int, integer: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """New rows `(N, 4H)` of the kernel, the first of which do the work, and their features `(N,)` on padding."""
+    """New rows `(N, 4H)` of the kernel and their features `(N,)` on padding; the last rows may be 0, for alignment."""
     largest = tf.reduce_max(tf.abs(tf.reshape(kernel, [-1, 4, units])), axis=[0, 2])
     largest = tf.where(largest > 0.0, largest, 1.0)
     gates = tf.constant([1.0, 1.0, 0.0, 1.0])  # input, forget, candidate, output: the candidate needs no closing
     row = tf.reshape(tf.repeat(-largest * gates, units), [1, -1])
     count, closed = (CLOSING_ROWS, CLOSED_IN_INT8) if integer else (1, CLOSED)
     filling = -(kernel.shape[0] + count) % ALIGNMENT
-    # Not by tf.repeat: the converter does not fold its TILE, and the op's weights would be computed at each call.
+    # Not with tf.repeat: the converter does not fold its TILE, so the op's weights would be computed at each call.
     rows = tf.concat([*[row] * count, tf.zeros((filling, 4 * units))], axis=0)
     features = tf.fill([count], closed / count / tf.reduce_min(largest))
     return rows, tf.concat([features, tf.zeros(filling)], axis=0)

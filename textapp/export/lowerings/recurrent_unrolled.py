@@ -1,19 +1,19 @@
-"""Recurrent layers step by step: no loop and no variable tensor, so the fastest form, and one that every client runs.
+"""Recurrent layers step by step: no loop and no variable tensor. This is the fastest form, and every client runs it.
 
 The input projection of all steps is one matrix product before them; a step is one product with the state and a few
-elementwise ops. Running backwards is only another order of the steps and costs nothing. What a step must do on padding
-is added to the gates in the projection, so that it costs nothing in the steps either:
+elementwise ops. Running backwards is only another order of the steps and costs nothing. A constant is added to the
+gates of padding in the projection, so that the mask costs nothing in the steps either:
 
-- LSTM: `-CLOSED` on the input, forget and output gates. State and output are then 0, which is what a masked LSTM
-  holds before its first real token.
+- LSTM: `-CLOSED` on the input, forget and output gates. State and output are then 0, as in a masked LSTM before its
+  first real token.
 - GRU: `CLOSED` on the update gate, which is then exactly 1: the state stays, as in Keras.
 - The simple RNN has no gates; its state is multiplied by the mask, and is 0 on padding.
 
-With int8 activations a number far away widens the range, and so the steps, of all others: the LSTM's gates are then set
-to a small constant on padding, and the GRU, whose update gate reaches 255/256 at most, selects the old state.
+With int8 activations one large number widens the range, and so the rounding step, of all others. So the LSTM's gates
+are set to a small constant on padding. The GRU's update gate reaches 255/256 at most, so the GRU selects the old state.
 
-The gates stay in Keras' order and are split evenly: XNNPACK takes no uneven split, and each op that it leaves to others
-costs a hand-over that takes longer than the op.
+The gates stay in Keras' order and are split evenly: XNNPACK does not run an uneven split, and passing an op to another
+kernel takes longer than the op.
 """
 
 from typing import Any
@@ -119,7 +119,7 @@ class UnrolledSimpleRNN(keras.layers.SimpleRNN):
 
 
 def _projected(layer: Any, sequences: Any, bias: Any, mask: Any, on_padding: list[float]) -> tf.Tensor:
-    """The gates' inputs `(B, T, G)`; on padding a gate is opened by 1, closed by -1 and left by 0."""
+    """The gates' inputs `(B, T, G)`. For padding, `on_padding` is 1 to open a gate, -1 to close it, 0 to leave it."""
     projected = tf.matmul(sequences, tf.convert_to_tensor(layer.cell.kernel))
     if bias is not None:
         projected += tf.convert_to_tensor(bias)
@@ -127,7 +127,7 @@ def _projected(layer: Any, sequences: Any, bias: Any, mask: Any, on_padding: lis
         padding = tf.expand_dims(tf.cast(tf.logical_not(mask), tf.float32), -1)
         closed = CLOSED_IN_INT8 if layer.integer else CLOSED
         if layer.integer:
-            projected *= 1.0 - padding  # so that no bias stands against the small constant
+            projected *= 1.0 - padding  # so that no bias is added to the small constant
         projected += padding * tf.repeat(tf.constant(on_padding) * closed, layer.units)
     return projected
 
@@ -135,8 +135,8 @@ def _projected(layer: Any, sequences: Any, bias: Any, mask: Any, on_padding: lis
 def _gates(layer: Any, step: tf.Tensor, *numbers: int) -> list[tf.Tensor]:
     """Some of the gates `(B, H)` of a step `(B, G)`.
 
-    A split into all of them has outputs that nothing uses: their ranges cannot be measured, and the converter leaves
-    the whole split in float.
+    A split into all gates would have unused outputs. Their ranges cannot be measured, so the converter would leave the
+    whole split in float.
     """
     return [step[:, number * layer.units : (number + 1) * layer.units] for number in numbers]
 

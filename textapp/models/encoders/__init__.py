@@ -1,4 +1,4 @@
-"""Encoders make each token know its neighbours: `(B, T, E)` to `(B, T, H)`. One file each, chosen by a setting."""
+"""Encoders add context to each token: `(B, T, E)` to `(B, T, H)`. One file each, chosen by a setting."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ ENCODERS: dict[str, Callable[[Encoder, Any, Any], Any]] = {
     "light_recurrence": light_recurrence.encode,
     "none": none.encode,
 }
-"""What each value of the setting `encoder` adds to a model."""
+"""Value of the setting `encoder` -> the function that adds this encoder to a model."""
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
@@ -25,7 +25,7 @@ def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
         mask: Boolean `(B, T)`, True on real tokens.
 
     Returns:
-        `encoded`, float `(B, T, H)`. What stands on padding has no meaning, and real tokens do not depend on padding.
+        `encoded`, float `(B, T, H)`. The values on padding have no meaning, and real tokens do not depend on padding.
 
     Raises:
         ValueError: The encoder is unknown.

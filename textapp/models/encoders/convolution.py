@@ -1,4 +1,4 @@
-"""A convolutional encoder: each layer sees further than the one before."""
+"""A convolutional encoder: each layer sees more context than the previous one."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from textapp.config import Encoder
 from textapp.models.encoders.stack import layer_name, resized
 
 DILATIONS = (1, 2, 4, 8)
-"""Distance between the tokens that a filter sees, layer by layer, then from the start: four layers see 31 tokens."""
+"""Distance between the tokens that a filter sees, by layer; after four layers it repeats. Four layers see 31 tokens."""
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
     """`(B, T, E)` to `(B, T, units)`: `x + f(x)` for each layer, f a convolution.
 
-    f ends in a ReLU, or with `gated` in a linear unit times the sigmoid of another one. Padding is 0 before each
-    convolution, as what stands before and after a text is: so more padding changes no result.
+    f ends in a ReLU; with `gated`, in a linear unit times the sigmoid of another one. Padding is set to 0 before each
+    convolution, like the zeros that Keras adds before and after a text, so more padding changes no result.
 
     Reference:
         Strubell et al. 2017, Fast and Accurate Entity Recognition with Iterated Dilated Convolutions; Dauphin et al.

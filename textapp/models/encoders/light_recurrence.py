@@ -1,4 +1,4 @@
-"""A light recurrent encoder: gates without the state, so that all steps train at once."""
+"""A light recurrent encoder: its gates do not read the state, so all their steps are computed at once."""
 
 from typing import Any
 
@@ -8,5 +8,5 @@ from textapp.models.encoders.stack import stacked
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
-    """`(B, T, E)` to `(B, T, 2 units)`, in one direction to `(B, T, units)`; see `LightRecurrence`."""
+    """`(B, T, E)` to `(B, T, 2 units)`, or `(B, T, units)` in one direction; see `LightRecurrence`."""
     return stacked(config, lambda name: LightRecurrence(config.units, config.bidirectional, name=name), embedded, mask)

@@ -1,4 +1,4 @@
-"""No encoder: each token by itself, as in a bag of words."""
+"""No encoder: tokens get no context, as in a bag of words."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from textapp.config import Encoder
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
-    """`(B, T, E)` to itself. The head of a classifier then weighs and sums word vectors: a model of few bytes.
+    """Returns `embedded` unchanged. The head of a classifier then weighs and sums word vectors: a model of few bytes.
 
     Reference:
         Joulin et al. 2017, Bag of Tricks for Efficient Text Classification (the mean of word vectors).

@@ -1,4 +1,4 @@
-"""A recurrent encoder: LSTM, GRU or simple RNN, in one direction or in both."""
+"""A recurrent encoder: LSTM, GRU or simple RNN, in one or both directions."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ CELLS = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
-    """`(B, T, E)` to `(B, T, 2 units)`, in one direction to `(B, T, units)`.
+    """`(B, T, E)` to `(B, T, 2 units)`, or `(B, T, units)` in one direction.
 
     Raises:
         ValueError: The cell is unknown.
@@ -26,7 +26,7 @@ def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
     def layer(name: str) -> layers.Layer:
         if config.bidirectional:
             return layers.Bidirectional(CELLS[config.cell](config.units, return_sequences=True), name=name)
-        # 0 on padding, as a Bidirectional gives: the device need not look for the last token.
+        # 0 on padding, as in a Bidirectional: so the device need not search for the last token.
         return CELLS[config.cell](config.units, return_sequences=True, zero_output_for_mask=True, name=name)
 
     return stacked(config, layer, embedded, mask)

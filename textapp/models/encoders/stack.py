@@ -9,7 +9,7 @@ from textapp.config import Encoder
 
 
 def stacked(config: Encoder, layer: Callable[[str], layers.Layer], embedded: Any, mask: Any) -> Any:
-    """Applies `num_layers` layers that `layer` makes by their names, with dropout between them."""
+    """Applies `num_layers` layers, with dropout between them; `layer` makes a layer from its name."""
     encoded = embedded
     for depth in range(config.num_layers):
         if depth:
@@ -19,12 +19,12 @@ def stacked(config: Encoder, layer: Callable[[str], layers.Layer], embedded: Any
 
 
 def layer_name(config: Encoder, depth: int) -> str:
-    """The name of an encoder's layer: `encoder`, or `encoder_0`, `encoder_1` ... where there are several."""
+    """The name of an encoder's layer: `encoder`, or `encoder_0`, `encoder_1` ... if there are several."""
     return "encoder" if config.num_layers == 1 else f"encoder_{depth}"
 
 
 def resized(config: Encoder, embedded: Any) -> Any:
-    """`(B, T, E)` as `(B, T, units)`, to which a layer's output can be added; itself where E is `units`."""
+    """Projects `(B, T, E)` to `(B, T, units)`, so that a layer's output can be added; unchanged if E is `units`."""
     if embedded.shape[-1] == config.units:
         return embedded
     return layers.Dense(config.units, name="encoder_input")(embedded)

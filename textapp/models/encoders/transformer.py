@@ -10,7 +10,7 @@ from textapp.models.encoders.stack import layer_name, resized
 
 
 def encode(config: Encoder, embedded: Any, mask: Any) -> Any:
-    """`(B, T, E)` to `(B, T, units)`: pre-norm layers of attention and of two dense layers, each added to its input.
+    """`(B, T, E)` to `(B, T, units)`: pre-norm blocks of attention and of two dense layers, each added to its input.
 
     Reference:
         Vaswani et al. 2017, Attention Is All You Need; Xiong et al. 2020, On Layer Normalization in the Transformer
