@@ -103,7 +103,7 @@ UNKNOWN_SETTING = "--set: unknown setting unitz; did you mean units?"
         (BOTH, ["--set", "units"], "must read KEY=VALUE"),
         (BOTH, ["--set", "dropout=много"], "must be a number"),
         (BOTH, ["--set", "extra_words=9"], "setting extra_words: they come from a file of vectors"),
-        (BOTH, ["--set", "gated=true"], "setting gated: is none of encoder=recurrent; it is of convolution"),
+        (BOTH, ["--set", "gated=true"], "setting gated: not used by encoder=recurrent, only by convolution"),
         (
             BOTH[:1],
             ["--preset", "крошка"],
@@ -242,7 +242,7 @@ def test_a_place_where_no_folder_can_be_is_refused_at_once(textapp, tmp_path, cl
 def test_a_folder_without_write_permission_is_refused_at_once(textapp, tmp_path, classifier, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     refusal = textapp(*classifier.train_command(tmp_path / "прогон")).refusal
-    assert refusal == f"{tmp_path}: may not be written to; choose another place"
+    assert refusal == f"{tmp_path}: is not writable; choose another place"
 
 
 def test_an_unfinished_run_of_another_command_is_refused(textapp, copy, model, models, snapshot):
