@@ -214,7 +214,7 @@ def test_what_changed_since_is_named(case, teachers, tmp_path):
     with pytest.raises(InputError, match="holds an unfinished run with other distillation; use --force"):
         resume("alpha=0.5")
     more.write_text("совсем новый текст\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"soft_targets\.jsonl\.gz: is of other texts; .*--force"):
+    with pytest.raises(InputError, match=r"soft_targets\.jsonl\.gz: has other texts; .*--force"):
         resume()
     with killed_before_training():  # anew, which is as far as this training comes
         resume(force=True)
