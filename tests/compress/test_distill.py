@@ -19,7 +19,7 @@ from tests.compress.runs import (
 )
 from textapp.compress import distill as distilling
 from textapp.compress import soft_targets
-from textapp.compress.distill import StudentData, distill, with_kept
+from textapp.compress.distill import StudentData, distill, add_retention
 from textapp.compress.soft_targets import SoftTargets, mean_probabilities
 from textapp.compress.teachers import RunTeacher
 from textapp.data.rows import NO_TARGET, UNLABELLED
@@ -87,7 +87,7 @@ def test_a_student_is_exported_and_predicts(case, student, tmp_path):
 
 
 def test_of_teachers_that_are_never_right_no_share_can_be_kept():
-    assert with_kept({"valid_accuracy": 0.0}, "accuracy", 0.5) == {"valid_accuracy": 0.0, "kept": None}
+    assert add_retention({"valid_accuracy": 0.0}, "accuracy", 0.5) == {"valid_accuracy": 0.0, "kept": None}
 
 
 def test_what_is_held_out_is_asked_but_never_learned(case, student):

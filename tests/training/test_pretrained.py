@@ -92,7 +92,7 @@ def test_what_does_not_fit_is_refused(path, tmp_path):
     ):
         read_pretrained(path, VOCABULARY, COUNTS, tokenizer=Tokenizer(), report=print)
     write_vectors(path, ["слово"])
-    with pytest.raises(InputError, match="none of the training split's words: they may be of another language"):
+    with pytest.raises(InputError, match="none of the training split's words: the vectors may be of another language"):
         read_pretrained(path, VOCABULARY, COUNTS, report=print)
     with pytest.raises(InputError, match=r"setting embedding_dim: is 64, but the vectors of .* have 3 dimensions"):
         read_pretrained(path, VOCABULARY, COUNTS, embedding_dim=64, report=print)

@@ -24,7 +24,7 @@ from textapp.compress.soft_loss import SoftLoss, soft_rows
 from textapp.compress.soft_targets import (
     SoftTargets,
     Teacher,
-    known_to_all,
+    all_have_answer,
     mean_probabilities,
     units_of,
     write_soft_targets,
@@ -132,7 +132,7 @@ def distill(
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
         name = found.main_score(data.targets)
-        teaching = with_kept(teaching, name, metrics["valid"][name])
+        teaching = add_retention(teaching, name, metrics["valid"][name])
         if teaching["kept"] is not None:
             best = teaching[f"valid_{name}"]
             report(f"valid: teachers {best:.4f}, of which the student keeps {teaching['kept']:.1%}")
@@ -210,10 +210,12 @@ class StudentData:
         valid_items = task.items(config, held_out["valid"], tokenizer, training=False)
         return cls(task, config, transfer, rows, valid_items, data)
 
-    def asked(self, teachers: Sequence[Teacher]) -> list[Any]:
+    def teacher_items(self, teachers: Sequence[Teacher]) -> list[Any]:
         """All items for the teachers: validation split, then transfer set."""
-        known = [item for item in self.valid_items if known_to_all(item, teachers)]
-        return known + [item for item, asked in zip(self.transfer.items, self.transfer.asked, strict=True) if asked]
+        known = [item for item in self.valid_items if all_have_answer(item, teachers)]
+        return known + [
+            item for item, is_known in zip(self.transfer.items, self.transfer.has_soft_targets, strict=True) if is_known
+        ]
 
     def with_soft_targets(self, soft: SoftTargets) -> tuple[Prepared, EncodedRows]:
         """Adds the teachers' probabilities to the data.
@@ -226,8 +228,8 @@ class StudentData:
         """
         missing = [
             item
-            for item, asked in zip(self.transfer.items, self.transfer.asked, strict=True)
-            if asked and item not in soft
+            for item, is_known in zip(self.transfer.items, self.transfer.has_soft_targets, strict=True)
+            if is_known and item not in soft
         ]
         if missing:
             raise InputError(
@@ -281,7 +283,7 @@ def student_loss(task: Task[Any, Any, Any], config: Any, model: keras.Model) -> 
     )
 
 
-def with_kept(teaching: Mapping[str, Any], name: str, score: float) -> dict[str, Any]:
+def add_retention(teaching: Mapping[str, Any], name: str, score: float) -> dict[str, Any]:
     """The entry of `metrics.json` about the teachers, with the student's share of their score; see `distill`."""
     best = teaching[f"valid_{name}"]
     return {**teaching, "kept": score / best if best else None}
@@ -308,15 +310,15 @@ def _soft_targets(
         with replacing(path) as temporary:
             shutil.copyfile(copied_from, temporary)
     if not path.exists():
-        asked = student.asked(teachers)
+        items = student.teacher_items(teachers)
         write_soft_targets(
             path,
             folder / run.SOFT_TARGETS_PART,
             found,
-            asked,
+            items,
             lambda chunk: mean_probabilities(teachers, chunk, targets.names),
             targets.names,
-            lambda done: report(f"soft targets: {done:,} of {len(asked):,} texts"),
+            lambda done: report(f"soft targets: {done:,} of {len(items):,} texts"),
         )
     return SoftTargets.read(path, found, targets)
 

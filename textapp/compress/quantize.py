@@ -14,7 +14,7 @@ import keras
 
 from textapp import __version__
 from textapp.compress.config import QuantizeConfig
-from textapp.compress.distill import StudentData, student_config, student_loss, with_kept
+from textapp.compress.distill import StudentData, student_config, student_loss, add_retention
 from textapp.compress.quantization_aware import QuantizationAware
 from textapp.compress.rounding import STORED_BITS, stored_bits
 from textapp.compress.soft_targets import SoftTargets
@@ -172,7 +172,7 @@ def quantize(
         run.save_model(folder, model)
         metrics = described(task, model, data, kept)
         if opened.soft is not None:
-            metrics["distillation"] = with_kept(before["distillation"], metric, kept.splits["valid"][metric])
+            metrics["distillation"] = add_retention(before["distillation"], metric, kept.splits["valid"][metric])
         metrics["quantization"] = {
             **config.to_dict(),
             "recipe": recipe_of(aware),
