@@ -174,7 +174,7 @@ def test_test_examples_that_are_validation_examples_too_are_warned_of(prepared, 
     _, lines = prepared(name, f"stream={stream}", **given)
     what = "texts" if name != "tagging" else "sentences"
     [line] = [line for line in lines if " are validation " in line]
-    assert line == f"warning: 2 of the 2 {what} of test are validation {what} too; the test score is too good"
+    assert line == f"warning: 2 of the 2 {what} of test are validation {what} too; the test score is too high"
 
 
 @STREAM
@@ -265,7 +265,7 @@ def test_schemes_that_look_unlike_are_told(prepared):
     _, lines = prepared("tagging", valid="Anna I-PER\nsah O\n")  # sound in IOB1 alone
     assert [line.partition("tags in ")[2] for line in lines[:2]] == ["IOB2", "IOB1"]
     assert lines[2].startswith("note: the tags of ")
-    assert lines[2].endswith("; --set scheme=IOB2 reads both as that")
+    assert lines[2].endswith("; --set scheme=IOB2 reads both with that scheme")
     _, lines = prepared("tagging", valid="Anna B-PER\nsah O\n")
     assert not any("look like" in line for line in lines)
     _, lines = prepared("tagging", "scheme=IOB1", train=SENTENCES.replace("B-", "I-"), valid="Anna O\nsah O\n")

@@ -14,7 +14,7 @@ import keras
 
 from textapp import __version__
 from textapp.compress.config import QuantizeConfig
-from textapp.compress.distill import StudentData, student_config, student_loss, add_retention
+from textapp.compress.distill import StudentData, add_retention, student_config, student_loss
 from textapp.compress.quantization_aware import QuantizationAware
 from textapp.compress.rounding import STORED_BITS, stored_bits
 from textapp.compress.soft_targets import SoftTargets
