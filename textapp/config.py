@@ -41,7 +41,7 @@ class Data(Section):
     tokenizer: Annotated[Literal["word", "char"], "What a token is: a word, or a character."] = "word"
     normalization: Annotated[Literal["none", "nfc", "nfkc"], "Unicode normal form of the texts."] = "nfkc"
     max_tokens: Annotated[int, Range(1, LONGEST), "Longest text in tokens; longer texts are cut."] = 128
-    stream: Annotated[bool, "Read the training file anew each epoch instead of holding it in memory."] = False
+    stream: Annotated[bool, "Read the training file again each epoch instead of holding it in memory."] = False
 
 
 @dataclasses.dataclass(frozen=True)

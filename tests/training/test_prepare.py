@@ -77,7 +77,9 @@ def test_counts_of_sentences_by_hand(prepared):
         "train": {"count": 3, "tokens": 7, "oov_rate": 3 / 7, "cut": 0},
         "valid": {"count": 2, "tokens": 5, "oov_rate": 3 / 5, "cut": 0},
     }
-    assert any(line.startswith("warning: valid has tags that the training split lacks") and "ORT" in line for line in lines)
+    assert any(
+        line.startswith("warning: valid has tags that the training split lacks") and "ORT" in line for line in lines
+    )
 
 
 @each_task

@@ -41,7 +41,7 @@ from textapp.training.adversarial import with_adversary
 from textapp.training.prepare import Prepared, build_encoder, training_batches, with_held_out
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.strategy import choose_strategy, describe, precision
-from textapp.training.train import build_model, compile_model, fit_model, named_files, scored
+from textapp.training.train import build_model, compile_model, fit_model, held_out_metrics, named_files
 
 PROBE = 32  # validation rows whose gradients TensorBoard shows
 
@@ -128,7 +128,7 @@ def distill(
         report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
         model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe)
-        metrics = scored(found, model, data, report)
+        metrics = held_out_metrics(found, model, data, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
         name = found.main_score(data.targets)

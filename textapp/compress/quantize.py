@@ -32,7 +32,7 @@ from textapp.training.fit import fit
 from textapp.training.prepare import Prepared, prepare
 from textapp.training.progress import Progress
 from textapp.training.strategy import choose_strategy, describe
-from textapp.training.train import compile_model, described, score_splits
+from textapp.training.train import compile_model, model_metrics, score_splits
 from textapp.training.validation import ValidationScores
 
 OTHER_SEED = 104_729  # added to the run's seed
@@ -170,7 +170,7 @@ def quantize(
                 report("no epoch was as good on the validation split as rounding without training: that is kept")
         weights = round_and_summarize(aware)
         run.save_model(folder, model)
-        metrics = described(task, model, data, kept)
+        metrics = model_metrics(task, model, data, kept)
         if opened.soft is not None:
             metrics["distillation"] = add_retention(before["distillation"], metric, kept.splits["valid"][metric])
         metrics["quantization"] = {
@@ -185,7 +185,7 @@ def quantize(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Opened:
+class _LoadedRun:
     """A finished run with the data of its training.
 
     Attributes:
@@ -203,7 +203,7 @@ class _Opened:
     soft: SoftTargets | None
 
 
-def _open(source: Path, command: Mapping[str, Any], report: Report) -> _Opened:
+def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRun:
     """Loads a run, and reads its files again.
 
     Raises:
@@ -229,7 +229,7 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _Opened:
             f"{command['train']}: gives another vocabulary, other targets or other examples than the run has; the file "
             "has changed since"
         )
-    return _Opened(loaded, config, data, valid, soft)
+    return _LoadedRun(loaded, config, data, valid, soft)
 
 
 def _soft_targets(source: Path) -> Path:

@@ -95,7 +95,7 @@ class Transfer:
             counts.append(len(items))
         labelled = len(is_known)
         return cls(
-            rows=_extended(rows, more, task.unit == "token"),
+            rows=_append_unlabelled(rows, more, task.unit == "token"),
             items=items,
             has_soft_targets=np.array(is_known + [True] * len(more)),
             labelled=labelled,
@@ -123,7 +123,7 @@ def _new_items(
             yield item
 
 
-def _extended(rows: TargetRows, more: list[list[str]], per_token: bool) -> TargetRows:
+def _append_unlabelled(rows: TargetRows, more: list[list[str]], per_token: bool) -> TargetRows:
     """Adds rows without targets after the labelled rows."""
     labelled = (rows.tokens.row(number) for number in range(len(rows.tokens)))
     tokens = TokenRows.read(itertools.chain(labelled, more))

@@ -7,7 +7,7 @@
 | `slots`   | a folder                                                  | a line of each `seq.in` and `seq.out` |
 | `columns` | any other file                                            | a line per token, with its tag        |
 
-Each may be gzip-compressed. The readers convert tags of spans to IOB2, whatever the scheme of the file. Plain tags,
+Each may be gzip-compressed. The readers convert tags of spans from any scheme to IOB2. Plain tags,
 such as parts of speech, stay as they are.
 """
 

@@ -81,9 +81,11 @@ class Students:
     ) -> int:
         """Bytes of the model file of a student with this many words, measured on an untrained student."""
         config = self.settings(Candidate(shape.width, shape.rank, shape.embedding_bits, words))
-        characters = _numbered(num_characters) if config.words.characters else None
+        characters = _placeholder_vocabulary(num_characters) if config.words.characters else None
         form = word_form(self.task, config)
-        encoder = TokenEncoder(form, _numbered(2), characters, config.words.max_characters, config.words.shapes)
+        encoder = TokenEncoder(
+            form, _placeholder_vocabulary(2), characters, config.words.max_characters, config.words.shapes
+        )
         model = self.task.device_model(model_of(self.task, config, encoder, targets, vocabulary_size=words))
         return _bytes(model, shape, lowering, lengths, config.words.max_characters)
 
@@ -144,7 +146,7 @@ def search_within_budget(
     paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
     command["sha256"] = {path: digest(file_of(path)) for path in paths}
     with run.locked(folder):
-        before = _unfinished(folder, command, force)
+        before = _read_unfinished(folder, command, force)
         read = students.read(Files(train, valid), unlabelled)
         words = len(read.data.encoder.vocabulary)
         characters = 0 if read.data.encoder.characters is None else len(read.data.encoder.characters)
@@ -225,7 +227,7 @@ def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundl
     }
 
 
-def _numbered(count: int) -> Vocabulary:
+def _placeholder_vocabulary(count: int) -> Vocabulary:
     """A vocabulary of `count` entries, to measure sizes."""
     return Vocabulary(["[PAD]", "[UNK]", *map(str, range(count - 2))])
 
@@ -245,7 +247,7 @@ def _in_words(candidate: Candidate) -> str:
     return f"width {candidate.width}{rank}, rows of {bits} bits, up to {words:,} words"
 
 
-def _unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str, Any] | None:
+def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str, Any] | None:
     """The content of `search.json` of an unfinished search to resume; None to start a new one.
 
     Raises:

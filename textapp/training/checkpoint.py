@@ -181,7 +181,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Reads the file; the variables are assigned once `fit` has begun."""
         try:
             with named_errors(self.path), np.load(self.path, allow_pickle=False) as content:
-                state = _checked(json.loads(str(content["state"])))
+                state = _check_state(json.loads(str(content["state"])))
                 groups = {group: [content[f"{group}_{i}"] for i in range(state["counts"][group])] for group in GROUPS}
         except InputError:
             raise
@@ -195,7 +195,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._variables, self._metrics, self.best_weights = (groups[group] for group in GROUPS)
 
 
-def _checked(state: Any) -> dict[str, Any]:
+def _check_state(state: Any) -> dict[str, Any]:
     """Returns the state of a file. Raises `ValueError` if an entry is missing or has the wrong type."""
     if not isinstance(state, dict):
         raise ValueError("its state is not a JSON object")

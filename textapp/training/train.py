@@ -84,7 +84,7 @@ def train(
         report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
 
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
-        metrics = scored(found, model, data, report)
+        metrics = held_out_metrics(found, model, data, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
         return run.finish(folder, metrics, history, began)
@@ -209,12 +209,12 @@ class Scored(NamedTuple):
     targets: Any
 
 
-def scored(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
+def held_out_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
     """Scores the held-out splits, and returns the entries of `metrics.json` for any model of the task."""
     scores = score_splits(task, model, data)
     for name, part in scores.splits.items():
         report(f"{name}: {task.describe_scores(part)}")
-    return described(task, model, data, scores)
+    return model_metrics(task, model, data, scores)
 
 
 def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> Scored:
@@ -228,7 +228,7 @@ def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) 
     )
 
 
-def described(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, scores: Scored) -> dict[str, Any]:
+def model_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, scores: Scored) -> dict[str, Any]:
     """The entries of `metrics.json` for a model with these scores, without those of the training."""
     return {
         "task": task.name,

@@ -270,7 +270,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
             label_names=data.targets.names,
             tokenizer=data.tokenizer,
             encoder=data.encoder,
-            texts=shown_texts(data.examples["valid"].texts),
+            texts=evenly_spaced(data.examples["valid"].texts),
             probe=probe,
         )
 
@@ -347,7 +347,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         return labels_of(names, source, Labels)
 
 
-def shown_texts(texts: Sequence[str]) -> list[str]:
+def evenly_spaced(texts: Sequence[str]) -> list[str]:
     """Evenly spaced texts whose attention TensorBoard shows."""
     return list(texts[:: max(1, len(texts) // SHOWN_TEXTS)][:SHOWN_TEXTS])
 

@@ -22,14 +22,14 @@ def prediction_lines(
     """
     for text, prediction in zip(texts, predictions, strict=True):
         line = f"{printable(prediction.label)}\t{prediction.probs[prediction.label]:.3f}\t"
-        line += marked(text, prediction, colours)
+        line += mark_tokens(text, prediction, colours)
         if heaviest:
             tokens = sorted(prediction.tokens, key=lambda token: -(token.weight or 0.0))[:heaviest]
             line += "\t" + ", ".join(f"{one_line(token.text)} {token.weight or 0.0:.2f}" for token in tokens)
         yield line
 
 
-def marked(text: str, prediction: "Prediction", colours: bool) -> str:
+def mark_tokens(text: str, prediction: "Prediction", colours: bool) -> str:
     """The text that the model read, on one line; with `colours`, tokens with more attention are more red."""
     shown, end = "", 0
     heaviest = max((token.weight or 0.0 for token in prediction.tokens), default=0.0)

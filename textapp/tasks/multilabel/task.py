@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textapp.task import Files, PathLike, Report, Task
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
-from textapp.tasks.classification.task import Classification, shown_texts
+from textapp.tasks.classification.task import Classification, evenly_spaced
 
 if TYPE_CHECKING:
     import keras
@@ -166,13 +166,13 @@ class Multilabel(Classification):
         self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, colours: bool
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
-        from textapp.tasks.classification.terminal import marked
+        from textapp.tasks.classification.terminal import mark_tokens
         from textapp.text.characters import printable
 
         del targets
         for text, prediction in zip(texts, predictions, strict=True):
             labels = ", ".join(f"{printable(label)} {prediction.probs[label]:.3f}" for label in prediction.labels)
-            yield f"{labels or '-'}\t{marked(text, prediction, colours)}"
+            yield f"{labels or '-'}\t{mark_tokens(text, prediction, colours)}"
 
     def describe_targets(self, targets: Any) -> dict[str, Any]:
         """See `Task`."""
@@ -198,7 +198,7 @@ class Multilabel(Classification):
         """See `Task`."""
         from textapp.tasks.multilabel.dashboards import multilabel_dashboards
 
-        texts = shown_texts(data.examples["valid"].texts)
+        texts = evenly_spaced(data.examples["valid"].texts)
         return multilabel_dashboards(folder, data, scores, validation, probe, texts)
 
     def device_fields(self, config: ClassificationConfig, model: "keras.Model", targets: Any) -> dict[str, Any]:

@@ -129,10 +129,10 @@ def tag_set(config: TaggingConfig, train: TaggedExamples) -> TagSet:
     if config.retokenize:
         train, _ = retokenized(train, text_tokenizer(config))
     counts = Counter(itertools.chain.from_iterable(train.tags))
-    return checked(TagSet.build(train.tags, _model_scheme(config, train.scheme)), train.source, counts.total())
+    return check_tag_set(TagSet.build(train.tags, _model_scheme(config, train.scheme)), train.source, counts.total())
 
 
-def checked(tags: TagSet, source: str, tokens: int = 0) -> TagSet:
+def check_tag_set(tags: TagSet, source: str, tokens: int = 0) -> TagSet:
     """Returns the tags. Raises `InputError` if they are not plausible for a corpus of `tokens` tokens (0: unknown)."""
     if len(tags) < 2:
         what = "tag but " if tags.scheme is None else "span, every tag is "

@@ -339,9 +339,9 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
     def targets_of_names(self, names: Iterable[str], source: str) -> "TagSet":
         """See `Task`: span tags if the names fit a scheme."""
-        from textapp.tasks.tagging.data import checked, tags_of_names
+        from textapp.tasks.tagging.data import check_tag_set, tags_of_names
 
-        return checked(tags_of_names(names), source)
+        return check_tag_set(tags_of_names(names), source)
 
 
 TASK = Tagging()

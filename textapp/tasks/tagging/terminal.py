@@ -21,10 +21,10 @@ def prediction_lines(
         if tags.scheme is None:
             yield " ".join(_tagged(token, colours) for token in tagging.tokens)
         else:
-            yield marked_spans(text, tagging, types if colours else None)
+            yield mark_spans(text, tagging, types if colours else None)
 
 
-def marked_spans(text: str, tagging: "Tagging", coloured: Sequence[str] | None = None) -> str:
+def mark_spans(text: str, tagging: "Tagging", coloured: Sequence[str] | None = None) -> str:
     """A text on one line with its spans marked: `[Barack Obama PER 0.98] was in [Hawaii LOC 0.91].`, for example.
 
     Args:
