@@ -303,7 +303,7 @@ def load_keras(path: Path) -> keras.Model:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras, h5py and zipfile raise many classes of errors
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: this Keras model cannot be read ({reason[:200]})") from error
+        raise InputError(f"{path}: not a Keras model, or a broken one ({reason[:200]})") from error
 
 
 def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, count: int) -> keras.Model:
