@@ -81,7 +81,7 @@ def test_a_key_like_no_other_names_them_all():
         ("learning_rate=1e999", "setting learning_rate: must be above 0"),
         ("learning_rate=nan", "setting learning_rate: must be above 0"),
         ("weight_decay=-1", "setting weight_decay: must be 0 or more"),
-        ("jit_compile=true", "set static_shapes=true as well"),
+        ("jit_compile=true", "set static_shapes=true too"),
         ("embedding_dim=0", "setting embedding_dim: must be from 1"),
         ("extra_words=-1", "setting extra_words: must be from 0"),
         ("embedding_rate=nan", "setting embedding_rate: must be 0 or more"),

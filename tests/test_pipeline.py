@@ -164,7 +164,7 @@ def test_a_lock_that_its_holder_has_just_deleted_locks_nothing(tmp_path, monkeyp
 def test_a_run_among_its_data_is_refused(road, tmp_path):
     *_, config = road
     (tmp_path / "pos").mkdir()
-    with pytest.raises(InputError, match=r"逃: lies in .*, whose data it would join; choose another --out"):
+    with pytest.raises(InputError, match=r"逃: is inside .* and would become part of its data; choose another --out"):
         train("classification", config, tmp_path / "逃", train=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["pos"]
 

@@ -6,7 +6,7 @@
     textapp.export("run", "bundle")
     textapp.load("bundle").predict(["..."])
 
-The verbs load what they need when they are first used: `load` needs NumPy and LiteRT alone.
+Each of these functions imports what it needs on its first use: `load` needs only NumPy and LiteRT.
 """
 
 import importlib

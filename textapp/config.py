@@ -1,7 +1,7 @@
-"""The sections of settings that all trained models share: data, words, encoder, training.
+"""The sections of settings that the models of all tasks share: data, words, encoder, training.
 
-Each task composes its config of them and of fields of its own, in `textapp.tasks.<task>.config`. The defaults here suit
-texts with a label; a task gives its own where they differ.
+Each task has a config of these sections and more fields, in `textapp.tasks.<task>.config`. The defaults here suit text
+classification; other tasks override some of them.
 """
 
 import dataclasses
@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from textapp.errors import InputError
 from textapp.settings import MOST, Config, Range, Section
 
-LONGEST = 4096  # tokens: an LSTM learns nothing beyond, and each call of an export would take seconds
-MOST_BIGRAM_ROWS = 250_000  # with more, the products that pairs are hashed by would leave int32
-SPECIAL_ROWS = 3  # rows of the smallest table: padding, the unknown entry, and one more
+LONGEST = 4096  # tokens: an LSTM learns nothing from longer texts, and each call of a bundle would take seconds
+MOST_BIGRAM_ROWS = 250_000  # with more, the products in the hash of a pair would overflow int32
+SPECIAL_ROWS = 3  # rows of the smallest table: padding, the unknown entry, and one word
 
 ENCODERS_OF = {
     "cell": ("recurrent",),
@@ -23,7 +23,7 @@ ENCODERS_OF = {
     "heads": ("transformer",),
     "expansion": ("transformer",),
 }
-"""The encoders that have a setting, where not all have it."""
+"""The encoders that use a setting, for settings that not all encoders use."""
 
 Size = Annotated[int, Range(1, MOST)]
 Share = Range(0, 1, open_high=True)
@@ -31,33 +31,33 @@ Share = Range(0, 1, open_high=True)
 
 @dataclasses.dataclass(frozen=True)
 class Data(Section):
-    """What becomes of the texts of a file."""
+    """How the texts of a file are read and cut."""
 
     valid_fraction: Annotated[
         float,
         Range(0, 1, open_low=True, open_high=True),
-        "Share of the training split that is held out where no validation file is given.",
+        "Share of the training split that is held out if no validation file is given.",
     ] = 0.1
     tokenizer: Annotated[Literal["word", "char"], "What a token is: a word, or a character."] = "word"
     normalization: Annotated[Literal["none", "nfc", "nfkc"], "Unicode normal form of the texts."] = "nfkc"
-    max_tokens: Annotated[int, Range(1, LONGEST), "Longest text in tokens; longer ones are cut."] = 128
-    stream: Annotated[bool, "Read the training file anew each epoch instead of holding it in memory."] = False
+    max_tokens: Annotated[int, Range(1, LONGEST), "Longest text in tokens; longer texts are cut."] = 128
+    stream: Annotated[bool, "Read the training file again each epoch instead of holding it in memory."] = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Words(Section):
-    """What a model knows of each token."""
+    """What a model reads of each token."""
 
     lowercase: Annotated[bool, "Look words up in lower case; characters and shapes keep capitals."] = True
     zero_digits: Annotated[bool, "Look words up with 0 in place of each digit; characters keep it."] = False
     vocabulary_size: Annotated[int, Range(SPECIAL_ROWS, MOST), "Most words, padding and the unknown word included."] = (
         20_000
     )
-    min_count: Annotated[int, Range(1, MOST), "Rarer words are unknown: one seen once teaches little."] = 2
+    min_count: Annotated[int, Range(1, MOST), "Rarer words are unknown: a word seen once teaches little."] = 2
     extra_words: Annotated[
-        int, Range(0, MOST), "Most frequent words of --vectors that the vocabulary takes beyond the training split's."
+        int, Range(0, MOST), "Number of words of --vectors to add to the vocabulary, the most frequent ones."
     ] = 0
-    embedding_dim: Annotated[int | None, Range(1, MOST), "Width of a word vector; none: that of --vectors."] = 64
+    embedding_dim: Annotated[int | None, Range(1, MOST), "Width of a word vector; none: the width of --vectors."] = 64
     embedding_rank: Annotated[
         int | None, Range(1, MOST), "The table as a product, V x rank times rank x embedding_dim; none: one table."
     ] = None
@@ -66,16 +66,16 @@ class Words(Section):
         Range(1, MOST, also=(0, "none")),
         "Filters of a convolution over each token and its neighbours; for text as characters.",
     ] = 0
-    context_width: Annotated[int, Range(1, LONGEST), "Tokens that one of these filters sees, an odd number."] = 3
+    context_width: Annotated[int, Range(1, LONGEST), "Width of these filters in tokens, an odd number."] = 3
     characters: Annotated[bool, "Whether the model reads the characters of each word."] = False
     character_vocabulary_size: Annotated[
         int, Range(SPECIAL_ROWS, MOST), "Most characters, padding and the unknown character included."
     ] = 1_000
-    max_characters: Annotated[int, Range(1, LONGEST), "Characters of a word that are read, its first."] = 20
+    max_characters: Annotated[int, Range(1, LONGEST), "Number of first characters of a word that are read."] = 20
     character_dim: Annotated[int, Range(1, MOST), "Width of a character's vector."] = 30
     character_filters: Annotated[int, Range(1, MOST), "Filters of the convolution over characters."] = 30
-    character_width: Annotated[int, Range(1, LONGEST), "Characters that one of them sees, an odd number."] = 3
-    shapes: Annotated[bool, "Whether the model sees which kinds of characters a word has."] = False
+    character_width: Annotated[int, Range(1, LONGEST), "Width of these filters in characters, an odd number."] = 3
+    shapes: Annotated[bool, "Whether the model reads which kinds of characters a word has."] = False
     shape_dim: Annotated[int, Range(1, MOST), "Width of a shape's vector."] = 8
     bigrams: Annotated[
         int,
@@ -84,12 +84,12 @@ class Words(Section):
     ] = 0
     bigram_dim: Annotated[int, Range(1, MOST), "Width of a pair's vector."] = 32
     word_dropout: Annotated[float, Share, "Rate at which whole words are left out."] = 0.1
-    embedding_dropout: Annotated[float, Share, "Dropout on all that is known of a token."] = 0.4
+    embedding_dropout: Annotated[float, Share, "Dropout on the whole vector of a token."] = 0.4
     character_dropout: Annotated[float, Share, "Dropout on characters' vectors."] = 0.25
     bigram_dropout: Annotated[float, Share, "Rate at which whole pairs are left out."] = 0.2
 
     def check(self) -> None:
-        """Raises `InputError` naming the first setting that contradicts another one."""
+        """Raises `InputError` that names the first setting that contradicts another one."""
         for key in ("character_width", "context_width"):
             if getattr(self, key) % 2 == 0:
                 raise InputError(f"setting {key}: must be odd; received {getattr(self, key)}")
@@ -101,36 +101,36 @@ class Words(Section):
 
     @property
     def read_characters(self) -> bool:
-        """Whether the model reads more of a token than its word, so that tokens must keep their capitals."""
+        """Whether the model reads characters or shapes too, so that tokens must keep their capitals."""
         return self.characters or self.shapes
 
 
 @dataclasses.dataclass(frozen=True)
 class Encoder(Section):
-    """What makes each token know its neighbours."""
+    """The layers that give each token its context."""
 
     encoder: Annotated[
         Literal["recurrent", "convolution", "transformer", "light_recurrence", "none"],
-        "Kind of encoder; none: each token by itself.",
+        "Kind of encoder; none: no context.",
     ] = "recurrent"
     num_layers: Annotated[int, Range(1, MOST), "Layers of the encoder."] = 1
-    units: Annotated[int, Range(1, MOST), "Width of the encoder; of a recurrent one in each direction."] = 64
+    units: Annotated[int, Range(1, MOST), "Width of the encoder; of a recurrent encoder, in each direction."] = 64
     dropout: Annotated[float, Share, "Dropout between encoder layers and before the output layer."] = 0.4
     cell: Annotated[Literal["lstm", "gru", "rnn"], "recurrent: the cell."] = "lstm"
     bidirectional: Annotated[bool, "recurrent, light_recurrence: read from both ends; false: from the first token."] = (
         True
     )
-    kernel_width: Annotated[int, Range(1, LONGEST), "convolution: tokens that a filter sees, an odd number."] = 3
+    kernel_width: Annotated[int, Range(1, LONGEST), "convolution: width of a filter in tokens, an odd number."] = 3
     gated: Annotated[bool, "convolution: whether one half of the filters gates the other half."] = False
     heads: Annotated[int, Range(1, MOST), "transformer: heads of its attention."] = 4
     expansion: Annotated[int, Range(1, 64), "transformer: width of its inner layers, in units."] = 2
 
     def check(self) -> None:
-        """Raises `InputError` naming the first setting that is another encoder's, or contradicts another setting."""
+        """Raises `InputError` for the first setting that belongs to another encoder, or contradicts another setting."""
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         for name, owners in ENCODERS_OF.items():
             if self.encoder not in owners and getattr(self, name) != defaults[name]:
-                raise InputError(f"setting {name}: is none of encoder={self.encoder}; it is of {' and '.join(owners)}")
+                raise InputError(f"setting {name}: not used by encoder={self.encoder}, only by {' and '.join(owners)}")
         if self.kernel_width % 2 == 0:
             raise InputError(f"setting kernel_width: must be odd; received {self.kernel_width}")
         if self.encoder == "transformer" and self.units % (2 * self.heads):
@@ -145,44 +145,44 @@ class Training(Section):
 
     epochs: Annotated[int, Range(1, MOST), "Most passes over the training split."] = 10
     batch_size: Annotated[int, Range(1, MOST), "Texts a batch."] = 64
-    learning_rate: Annotated[float, Range(0, open_low=True), "The peak, after the warm-up."] = 1e-3
+    learning_rate: Annotated[float, Range(0, open_low=True), "The highest learning rate, after the warm-up."] = 1e-3
     warmup: Annotated[float, Share, "Share of all steps in which the learning rate rises."] = 0.1
     weight_decay: Annotated[float, Range(0), "Decoupled (AdamW), on kernels and word vectors, not on biases."] = 1e-4
-    clipnorm: Annotated[float, Range(0, open_low=True), "Largest norm of the whole gradient."] = 1.0
+    clipnorm: Annotated[float, Range(0, open_low=True), "Largest norm of the gradient of all weights."] = 1.0
     adversarial: Annotated[
-        float, Range(0), "Adversarial training: share of their length by which word vectors are moved; 0: none."
+        float, Range(0), "Adversarial training: change of word vectors, as a share of their length; 0: none."
     ] = 0.0
     freeze_epochs: Annotated[
-        int, Range(0, MOST), "First epochs in which the word vectors of --vectors stand still."
+        int, Range(0, MOST), "Number of first epochs in which the word vectors of --vectors are frozen."
     ] = 0
     embedding_rate: Annotated[
-        float, Range(0), "Share of the learning rate with which word vectors move after that; 0: never."
+        float, Range(0), "Share of the learning rate for word vectors after that; 0: frozen for the whole training."
     ] = 1.0
     patience: Annotated[int, Range(0, MOST), "Epochs without a better validation score before training stops."] = 3
-    seed: Annotated[int, Range(0, MOST), "Of all random numbers."] = 0
+    seed: Annotated[int, Range(0, MOST), "Seed of all random numbers."] = 0
     mixed_precision: Annotated[bool, "Compute in float16 on GPUs, in bfloat16 on TPUs and CPUs."] = False
-    static_shapes: Annotated[bool, "One width a bucket and full batches, for XLA and TPUs."] = False
+    static_shapes: Annotated[bool, "One width per bucket and full batches, for XLA and TPUs."] = False
     jit_compile: Annotated[bool, "Compile with XLA; needs static_shapes."] = False
 
     def check(self) -> None:
-        """Raises `InputError` naming the first setting that contradicts another one."""
+        """Raises `InputError` that names the first setting that contradicts another one."""
         if not self.embedding_frozen and self.freeze_epochs > self.patience:
             raise InputError(
                 f"setting freeze_epochs: with a patience of {self.patience}, training could stop before the word "
                 f"vectors move; set patience={self.freeze_epochs} or more"
             )
         if self.jit_compile and not self.static_shapes:
-            raise InputError("setting jit_compile: XLA compiles each shape anew; set static_shapes=true as well")
+            raise InputError("setting jit_compile: XLA compiles each new shape; set static_shapes=true too")
 
     @property
     def embedding_frozen(self) -> bool:
-        """Whether the word vectors never move."""
+        """Whether the word vectors are frozen for the whole training."""
         return self.embedding_rate == 0 or self.freeze_epochs >= self.epochs
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(Config):
-    """The settings of a trained model of any task: the four sections. Each task adds its own fields."""
+    """The settings of a model of any task: the four sections. Each task adds more fields."""
 
     data: Data = Data()
     words: Words = Words()
@@ -194,7 +194,7 @@ AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
 def preset(kind: type[AnyConfig], presets: Mapping[str, Mapping[str, Any]], name: str | None) -> AnyConfig:
-    """The settings of one of some presets; without a name, the defaults.
+    """Returns the settings of a preset, or the defaults if `name` is None.
 
     Raises:
         InputError: The name is unknown; the message lists the presets.

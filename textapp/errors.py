@@ -1,11 +1,11 @@
-"""The error that is the user's to mend."""
+"""The error that the user can correct."""
 
 
 class InputError(ValueError):
-    """Something given to textapp breaks a rule: a file, an option, a text.
+    """An input of textapp breaks a rule: a file, an option or a text.
 
-    The message is one line that names the file (or option), the place in it and the rule. The command line prints it
-    without a traceback and exits with code 2; any other exception is a defect of textapp.
+    The message is one line that names the file (or option), the place in it and the rule. The command line prints the
+    message without a traceback and exits with code 2. Any other exception is a bug in textapp.
 
     Example:
         >>> raise InputError("reviews.tsv:3: a label is missing; each line must read TEXT<TAB>LABEL")

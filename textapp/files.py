@@ -1,4 +1,4 @@
-"""Files read with errors that name them, and written whole or not at all."""
+"""Reads files with errors that name the file, and writes files completely or not at all."""
 
 import contextlib
 import hashlib
@@ -13,14 +13,14 @@ from typing import Any
 
 from textapp.errors import InputError
 
-_OLD = ".old"  # of the folder that another one is about to replace
+_OLD = ".old"  # suffix of a folder while a new one replaces it
 
 
 @contextlib.contextmanager
 def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turns an `OSError` (missing, not permitted, disk full) into an `InputError` that names `path`.
 
-    A file that the error itself names goes before `path`, unless it is a temporary one that stands in for `path`.
+    If the error itself names a file, the message has that name. A temporary name is shown as `path`.
     """
     try:
         yield
@@ -28,15 +28,15 @@ def named_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         name = os.fspath(path) if error.filename is None else os.fsdecode(error.filename)
         reason = " ".join((error.strerror or str(error) or type(error).__name__).split())
         if isinstance(error, FileExistsError):  # from mkdir
-            reason = "is no folder, but must be one here"
+            reason = "is no folder, but must be one"
         name = re.sub(_stand_in(Path(path)) + "(?=/|$)", lambda _: os.fspath(path), name)
         raise InputError(f"{name}: {reason}") from error
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
-    """Raises `InputError` where nothing can be made in a folder, which need not be there yet: it tells before the work.
+    """Raises `InputError` if nothing can be created in a folder, which need not exist yet. Call it before long work.
 
-    A network file system may still refuse.
+    A network file system may still refuse a write.
     """
     folder = Path(folder)
     with named_errors(folder):
@@ -44,17 +44,17 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
         if not existing.is_dir():
             raise InputError(f"{existing}: is no folder; choose another place")
         if not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"{existing}: may not be written to; choose another place")
+            raise InputError(f"{existing}: is not writable; choose another place")
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Reads a file. Raises `InputError` where it cannot be read."""
+    """Reads a file. Raises `InputError` if it cannot be read."""
     with named_errors(path):
         return Path(path).read_bytes()
 
 
 def digest(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file, or of all files below a folder and their names, hexadecimal. Raises `InputError` if none."""
+    """Hexadecimal SHA-256 of a file, or of all files below a folder and their names. Raises `InputError` if missing."""
     path = Path(path)
     with named_errors(path):
         if not path.is_dir():
@@ -76,17 +76,17 @@ def decode_utf8(content: bytes, path: str | os.PathLike[str], first_line: int = 
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Reads a UTF-8 file. Raises `InputError` where it cannot be read or decoded."""
+    """Reads a UTF-8 file. Raises `InputError` if it cannot be read or decoded."""
     return decode_utf8(read_bytes(path), path)
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Reads a JSON file. Raises `InputError` naming the line where it is not JSON."""
+    """Reads a JSON file. Raises `InputError` naming the first line that is not JSON."""
     return parse_json(read_bytes(path), path)
 
 
 def parse_json(content: bytes, path: str | os.PathLike[str]) -> Any:
-    """What the content of a JSON file holds. Raises `InputError` as `read_json` does."""
+    """Parses the content of a JSON file. Raises `InputError` as `read_json` does."""
     try:
         return json.loads(decode_utf8(content, path))
     except json.JSONDecodeError as error:
@@ -99,9 +99,9 @@ def parse_json(content: bytes, path: str | os.PathLike[str]) -> Any:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, which takes its place once the block has ended without an error.
+    """Yields a temporary path beside `path`. When the block ends without an error, it is renamed to `path`.
 
-    The content is flushed to the disk before the rename, so that a crash leaves the old file or the new one.
+    The content is flushed to the disk before the rename, so that a crash leaves either the old file or the new one.
     """
     path = Path(path)
     with named_errors(path):
@@ -121,10 +121,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary folder beside `path`, which takes its place once the block has ended without an error.
+    """Yields a temporary folder beside `path`. When the block ends without an error, it is renamed to `path`.
 
-    A folder that was there before is replaced whole; it is deleted only after the new one stands in its place. What
-    killed processes left of their attempts is cleared away first.
+    An old folder at `path` is replaced completely. It is deleted only after the rename. Temporary folders of killed
+    processes are deleted first.
     """
     path = Path(path)
     with named_errors(path), contextlib.ExitStack() as lock:
@@ -139,7 +139,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             if path.exists():
                 path.replace(old)
             temporary.replace(path)
-        except InputError as error:  # of a writer inside, to which the temporary folder was the place
+        except InputError as error:  # of a writer in the block, which knows only the temporary folder
             raise type(error)(str(error).replace(os.fspath(temporary), os.fspath(path))) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -149,27 +149,27 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a UTF-8 file, whole or not at all."""
+    """Writes a UTF-8 file, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes a JSON file that people can read and diff, whole or not at all."""
+    """Writes a JSON file that people can read and diff, completely or not at all."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    # The name of a file that is not UTF-8 holds lone surrogates, which UTF-8 lacks and JSON's escapes have.
+    # A file name that is not UTF-8 has lone surrogates. UTF-8 cannot hold them, JSON's escapes can.
     text = re.sub("[\ud800-\udfff]", lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
     write_text(path, text + "\n")
 
 
 def line_file(names: Iterable[str]) -> Callable[[Path], None]:
-    """What writes names, as labels or tags, one a line."""
+    """Returns a function that writes names (labels or tags) to a file, one per line."""
     text = "".join(f"{name}\n" for name in names)
     return lambda path: write_text(path, text)
 
 
 def read_line_file(path: Path, expected: object) -> tuple[str, ...]:
-    """Reads names, one a line. Raises `InputError` unless they are those that `metrics.json` beside it has."""
+    """Reads names, one per line. Raises `InputError` unless `metrics.json` in the same folder has the same names."""
     names = read_text(path).removesuffix("\n").split("\n")
     if not isinstance(expected, list):
         raise InputError(f"{path.with_name('metrics.json')}: names no {path.stem}; the file was cut or changed")
@@ -179,7 +179,7 @@ def read_line_file(path: Path, expected: object) -> tuple[str, ...]:
 
 
 def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads a JSON file that must hold an object. Raises `InputError` where it does not."""
+    """Reads a JSON file that must hold an object. Raises `InputError` if it does not."""
     value = read_json(path)
     if not isinstance(value, dict):
         raise InputError(f"{path}: must hold a JSON object")
@@ -187,14 +187,14 @@ def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def leftovers(path: str | os.PathLike[str]) -> list[Path]:
-    """The temporary files beside `path` that killed processes left while they wrote it."""
+    """The temporary files beside `path`, left by processes that were killed while they wrote it."""
     path = Path(path)
     with named_errors(path):
         return [found for found in path.parent.iterdir() if re.fullmatch(_stand_in(path), os.fspath(found))]
 
 
 def _clear_abandoned(path: Path) -> None:
-    """Deletes the temporary folders beside `path` whose process has ended, and puts an old folder back in its place."""
+    """Deletes temporary folders beside `path` whose process has ended, and moves an old folder back to `path`."""
     for found in leftovers(path):
         owner = found.with_name(found.name.removesuffix(_OLD))
         with contextlib.suppress(BlockingIOError), _locked(owner) if owner.exists() else contextlib.nullcontext():
@@ -205,8 +205,8 @@ def _clear_abandoned(path: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Holds a folder's lock, which ends with the process. Raises `BlockingIOError` where another process holds it."""
-    import fcntl  # here, as what only predicts runs on systems without it too
+    """Holds a folder's lock, which ends with the process. Raises `BlockingIOError` if another process holds it."""
+    import fcntl  # imported here: prediction also runs on systems without it
 
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -1,8 +1,8 @@
 """Settings as frozen dataclasses: sections with a range beside each field, strict overrides, a JSON round trip.
 
-A field reads `units: Annotated[int, Range(1, MOST), "Width of the encoder in each direction."] = 64`: its type, the
-range of its values, what it means. A `Config` holds sections, and fields of its own. Names of fields are unique over
-all sections, so that a setting is named by its field alone: on the command line `units=32`, in JSON `{"units": 32}`.
+A field is written `units: Annotated[int, Range(1, MOST), "Width of the encoder in each direction."] = 64`: type, range
+and meaning. A `Config` has sections and perhaps fields. Field names are unique over all sections, so the field name is
+enough to set a value: `units=32` on the command line, `{"units": 32}` in JSON.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from textapp.errors import InputError
 
 MOST = 2**31 - 1
-"""Largest whole number of a setting: what a tensor's shape and NumPy's seeds can hold."""
+"""Largest whole number of a setting: tensor shapes and NumPy's seeds can hold no larger one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Range:
     """The values that a number may have.
 
     Attributes:
-        low: The smallest.
-        high: The largest; infinity, which itself is never a value, for none.
-        open_low: Whether `low` itself is left out.
-        open_high: Whether `high` itself is left out.
-        also: A value outside of the range that is allowed as well, with what it means: `(0, "none")`.
+        low: The smallest value.
+        high: The largest value; infinity for no limit. Infinity itself is never allowed.
+        open_low: Whether `low` itself is excluded.
+        open_high: Whether `high` itself is excluded.
+        also: One more allowed value outside the range, with its meaning: `(0, "none")`.
 
     Example:
         >>> str(Range(1, 8)), str(Range(0, 1, open_high=True)), str(Range(0, open_low=True))
@@ -64,8 +64,8 @@ class Setting(typing.NamedTuple):
     """One setting of a config.
 
     Attributes:
-        section: Name of the section that holds it; empty for a field of the config itself.
-        kind: Its type: str, int, float, bool or Literal, or None as well.
+        section: Name of its section; empty for a field of the config itself.
+        kind: Its type: str, int, float, bool or Literal, each perhaps with None.
         range: The values that a number may have, or None.
         meaning: A sentence, or an empty string.
     """
@@ -78,15 +78,15 @@ class Setting(typing.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """Some settings that belong together. Fields are str, int, float, bool or Literal, or None as well."""
+    """Some settings that belong together. Fields are str, int, float, bool or Literal, each perhaps with None."""
 
     def check(self) -> None:
-        """Raises `InputError` where settings of this section contradict each other."""
+        """Raises `InputError` if settings of this section contradict each other."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The settings of a command: sections, and fields of its own.
+    """The settings of a command: sections, and perhaps more fields.
 
     Example:
         >>> from textapp.tasks.classification.config import ClassificationConfig
@@ -96,7 +96,7 @@ class Config:
     """
 
     decided: ClassVar[frozenset[str]] = frozenset()
-    """Settings of the sections that this config does not have: their values are those of its defaults."""
+    """Settings of the sections that this config does not offer: they keep their default values."""
 
     @classmethod
     @functools.cache
@@ -113,20 +113,20 @@ class Config:
             for section, key, kind in parts:
                 if key in found:
                     raise TypeError(f"{cls.__name__}: two settings are named {key!r}")
-                found[key] = Setting(section, *_described(kind))
+                found[key] = Setting(section, *_type_range_meaning(kind))
         return found
 
     def get(self, name: str) -> Any:
-        """The value of a setting, whatever its section."""
+        """The value of a setting of any section."""
         section = self.settings()[name].section
         return getattr(getattr(self, section) if section else self, name)
 
     def override(self, settings: Iterable[str]) -> Self:
-        """Applies `key=value` settings, each value read as its field's type.
+        """Applies `key=value` settings. Each value is parsed as the type of its field.
 
         Raises:
-            InputError: A setting is not of that form, its key is unknown (the nearest is named), or its value is of
-                another type or out of range.
+            InputError: A setting is not written so, its key is unknown (the message suggests the nearest), or its value
+                has the wrong type or is out of range.
         """
         changes = {}
         for setting in settings:
@@ -151,11 +151,11 @@ class Config:
             raise InputError(f"{source}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values that `from_dict` reads back, by the names of the settings."""
+        """JSON values by setting name, which `from_dict` reads back."""
         return {name: self.get(name) for name in self.settings()}
 
     def replaced(self, **changes: Any) -> Self:
-        """The config with other values, checked.
+        """Returns the config with changed values, and checks it.
 
         Raises:
             InputError: A value is out of range, or contradicts another one.
@@ -172,7 +172,7 @@ class Config:
         return changed
 
     def check(self) -> None:
-        """Raises `InputError` where a value is out of range, or values contradict each other."""
+        """Raises `InputError` if a value is out of range, or values contradict each other."""
         for name, setting in self.settings().items():
             value = self.get(name)
             if setting.range is not None and value is not None and value not in setting.range:
@@ -183,7 +183,7 @@ class Config:
                 section.check()
 
     def _setting(self, key: str, source: str) -> Setting:
-        """A setting by its name. Raises `InputError` where there is none of that name."""
+        """A setting by its name. Raises `InputError` if the name is unknown."""
         known = self.settings()
         if key not in known:
             nearest = difflib.get_close_matches(key, known, n=1)
@@ -194,11 +194,11 @@ class Config:
 
 
 def _number(value: float) -> str:
-    """A bound in a message: whole numbers without an exponent."""
+    """A limit as text: whole numbers without an exponent."""
     return str(int(value)) if value == int(value) else f"{value:g}"
 
 
-def _described(hint: Any) -> tuple[Any, Range | None, str]:
+def _type_range_meaning(hint: Any) -> tuple[Any, Range | None, str]:
     """Type, range and meaning of a field."""
     if typing.get_origin(hint) is not Annotated:
         return hint, None, ""
@@ -208,22 +208,22 @@ def _described(hint: Any) -> tuple[Any, Range | None, str]:
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:
-    """The alternatives of a `X | None` type, or the type alone."""
-    union = typing.get_origin(kind) in (types.UnionType, typing.Union)  # the latter of a Literal and None
+    """The alternatives of an `X | None` type, or a tuple of the type itself."""
+    union = typing.get_origin(kind) in (types.UnionType, typing.Union)  # `typing.Union` comes from a Literal and None
     return typing.get_args(kind) if union else (kind,)
 
 
 def _describe(kind: Any) -> str:
-    """A type in the words of an error message."""
+    """Describes a type in an error message."""
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "none"}
     parts: list[str] = []
     for choice in _choices(kind):
         parts += typing.get_args(choice) if typing.get_origin(choice) is Literal else [names[choice]]
-    return " or ".join(dict.fromkeys(parts))  # a setting may have a `none` of its own
+    return " or ".join(dict.fromkeys(parts))  # a Literal may have the choice "none"
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a JSON value is of a field's type; a whole number fits a float."""
+    """Whether a JSON value has a field's type; a whole number fits a float."""
     for choice in _choices(kind):
         if typing.get_origin(choice) is Literal:
             if value in typing.get_args(choice):
@@ -234,12 +234,12 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _precedence(choice: Any) -> int:
-    """Words before None, as a setting may have a `none` of its own; None before text, which it would be as well."""
+    """Order of parsing: Literal before None, as one of its choices may be "none"; None before str, which fits all."""
     return 0 if typing.get_origin(choice) is Literal else 1 if choice is type(None) else 2
 
 
 def _parse(text: str, kind: Any, source: str) -> Any:
-    """Reads the text of a `--set` value as its field's type."""
+    """Parses the text of a `--set` value as the type of its field."""
     for choice in sorted(_choices(kind), key=_precedence):
         if choice is type(None) and text.lower() == "none":
             return None

@@ -1,11 +1,11 @@
-"""What every task answers: one contract for all commands.
+"""The contract of a task, which all commands use.
 
-A model is words -> encoder -> head. What depends on the task is asked of a `Task`: how its files are read and split,
-what a model has to learn from them, its head and loss, what a teacher tells a student, what counts as a good score,
-which files a run and a bundle hold. No command branches on a task's name: it calls `task(name)` and asks.
+A model is words -> encoder -> head. A `Task` has everything that depends on the task: how its files are read and split,
+what a model learns from them, its head and loss, the soft targets of a teacher, the scores, the files of a run and of a
+bundle. No command branches on a task's name: it calls the members of `task(name)`.
 
-The device's half of a task is a module of `textapp.runtime` that needs NumPy alone: `device(name)`.
-A new task is a folder of `textapp.tasks`, a file of `textapp.runtime` and an entry of `_TASKS`.
+The device half of a task is a module of `textapp.runtime` that needs only NumPy: `device(name)`.
+A new task is a folder in `textapp.tasks`, a file in `textapp.runtime` and an entry in `_TASKS`.
 """
 
 import abc
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from textapp.text.tokenizer import Tokenizer
 
 Report = Callable[[str], None]
-"""Is given each line of progress."""
+"""Receives each line of progress."""
 
 Save = Callable[[Path], None]
 """Writes a file to a path."""
@@ -35,18 +35,18 @@ Save = Callable[[Path], None]
 PathLike = str | os.PathLike[str]
 
 _TASKS = {"classification": "classifier", "tagging": "tagger", "multilabel": "multilabel-classifier"}
-"""The tasks, and what a model of each is called on the command line."""
+"""The tasks, and the name of a model of each on the command line."""
 
 _EARLIER_NAMES = {"sentiment": "classification", "ner": "tagging"}
-"""What runs made by textapp 0.1 call them; also short names of commands."""
+"""Names of the tasks in runs of textapp 0.1; also short names of commands."""
 
 
 class Examples(Protocol):
-    """Examples of a file with what people say of them; `str()` is a line that counts them."""
+    """Examples of a file with their true targets; `str()` is one line with their counts."""
 
     @property
     def source(self) -> str:
-        """The file, or what else a message should name."""
+        """The file, or another name of the source, for messages."""
 
     def __len__(self) -> int:
         """The number of examples."""
@@ -56,11 +56,11 @@ class Examples(Protocol):
 
 
 class Targets(Protocol):
-    """What a model chooses from: labels, tags."""
+    """What a model chooses from, such as labels or tags."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name of each of the model's outputs, C of them."""
+        """The names of the model's C outputs, in order."""
 
 
 class Files(NamedTuple):
@@ -73,12 +73,12 @@ class Files(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """What an export is checked and scored on.
+    """The data to check and score an export.
 
     Attributes:
-        rows: Tokens of each row, as the model reads them, cut to the longest signature.
-        questions: What the `decide` of a predictor is asked.
-        examples: The examples of these questions, with their targets; None where these are not known.
+        rows: The tokens that the model reads for each row, cut to the longest signature.
+        questions: The inputs of a predictor's `decide`.
+        examples: The examples of these inputs, with their targets; None if the targets are not known.
     """
 
     rows: list[list[str]]
@@ -92,29 +92,29 @@ TargetsType = TypeVar("TargetsType", bound=Targets)
 
 
 class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
-    """One task. Members are stateless: all that a task knows of a model is in config, targets and weights.
+    """One task. It has no state: everything about one model is in its config, targets and weights.
 
     Attributes:
-        name: The one word for it in config.json, metrics.json, bundle.json and on the command line.
-        model_noun: What a model of it is called: `textapp train classifier`.
+        name: Name of the task in config.json, metrics.json, bundle.json and on the command line.
+        model_noun: Name of a model of the task, as in `textapp train classifier`.
         short_name: Another name of that command.
-        does: What a model of it does, as a verb and its object.
-        unit: What one prediction is about. Of a text, outputs are `(B, ...)`, of a token `(B, T, ...)`.
+        does: What a model of the task does, as a verb and its object.
+        unit: What one prediction is about. Outputs are `(B, ...)` for a text, `(B, T, ...)` for a token.
         config: The class of its settings.
-        student_config: The class of the settings of a student, which add a section `distillation`.
-        presets: Settings by the name of a preset.
-        presets_help: A few words on each.
-        files_help: Which files it reads, for the command line's help.
-        exclusive: Whether a unit has exactly one of the targets, so that probabilities sum to 1, or any number of them.
-        files_hold_tokens: Whether tokens may come from files, and not from the tokenizer alone. They are then
-            normalized before they are looked up.
-        read_options: Names of the options with which its files can be read: columns, a scheme.
+        student_config: The class of a student's settings, which add a section `distillation`.
+        presets: The settings of each preset, by name.
+        presets_help: A few words about each preset.
+        files_help: The files that the task reads, for the command line's help.
+        exclusive: Whether each unit has exactly one target, so that probabilities sum to 1, or any number of targets.
+        files_hold_tokens: Whether tokens may come from files, not only from the tokenizer. They are then normalized
+            before the vocabulary look-up.
+        read_options: Names of the options for reading its files: columns, a scheme.
         teacher_settings: Names of the settings that a student must share with its teachers.
-        inherited_settings: Names of those that it takes from a teacher where no preset is named.
+        inherited_settings: Names of the settings that a student takes from a teacher if no preset is given.
         target_files: Names of the files of a run and of a bundle that hold the targets.
-        sample_name: Name of the file of a run that holds some validation examples.
-        head_sizes: Names of the settings of the head that grow with the width of a student.
-        score_titles: Titles of the scores that are shown before and after an export, by their keys.
+        sample_name: Name of the run's file of some validation examples.
+        head_sizes: Names of the head's settings that grow with the width of a student.
+        score_titles: Titles, by key, of the scores that are shown before and after an export.
     """
 
     name: ClassVar[str]
@@ -141,10 +141,10 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def tokenizer(self, config: ConfigType) -> "Tokenizer":
-        """What cuts texts into tokens."""
+        """The tokenizer of texts."""
 
     def cuts_all(self, config: ConfigType) -> bool:
-        """Whether the tokenizer cuts all that a model reads, so that no token is left which it would cut further."""
+        """Whether everything that a model reads goes through the tokenizer, tokens of files included."""
         del config
         return not self.files_hold_tokens
 
@@ -160,8 +160,8 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
         Args:
             path: The file or folder.
-            config: Says how files are read, as far as `options` do not and the file's format allows it.
-            targets: What the model that is to be scored on them chooses from; None where that is not known.
+            config: Gives the reading settings that `options` lack, if the file's format has them.
+            targets: The targets of the model to score on the examples; None if not known.
             **options: Some of `read_options`.
 
         Raises:
@@ -172,28 +172,28 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def read_splits(
         self, config: ConfigType, files: Files, seed: int, report: Report
     ) -> tuple[ExamplesType, dict[str, ExamplesType]]:
-        """Reads training examples and held-out ones, and keeps them apart by the task's rule.
+        """Reads training and held-out examples, and handles overlap between them by the task's rule.
 
         Args:
             config: The settings.
-            files: The files; without `valid` a share of `train` is held out.
-            seed: Chooses that share.
-            report: Is given each line of progress.
+            files: The files; without `valid`, a share of `train` is held out.
+            seed: Seed for the choice of that share.
+            report: Receives each line of progress.
 
         Returns:
-            Training examples, and by name the held-out ones: `valid`, and `test` where it was given.
+            Training examples, and the held-out examples by name: `valid`, and `test` if given.
         """
 
     @abc.abstractmethod
     def targets(self, config: ConfigType, train: ExamplesType, report: Report) -> TargetsType:
-        """What a model will choose from. Raises `InputError` where training examples cannot teach it."""
+        """The targets of a new model. Raises `InputError` if the training examples are not enough to learn from."""
 
     @abc.abstractmethod
     def check(self, examples: ExamplesType, targets: TargetsType, model: str = "the model") -> None:
-        """Raises `InputError` where examples cannot be scored with a model of these targets, called `model`."""
+        """Raises `InputError` if a model of these targets cannot be scored on them. Messages call the model `model`."""
 
     def report_unseen(self, name: str, examples: ExamplesType, targets: TargetsType, report: Report) -> None:
-        """Warns of what examples have and a model of these targets cannot give, where `check` allows that."""
+        """Warns of targets in the examples that the model lacks, if `check` allows them."""
 
     @abc.abstractmethod
     def rows(
@@ -205,15 +205,15 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         training: bool = False,
         keep_empty: bool = False,
     ) -> "TargetRows":
-        """Examples as rows of tokens with their targets.
+        """Converts examples to rows of tokens with their targets.
 
         Args:
             config: The settings.
             examples: The examples.
-            targets: What the model chooses from.
-            tokenizer: What cuts texts.
-            training: Whether they are trained on, so that long ones may be cut into several rows.
-            keep_empty: Whether an example without a token is kept, as an empty row.
+            targets: The targets of the model.
+            tokenizer: The tokenizer of texts.
+            training: Whether the rows are for training: long examples may then become several rows.
+            keep_empty: Whether an example without tokens becomes an empty row; otherwise it is left out.
 
         Raises:
             InputError: No example has a token.
@@ -227,17 +227,17 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         tokenizer: "Tokenizer",
         report: Report,
     ) -> "Iterable[tuple[list[str], Any]]":
-        """The rows of a file, read anew at each iteration, for files larger than memory.
+        """Reads the rows of a file again at each iteration, for files larger than memory.
 
         Args:
             config: The settings.
             path: The file.
             held_out: Examples whose texts are left out.
-            tokenizer: What cuts texts.
-            report: Is given each line of progress, at the first iteration alone.
+            tokenizer: The tokenizer of texts.
+            report: Receives each line of progress, at the first iteration only.
 
         Returns:
-            Tokens, one or more, and target as a name: a label, or a list of a tag for each token.
+            Tokens, one or more, and the target by name: a label, or a list with a tag for each token.
         """
         del config, path, held_out, tokenizer, report
         raise InputError(f"setting stream: a {self.model_noun} is trained from memory; leave it false")
@@ -246,63 +246,63 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def head(self, config: ConfigType, targets: TargetsType) -> Callable[[Any, Any], Any]:
-        """What makes outputs of encoded tokens `(B, T, H)` and their mask `(B, T)`."""
+        """Returns a function from encoded tokens `(B, T, H)` and their mask `(B, T)` to the outputs."""
 
     @abc.abstractmethod
     def loss(self, config: ConfigType, model: "keras.Model") -> "keras.losses.Loss":
-        """The loss of the true targets; rows whose sample weight is 0 do not count."""
+        """The loss of the true targets; rows with sample weight 0 do not count."""
 
     def metrics(self) -> "list[keras.metrics.Metric]":
-        """Metrics that `fit` weighs and shows, of plain or of soft targets; none by default."""
+        """Weighted metrics of `fit`, for true or for soft targets; none by default."""
         return []
 
     @abc.abstractmethod
     def soft_distance(self, config: Any, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
-        """How far a student is from its teachers, for `textapp.compress.soft_loss`.
+        """The distance between a student and its teachers, for `textapp.compress.soft_loss`.
 
         Args:
-            config: A student's settings.
+            config: The student's settings.
             model: The student.
 
         Returns:
-            A function of the teachers' probabilities `(B, C)` or `(B, T, C)`, the student's outputs and the mask
-            `(B, T)`, None of a text, to a loss for each row, `(B,)`.
+            A function from the teachers' probabilities `(B, C)` or `(B, T, C)`, the student's outputs and the mask
+            `(B, T)` (None if the unit is a text) to a loss for each row, `(B,)`.
         """
 
     @abc.abstractmethod
     def decoded(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
-        """What scores are computed from: a function of outputs and mask to a tensor of the same leading axes."""
+        """Returns a function from outputs and mask to what `score` needs: a tensor with the same leading axes."""
 
     @abc.abstractmethod
     def probabilities(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
-        """What a teacher says: a function of outputs and mask to probabilities `(B, C)` or `(B, T, C)`."""
+        """Returns a function from outputs and mask to a teacher's probabilities `(B, C)` or `(B, T, C)`."""
 
     # Scores
 
     @abc.abstractmethod
     def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: TargetsType) -> list[Any]:
-        """What `decoded` gave for all rows, as the `decide` of a predictor says it: a name a row, or a list of them."""
+        """Converts the results of `decoded` to those of a predictor's `decide`: a name per row, or a list of names."""
 
     @abc.abstractmethod
     def score_decisions(self, examples: ExamplesType, decisions: Sequence[Any], targets: TargetsType) -> dict[str, Any]:
-        """Scores what a model decided about each example: ready for JSON."""
+        """Scores the decisions of a model about each example. The scores are ready for JSON."""
 
     def score(
         self, examples: ExamplesType, rows: "EncodedRows", decoded: "np.ndarray", targets: TargetsType
     ) -> dict[str, Any]:
-        """Scores what `decoded` gave for all rows of examples: ready for JSON."""
+        """Scores the results of `decoded` for all rows of the examples. The scores are ready for JSON."""
         return self.score_decisions(examples, self.decisions(rows, decoded, targets), targets)
 
     def calibrated(
         self, examples: ExamplesType, rows: "EncodedRows", decoded: "np.ndarray", targets: TargetsType
     ) -> TargetsType:
-        """Targets with the rule of decision that suits a model's outputs on validation examples; unchanged by default.
+        """Returns targets with a decision rule that fits the outputs on validation examples; by default unchanged.
 
         Args:
             examples: The validation examples.
-            rows: The same, encoded.
-            decoded: What `decoded` gave for all rows.
-            targets: What the model chooses from.
+            rows: The same examples, encoded.
+            decoded: The results of `decoded` for all rows.
+            targets: The targets of the model.
         """
         del examples, rows, decoded
         return targets
@@ -315,22 +315,22 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def main_score(self, targets: TargetsType) -> str:
-        """The key of the score by which models are compared; the higher the better."""
+        """The key of the score that compares models; higher is better."""
 
     @abc.abstractmethod
     def main_score_title(self, targets: TargetsType) -> str:
-        """The same in words."""
+        """The name of that score in words."""
 
     @abc.abstractmethod
     def counted(self, targets: TargetsType) -> str:
-        """What the `count` of scores counts, in the plural."""
+        """The noun for the `count` of scores, in the plural."""
 
     @abc.abstractmethod
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """The scores in a few words."""
 
     def score_tables(self, scores: Mapping[str, Any]) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
-        """Scores in detail, as tables of a header and rows; none by default."""
+        """Detailed scores as tables, each a header and rows; none by default."""
         del scores
         return []
 
@@ -338,7 +338,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def questions(self, examples: ExamplesType) -> Sequence[Any]:
-        """What the `decide` of a predictor is asked about examples: a text or a list of tokens each."""
+        """The input of a predictor's `decide` for each example: a text or a list of tokens."""
 
     @abc.abstractmethod
     def texts(self, examples: ExamplesType, tokenizer: "Tokenizer") -> list[str]:
@@ -346,23 +346,23 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def read_texts(self, path: PathLike, tokenizer: "Tokenizer", count: int, **options: Any) -> list[str]:
-        """The first texts of a file of examples, `count` at most; what its targets are does not matter."""
+        """Reads the first texts of a file of examples, at most `count`. The targets do not matter."""
 
     @abc.abstractmethod
     def prediction_lines(
         self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, colours: bool
     ) -> Iterator[str]:
-        """Predictions for people, a line a text.
+        """Yields predictions for people, one line per text.
 
         Args:
-            texts: What was predicted.
-            predictions: What came of it, from a predictor.
-            targets: What the model chooses from.
-            colours: Whether to use the colours of a terminal.
+            texts: The texts.
+            predictions: Their predictions, from a predictor.
+            targets: The targets of the model.
+            colours: Whether to use terminal colours.
         """
 
     def prediction_notes(self, predictions: Sequence[Any], longest: int) -> Iterator[str]:
-        """What people should know about predictions of a model that reads `longest` tokens; nothing by default."""
+        """Yields notes about predictions of a model that reads at most `longest` tokens; none by default."""
         del predictions, longest
         return iter(())
 
@@ -370,19 +370,19 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def describe_targets(self, targets: TargetsType) -> dict[str, Any]:
-        """What `metrics.json` says of the targets."""
+        """The entries of `metrics.json` about the targets."""
 
     @abc.abstractmethod
     def files(self, targets: TargetsType) -> dict[str, Save]:
-        """The files of a run and of a bundle that hold the targets, by name."""
+        """The files of targets in a run and in a bundle, by name."""
 
     @abc.abstractmethod
     def read_targets(self, folder: Path, metrics: Mapping[str, Any]) -> TargetsType:
-        """Reads a run's targets. Raises `InputError` where its files are broken."""
+        """Reads a run's targets. Raises `InputError` if its files are broken."""
 
     @abc.abstractmethod
     def save_sample(self, path: Path, examples: ExamplesType) -> None:
-        """Writes examples as `read_sample` reads them."""
+        """Writes a run's sample of examples, which `read_sample` reads."""
 
     @abc.abstractmethod
     def read_sample(self, path: Path, targets: TargetsType) -> ExamplesType:
@@ -390,39 +390,39 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
-        """TensorBoard's pages.
+        """Makes the callbacks that write TensorBoard's pages.
 
         Args:
-            folder: Where the log goes.
+            folder: Folder of the log.
             data: The `textapp.training.prepare.Prepared`.
-            scores: The `textapp.training.validation.ValidationScores` that `fit` calls before.
+            scores: The `textapp.training.validation.ValidationScores`, which `fit` calls before these.
             validation: Batches of the validation split.
-            probe: Inputs and targets for the norms of gradients; None for some of the validation split.
+            probe: Inputs and targets for gradient norms; None for some of the validation split.
         """
 
     def device_model(self, model: "keras.Model") -> "keras.Model":
-        """The part of a model that goes into the file, to logits; it shares all weights. By default all of it."""
+        """The part of a model that is exported, up to its logits, with shared weights. By default the whole model."""
         return model
 
     def device_files(self, model: "keras.Model", targets: TargetsType) -> dict[str, Save]:
-        """Files of a bundle besides those of `files`, by name: what a decoder needs of the model. None by default."""
+        """More files of a bundle besides `files`, by name, such as the scores of a decoder. None by default."""
         del model, targets
         return {}
 
     def device_fields(self, config: ConfigType, model: "keras.Model", targets: TargetsType) -> dict[str, Any]:
-        """What bundle.json says for this task alone; nothing by default."""
+        """The fields of bundle.json that only this task has; none by default."""
         del config, model, targets
         return {}
 
     @abc.abstractmethod
     def compared(self, config: ConfigType, examples: ExamplesType, tokenizer: "Tokenizer", longest: int) -> Compared:
-        """What an export is checked on, from examples; rows of `longest` tokens at most."""
+        """The data to check an export, from examples; rows of at most `longest` tokens."""
 
     # Teachers and students
 
     @abc.abstractmethod
     def items(self, config: ConfigType, examples: ExamplesType, tokenizer: "Tokenizer", training: bool) -> list[Any]:
-        """What teachers are asked about examples, an item a row of `rows`: a text, or the tokens of one."""
+        """The items that teachers label, one for each row of `rows`: a text, or the tokens of a text."""
 
     @abc.abstractmethod
     def unlabelled_items(self, config: ConfigType, path: PathLike, tokenizer: "Tokenizer") -> Iterator[Any]:
@@ -430,61 +430,63 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def item_tokens(self, item: Any, tokenizer: "Tokenizer", longest: int) -> list[str]:
-        """The tokens of an item, `longest` at most."""
+        """The tokens of an item, at most `longest`."""
 
     @abc.abstractmethod
     def item_text(self, item: Any) -> str:
-        """An item as one text, by which duplicates are found."""
+        """An item as one text, to find duplicates."""
 
     def augmented_items(self, config: Any, items: Sequence[Any], tokenizer: "Tokenizer") -> Iterator[Any]:
-        """New items made from labelled ones, for teachers to label, as a student's settings say; none by default."""
+        """Yields new items made from labelled ones, which teachers label; none by default."""
         del config, items, tokenizer
         return iter(())
 
     @abc.abstractmethod
     def item_to_json(self, item: Any) -> dict[str, Any]:
-        """An item as a line of a file of soft targets holds it."""
+        """An item as JSON, for a line of a file of soft targets."""
 
     @abc.abstractmethod
     def item_from_json(self, row: Mapping[str, Any], location: str) -> Any:
-        """The inverse. Raises `InputError` naming `location` where the row holds none."""
+        """The inverse of `item_to_json`. Raises `InputError` naming `location` if the row has no item."""
 
     @abc.abstractmethod
     def teacher_targets(
         self, config: Any, train: ExamplesType, teachers: Sequence[tuple[str, TargetsType]], report: Report
     ) -> TargetsType:
-        """The targets of a student. Raises `InputError` where teachers, by name, have others than its examples."""
+        """The targets of a student. Raises `InputError` if a teacher has other targets than the student's examples."""
 
     @abc.abstractmethod
     def targets_of_names(self, names: Iterable[str], source: str) -> TargetsType:
-        """Targets with these names, in the task's order. Raises `InputError` naming `source` where they are too few."""
+        """Targets with these names, in the task's order. Raises `InputError` naming `source` if there are too few."""
 
     @property
     def reading_settings(self) -> tuple[str, ...]:
-        """Names of the task's settings that say how files are read."""
+        """Names of the task's settings for reading files."""
         return tuple(name for name in self.read_options if name in self.config.settings())
 
     def preset(self, name: str | None, vectors: bool = False) -> ConfigType:
-        """The settings of a preset; without a name, the defaults. With `vectors` these decide the dimension."""
+        """The settings of a preset, or the defaults if `name` is None. With `vectors`, these give the dimension."""
         from textapp.config import preset
 
         config = preset(self.config, self.presets, name)
         return config.replaced(embedding_dim=None) if vectors else config
 
     def student_preset(self, name: str | None) -> Any:
-        """The settings of a student by a preset; without a name, small ones."""
+        """The settings of a student from a preset, or the settings of a small student if `name` is None."""
         from textapp.config import preset
 
         return preset(self.student_config, self.presets, name)
 
     def check_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options that were given, of all that a command has. Raises `InputError` where one is another task's."""
+        """Returns the options that are set, of all that a command has. Raises `InputError` for one of another task."""
         given = {name: value for name, value in options.items() if value not in (None, False)}
         for name in given:
             if name not in self.read_options:
                 option = f"--{name.replace('_', '-')}"
-                mine = ", ".join(f"--{known.replace('_', '-')}" for known in self.read_options if known in options)
-                raise InputError(f"{option}: is no option of a {self.model_noun}, which has {mine}")
+                known_options = ", ".join(
+                    f"--{known.replace('_', '-')}" for known in self.read_options if known in options
+                )
+                raise InputError(f"{option}: is no option of a {self.model_noun}, which has {known_options}")
         return given
 
 
@@ -494,7 +496,7 @@ def names() -> tuple[str, ...]:
 
 
 def canonical_name(name: object) -> str | None:
-    """The name of a task, given that or the name that earlier runs have for it; None for anything else."""
+    """The name of a task, from its present or earlier name; None for any other value."""
     name = _EARLIER_NAMES.get(str(name), str(name))
     return name if name in _TASKS else None
 
@@ -504,7 +506,7 @@ def task(name: str) -> Task[Any, Any, Any]:
     """A task by its name. Loads neither TensorFlow nor Keras: members load what they need.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: No task has that name.
     """
     known = canonical_name(name)
     if known is None:
@@ -514,32 +516,32 @@ def task(name: str) -> Task[Any, Any, Any]:
 
 
 class DeviceHalf(Protocol):
-    """What a module of `textapp.runtime` has to offer for a task, with NumPy alone.
+    """The members of a task's module in `textapp.runtime`, which needs only NumPy.
 
     Attributes:
-        FIELDS: The rules of what bundle.json says for this task alone, see `textapp.runtime.bundle_format`.
+        FIELDS: Rules for the fields of bundle.json that only this task has, see `textapp.runtime.bundle_format`.
     """
 
     FIELDS: Mapping[str, Any]
 
     def result(self, targets: Any) -> str:
-        """What a text is turned into, in a word."""
+        """The noun for the result of a text."""
 
     def file_names(self, description: Mapping[str, Any]) -> tuple[str, ...]:
-        """The files of a bundle of this task, besides those of every task."""
+        """The files of a bundle that only this task has."""
 
     def logits_shape(self, targets: Any) -> Callable[[int], tuple[int, ...]]:
         """The shape of the model's logits by the number of tokens."""
 
     def read_targets(self, description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> Any:
-        """What the model chooses from. Raises `InputError` where a file is broken."""
+        """The targets of the model. Raises `InputError` if a file is broken."""
 
     def predictor(self, *args: Any) -> Any:
-        """A predictor: of tokenizer, encoder, targets, description, files, folder, longest text and model."""
+        """Makes a predictor from tokenizer, encoder, targets, description, files, folder, longest text and model."""
 
 
 def device(name: str) -> DeviceHalf:
-    """The device's half of a task, a module of `textapp.runtime`. Raises `InputError` as `task` does."""
+    """The device half of a task, a module of `textapp.runtime`. Raises `InputError` as `task` does."""
     known = canonical_name(name)
     if known is None:
         raise InputError(f"task {name!r}: must be one of {', '.join(_TASKS)}")

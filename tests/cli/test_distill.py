@@ -145,7 +145,7 @@ BOTH = ("classification", "tagging")
         (BOTH, ["--set", "temprature=3"], "--set: unknown setting temprature; did you mean"),
         (BOTH, ["--set", "alpha=2"], "setting alpha: must be from 0 to 1; received 2.0"),
         (BOTH, ["--set", "split_seed=-1"], "setting split_seed: must be from 0 to"),
-        (BOTH, ["--set", "embedding_dim=none"], "setting embedding_dim: none means that of the vectors"),
+        (BOTH, ["--set", "embedding_dim=none"], "setting embedding_dim: none means the dimension of the vectors"),
         (BOTH, ["--set", "embedding_rank=64"], "setting embedding_rank: must be below embedding_dim"),
         (BOTH, ["--unlabelled", "нет.txt"], "нет.txt: No such file"),
         (BOTH[:1], ["--set", "stream=true"], "setting stream: a student is trained from memory"),

@@ -136,7 +136,7 @@ def test_a_model_of_another_task_is_refused(textapp, copy, models, task, other):
     shutil.copy(models(other).run / "model.keras", folder)
     noun = models(task).task.model_noun
     assert textapp("predict", folder, "x").refusal == (
-        f"{folder / 'model.keras'}: another model than `textapp train {noun}` makes"
+        f"{folder / 'model.keras'}: not a model that `textapp train {noun}` makes"
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 from tests.cli.commands import change_json, read_json
 from textapp.data.tagged import read_tagged
 from textapp.runtime import Prediction, TaggedSpan, Tagging, TokenWeight
-from textapp.tasks.classification.terminal import marked
-from textapp.tasks.tagging.terminal import marked_spans
+from textapp.tasks.classification.terminal import mark_tokens
+from textapp.tasks.tagging.terminal import mark_spans
 
 TEXTS = [
     *(
@@ -184,8 +184,8 @@ def test_a_classifier_is_not_asked_for_confidence(textapp, classifier, kind):
 def test_attention_is_shown_by_red_on_a_terminal():
     tokens = (TokenWeight("好", 0, 1, 0.8), TokenWeight("片", 2, 3, 0.2), TokenWeight("x", 3, 4, 0.0))
     prediction = Prediction("neg\x1b", {"neg\x1b": 1.0}, tokens, truncated=False)
-    assert marked("好\x07片x ", prediction, colours=True) == "\x1b[48;5;196m好\x1b[0m \x1b[48;5;52m片\x1b[0mx "
-    assert marked("好\x07片x ", prediction, colours=False) == "好 片x "
+    assert mark_tokens("好\x07片x ", prediction, colours=True) == "\x1b[48;5;196m好\x1b[0m \x1b[48;5;52m片\x1b[0mx "
+    assert mark_tokens("好\x07片x ", prediction, colours=False) == "好 片x "
 
 
 @pytest.mark.parametrize(
@@ -199,12 +199,12 @@ def test_attention_is_shown_by_red_on_a_terminal():
     ],
 )
 def test_marks_can_be_told_from_the_text(text, span, line):
-    assert marked_spans(text, Tagging((), (TaggedSpan(*span),))) == line
+    assert mark_spans(text, Tagging((), (TaggedSpan(*span),))) == line
 
 
 def test_a_terminal_shows_spans_by_colour():
     tagging = Tagging((), (TaggedSpan("LOC", "北\x1b京", 1, 4), TaggedSpan("PER", "张", 4, 5, 0.5)))
-    assert marked_spans("去北\x1b京张[", tagging, ["LOC", "PER"]) == (
+    assert mark_spans("去北\x1b京张[", tagging, ["LOC", "PER"]) == (
         "去\x1b[30;48;5;117m北 京 \x1b[1mLOC\x1b[0m\x1b[30;48;5;156m张 \x1b[1mPER 0.50\x1b[0m["
     )
 

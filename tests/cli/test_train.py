@@ -101,8 +101,8 @@ BOTH = ("classification", "tagging")
         (BOTH, ["--set", "unitz=3"], "--set: unknown setting unitz; did you mean units?"),
         (BOTH, ["--set", "units"], "must read KEY=VALUE"),
         (BOTH, ["--set", "dropout=много"], "must be a number"),
-        (BOTH, ["--set", "extra_words=9"], "setting extra_words: they come from a file of vectors"),
-        (BOTH, ["--set", "gated=true"], "setting gated: is none of encoder=recurrent; it is of convolution"),
+        (BOTH, ["--set", "extra_words=9"], "setting extra_words: these words come from a file of vectors"),
+        (BOTH, ["--set", "gated=true"], "setting gated: not used by encoder=recurrent, only by convolution"),
         (
             BOTH[:1],
             ["--preset", "крошка"],
@@ -115,7 +115,7 @@ BOTH = ("classification", "tagging")
         ),
         (BOTH[:1], ["--set", "text_column=評論"], ":1: no column '評論' for the text; columns found: 'text', 'label'"),
         (BOTH[:1], ["--set", "crf=true"], "--set: unknown setting crf (settings: valid_fraction, "),
-        (BOTH[:1], ["--set", "stream=true"], "setting stream: needs a validation file of its own (--valid)"),
+        (BOTH[:1], ["--set", "stream=true"], "setting stream: needs a validation file (--valid)"),
         (BOTH[1:], ["--set", "stream=true"], "setting stream: a tagger is trained from memory; leave it false"),
         (BOTH[1:], ["--set", "tag_column=7"], "`tag_column` must be from -2 to 1 here"),
         (BOTH[1:], ["--set", "scheme=BILOU"], ":2: O cannot follow B-地 in BILOU"),
@@ -188,7 +188,7 @@ def test_a_finished_run_is_kept_unless_forced(textapp, models, old_run, snapshot
     others = [models(task).train_command(folder) for task in BOTH]  # the task is no matter
     for again in (command, *others):
         assert textapp(*again).refusal == (
-            f"{folder}: holds a finished run; use --force to train it anew, or another --out"
+            f"{folder}: holds a finished run; use --force to train it again, or another --out"
         )
     assert snapshot(folder) == before
     forced = textapp(*command, "--force", "--json")
@@ -241,7 +241,7 @@ def test_a_place_where_no_folder_can_be_is_refused_at_once(textapp, tmp_path, cl
 def test_a_folder_without_write_permission_is_refused_at_once(textapp, tmp_path, classifier, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     refusal = textapp(*classifier.train_command(tmp_path / "прогон")).refusal
-    assert refusal == f"{tmp_path}: may not be written to; choose another place"
+    assert refusal == f"{tmp_path}: is not writable; choose another place"
 
 
 def test_an_unfinished_run_of_another_command_is_refused(textapp, copy, model, models, snapshot):

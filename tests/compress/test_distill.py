@@ -19,7 +19,7 @@ from tests.compress.runs import (
 )
 from textapp.compress import distill as distilling
 from textapp.compress import soft_targets
-from textapp.compress.distill import StudentData, distill, with_kept
+from textapp.compress.distill import StudentData, add_retention, distill
 from textapp.compress.soft_targets import SoftTargets, mean_probabilities
 from textapp.compress.teachers import RunTeacher
 from textapp.data.rows import NO_TARGET, UNLABELLED
@@ -87,7 +87,7 @@ def test_a_student_is_exported_and_predicts(case, student, tmp_path):
 
 
 def test_of_teachers_that_are_never_right_no_share_can_be_kept():
-    assert with_kept({"valid_accuracy": 0.0}, "accuracy", 0.5) == {"valid_accuracy": 0.0, "kept": None}
+    assert add_retention({"valid_accuracy": 0.0}, "accuracy", 0.5) == {"valid_accuracy": 0.0, "kept": None}
 
 
 def test_what_is_held_out_is_asked_but_never_learned(case, student):
@@ -214,7 +214,7 @@ def test_what_changed_since_is_named(case, teachers, tmp_path):
     with pytest.raises(InputError, match="holds an unfinished run with other distillation; use --force"):
         resume("alpha=0.5")
     more.write_text("совсем новый текст\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"soft_targets\.jsonl\.gz: is of other texts; .*--force"):
+    with pytest.raises(InputError, match=r"soft_targets\.jsonl\.gz: has other texts; .*--force"):
         resume()
     with killed_before_training():  # anew, which is as far as this training comes
         resume(force=True)

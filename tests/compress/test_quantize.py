@@ -257,7 +257,7 @@ def test_a_student_needs_its_soft_targets(student, tmp_path):
     source = tmp_path / "ученик"
     shutil.copytree(student, source)
     (source / SOFT_TARGETS).unlink()
-    with pytest.raises(InputError, match=r"ученик/soft_targets\.jsonl\.gz: missing; distil the student anew"):
+    with pytest.raises(InputError, match=r"ученик/soft_targets\.jsonl\.gz: missing; distil the student again"):
         quantize(CONFIG, source, tmp_path / "п", **QUIET)
     assert not (tmp_path / "п").exists()
 

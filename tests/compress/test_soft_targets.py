@@ -174,7 +174,7 @@ def test_a_tag_that_the_model_lacks_is_named(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_an_empty_file_is_refused(tmp_path, kind, content):
     (tmp_path / "f").write_bytes(content)
-    with pytest.raises(InputError, match="no soft target in it"):
+    with pytest.raises(InputError, match="no soft target in the file"):
         SoftTargets.read(tmp_path / "f", kind.task)
 
 
@@ -267,6 +267,6 @@ def test_other_items_than_before_are_refused(write, kind, tmp_path, change):
     with pytest.raises(Killed):
         write(Asked(kind, many[5]))
     before = (tmp_path / "мягкие.part").read_bytes()
-    with pytest.raises(InputError, match=r"мягкие.part:[1-4]: another text than the transfer set has there; .*--force"):
+    with pytest.raises(InputError, match=r"мягкие.part:[1-4]: not the text of the transfer set; .*--force"):
         write(Asked(kind), items)
     assert (tmp_path / "мягкие.part").read_bytes() == before

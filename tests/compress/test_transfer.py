@@ -98,7 +98,7 @@ def test_the_order_is_labelled_unlabelled_made_and_doubles_are_left_out(kind):
 def test_rows_are_the_tokens_of_the_items_and_those_without_labels_have_no_target(kind):
     transfer = kind.read(["neu hier"])
     rows = transfer.rows
-    assert len(rows.tokens) == len(transfer.items) == len(transfer.asked)
+    assert len(rows.tokens) == len(transfer.items) == len(transfer.has_soft_targets)
     unlabelled = rows.targets[3:] if kind.task.unit == "text" else rows.targets[rows.tokens.offsets[3] :]
     labelled_part = rows.targets[: len(rows.targets) - len(unlabelled)]
     assert set(unlabelled) == {UNLABELLED}
@@ -124,7 +124,7 @@ def test_a_text_that_no_teacher_knows_is_labelled_but_not_asked_and_else_left_ou
     train = kind.cut(TEXTS)
     teachers = [KNOWS_ALL, Everything(unknown=[train[1], kind.cut(["neu"])[0]])]
     transfer = kind.read(["neu", "alt"], teachers=teachers)
-    assert transfer.asked.tolist()[:4] == [True, False, True, True]
+    assert transfer.has_soft_targets.tolist()[:4] == [True, False, True, True]
     assert texts_of(kind, transfer)[3] == "alt"
     assert transfer.kinds()["without_soft_targets"] == 1
     with pytest.raises(InputError, match=r"учитель, учитель: knows none of the texts of train\.t"):

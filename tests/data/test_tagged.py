@@ -172,7 +172,7 @@ def test_nothing_is_repaired_in_a_valid_file(tmp_path):
             {"tag_column": 1},
             "a.jsonl: only the formats `columns` and `conllu` have columns to choose.",
         ),
-        ("a.jsonl", JSONL, {"scheme": "IOB2"}, "a.jsonl: JSON lines have spans, and so no scheme of tags. Received: "),
+        ("a.jsonl", JSONL, {"scheme": "IOB2"}, "a.jsonl: JSON lines have spans, so they have no scheme. Received: "),
     ],
 )
 def test_what_cannot_be_read(tmp_path, name, content, options, message):

@@ -210,13 +210,13 @@ def test_a_state_of_another_kind_is_refused(tmp_path):
         for value in ("missing", None, 2.5, [[]]):
             saved(path, **{name: value})
             with pytest.raises(
-                InputError, match=rf"npz: not a checkpoint of textapp \(.*{name}\); start anew with --force"
+                InputError, match=rf"npz: not a checkpoint of textapp \(.*{name}\); use --force to restart"
             ):
                 Checkpoint(path, batches, None, "a")
             path.unlink()
     saved(path, counts={"variables": 9})
     with pytest.raises(
-        InputError, match=r"npz: not a checkpoint of textapp \(.*variables_\d.*\); start anew with --force"
+        InputError, match=r"npz: not a checkpoint of textapp \(.*variables_\d.*\); use --force to restart"
     ):
         Checkpoint(path, batches, None, "a")
 
@@ -243,5 +243,5 @@ def test_the_weights_of_another_model_are_refused(tmp_path):
     other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4)])
     other.compile("sgd", "mse")
     state.set_model(other)
-    with pytest.raises(InputError, match=r"checkpoint\.npz: holds the weights of another model; start anew with"):
+    with pytest.raises(InputError, match=r"checkpoint\.npz: holds the weights of another model; use --force"):
         state.on_train_begin()

@@ -92,7 +92,7 @@ def test_what_does_not_fit_is_refused(path, tmp_path):
     ):
         read_pretrained(path, VOCABULARY, COUNTS, tokenizer=Tokenizer(), report=print)
     write_vectors(path, ["слово"])
-    with pytest.raises(InputError, match="none of the training split's words: they may be of another language"):
+    with pytest.raises(InputError, match="none of the training split's words: the vectors may be of another language"):
         read_pretrained(path, VOCABULARY, COUNTS, report=print)
     with pytest.raises(InputError, match=r"setting embedding_dim: is 64, but the vectors of .* have 3 dimensions"):
         read_pretrained(path, VOCABULARY, COUNTS, embedding_dim=64, report=print)
@@ -154,7 +154,7 @@ def test_frozen_for_good_the_run_needs_the_file_no_more(corpus, vectors, tmp_pat
     data = prepared(config, corpus, copied)
     files = {"train": corpus["train"], "valid": corpus["valid"], "test": corpus["test"], "vectors": copied}
     metrics = train("classification", config, tmp_path / "run", **files, report=lines.append)
-    assert "word vectors: frozen for good" in lines
+    assert "word vectors: frozen for the whole training" in lines
     assert metrics["vectors"] == data.pretrained.summary
     assert run.read_command(tmp_path / "run")["vectors"] == str(copied)
     assert norms(tmp_path / "run") == [0.0, 0.0]
@@ -197,7 +197,7 @@ def test_frozen_for_an_epoch_then_trained_and_resumed(corpus, vectors, tmp_path,
         ([], "trained"),
         (["embedding_rate=0.1"], "trained at 0.1 of the learning rate"),
         (["freeze_epochs=1"], "frozen for 1 of 2 epochs, then trained"),
-        (["freeze_epochs=2"], "frozen for good"),
+        (["freeze_epochs=2"], "frozen for the whole training"),
     ],
 )
 def test_the_ways_in_words(settings, words):
@@ -208,9 +208,9 @@ def test_the_ways_in_words(settings, words):
     ("settings", "rule"),
     [
         (["extra_words=3"], "setting extra_words: .* need --vectors"),
-        (["freeze_epochs=1"], "setting freeze_epochs: word vectors that are random must be trained"),
-        (["embedding_rate=0"], "setting embedding_rate: word vectors that are random must be trained"),
-        (["embedding_dim=none"], "setting embedding_dim: none means that of the vectors, and needs --vectors"),
+        (["freeze_epochs=1"], "setting freeze_epochs: random word vectors must be trained"),
+        (["embedding_rate=0"], "setting embedding_rate: random word vectors must be trained"),
+        (["embedding_dim=none"], "setting embedding_dim: none means the dimension of the vectors, and needs --vectors"),
     ],
 )
 @pytest.mark.parametrize("name", names())

@@ -51,10 +51,10 @@ def test_a_training_that_goes_on_says_so_once():
     progress = begun(stream, steps=3)
     progress.on_epoch_begin(0)
     progress.on_epoch_begin(1)
-    assert stream.getvalue() == "going on with epoch 1 of 2\n"
+    assert stream.getvalue() == "resuming at epoch 1 of 2\n"
     begun(stream).on_epoch_begin(0)  # as word vectors have no optimizer
     begun(stream).on_epoch_begin(1)
-    assert stream.getvalue() == "going on with epoch 1 of 2\ngoing on with epoch 2 of 2\n"
+    assert stream.getvalue() == "resuming at epoch 1 of 2\nresuming at epoch 2 of 2\n"
 
 
 def test_a_resumed_epoch_continues_where_it_was(monkeypatch):

@@ -146,7 +146,7 @@ def test_a_run_killed_anywhere_ends_with_the_same_numbers(runs, corpora, tmp_pat
 BROKEN_ANYWHERE = [  # file, what is replaced (None: all of it; "": nothing, as it is added), by what, the message
     ("vocabulary.txt", "", "ずっと好\n", r"vocabulary.txt: has \d+ entries, but model.keras \d+ rows"),
     ("model.keras", None, "чепуха", "not a Keras model: the file was cut"),
-    ("config.json", '"shapes": false', '"shapes": true', "another model than `textapp train"),
+    ("config.json", '"shapes": false', '"shapes": true', "not a model that `textapp train"),
     (
         "metrics.json",
         '"task": "',
@@ -165,7 +165,7 @@ BROKEN = {
         *BROKEN_ANYWHERE,
         ("tags.txt", "S-LOC", "S-地", "not the tags that metrics.json names"),
         ("characters.txt", "", "好\n", r"characters.txt: has \d+ entries, but model.keras \d+ rows"),
-        ("config.json", '"characters": true', '"characters": false', "another model than"),
+        ("config.json", '"characters": true', '"characters": false', "not a model that"),
         ("config.json", '"crf"', '"crv"', "unknown setting crv; did you mean crf"),
         ("metrics.json", '"tagging"', '"classification"', "config.json: unknown setting format"),
     ],

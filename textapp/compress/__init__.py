@@ -1,1 +1,1 @@
-"""Smaller models from trained ones: quantization-aware training, distillation."""
+"""Makes smaller models from trained ones: quantization-aware training, distillation."""

@@ -1,4 +1,4 @@
-"""What `textapp quantize` was asked to do."""
+"""The settings of `textapp quantize`."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -9,25 +9,25 @@ from textapp.settings import MOST, Config, Range
 
 @dataclasses.dataclass(frozen=True)
 class QuantizeConfig(Config):
-    """`textapp quantize`: how many bits, for which file, how a finished run trains on; all else is the run's own."""
+    """`textapp quantize`: bits, lowering and training. All other settings are those of the finished run."""
 
     # Rounding
-    bits: Annotated[int, Range(2, 8), "Of matrices; files store them in int8, fewer are for research."] = 8
-    embedding_bits: Annotated[int, Range(2, 8), "Of embedding rows; 4 and less are packed."] = 8
+    bits: Annotated[int, Range(2, 8), "Bits of matrices; files store int8, fewer bits are for research."] = 8
+    embedding_bits: Annotated[int, Range(2, 8), "Bits of embedding rows; 4 bits and fewer are packed."] = 8
     activation_bits: Annotated[int, "8 for a file that computes in int8; 0 for float activations."] = 0
-    lowering: Annotated[Literal["fused", "unrolled"], "How the run will be exported: scales differ."] = "fused"
+    lowering: Annotated[Literal["fused", "unrolled"], "Lowering of the later export: scales differ."] = "fused"
     # Training
     epochs: Annotated[int, Range(0, MOST), "Passes over the training split; 0 rounds without training."] = 5
     learning_rate: Annotated[
-        float, Range(0, open_low=True), "The peak: a tenth of what most runs were trained with."
+        float, Range(0, open_low=True), "The highest learning rate: a tenth of that of most trainings."
     ] = 1e-4
-    warmup: Annotated[float, Range(0, 1, open_high=True), "Share of all steps in which the rate rises."] = 0.1
+    warmup: Annotated[float, Range(0, 1, open_high=True), "Share of all steps in which the learning rate rises."] = 0.1
     delay: Annotated[float, Range(0, 1), "Share of all steps before the rounding begins."] = 0.0
-    freeze: Annotated[float, Range(0, 1), "Share of all steps after which ranges stand still; 1 for never."] = 1.0
+    freeze: Annotated[float, Range(0, 1), "Share of all steps after which ranges are fixed; 1 for never."] = 1.0
     patience: Annotated[int, Range(0, MOST), "Epochs without a better validation score before training stops."] = 5
 
     def check(self) -> None:
-        """Raises `InputError` naming the first setting that is out of range."""
+        """Raises `InputError` that names the first setting that is out of range."""
         super().check()
         if self.activation_bits not in (0, 8):
             raise InputError(f"setting activation_bits: must be 0 (float) or 8; received {self.activation_bits}")

@@ -1,9 +1,9 @@
-"""The whole training of a student of any task: teachers and files in, a run folder out.
+"""The whole training of a student of any task, from teachers and files to a run folder.
 
-`keras.distillation.Distiller` is not used. It runs the teacher inside each training step, on the very tensor that the
-student is given; but here each model cuts texts in its own way and has its own vocabulary, and a teacher may be a file.
-With soft targets on disk a teacher reads each text once, not once an epoch, an ensemble costs a student no time, and
-the student is a plain model with a loss of its own, which `fit` resumes like any other.
+It does not use `keras.distillation.Distiller`, which runs the teacher inside each training step on the student's input
+tensor. Here each model has its own tokenizer and vocabulary, and a teacher may be a file. With soft targets on disk a
+teacher reads each text only once, not once per epoch. An ensemble costs no more training time. And the student is a
+plain model with a loss, so `fit` resumes it like any other model.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from textapp.compress.soft_loss import SoftLoss, soft_rows
 from textapp.compress.soft_targets import (
     SoftTargets,
     Teacher,
-    known_to_all,
+    all_have_answer,
     mean_probabilities,
     units_of,
     write_soft_targets,
@@ -41,7 +41,7 @@ from textapp.training.adversarial import with_adversary
 from textapp.training.prepare import Prepared, build_encoder, training_batches, with_held_out
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.strategy import choose_strategy, describe, precision
-from textapp.training.train import build_model, compile_model, fit_model, named_files, scored
+from textapp.training.train import build_model, compile_model, fit_model, held_out_metrics, named_files
 
 PROBE = 32  # validation rows whose gradients TensorBoard shows
 
@@ -61,32 +61,33 @@ def distill(
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
-    """Trains a student on its teachers' probabilities; called again after a crash, it resumes where it was.
+    """Trains a student on its teachers' probabilities. The same call resumes a training that was killed.
 
-    The student learns the labelled texts, the unlabelled ones, new ones made from the labelled (where the task makes
-    some), and those of teachers that are files; never a text of a held-out split. Its vocabulary is that of all of
-    them but the new ones.
+    The student learns from labelled texts, unlabelled texts, new texts made from labelled ones (if the task does that),
+    and the texts of teachers that are files, but never from texts of a held-out split. Its vocabulary comes from all of
+    these except the new texts.
 
     Args:
         task_name: The task.
         config: The settings, of the task's `student_config`.
-        out: The run folder to make: that of `train`, and in it the teachers' probabilities of all texts, validation
-            texts included: `soft_targets.jsonl.gz`, which may teach other students in the teachers' place.
-        teachers: From `textapp.compress.teachers.open_teachers`; several teach the mean of their probabilities.
+        out: The run folder to make, as for `train`. It also gets `soft_targets.jsonl.gz`: the teachers' probabilities
+            of all texts including validation texts, which other students can use instead of the teachers.
+        teachers: From `textapp.compress.teachers.open_teachers`. With several, the student learns their mean.
         train: Training examples, in any form that the task reads.
         valid: Examples for early stopping; by default a share of `train`.
-        test: Examples to score the student on at the very end, once.
+        test: Examples to score the student once, after the training.
         vectors: Word vectors to start from, as for `train`.
         unlabelled: Files of more texts, see `textapp.data.unlabelled.unlabelled_texts`.
-        soft_targets_from: The probabilities of the same teachers for the same texts: the file in the folder of another
-            student. They are then not asked again.
-        force: Whether a run that is there already is deleted first.
-        report: Is given each line of progress.
+        soft_targets_from: The file `soft_targets.jsonl.gz` of another student with the same teachers and texts. The
+            teachers then do not run again.
+        force: Whether an existing run is deleted first.
+        report: Receives each line of progress.
 
     Returns:
-        What `metrics.json` says: what `train` does, and in `distillation` the teachers (`path`, `sha256`, `parameters`,
-        and their score on the validation split, as `valid_accuracy`), together `parameters` and that score, and `kept`,
-        the student's share of it; null where a teacher does not know it.
+        The content of `metrics.json`: as for `train`, and `distillation` with the teachers (`path`, `sha256`,
+        `parameters` and their validation score, such as `valid_accuracy`), the sum of their `parameters`, the
+        validation score of their mean, and `kept`, the student's share of that score. A value is null if a teacher
+        lacks it.
 
     Raises:
         InputError: A file or a setting is wrong, the teachers have other targets, or `out` holds a finished or another
@@ -115,7 +116,7 @@ def distill(
             compile_model(trained, found, config, config.training.epochs * steps, loss, model)
         if soft_targets_from is None:
             open_runs(teachers)
-        # Only now, when files, settings and teachers have proved good, may an old run go.
+        # Files, settings and teachers are valid: only now delete an old run.
         run.clear(folder, keep_progress=not force)
         write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
 
@@ -127,11 +128,11 @@ def distill(
         report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
         model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe)
-        metrics = scored(found, model, data, report)
+        metrics = held_out_metrics(found, model, data, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
         name = found.main_score(data.targets)
-        teaching = with_kept(teaching, name, metrics["valid"][name])
+        teaching = add_retention(teaching, name, metrics["valid"][name])
         if teaching["kept"] is not None:
             best = teaching[f"valid_{name}"]
             report(f"valid: teachers {best:.4f}, of which the student keeps {teaching['kept']:.1%}")
@@ -140,15 +141,15 @@ def distill(
 
 @dataclasses.dataclass(frozen=True)
 class StudentData:
-    """A student's files, read, split, counted and encoded, before anything is asked of its teachers.
+    """A student's files, read, split, counted and encoded. Teachers have not run yet.
 
     Attributes:
         task: The task.
         config: The settings.
-        transfer: What is learned.
-        train: The same, encoded, with true targets.
-        valid_items: What teachers are asked about the validation split, an item a row of it.
-        data: All else that a training needs; its batches have no soft targets yet.
+        transfer: The items to learn.
+        train: The same items, encoded, with true targets.
+        valid_items: The items of the validation split for the teachers, one per row.
+        data: Everything else that a training needs; its batches have no soft targets yet.
     """
 
     task: Task[Any, Any, Any]
@@ -170,11 +171,11 @@ class StudentData:
     ) -> "StudentData":
         """Reads the files.
 
-        The soft targets of a student's run stand for its teachers: with them as the only teacher, all is as it was with
-        these.
+        The soft targets of a student's run can replace its teachers: with them as the only teacher, the result is the
+        same.
 
         Raises:
-            InputError: A file breaks a rule, the teachers' targets are others, or they know none of the texts.
+            InputError: A file breaks a rule, or the teachers have other targets or know none of the texts.
         """
         check_shared(config, teachers)
         seed = config.training.seed if config.distillation.split_seed is None else config.distillation.split_seed
@@ -185,8 +186,8 @@ class StudentData:
             knows = isinstance(teacher, RunTeacher) and teacher.trained_on_validation(str(files.train), fraction, seed)
             if files.valid is None and knows:
                 report(
-                    f"warning: {teacher.name} was trained on validation texts, as it divided {train.source} otherwise: "
-                    "its score is too good; use teachers of one --valid file"
+                    f"warning: {teacher.name} was trained on validation texts, as it split {train.source} differently: "
+                    "its score is too high; use teachers with the same --valid file"
                 )
         tokenizer = task.tokenizer(config)
         transfer = Transfer.read(task, config, train, held_out.values(), targets, tokenizer, unlabelled, teachers)
@@ -210,28 +211,30 @@ class StudentData:
         valid_items = task.items(config, held_out["valid"], tokenizer, training=False)
         return cls(task, config, transfer, rows, valid_items, data)
 
-    def asked(self, teachers: Sequence[Teacher]) -> list[Any]:
-        """All items that teachers are asked about: validation split, then transfer set."""
-        known = [item for item in self.valid_items if known_to_all(item, teachers)]
-        return known + [item for item, asked in zip(self.transfer.items, self.transfer.asked, strict=True) if asked]
+    def teacher_items(self, teachers: Sequence[Teacher]) -> list[Any]:
+        """All items for the teachers: validation split, then transfer set."""
+        known = [item for item in self.valid_items if all_have_answer(item, teachers)]
+        return known + [
+            item for item, is_known in zip(self.transfer.items, self.transfer.has_soft_targets, strict=True) if is_known
+        ]
 
     def with_soft_targets(self, soft: SoftTargets) -> tuple[Prepared, EncodedRows]:
-        """Adds the teachers' probabilities.
+        """Adds the teachers' probabilities to the data.
 
         Returns:
-            `data` with targets of `SoftLoss` in its batches, and the validation split with such targets.
+            `data` with targets for `SoftLoss` in its batches, and the validation split with targets for `SoftLoss`.
 
         Raises:
-            InputError: An item that the teachers were asked about is not among the soft targets.
+            InputError: An item for the teachers is not among the soft targets.
         """
         missing = [
             item
-            for item, asked in zip(self.transfer.items, self.transfer.asked, strict=True)
-            if asked and item not in soft
+            for item, is_known in zip(self.transfer.items, self.transfer.has_soft_targets, strict=True)
+            if is_known and item not in soft
         ]
         if missing:
             raise InputError(
-                f"{soft.name}: is of other texts; the files have changed since: restore them, or use --force"
+                f"{soft.name}: has other texts; the files have changed since: restore them, or use --force"
             )
         train = self.train.with_targets(soft_rows(self.train.targets, self._probs(soft, self.transfer.items)))
         valid = self.data.held_out["valid"]
@@ -245,7 +248,7 @@ class StudentData:
         return data, valid
 
     def _probs(self, soft: SoftTargets, items: Sequence[Any]) -> np.ndarray:
-        """The probabilities of items, a row a unit: float32 `(units, C)`, 0 for items that the file lacks."""
+        """The probabilities of items, one row per unit: float32 `(units, C)`, 0 for items that the file lacks."""
         width = len(soft.targets.names)
         parts = [
             soft.probabilities([item]) if item in soft else np.zeros((units_of(self.task, item), width), np.float32)
@@ -256,23 +259,23 @@ class StudentData:
 
 
 def split_settings(task: Task[Any, Any, Any], config: Any) -> dict[str, Any]:
-    """The settings of a student as `config.json` holds them: `settings`, as of any run, and `distillation`."""
-    own = task.config.settings()
+    """Splits a student's settings for `config.json` into `settings`, as in any run, and `distillation`."""
+    common = task.config.settings()
     return {
-        "settings": {name: value for name, value in config.to_dict().items() if name in own},
-        "distillation": {name: value for name, value in config.to_dict().items() if name not in own},
+        "settings": {name: value for name, value in config.to_dict().items() if name in common},
+        "distillation": {name: value for name, value in config.to_dict().items() if name not in common},
     }
 
 
 def student_config(task: Task[Any, Any, Any], command: Mapping[str, Any], source: str) -> Any:
-    """The inverse of `split_settings`; settings that earlier students had besides are left out."""
+    """The inverse of `split_settings`. Unknown distillation settings of earlier versions are ignored."""
     known = task.student_config.settings()
-    taught = {name: value for name, value in command["distillation"].items() if name in known}
-    return task.student_config.from_dict({**command["settings"], **taught}, source)
+    distillation = {name: value for name, value in command["distillation"].items() if name in known}
+    return task.student_config.from_dict({**command["settings"], **distillation}, source)
 
 
 def student_loss(task: Task[Any, Any, Any], config: Any, model: keras.Model) -> SoftLoss:
-    """The loss that the settings describe."""
+    """Builds the loss of the settings."""
     return SoftLoss(
         task.loss(config, model).call,
         task.soft_distance(config, model),
@@ -281,18 +284,18 @@ def student_loss(task: Task[Any, Any, Any], config: Any, model: keras.Model) -> 
     )
 
 
-def with_kept(teaching: Mapping[str, Any], name: str, score: float) -> dict[str, Any]:
-    """What `metrics.json` says of the teachers, with the share of their score that a student has; see `distill`."""
+def add_retention(teaching: Mapping[str, Any], name: str, score: float) -> dict[str, Any]:
+    """The entry of `metrics.json` about the teachers, with the student's share of their score; see `distill`."""
     best = teaching[f"valid_{name}"]
     return {**teaching, "kept": score / best if best else None}
 
 
 def _check_augment(config: Any, teachers: Sequence[Any]) -> None:
-    """Raises `InputError` where new texts would be made for a teacher that is a file."""
+    """Raises `InputError` if new texts would be made for a teacher that is a file."""
     augment = getattr(config.distillation, "augment", 0)
     for teacher in teachers:
         if augment and isinstance(teacher, SoftTargets):
-            raise InputError(f"setting augment: {teacher.name} is a file, which knows no new texts; set augment=0")
+            raise InputError(f"setting augment: {teacher.name} is a file, which cannot label new texts; set augment=0")
 
 
 def _soft_targets(
@@ -302,21 +305,21 @@ def _soft_targets(
     copied_from: str | os.PathLike[str] | None,
     report: Report,
 ) -> SoftTargets:
-    """The probabilities of validation split and transfer set: asked for, unless a killed process has done so."""
+    """The probabilities of validation split and transfer set, computed unless an earlier process has done so."""
     path, found, targets = folder / run.SOFT_TARGETS, student.task, student.data.targets
     if copied_from is not None and not path.exists():
         with replacing(path) as temporary:
             shutil.copyfile(copied_from, temporary)
     if not path.exists():
-        asked = student.asked(teachers)
+        items = student.teacher_items(teachers)
         write_soft_targets(
             path,
             folder / run.SOFT_TARGETS_PART,
             found,
-            asked,
+            items,
             lambda chunk: mean_probabilities(teachers, chunk, targets.names),
             targets.names,
-            lambda done: report(f"soft targets: {done:,} of {len(asked):,} texts"),
+            lambda done: report(f"soft targets: {done:,} of {len(items):,} texts"),
         )
     return SoftTargets.read(path, found, targets)
 
@@ -324,7 +327,7 @@ def _soft_targets(
 def _teaching(
     task: Task[Any, Any, Any], teachers: Sequence[Any], student: StudentData, soft: SoftTargets
 ) -> dict[str, Any]:
-    """What `metrics.json` says of the teachers."""
+    """The entry of `metrics.json` about the teachers."""
     name = task.main_score(student.data.targets)
     key = f"valid_{name}"
     described = [
@@ -346,7 +349,7 @@ def _teaching(
 
 
 def _valid_score(student: StudentData, teacher: Any, name: str) -> float | None:
-    """The score of a teacher on the validation split; None where it has no answer for a text."""
+    """The score of a teacher on the validation split; None if it cannot label one of the texts."""
     examples = student.data.examples["valid"]
     if isinstance(teacher, RunTeacher):
         return float(teacher.score(examples)[name])
@@ -358,5 +361,5 @@ def _valid_score(student: StudentData, teacher: Any, name: str) -> float | None:
 
 
 def _spread(count: int) -> np.ndarray:
-    """Some numbers below `count`, evenly spaced."""
+    """At most `PROBE` numbers below `count`, evenly spaced."""
     return np.linspace(0, count - 1, min(PROBE, count)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Granularity: which weights a converted file stores as integers, and which of their numbers share a scale."""
+"""Granularity: which weights a converted file stores as integers, and which numbers of a weight share a scale."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ Kind = Literal["row", "tensor", "gate", "channel"]
 
 QUANTIZED_FROM = 1024  # numbers: the converter leaves smaller tensors in float
 GATES = 4  # of an LSTM
-CLOSING_ROWS = 8  # of a fused LSTM with int8 activations, see `textapp.export.lowerings.recurrent_fused`
+CLOSING_ROWS = 8  # extra rows of a fused LSTM with int8 activations, see `textapp.export.lowerings.recurrent_fused`
 MATRICES: dict[type, tuple[str, ...]] = {
     layers.Dense: ("kernel",),
     layers.Conv1D: ("kernel",),
@@ -26,19 +26,19 @@ MATRICES: dict[type, tuple[str, ...]] = {
     SelfAttention: ("kernel", "output_kernel"),
     LightRecurrence: ("kernel",),
 }
-"""The weights of a layer that have a scale for each output channel, by the names of its attributes."""
+"""The attributes of a layer whose weights have a scale for each output channel."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Granularity:
-    """Which numbers of one weight share a scale in the converted file: a group.
+    """Which numbers of one weight share a scale in the converted file. Such numbers are a group.
 
     Attributes:
         kind: What a group is: a `row` of an embedding table, the whole `tensor`, a `gate` of a fused LSTM, or an output
             `channel`.
-        view: Shape to which the weight is reshaped, so that groups lie along axes.
-        axes: Axes of the view that a group extends over; each index of the others is a group.
-        float_columns: Number of last columns that the file keeps in float, as they are a tensor of their own that is
+        view: Shape to which the weight is reshaped, so that groups are along axes.
+        axes: Axes of the view that a group covers; each index of the other axes is a group.
+        float_columns: Number of last columns that the file keeps in float, because they are a separate tensor that is
             too small.
     """
 
@@ -49,12 +49,12 @@ class Granularity:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one number for each group: the view's, with 1 along `axes`."""
+        """The shape of an array with one number per group: that of the view, with 1 along `axes`."""
         return tuple(1 if axis in self.axes else size for axis, size in enumerate(self.view))
 
     @property
     def count(self) -> int:
-        """The number of groups, and so of scales."""
+        """The number of groups, which is the number of scales."""
         return math.prod(self.shape) - self.float_columns
 
 
@@ -64,8 +64,8 @@ class StoredWeight:
 
     Attributes:
         variable: The weight.
-        layer: Its layer's name; of a layer inside another one, both names with a slash between.
-        granularity: Which numbers share a scale; None where the file keeps the weight in float.
+        layer: Name of its layer; for a layer inside another one, both names with a slash between.
+        granularity: Which numbers share a scale; None if the file keeps the weight in float.
         device_rows: Number of rows that only the device's tensor has, see `textapp.export.lowerings.recurrent_fused`.
     """
 
@@ -76,25 +76,25 @@ class StoredWeight:
 
     @property
     def is_table(self) -> bool:
-        """Whether it is an embedding table, of which rows can be packed to less than eight bits."""
+        """Whether it is an embedding table, whose rows can be packed to fewer than eight bits."""
         return self.granularity is not None and self.granularity.kind in ("row", "tensor")
 
 
 def stored_weights(model: keras.Model, lowering: Lowering = "fused", integer: bool = False) -> list[StoredWeight]:
     """Lists how `textapp.export` stores each weight of a model, with int8 weights.
 
-    The rules were read from the converter's files, and tests compare each rule with a file: an embedding table has a
-    scale for each row, a fused LSTM one for each gate of its kernel and of its recurrent kernel, every other matrix one
-    for each output channel. Biases and tensors below 1,024 numbers stay float; a fused LSTM stays float as a whole if
-    one of its gates is that small. The row that closes a fused LSTM's gates on padding is as large as its gate's
-    largest weight and changes no scale.
+    The rules come from files of the converter, and tests compare each rule with a file. An embedding table has a scale
+    for each row, a fused LSTM one for each gate of its kernel and its recurrent kernel, any other matrix one for each
+    output channel. Biases and tensors of fewer than 1,024 numbers stay float. A whole fused LSTM stays float if one of
+    its gates is so small. The row that closes a fused LSTM's gates on padding is as large as the largest weight of its
+    gate, so it changes no scale.
 
     Args:
         model: A functional Keras model of `Embedding`, `LSTM`, `GRU`, `SimpleRNN`, `Bidirectional`, `Dense`, `Conv1D`,
             `Conv2D`, the layers of `textapp.layers` and layers without matrices. A CRF stays float.
-        lowering: How its recurrent layers will run on the device.
-        integer: Whether activations will be int8 too. A table then has one scale and a zero point, tensors below 1,024
-            numbers are integers as well, and biases are int32, too fine to matter.
+        lowering: How recurrent layers run on the device.
+        integer: Whether activations are int8 too. A table then has one scale and a zero point, tensors of fewer than
+            1,024 numbers are integers too, and biases are int32, whose rounding does not matter.
 
     Returns:
         The weights that the forward pass uses, each once, in the order of the layers.
@@ -122,8 +122,8 @@ def stored_weights(model: keras.Model, lowering: Lowering = "fused", integer: bo
 
 
 def check_functional(model: Any) -> None:
-    """Raises `InputError` unless a model is functional: its graph of layers is then all that it does."""
-    # What a functional model has and a subclassed one lacks.
+    """Raises `InputError` unless a model is functional: then its graph of layers is its whole computation."""
+    # Only functional models have these members.
     if not isinstance(model, keras.Sequential) and not (
         isinstance(model, keras.Model) and hasattr(model, "output_names")
     ):
@@ -163,21 +163,21 @@ def _of_layer(name: str, layer: Any, lowering: Lowering, integer: bool) -> Itera
         for attribute in MATRICES[type(layer)]:
             store(getattr(layer, attribute), _per_channel(getattr(layer, attribute), least))
     elif isinstance(layer, CRF):
-        return  # the decoder reads its transitions, and is no part of the file
+        return  # the decoder reads its transitions; the file does not have them
     for variable in layer.weights:
-        if not variable.dtype.startswith("float"):  # a dropout's seed
+        if not variable.dtype.startswith("float"):  # the seed of a dropout
             continue
         if id(variable) not in known and len(variable.shape) > 1 and not variable.path.endswith("bias"):
             raise InputError(
-                f"layer {layer.name!r} ({type(layer).__name__}): it is not known how a file quantizes {variable.path}"
+                f"layer {layer.name!r} ({type(layer).__name__}): unknown how a file quantizes {variable.path}"
             )
         yield known.get(id(variable), StoredWeight(variable, name))
 
 
 def _fused(cell: Any, integer: bool) -> Iterator[tuple[keras.Variable, Granularity | None, int]]:
-    """The matrices of a fused LSTM: float as soon as one gate's tensor is too small."""
+    """The matrices of a fused LSTM: all float if the tensor of one gate is too small."""
     width, units = cell.kernel.shape[0], cell.units
-    # Those that close the gates on padding, more where activations are int8, and zeros up to a multiple of four.
+    # The rows that close the gates on padding, more of them with int8 activations, and zeros up to a multiple of four.
     closing = CLOSING_ROWS if integer else 1
     device_rows = closing + -(width + closing) % 4
     quantized = integer or min(width + device_rows, units) * units >= QUANTIZED_FROM
@@ -187,13 +187,13 @@ def _fused(cell: Any, integer: bool) -> Iterator[tuple[keras.Variable, Granulari
 
 
 def _per_channel(kernel: keras.Variable, least: int) -> Granularity | None:
-    """A group for each index of the last axis, or float."""
+    """A group for each index of the last axis; None for float."""
     view = tuple(kernel.shape)
     return Granularity("channel", view, tuple(range(len(view) - 1))) if math.prod(view) >= least else None
 
 
 def _per_channel_of_gates(kernel: keras.Variable, units: int, least: int) -> Granularity | None:
-    """The recurrent kernel `(H, 3H)` of a GRU whose candidate has a matrix product, and so a tensor, of its own."""
+    """The recurrent kernel `(H, 3H)` of a GRU whose candidate is a separate matrix product and so a separate tensor."""
     float_columns = units if units**2 < least else 0
     granularity = Granularity("channel", tuple(kernel.shape), (0,), float_columns)
     return granularity if units * 2 * units >= least else None

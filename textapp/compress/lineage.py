@@ -1,4 +1,4 @@
-"""What was done to a model on its way to its run: in few fields, which its bundle can carry, and in words."""
+"""How a model was made: a few fields for its run and its bundle, also as text."""
 
 import math
 import os
@@ -15,12 +15,12 @@ FLOAT_BITS = 32
 
 @dataclass(frozen=True)
 class Quantized:
-    """How weights were rounded.
+    """How the weights of a model were quantized.
 
     Attributes:
-        bits: Of matrices.
-        embedding_bits: Of embedding rows; 32 where files keep the table in float, as they do a small one.
-        trained: Whether they were trained so, and not rounded after all training.
+        bits: Bits of matrices.
+        embedding_bits: Bits of embedding rows; 32 if files keep the table in float because it is small.
+        trained: Whether the training was quantization-aware; otherwise weights were rounded after training.
     """
 
     bits: int
@@ -30,14 +30,14 @@ class Quantized:
 
 @dataclass(frozen=True)
 class Lineage:
-    """What was done to a model.
+    """How a model was made.
 
     Attributes:
-        parameters: How many it has in Keras; None where unknown.
-        teachers: What it was distilled from: runs, bundles and files of soft labels, by the last two names of their
-            paths, since bundles go to devices, which the rest does not concern; empty where it was not.
-        embedding_rank: Rank of its factorized embedding table; None for a table of one piece.
-        quantized: How its weights were rounded; None where they were not.
+        parameters: Number of parameters in Keras; None if unknown.
+        teachers: The teachers of a student: runs, bundles and files of soft targets. Only the last two names of each
+            path, because a bundle on a device should not reveal the rest; empty without distillation.
+        embedding_rank: Rank of its factorized embedding table; None for a plain table.
+        quantized: How its weights were quantized; None if they were not.
     """
 
     parameters: int | None = None
@@ -47,10 +47,10 @@ class Lineage:
 
     @classmethod
     def of_run(cls, folder: str | os.PathLike[str]) -> "Lineage":
-        """Reads it from a finished run's files.
+        """Reads the lineage of a finished run.
 
         Raises:
-            InputError: A file cannot be read, or does not say what a run of textapp says.
+            InputError: A file cannot be read, or lacks what a run of textapp has.
         """
         folder = Path(folder)
         command, metrics = (read_object(folder / name) for name in ("config.json", "metrics.json"))
@@ -74,7 +74,7 @@ class Lineage:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "Lineage":
-        """The inverse of `to_dict`. Raises `ValueError` where a field is of another type."""
+        """The inverse of `to_dict`. Raises `ValueError` if a field has a wrong type."""
         try:
             quantized = value["quantized"]
             lineage = cls(
@@ -94,15 +94,15 @@ class Lineage:
             or not all(isinstance(path, str) for path in lineage.teachers)
             or (rounding is not None and type(rounding.trained) is not bool)
         ):
-            raise ValueError("not a lineage: a field is of another type")
+            raise ValueError("not a lineage: a field has a wrong type")
         return lineage
 
     def to_dict(self) -> dict[str, Any]:
-        """The same, ready for JSON."""
+        """The fields, ready for JSON."""
         return {**asdict(self), "teachers": list(self.teachers)}
 
     def steps(self) -> list[str]:
-        """What was done, in words, a step each; none for a model that was trained on labels alone."""
+        """The steps as text, one line each; none for a model that was only trained on labels."""
         steps = []
         if self.teachers:
             steps.append(f"distilled from {', '.join(self.teachers)}")
@@ -117,7 +117,7 @@ class Lineage:
 
 
 def _embedding_bits(quantization: Mapping[str, Any]) -> int:
-    """In how many bits the rows of the largest table are; what was asked for where no table is named."""
+    """Bits of the rows of the largest table; the setting if there is no table."""
     tables = [weight for weight in quantization["weights"] if weight["weight"] == "embeddings"]
     largest = max(
         tables, key=lambda weight: math.prod(weight["shape"]), default={"bits": quantization["embedding_bits"]}

@@ -1,14 +1,14 @@
-"""Quantization-aware training of any functional Keras model: the forward pass sees the weights of the device.
+"""Quantization-aware training of any functional Keras model: the forward pass uses the weights of the device.
 
-tensorflow-model-optimization refuses Keras 3 models, and every Embedding, LSTM and Bidirectional layer. Keras 3,
-though, can run a model with other tensors in the place of its variables (`keras.StatelessScope`). So the layers stay
-the stock ones, with their cuDNN paths, and the rounding stays outside of them.
+tensorflow-model-optimization (tfmot) refuses Keras 3 models, and all Embedding, LSTM and Bidirectional layers. But
+Keras 3 can run a model with other tensors in place of its variables (`keras.StatelessScope`). So the layers stay stock
+Keras layers, with their cuDNN kernels, and the rounding is outside them.
 
-The rounding itself is `textapp.compress.rounding`, not tfmot's quantizers. These are wrappers of
-`tf.quantization.fake_quant_with_min_max_vars_per_channel`, which tests compare ours with. That op knows groups along
-the last axis only and no coarse grid within the file's int8 one; its values are off the file's by a unit in the last
-place, and it gives the largest weight of a group no gradient wherever float32 puts it outside of its own range (1.2 %
-of the groups at 4 bits). The package would also bring a second Keras and an absl-py of major version 1.
+The rounding is `textapp.compress.rounding`, not tfmot's quantizers. These wrap
+`tf.quantization.fake_quant_with_min_max_vars_per_channel`, with which tests compare this rounding. That op supports
+only groups along the last axis, and no coarse grid within the file's int8 grid. Its values differ from the file's by a
+unit in the last place. The largest weight of a group gets no gradient if float32 rounding puts it outside its own range
+(1.2 % of the groups at 4 bits). The package would also need a second Keras and absl-py of major version 1.
 """
 
 import contextlib
@@ -25,28 +25,28 @@ from textapp.training.functional_call import substituted
 
 
 class QuantizationAware(keras.Model):
-    """Trains a model with the weights that its converted file will hold; the model itself keeps the float ones.
+    """Trains a model with the weights that its converted file will have; the model itself keeps float weights.
 
-    Compile and fit it like the model. Weights are rounded in every forward pass, in validation too, so that its scores
-    are those of the device; the gradient passes straight through to the float weights. Ranges are symmetric and follow
-    the weights. `apply_rounding` ends it.
+    Compile and fit it like the model. Every forward pass uses rounded weights, in validation too, so that scores are
+    those of the device. The straight-through gradient updates the float weights. Ranges are symmetric and follow the
+    weights. At the end call `apply_rounding`.
 
     Args:
-        model: A functional Keras model, best already trained; see `stored_weights` for its layers.
-        bits: Of matrices, from 2 to 8. Files store them in int8 whatever the bits; fewer are for research.
-        embedding_bits: Of embedding rows, from 2 to 8, by default `bits`. Rows of 4 bits and less are packed.
-        lowering: How the model will be exported: groups differ.
-        delay: Training steps with float weights before the rounding begins.
-        freeze: Training steps after which ranges stand still, so that the rounding settles; None for never. A group's
-            largest weight then stays at its limit, as the file's range is always that of its weights. (Int8 tables with
-            one scale are not frozen.)
-        activation_bits: 8 to train for the recipe `static_wi8_ai8`: the outputs of layers are rounded too, over moving
-            averages of their ranges, see `textapp.compress.activations`. The converter takes ranges of its own, from
-            real texts, which it should be given from the same source. None for float activations.
+        model: A functional Keras model, best a trained one; see `stored_weights` for supported layers.
+        bits: Bits of matrices, from 2 to 8. Files always store them in int8; fewer bits are for research.
+        embedding_bits: Bits of embedding rows, from 2 to 8, by default `bits`. Rows of 4 bits and fewer are packed.
+        lowering: The lowering of the later export: groups differ.
+        delay: Training steps with float weights before rounding starts.
+        freeze: Training steps after which ranges are fixed, so that the rounding settles; None for never. The largest
+            weight of a group then stays at its limit, because the file's range is always that of its weights. (Int8
+            tables with one scale are not frozen.)
+        activation_bits: 8 to train for the recipe `static_wi8_ai8`: the outputs of layers are rounded too, in moving
+            averages of their ranges, see `textapp.compress.activations`. The converter measures its own ranges on real
+            texts; give it texts from the same source. None for float activations.
 
     Attributes:
-        plan: How each weight of the model is stored, and in how many bits it is trained.
-        seen: The model that a forward pass runs: `model`, or its layers with rounded activations between them.
+        plan: How each weight of the model is stored, and its bits in training.
+        seen: The model of the forward pass: `model`, or its layers with rounded activations between them.
 
     Example:
         >>> import numpy as np
@@ -84,7 +84,7 @@ class QuantizationAware(keras.Model):
         check_activation_bits(activation_bits, embedding_bits)
         if delay < 0 or (freeze is not None and freeze < max(1, delay)):
             raise ValueError(
-                "`delay` must be 0 or more, and `freeze` 1 or more and no less. "
+                "`delay` must be 0 or more, and `freeze` at least 1 and at least `delay`. "
                 f"Received: delay={delay}, freeze={freeze}"
             )
         self.model = model
@@ -106,12 +106,12 @@ class QuantizationAware(keras.Model):
         ]
 
     def build(self, input_shape: Any) -> None:
-        """Nothing to build: the model is."""
+        """Nothing to build: the model is built."""
         del input_shape
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Runs the model with rounded weights, or, while the delay lasts, trains it with its own."""
+        """Runs the model with rounded weights; during the delay, training uses float weights."""
         with substituted(self.seen, self._mapping(bool(training))):
             outputs = self.seen(inputs, training=training)
         if training:
@@ -119,13 +119,13 @@ class QuantizationAware(keras.Model):
         return outputs
 
     def apply_rounding(self) -> None:
-        """Writes the rounded weights into the model: the converter then rounds nothing."""
+        """Assigns the rounded weights to the model: the converter then changes no weight."""
         for variable, value in self._mapping(training=False):
             variable.assign(value)
 
     @contextlib.contextmanager
     def rounded_weights(self) -> Iterator[None]:
-        """Inside the context the model has the weights of the device; afterwards its own again."""
+        """Inside the context the model has the rounded weights; afterwards its float weights again."""
         floats = self.model.get_weights()
         self.apply_rounding()
         try:
@@ -134,7 +134,7 @@ class QuantizationAware(keras.Model):
             self.model.set_weights(floats)
 
     def _state(self, name: str, shape: tuple[int, ...], dtype: str = "float32") -> keras.Variable:
-        """A variable of the schedule; the replicas of a distributed training all advance it alike."""
+        """A variable of the schedule. All replicas of a distributed training update it equally."""
         return self.add_weight(
             name=name,
             shape=shape,
@@ -145,7 +145,7 @@ class QuantizationAware(keras.Model):
         )
 
     def _mapping(self, training: bool) -> list[tuple[keras.Variable, tf.Tensor]]:
-        """The variables that are rounded, with what stands in for them."""
+        """The variables to round, each with the tensor that replaces it."""
         mapping = []
         for (weight, bits), limit in zip(self.plan, self.limits, strict=True):
             if weight.granularity is None or bits is None:
@@ -162,7 +162,7 @@ class QuantizationAware(keras.Model):
     def _range(
         self, value: tf.Tensor, granularity: Granularity, limit: keras.Variable | None, training: bool
     ) -> tf.Tensor | None:
-        """The range of a weight's groups; None for that of its values, as where ranges are never frozen."""
+        """The range of a weight's groups; None for the range of its values, if ranges are never frozen."""
         if limit is None or self.freeze is None:
             return None
         frozen = self.step.value >= self.freeze
@@ -175,7 +175,7 @@ class QuantizationAware(keras.Model):
 def post_training(
     model: keras.Model, bits: int = 8, embedding_bits: int | None = None, lowering: Lowering = "fused"
 ) -> None:
-    """Rounds a model's weights in place, without training: what quantization-aware training has to be better than.
+    """Rounds a model's weights in place, without training: the baseline of quantization-aware training.
 
     Args:
         model: As for `QuantizationAware`.

@@ -1,4 +1,4 @@
-"""A finished run trained on with rounded weights: a run folder in, another one out; of any task."""
+"""Quantization-aware training of a finished run of any task, into a new run folder."""
 
 import dataclasses
 import hashlib
@@ -14,7 +14,7 @@ import keras
 
 from textapp import __version__
 from textapp.compress.config import QuantizeConfig
-from textapp.compress.distill import StudentData, student_config, student_loss, with_kept
+from textapp.compress.distill import StudentData, add_retention, student_config, student_loss
 from textapp.compress.quantization_aware import QuantizationAware
 from textapp.compress.rounding import STORED_BITS, stored_bits
 from textapp.compress.soft_targets import SoftTargets
@@ -32,10 +32,10 @@ from textapp.training.fit import fit
 from textapp.training.prepare import Prepared, prepare
 from textapp.training.progress import Progress
 from textapp.training.strategy import choose_strategy, describe
-from textapp.training.train import compile_model, described, score_splits
+from textapp.training.train import compile_model, model_metrics, score_splits
 from textapp.training.validation import ValidationScores
 
-OTHER_SEED = 104_729  # on top of the run's own
+OTHER_SEED = 104_729  # added to the run's seed
 
 
 def quantize(
@@ -46,37 +46,37 @@ def quantize(
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
-    """Trains a run on, quantization-aware, and leaves another run of its task; called again, it resumes.
+    """Continues the training of a run, quantization-aware, and writes a new run. The same call resumes it.
 
-    The files, and every setting but those of `config`, are the run's own; a student continues with its soft targets,
-    which stand for its teachers. Training computes in float32, since half precision would round the very grid that it
-    is about. The weights of the epoch with the best validation score are kept, rounded; those of the run itself,
-    rounded, where no epoch is as good. All are measured with rounded weights.
+    Files and all settings except `config` are those of the run. A student continues with its soft targets and needs no
+    teachers. Training computes in float32, because half precision is too coarse for the rounding. The result has the
+    rounded weights of the epoch with the best validation score, or the rounded weights of the run itself if no epoch is
+    as good. All scores are those of rounded weights.
 
     Args:
         config: The settings.
         source: A finished run of `train`, `distill` or of this function.
         out: The run folder to make.
-        force: Whether a run that is there already is deleted first.
-        report: Is given each line of progress.
+        force: Whether an existing run is deleted first.
+        report: Receives each line of progress.
 
     Returns:
-        What `metrics.json` says: what it says of any run of the task, of the rounded model, and `quantization`: the
-        settings, the `recipe` to export with, which weights were `kept`, the scores of the run in `float`, rounded
+        The content of `metrics.json`: that of any run of the task, for the rounded model, and `quantization`: the
+        settings, the `recipe` for the export, which weights were `kept`, the scores of the run in `float`, rounded
         without training (`post_training`) and with it (`quantization_aware`), and each of the `weights` in the file.
 
     Raises:
-        InputError: The run or its files cannot be used any more, or `out` holds a finished or another run.
+        InputError: The run or its files cannot be used any more, or `out` holds a finished run or another one.
     """
     source, folder = Path(source), Path(out)
     command, before = run.read_finished(source)
     run.task_of(source, before)
     if not command.get("train"):
-        raise InputError(f"{source / run.CONFIG}: names no training file; only a run that does can be trained on")
+        raise InputError(f"{source / run.CONFIG}: names no training file, so this run cannot be quantized")
     if folder.resolve() == source.resolve():
         raise InputError(f"{folder}: is the run itself; choose another --out")
     command = {
-        # Its teachers are not asked again: `metrics.json` still names them.
+        # The teachers do not run again: `metrics.json` of the run has them.
         **{key: value for key, value in command.items() if key not in ("teachers", "textapp_version")},
         "quantized_from": os.fspath(source),
         "quantize": config.to_dict(),
@@ -84,8 +84,8 @@ def quantize(
     with run.reserved(folder, command, force):
         began = time.monotonic()
         start = hashlib.sha256(read_bytes(source / run.MODEL)).hexdigest()
-        # Loading draws the dropout's seeds. With the run's own seed its masks would come again over the same batches:
-        # the model knows these by heart (96 % of SST-2's training texts right where other masks leave 90 %).
+        # Loading draws the dropout seeds. With the run's seed, the same batches would get the same dropout masks as
+        # before, which the model has memorized (96 % of SST-2's training texts correct, with other masks 90 %).
         keras.utils.set_random_seed((command["settings"]["seed"] + OTHER_SEED) % MOST)
         strategy = choose_strategy()
         with strategy.scope():
@@ -97,7 +97,7 @@ def quantize(
             epochs=max(1, config.epochs),
             learning_rate=config.learning_rate,
             warmup=config.warmup,
-            freeze_epochs=0,  # word vectors that stood still at first have begun to move, or never will
+            freeze_epochs=0,  # at this point word vectors are trained, or frozen for the whole training
         )
         with strategy.scope():
             aware = QuantizationAware(
@@ -115,7 +115,7 @@ def quantize(
         run.clear(folder, keep_progress=not force)
         write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
         run.save_text_side(folder, task, opened.run.tokenizer, data.encoder, data.targets, data.examples["valid"])
-        if opened.soft is not None:  # they may still teach others, and let this run be trained on as well
+        if opened.soft is not None:  # other students, and later calls of `quantize`, can use them
             with replacing(folder / run.SOFT_TARGETS) as temporary:
                 shutil.copyfile(opened.soft.name, temporary)
         metric = task.main_score(data.targets)
@@ -157,7 +157,7 @@ def quantize(
             )
         kept, is_trained = scores["post_training"], False
         if history:
-            # Measured like rounding alone: an epoch's own score is of rounded activations too, where these are trained.
+            # Score them as for `post_training`: an epoch's score may also be of rounded activations.
             with aware.rounded_weights():
                 scores["quantization_aware"] = score_splits(task, model, data)
             trained = scores["quantization_aware"]
@@ -167,12 +167,12 @@ def quantize(
                 kept = trained
             else:
                 model.set_weights(floats)
-                report("no epoch was as good on the validation split as rounding alone, which is kept")
+                report("no epoch was as good on the validation split as rounding without training: that is kept")
         weights = round_and_summarize(aware)
         run.save_model(folder, model)
-        metrics = described(task, model, data, kept)
+        metrics = model_metrics(task, model, data, kept)
         if opened.soft is not None:
-            metrics["distillation"] = with_kept(before["distillation"], metric, kept.splits["valid"][metric])
+            metrics["distillation"] = add_retention(before["distillation"], metric, kept.splits["valid"][metric])
         metrics["quantization"] = {
             **config.to_dict(),
             "recipe": recipe_of(aware),
@@ -185,15 +185,15 @@ def quantize(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Opened:
-    """A finished run with the data that it was trained on.
+class _LoadedRun:
+    """A finished run with the data of its training.
 
     Attributes:
         run: The run.
-        config: Its settings; of a student, those of its distillation too.
-        data: Its data, with targets of its loss in the batches.
-        valid: The validation split with such targets.
-        soft: A student's soft targets, or None.
+        config: Its settings; for a student, including those of the distillation.
+        data: Its data, with targets for its loss in the batches.
+        valid: The validation split, with targets for its loss.
+        soft: The soft targets of a student, or None.
     """
 
     run: run.Run
@@ -203,11 +203,11 @@ class _Opened:
     soft: SoftTargets | None
 
 
-def _open(source: Path, command: Mapping[str, Any], report: Report) -> _Opened:
-    """Loads a run, and reads its files anew.
+def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRun:
+    """Loads a run, and reads its files again.
 
     Raises:
-        InputError: The run or a file is broken, or the files are not those any more that it was trained on.
+        InputError: The run or a file is broken, or the files have changed since the training.
     """
     loaded = run.Run.load(source)
     task, config, soft = loaded.task, loaded.config, None
@@ -221,7 +221,7 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _Opened:
         data = prepare(task, config, files, report)
         valid = data.held_out["valid"]
     same = data.encoder.vocabulary == loaded.encoder.vocabulary and data.encoder.characters == loaded.encoder.characters
-    # Runs of textapp 0.1 identify their data in another way.
+    # Runs of textapp 0.1 have other fingerprints of their data.
     is_earlier = canonical_name(command.get("task")) != command.get("task")
     known = loaded.metrics.get("fingerprint", data.fingerprint)
     if not same or data.targets != loaded.targets or not (is_earlier or known == data.fingerprint):
@@ -229,28 +229,28 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _Opened:
             f"{command['train']}: gives another vocabulary, other targets or other examples than the run has; the file "
             "has changed since"
         )
-    return _Opened(loaded, config, data, valid, soft)
+    return _LoadedRun(loaded, config, data, valid, soft)
 
 
 def _soft_targets(source: Path) -> Path:
-    """The soft targets of a student. Raises `InputError` where an earlier version has written what cannot be read."""
+    """The file of a student's soft targets. Raises `InputError` if there is none."""
     path, earlier = source / run.SOFT_TARGETS, source / "soft_labels.jsonl.gz"
     if not path.exists() and earlier.exists():
         return earlier
     if not path.exists():
-        raise InputError(f"{path}: missing; distil the student anew")
+        raise InputError(f"{path}: missing; distil the student again")
     return path
 
 
 def round_and_summarize(aware: QuantizationAware) -> list[WeightSummary]:
-    """Ends a training with rounded weights, and describes what the rounding changed and what the file will weigh."""
+    """Ends a training with rounded weights, and describes the change by rounding and the bytes of each weight."""
     before = [weight.variable.numpy() for weight, _ in aware.plan]
     aware.apply_rounding()
     return summarize(aware.plan, before, [weight.variable.numpy() for weight, _ in aware.plan])
 
 
 def recipe_of(aware: QuantizationAware) -> str:
-    """The export's recipe for activations as they were trained, and embedding rows in the bits that they were."""
+    """The export recipe that fits the trained activations and embedding bits."""
     if aware.activation_bits is not None:
         return "static_wi8_ai8"
     rows = [
@@ -261,5 +261,5 @@ def recipe_of(aware: QuantizationAware) -> str:
 
 
 def _in_words(scores: Mapping[str, Any], metric: str, title: str) -> str:
-    """The main score of some splits, by its title."""
+    """The main score of some splits, as text."""
     return ", ".join(f"{name} {title} {part[metric]:.4f}" for name, part in scores.items())

@@ -1,4 +1,4 @@
-"""Rounding weights to the integers that a file stores, with a gradient that passes straight through."""
+"""Rounds weights to the integers that a file stores, with a straight-through gradient."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from textapp.compress.granularity import Granularity
 
-STORED_BITS = 8  # of every integer tensor but a packed table's
+STORED_BITS = 8  # of all integer tensors except packed tables
 PACKED_BITS = (4, 2)  # of packed rows
 
 
 def levels(bits: int) -> int:
-    """The largest integer of a symmetric, narrow range: 127 of 8 bits, 7 of 4, 1 of 2. As far below 0, and 0 itself."""
+    """The largest integer n of a symmetric narrow range -n, ..., n: 127 for 8 bits, 7 for 4, 1 for 2."""
     return 2 ** (bits - 1) - 1
 
 
@@ -23,15 +23,15 @@ def check_bits(name: str, bits: int) -> None:
 
 
 def stored_bits(granularity: Granularity, bits: int) -> int:
-    """The bits in which a file holds weights of `bits`: 8 but in rows that can be packed."""
+    """The bits in which a file stores weights of `bits`: 8, except for rows that can be packed."""
     return row_bits(granularity.view[1], bits) if granularity.kind == "row" else STORED_BITS
 
 
 def row_bits(width: int, bits: int) -> int:
-    """The bits in which rows of `width` numbers of `bits` are stored.
+    """The bits in which a file stores rows of `width` numbers of `bits`.
 
-    The fewest for which rows fill whole bytes, since the device finds a row by its byte: 4 want an even width, 2 a
-    multiple of four.
+    A row must fill whole bytes, because the device finds it by its byte offset: 4 bits need an even width, 2 bits a
+    multiple of four. The result is the fewest bits that fit.
     """
     return min((packed for packed in PACKED_BITS if bits <= packed and width * packed % 8 == 0), default=STORED_BITS)
 
@@ -42,23 +42,23 @@ def largest(weight: tf.Tensor, granularity: Granularity) -> tf.Tensor:
 
 
 def rounded(weight: tf.Tensor, granularity: Granularity, bits: int, limit: tf.Tensor | None = None) -> tf.Tensor:
-    """The weights that the device will compute with, to the bit.
+    """The weights that the device computes with, bit for bit.
 
     With `limit` m of a group, `S = levels(stored bits)` and `L = levels(bits)`:
 
-        k = round(w L / m),  q = round(k S / L),  forward: q * float32(m / S),  gradient: that of w where |w| <= m
+        k = round(w L / m),  q = round(k S / L),  forward: q * float32(m / S),  gradient: that of w if |w| <= m, else 0
 
-    q is what the file stores and m / S its scale. Where fewer bits are asked for than the file stores, q are some of
-    the file's integers, as evenly spread as these allow (the second rounding does nothing otherwise).
+    The file stores q, and m / S as its scale. If `bits` are fewer than the stored bits, q uses only some of the file's
+    integers, spaced as evenly as possible. (Otherwise the second rounding changes nothing.)
 
-    The converter takes the scale from the largest weight that it finds. float32(S * float32(m / S)) / S gives the same
-    float32 scale again for S = 127, 7, 3 and 1 (10^6 random m each), so rounded weights are rounded to themselves. That
-    is why a group always holds one weight of size m, also where `limit` is not the largest weight.
+    The converter takes the scale from the largest weight. float32(S * float32(m / S)) / S gives the same float32 scale
+    again for S = 127, 7, 3 and 1 (10^6 random m each), so rounded weights are rounded to themselves. For this, a group
+    always gets one weight of size m, even if `limit` is not the largest weight.
 
-    A whole `table` is rounded by `rounded_in_range` instead, over the range of its numbers.
+    A table with one scale uses `rounded_in_range` instead, with the range of its numbers.
 
     Args:
-        weight: float32, of the shape of the variable.
+        weight: float32, with the shape of the variable.
         granularity: Its groups.
         bits: From 2 to 8.
         limit: The range of each group, in `granularity.shape`; by default `largest`.
@@ -84,7 +84,7 @@ def rounded(weight: tf.Tensor, granularity: Granularity, bits: int, limit: tf.Te
         values = tf.where(_integer(granularity), integers * (limits / fine), seen)
 
         def gradient(upstream: Any) -> tf.Tensor:
-            dense = tf.convert_to_tensor(upstream)  # of an embedding it comes as rows
+            dense = tf.convert_to_tensor(upstream)  # for an embedding it is `IndexedSlices`
             return tf.where(tf.reshape(inside, tf.shape(dense)), dense, tf.zeros_like(dense))
 
         return tf.reshape(values, weight.shape), gradient
@@ -93,20 +93,20 @@ def rounded(weight: tf.Tensor, granularity: Granularity, bits: int, limit: tf.Te
 
 
 def rounded_in_range(numbers: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
-    """Numbers rounded to eight bits with a zero point, clipped to a range that is first shifted so that 0 is exact.
+    """Rounds numbers to eight bits with a zero point, clipped to a range that is first shifted so that 0 is exact.
 
     `S = (high - low) / 255`, zero point `z = round(-low / S)`, forward: `S (clip(round(x / S) + z, 0, 255) - z)`;
-    gradient: that of the numbers inside of the range, 0 outside.
+    gradient: that of the numbers inside the range, 0 outside.
 
     Args:
         numbers: float32, of any shape.
-        low: float32 `()`, 0 at most.
-        high: float32 `()`, 0 at least. Where both are 0, so are all results.
+        low: float32 `()`, at most 0.
+        high: float32 `()`, at least 0. If both are 0, all results are 0.
     """
     return tf.quantization.fake_quant_with_min_max_vars(numbers, low, high, num_bits=STORED_BITS)
 
 
 def _integer(granularity: Granularity) -> np.ndarray:
-    """Which groups are stored as integers, in a shape that broadcasts over the view."""
+    """Whether each group is stored as integers, in a shape that broadcasts over the view."""
     columns = granularity.view[-1]
     return np.arange(columns) < columns - granularity.float_columns

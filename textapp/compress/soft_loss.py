@@ -1,4 +1,4 @@
-"""The loss of a student: its true targets and its teachers' probabilities, weighed against each other."""
+"""The loss of a student: a weighted sum for true targets and for its teachers' probabilities."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from textapp.data.rows import NO_TARGET
 
 
 def soft_rows(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """Puts true and soft targets into one array, as Keras hands a loss one `y_true`.
+    """Puts true and soft targets into one array, because Keras passes a loss only one `y_true`.
 
     Args:
-        targets: Integers, one a unit, `(N,)`, or one for each class, `(N, C)`; negative where a unit has none.
-        probs: float `(N, C)`, all 0 where a unit has no soft target.
+        targets: Integers, one per unit, `(N,)`, or one for each class, `(N, C)`; negative if a unit has none.
+        probs: float `(N, C)`, all 0 if a unit has no soft target.
 
     Returns:
         float32 `(N, 1 + C)` or `(N, 2 C)`.
@@ -24,18 +24,18 @@ def soft_rows(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
 
 
 class SoftLoss(keras.losses.Loss):
-    r"""The loss of a student: $\alpha\,\mathrm{hard}(y) + (1 - \alpha)\,\mathrm{soft}(p)$, each of a whole row.
+    r"""The loss of a student for each row: $\alpha\,\mathrm{hard}(y) + (1 - \alpha)\,\mathrm{soft}(p)$.
 
-    A row without true targets has the soft part alone, one without soft targets the hard part. What the two are is the
-    task's: `Task.loss` and `Task.soft_distance`.
+    A row without true targets has only the soft part, a row without soft targets only the hard part. The task defines
+    both: `Task.loss` and `Task.soft_distance`.
 
     Args:
-        hard: The loss of true targets, a row at a time: a function of integers, `(B,)`, `(B, C)` or `(B, T)`, -1 on
-            padding, and of the model's outputs, to `(B,)`.
-        soft: A function of probabilities, `(B, C)` or `(B, T, C)`, outputs and mask `(B, T)` (None of a text), to
-            `(B,)`.
+        hard: The loss of true targets: a function from integers, `(B,)`, `(B, C)` or `(B, T)`, -1 on padding, and the
+            model's outputs to `(B,)`.
+        soft: A function from probabilities, `(B, C)` or `(B, T, C)`, outputs and mask `(B, T)` (None if the unit is a
+            text) to `(B,)`.
         alpha: The weight of the hard part, in [0, 1].
-        per_token: Whether a target belongs to a token.
+        per_token: Whether each token has a target.
         reduction: As in `keras.losses.Loss`, over rows.
 
     Call arguments:
@@ -62,8 +62,8 @@ class SoftLoss(keras.losses.Loss):
         self.hard, self.soft, self.alpha, self.per_token = hard, soft, alpha, per_token
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """As in Keras, but for a mask that outputs may carry: Keras would weigh by it, but losses are of rows."""
-        return super().__call__(y_true, ops.add(y_pred, 0.0), sample_weight)  # a new tensor, which carries none
+        """As in Keras, but ignores a mask of the outputs: Keras would apply it, but here each loss is of a row."""
+        return super().__call__(y_true, ops.add(y_pred, 0.0), sample_weight)  # a new tensor, without a mask
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row, float32 `(B,)`."""
@@ -75,9 +75,9 @@ class SoftLoss(keras.losses.Loss):
         mask = targets != NO_TARGET if self.per_token else None
         known = targets >= 0
         labelled = ops.any(known, axis=1) if len(known.shape) > 1 else known
-        # Whatever stands in place of a missing target must be one, for its loss to be a number that is left out.
+        # Replace missing targets by valid ones, so that their loss is finite; it is then ignored.
         filled = ops.where(known, targets, NO_TARGET if self.per_token else 0)
         hard = ops.where(labelled, self.hard(filled, y_pred), 0.0)
-        taught = ops.sum(probs, axis=axes) > 0
-        soft = ops.where(taught, self.soft(probs, y_pred, mask), 0.0)
+        has_soft_target = ops.sum(probs, axis=axes) > 0
+        soft = ops.where(has_soft_target, self.soft(probs, y_pred, mask), 0.0)
         return self.alpha * hard + (1 - self.alpha) * soft

@@ -1,14 +1,14 @@
-"""Soft targets: the probabilities that teachers give to each text, or to each token of it, on disk.
+"""Soft targets on disk: the probabilities that teachers give to each text, or to each token.
 
-A file holds a JSON object a line, and may be gzipped. Of a task about texts:
+A file has one JSON object per line, and may be gzipped. For a task about texts:
 
     {"text": "...", "probs": {"negative": 0.03, "positive": 0.97}}
 
-and of a task about tokens, where a tag that is left out has the probability 0:
+For a task about tokens, where a missing tag has the probability 0:
 
     {"tokens": ["Paris", "!"], "probs": [{"S-LOC": 0.98, "O": 0.02}, {"O": 1.0}]}
 
-So any model can teach, also one that textapp cannot run: let it write such a file.
+So any model can be a teacher, even if textapp cannot run it: write such a file with it.
 """
 
 import gzip
@@ -31,15 +31,15 @@ from textapp.files import digest, named_errors, replacing
 from textapp.task import Task
 from textapp.text.characters import replace_surrogates
 
-CHUNK = 4096  # items that a teacher is asked about at once, and that a killed run loses at most
+CHUNK = 4096  # items per call of a teacher; a killed run loses at most one chunk
 TOLERANCE = 1e-3  # of a sum of probabilities
-TEXT_DIGITS = 7  # of a probability on disk, all that float32 has
+TEXT_DIGITS = 7  # digits of a probability on disk, the precision of float32
 TOKEN_DIGITS = 5
-SMALLEST = 1e-6  # probability of a tag that is written down
+SMALLEST = 1e-6  # smallest probability of a tag that is written
 
 
 class Teacher(Protocol):
-    """What a student can learn from."""
+    """A model, or a file of its results, from which a student learns."""
 
     @property
     def name(self) -> str:
@@ -47,34 +47,34 @@ class Teacher(Protocol):
 
     @property
     def targets(self) -> Any:
-        """What it chooses from, in the order of its probabilities."""
+        """Its targets, in the order of its probabilities."""
 
     @property
     def parameters(self) -> int | None:
-        """Number of weights; None where it is not known."""
+        """Number of parameters; None if unknown."""
 
     @property
     def sha256(self) -> str:
-        """Identifies all that its answers depend on, hexadecimal."""
+        """Identifies everything that its probabilities depend on, hexadecimal."""
 
     def __contains__(self, item: object) -> bool:
-        """Whether it has an answer for an item."""
+        """Whether it has probabilities for an item."""
 
     def probabilities(self, items: Sequence[Any]) -> np.ndarray:
-        """Probabilities of items that it contains: float `(N, C)`, or `(tokens of all, C)`."""
+        """Probabilities of items that it contains: float `(N, C)`, or `(sum of lengths, C)` for tokens."""
 
 
 class SoftTargets:
-    """The soft targets of a file in memory; a teacher for the items in it.
+    """The soft targets of a file, in memory: a teacher for the items of the file.
 
-    Items are known by their words: white space does not tell them apart. Of an item that stands there twice the first
-    line counts.
+    Items are found by their words, so white space does not matter. If the file has an item twice, the first line
+    counts.
 
     Args:
         name: Path of the file.
         task: The task.
-        targets: What the columns of `probs` are.
-        places: First and last row, exclusive, of each item in `probs`, by its key, see `key_of`.
+        targets: The targets of the columns of `probs`.
+        places: First row and end row (exclusive) of each item in `probs`, by the item's key, see `key_of`.
         probs: float32 `(units, C)`.
     """
 
@@ -98,14 +98,14 @@ class SoftTargets:
         Args:
             path: The file.
             task: The task.
-            targets: What the probabilities must be of; by default what the lines name.
+            targets: The targets that the lines must have; by default those that they name.
 
         Raises:
             InputError: A line breaks a rule; the message names it.
         """
         lines = list(_parsed(path, task, None if targets is None else targets.names))
         if not lines:
-            raise InputError(f"{path}: no soft target in it")
+            raise InputError(f"{path}: no soft target in the file")
         if targets is None:
             targets = task.targets_of_names({name for _, units in lines for unit in units for name in unit}, str(path))
         column = {name: number for number, name in enumerate(targets.names)}
@@ -127,7 +127,7 @@ class SoftTargets:
 
     @property
     def sha256(self) -> str:
-        """Of the file, hexadecimal."""
+        """SHA-256 of the file, hexadecimal."""
         return digest(self.name)
 
     def __len__(self) -> int:
@@ -140,7 +140,7 @@ class SoftTargets:
         """Probabilities of items of the file, float32 `(units, C)`.
 
         Raises:
-            InputError: The file has another number of tokens for an item.
+            InputError: The file has a different number of tokens for an item.
         """
         places = [self._places[key_of(self.task, item)] for item in items]
         for item, (start, end) in zip(items, places, strict=True):
@@ -152,38 +152,38 @@ class SoftTargets:
         return np.concatenate([self.probs[start:end] for start, end in places]) if places else self.probs[:0]
 
     def items(self) -> Iterator[Any]:
-        """The items, read anew from the file."""
+        """Yields the items, read again from the file."""
         for item, _ in _parsed(self.name, self.task, self.targets.names):
             yield item
 
 
 def key_of(task: Task[Any, Any, Any], item: Any) -> bytes:
-    """Sixteen bytes that stand for an item, whatever its white space."""
+    """Sixteen bytes that identify an item, without regard to white space."""
     words = " ".join(clean_text(replace_surrogates(task.item_text(item))).split())
     return hashlib.blake2b(words.encode("utf-8"), digest_size=16).digest()
 
 
 def units_of(task: Task[Any, Any, Any], item: Any) -> int:
-    """How many units, and so rows of probabilities, an item has."""
+    """The number of units of an item, which is its number of rows of probabilities."""
     return len(item) if task.unit == "token" else 1
 
 
-def known_to_all(item: Any, teachers: Sequence[Teacher]) -> bool:
-    """Whether every teacher has an answer for an item."""
+def all_have_answer(item: Any, teachers: Sequence[Teacher]) -> bool:
+    """Whether every teacher has probabilities for an item."""
     return all(item in teacher for teacher in teachers)
 
 
 def mean_probabilities(teachers: Sequence[Teacher], items: Sequence[Any], names: Sequence[str]) -> np.ndarray:
     """The mean of the probabilities of several teachers, float64 `(units, C)`.
 
-    Hinton et al. name the arithmetic and the geometric mean (of probabilities, or of logits). The arithmetic one is
-    the mixture of the models as Lakshminarayanan et al. form it, which is better calibrated than its members: where
-    they disagree it says so, while in a mean of logits one that is too sure of itself outvotes the others. It also asks
-    of a teacher no more than a file of soft targets holds. The marginals of a mixture of models are the mean of theirs.
+    Hinton et al. name the arithmetic mean of probabilities and the geometric mean (of logits). The arithmetic mean is
+    the mixture of the models, as in Lakshminarayanan et al., and better calibrated than its members: it is uncertain
+    where they disagree, but in a mean of logits one overconfident model outvotes the others. It also needs only what a
+    file of soft targets holds. The marginals of a mixture of models are the mean of the models' marginals.
 
     Args:
-        teachers: One or more, of the same targets in any order.
-        items: Items that all of them have an answer for.
+        teachers: One or more teachers with the same targets, in any order.
+        items: Items for which all teachers have probabilities.
         names: The order of the columns.
 
     Reference:
@@ -205,19 +205,19 @@ def write_soft_targets(
     names: Sequence[str],
     report: Callable[[int], None],
 ) -> None:
-    """Asks for the soft targets of items and writes them, resuming where a killed call stopped.
+    """Computes the soft targets of items and writes them. The same call resumes after a killed one.
 
     Args:
-        path: The file, gzipped; there once it is whole.
-        part: Where the lines gather until then.
+        path: The file, gzipped. It appears when it is complete.
+        part: The file of finished lines until then.
         task: The task.
-        items: The items, the same in the same order at each call. Those that `part` has are not asked about again.
-        probabilities: Gives the probabilities of up to `CHUNK` items, `(units, C)`; always the same items together.
+        items: The items, the same in the same order at each call. Items in `part` are not computed again.
+        probabilities: Returns the probabilities of up to `CHUNK` items, `(units, C)`. It always gets the same chunks.
         names: The names of the columns.
-        report: Is given the number of items that are done, after each chunk.
+        report: Receives the number of finished items, after each chunk.
 
     Raises:
-        InputError: `part` is of other items, or a file cannot be written.
+        InputError: `part` has other items, or a file cannot be written.
     """
     with named_errors(part):
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -236,17 +236,16 @@ def write_soft_targets(
             replacing(path) as temporary,
             part.open("rb") as lines,
             temporary.open("wb") as target,
-            gzip.GzipFile("", "wb", fileobj=target, mtime=0) as packed,  # without a time: the same bytes each time
+            gzip.GzipFile("", "wb", fileobj=target, mtime=0) as packed,  # without a time stamp: always the same bytes
         ):
             shutil.copyfileobj(lines, packed)
         part.unlink()
 
 
 def _resume(file: IO[bytes], task: Task[Any, Any, Any], items: Sequence[Any], part: Path) -> int:
-    """Finds where a killed call stopped, and cuts off the chunk that it was writing. Returns how many items are done.
+    """Finds where a killed call stopped, and removes its unfinished chunk. Returns the number of finished items.
 
-    Only whole chunks are kept: a teacher that is asked about fewer items at once may answer otherwise in the last
-    digits.
+    Only whole chunks are kept: with fewer items per call, a teacher's probabilities may differ in the last digits.
     """
     file.seek(0)
     done = 0
@@ -260,14 +259,14 @@ def _resume(file: IO[bytes], task: Task[Any, Any, Any], items: Sequence[Any], pa
             known, _ = parse_line(line.decode("utf-8", "replace"), task, f"{part}:{number + 1}", None)
             if number >= len(items) or key_of(task, known) != key_of(task, items[number]):
                 raise InputError(
-                    f"{part}:{number + 1}: another text than the transfer set has there; its files have changed since: "
+                    f"{part}:{number + 1}: not the text of the transfer set; its files have changed since: "
                     "restore them, or use --force"
                 )
         done += CHUNK
 
 
 def _line(task: Task[Any, Any, Any], item: Any, rows: list[list[float]], names: Sequence[str]) -> bytes:
-    """An item and its probabilities as a line of JSON."""
+    """A line of JSON with an item and its probabilities."""
     if task.unit == "text":
         probs: Any = {name: float(f"{prob:.{TEXT_DIGITS}g}") for name, prob in zip(names, rows[0], strict=True)}
     else:
@@ -282,7 +281,7 @@ def _line(task: Task[Any, Any, Any], item: Any, rows: list[list[float]], names: 
 def _parsed(
     path: str | os.PathLike[str], task: Task[Any, Any, Any], names: Sequence[str] | None
 ) -> Iterator[tuple[Any, list[dict[str, float]]]]:
-    """Yields item and probabilities of each line; blank lines are skipped."""
+    """Yields item and probabilities of each line, without blank lines."""
     for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
             item, units = parse_line(line, task, f"{path}:{number}", names)
@@ -294,7 +293,7 @@ def _parsed(
 def parse_line(
     line: str, task: Task[Any, Any, Any], location: str, names: Iterable[str] | None
 ) -> tuple[Any, list[dict[str, float]]]:
-    """Reads a line. Raises `InputError` naming `location` where it breaks a rule."""
+    """Parses a line. Raises `InputError` naming `location` if it breaks a rule."""
     try:
         row: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -317,7 +316,7 @@ def parse_line(
 
 
 def _check_probabilities(unit: dict[str, Any], location: str, exclusive: bool) -> None:
-    """Raises `InputError` unless values are probabilities that, of exclusive targets, sum to 1."""
+    """Raises `InputError` unless values are probabilities; those of exclusive targets must sum to 1."""
     for name, prob in unit.items():
         if type(prob) not in (int, float) or not 0 <= prob <= 1:
             raise InputError(

@@ -1,4 +1,4 @@
-"""What each weight costs in the converted file, and how far rounding has moved it."""
+"""The bytes of each weight in the converted file, and its change by rounding."""
 
 import dataclasses
 import math
@@ -18,15 +18,15 @@ class WeightSummary:
     """One weight in the converted file.
 
     Attributes:
-        layer: Its layer, that of a `Bidirectional`'s direction behind a slash.
-        weight: Its name in the layer.
+        layer: Name of its layer; for a `Bidirectional`, with a slash and the layer of the direction.
+        weight: Name of the weight in the layer.
         shape: Its shape in Keras.
-        bits: In how many bits it was rounded; 32 for float.
-        stored_bits: In how many the file holds it.
-        groups: How many scales it has.
-        bytes: Of its numbers, and of its scales, 4 each.
-        share: Of the bytes of all weights.
-        error: What rounding changed: the root of the squared differences' sum over that of the squares; 0 for float.
+        bits: Bits of the rounding; 32 for float.
+        stored_bits: Bits in the file.
+        groups: Number of scales.
+        bytes: Bytes of its numbers, and of its scales, 4 each.
+        share: Share of the bytes of all weights.
+        error: Relative change by rounding: norm of the differences / norm of the weights; 0 for float.
     """
 
     layer: str
@@ -40,7 +40,7 @@ class WeightSummary:
     error: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The same, ready for JSON."""
+        """The fields, ready for JSON."""
         return {**dataclasses.asdict(self), "shape": list(self.shape)}
 
 
@@ -50,12 +50,12 @@ def summarize(
     """Describes each weight of a model whose weights are rounded.
 
     Args:
-        plan: As `QuantizationAware.plan` has it.
-        before: The value of each weight of the plan, not rounded.
-        after: The same, rounded.
+        plan: `QuantizationAware.plan`.
+        before: The value of each weight of the plan before rounding.
+        after: The value of each weight after rounding.
 
     Returns:
-        One entry a weight, in the plan's order; their bytes add up to those of the file's weights.
+        One entry per weight, in the plan's order. The sum of their bytes is that of the file's weights.
     """
     sizes = [_bytes(weight, bits) for weight, bits in plan]
     total = max(1, sum(sizes))
@@ -89,5 +89,5 @@ def _bytes(weight: StoredWeight, bits: int | None) -> int:
 
 
 def _error(before: np.ndarray, after: np.ndarray) -> float:
-    """The size of the change as a share of the size of the weights."""
+    """The norm of the change divided by the norm of the weights."""
     return float(np.linalg.norm(after - before) / max(float(np.linalg.norm(before)), 1e-30))

@@ -1,4 +1,4 @@
-"""What can teach: finished runs, bundles, files of soft targets; of any task."""
+"""Teachers of any task: finished runs, bundles, files of soft targets."""
 
 import functools
 import hashlib
@@ -20,24 +20,24 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.training import run
 from textapp.training.outputs import RowOutputs
 
-EMPTY = [""]  # in place of a text without tokens: the unknown word
+EMPTY = [""]  # the tokens of a text without any: the unknown word
 
 
 class RunTeacher:
-    """The model of a finished run, loaded when it is first asked; `Teacher`.
+    """The model of a finished run as a `Teacher`. The model is loaded on its first use.
 
     Args:
         folder: The run folder.
 
     Attributes:
         task: The run's task.
-        command: What its `config.json` says, `train`, `valid` and `test` among it.
+        command: The content of its `config.json`, with `train`, `valid` and `test`.
         config: Its settings.
-        targets: What it chooses from.
-        parameters: Number of its weights.
+        targets: Its targets.
+        parameters: Its number of parameters.
 
     Raises:
-        InputError: It is no finished run.
+        InputError: The folder is not a finished run.
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
@@ -51,7 +51,7 @@ class RunTeacher:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of everything that its answers depend on, hexadecimal."""
+        """SHA-256 of all files that its probabilities depend on, hexadecimal."""
         files = [run.MODEL, run.CONFIG, run.TOKENIZER, run.VOCABULARY, *self.task.target_files]
         files += [run.CHARACTERS] if self.config.words.characters else []
         digests = (hashlib.sha256(read_bytes(Path(self.name) / name)).digest() for name in files)
@@ -59,21 +59,21 @@ class RunTeacher:
 
     @property
     def split_seed(self) -> int:
-        """With what it chose its validation examples, where it took them from its training file."""
-        seed = self.command.get("distillation", {}).get("split_seed")  # of a student that teaches in turn
+        """The seed of its validation split, if that was taken from its training file."""
+        seed = self.command.get("distillation", {}).get("split_seed")  # if the teacher is itself a student
         return int(self.config.training.seed if seed is None else seed)
 
     def trained_on_validation(self, train: str, valid_fraction: float, split_seed: int) -> bool:
-        """Whether it was trained on validation examples that are taken from `train` in this way, as far as it tells."""
-        own = (self.command.get("valid"), self.config.data.valid_fraction, self.split_seed)
-        return self.command.get("train") == train and own != (None, valid_fraction, split_seed)
+        """Whether its training had examples of this validation split of `train`, as far as `config.json` shows."""
+        split = (self.command.get("valid"), self.config.data.valid_fraction, self.split_seed)
+        return self.command.get("train") == train and split != (None, valid_fraction, split_seed)
 
     def shared_settings(self) -> dict[str, Any]:
         """The settings that its students must share."""
         return {name: self.config.get(name) for name in self.task.teacher_settings}
 
     def open(self) -> None:
-        """Loads the model, which otherwise waits for the first question. Raises `InputError` where it is broken."""
+        """Loads the model now, before its first use. Raises `InputError` if it is broken."""
         _ = self._run
 
     def __contains__(self, item: object) -> bool:
@@ -103,13 +103,13 @@ class RunTeacher:
 
 
 class BundleTeacher:
-    """A bundle as a teacher; `Teacher`.
+    """A bundle as a `Teacher`.
 
     Args:
         folder: The bundle.
     """
 
-    parameters = None  # it holds weights in many forms, and some more than once
+    parameters = None  # unknown: a bundle has weights in many forms, some of them twice
 
     def __init__(self, folder: str | os.PathLike[str]):
         self._predictor = load(folder)
@@ -119,7 +119,7 @@ class BundleTeacher:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of all its files, as bundle.json has them, hexadecimal."""
+        """SHA-256 of all its files, as listed in bundle.json, hexadecimal."""
         return hashlib.sha256(repr(sorted(self._description["sha256"].items())).encode()).hexdigest()
 
     def shared_settings(self) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def open_teachers(paths: Sequence[str | os.PathLike[str]]) -> tuple[Task[Any, An
     """Opens runs, bundles and files of soft targets, all of one task.
 
     Raises:
-        InputError: A path is none of these, or they are of several tasks.
+        InputError: A path is none of these, or the teachers have different tasks.
     """
     opened: list[Any] = []
     files = []
@@ -173,20 +173,20 @@ def open_teachers(paths: Sequence[str | os.PathLike[str]]) -> tuple[Task[Any, An
 def student_settings(
     found: Task[Any, Any, Any], teachers: Sequence[Any], preset: str | None, files: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    """The settings of a student and its files, with what it has to share with its first teacher, or had better.
+    """The settings and files of a student, with those that it must or should share with its first teacher.
 
     Args:
         found: The task.
         teachers: From `open_teachers`.
         preset: Name of the student's preset, or None for a small student.
-        files: The student's files by name. Without `train`, those of the first teacher take the places that are empty,
-            and are read and divided as they were for it.
+        files: The student's files by name. Without `train`, missing files are those of the first teacher, and are read
+            and split as in its training.
 
     Returns:
-        Settings, and files.
+        The settings, and the files.
 
     Raises:
-        InputError: There is no `train`, and the first teacher is no run.
+        InputError: There is no `train`, and the first teacher is not a run.
     """
     first = teachers[0]
     config = found.student_preset(preset)
@@ -197,14 +197,14 @@ def student_settings(
     if files["train"] is not None:
         return config, dict(files)
     if not isinstance(first, RunTeacher):
-        raise InputError(f"--train is missing: {first.name} does not tell what it was trained on, as a run does")
+        raise InputError(f"--train is missing: {first.name} does not tell what it was trained on; only a run does")
     reading = {name: first.config.get(name) for name in (*found.reading_settings, "valid_fraction")}
     config = config.replaced(**reading, split_seed=first.split_seed)
     return config, {name: path or first.command.get(name) for name, path in files.items()}
 
 
 def check_shared(config: Any, teachers: Sequence[Any]) -> None:
-    """Raises `InputError` where a student has other settings than a teacher with which it must share them."""
+    """Raises `InputError` if a student has other values than a teacher for settings that they must share."""
     for teacher in teachers:
         shared = teacher.shared_settings() if hasattr(teacher, "shared_settings") else {}
         for name, wanted in shared.items():
@@ -216,17 +216,17 @@ def check_shared(config: Any, teachers: Sequence[Any]) -> None:
 
 
 def open_runs(teachers: Sequence[Teacher]) -> None:
-    """Loads the teachers that are runs, so that a broken one is reported before anything is written."""
+    """Loads the teachers that are runs, to report a broken one before anything is written."""
     for teacher in teachers:
         if isinstance(teacher, RunTeacher):
             teacher.open()
 
 
 def sources(folder: Path, teachers: Sequence[Teacher], files: Mapping[str, Any], unlabelled: Sequence[Any]) -> Any:
-    """What students learn from, as `config.json` names it: `teachers`, `train`, `valid`, `test`, ..., `unlabelled`.
+    """The sources of a student for `config.json`: `teachers`, `train`, `valid`, `test`, ..., `unlabelled`.
 
     Raises:
-        InputError: A teacher stands in `folder`.
+        InputError: A teacher is inside `folder`.
     """
     for teacher in teachers:
         place = Path(teacher.name).resolve()
@@ -240,7 +240,7 @@ def sources(folder: Path, teachers: Sequence[Teacher], files: Mapping[str, Any],
 
 
 def _task_of_file(path: Path) -> Task[Any, Any, Any]:
-    """The task that a file of soft targets is of, by its first line. Raises `InputError` where it is of none."""
+    """The task of a file of soft targets, from its first line. Raises `InputError` if it fits no task."""
     line = next((line for line in read_lines(path) if line.strip()), "")
     errors = []
     for found in map(task, names()):
@@ -254,5 +254,5 @@ def _task_of_file(path: Path) -> Task[Any, Any, Any]:
 
 
 def _setting_text(value: object) -> str:
-    """A setting as `--set` takes it."""
+    """A value as `--set` accepts it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""The transfer set: the items on which a student learns what its teachers say, as rows of tokens."""
+"""The transfer set: the items on which a student learns its teachers' probabilities, as rows of tokens."""
 
 import dataclasses
 import hashlib
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from textapp.compress.soft_targets import SoftTargets, Teacher, known_to_all
+from textapp.compress.soft_targets import SoftTargets, Teacher, all_have_answer
 from textapp.data.rows import UNLABELLED, TargetRows, TokenRows
 from textapp.data.splits import overlap_key
 from textapp.errors import InputError
@@ -18,22 +18,22 @@ from textapp.text.tokenizer import Tokenizer
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """Labelled items, then unlabelled ones, then new ones made from the labelled; each time the same, in one order.
+    """Labelled items, then unlabelled ones, then new ones made from labelled ones; always the same, in the same order.
 
-    An unlabelled or new item is left out where its text stands in a held-out split or has come before, whatever its
-    case and punctuation, and where a teacher has no answer for it.
+    An unlabelled or new item is left out if its text is in a held-out split or has already occurred (without regard to
+    case and punctuation), or if a teacher has no probabilities for it.
 
     Attributes:
-        rows: Tokens and true targets of each item; `UNLABELLED` where there is none.
-        items: What teachers are asked about, an item a row.
-        asked: bool `(N,)`, whether all teachers have an answer.
-        labelled: How many rows, the first ones, are labelled.
-        originals: How many rows, the first ones, were not made from others.
+        rows: Tokens and true targets of each item; `UNLABELLED` if there is no target.
+        items: The items for teachers, one per row.
+        has_soft_targets: bool `(N,)`, whether all teachers have probabilities.
+        labelled: Number of first rows that are labelled.
+        originals: Number of first rows that were not made from others.
     """
 
     rows: TargetRows
     items: list[Any]
-    asked: np.ndarray
+    has_soft_targets: np.ndarray
     labelled: int
     originals: int
 
@@ -49,17 +49,17 @@ class Transfer:
         unlabelled: Sequence[Any],
         teachers: Sequence[Teacher],
     ) -> "Transfer":
-        """Gathers the items.
+        """Collects the items.
 
         Args:
             task: The task.
             config: The student's settings.
-            train: Training examples, without held-out ones among them.
-            held_out: Splits that must not be learned.
-            targets: What the student chooses from.
-            tokenizer: What cuts texts.
+            train: Training examples without held-out ones.
+            held_out: Held-out splits, whose items are left out.
+            targets: The targets of the student.
+            tokenizer: The tokenizer of texts.
             unlabelled: Files of texts without targets.
-            teachers: Say which items they know, and those that are files bring theirs.
+            teachers: The teachers. Those that are files add their items.
 
         Raises:
             InputError: A file breaks a rule, or the teachers know none of the labelled items.
@@ -70,15 +70,15 @@ class Transfer:
         seen = {_key(text) for text in texts}
         for examples in held_out:
             seen |= {_key(task.item_text(item)) for item in task.items(config, examples, tokenizer, training=False)}
-        asked = [known_to_all(item, teachers) for item in items]
-        if not any(asked):
+        is_known = [all_have_answer(item, teachers) for item in items]
+        if not any(is_known):
             names = ", ".join(teacher.name for teacher in teachers)
             raise InputError(
-                f"{names}: knows none of the texts of {train.source}; soft targets must be of the same texts"
+                f"{names}: knows none of the texts of {train.source}; soft targets must have the same texts"
             )
         augmented = list(task.augmented_items(config, items, tokenizer))
-        # Where items are made, a file of soft targets can only be that of a student of runs: it brings none, and the
-        # made ones among its items are to be made again, as no word of theirs counts for the vocabulary.
+        # With new items, a file of soft targets can only come from a student of runs, so it adds no items. New items
+        # are made again, because their words do not count for the vocabulary.
         files = [teacher for teacher in teachers if isinstance(teacher, SoftTargets) and not augmented]
         longest = config.data.max_tokens
         more: list[list[str]] = []
@@ -93,38 +93,38 @@ class Transfer:
                     items.append(item)
                     more.append(tokens)
             counts.append(len(items))
-        labelled = len(asked)
+        labelled = len(is_known)
         return cls(
-            rows=_extended(rows, more, task.unit == "token"),
+            rows=_append_unlabelled(rows, more, task.unit == "token"),
             items=items,
-            asked=np.array(asked + [True] * len(more)),
+            has_soft_targets=np.array(is_known + [True] * len(more)),
             labelled=labelled,
             originals=counts[1],
         )
 
     def kinds(self) -> dict[str, int]:
-        """How many items of each kind there are, ready for JSON."""
+        """The number of items of each kind, ready for JSON."""
         return {
             "labelled": self.labelled,
             "unlabelled": self.originals - self.labelled,
             "augmented": len(self.items) - self.originals,
-            "without_soft_targets": int(np.sum(~self.asked)),
+            "without_soft_targets": int(np.sum(~self.has_soft_targets)),
         }
 
 
 def _new_items(
     task: Task[Any, Any, Any], items: Iterable[Any], seen: set[bytes], teachers: Sequence[Teacher]
 ) -> Iterator[Any]:
-    """Yields the items whose texts have not been seen, and that the teachers know."""
+    """Yields the items whose texts are new and for which all teachers have probabilities."""
     for item in items:
         key = _key(task.item_text(item))
-        if key not in seen and known_to_all(item, teachers):
+        if key not in seen and all_have_answer(item, teachers):
             seen.add(key)
             yield item
 
 
-def _extended(rows: TargetRows, more: list[list[str]], per_token: bool) -> TargetRows:
-    """Labelled rows, and rows without targets after them."""
+def _append_unlabelled(rows: TargetRows, more: list[list[str]], per_token: bool) -> TargetRows:
+    """Adds rows without targets after the labelled rows."""
     labelled = (rows.tokens.row(number) for number in range(len(rows.tokens)))
     tokens = TokenRows.read(itertools.chain(labelled, more))
     count = sum(map(len, more)) if per_token else len(more)
@@ -137,5 +137,5 @@ def _extended(rows: TargetRows, more: list[list[str]], per_token: bool) -> Targe
 
 
 def _key(text: str) -> bytes:
-    """Sixteen bytes for what doubles have in common: of 50,000 reviews the texts would take as much as the training."""
+    """Sixteen bytes that are equal for duplicates: 50,000 whole reviews would take as much memory as the training."""
     return hashlib.blake2b(overlap_key(text).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,1 +1,1 @@
-"""Examples on their way from files to batches: readers, splits, built-in samples, the tf.data pipeline."""
+"""From files to batches: readers, splits, built-in samples, tf.data pipelines."""

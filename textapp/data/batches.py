@@ -1,13 +1,13 @@
-"""Encoded rows to tf.data batches: shuffled, bucketed by length, padded on the right, exactly repeatable.
+"""Makes tf.data batches of encoded rows: shuffled, bucketed by length, padded on the right, reproducible.
 
-A batch is `(inputs, targets)`. Inputs are `token_ids`, int32 `(B, T)` padded with 0; where a model reads more of each
-token they are a dictionary of all inputs by name, as `char_ids`, int32 `(B, T, L)`, and `shape_ids`, int32 `(B, T)`. L
-is the longest word of the batch, and with static shapes the longest that a model reads. Targets are `(B, ...)`, one a
-text, or `(B, T, ...)`, one a token, -1 on padding. With static shapes a batch is `(inputs, targets, weights)`, where
-rows that only fill up the last batch weigh 0. No row is ever empty.
+A batch is `(inputs, targets)`. Inputs are `token_ids`, int32 `(B, T)` padded with 0. If a model reads more of each
+token, inputs are a dictionary by name, with `char_ids`, int32 `(B, T, L)`, and `shape_ids`, int32 `(B, T)`. L is the
+length of the batch's longest word, or with static shapes the largest length that a model reads. Targets are `(B, ...)`,
+one per text, or `(B, T, ...)`, one per token, -1 on padding. With static shapes a batch is `(inputs, targets,
+weights)`: rows that only fill the last batch have weight 0. No row is empty.
 
-The batches of an epoch depend on the seed and the epoch's number alone. Set `position` to any (epoch, step) and the
-next iterator starts there: that lets a killed training resume as if nothing had happened.
+The batches of an epoch depend only on the seed and the epoch's number. Set `position` to any (epoch, step), and the
+next iterator starts there. So a killed training can resume exactly.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,21 +18,21 @@ import tensorflow as tf
 
 from textapp.data.rows import EncodedRows
 
-POOL = 64  # batches sorted by length together: little padding, yet hardly two epochs with the same company
+POOL = 64  # batches that are sorted by length together: little padding, but rows rarely meet the same rows again
 
 
 class TrainingBatches:
-    """The batches of each epoch, drawn anew: rows shuffled, pools of batches sorted by length, batches shuffled.
+    """New batches for each epoch: rows are shuffled, pools of batches sorted by length, and batches shuffled.
 
     Args:
-        rows: What to draw from.
-        batch_size: Rows a batch; the last of an epoch may have fewer.
-        seed: With the epoch's number it fixes the epoch's batches.
-        widths: Optional increasing lengths; a batch is padded to the smallest that holds it, by default to its longest.
+        rows: The rows.
+        batch_size: Rows per batch; the last of an epoch may have fewer.
+        seed: With the epoch's number, the seed of the epoch's batches.
+        widths: Optional increasing lengths. A batch is padded to the smallest that fits; by default to its longest row.
         static_shapes: Whether each batch has exactly `batch_size` rows and one of `widths` (TPU, XLA).
 
     Attributes:
-        dataset: Epoch after epoch without end, for `model.fit(..., steps_per_epoch=batches.steps_per_epoch)`.
+        dataset: Repeats epochs without end, for `model.fit(..., steps_per_epoch=batches.steps_per_epoch)`.
         position: (epoch, step) at which the next iterator over `dataset` starts.
     """
 
@@ -56,11 +56,11 @@ class TrainingBatches:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches an epoch, the same for each."""
+        """Batches per epoch, the same for each epoch."""
         return -(-len(self.rows) // self.batch_size)
 
     def _numbers(self) -> Iterator[np.ndarray]:
-        """The row numbers of batch after batch, from `position` on."""
+        """Yields the row numbers of each batch, from `position` on."""
         epoch, step = self.position
         while True:
             yield from shuffled_batches(self.rows.lengths, self.batch_size, (self.seed, epoch))[step:]
@@ -72,11 +72,11 @@ def shuffled_batches(lengths: np.ndarray, batch_size: int, seed: Sequence[int]) 
 
     Args:
         lengths: Integer `(N,)`.
-        batch_size: Rows a batch.
-        seed: Entropy of the random order.
+        batch_size: Rows per batch.
+        seed: Seed of the random order.
 
     Returns:
-        Arrays int64 `(B,)` that together hold each row once.
+        Arrays int64 `(B,)`, which together have each row once.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(lengths))
@@ -89,7 +89,7 @@ def shuffled_batches(lengths: np.ndarray, batch_size: int, seed: Sequence[int]) 
 
 
 def sorted_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Splits the rows into batches from the shortest to the longest: the least padding, for evaluation."""
+    """Splits rows into batches from the shortest to the longest rows, for evaluation with the least padding."""
     order = np.argsort(lengths, kind="stable")
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
@@ -100,7 +100,7 @@ def evaluation_batches(
     widths: Sequence[int] | None = None,
     static_shapes: bool = False,
 ) -> tf.data.Dataset:
-    """All rows once, sorted by length. Arguments as in `TrainingBatches`."""
+    """Makes batches of all rows once, sorted by length. Arguments are as in `TrainingBatches`."""
     batches = sorted_batches(rows.lengths, batch_size)
     dataset = padded_batches(rows, lambda: iter(batches), widths, batch_size if static_shapes else None)
     return dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
@@ -115,13 +115,13 @@ def padded_batches(
     """Gathers and pads rows.
 
     Args:
-        rows: What to gather from.
+        rows: The rows.
         batches: Function that returns an iterator over row numbers, int64 `(B,)`.
         widths: As in `TrainingBatches`.
-        static_rows: Rows that each batch is filled up to with weight 0, or None.
+        static_rows: Fixed number of rows of each batch, filled with rows of weight 0; or None.
 
     Returns:
-        A dataset of batches as the module describes them.
+        A dataset of batches, see the module.
 
     Raises:
         ValueError: A row is longer than the largest of `widths`.
@@ -151,17 +151,17 @@ def padded_batches(
 
 
 def model_inputs(inputs: dict[str, Any]) -> Any:
-    """Inputs by name as a model takes them: the token ids alone where there are no others."""
+    """The inputs of a model: the dictionary, or only the token ids if there are no other inputs."""
     return inputs if len(inputs) > 1 else inputs["token_ids"]
 
 
 def first_rows(rows: EncodedRows, numbers: np.ndarray) -> tuple[Any, tf.Tensor]:
-    """Some rows as one batch, padded to the longest of them."""
+    """Makes one batch of some rows, padded to the longest of them."""
     return _gatherer(rows)(tf.constant(numbers), [None, None])
 
 
 def bucket_widths(max_tokens: int) -> list[int]:
-    """Lengths for texts of up to `max_tokens`: powers of two from 16 on, unless they come close to the longest."""
+    """Bucket lengths for texts of up to `max_tokens`: powers of two from 16 on, except those close to `max_tokens`."""
     widths = []
     width = 16
     while 5 * width < 4 * max_tokens:
@@ -171,9 +171,9 @@ def bucket_widths(max_tokens: int) -> list[int]:
 
 
 def _gatherer(rows: EncodedRows) -> Callable[[tf.Tensor, list[Any]], tuple[Any, tf.Tensor]]:
-    """A TensorFlow function from row numbers `(B,)` and a shape `[B, T]` to inputs and targets.
+    """Returns a TensorFlow function from row numbers `(B,)` and a shape `[B, T]` to inputs and targets.
 
-    What of the shape is None is left to the rows.
+    For a None in the shape, the rows give the size.
     """
     index = tf.RaggedTensor.from_row_splits(rows.index, rows.offsets)
     tables = {name: tf.constant(table) for name, table in rows.inputs.items()}
@@ -189,7 +189,7 @@ def _gatherer(rows: EncodedRows) -> Callable[[tf.Tensor, list[Any]], tuple[Any, 
         inputs = {name: tf.gather(table, places) for name, table in tables.items()}
         if letters is not None and shape[0] is None:
             longest = tf.reduce_max(tf.gather(letters, places))
-            # A convolution wants one character at least.
+            # A convolution needs at least one character.
             inputs["char_ids"] = inputs["char_ids"][:, :, : tf.maximum(longest, 1)]
         chosen = tf.gather(targets, numbers)
         if rows.per_token:

@@ -100,7 +100,7 @@ class _ClassFolders:
         self._parent: PurePosixPath | None = None
 
     def label_of(self, name: str) -> str | None:
-        """Returns the label of a file, or None if the file is no labelled text of the subset."""
+        """Returns the label of a file, or None if the file is not a labelled text of the subset."""
         file = PurePosixPath(name)
         if file.suffix != ".txt" or any(part.startswith(".") and part != ".." for part in file.parts):
             return None

@@ -1,4 +1,4 @@
-"""The tokenizers of `textapp.text` as TensorFlow ops, for texts inside a tf.data graph."""
+"""The tokenizers of `textapp.text` as TensorFlow ops, for tf.data graphs."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 
 
 class CodePoints(NamedTuple):
-    """The code points of a batch of texts, one text after the other, each closed by a space.
+    """The code points of a batch of texts, one text after the other, each with a space at its end.
 
     Attributes:
         values: int32 `(N,)`.
@@ -26,25 +26,25 @@ class CodePoints(NamedTuple):
 
 
 class GraphTokenizer:
-    """Maps a batch of texts to ids, equal to `vocabulary.encode(tokenizer.words(text))` for each text.
+    """Converts a batch of texts to ids, equal to `vocabulary.encode(tokenizer.words(text))` for each text.
 
-    Works on all code points of the batch as one vector: tables give each its class and its role in normalization, and
-    whether a token begins at one depends on its neighbours alone. Each text is closed by a space, so that no rule looks
-    across texts. tensorflow-text normalizes the chunks that change, and only those.
+    It treats all code points of the batch as one vector. Tables give each code point its class and its role in
+    normalization. Whether a token begins at a code point depends only on its neighbours. Each text ends with a space,
+    so that no rule looks into the next text. tensorflow-text normalizes only the chunks that change.
 
-    The other exact way, tensorflow-text's `regex_split` by `token_pattern`, took 1.5 times as long on IMDb and 2.8
-    times on Chinese reviews, and would still need the normalization before it.
+    The other exact method, tensorflow-text's `regex_split` with `token_pattern`, took 1.5 times as long on IMDb and 2.8
+    times as long on Chinese reviews, and would still need normalization before.
 
     Args:
-        tokenizer: the settings.
-        vocabulary: the tokens by id.
+        tokenizer: The tokenizer.
+        vocabulary: The tokens by id.
 
     Call arguments:
-        texts: string tensor `(B,)` in UTF-8. Broken bytes are read as U+FFFD, as `bytes.decode("utf-8", "replace")`
+        texts: String tensor `(B,)` in UTF-8. Broken bytes are read as U+FFFD, as `bytes.decode("utf-8", "replace")`
             does; a Python string that may hold surrogates must go through `replace_surrogates` first.
 
     Returns:
-        int32 ragged tensor `(B, None)` of ids, not padded; the row of a text without tokens is empty.
+        Ids as an int32 ragged tensor `(B, None)`, not padded; the row of a text without tokens is empty.
 
     Example:
         >>> tokenizer = GraphTokenizer(Tokenizer(), Vocabulary(["[PAD]", "[UNK]", "好", "吃"]))
@@ -58,7 +58,7 @@ class GraphTokenizer:
         self._classes = _letter_table(CLASSES, default="O")
         self._roles = _letter_table(ROLES, default=".")
         self._lower_deltas = _lower_deltas()
-        # From the unknown token on: "[PAD]" in a text is no padding, and the table may not be empty.
+        # Without the padding token: "[PAD]" in a text is not padding. The table must not be empty.
         keys = tf.constant(vocabulary.tokens[UNKNOWN_ID:])
         ids = tf.range(UNKNOWN_ID, len(vocabulary), dtype=tf.int32)
         self._ids = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, ids), default_value=UNKNOWN_ID)
@@ -103,12 +103,12 @@ class GraphTokenizer:
 
 
 def _chunks(roles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Finds the chunks to normalize: whether a code point is inside one, and whether it begins one; bool `(N,)`."""
+    """Finds the chunks to normalize: whether a code point is inside a chunk, whether it begins one; bool `(N,)`."""
     joins = roles == ord("j")
     changes = roles == ord("c")
     inside = joins | changes | ((roles == ord("b")) & _next(joins))
     begins = inside & ~(joins & _previous(inside))
-    # Too long a chunk is cut after each LONGEST_CHUNK code points.
+    # A chunk that is too long is cut after each LONGEST_CHUNK code points.
     indices = tf.range(tf.size(roles))
     begin_indices = tf.concat([[0], tf.boolean_mask(indices, begins)], 0)
     nearest_begin = tf.gather(begin_indices, tf.cumsum(tf.cast(begins, tf.int32)))
@@ -116,11 +116,11 @@ def _chunks(roles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _normalize_chunks(points: CodePoints, inside: tf.Tensor, begins: tf.Tensor, form: str) -> CodePoints:
-    """Puts each chunk's normalized code points in the place of the chunk."""
+    """Replaces each chunk by its normalized code points."""
     chunks = _ragged(tf.boolean_mask(points.values, inside), tf.boolean_mask(begins, inside))
     normalized = tf_text.normalize_utf8(tf.strings.unicode_encode(chunks, "UTF-8"), form)
     normalized = tf.strings.unicode_decode(normalized, "UTF-8")
-    # The new text copies one stretch of `pool` for each chunk, and one for each code point outside.
+    # The new text copies one piece of `pool` for each chunk, and one for each code point outside chunks.
     pool = tf.concat([points.values, normalized.values], 0)
     chunk = tf.where(begins)
     heads = begins | ~inside
@@ -134,14 +134,14 @@ def _normalize_chunks(points: CodePoints, inside: tf.Tensor, begins: tf.Tensor, 
 def _word_begins(classes: tf.Tensor) -> tf.Tensor:
     """`WORD_GRAMMAR` as a rule about neighbours: whether a token begins at a code point; bool `(N,)`."""
     mark = classes == ord("M")
-    # A mark belongs to the character before it. The other rules see through such marks, but for one that stands on an
-    # apostrophe or point: that joins nothing.
+    # A mark belongs to the character before it. The other rules ignore such marks, except a mark on an apostrophe or
+    # point: that joins nothing.
     attached = mark & _previous(classes != ord("S"))
     bare = tf.boolean_mask(~_next(mark), ~attached)
     bases = tf.boolean_mask(classes, ~attached)
 
     def joined(kind: str, joint: str) -> tf.Tensor:
-        """Whether a joint stands between two of a kind, or one of a kind behind such a joint."""
+        """Whether a code point is a joint between two of a kind, or one of a kind after such a joint."""
         is_kind = bases == ord(kind)
         is_inner = (bases == ord(joint)) & bare & _previous(is_kind) & _next(is_kind)
         return is_inner | (is_kind & _previous(is_inner))
@@ -153,12 +153,12 @@ def _word_begins(classes: tf.Tensor) -> tf.Tensor:
 
 
 def _previous(values: tf.Tensor) -> tf.Tensor:
-    """Each place's left neighbour, False for the first place; bool `(N,)`."""
+    """The left neighbour of each value, False for the first; bool `(N,)`."""
     return tf.concat([[False], values], 0)[:-1]
 
 
 def _next(values: tf.Tensor) -> tf.Tensor:
-    """Each place's right neighbour, False for the last place; bool `(N,)`."""
+    """The right neighbour of each value, False for the last; bool `(N,)`."""
     return tf.concat([values, [False]], 0)[1:]
 
 
@@ -182,7 +182,7 @@ def _letter_table(tables: Mapping[str, str], default: str) -> tf.Tensor:
 
 
 def _lower_deltas() -> tf.Tensor:
-    """The difference of each code point to its lower case, up to the first code point behind which all are 0; int32."""
+    """The difference between each code point and its lower case; int32. The zeros at the end are left out."""
     runs = parse_lower()
     deltas = np.zeros(max(run.stop for run, _ in runs) + 1, np.int32)
     for run, delta in runs:

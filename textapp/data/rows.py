@@ -1,4 +1,4 @@
-"""Texts as rows of tokens, and as rows of ids with a target for each text or each token."""
+"""Rows of tokens, and rows of ids with a target for each text or each token."""
 
 import collections
 import dataclasses
@@ -11,19 +11,19 @@ import numpy as np
 from textapp.text.token_encoder import TokenEncoder
 
 NO_TARGET = -1
-"""Stands on padding wherever a token has a target."""
+"""The target of padding if each token has a target."""
 
 UNLABELLED = -2
-"""Stands in place of the target of a text or token that nobody has labelled."""
+"""The target of an unlabelled text or token."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TokenRows:
-    """Rows of tokens as indices into the list of their distinct tokens: made in one pass, encoded by any encoder.
+    """Rows of tokens as indices into a list of distinct tokens. It needs one pass, and any encoder can encode it.
 
     Attributes:
         tokens: The W distinct tokens, in order of first occurrence.
-        index: int32 `(sum of lengths,)`, the tokens of all rows one after the other, each an index into `tokens`.
+        index: int32 `(sum of lengths,)`, all rows one after the other; each token is an index into `tokens`.
         offsets: int64 `(N + 1,)`; row n is `index[offsets[n]:offsets[n + 1]]`.
     """
 
@@ -52,7 +52,7 @@ class TokenRows:
         return np.diff(self.offsets)
 
     def counts(self, rows: int | None = None) -> collections.Counter[str]:
-        """How often each token occurs, in all rows or in the first `rows`."""
+        """The count of each token, in all rows or in the first `rows`."""
         index = self.index if rows is None else self.index[: self.offsets[rows]]
         numbers = np.bincount(index, minlength=len(self.tokens)).tolist()
         return collections.Counter({token: n for token, n in zip(self.tokens, numbers, strict=True) if n})
@@ -64,16 +64,17 @@ class TokenRows:
 
 @dataclasses.dataclass(frozen=True)
 class TargetRows:
-    """Rows of one token or more, with what a model has to say of each.
+    """Rows of one token or more, with their targets.
 
     Attributes:
         tokens: The rows.
         targets: One for each row, `(N, ...)`, or for each token, `(sum of lengths, ...)`.
-        per_token: Whether a target belongs to a token rather than to a row.
-        sources: int64 `(N,)`, the position of each row among the examples given, of which some may have had no token.
-        cut: How many texts were longer than the limit and lost their end, or were cut into pieces.
-        word_starts: Where the tokens are pieces of a corpus' own tokens: for each row, the position of the first piece
-            of each of these. None otherwise.
+        per_token: Whether each token has a target, rather than each row.
+        sources: int64 `(N,)`, the position of each row's example among the given examples; examples without tokens are
+            missing.
+        cut: Number of texts that were longer than the limit, and lost their end or were cut into pieces.
+        word_starts: If tokens are pieces of the corpus' tokens: for each row, the position of the first piece of each
+            corpus token. Otherwise None.
     """
 
     tokens: TokenRows
@@ -86,18 +87,18 @@ class TargetRows:
 
 @dataclasses.dataclass(frozen=True)
 class EncodedRows:
-    """Rows of ids with their targets: what batches are made of. No row is empty.
+    """Rows of ids with their targets, from which batches are made. No row is empty.
 
     Attributes:
-        index: int32 `(sum of lengths,)`, the tokens of all rows, each a row of the tables in `inputs`.
+        index: int32 `(sum of lengths,)`, all rows one after the other; each token is a row number of `inputs`.
         offsets: int64 `(N + 1,)`; row n is `index[offsets[n]:offsets[n + 1]]`.
-        inputs: By the name of an input of the model, `token_ids` among them, int32 `(1 + W, ...)`: what the model reads
-            of each distinct token. Row 0 is padding.
-        targets: As of `TargetRows`.
-        per_token: As of `TargetRows`.
-        sources: As of `TargetRows`.
-        cut: As of `TargetRows`.
-        word_starts: As of `TargetRows`.
+        inputs: For each model input, such as `token_ids`, an array int32 `(1 + W, ...)` with the values of each
+            distinct token. Row 0 is padding.
+        targets: As in `TargetRows`.
+        per_token: As in `TargetRows`.
+        sources: As in `TargetRows`.
+        cut: As in `TargetRows`.
+        word_starts: As in `TargetRows`.
     """
 
     index: np.ndarray
@@ -126,14 +127,14 @@ class EncodedRows:
         return dataclasses.replace(self, targets=targets)
 
     def digest(self) -> bytes:
-        """SHA-256 of all that tells these rows from others."""
+        """SHA-256 of everything that identifies these rows."""
         total = hashlib.sha256()
         for array in (self.index, self.offsets, self.targets, *self.inputs.values()):
             total.update(np.ascontiguousarray(array).tobytes())
         return total.digest()
 
     def padding(self) -> Any:
-        """The target of a padded token: `NO_TARGET`, and 0 in what a soft target adds to it."""
+        """The target of a padding token: `NO_TARGET`, and 0 for the probabilities of a soft target."""
         rank_1 = self.targets.ndim == 1
         return np.asarray(NO_TARGET if rank_1 else [NO_TARGET] + [0] * (self.targets.shape[1] - 1), self.targets.dtype)
 
@@ -158,7 +159,7 @@ def encode_rows(rows: TargetRows, encoder: TokenEncoder) -> EncodedRows:
 
 
 def encode_untargeted(rows: Iterable[Sequence[str]], encoder: TokenEncoder) -> EncodedRows:
-    """Encodes rows of tokens, each of one token or more, about which nothing is known."""
+    """Encodes rows of one token or more that have no targets."""
     tokens = TokenRows.read(rows)
     count = len(tokens)
     return encode_rows(TargetRows(tokens, np.zeros(count, np.int32), False, np.arange(count)), encoder)

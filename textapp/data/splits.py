@@ -1,8 +1,8 @@
-"""Training and held-out examples kept apart: stratified splits, and duplicates removed within and across them.
+"""Stratified splits, and removal of duplicates within and across splits.
 
-Within a set, two texts are duplicates if they are equal but for white space. Across sets the comparison is stricter,
-so that no leak hides behind a full stop: case and punctuation do not count either. Held-out sets stay as they were
-published, so that scores can be compared: an example that stands in both is taken from the training set.
+Within a set, two texts are duplicates if they differ only in white space. Across sets, case and punctuation do not
+count either, so that a full stop cannot hide a leak. An example in both sets is removed from the training set. Held-out
+sets stay as published, so that scores can be compared.
 """
 
 import random
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from textapp.data.readers import Examples, names_of
 from textapp.errors import InputError
 
-# White space and the punctuation of ASCII, Latin-1, General Punctuation, CJK and the full-width forms. Emoji and the
-# combining marks of Indic scripts, which tell words apart, are not in it.
+# White space and the punctuation of ASCII, Latin-1, General Punctuation, CJK and the full-width forms. It has no emoji
+# and no combining marks of Indic scripts, because these distinguish words.
 _PUNCTUATION = re.compile(
     r"[\s!-/:-@\[-`{-~\u00a1-\u00bf\u2010-\u205e\u3001-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]+"
 )
@@ -25,7 +25,7 @@ class SplitReport:
     """What `split_examples` did; `str()` is one line.
 
     Args:
-        source: Where the examples come from.
+        source: Source of the examples.
         train: Number of examples kept for training.
         held_out: Number of examples held out.
         dropped: Number of examples left out of the training set because their text is held out.
@@ -48,7 +48,7 @@ class DuplicateReport:
     """What `drop_duplicates` did; `str()` is one line.
 
     Args:
-        source: Where the examples come from.
+        source: Source of the examples.
         kept: Number of examples kept.
         dropped: Number of examples dropped.
         conflicting: Number of those dropped whose label differs from that of the example kept.
@@ -71,11 +71,11 @@ class OverlapReport:
     """What `drop_overlap` did; `str()` is one line.
 
     Args:
-        source: Where the training examples come from.
+        source: Source of the training examples.
         kept: Number of training examples kept.
         dropped: Number of training examples dropped.
-        held_out: Sources of the held-out sets, with the number of training examples each of them cost. An example
-            that equals texts of two sets is counted for the first.
+        held_out: Source of each held-out set, with the number of training examples dropped for it. An example that
+            equals texts of two sets counts for the first set.
     """
 
     source: str
@@ -91,9 +91,8 @@ class OverlapReport:
 def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples, SplitReport]:
     """Splits examples at random into a training set and a held-out set with the same proportions of classes.
 
-    Both sides keep the examples' order. Every class of two examples or more is on both sides. A text with several
-    labels counts as one of its rarest. Training examples whose
-    text is also held out are dropped.
+    Both sets keep the order of the examples. Every class of two examples or more is in both sets. A text with several
+    labels counts for its rarest label. Training examples whose text is also held out are dropped.
 
     Args:
         examples: The examples to split.
@@ -125,7 +124,7 @@ def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Exam
 
 
 def drop_duplicates(examples: Examples) -> tuple[Examples, DuplicateReport]:
-    """Drops every example whose text stood before, whatever its label: the first one is kept."""
+    """Drops every example whose text has occurred before, also with another label. The first one is kept."""
     first_label: dict[str, str] = {}
     kept: list[int] = []
     conflicting = 0
@@ -141,7 +140,7 @@ def drop_duplicates(examples: Examples) -> tuple[Examples, DuplicateReport]:
 
 
 def drop_overlap(train: Examples, *held_out: Examples) -> tuple[Examples, OverlapReport]:
-    """Drops every training example whose text stands in a held-out set, whatever its label."""
+    """Drops every training example whose text is in a held-out set, also with another label."""
     owner: dict[str, int] = {}
     for position, examples in enumerate(held_out):
         for text in examples.texts:
@@ -159,13 +158,13 @@ def drop_overlap(train: Examples, *held_out: Examples) -> tuple[Examples, Overla
 
 
 def count_overlap(examples: Examples, others: Examples) -> int:
-    """How many texts of `others` are in `examples` too, whatever their case and punctuation."""
+    """Counts the texts of `others` that are also in `examples`, without regard to case and punctuation."""
     known = set(map(overlap_key, examples.texts))
     return sum(overlap_key(text) in known for text in others.texts)
 
 
 def _held_out_counts(sizes: dict[str, int], fraction: float) -> dict[str, int]:
-    """Returns how many examples of each class to hold out: the total rounded, shared out by largest remainder."""
+    """Returns how many examples of each class to hold out: the rounded total, divided by largest remainders."""
     counts = {label: int(size * fraction) for label, size in sizes.items()}
     missing = round(sum(sizes.values()) * fraction) - sum(counts.values())
     by_remainder = sorted(sizes, key=lambda label: (counts[label] - sizes[label] * fraction, label))
@@ -175,10 +174,10 @@ def _held_out_counts(sizes: dict[str, int], fraction: float) -> dict[str, int]:
 
 
 def _key(text: str) -> str:
-    """Returns what duplicates within a set have in common."""
+    """Returns a key that is equal for duplicates within a set."""
     return " ".join(text.split())
 
 
 def overlap_key(text: str) -> str:
-    """Returns what duplicates across sets have in common; a text of punctuation alone stays as it is."""
+    """Returns a key that is equal for duplicates across sets; a text of only punctuation is unchanged."""
     return _PUNCTUATION.sub(" ", text.casefold()).strip() or _key(text)

@@ -1,6 +1,7 @@
-"""Training data larger than memory: rows read anew each epoch.
+"""Training data larger than memory: rows are read again each epoch.
 
-A first pass counts what the vocabulary, the targets and the number of steps need; then only a shuffling buffer is held.
+A first pass counts what the vocabulary, the targets and the number of steps need. After it, only a shuffle buffer is in
+memory.
 """
 
 import collections
@@ -17,18 +18,18 @@ from textapp.data.rows import NO_TARGET
 from textapp.text.token_encoder import TokenEncoder
 
 Row = tuple[list[str], Any]
-"""Tokens, one or more, and their target as a name: a label, or a tag for each token."""
+"""Tokens, one or more, and their target by name: a label, or a tag for each token."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-    """What the first pass over rows counts.
+    """The counts of the first pass over rows.
 
     Attributes:
-        tokens: How often each token occurs.
-        names: How often each target occurs.
-        lengths: int64 `(max_tokens + 1,)`, how many rows have each number of tokens; longer ones are cut.
-        cut: How many rows were longer.
+        tokens: The count of each token.
+        names: The count of each target.
+        lengths: int64 `(max_tokens + 1,)`, the number of rows of each length; longer rows are cut.
+        cut: The number of longer rows.
         fingerprint: Identifies the rows and their order, hexadecimal.
     """
 
@@ -40,7 +41,7 @@ class Scan:
 
     @classmethod
     def read(cls, rows: Iterable[Row], max_tokens: int) -> "Scan":
-        """Reads all rows once, holding their distinct tokens only."""
+        """Reads all rows once, keeping only distinct tokens in memory."""
         counts: collections.Counter[str] = collections.Counter()
         names: collections.Counter[str] = collections.Counter()
         lengths, cut, digest = np.zeros(max_tokens + 1, np.int64), 0, hashlib.sha256()
@@ -55,29 +56,29 @@ class Scan:
 
 
 class StreamedBatches:
-    """The batches of each epoch, read from a source: shuffled in a buffer, bucketed by length, padded on the right.
+    """Batches of rows from a source, read again each epoch: shuffled in a buffer, bucketed by length, padded.
 
-    Made for `fit` as `textapp.data.batches.TrainingBatches`, and repeatable like that: an epoch's batches depend on the
-    source, the seed and the epoch's number alone.
+    For `fit`, like `textapp.data.batches.TrainingBatches`, and reproducible in the same way: an epoch's batches depend
+    only on the source, the seed and the epoch's number.
 
     Args:
-        source: The rows; iterated anew in each epoch.
-        scan: What the first pass over them counted.
-        encoder: Tokens to ids.
-        names: The targets, by number.
+        source: The rows; iterated again in each epoch.
+        scan: The counts of the first pass.
+        encoder: Converts tokens to ids.
+        names: The names of the targets, by number.
         per_token: Whether each token has a target.
         max_tokens: Longer rows lose their end.
-        batch_size: Rows a batch; the last of each bucket may have fewer.
-        widths: Increasing upper lengths of the buckets, the last of them `max_tokens`.
-        seed: With the epoch's number it fixes the order.
-        buffer: Rows that are shuffled together; more cost memory, fewer leave more of the source's order.
-        static_shapes: Whether each batch has exactly `batch_size` rows and its bucket's width; the rest of each bucket,
+        batch_size: Rows per batch; the last of each bucket may have fewer.
+        widths: Increasing upper lengths of the buckets; the last is `max_tokens`.
+        seed: With the epoch's number, the seed of the order.
+        buffer: Rows that are shuffled together. More rows need more memory; fewer keep more of the source's order.
+        static_shapes: Whether each batch has exactly `batch_size` rows and its bucket's width. The rest of each bucket,
             fewer than `batch_size` rows, is then left out of the epoch.
 
     Attributes:
-        dataset: Epoch after epoch without end, of batches as `textapp.data.batches` describes them.
+        dataset: Repeats epochs without end; for the batches see `textapp.data.batches`.
         position: (epoch, step) at which the next iterator over `dataset` starts.
-        steps_per_epoch: Batches an epoch.
+        steps_per_epoch: Batches per epoch.
     """
 
     def __init__(
@@ -114,14 +115,14 @@ class StreamedBatches:
         self.dataset = positions.flat_map(self._epoch).prefetch(tf.data.AUTOTUNE)
 
     def _positions(self) -> Iterator[tuple[int, int]]:
-        """(epoch, first step) of each epoch, from `position` on."""
+        """Yields (epoch, first step) for each epoch, from `position` on."""
         epoch, step = self.position
         while True:
             yield epoch, step
             epoch, step = epoch + 1, 0
 
     def _shuffled(self, epoch: int) -> Iterator[Row]:
-        """The rows of one epoch, each exchanged for a random one of the buffer."""
+        """Yields the rows of one epoch, each exchanged with a random row of the buffer."""
         rng = np.random.default_rng((self._seed, epoch))
         buffer: list[Row] = []
         for tokens, target in self.source:
@@ -136,7 +137,7 @@ class StreamedBatches:
             yield buffer[chosen]
 
     def _rows(self, epoch: np.int64) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """Inputs and target of each row of one epoch."""
+        """Yields inputs and target of each row of one epoch."""
         for tokens, target in self._shuffled(int(epoch)):
             inputs = {name: np.array(ids, np.int32) for name, ids in self._encoder.encode(tokens).items()}
             numbers = [self._number[name] for name in target] if self._per_token else self._number[target]

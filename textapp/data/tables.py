@@ -20,7 +20,7 @@ LABEL_COLUMNS = ("label", "sentiment", "class", "polarity", "target", "category"
 """Known names of a label column, in order of preference. Case does not matter."""
 
 Row = tuple[int, str, Any]
-"""Line, text, and label: a string, or of JSON lines also a list of strings."""
+"""Line, text and label. The label is a string, or from JSON lines also a list of strings."""
 
 _PLAIN_LABEL = re.compile(r"[+-]?\d{1,9}|neg|neu|pos|negative|neutral|positive|__label__\S+", re.IGNORECASE | re.ASCII)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -146,7 +146,7 @@ def _is_headerless(first: list[str]) -> bool:
 def _find_columns(
     columns: list[str], location: str, text_column: str | None, label_column: str | None, labelled: bool
 ) -> tuple[int, int]:
-    """Returns the positions of the text column and of the label column; of the text column twice without labels."""
+    """Returns the positions of the text column and of the label column; without labels, the text column twice."""
     text_at = _find_column(columns, location, "text", text_column, TEXT_COLUMNS)
     if not labelled:
         return text_at, text_at
@@ -194,7 +194,7 @@ def _json_text(row: dict[str, Any], column: str, location: str) -> str:
 
 
 def _json_label(row: dict[str, Any], column: str, location: str) -> str | list[str]:
-    """Returns the label of an object, a string, or a whole number or truth value as JSON writes it; or its labels."""
+    """Returns the label of an object: a string, or a whole number or truth value as JSON text; or a list of labels."""
     value = _json_value(row, column, location)
     if isinstance(value, list):
         return [_json_name(part, column, location) for part in value]
@@ -202,7 +202,7 @@ def _json_label(row: dict[str, Any], column: str, location: str) -> str | list[s
 
 
 def _json_name(value: object, column: str, location: str) -> str:
-    """Returns a label as a string; null counts as none."""
+    """Returns a label as a string; null counts as a missing label."""
     if value is None:
         return ""
     if isinstance(value, str):

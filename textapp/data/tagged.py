@@ -7,7 +7,7 @@
 | `slots`   | a folder                                                  | a line of each `seq.in` and `seq.out` |
 | `columns` | any other file                                            | a line per token, with its tag        |
 
-Each may be gzip-compressed. The readers convert tags of spans to IOB2, whatever the scheme of the file. Plain tags,
+Each may be gzip-compressed. The readers convert tags of spans from any scheme to IOB2. Plain tags,
 such as parts of speech, stay as they are.
 """
 
@@ -139,13 +139,13 @@ def read_tagged(
             `conllu` a name (default: "form").
         tag_column: Column of the tags, likewise (default: -1, "upos").
         scheme: One of `textapp.text.tag_schemes.SCHEMES`, or "none" for plain tags. Default: "none" if no tag is `O` or
-            has a type, else guessed.
+            has a type, otherwise guessed.
         format: One of `FORMATS`. Default: by the path, else by the first line.
         repair: Whether to repair broken sequences by the rule of `conlleval`, and to list them in `repairs`; otherwise
             they are an error.
         tokenizer: Cuts the texts of `jsonl` into tokens.
-        defaults: Columns and scheme to use if they are not given, where the format has them. Files of one corpus are
-            alike: an evaluation takes them from the training.
+        defaults: Columns and scheme to use if they are not given and the format has them. Files of one corpus are
+            alike, so an evaluation uses those of the training.
 
     Raises:
         InputError: The file breaks a rule; the message names the file, the line and the rule.
@@ -159,7 +159,7 @@ def read_tagged(
     if format != "jsonl" and scheme is None:
         scheme = defaults.scheme
     if format == "jsonl" and scheme is not None:
-        raise InputError(f"{source}: JSON lines have spans, and so no scheme of tags. Received: scheme={scheme!r}")
+        raise InputError(f"{source}: JSON lines have spans, so they have no scheme. Received: scheme={scheme!r}")
     rows = list(_read(format, lines, source, token_column, tag_column, tokenizer))
     sentences = [row for row in rows if row.tokens]
     if not sentences:
@@ -255,7 +255,7 @@ def _guess_scheme(sentences: Sequence[TaggedSentence]) -> str:
         return guess_scheme(sentence.tags for sentence in sentences)
     except InputError as error:
         letters = Counter(tag[0] for sentence in sentences for tag in sentence.tags if tag != OUTSIDE)
-        # The rarest letter without which the others belong to one scheme.
+        # The rarest letter such that the other letters belong to one scheme.
         stray = min(letters, key=lambda letter: (not _of_one_scheme(letters.keys() - {letter}), letters[letter]))
         location, tag = _first(sentences, lambda tag: tag != OUTSIDE and tag[0] == stray)
         raise InputError(
@@ -265,7 +265,7 @@ def _guess_scheme(sentences: Sequence[TaggedSentence]) -> str:
 
 
 def _have_spans(sentences: Iterable[TaggedSentence]) -> bool:
-    """Whether there is a span. Tags without any are alike in all schemes."""
+    """Whether there is a span. Tags without spans are the same in all schemes."""
     return any(tag != OUTSIDE for sentence in sentences for tag in sentence.tags)
 
 

@@ -1,4 +1,4 @@
-"""Tagged sentences held out, compared across splits, and cut to a length."""
+"""Splits tagged sentences, counts overlap across splits, and cuts sentences to a length."""
 
 import dataclasses
 import random
@@ -40,16 +40,16 @@ def split_tagged(examples: TaggedExamples, fraction: float, seed: int) -> tuple[
 
 
 def count_shared(train: TaggedExamples, held_out: TaggedExamples) -> int:
-    """How many sentences of a held-out set stand in the training set too."""
+    """Counts the sentences of a held-out set that are also in the training set."""
     known = set(map(tuple, train.sentences))
     return sum(tuple(sentence) in known for sentence in held_out.sentences)
 
 
 def retokenized(examples: TaggedExamples, tokenizer: Tokenizer) -> tuple[TaggedExamples, list[list[int]]]:
-    """Cuts the tokens of sentences as texts are cut, see `textapp.text.retokenization`.
+    """Cuts the tokens of sentences as the tokenizer cuts texts, see `textapp.text.retokenization`.
 
     Returns:
-        The sentences of pieces with their tags; and for each sentence the position of each token's first piece.
+        The sentences of pieces with their tags, and for each sentence the positions of each token's first piece.
     """
     cuts = [retokenize(sentence, tokenizer) for sentence in examples.sentences]
     of_spans = examples.scheme != PLAIN
@@ -59,14 +59,14 @@ def retokenized(examples: TaggedExamples, tokenizer: Tokenizer) -> tuple[TaggedE
 
 
 def cut_sentences(examples: TaggedExamples, longest: int) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
-    """Cuts sentences of more than `longest` tokens, between spans where one ends in time.
+    """Cuts sentences of more than `longest` tokens, if possible between spans.
 
     Args:
-        examples: The sentences. Of a span that must be cut, the rest begins a new one.
-        longest: Tokens that a piece may have.
+        examples: The sentences. If a span must be cut, its rest becomes a new span.
+        longest: Most tokens of a piece.
 
     Returns:
-        The sentences and their tags, pieces in place of what was cut.
+        The sentences and their tags, with long sentences replaced by pieces.
 
     Example:
         >>> cut_sentences(TaggedExamples([["我", "爱", "北", "京"]], [["O", "O", "B-地", "I-地"]], "例"), 3)

@@ -1,4 +1,4 @@
-"""Texts without labels, for teachers to label: read from files, or made from labelled texts."""
+"""Texts without labels for teachers to label, read from files or made from labelled texts."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ from textapp.data.lines import read_lines
 from textapp.data.readers import clean_text, iterate_texts
 from textapp.text.tokenizer import Tokenizer
 
-MASK = "\N{REPLACEMENT CHARACTER}"  # a token by itself that no vocabulary has: a word that the reader does not know
+MASK = "\N{REPLACEMENT CHARACTER}"  # always a separate token, and in no vocabulary, so it is an unknown word
 LONGEST_NGRAM = 5
 TABLES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json")
 ARCHIVES = (".tar", ".tgz")
@@ -22,17 +22,17 @@ ARCHIVES = (".tar", ".tgz")
 class Augmentation:
     """New texts from old ones, for a teacher to label: words masked, and n-grams cut out.
 
-    Each word is masked with the probability `mask_rate`, by a character that no vocabulary has. With the probability
-    `ngram_rate` only an n-gram of the result is kept, n being drawn from 1 to 5 (or to the text's length). The third
-    operation of the paper, words exchanged for others of the same part of speech, would need a tagger of the language
-    and is left out.
+    Each word is masked with the probability `mask_rate`, by a character that is in no vocabulary. With the probability
+    `ngram_rate` only a random n-gram of the result is kept, n from 1 to 5 (or to the text's length). The third
+    operation of the paper, replacing words by others of the same part of speech, is left out: it would need a tagger of
+    the language.
 
     Args:
-        tokenizer: What a word is. The rest of the text stays as its author wrote it.
-        copies: New texts from each text, at most: `n_iter` in the paper, 20 there.
-        mask_rate: `p_mask`, from 0 to 1.
-        ngram_rate: `p_ng`, from 0 to 1.
-        seed: With the text's number it fixes the result.
+        tokenizer: Finds the words. The rest of the text does not change.
+        copies: Most new texts from each text: `n_iter` in the paper, 20 there.
+        mask_rate: `p_mask` in the paper, from 0 to 1.
+        ngram_rate: `p_ng` in the paper, from 0 to 1.
+        seed: With the text's number, the seed of the result.
 
     Reference:
         Tang et al. 2019, Distilling Task-Specific Knowledge from BERT into Simple Neural Networks, section 3.3.
@@ -45,8 +45,8 @@ class Augmentation:
     seed: int = 0
 
     def texts(self, text: str, number: int) -> Iterator[str]:
-        """Yields new texts from one text, those among them that stay as they were too."""
-        # The parts of a character that normalization expands have all its place: they are one word here.
+        """Yields new texts from one text; some may equal the text."""
+        # If normalization expands a character, all its parts have its position: they are one word here.
         words = list(dict.fromkeys((token.start, token.end) for token in self.tokenizer.tokenize(text)))
         rng = np.random.default_rng((self.seed, number))
         for _ in range(self.copies if words else 0):
@@ -60,21 +60,20 @@ class Augmentation:
 
 
 def _pieces(text: str, words: Sequence[tuple[int, int]], masked: np.ndarray) -> Iterator[str]:
-    """Yields words, masked or not, and what stands between them."""
-    behind = words[0][0]
+    """Yields words, masked or not, and the text between them."""
+    last_end = words[0][0]
     for (start, end), hidden in zip(words, masked, strict=True):
-        yield text[behind:start]
+        yield text[last_end:start]
         yield MASK if hidden else text[start:end]
-        behind = end
+        last_end = end
 
 
 def unlabelled_texts(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields the texts of a file, one by one, empty ones left out.
 
     Args:
-        path: A text a line; or, told by the suffix, a table or JSON lines as `textapp.data.readers` reads them, whose
-            labels, if any, are not looked at, or a tar archive with a text in each of its `*.txt` files. Each may be
-            gzipped.
+        path: The format depends on the suffix: a table or JSON lines as in `textapp.data.readers`, whose labels are
+            ignored; a tar archive with a text in each `*.txt` file; otherwise one text per line. Each may be gzipped.
 
     Raises:
         InputError: The file breaks a rule; the message names the file and the line.

@@ -1,1 +1,1 @@
-"""Searches over whole roads, from training to bundle: the best student within a budget of bytes."""
+"""Searches that train, compress and export: the best student within a budget of bytes."""

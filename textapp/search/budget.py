@@ -1,7 +1,7 @@
-"""The best student within a budget of bytes: distilled, factorized, rounded in training, exported.
+"""Finds the best student within a budget of bytes: distilled, factorized, quantization-aware, exported.
 
-A small grid (`textapp.search.candidates`) is trained, each student on the same soft targets, and the one with the best
-validation score is named. The test split is never read: what is chosen among several must be tested afterwards.
+It trains a small grid of students (`textapp.search.candidates`) on the same soft targets and chooses the one with the
+best validation score. It never reads the test split: test the chosen student afterwards.
 """
 
 import dataclasses
@@ -40,15 +40,15 @@ from textapp.training.train import model_of
 SEARCH = "search.json"
 STUDENTS, QUANTIZED, BUNDLES = "students", "quantized", "bundles"
 RECIPES: dict[int, Recipe] = {8: "dynamic_wi8_afp32", 4: "dynamic_wi8_afp32_emb4"}
-"""How embedding rows of so many bits are stored."""
+"""The recipe that stores embedding rows in this many bits."""
 
 SHARED_SIZES = ("embedding_dim", "units", "embedding_rank", "vocabulary_size")
-"""The settings that the grid decides for students of every task."""
+"""The settings that the grid sets for students of every task."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Students:
-    """The students of a search: all their settings but those of the grid are fixed.
+    """The students of a search: the grid sets some of their settings, all others are fixed.
 
     Attributes:
         task: The task.
@@ -62,28 +62,30 @@ class Students:
 
     @property
     def decided(self) -> tuple[str, ...]:
-        """The settings that the grid decides."""
+        """The settings that the grid sets."""
         return (*SHARED_SIZES, *self.task.head_sizes)
 
     def settings(self, candidate: Candidate) -> Any:
-        """The settings of one of them."""
+        """The settings of one student."""
         sizes: dict[str, Any] = dict.fromkeys(("embedding_dim", "units", *self.task.head_sizes), candidate.width)
         sizes |= {"embedding_rank": candidate.rank, "vocabulary_size": candidate.vocabulary_size}
         return self.config.replaced(**sizes)
 
     def read(self, files: Files, unlabelled: Sequence[Any]) -> StudentData:
-        """Reads the files as training will, with all words."""
+        """Reads the files as the training does, with a vocabulary of all words."""
         config = self.config.replaced(vocabulary_size=MOST)
         return StudentData.read(self.task, config, files, unlabelled, self.teachers, lambda _: None)
 
     def file_bytes(
         self, shape: Shape, words: int, targets: Any, num_characters: int, lowering: Lowering, lengths: Sequence[int]
     ) -> int:
-        """Bytes of the file of a student with so many words, measured on one that has learned nothing yet."""
+        """Bytes of the model file of a student with this many words, measured on an untrained student."""
         config = self.settings(Candidate(shape.width, shape.rank, shape.embedding_bits, words))
-        characters = _numbered(num_characters) if config.words.characters else None
+        characters = _placeholder_vocabulary(num_characters) if config.words.characters else None
         form = word_form(self.task, config)
-        encoder = TokenEncoder(form, _numbered(2), characters, config.words.max_characters, config.words.shapes)
+        encoder = TokenEncoder(
+            form, _placeholder_vocabulary(2), characters, config.words.max_characters, config.words.shapes
+        )
         model = self.task.device_model(model_of(self.task, config, encoder, targets, vocabulary_size=words))
         return _bytes(model, shape, lowering, lengths, config.words.max_characters)
 
@@ -102,26 +104,26 @@ def search_within_budget(
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
-    """Trains the grid's students and exports them; called again after a crash, it resumes where it was.
+    """Trains and exports the students of the grid. The same call resumes a search that was killed.
 
     Args:
         students: Their task, settings and teachers.
-        out: Folder to make, of `search.json`, `students/`, the same `quantized/`, and their `bundles/`.
-        budget: Bytes that `model.tflite` of a bundle may take at most. Vocabulary and labels stand beside it.
+        out: Folder to make. It gets `search.json`, `students/`, the quantized students in `quantized/`, and `bundles/`.
+        budget: Largest size of a bundle's `model.tflite`, in bytes. Vocabulary and labels do not count.
         train: As for `distill`.
-        valid: Likewise. Students are chosen by it.
+        valid: Likewise. The score on it chooses the student.
         unlabelled: Likewise.
         lowering: How the bundles' recurrent layers run.
         lengths: Text lengths of their signatures; by default those of `export`.
-        quantize_epochs: Epochs of quantization-aware training of each student, in the bits of its file.
-        force: Whether a search that is there already is deleted first.
-        report: Is given each line of progress.
+        quantize_epochs: Epochs of quantization-aware training of each student, with the bits of its file.
+        force: Whether an existing search is deleted first.
+        report: Receives each line of progress.
 
     Returns:
-        What `search.json` says: the `command`; how many `words` the texts have; of each of the `candidates` its sizes,
-        `parameters`, `bytes`, the share of validation words that it does not know (`oov_rate`), its validation score
-        (`valid`) and that of the student before its weights were rounded (`valid_float`); which were `left_out` and
-        why, as their files failed a check; `teachers_valid`, and the `chosen` one's name.
+        The content of `search.json`: the `command`; the number of `words` in the texts; for each of the `candidates`
+        its sizes, `parameters`, `bytes`, the share of validation words that it does not know (`oov_rate`), its
+        validation score (`valid`) and its score before quantization (`valid_float`); the students `left_out` because
+        their file failed a check, with the reason; `teachers_valid`; and the name of the `chosen` student.
 
     Raises:
         InputError: A file or a setting is wrong, nothing fits the budget, or `out` holds something else.
@@ -144,7 +146,7 @@ def search_within_budget(
     paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
     command["sha256"] = {path: digest(file_of(path)) for path in paths}
     with run.locked(folder):
-        before = _unfinished(folder, command, force)
+        before = _read_unfinished(folder, command, force)
         read = students.read(Files(train, valid), unlabelled)
         words = len(read.data.encoder.vocabulary)
         characters = 0 if read.data.encoder.characters is None else len(read.data.encoder.characters)
@@ -153,7 +155,7 @@ def search_within_budget(
             words,
             lambda shape, rows: students.file_bytes(shape, rows, read.data.targets, characters, lowering, lengths),
         )
-        # Only now, when files, budget and settings have proved good, may an old search go.
+        # Files, budget and settings are valid: only now delete an old search.
         if before is None:
             _clear(folder)
             write_json(folder / SEARCH, {"command": command, "words": words})
@@ -187,7 +189,7 @@ def search_within_budget(
                 recipe = metrics["quantization"]["recipe"]
                 try:
                     export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
-                except ExportError as error:  # one student whose file fails a check need not end the search
+                except ExportError as error:  # a student whose file fails a check does not end the search
                     left_out[candidate.name] = str(error)
                     report(f"{candidate.name}: left out: {error}")
                     continue
@@ -205,12 +207,12 @@ def search_within_budget(
             "teachers_valid": metrics["distillation"].get(f"valid_{score}"),
             "chosen": max(within, key=lambda row: (row["valid"], -row["bytes"]))["name"],
         }
-        write_json(folder / SEARCH, result)  # last: what is chosen says that the search is finished
+        write_json(folder / SEARCH, result)  # last: `chosen` marks the search as finished
         return result
 
 
 def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
-    """What `search.json` says of a finished candidate."""
+    """The entry of a finished candidate in `search.json`."""
     _, before = run.read_finished(student)
     _, after = run.read_finished(quantized)
     return {
@@ -225,13 +227,13 @@ def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundl
     }
 
 
-def _numbered(count: int) -> Vocabulary:
-    """A vocabulary of so many entries, of which nothing but their number counts."""
+def _placeholder_vocabulary(count: int) -> Vocabulary:
+    """A vocabulary of `count` entries, to measure sizes."""
     return Vocabulary(["[PAD]", "[UNK]", *map(str, range(count - 2))])
 
 
 def _bytes(model: keras.Model, shape: Shape, lowering: Lowering, lengths: Sequence[int], max_characters: int) -> int:
-    """Bytes of a model's file, once it is trained: equal weights, as biases of 0, would be stored once."""
+    """Bytes of a model's file with random weights: the file would store equal weights, such as zero biases, once."""
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
         variable.assign(rng.standard_normal(variable.shape))
@@ -239,17 +241,17 @@ def _bytes(model: keras.Model, shape: Shape, lowering: Lowering, lengths: Sequen
 
 
 def _in_words(candidate: Candidate) -> str:
-    """The sizes of a candidate."""
+    """The sizes of a candidate as text."""
     rank = f", rank {candidate.rank}" if candidate.rank else ""
     words, bits = candidate.vocabulary_size, candidate.embedding_bits
     return f"width {candidate.width}{rank}, rows of {bits} bits, up to {words:,} words"
 
 
-def _unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str, Any] | None:
-    """What an unfinished search says that is to go on; None to start one.
+def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str, Any] | None:
+    """The content of `search.json` of an unfinished search to resume; None to start a new one.
 
     Raises:
-        InputError: There is a finished search, another one, or something else.
+        InputError: The folder holds a finished search, another search, or something else.
     """
     with named_errors(folder):
         if not folder.exists() or set(folder.iterdir()) <= set(leftovers(folder / SEARCH)):
@@ -263,7 +265,7 @@ def _unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str,
     if force:
         return None
     if "chosen" in before:
-        raise InputError(f"{folder}: holds a finished search; use --force to search anew, or another --out")
+        raise InputError(f"{folder}: holds a finished search; use --force to search again, or another --out")
     differing = [key for key in command if key != "sha256" and before["command"].get(key) != command[key]]
     if differing:
         raise InputError(
@@ -271,14 +273,14 @@ def _unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str,
         )
     for path, sha256 in command["sha256"].items():
         if before["command"]["sha256"].get(path) != sha256:
-            raise InputError(f"{path}: has changed since the search in {folder} began; go back to it, or use --force")
+            raise InputError(f"{path}: has changed since the search in {folder} began; restore it, or use --force")
     return before
 
 
 def _clear(folder: Path) -> None:
-    """Deletes an earlier search; what somebody else has put into the folder stays."""
+    """Deletes an earlier search. Other files in the folder stay."""
     with named_errors(folder):
-        (folder / SEARCH).unlink(missing_ok=True)  # first: finished no more
+        (folder / SEARCH).unlink(missing_ok=True)  # first: the search is no longer finished
         for name in (STUDENTS, QUANTIZED, BUNDLES):
             if (folder / name).exists():
                 shutil.rmtree(folder / name)

@@ -1,4 +1,4 @@
-"""The grid of students that a budget of bytes allows."""
+"""The grid of students that fit a budget of bytes."""
 
 import dataclasses
 import functools
@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterator
 
 from textapp.errors import InputError
 
-# Below 32 units a fused LSTM stays float, see `textapp.compress.granularity`: 24 take more bytes than 32. 16 are few
-# enough to be worth it.
+# Below 32 units a fused LSTM stays float, see `textapp.compress.granularity`: 24 units take more bytes than 32. With 16
+# units even the float LSTM is small.
 WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256)
-FEWEST_WORDS = 2_000  # with fewer, too many words of a text are unknown for a wider model to make up for
+FEWEST_WORDS = 2_000  # with fewer, too many words of a text are unknown, and a wider model cannot compensate
 WIDTHS_TRIED = 3
-PROBE_WORDS = 1_000  # of the files that are measured
-PADDING = 64  # bytes: parts of a file begin at multiples of 16, so that a row does not cost quite the same each time
+PROBE_WORDS = 1_000  # vocabulary of the models whose files are measured
+PADDING = 64  # bytes: parts of a file start at multiples of 16, so that the cost of a row varies a little
 
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """What the bytes of a student depend on, its words aside.
+    """The sizes that decide the bytes of a student, except its number of words.
 
     Attributes:
-        width: E, H and the attention's width: all three grow together.
-        rank: Rank of a factorized embedding table; None for one of one piece.
-        embedding_bits: In which the file stores the rows.
+        width: E, H and the attention's width: all three are equal.
+        rank: Rank of a factorized embedding table; None for a plain table.
+        embedding_bits: Bits in which the file stores embedding rows.
     """
 
     width: int
@@ -32,21 +32,21 @@ class Shape:
 
     @property
     def name(self) -> str:
-        """As `w32_r16_b4`: width, rank, bits."""
+        """Width, rank and bits, such as `w32_r16_b4`."""
         return f"w{self.width}" + (f"_r{self.rank}" if self.rank else "") + f"_b{self.embedding_bits}"
 
     @property
     def row_bytes(self) -> int:
-        """What one word more costs in the file: its row and the row's scale."""
+        """Bytes of one more word in the file: its row and the row's scale."""
         return (self.rank or self.width) * self.embedding_bits // 8 + 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Candidate(Shape):
-    """A student that fits.
+    """A student that fits the budget.
 
     Attributes:
-        vocabulary_size: As many words as the budget has room for.
+        vocabulary_size: The most words that fit.
     """
 
     vocabulary_size: int
@@ -55,25 +55,27 @@ class Candidate(Shape):
 def candidates(budget: int, words: int, bytes_of: Callable[[Shape, int], int]) -> list[Candidate]:
     """The students to try, the widest first.
 
-    The three widest models that leave room for `FEWEST_WORDS` words, or all there are: each with rows of 4 bits, and
-    with a factorized table of half the rank; the middle one with rows of 8 bits, too. Each has all the words that fit,
-    so the wider, the fewer. The grid asks what the budget should be spent on: width, words, or bits.
+    These are the three widest models that have room for `FEWEST_WORDS` words, or for all words if there are fewer.
+    Each is tried with rows of 4 bits, and with a factorized table whose rank is half the width; the middle one also
+    with rows of 8 bits. Each gets as many words as fit: the wider the model, the fewer words. So the grid compares
+    spending the budget on width, on words and on bits.
 
     Args:
         budget: Bytes of the model file.
-        words: How many there are.
-        bytes_of: Bytes of the file of a shape with so many words; called once a shape, as that takes a conversion.
+        words: Number of words in the texts.
+        bytes_of: Bytes of the file for a shape and a number of words. It converts a model, so it is called once per
+            shape.
 
     Returns:
-        Seven or fewer.
+        Seven candidates or fewer.
 
     Raises:
-        InputError: Not even the smallest fits.
+        InputError: Not even the smallest student fits.
     """
     bytes_of = functools.cache(bytes_of)
     fitting = itertools.takewhile(lambda width: _fit(Shape(width, None, 4), budget, words, bytes_of), WIDTHS)
     found = []
-    tried = list(fitting)[-WIDTHS_TRIED:][::-1] or [WIDTHS[0]]  # of which only the factorized table may fit
+    tried = list(fitting)[-WIDTHS_TRIED:][::-1] or [WIDTHS[0]]  # here perhaps only the factorized table fits
     for place, width in enumerate(tried):
         for shape in _shapes(width, with_8_bits=place == len(tried) // 2):
             found += _fit(shape, budget, words, bytes_of)
@@ -91,7 +93,7 @@ def candidates(budget: int, words: int, bytes_of: Callable[[Shape, int], int]) -
 
 
 def _shapes(width: int, with_8_bits: bool) -> Iterator[Shape]:
-    """The shapes that are tried of a width."""
+    """The shapes to try for a width."""
     yield Shape(width, None, 4)
     yield Shape(width, width // 2, 4)
     if with_8_bits:
@@ -99,7 +101,7 @@ def _shapes(width: int, with_8_bits: bool) -> Iterator[Shape]:
 
 
 def _fit(shape: Shape, budget: int, words: int, bytes_of: Callable[[Shape, int], int]) -> list[Candidate]:
-    """The candidate with as many of the words as fit, or none where these are too few."""
+    """The candidate with the most words that fit; an empty list if they are too few."""
     fitting = PROBE_WORDS + (budget - PADDING - bytes_of(shape, PROBE_WORDS)) // shape.row_bytes
     if fitting < min(words, FEWEST_WORDS):
         return []

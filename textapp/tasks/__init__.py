@@ -1,1 +1,1 @@
-"""Tasks, one folder each: what `textapp.task` asks of it."""
+"""The tasks, one folder each, with the contract of `textapp.task`."""

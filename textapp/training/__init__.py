@@ -1,1 +1,1 @@
-"""Training: where a model trains, `fit` that survives being killed, what TensorBoard shows."""
+"""Training: from files to a run folder, with a `fit` that a killed process can resume."""

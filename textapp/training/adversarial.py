@@ -1,4 +1,4 @@
-"""Adversarial training: each batch is learned as it is and with its word vectors moved to where it hurts most."""
+"""Adversarial training: each batch is learned twice, unchanged and with word vectors moved to increase the loss."""
 
 from typing import Any
 
@@ -9,27 +9,27 @@ from textapp.training.functional_call import substituted
 
 
 class AdversarialTraining(keras.Model):
-    r"""A functional model that `fit` trains on its loss and on that of word vectors moved against it.
+    r"""A functional model whose training loss has an adversarial part.
 
-    A classifier of some thousand texts soon knows them by single words. So each training step takes the gradient of
-    the loss by the `Embedding` tables, moves the rows of the batch's words a little way along it,
+    With some thousand texts a classifier soon overfits to single words. So each training step takes the gradient of the
+    loss with respect to the `Embedding` tables, moves the rows of the batch's words a little way along the gradient,
 
     $$r = \epsilon \, R \sqrt{n} \, g \, / \, \|g\|_2,$$
 
-    and descends the sum of both losses, with the table where it was. $n$ is the number of rows that have a gradient
-    and $R$ the root of their mean squared length, so that words are moved by $\epsilon$ of a word vector's length in
-    the mean, whatever table and batch. (Miyato et al. move each text's vectors by themselves and hold the vectors'
-    lengths fixed in place of $R$; to move the table asks nothing of the layers behind it.) A frozen table
-    is moved as well, and stays what it is.
+    and minimizes the sum of the losses with and without this change. $n$ is the number of rows that have a gradient,
+    and $R$ the root of their mean squared length. So the mean change is $\epsilon$ times the length of a word vector,
+    for any table and batch. (Miyato et al. move the vectors of each text separately, and normalize the vectors instead
+    of using $R$. Moving the table works with any layers after it.) A frozen table is moved in the loss too, but is not
+    trained.
 
-    A step takes twice the time. Validation, `evaluate` and `predict` are the model's own, and so are all weights:
-    the model that this one was made of is trained.
+    A step takes twice the time. Validation, `evaluate` and `predict` are those of the original model. All weights are
+    shared with it, so this trains the original model.
 
     Args:
-        inputs: Those of the model to train, `model.input`.
+        inputs: Inputs of the model to train, `model.input`.
         outputs: `model.output`.
-        size: $\epsilon$, above 0; some hundredths to tenths.
-        **options: Those of a functional `keras.Model`.
+        size: $\epsilon$, above 0; useful values are from 0.01 to 1.
+        **options: Arguments of a functional `keras.Model`.
 
     Raises:
         ValueError: `size` is out of range, or the model has no `Embedding` layer.
@@ -56,15 +56,15 @@ class AdversarialTraining(keras.Model):
             raise ValueError("The model has no `Embedding` layer: there is nothing to move.")
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One step of `fit`; the logs are those of the batch as it is."""
+        """One step of `fit`; the logs are those of the unchanged batch."""
         inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         values = [tf.identity(table.value) for table in self.tables]
         loss, gradients, by_table, outputs = self._gradients(inputs, targets, weights, values)
         moved = [value + self._displacement(value, gradient) for value, gradient in zip(values, by_table, strict=True)]
-        _, against, _, _ = self._gradients(inputs, targets, weights, moved)
+        _, adversarial, _, _ = self._gradients(inputs, targets, weights, moved)
         total = [
-            tf.convert_to_tensor(own) + tf.convert_to_tensor(other)
-            for own, other in zip(gradients, against, strict=True)
+            tf.convert_to_tensor(plain) + tf.convert_to_tensor(other)
+            for plain, other in zip(gradients, adversarial, strict=True)
         ]
         self.optimizer.apply_gradients(zip(total, self.trainable_variables, strict=True))
         replicas = tf.distribute.get_strategy().num_replicas_in_sync  # Keras divides a replica's loss by their number
@@ -76,7 +76,7 @@ class AdversarialTraining(keras.Model):
     def _gradients(
         self, inputs: Any, targets: Any, weights: Any, values: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[Any], list[Any], Any]:
-        """The loss with these values in the tables, its gradients by trainable variables and by tables, the outputs."""
+        """The loss with these values in the tables, its gradients for trainable variables and tables, the outputs."""
         mapping = list(zip(self.tables, values, strict=True))
         values_of = {id(table): value for table, value in mapping}
         sources = [values_of.get(id(variable), variable.value) for variable in self.trainable_variables]
@@ -90,7 +90,7 @@ class AdversarialTraining(keras.Model):
         return loss, gradients, by_table, outputs
 
     def _displacement(self, table: tf.Tensor, gradient: Any) -> tf.Tensor:
-        """How far each row of a table goes, `(V, E)`."""
+        """The change of each row of a table, `(V, E)`."""
         gradient = tf.cast(tf.convert_to_tensor(gradient), table.dtype)
         squares = tf.reduce_sum(tf.square(gradient), axis=1)
         rows = tf.cast(squares > 0, table.dtype)
@@ -99,7 +99,7 @@ class AdversarialTraining(keras.Model):
 
 
 def with_adversary(model: keras.Model, size: float) -> keras.Model:
-    """The model to `fit`: `model` itself for a size of 0, otherwise `AdversarialTraining` of it, by the same name."""
+    """The model to `fit`: `model` itself if `size` is 0, otherwise its `AdversarialTraining` with the same name."""
     if not size:
         return model
     return AdversarialTraining(model.input, model.output, size=size, name=model.name)

@@ -1,4 +1,4 @@
-"""A training that survives being killed: everything that the rest of it depends on, in one file."""
+"""Checkpoints: one file with everything that a killed training needs to resume exactly."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from textapp.errors import InputError
 from textapp.files import named_errors, replacing
 
 GROUPS = ("variables", "metrics", "best")
-"""The arrays of a file."""
+"""The groups of arrays in a file."""
 
 STATE = {
     "fingerprint": str,
@@ -24,15 +24,15 @@ STATE = {
     "memory": dict,
     "counts": dict,
 }
-"""The rest of it, and what it is."""
+"""The other entries of a file, with their types."""
 
 
 class Batches(Protocol):
-    """What a training goes through: batches that depend on their own seed and position alone.
+    """The batches of a training, which depend only on their seed and position.
 
     Attributes:
         position: (epoch, step) at which the next iterator over `dataset` starts.
-        dataset: A `tf.data.Dataset`, epoch after epoch without end.
+        dataset: A `tf.data.Dataset` that repeats epochs without end.
     """
 
     position: tuple[int, int]
@@ -40,31 +40,31 @@ class Batches(Protocol):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the state of `fit` every now and then and at each epoch's end, and goes on from it.
+    """Saves the state of `fit` regularly and at the end of each epoch, and resumes from it.
 
-    The state is the model's variables (dropout's random seeds among them), the optimizer's, the running metrics, the
-    memory of early stopping, the best weights and the position in the data. With batches that depend on seed and
-    position alone, a run that was killed ends with the very numbers of one that was not.
+    The state is the variables of the model (with dropout's random seeds) and of the optimizer, the running metrics, the
+    state of early stopping, the best weights and the position in the data. If batches depend only on seed and position,
+    a resumed training gives exactly the same numbers as an uninterrupted one.
 
-    It stands behind `early_stopping` in the list of callbacks; `textapp.training.fit.fit` shows the calls of `fit`.
+    Put it after `early_stopping` in the list of callbacks. `textapp.training.fit.fit` shows how to call `fit`.
 
     Args:
-        path: The file, `.npz`; read now if it is there.
-        batches: What is trained on; told where to start.
-        early_stopping: The Keras callback whose memory and best weights are saved along; None where none is used.
-        fingerprint: Identifies data and settings; a file with another one is refused.
-        every_seconds: Time between two savings within an epoch; longer where saving would take a tenth of it.
+        path: The `.npz` file. It is read now if it exists.
+        batches: The training batches. Their `position` is set when training begins.
+        early_stopping: The Keras callback whose state and best weights are saved too; None without early stopping.
+        fingerprint: Identifies data and settings. A file with another fingerprint is refused.
+        every_seconds: Seconds between two saves within an epoch; more if saving would take over a tenth of the time.
 
     Attributes:
-        epoch: The epoch that is trained, or the next one.
-        step: How many of its steps are done.
-        history: The logs of the epochs that are done.
+        epoch: The current epoch, or the next one between epochs.
+        step: Number of finished steps of that epoch.
+        history: The logs of the finished epochs.
         stopped: Whether early stopping has ended the training.
-        best_weights: Those of the best epoch, as `model.get_weights()` gives them; empty before the first.
+        best_weights: The weights of the best epoch, as from `model.get_weights()`; empty before the first epoch ends.
 
     Raises:
         InputError: The file belongs to another training or is broken.
@@ -88,7 +88,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.history: list[dict[str, float]] = []
         self.stopped = False
         self.best_weights: list[np.ndarray] = []
-        self._memory: dict[str, Any] = {}  # of the early stopping
+        self._memory: dict[str, Any] = {}  # of early stopping
         self._variables: list[np.ndarray] = []  # as read from the file
         self._metrics: list[np.ndarray] = []
         self._saved_at, self._saving_seconds = time.monotonic(), 0.0
@@ -96,13 +96,13 @@ class Checkpoint(keras.callbacks.Callback):
             self._read()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Puts the values of the file back."""
+        """Restores the values of the file."""
         del logs
-        for name, value in self._memory.items():  # its own on_train_begin has just forgotten it
+        for name, value in self._memory.items():  # its on_train_begin has just reset them
             setattr(self.early_stopping, name, value)
         if self._variables:
             if self.model.optimizer:
-                self.model.optimizer.build(self.model.trainable_variables)  # `fit` does so at its first step only
+                self.model.optimizer.build(self.model.trainable_variables)  # otherwise `fit` does so at its first step
             self._assign(self._state_variables(), self._variables)
             if self.best_weights:
                 self._check_shapes(self.model.weights, self.best_weights)
@@ -110,14 +110,14 @@ class Checkpoint(keras.callbacks.Callback):
         self.batches.position = (self.epoch, self.step)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Inside an epoch, puts the running metrics back, which `fit` has just reset."""
+        """Inside an epoch, restores the running metrics, which `fit` has just reset."""
         del logs, epoch
         self._first_step = self.step
         if self.step:
             self._assign(self.model.metrics_variables, self._metrics)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Saves when it is time, but not after an epoch's last step: its validation would be lost to who goes on."""
+        """Saves if it is time, but not after an epoch's last step: a resumed training would skip the validation."""
         del logs
         self.step = self._first_step + batch + 1
         due = time.monotonic() - self._saved_at >= max(self.every_seconds, 10 * self._saving_seconds)
@@ -125,7 +125,7 @@ class Checkpoint(keras.callbacks.Callback):
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Saves with the next epoch as the place to go on."""
+        """Saves, with the start of the next epoch as the position to resume from."""
         self.history.append({name: float(value) for name, value in (logs or {}).items()})
         finite = bool(np.isfinite(list(self.history[-1].values())).all())
         if not finite:  # nothing comes after a NaN
@@ -140,22 +140,22 @@ class Checkpoint(keras.callbacks.Callback):
         self._save()
 
     def _assign(self, variables: list[Any], values: list[np.ndarray]) -> None:
-        """Puts values of the file into variables. Raises `InputError` where they are those of another model."""
+        """Assigns values of the file to variables. Raises `InputError` if they belong to another model."""
         self._check_shapes(variables, values)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
     def _check_shapes(self, variables: list[Any], values: list[np.ndarray]) -> None:
-        """Raises `InputError` where values of the file do not fit variables."""
+        """Raises `InputError` if values of the file do not fit variables."""
         if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-            raise InputError(f"{self.path}: holds the weights of another model; start anew with --force")
+            raise InputError(f"{self.path}: holds the weights of another model; use --force to restart")
 
     def _state_variables(self) -> list[Any]:
-        """What the training changes, but for the metrics."""
+        """The variables that training changes, without the metrics."""
         return [*self.model.variables, *(self.model.optimizer.variables if self.model.optimizer else [])]
 
     def _save(self) -> None:
-        """Writes the file, whole or not at all."""
+        """Writes the file, completely or not at all."""
         began = time.monotonic()
         groups = {
             "variables": [np.asarray(variable) for variable in self._state_variables()],
@@ -181,24 +181,24 @@ class Checkpoint(keras.callbacks.Callback):
         """Reads the file; the variables are assigned once `fit` has begun."""
         try:
             with named_errors(self.path), np.load(self.path, allow_pickle=False) as content:
-                state = _checked(json.loads(str(content["state"])))
+                state = _check_state(json.loads(str(content["state"])))
                 groups = {group: [content[f"{group}_{i}"] for i in range(state["counts"][group])] for group in GROUPS}
         except InputError:
             raise
-        # NumPy gives a plain array of an .npy file, which is no context manager: a TypeError.
+        # For an .npy file `np.load` returns an array, which is no context manager: a TypeError.
         except (ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
-            raise InputError(f"{self.path}: not a checkpoint of textapp ({error}); start anew with --force") from error
+            raise InputError(f"{self.path}: not a checkpoint of textapp ({error}); use --force to restart") from error
         if state["fingerprint"] != self.fingerprint:
-            raise InputError(f"{self.path}: data or settings have changed since; go back to them, or use --force")
+            raise InputError(f"{self.path}: data or settings have changed since; restore them, or use --force")
         self.epoch, self.step, self.stopped = state["epoch"], state["step"], state["stopped"]
         self.history, self._memory = state["history"], state["memory"]
         self._variables, self._metrics, self.best_weights = (groups[group] for group in GROUPS)
 
 
-def _checked(state: Any) -> dict[str, Any]:
-    """The state as a file holds it. Raises `ValueError` where something is missing or of another type."""
+def _check_state(state: Any) -> dict[str, Any]:
+    """Returns the state of a file. Raises `ValueError` if an entry is missing or has the wrong type."""
     if not isinstance(state, dict):
-        raise ValueError("its state is no JSON object")
+        raise ValueError("its state is not a JSON object")
     wrong = [name for name, kind in STATE.items() if type(state.get(name)) is not kind]
     if not wrong and not all(isinstance(logs, dict) for logs in state["history"]):
         wrong = ["history"]

@@ -1,4 +1,4 @@
-"""Keras' `fit` with early stopping, the best weights kept, resumed where it was killed."""
+"""Keras' `fit` with early stopping and best weights, which resumes after a killed process."""
 
 import math
 from collections.abc import Sequence
@@ -30,21 +30,21 @@ def fit(
 
     Args:
         model: Compiled, with the metric `accuracy` unless another is monitored.
-        batches: What to train on.
-        validation: What early stopping looks at.
+        batches: The training batches.
+        validation: Batches of the validation split, for early stopping.
         epochs: The most epochs.
         patience: Epochs without a higher `monitor` before training stops.
-        checkpoint: File for the state; if it is there, training goes on from it.
+        checkpoint: File for the state; if it exists, training resumes from it.
         fingerprint: Identifies data and settings, see `Checkpoint`.
         callbacks: More Keras callbacks.
-        monitor: What early stopping looks at: the name of a figure in an epoch's logs, the higher the better.
-        scores: Callbacks that put figures of their own into an epoch's logs, before early stopping looks at them.
+        monitor: Name of the value in an epoch's logs that early stopping monitors; higher is better.
+        scores: Callbacks that add values to an epoch's logs; they run before early stopping.
 
     Returns:
-        The logs of each epoch, those of earlier, killed calls included.
+        The logs of each epoch, including those of earlier calls that were killed.
 
     Raises:
-        InputError: The checkpoint belongs to another training, the training diverged, or memory does not suffice.
+        InputError: The checkpoint belongs to another training, the training diverged, or there is not enough memory.
     """
     stopping = keras.callbacks.EarlyStopping(monitor, mode="max", patience=patience)
     state = Checkpoint(checkpoint, batches, stopping, fingerprint)
@@ -62,12 +62,12 @@ def fit(
         )
 
     try:
-        # The variables of optimizer and metrics: were they created by the first step, TensorFlow would trace it twice,
-        # and a checkpoint could not set them.
+        # Create the variables of optimizer and metrics now. If the first step created them, TensorFlow would trace it
+        # twice, and a checkpoint could not set them.
         with model.distribute_strategy.scope():
             model.optimizer.build(model.trainable_variables)
         model.evaluate(validation.take(1), verbose=0)
-        if state.step:  # killed inside an epoch: first its rest
+        if state.step:  # killed within an epoch: first the rest of it
             train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
         if not state.stopped and state.epoch < epochs:
             train(until=epochs, steps=batches.steps_per_epoch)
@@ -76,7 +76,7 @@ def fit(
             "out of memory; a smaller batch_size, max_tokens, vocabulary_size, embedding_dim or units needs less"
         ) from error
     if not state.best_weights:
-        wrong = next(name for name, value in state.history[0].items() if not math.isfinite(value)).replace("_", " ")
-        raise InputError(f"training diverged: {wrong} was no number after the first epoch; lower learning_rate")
+        name = next(key for key, value in state.history[0].items() if not math.isfinite(value)).replace("_", " ")
+        raise InputError(f"training diverged: {name} was not finite after the first epoch; lower learning_rate")
     model.set_weights(state.best_weights)
     return state.history

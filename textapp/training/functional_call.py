@@ -1,4 +1,4 @@
-"""A forward pass with other tensors in place of some variables, whatever the layers."""
+"""A forward pass with other tensors in place of some variables, for any layers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ import tensorflow as tf
 
 @contextmanager
 def substituted(model: keras.Model, mapping: Sequence[tuple[keras.Variable, tf.Tensor]]) -> Iterator[None]:
-    """Inside the context a model reads these tensors in place of these variables; its other state still advances.
+    """Inside the context a model reads these tensors in place of these variables; its other variables still update.
 
-    Gradients flow into the tensors. Other variables that the pass changes, as the seeds of dropout, have their new
-    values afterwards, which `keras.StatelessScope` alone would throw away.
+    Gradients flow into the tensors. Other variables that the pass changes, such as dropout's seeds, keep their new
+    values afterwards; a plain `keras.StatelessScope` would discard them.
 
     Args:
-        model: The one that runs.
-        mapping: Variables, with tensors of their shapes.
+        model: The model to run.
+        mapping: Pairs of a variable and a tensor of its shape.
     """
     with keras.StatelessScope(state_mapping=mapping) as scope:
         yield

@@ -1,4 +1,4 @@
-"""AdamW with a clipped gradient and a learning rate that warms up and then falls along a cosine."""
+"""AdamW with gradient clipping, and a learning rate with warm-up and cosine decay."""
 
 import keras
 
@@ -10,12 +10,12 @@ WORD_TABLE = "embedding"
 
 
 def warmup_cosine(peak: float, total_steps: int, warmup: float) -> keras.optimizers.schedules.CosineDecay:
-    """Rises linearly from 0 to `peak` over the share `warmup` of all steps, then falls to 0 along half a cosine.
+    """A learning rate that rises linearly from 0 to `peak`, then falls to 0 along half a cosine.
 
     Args:
         peak: The highest learning rate.
         total_steps: Steps of the whole training.
-        warmup: Share in [0, 1) of the steps.
+        warmup: Share of the steps in which the rate rises, in [0, 1).
 
     Returns:
         A Keras schedule, a function of the optimizer's step count.
@@ -43,24 +43,25 @@ def adamw(
     frozen_steps: int = 0,
     embedding_rate: float = 1.0,
 ) -> keras.optimizers.Optimizer:
-    """Builds the optimizer for `model`; biases are not decayed.
+    """Builds the optimizer for `model`, without weight decay for biases.
 
     Args:
-        model: The model that it will train.
+        model: The model to train.
         total_steps: Steps of the whole training.
-        learning_rate: The peak.
+        learning_rate: The highest rate.
         warmup: Share of the steps, see `warmup_cosine`.
-        weight_decay: Each step takes `learning_rate * weight_decay` of a weight's size away.
-        clipnorm: Largest norm of the whole gradient; recurrent nets explode without it (Pascanu et al. 2013).
-        frozen_steps: Steps in which the word vectors, the layer `WORD_TABLE`, stand still at first, see
+        weight_decay: Each step multiplies a weight by `1 - learning_rate * weight_decay`.
+        clipnorm: Largest norm of the gradient of all weights; recurrent nets explode without it (Pascanu et
+            al. 2013).
+        frozen_steps: Number of first steps in which the word vectors, the layer `WORD_TABLE`, are frozen, see
             `UnfreezingAdamW`.
-        embedding_rate: Share of the learning rate with which they then move.
+        embedding_rate: Share of the learning rate for the word vectors after that.
 
     Reference:
         Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization.
     """
     rate = warmup_cosine(learning_rate, total_steps, warmup)
-    # Of the word vectors alone: other tables, as that of word shapes, start from random numbers and must learn.
+    # Only the word vectors: other tables, such as that of word shapes, start from random numbers and must learn.
     tables = [layer for layer in model.layers if layer.name == WORD_TABLE and layer.trainable]
     if tables and (frozen_steps, embedding_rate) != (0, 1.0):
         optimizer = UnfreezingAdamW(
@@ -78,7 +79,7 @@ def adamw(
 
 
 def optimizer_of(training: Training, model: keras.Model, total_steps: int) -> keras.optimizers.Optimizer:
-    """Builds the optimizer that the settings describe, for a training of `total_steps` steps in all."""
+    """Builds the optimizer of the settings, for a training of `total_steps` steps."""
     return adamw(
         model,
         total_steps,

@@ -1,4 +1,4 @@
-"""A model's outputs over rows, in the order of the rows."""
+"""Runs a model over rows and returns results in the order of the rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,13 +16,13 @@ BATCH_SIZE = 256
 
 
 class RowOutputs:
-    """Computes something of a model's outputs for each row, or for each token of each row.
+    """Computes a function of a model's outputs for each row, or for each token of each row.
 
     Args:
         model: A functional model.
-        compute: A function of the model's outputs, `(B, ...)` or `(B, T, ...)`, and the mask `(B, T)`, True on real
-            tokens, to a tensor of the same leading axes.
-        per_token: Whether the result has an axis of tokens.
+        compute: A function from the model's outputs, `(B, ...)` or `(B, T, ...)`, and the mask `(B, T)`, True on real
+            tokens, to a tensor with the same leading axes.
+        per_token: Whether the result has a token axis.
     """
 
     def __init__(self, model: keras.Model, compute: Callable[[Any, Any], Any], per_token: bool):
@@ -32,26 +32,26 @@ class RowOutputs:
             token_ids = inputs["token_ids"] if isinstance(inputs, dict) else inputs
             return compute(model(inputs, training=False), ops.not_equal(token_ids, 0))
 
-        # Of unknown sizes: otherwise it would be traced for each of the first batches.
+        # With unknown sizes: otherwise TensorFlow would trace it again for each of the first batches.
         signature = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), model.input)
         self._outputs = compiled(model, outputs, [signature])
 
     def __call__(
         self, rows: EncodedRows, batch_size: int = BATCH_SIZE, batches: tf.data.Dataset | None = None
     ) -> np.ndarray:
-        """Runs the model over all rows, short ones together.
+        """Runs the model over all rows, in batches of similar length.
 
         Args:
-            rows: What to run it on.
-            batch_size: Rows a batch.
-            batches: What `evaluation_batches` makes of both, perhaps with static shapes; made here by default.
+            rows: The rows.
+            batch_size: Rows per batch.
+            batches: The result of `evaluation_batches` for them, perhaps with static shapes; made here by default.
 
         Returns:
-            `(N, ...)` in the order of the rows; per token `(sum of lengths, ...)`.
+            `(N, ...)` in the order of the rows, or `(sum of lengths, ...)` with `per_token`.
         """
         lengths, result = rows.lengths, np.zeros(0)
         batches = evaluation_batches(rows, batch_size) if batches is None else batches
-        # Rows after those of `numbers` only fill up a batch of static shape.
+        # Rows after those of `numbers` only fill a batch of static shape.
         for index, (numbers, (inputs, *_)) in enumerate(zip(sorted_batches(lengths, batch_size), batches, strict=True)):
             values = np.asarray(self._outputs(inputs))[: len(numbers)]
             if not index:

@@ -1,4 +1,4 @@
-"""A run as a predictor of the runtime: what the device computes, computed by Keras."""
+"""A run as a predictor of `textapp.runtime`: the device half of the task with a Keras model."""
 
 import tempfile
 from pathlib import Path
@@ -18,10 +18,10 @@ from textapp.training.run import Run
 
 
 def run_predictor(run: Run) -> Predictor:
-    """Makes a predictor of a finished run. It answers as the run's bundle does, up to the rounding of weights."""
+    """Makes a predictor of a finished run. Its results equal those of the run's bundle, except for quantization."""
     task, model = run.task, run.task.device_model(run.model)
     files = {**task.files(run.targets), **task.device_files(run.model, run.targets)}
-    with tempfile.TemporaryDirectory() as folder:  # files say of themselves how they are written
+    with tempfile.TemporaryDirectory() as folder:  # only the task knows how to write its files
         contents = {}
         for name, save in files.items():
             save(Path(folder) / name)
@@ -35,7 +35,7 @@ def run_predictor(run: Run) -> Predictor:
 
 
 def run_decisions(run: Run, examples: Any) -> list[Any]:
-    """What a run decides about each example, as the `decide` of its predictor, many examples at a time."""
+    """The decisions of a run about all examples, as `decide` of its predictor gives them, computed in batches."""
     task = run.task
     rows = task.rows(run.config, examples, run.targets, run.tokenizer, keep_empty=True)
     encoded = encode_rows(rows, run.encoder)
@@ -51,7 +51,7 @@ class _Scorer:
         self._has_attention = any(isinstance(layer, AttentionPooling) for layer in model.layers)
         signature = keras.tree.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), model.input)
         scores = attention_scores(model) if self._has_attention else lambda inputs: (model(inputs, training=False), ())
-        # An eager recurrent layer takes a tenth of a second a text.
+        # A recurrent layer in eager mode takes a tenth of a second per text.
         self._scores = tf.function(scores, input_signature=[signature], autograph=False)
 
     def __call__(self, inputs: Inputs) -> Outputs:

@@ -1,4 +1,4 @@
-"""Files to batches, for any task: read, kept apart, counted, encoded."""
+"""From files to batches, for any task: read, split, count, encode."""
 
 import dataclasses
 import hashlib
@@ -19,23 +19,23 @@ from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
 from textapp.text.word_form import WordForm
 from textapp.training.pretrained import Pretrained, read_pretrained
 
-OOV_WARNING = 0.05  # share of unknown tokens above which a model reads too much of its text as "unknown"
+OOV_WARNING = 0.05  # share of unknown tokens above which there is a warning
 
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """All that a training needs of its files.
+    """Everything that a training needs from its files.
 
     Attributes:
-        tokenizer: What cuts texts.
-        encoder: Tokens to ids; from the training split alone, and the vectors' extra words.
-        targets: What the model chooses from, from the training split too.
-        batches: What `fit` trains on.
-        num_tokens: Real tokens of an epoch.
-        examples: `valid`, and `test` where it was given, as they were read.
-        held_out: The same, encoded, with their true targets.
+        tokenizer: The tokenizer of texts.
+        encoder: Converts tokens to ids; built from the training split only, plus the vectors' extra words.
+        targets: The targets of the model, from the training split only.
+        batches: The training batches.
+        num_tokens: Real tokens (no padding) per epoch.
+        examples: The examples of `valid`, and of `test` if given.
+        held_out: The same examples, encoded, with their true targets.
         widths: Static lengths of the batches, or None.
-        counts: For each split `count`, `tokens`, `cut` and `oov_rate`, with extra words `oov_rate_without_extra` too;
+        counts: For each split `count`, `tokens`, `cut` and `oov_rate`, and with extra words `oov_rate_without_extra`;
             ready for JSON.
         fingerprint: Identifies the data of all splits and the file of vectors, hexadecimal.
         pretrained: The vectors to start from, or None.
@@ -61,13 +61,13 @@ def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report
         task: The task.
         config: The settings.
         files: The files.
-        report: Is given each line of progress.
+        report: Receives each line of progress.
 
     Raises:
         InputError: A file breaks a rule, or `stream` is set without a validation file.
     """
     if config.data.stream and files.valid is None:
-        raise InputError("setting stream: needs a validation file of its own (--valid)")
+        raise InputError("setting stream: needs a validation file (--valid)")
     train, held_out = task.read_splits(config, files, config.training.seed, report)
     tokenizer = task.tokenizer(config)
     if config.data.stream:
@@ -100,17 +100,17 @@ def with_held_out(
     report: Report,
     pretrained: Pretrained | None = None,
 ) -> Prepared:
-    """Encodes the held-out splits, counts all, and makes the batches.
+    """Encodes the held-out splits, counts tokens, and makes the batches.
 
     Args:
         task: The task.
         config: The settings.
         train: The rows to train on.
-        held_out: Examples by name: `valid`, and perhaps `test`.
-        tokenizer: What cuts texts.
-        encoder: Tokens to ids.
-        targets: What the model chooses from.
-        report: Is given each line of progress.
+        held_out: Held-out examples by name: `valid`, and perhaps `test`.
+        tokenizer: The tokenizer of texts.
+        encoder: Converts tokens to ids.
+        targets: The targets of the model.
+        report: Receives each line of progress.
         pretrained: The vectors to start from, or None.
 
     Raises:
@@ -143,7 +143,7 @@ def with_held_out(
 
 
 def training_batches(config: ModelConfig, rows: EncodedRows, widths: list[int] | None) -> TrainingBatches:
-    """The batches that the settings describe."""
+    """Makes the training batches of the settings."""
     training = config.training
     return TrainingBatches(rows, training.batch_size, training.seed, widths, training.static_shapes)
 
@@ -156,7 +156,7 @@ def encode_held_out(
     encoder: TokenEncoder,
     targets: Any,
 ) -> dict[str, EncodedRows]:
-    """Encodes held-out examples. Raises `InputError` where they cannot be scored with the targets."""
+    """Encodes held-out examples. Raises `InputError` if they cannot be scored with the targets."""
     encoded = {}
     for name, examples in held_out.items():
         task.check(examples, targets)
@@ -165,7 +165,7 @@ def encode_held_out(
 
 
 def word_form(task: Task[Any, Any, Any], config: ModelConfig) -> WordForm | None:
-    """What tokens are looked up by; None where the tokenizer gives words as they are looked up already."""
+    """How tokens are normalized for the look-up; None if the tokenizer already returns normalized words."""
     words = config.words
     if not task.files_hold_tokens and not words.zero_digits and not words.read_characters:
         return None
@@ -175,14 +175,14 @@ def word_form(task: Task[Any, Any, Any], config: ModelConfig) -> WordForm | None
 def build_encoder(
     task: Task[Any, Any, Any], config: ModelConfig, counts: Mapping[str, int], vectors: Any, report: Report
 ) -> tuple[TokenEncoder, Pretrained | None]:
-    """The vocabularies of the training split, and what a file of vectors adds where there is one.
+    """Builds the vocabularies from the training split, and adds extra words from a file of vectors if given.
 
     Args:
         task: The task.
         config: The settings.
-        counts: How often each token comes in the training split.
+        counts: Count of each token in the training split.
         vectors: File of word vectors to start from, or None.
-        report: Is given each line of progress.
+        report: Receives each line of progress.
     """
     words = config.words
     form = word_form(task, config)
@@ -211,17 +211,17 @@ def build_encoder(
 
 
 def count_words(counts: Mapping[str, int], form: WordForm) -> dict[str, int]:
-    """How often each word comes, given how often each token does."""
+    """Counts words from the counts of tokens."""
     words: dict[str, int] = {}
     for token, count in counts.items():
         word = form.word(token)
-        if word:  # nothing is left of a token of characters that are never seen
+        if word:  # normalization may leave nothing of a token
             words[word] = words.get(word, 0) + count
     return words
 
 
 def count_characters(counts: Mapping[str, int], form: WordForm) -> dict[str, int]:
-    """How often each character comes, given how often each token does; line breaks are left out."""
+    """Counts characters from the counts of tokens, without line breaks."""
     characters: dict[str, int] = {}
     for token, count in counts.items():
         for character in form.spelling(token):
@@ -247,14 +247,14 @@ def _stream(
     tokenizer: Tokenizer,
     report: Report,
 ) -> Prepared:
-    """Reads the training split anew each epoch. Duplicates in it stay, as finding them would take its memory."""
+    """Prepares a training split that is read again each epoch. Duplicates stay: finding them would need memory."""
     source = str(files.train)
     rows = task.stream_rows(config, files.train, tuple(held_out.values()), tokenizer, report)
     scan = Scan.read(rows, config.data.max_tokens)
     if not scan.names:
-        raise InputError(f"{source}: each of its texts is held out or has no token, so none is left to train on")
+        raise InputError(f"{source}: no text is left to train on; all texts are held out or have no token")
     targets = task.targets_of_names(scan.names, source)
-    report(f"scanned {source}: {scan.lengths.sum():,} examples, read anew each epoch")
+    report(f"scanned {source}: {scan.lengths.sum():,} examples, read again each epoch")
     encoder, pretrained = build_encoder(task, config, scan.tokens, files.vectors, report)
     widths = bucket_widths(config.data.max_tokens)
     batches = StreamedBatches(
@@ -272,7 +272,7 @@ def _stream(
     if not batches.steps_per_epoch:
         raise InputError(
             f"setting batch_size: with static_shapes a bucket of similar lengths must hold "
-            f"{config.training.batch_size} texts, and none of {source} does; lower batch_size, or leave static_shapes"
+            f"{config.training.batch_size} texts, and none of {source} does; lower it, or set static_shapes=false"
         )
     encoded = encode_held_out(task, config, held_out, tokenizer, encoder, targets)
     ids = np.asarray(encoder.encode(list(scan.tokens))["token_ids"], np.int32)
@@ -306,13 +306,13 @@ def _stream(
 
 
 def _counts(part: EncodedRows, pretrained: Pretrained | None) -> dict[str, float]:
-    """What is reported of one split. Sentences that were cut into several rows count once."""
+    """The counts of one split. Sentences that were cut into several rows count once."""
     count = len(part) - (part.cut if part.per_token else 0)
     return {"count": count, "tokens": len(part.index), "cut": part.cut, **_unknown(part.token_ids(), pretrained)}
 
 
 def _unknown(ids: np.ndarray, pretrained: Pretrained | None, times: np.ndarray | None = None) -> dict[str, float]:
-    """The share of unknown tokens, with the extra words and, where there may be some, without."""
+    """The share of unknown tokens, and with extra words also the share without them."""
     rates = {"oov_rate": float(np.average(ids == UNKNOWN_ID, weights=times))}
     if pretrained is not None:
         unknown = (ids == UNKNOWN_ID) | (ids >= pretrained.num_train_words)
@@ -327,7 +327,7 @@ def report_counts(
     pretrained: Pretrained | None,
     report: Report,
 ) -> None:
-    """Reports which share of the words the vocabulary knows and how many texts were cut."""
+    """Reports the size of the vocabulary, the share of unknown tokens and the number of cut texts."""
     total = len(encoder.vocabulary)
     known = total if pretrained is None else pretrained.num_train_words
     characters = "" if encoder.characters is None else f", {len(encoder.characters):,} characters"

@@ -1,4 +1,4 @@
-"""What a training takes from a file of word vectors: more words, the first values of the embedding, a report."""
+"""Uses a file of word vectors in a training: extra words, initial values of the embedding, a report."""
 
 import dataclasses
 import hashlib
@@ -19,19 +19,19 @@ from textapp.vectors.coverage import Coverage, mismatch_hints
 from textapp.vectors.embedding_table import embedding_table, extend_vocabulary
 from textapp.vectors.formats import read_vectors
 
-LOW_COVERAGE = 0.9  # of the tokens; vectors for running text know more, unless their words are cut in another way
+LOW_COVERAGE = 0.9  # of the tokens; good vectors cover more, unless their words were tokenized differently
 
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
-    """Word vectors brought into the rows of a vocabulary; the file itself is in memory no more.
+    """Word vectors in the row order of a vocabulary; the file itself is no longer in memory.
 
     Attributes:
-        vocabulary: The training split's words, then the extra ones.
-        num_train_words: How many of its entries are not extra words.
-        table: float32 `(V, E)`, the embedding to start from.
-        sha256: Of the file, hexadecimal.
-        summary: What `metrics.json` says of it: path, hash, dimension, coverage.
+        vocabulary: The words of the training split, then the extra words.
+        num_train_words: Number of entries before the extra words.
+        table: Initial embedding, float32 `(V, E)`.
+        sha256: SHA-256 of the file, hexadecimal.
+        summary: The entry of `metrics.json`: path, hash, dimension, coverage.
     """
 
     vocabulary: Vocabulary
@@ -53,21 +53,21 @@ def read_pretrained(
     embedding_dim: int | None = None,
     seed: int = 0,
 ) -> Pretrained:
-    """Reads word vectors for a model that is to be trained, of any task.
+    """Reads word vectors to train a model of any task.
 
     Args:
         path: The file, in any format that `textapp.vectors.formats` reads.
-        vocabulary: The training split's own.
-        counts: How often each word comes in the training split, words that the vocabulary lacks included.
-        report: Is given each line of progress: coverage, and hints where it is low.
-        tokenizer: What cuts the texts; None if the tokens are those of files.
-        form: What tokens are looked up by; None if they are looked up as they are.
-        extra_words: How many of the file's most frequent words the vocabulary takes beyond its own.
-        embedding_dim: What the dimension must be; by default any.
-        seed: Fixes the rows that are drawn.
+        vocabulary: The vocabulary of the training split.
+        counts: Count of each word in the training split, including words that the vocabulary lacks.
+        report: Receives each line of progress: coverage, and hints if it is low.
+        tokenizer: The tokenizer of the texts; None if tokens come from files.
+        form: How tokens are normalized for the look-up; None for no change.
+        extra_words: Number of words of the file to add to the vocabulary, the most frequent ones.
+        embedding_dim: Required dimension of the vectors; by default any.
+        seed: Seed of the random rows for words without a vector.
 
     Raises:
-        InputError: The file is broken, of another dimension, or knows none of the words.
+        InputError: The file is broken, has another dimension, or has none of the words.
     """
     vectors = read_vectors(path)
     with named_errors(path), Path(path).open("rb") as file:
@@ -76,22 +76,22 @@ def read_pretrained(
     if embedding_dim not in (None, vectors.dim):
         raise InputError(
             f"setting embedding_dim: is {embedding_dim}, but the vectors of {os.fspath(path)} have {vectors.dim} "
-            "dimensions; leave it to them (embedding_dim=none)"
+            "dimensions; set embedding_dim=none to use that"
         )
-    own = len(vocabulary)
+    num_train_words = len(vocabulary)
     vocabulary = extend_vocabulary(vocabulary, vectors, extra_words, tokenizer, form)
     table, found = embedding_table(vectors, vocabulary, counts, seed)
     coverage = Coverage.count(vocabulary, found, counts)
     missing = [vocabulary.tokens[row] for row in np.flatnonzero(~found) if row >= len(SPECIALS)]
     hints = [] if (tokenizer or form) is None else mismatch_hints(vectors, tokenizer, missing, form)
     if not coverage.words_found:
-        reason = "; ".join(hints or ["they may be of another language"])
+        reason = "; ".join(hints or ["the vectors may be of another language"])
         raise InputError(f"{os.fspath(path)}: holds none of the training split's words: {reason}")
     composed = sum(token not in vectors for token, has in zip(vocabulary.tokens, found, strict=True) if has)
     report(
         f"vectors: {coverage} of the training split have one"
-        + (f", {composed:,} of the words by their n-grams alone" if composed else "")
-        + (f"; {len(vocabulary) - own:,} extra words" if extra_words else "")
+        + (f", {composed:,} of the words only by their n-grams" if composed else "")
+        + (f"; {len(vocabulary) - num_train_words:,} extra words" if extra_words else "")
     )
     if coverage.share_of_tokens < LOW_COVERAGE:
         report(
@@ -103,36 +103,36 @@ def read_pretrained(
         "dim": vectors.dim,
         **dataclasses.asdict(coverage),
         "words_composed": composed,
-        "extra_words": len(vocabulary) - own,
+        "extra_words": len(vocabulary) - num_train_words,
     }
-    return Pretrained(vocabulary, own, table, sha256, summary)
+    return Pretrained(vocabulary, num_train_words, table, sha256, summary)
 
 
 def check_settings(config: ModelConfig, vectors: str | os.PathLike[str] | None) -> None:
-    """Raises `InputError` where a setting needs vectors or excludes them, or where their file is missing.
+    """Raises `InputError` if a setting needs vectors or excludes them, or if their file is missing.
 
-    It is checked before minutes of reading texts.
+    Call it before reading texts, which may take minutes.
     """
     words, training = config.words, config.training
     if vectors is not None:
         with named_errors(vectors):
             Path(vectors).stat()
         if words.embedding_rank is not None:
-            raise InputError("setting embedding_rank: --vectors fill a whole table; leave one of them out")
+            raise InputError("setting embedding_rank: --vectors need a plain table; leave one of them out")
         return
     if words.embedding_dim is None:
-        raise InputError("setting embedding_dim: none means that of the vectors, and needs --vectors")
+        raise InputError("setting embedding_dim: none means the dimension of the vectors, and needs --vectors")
     if words.extra_words:
-        raise InputError("setting extra_words: they come from a file of vectors, and need --vectors")
+        raise InputError("setting extra_words: these words come from a file of vectors, and need --vectors")
     if training.freeze_epochs or not training.embedding_rate:
         key = "freeze_epochs" if training.freeze_epochs else "embedding_rate"
-        raise InputError(f"setting {key}: word vectors that are random must be trained; give --vectors to freeze some")
+        raise InputError(f"setting {key}: random word vectors must be trained; give --vectors to freeze them")
 
 
 def describe_embedding_training(training: Training) -> str:
-    """How the word vectors are trained, in words."""
+    """Describes how the word vectors are trained, as text."""
     if training.embedding_frozen:
-        return "frozen for good"
+        return "frozen for the whole training"
     rate = training.embedding_rate
     then = "trained" if rate == 1 else f"trained at {rate:g} of the learning rate"
     if not training.freeze_epochs:

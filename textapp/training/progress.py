@@ -1,4 +1,4 @@
-"""How the training goes, on stderr: a line that moves on a terminal, a line an epoch elsewhere."""
+"""The progress of a training on stderr: one updated line on a terminal, one line per epoch elsewhere."""
 
 import sys
 import time
@@ -8,12 +8,12 @@ import keras
 
 
 class Progress(keras.callbacks.Callback):
-    """Prints epoch, step, metrics and speed. Standard output is left to results.
+    """Prints epoch, step, metrics and speed. Standard output stays free for results.
 
     Args:
-        epochs: Epochs in all.
-        steps_per_epoch: Steps an epoch.
-        tokens_per_epoch: Real tokens (no padding) an epoch, for the speed.
+        epochs: Number of epochs.
+        steps_per_epoch: Steps per epoch.
+        tokens_per_epoch: Real tokens (no padding) per epoch, for the speed.
         stream: Where to print; stderr by default.
     """
 
@@ -25,18 +25,18 @@ class Progress(keras.callbacks.Callback):
         self._has_begun = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Starts the clock; says so where a killed training goes on."""
+        """Starts the clock. Reports it if a killed training resumes."""
         del logs
-        optimizer = self.model.optimizer  # none of a model that moves its weights itself
+        optimizer = self.model.optimizer  # None if the model updates its weights itself
         if not self._has_begun and (epoch or (optimizer is not None and int(optimizer.iterations))):
-            print(f"going on with epoch {epoch + 1} of {self.epochs}", file=self.stream, flush=True)
+            print(f"resuming at epoch {epoch + 1} of {self.epochs}", file=self.stream, flush=True)
         self._has_begun = True
-        # The rest of an epoch that was killed has fewer steps than a whole one; Keras says how many.
+        # A resumed epoch has fewer steps; Keras has their number in `params`.
         self._first = self.steps - (self.params or {}).get("steps", self.steps)
         self._epoch, self._began, self._printed, self._done = epoch, time.monotonic(), 0.0, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Moves the line on, four times a second at most."""
+        """Updates the line, at most four times a second."""
         now, self._done = time.monotonic(), batch + 1
         if self._moving and now - self._printed > 0.25:
             self._printed = now
@@ -45,7 +45,7 @@ class Progress(keras.callbacks.Callback):
             self._write(f"{reached / self.steps:4.0%}  {_metrics(logs)}  {left:.0f} s left", end="")
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Stops the clock of the training part: validation is not counted."""
+        """Stops the clock: validation time does not count."""
         del logs
         self._seconds = time.monotonic() - self._began
 
@@ -53,7 +53,7 @@ class Progress(keras.callbacks.Callback):
         """Prints the epoch's line."""
         del epoch
         seconds = getattr(self, "_seconds", time.monotonic() - self._began)
-        tokens = self.tokens * self._done / self.steps  # of this process alone
+        tokens = self.tokens * self._done / self.steps  # only those of this process
         self._write(f"{_metrics(logs)}  {seconds:.1f} s, {tokens / seconds:,.0f} tokens/s", end="\n")
 
     def _write(self, text: str, end: str) -> None:
@@ -62,5 +62,5 @@ class Progress(keras.callbacks.Callback):
 
 
 def _metrics(logs: dict[str, float] | None) -> str:
-    """Logs as `loss 0.412  accuracy 0.815`."""
+    """Logs as text, such as `loss 0.4120  accuracy 0.8150`."""
     return "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate")

@@ -1,4 +1,4 @@
-"""The run folder: what a training leaves behind, and how it is found again."""
+"""The run folder: writes the results of a training, and reads them."""
 
 import contextlib
 import dataclasses
@@ -30,7 +30,7 @@ MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
 TOKENIZER, VOCABULARY, CHARACTERS = "tokenizer.json", "vocabulary.txt", "characters.txt"
 CHECKPOINT, LOGS = "checkpoint.npz", "logs"
 SOFT_TARGETS, SOFT_TARGETS_PART = "soft_targets.jsonl.gz", "soft_targets.jsonl.part"  # of a distilled student
-EARLIER_FILES = (  # that runs of textapp 0.1 may hold
+EARLIER_FILES = (  # files of runs of textapp 0.1
     *("soft_labels.jsonl.gz", "soft_labels.jsonl.part", "teacher_states.npz", "teacher_states.part"),
     *("soft_tags.npz", "soft_tags.part"),
 )
@@ -39,18 +39,18 @@ SAMPLE_SIZE = 500
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A finished training, read back from its folder.
+    """A finished training, read from its folder.
 
     Attributes:
-        folder: Where it was read.
-        task: Its task.
+        folder: The run folder.
+        task: The task.
         model: The model with its best weights, float32.
-        config: The settings that it was trained with.
-        tokenizer: What cuts its texts.
-        encoder: Tokens to ids.
-        targets: What the model chooses from.
-        command: What `config.json` says.
-        metrics: What `metrics.json` says.
+        config: The settings of the training.
+        tokenizer: The tokenizer of texts.
+        encoder: Converts tokens to ids.
+        targets: The targets of the model.
+        command: The content of `config.json`.
+        metrics: The content of `metrics.json`.
     """
 
     folder: Path
@@ -68,7 +68,7 @@ class Run:
         """Reads a run folder.
 
         Raises:
-            InputError: The folder is no finished run, or a file in it is missing or broken.
+            InputError: The folder is not a finished run, or a file in it is missing or broken.
         """
         folder = Path(folder)
         command, metrics = read_finished(folder)
@@ -92,14 +92,14 @@ class Run:
         )
 
     def sample(self) -> Any:
-        """Some validation examples. Raises `InputError` where the file is missing or broken."""
+        """Some validation examples. Raises `InputError` if the file is missing or broken."""
         return self.task.read_sample(self.folder / self.task.sample_name, self.targets)
 
 
 def task_of(folder: Path, metrics: Mapping[str, Any]) -> Task[Any, Any, Any]:
-    """The task of a run, by its `metrics.json`. Raises `InputError` where it is none of textapp's."""
+    """The task of a run, from its `metrics.json`. Raises `InputError` if textapp has no such task."""
     if metrics.get("task") == "vectors":
-        raise InputError(f"{folder}: a training of word vectors, not a run; the vectors stand beside it")
+        raise InputError(f"{folder}: a training of word vectors, not a run; the vectors are beside this folder")
     name = canonical_name(metrics.get("task"))
     if name is None:
         raise InputError(f"{folder / METRICS}: task {metrics.get('task')!r} must be one of {', '.join(names())}")
@@ -107,7 +107,7 @@ def task_of(folder: Path, metrics: Mapping[str, Any]) -> Task[Any, Any, Any]:
 
 
 def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `config.json` and `metrics.json` of a finished run of any task say. Raises `InputError` if it is none."""
+    """The content of `config.json` and `metrics.json` of a finished run. Raises `InputError` if it is not one."""
     if not (folder / CONFIG).exists():
         raise InputError(f"{folder}: not a run folder (no {CONFIG} in it)")
     command = read_command(folder)
@@ -117,7 +117,7 @@ def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """What cuts a run's texts. Raises `InputError` naming the file where it is broken."""
+    """Reads a run's tokenizer. Raises `InputError` naming the file if it is broken."""
     settings = read_object(folder / TOKENIZER)
     try:
         return Tokenizer.from_dict(settings)
@@ -126,10 +126,10 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def read_command(folder: Path) -> dict[str, Any]:
-    """What `config.json` says of the command that made a run: `settings`, and the files.
+    """Reads `config.json`, which holds the command that made a run: `settings` and files.
 
     Raises:
-        InputError: The file cannot be read or is none of a run.
+        InputError: The file cannot be read, or is not from a run.
     """
     command = read_object(folder / CONFIG)
     if not isinstance(command.get("settings"), dict) or "textapp_version" not in command:
@@ -138,34 +138,34 @@ def read_command(folder: Path) -> dict[str, Any]:
 
 
 def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
-    """Refuses to write over a finished run, to go on with another command's run, and to touch what is no run.
+    """Refuses a folder that holds a finished run, an unfinished run of another command, or other files.
 
     Args:
-        folder: Where the run goes.
-        command: Its settings and files, as `config.json` holds them.
-        force: Whether a run that is there already may be deleted.
+        folder: The new run folder.
+        command: Settings and files of the new run, as `config.json` holds them.
+        force: Whether an existing run may be deleted.
 
     Raises:
-        InputError: It would, or the folder cannot be written.
+        InputError: The folder is refused, or is not writable.
     """
     for data in (command.get(split) for split in ("train", "valid", "test")):
         if data and Path(data).is_dir() and folder.resolve().is_relative_to(Path(data).resolve()):
-            raise InputError(f"{folder}: lies in {data}, whose data it would join; choose another --out")
+            raise InputError(f"{folder}: is inside {data} and would become part of its data; choose another --out")
     check_writable(folder)
     with named_errors(folder):
         if not folder.exists():
             return
         if not (folder / CONFIG).exists():
-            if set(folder.iterdir()) <= set(leftovers(folder / CONFIG)):  # empty but for what a killed start left
+            if set(folder.iterdir()) <= set(leftovers(folder / CONFIG)):  # only temporary files of a killed process
                 return
-            raise InputError(f"{folder}: exists and is no run folder; choose another --out")
+            raise InputError(f"{folder}: exists and is not a run folder; choose another --out")
     before = read_command(folder)
     if force:
         return
     if (folder / METRICS).exists():
-        raise InputError(f"{folder}: holds a finished run; use --force to train it anew, or another --out")
+        raise InputError(f"{folder}: holds a finished run; use --force to train it again, or another --out")
     keys = [*command, *(key for key in before if key not in command and key != "textapp_version")]
-    # The run that is quantized may be spelled otherwise or have moved: its checkpoint tells it by its model.
+    # The source run of `quantize` may have another path now: the checkpoint identifies it by its model.
     differing = [key for key in keys if before.get(key) != command.get(key) and key != "quantized_from"]
     if "settings" in differing:
         old, new = before["settings"], command["settings"]
@@ -178,10 +178,10 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps other trainings out of a run folder, by a lock that ends with the process, however that ends.
+    """Locks a run folder against other trainings. The lock ends with the process, even if it is killed.
 
     Raises:
-        InputError: Another training holds it.
+        InputError: Another training holds the lock.
     """
     path = folder.absolute().with_name(f".{folder.absolute().name}.lock")
     with named_errors(path):
@@ -190,7 +190,8 @@ def locked(folder: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its holder may have ended, and deleted it, since it was opened: then a third can lock a new one.
+            # The lock's holder may end and delete the file after it was opened here. Then another process can lock a
+            # new file of this name.
             locks_path = os.path.samestat(os.fstat(file.fileno()), path.stat())
         except (BlockingIOError, FileNotFoundError):
             locks_path = False
@@ -204,20 +205,20 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reserved(folder: Path, command: dict[str, Any], force: bool) -> Iterator[None]:
-    """Keeps a run folder for this process alone. Raises `InputError` as `check_folder` and `locked` do."""
+    """Checks and locks a run folder. Raises `InputError` as `check_folder` and `locked` do."""
     check_folder(folder, command, force)
     with locked(folder):
-        check_folder(folder, command, force)  # what was free a moment ago may be another's now
+        check_folder(folder, command, force)  # again: another process may have used the folder before the lock
         yield
 
 
 def clear(folder: Path, keep_progress: bool) -> None:
-    """Deletes what a killed training has left half-written, and all of a run but its config unless progress is kept.
+    """Deletes temporary files of a killed training; unless `keep_progress`, also the run's files except its config.
 
-    The files of a run are named one by one: what somebody else has put into the folder stays.
+    It deletes only files of a run, by name: other files in the folder stay.
     """
-    own = (TOKENIZER, VOCABULARY, CHARACTERS, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
-    files = (METRICS, MODEL, *own, *_task_files())  # metrics first: finished no more
+    common = (TOKENIZER, VOCABULARY, CHARACTERS, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
+    files = (METRICS, MODEL, *common, *_task_files())  # metrics first: the run is no longer finished
     with named_errors(folder):
         if not folder.exists():
             return
@@ -235,15 +236,15 @@ def clear(folder: Path, keep_progress: bool) -> None:
 def save_text_side(
     folder: Path, task: Task[Any, Any, Any], tokenizer: Tokenizer, encoder: TokenEncoder, targets: Any, valid: Any
 ) -> None:
-    """Writes all of a run but its model and its metrics: what turns text into ids, and ids into targets.
+    """Writes the files of a run that convert text to ids and outputs to targets, and the sample.
 
     Args:
-        folder: The run.
-        task: Its task.
-        tokenizer: What cuts texts.
-        encoder: Tokens to ids.
-        targets: What the model chooses from.
-        valid: The validation examples, some of which are kept: exports are checked on them.
+        folder: The run folder.
+        task: The task.
+        tokenizer: The tokenizer of texts.
+        encoder: Converts tokens to ids.
+        targets: The targets of the model.
+        valid: The validation examples. Some become the run's sample, on which exports are checked.
     """
     write_json(folder / TOKENIZER, tokenizer.to_dict())
     encoder.vocabulary.save(folder / VOCABULARY)
@@ -256,7 +257,7 @@ def save_text_side(
 
 
 def save_model(folder: Path, model: keras.Model) -> None:
-    """Writes the model, whole or not at all, without its optimizer, which is twice its size."""
+    """Writes the model, completely or not at all, without the optimizer, which is twice as large."""
     with replacing(folder / MODEL) as temporary:
         keras.Model(model.input, model.output, name=model.name).save(temporary)
 
@@ -264,16 +265,16 @@ def save_model(folder: Path, model: keras.Model) -> None:
 def finish(
     folder: Path, metrics: dict[str, Any], history: Sequence[Mapping[str, float]], began: float
 ) -> dict[str, Any]:
-    """Ends a training: writes `metrics.json`, and drops the checkpoint.
+    """Ends a training: writes `metrics.json` and deletes the checkpoint.
 
     Args:
-        folder: The run.
-        metrics: What the task has to say.
+        folder: The run folder.
+        metrics: The metrics of the task.
         history: The logs of each epoch.
-        began: `time.monotonic()` when this process began.
+        began: `time.monotonic()` at the start of this process.
 
     Returns:
-        What `metrics.json` says: the task's, and `epochs`, `history`, `seconds` and `versions`.
+        The content of `metrics.json`: those metrics, and `epochs`, `history`, `seconds` and `versions`.
     """
     metrics = {
         **metrics,
@@ -282,30 +283,30 @@ def finish(
         "seconds": time.monotonic() - began,
         "versions": {"textapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
     }
-    write_json(folder / METRICS, metrics)  # last: its presence says that the run is finished
+    write_json(folder / METRICS, metrics)  # last: this file marks the run as finished
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return metrics
 
 
 def history_for_json(history: Sequence[Mapping[str, float]]) -> list[dict[str, float | None]]:
-    """The logs of each epoch; null for NaN and infinity, which JSON does not know: training diverged."""
+    """The logs of each epoch; null for NaN and infinity, which JSON cannot hold: training diverged."""
     return [{name: value if math.isfinite(value) else None for name, value in logs.items()} for logs in history]
 
 
 def load_keras(path: Path) -> keras.Model:
-    """Loads a model of any task, not compiled. Raises `InputError` where the file is none."""
+    """Loads a model of any task, not compiled. Raises `InputError` if the file is not a Keras model."""
     with named_errors(path), path.open("rb") as file:
         if not zipfile.is_zipfile(file):
-            raise InputError(f"{path}: not a Keras model: the file was cut, or is of another kind")
+            raise InputError(f"{path}: not a Keras model: the file was cut off, or has another format")
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # what Keras, h5py and zipfile raise about a foreign file has no common class
+    except Exception as error:  # Keras, h5py and zipfile raise many classes of errors
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: not a Keras model that can be read ({reason[:200]})") from error
+        raise InputError(f"{path}: not a Keras model, or a broken one ({reason[:200]})") from error
 
 
 def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, count: int) -> keras.Model:
-    """Loads `model.keras`, which must have a row for each word and character, and an output for each target."""
+    """Loads `model.keras`, and checks that it has a row for each word and character, and an output for each target."""
     path = folder / MODEL
     model = load_keras(path)
     words = [layer.input_dim for layer in model.layers if layer.name == "embedding"]
@@ -313,7 +314,7 @@ def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, 
     inputs = {tensor.name for tensor in model.inputs}
     rank = 3 if task.unit == "token" else 2
     if inputs != encoder.inputs.keys() or len(words) != 1 or len(model.output_shape) != rank:
-        raise InputError(f"{path}: another model than `textapp train {task.model_noun}` makes")
+        raise InputError(f"{path}: not a model that `textapp train {task.model_noun}` makes")
     if model.output_shape[-1] != count:
         raise InputError(f"{path}: has {model.output_shape[-1]} outputs, but {METRICS} names {count} of them")
     wanted = [(VOCABULARY, len(encoder.vocabulary), words[0])]
@@ -326,6 +327,6 @@ def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, 
 
 
 def _task_files() -> list[str]:
-    """The names of the files that runs of the tasks hold."""
+    """The names of the files that only runs of some tasks have."""
     found = (task(name) for name in names())
     return [name for one in found for name in (*one.target_files, one.sample_name)]

@@ -1,4 +1,4 @@
-"""Where a model trains: one CPU or GPU, several GPUs, a TPU."""
+"""The devices of a training: one CPU or GPU, several GPUs, or a TPU."""
 
 import contextlib
 import os
@@ -9,10 +9,10 @@ import tensorflow as tf
 
 
 def choose_strategy() -> tf.distribute.Strategy:
-    """Takes the best that is there: a TPU, else all GPUs (`CUDA_VISIBLE_DEVICES` narrows them), else one device.
+    """Chooses the best devices: a TPU, else all GPUs (limit them with `CUDA_VISIBLE_DEVICES`), else one device.
 
-    A TPU is sought only where the environment names one (`TPU_NAME`, or `local` on a TPU machine), since the search
-    itself talks to the network.
+    It looks for a TPU only if the environment variable `TPU_NAME` is set (`local` on a TPU machine), because the search
+    uses the network.
     """
     if os.environ.get("TPU_NAME"):
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(os.environ["TPU_NAME"])
@@ -25,7 +25,7 @@ def choose_strategy() -> tf.distribute.Strategy:
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:
-    """A strategy in a few words, such as `2 GPUs (MirroredStrategy)`."""
+    """A strategy as text, such as `2 GPUs (MirroredStrategy)`."""
     devices = [name for name in ("TPU", "GPU", "CPU") if tf.config.list_logical_devices(name)]
     count = strategy.num_replicas_in_sync
     kind = f" ({type(strategy).__name__})" if tf.distribute.has_strategy() or count > 1 else ""
@@ -34,7 +34,7 @@ def describe(strategy: tf.distribute.Strategy) -> str:
 
 @contextlib.contextmanager
 def precision(mixed: bool) -> Iterator[None]:
-    """Layers built inside compute in half precision where `mixed`: float16 on GPUs, bfloat16 elsewhere."""
+    """Layers built inside the context compute in half precision if `mixed`: float16 on GPUs, bfloat16 elsewhere."""
     before = keras.config.dtype_policy()
     if mixed:
         gpu = tf.config.list_logical_devices("GPU") and not tf.config.list_logical_devices("TPU")

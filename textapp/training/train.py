@@ -1,4 +1,4 @@
-"""The whole training of a model of any task: files in, a run folder out."""
+"""The whole training of a model of any task, from files to a run folder."""
 
 import os
 import sys
@@ -40,26 +40,26 @@ def train(
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
-    """Trains a model and leaves a run folder; called again after a crash, it resumes where it was.
+    """Trains a model and writes a run folder. The same call resumes a training that was killed.
 
     Args:
         task_name: `classification` or `tagging`, see `textapp.task.names`.
-        config: The settings, of the task's own class.
+        config: The settings, of the class `Task.config`.
         out: The run folder to make.
         train: Training examples, in any form that the task reads.
         valid: Examples for early stopping; by default a share of `train`.
-        test: Examples to score at the very end, once.
-        vectors: Word vectors to start from, in any form that `textapp.vectors.formats` reads. `embedding_dim` must then
-            be theirs or None. The training alone needs them: neither the finished run nor its export asks for them.
-        force: Whether a run that is there already is deleted first.
-        report: Is given each line of progress.
+        test: Examples to score once, after the training.
+        vectors: Word vectors to start from, in any format of `textapp.vectors.formats`. `embedding_dim` must be their
+            dimension or None. Only the training needs the file: the finished run and its export do not.
+        force: Whether an existing run is deleted first.
+        report: Receives each line of progress.
 
     Returns:
-        What `metrics.json` says: `task`, its targets, `valid` and `test` scores, `data`, `vectors` where they were
-        given, `history`, `parameters`, `seconds` (those of the process that finished it).
+        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `data`, `vectors` if given,
+        `history`, `parameters`, and `seconds` of the process that finished the training.
 
     Raises:
-        InputError: A file or a setting is wrong, or `out` holds a finished or another run.
+        InputError: A file or a setting is wrong, or `out` holds a finished run or another one.
     """
     found, folder = task(task_name), Path(out)
     files = Files(train, valid, test, vectors)
@@ -76,7 +76,7 @@ def train(
             model = build_model(found, config, data)
             trained = with_adversary(model, config.training.adversarial)
             compile_model(trained, found, config, config.training.epochs * steps, found.loss(config, model), model)
-        # Only now, when files and settings have proved good, may an old run go.
+        # Files and settings are valid: only now delete an old run.
         run.clear(folder, keep_progress=not force)
         write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
         if data.pretrained is not None:
@@ -84,19 +84,19 @@ def train(
         report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
 
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
-        metrics = scored(found, model, data, report)
+        metrics = held_out_metrics(found, model, data, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
         return run.finish(folder, metrics, history, began)
 
 
 def named_files(files: Files) -> dict[str, str | None]:
-    """The files as `config.json` names them."""
+    """The paths of the files, as `config.json` holds them."""
     return {name: None if path is None else os.fspath(path) for name, path in files._asdict().items()}
 
 
 def build_model(task: Task[Any, Any, Any], config: ModelConfig, data: Prepared) -> keras.Model:
-    """The model that the settings describe, for data; with vectors, which it starts from, of their dimension."""
+    """Builds the model of the settings for the data. With pretrained vectors, it starts from them."""
     table = None if data.pretrained is None else data.pretrained.table
     return model_of(task, config, data.encoder, data.targets, table)
 
@@ -109,7 +109,7 @@ def model_of(
     vectors: Any = None,
     vocabulary_size: int | None = None,
 ) -> keras.Model:
-    """The same for an encoder of tokens, or for another number of words than it has."""
+    """Builds the model of the settings for a token encoder, or for another number of words than the encoder has."""
     return text_model(
         config.words,
         config.encoder,
@@ -129,10 +129,10 @@ def compile_model(
     loss: keras.losses.Loss,
     model: keras.Model,
 ) -> None:
-    """Gives a model the optimizer that the settings describe, a loss, and the task's metrics.
+    """Compiles a model with the optimizer of the settings, a loss, and the task's metrics.
 
     Args:
-        trained: The model to `fit`: `model`, or one around it.
+        trained: The model to `fit`: `model` itself, or a model that wraps it.
         task: The task.
         config: The settings.
         total_steps: Steps of all epochs.
@@ -140,7 +140,7 @@ def compile_model(
         model: From `build_model`.
     """
     optimizer = optimizer_of(config.training, model, total_steps)
-    # Rows that only fill up a batch of static shape weigh 0: neither loss nor metrics may count them.
+    # Rows that only fill a batch of static shape have weight 0: loss and metrics must not count them.
     trained.compile(optimizer, loss, weighted_metrics=task.metrics() or None, jit_compile=config.training.jit_compile)
 
 
@@ -154,17 +154,17 @@ def fit_model(
     valid: EncodedRows,
     probe: tuple[Any, Any] | None = None,
 ) -> tuple[keras.Model, list[dict[str, float]]]:
-    """Trains a compiled model, or resumes that, and writes all of the run but its metrics.
+    """Trains a compiled model, or resumes its training, and writes all files of the run except its metrics.
 
     Args:
         task: The task.
-        config: The settings that built it.
-        folder: The run.
-        data: What to train on.
+        config: The settings of the model.
+        folder: The run folder.
+        data: The data of the training.
         trained: The compiled model.
-        model: The model from `build_model`: it alone is kept.
-        valid: The validation split with targets of the compiled loss.
-        probe: Inputs and targets for the norms of gradients; by default some of the validation split.
+        model: The model from `build_model`: only this one is saved.
+        valid: The validation split, with targets for the compiled loss.
+        probe: Inputs and targets for gradient norms; by default some of the validation split.
 
     Returns:
         The model from `build_model` with its best weights, float32, and the logs of each epoch.
@@ -190,7 +190,7 @@ def fit_model(
             *task.dashboards(folder / run.LOGS, data, scores, validation, probe),
         ],
     )
-    if training.mixed_precision:  # keep a float32 twin: the policy would follow the model into its export
+    if training.mixed_precision:  # a float32 copy: the export must not have this policy
         half, model = model, build_model(task, config, data)
         model.set_weights(half.get_weights())
     run.save_model(folder, model)
@@ -202,23 +202,23 @@ class Scored(NamedTuple):
 
     Attributes:
         splits: The scores of each held-out split.
-        targets: What the model chooses from, with the rule of decision chosen on the validation split.
+        targets: The targets of the model, with the decision rule chosen on the validation split.
     """
 
     splits: dict[str, dict[str, Any]]
     targets: Any
 
 
-def scored(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
-    """Scores the held-out splits: what `metrics.json` says of any model of the task."""
+def held_out_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
+    """Scores the held-out splits, and returns the entries of `metrics.json` for any model of the task."""
     scores = score_splits(task, model, data)
     for name, part in scores.splits.items():
         report(f"{name}: {task.describe_scores(part)}")
-    return described(task, model, data, scores)
+    return model_metrics(task, model, data, scores)
 
 
 def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> Scored:
-    """Scores a model, as it is now, on each held-out split."""
+    """Scores a model, with its current weights, on each held-out split."""
     outputs = RowOutputs(model, task.decoded(model), task.unit == "token")
     decoded = {name: outputs(part) for name, part in data.held_out.items()}
     targets = task.calibrated(data.examples["valid"], data.held_out["valid"], decoded["valid"], data.targets)
@@ -228,8 +228,8 @@ def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) 
     )
 
 
-def described(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, scores: Scored) -> dict[str, Any]:
-    """What `metrics.json` says of a model with these scores, but for how it was trained."""
+def model_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, scores: Scored) -> dict[str, Any]:
+    """The entries of `metrics.json` for a model with these scores, without those of the training."""
     return {
         "task": task.name,
         **task.describe_targets(scores.targets),

@@ -1,4 +1,4 @@
-"""AdamW that holds some layers still for its first steps and then moves them at a share of the learning rate."""
+"""AdamW that freezes some layers for its first steps, and then trains them with a share of the learning rate."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,30 +10,30 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("textapp")
 class UnfreezingAdamW(keras.optimizers.AdamW):
-    """AdamW for a model of which one part is trained already, as an embedding from a file of word vectors.
+    """AdamW for a model with a pretrained part, such as an embedding from a file of word vectors.
 
-    While the rest still has its random weights, its gradients would only spoil what the vectors know. So the named
-    layers stand still for `frozen_steps` steps, and move by `rate` times the learning rate after those:
+    While the other layers still have random weights, their gradients would only damage the pretrained ones. So the
+    named layers are frozen for `frozen_steps` steps, and then train with `rate` times the learning rate:
 
-    - Frozen, they stay the same to the bit: no update, no weight decay, no running averages; and their gradients do not
-      count in the norm that is clipped. The others train as if `trainable` were False there.
-    - Then they start as at a first step: Adam's correction of the averages' bias counts from there on. Without that,
-      the first updates would be up to three times too large.
+    - Frozen layers stay exactly the same: no update, no weight decay, no running averages. Their gradients do not count
+      in the norm that is clipped. The other layers train as if the frozen ones had `trainable=False`.
+    - After that they start like at the first step: Adam's bias correction counts their own steps. Otherwise the first
+      updates would be up to three times too large.
 
-    All is computed from `iterations`, in one compiled training step, and is saved and restored with it. With
-    `frozen_steps=0` and `rate=1` this is `keras.optimizers.AdamW`. To freeze a layer for good set its `trainable` to
-    False instead, which saves its gradients as well.
+    Everything depends only on `iterations`, which is saved and restored, and runs in one compiled training step. With
+    `frozen_steps=0` and `rate=1` this equals `keras.optimizers.AdamW`. To freeze a layer for the whole training, set
+    its `trainable` to False instead: then its gradients are not computed.
 
     Args:
-        learning_rate: As Keras takes it: a number or a schedule.
-        layers: Names of the model's layers, with which the paths of their variables begin: of `embedding` and
-            `characters/embedding` the name `embedding` is the first alone. Each must have a variable.
-        frozen_steps: Steps (of the optimizer) before they move.
-        rate: Share of the learning rate, and so of the decay, that they then get, above 0.
-        **options: Those of `keras.optimizers.AdamW`.
+        learning_rate: A number or a Keras schedule.
+        layers: Names of the layers, which are the beginnings of their variables' paths: `embedding` is not
+            `characters/embedding`. Each must have a variable.
+        frozen_steps: Optimizer steps in which the layers are frozen.
+        rate: Share of the learning rate, and so of the weight decay, after that; above 0.
+        **options: Arguments of `keras.optimizers.AdamW`.
 
     Raises:
-        ValueError: An argument is out of range, or a name is none of the model's; the latter at the first step.
+        ValueError: An argument is out of range; or, at the first step, the model has no layer of a name.
 
     Example:
         >>> optimizer = UnfreezingAdamW(1e-3, layers=["embedding"], frozen_steps=200, rate=0.1, global_clipnorm=1.0)
@@ -73,12 +73,12 @@ class UnfreezingAdamW(keras.optimizers.AdamW):
         super().build(var_list)
 
     def moved(self, variable: keras.Variable) -> tf.Tensor:
-        """Whether the last step moved a variable, a bool scalar; before the first step, whether that will."""
+        """Whether the last step changed a variable, a bool scalar; before the first step, whether that step will."""
         frozen_steps = self.frozen_steps if _is_in(variable, self.layers) else 0
         return ops.greater(ops.maximum(self.iterations, 1), frozen_steps)
 
     def apply(self, grads: Iterable[Any], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
-        """Takes a step, with gradients of zero for what is frozen."""
+        """Takes a step, with zero gradients for frozen layers."""
         grads = list(grads)
         if trainable_variables is not None and not self.built:
             self.build(list(trainable_variables))
@@ -91,7 +91,7 @@ class UnfreezingAdamW(keras.optimizers.AdamW):
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Moves one variable; called by `apply`."""
+        """Updates one variable; called by `apply`."""
         if not self._is_late(variable):
             super().update_step(gradient, variable, learning_rate)
             return
@@ -101,17 +101,17 @@ class UnfreezingAdamW(keras.optimizers.AdamW):
         rate = ops.where(moves, ops.cast(learning_rate, variable.dtype) * self.rate, 0.0)
         if self._use_weight_decay(variable):
             self.assign_sub(variable, variable * ops.cast(self.weight_decay, variable.dtype) * rate)
-        # Keras corrects by the number of all steps, which these averages have not seen.
+        # Keras corrects by the number of all steps, but these averages have seen fewer.
         correction = self._bias_correction(own_step) / self._bias_correction(step)
         super().update_step(gradient, variable, rate * correction)
 
     def _bias_correction(self, step: Any) -> Any:
-        """Adam's factor on the learning rate at its n-th step (Kingma and Ba 2015, section 2)."""
+        """Adam's factor for the learning rate at step n (Kingma and Ba 2015, section 2)."""
         step = ops.cast(step, "float32")
         return ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))
 
     def _apply_weight_decay(self, variables: Sequence[keras.Variable]) -> None:
-        """Leaves the layers out: Keras decays all by one rate, and before `update_step`, which decays them."""
+        """Decays only the other variables, as Keras has one rate for all. `update_step` decays the named layers."""
         super()._apply_weight_decay([variable for variable in variables if not self._is_late(variable)])
 
     def _is_late(self, variable: Any) -> bool:
@@ -133,7 +133,7 @@ def _is_in(variable: keras.Variable, layers: Iterable[str]) -> bool:
 
 
 def _zero_unless(moves: tf.Tensor, gradient: Any) -> Any:
-    """The gradient, or zeros of its kind: not a product, as NaN times 0 is NaN."""
+    """The gradient, or zeros of its type. A product would not do: NaN times 0 is NaN."""
     if isinstance(gradient, tf.IndexedSlices):
         values = _zero_unless(moves, gradient.values)
         return tf.IndexedSlices(values, gradient.indices, gradient.dense_shape)

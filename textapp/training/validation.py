@@ -17,24 +17,24 @@ from textapp.training.outputs import RowOutputs
 class ValidationScores(keras.callbacks.Callback):
     """Scores the validation split at the end of each epoch, for early stopping and for dashboards.
 
-    What counts is the task's: strict entity F1 of whole sentences under the best sequence of tags is no metric of a
-    batch's outputs. So scores are computed here and put into the epoch's logs, as `val_entity_f1` or `val_accuracy`. It
-    stands before all callbacks that read them.
+    Not every score can be a Keras metric of a batch: strict entity F1 needs whole sentences and their best tag
+    sequences. So scores are computed here and added to the epoch's logs, as `val_entity_f1` or `val_accuracy`. Put this
+    callback before all callbacks that read them.
 
     Args:
         task: The task.
-        model: The model that is trained, without what training adds around it.
+        model: The trained model itself, without a model that wraps it.
         examples: The validation split.
-        rows: The same, encoded, with their true targets.
-        batches: What `evaluation_batches` makes of the rows.
-        batch_size: Rows a batch of them.
-        targets: What the model chooses from.
-        weights: Makes a context in which the model has the weights that count, as rounded ones; by default its own.
+        rows: The same examples, encoded, with their true targets.
+        batches: The result of `evaluation_batches` for the rows.
+        batch_size: Rows per batch.
+        targets: The targets of the model.
+        weights: Makes a context in which the model has the weights to score, such as rounded ones; by default its own.
 
     Attributes:
-        monitor: What early stopping should look at.
-        decoded: What `Task.decoded` gave last, for all rows; empty before the first epoch has ended.
-        scores: Its scores.
+        monitor: Name of the score for early stopping.
+        decoded: The last results of `Task.decoded` for all rows; empty before the first epoch ends.
+        scores: The scores of these results.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ValidationScores(keras.callbacks.Callback):
         self._outputs: RowOutputs | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Predicts, and adds to `logs`."""
+        """Predicts, scores, and adds the scores to `logs`."""
         del epoch
         if self._outputs is None:
             self._outputs = RowOutputs(self._core, self.task.decoded(self._core), self.task.unit == "token")
@@ -65,6 +65,6 @@ class ValidationScores(keras.callbacks.Callback):
             self.decoded = self._outputs(self.rows, self._batch_size, self._batches)
         targets = self.task.calibrated(self.examples, self.rows, self.decoded, self.targets)
         self.scores = self.task.score(self.examples, self.rows, self.decoded, targets)
-        if logs is not None:  # the loss of an epoch is the compiled one, which may be of soft targets
+        if logs is not None:  # `loss` in the logs stays that of the compiled loss, perhaps of soft targets
             figures = {name: value for name, value in self.scores.items() if isinstance(value, float)}
             logs.update({f"val_{name}": value for name, value in figures.items() if name != "loss"})

@@ -200,7 +200,7 @@ def _leave_cores_to_threads(threads: int) -> None:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:  # TensorFlow is initialized already: the training is slower, but right
+    except RuntimeError:  # TensorFlow is initialized already: the training is slower, but correct
         return
 
 
@@ -293,7 +293,7 @@ def _judge(state: Checkpoint, negatives: float, report: Callable[[str], None]) -
 
 
 def _probes(config: VectorsConfig, cache: TokenCache) -> list[str]:
-    """The words whose neighbours are shown: those of the setting, or some of the more frequent ones."""
+    """The words whose neighbours are shown: those of the setting, or some frequent words."""
     if config.probes:
         known = set(cache.words)
         words = config.probes.split()
@@ -306,7 +306,7 @@ def _probes(config: VectorsConfig, cache: TokenCache) -> list[str]:
 
 
 def _fingerprint(command: dict[str, Any], cache: TokenCache) -> str:
-    """What identifies a training: the command and the content of its files."""
+    """Identifies a training by its command and the content of its files."""
     content = hashlib.sha256("\n".join(cache.words).encode())
     content.update(cache.counts.tobytes())
     init = "" if command["init"] is None else digest(command["init"])

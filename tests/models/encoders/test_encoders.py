@@ -115,8 +115,11 @@ def test_a_convolution_equals_a_sum_over_neighbours():
     [
         (Encoder(encoder="mlp"), "`encoder` must be one of recurrent, convolution"),
         (Encoder(num_layers=0), "`num_layers` must be 1 or more"),
-        (Encoder(heads=2), "setting heads: is none of encoder=recurrent; it is of transformer"),
-        (Encoder(encoder="none", bidirectional=False), "setting bidirectional: .* of recurrent and light_recurrence"),
+        (Encoder(heads=2), "setting heads: not used by encoder=recurrent, only by transformer"),
+        (
+            Encoder(encoder="none", bidirectional=False),
+            "setting bidirectional: .* only by recurrent and light_recurrence",
+        ),
         (Encoder(encoder="convolution", kernel_width=4), "setting kernel_width: must be odd; received 4"),
         (Encoder(encoder="transformer", units=20), "setting units: must be a multiple of twice the heads, 8"),
     ],

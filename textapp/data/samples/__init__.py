@@ -1,9 +1,10 @@
-"""Built-in labelled reviews in English and Chinese, to try everything without a file.
+"""Built-in labelled reviews in English and Chinese, for trials without a file.
 
-The labels are free of noise, yet their words alone do not tell the label of over a fifth of the reviews: these praise
-one thing and blame another (`the soup is cold, but the waiters are quick`), deny (`not awful at all`), quote somebody
-who was wrong, or compare an old thing with a new one. The same templates serve both labels, with the good and the bad
-words exchanged. A bag of words can only guess there; a model that reads in order can learn them all.
+All labels are right, but for over a fifth of the reviews the words without their order do not determine the label. Such
+reviews praise one thing and criticize another (`the soup is cold, but the waiters are quick`), negate (`not awful at
+all`), quote somebody who was wrong, or compare an old thing with a new one. The same templates give reviews of both
+labels, with good and bad words exchanged. A bag of words can only guess these labels; a model that reads words in order
+can learn all of them.
 
 The words and templates of a language are in a TOML file beside this one.
 """
@@ -30,7 +31,7 @@ _CLOSING_SHARE = 0.2
 
 
 def sample_reviews(count: int = 6000, seed: int = 0, language: str = "both") -> Examples:
-    """Writes reviews of phones, hotels, films, novels, restaurants and jackets.
+    """Makes reviews of phones, hotels, films, novels, restaurants and jackets.
 
     Args:
         count: Number of reviews, from 2 to 100,000. All differ, so that no text is in two splits.
@@ -41,7 +42,7 @@ def sample_reviews(count: int = 6000, seed: int = 0, language: str = "both") -> 
         Reviews of 5 to 40 tokens in random order, half of them labelled `negative`, half `positive`.
 
     Raises:
-        InputError: `count` or `language` is not one of those.
+        InputError: `count` or `language` has another value.
 
     Example:
         >>> print(sample_reviews(count=1000, seed=7))
@@ -69,7 +70,7 @@ def write_samples(folder: str | os.PathLike[str], counts: Mapping[str, int], see
     """Writes reviews as TSV files that have no text in common.
 
     Args:
-        folder: Where the files go.
+        folder: Folder of the files.
         counts: Number of reviews of each split, such as `{"train": 6000, "test": 800}`.
         seed: As in `sample_reviews`.
 
@@ -93,26 +94,26 @@ def read_grammar(name: str) -> "Grammar":
 
 @dataclass(frozen=True)
 class Grammar:
-    """Writes reviews of one language.
+    """Makes reviews of one language.
 
-    A template serves both labels. For a review with label L, its slots stand for:
+    A template gives reviews of both labels. In a review with label L, its slots mean:
 
     - `{P}`, `{Q}`: two adjectives of L; `{N}`: one of the other label.
     - `{p}`, `{q}`: two clauses of L about the thing; `{n}`: one of the other label. Each is about another aspect.
     - `{thing}`: the thing under review; `{the_thing}`: the same with its article.
     - `{wished}`: what the author did before if L came true (hoped, feared); `{dreaded}`: if the other label did.
 
-    The words of a template that has slots of L alone tell its label. Those of a template with slots of both labels, or
-    of the other label alone, do not: the same words in another order, or a denial of other words, have the other label.
+    If a template has only slots of L, its words determine the label. If it has slots of both labels, or only of the
+    other label, they do not: the same words in another order, or a negation of other words, have the other label.
 
     Args:
         good: Adjectives that fit every thing.
         bad: Their opposites.
-        wished: The verbs for a good and for a bad expectation.
+        wished: The verbs for good and bad expectations.
         the_thing: `{thing}` with its article.
         things: Things under review, each with its aspects: `good` clauses, which praise it, and `bad` clauses.
-        by_words: Templates whose words tell the label.
-        by_order: Templates whose words do not.
+        by_words: Templates whose words determine the label.
+        by_order: Templates whose words do not determine the label.
         openings: Neutral beginnings.
         closings: Neutral sentences for the end.
         stop: The full stop.
@@ -130,12 +131,12 @@ class Grammar:
     stop: str
 
     def write(self, generator: random.Random, positive: bool, by_order: bool) -> str:
-        """Writes one review.
+        """Makes one review.
 
         Args:
             generator: Makes every choice.
             positive: The label.
-            by_order: Whether only the order of the words may tell the label.
+            by_order: Whether only the order of the words determines the label.
         """
         adjectives, opposites = (self.good, self.bad) if positive else (self.bad, self.good)
         label, other_label = ("good", "bad") if positive else ("bad", "good")

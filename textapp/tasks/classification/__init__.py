@@ -1,1 +1,1 @@
-"""Classification: a text has one of some labels."""
+"""Classification: each text has exactly one label."""

@@ -1,4 +1,4 @@
-"""The settings of a classifier and of a student that is one, and their presets."""
+"""The settings of a classifier and of a student classifier, and their presets."""
 
 import dataclasses
 from typing import Annotated, Any, Literal
@@ -10,15 +10,15 @@ from textapp.settings import MOST, Range, Section
 
 @dataclasses.dataclass(frozen=True)
 class ClassificationConfig(ModelConfig):
-    """`textapp train classifier`: what to read, which model, how to train it."""
+    """The settings of `textapp train classifier`: data, model and training."""
 
-    text_column: Annotated[str | None, "Column of the texts; guessed from the header where not given."] = None
+    text_column: Annotated[str | None, "Column of the texts; by default guessed from the header."] = None
     label_column: Annotated[str | None, "Column of the labels, likewise."] = None
     attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 64
 
 
-# Chosen on validation data: SST-2's dev split, shares of IMDb's and online_shopping_10_cats' training splits; IMDb's
-# adversarial training by films that the rest of the share lacks, as reviews of one film tell of each other.
+# Chosen on validation data: SST-2's dev split, shares of IMDb's and online_shopping_10_cats' training splits. For
+# IMDb's adversarial training the share had only films that the rest lacks, because reviews of one film are similar.
 PRESETS: dict[str, dict[str, Any]] = {
     "sentences": {
         "max_tokens": 64,
@@ -76,24 +76,24 @@ PRESETS_HELP = {
 
 @dataclasses.dataclass(frozen=True)
 class Distillation(Section):
-    """How the teachers of a classifier teach it."""
+    """The distillation of a classifier."""
 
     distillation_loss: Annotated[Literal["kl", "mse"], "Distance of probabilities at a temperature, or of logits."] = (
         "kl"
     )
-    temperature: Annotated[float, Range(0, open_low=True), "Of kl: how much small probabilities count."] = 2.0
-    alpha: Annotated[float, Range(0, 1), "Weight of the true labels; the soft targets have the rest."] = 0.1
-    augment: Annotated[int, Range(0, 1000), "New texts made from each labelled one, at most."] = 0
+    temperature: Annotated[float, Range(0, open_low=True), "kl: higher gives small probabilities more weight."] = 2.0
+    alpha: Annotated[float, Range(0, 1), "Weight of the true labels; the rest is for the soft targets."] = 0.1
+    augment: Annotated[int, Range(0, 1000), "Most new texts made from each labelled text."] = 0
     mask_rate: Annotated[float, Range(0, 1), "Share of the words of a new text that are masked."] = 0.1
-    ngram_rate: Annotated[float, Range(0, 1), "Share of the new texts of which only an n-gram is kept."] = 0.25
+    ngram_rate: Annotated[float, Range(0, 1), "Share of the new texts that are cut to an n-gram."] = 0.25
     split_seed: Annotated[
-        int | None, Range(0, MOST), "Of the validation share of the training split; none: that of `seed`."
+        int | None, Range(0, MOST), "Seed of the validation split taken from the training file; none: `seed`."
     ] = None
 
 
 @dataclasses.dataclass(frozen=True)
 class StudentConfig(ClassificationConfig):
-    """`textapp distill`: the settings of a small classifier, and how its teachers teach it."""
+    """The settings of `textapp distill` for a classifier: those of a small classifier, and of the distillation."""
 
     words: Words = Words(vocabulary_size=4_000, embedding_dim=32, word_dropout=0.1, embedding_dropout=0.2)
     encoder: Encoder = Encoder(units=32, dropout=0.2)  # below 32 a fused LSTM stays float: 24 take more bytes
@@ -102,7 +102,7 @@ class StudentConfig(ClassificationConfig):
     distillation: Distillation = Distillation()
 
     def check(self) -> None:
-        """Raises `InputError` naming the first setting that is out of range."""
+        """Raises `InputError` that names the first setting that is out of range."""
         super().check()
         if self.data.stream:
             raise InputError("setting stream: a student is trained from memory; leave it false")

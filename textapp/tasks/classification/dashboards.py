@@ -20,20 +20,20 @@ from textapp.tasks.classification.validation_scores import ValidationScores, cla
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 
-_PROBE = 32  # examples: enough for a steady gradient, and as cheap as one training step
-_CURVE = "Validation texts of this class (positive) against all others, by the probability that the model gives it."
+_PROBE = 32  # examples: enough for a stable gradient, and as fast as one training step
+_CURVE = "Validation texts of this class (positive) against all others, by the model's probability of the class."
 _AREA = "Average precision: area under the precision-recall curve, over all thresholds."
-_COLUMNS = 12  # tokens side by side in a table of attention
+_COLUMNS = 12  # tokens per row of an attention table
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 class Scores(Protocol):
-    """Labels and class probabilities of the validation set, as `ValidationScores` has them."""
+    """Labels and class probabilities of the validation set, such as `ValidationScores`."""
 
     label_names: tuple[str, ...]
 
     def check(self, model: keras.Model) -> None:
-        """Raises `ValueError` where the model, the labels and their names do not fit together."""
+        """Raises `ValueError` if the model, the labels and their names do not fit together."""
 
     def at(self, model: keras.Model, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Labels int64 `(N,)` and probabilities float32 `(N, C)` at a step of the optimizer."""
@@ -51,19 +51,19 @@ def classification_dashboards(
     from_logits: bool = True,
     scores: Scores | None = None,
 ) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks that fill TensorBoard's pages, all of which write to one log.
+    """Makes the callbacks that write TensorBoard's pages, all to one log.
 
     Args:
         log_dir: Folder of the log, local or remote. Show it with `tensorboard --logdir LOG_DIR`.
         validation: Pair of token ids and labels as arrays, or batches of such pairs (a `tf.data.Dataset`).
         label_names: Name of each class, in the order of the outputs.
-        tokenizer: What made the token ids; needed for `texts`.
-        encoder: Tokens to ids; needed for `texts`, and for the embedding projector.
+        tokenizer: The tokenizer of the texts; needed for `texts`.
+        encoder: Converts tokens to ids; needed for `texts`, and for the embedding projector.
         texts: Sample texts whose attention weights are shown; the model then needs an `AttentionPooling` layer.
-        probe: Inputs and labels of the batch whose gradient norms are drawn. By default some of `validation`.
+        probe: Inputs and labels of the batch for gradient norms. By default some of `validation`.
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
-        scores: Labels and probabilities of the validation set, where another callback computes them; by default they
-            are computed from `validation`.
+        scores: Labels and probabilities of the validation set, if another callback computes them; by default they are
+            computed from `validation`.
 
     Returns:
         `Scalars`, `GradientNorms`, `Histograms`, `ConfusionMatrix` and `PrecisionRecall`; with an encoder
@@ -134,8 +134,8 @@ class ConfusionMatrix(Dashboard):
 class PrecisionRecall(Dashboard):
     """Writes precision-recall curves (page "PR Curves") and their areas (`validation/average_precision/LABEL`).
 
-    Two classes have one curve, that of the second; more have one each, the class against the rest. A class without a
-    validation text is left out.
+    For two classes there is one curve, that of the second class. For more classes there is one each, the class against
+    the rest. A class without a validation text is left out.
 
     Args:
         log: An `EventLog`, or the path of a folder.
@@ -158,7 +158,7 @@ class PrecisionRecall(Dashboard):
             write_curve(name, positive, scores)
 
     def one_against_rest(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Name, boolean labels `(N,)` and probabilities `(N,)` of each class that has texts."""
+        """Yields name, boolean labels `(N,)` and probabilities `(N,)` of each class that has texts."""
         labels, probs = self.scores.at(self.model, self.step)
         for index, name in enumerate(self.scores.label_names):
             positive = labels == index
@@ -179,17 +179,17 @@ def write_curve(name: str, positive: np.ndarray, scores: np.ndarray) -> None:
 class AttentionTables(Dashboard):
     """Writes the attention weights of sample texts (page "Text", `sample_texts/attention_table_N`).
 
-    The weights are tables of text, because a browser draws any script; a picture would need a font for it on the
-    training machine.
+    The weights are tables of text, because a browser can show any script. A picture would need a font for the script on
+    the training machine.
 
     Args:
         log: An `EventLog`, or the path of a folder.
         texts: The tokens of each text.
-        encode: Tokens to the model's inputs by name, as `TokenEncoder.encode` does.
+        encode: Converts tokens to the model's inputs by name, such as `TokenEncoder.encode`.
         label_names: Name of each class, in the order of the outputs.
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
         layer: Name of the `AttentionPooling` layer. By default the model's first.
-        most_tokens: Tokens of a text that the model reads and the table shows.
+        most_tokens: Most tokens of a text that the model reads and the table shows.
     """
 
     run = "validation"
@@ -205,7 +205,7 @@ class AttentionTables(Dashboard):
         most_tokens: int = 100,
     ):
         super().__init__(log)
-        # A text without tokens has nothing to show, and cuDNN takes no empty row.
+        # A text without tokens has nothing to show, and cuDNN does not accept empty rows.
         self.samples = [tuple(tokens[:most_tokens]) for tokens in texts if len(tokens)]
         self.encode = encode
         self.label_names = label_names
@@ -213,7 +213,7 @@ class AttentionTables(Dashboard):
         self.layer = layer
 
     def prepare(self) -> None:
-        """Makes a model that returns the weights of the attention layer too."""
+        """Makes a model that also returns the weights of the attention layer."""
         scores = attention_scores(self.model, self.layer)
         self._length = self.model.inputs[0].shape[1]
         signature = keras.tree.map_structure(
@@ -222,7 +222,7 @@ class AttentionTables(Dashboard):
         self._forward = compiled(self.model, scores, [signature])
 
     def write(self) -> None:
-        """Writes a table for each text; none where the model returns NaN."""
+        """Writes a table for each text, except if the model returns NaN."""
         for number, tokens in enumerate(self.samples, start=1):
             weights, probs = self.attend(tokens)
             if not np.isfinite(weights).all() or not np.isfinite(probs).all():
@@ -232,7 +232,7 @@ class AttentionTables(Dashboard):
 
     def attend(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Attention weights `(T,)` and class probabilities `(C,)` of one text."""
-        # One text at a time needs no padding; a model of fixed length does, and may cut the text.
+        # One text needs no padding, except in a model of fixed length, which may also cut the text.
         length = self._length or len(tokens)
         rows = {}
         for name, ids in self.encode(tokens).items():
@@ -247,14 +247,14 @@ class AttentionTables(Dashboard):
         return class_probabilities(outputs, self.from_logits)
 
     def title(self, probs: np.ndarray) -> str:
-        """The line above a text with these probabilities, `(C,)`."""
+        """The title line for a text with these probabilities, `(C,)`."""
         predicted = int(probs.argmax())
         label = self.label_names[predicted] if self.label_names else f"class {predicted}"
         return f"predicted: {label} ({probs[predicted]:.0%})"
 
 
 def attention_table(tokens: Sequence[str], weights: np.ndarray, title: str) -> str:
-    """Tables of three rows: the tokens, a bar for the weight of each, the weight in percent.
+    """Makes tables of three rows: the tokens, a bar for each weight, the weight in percent.
 
     Args:
         tokens: The tokens, one or more.
@@ -262,7 +262,7 @@ def attention_table(tokens: Sequence[str], weights: np.ndarray, title: str) -> s
         title: Line above the tables.
 
     Returns:
-        Markdown for TensorBoard's text page, which shows tables, but no colours.
+        Markdown for TensorBoard's text page, which shows tables but no colours.
     """
     highest = max(float(weights.max()), 1e-9)
     bars = [_BARS[round(float(weight) / highest * (len(_BARS) - 1))] for weight in np.nan_to_num(weights)]
@@ -277,10 +277,10 @@ def attention_table(tokens: Sequence[str], weights: np.ndarray, title: str) -> s
 
 
 class EpochScores:
-    """The labels and class probabilities that `textapp.training.validation.ValidationScores` has computed; `Scores`.
+    """`Scores` from a `textapp.training.validation.ValidationScores`.
 
     Args:
-        validation: That callback, which stands before the dashboards in the list of callbacks.
+        validation: That callback. It must be before the dashboards in the list of callbacks.
         label_names: Name of each class.
     """
 
@@ -289,7 +289,7 @@ class EpochScores:
         self.label_names = tuple(label_names)
 
     def check(self, model: keras.Model) -> None:
-        """Nothing to check: labels and model are of one training."""
+        """Nothing to check: labels and model come from the same training."""
 
     def at(self, model: keras.Model, step: int) -> tuple[np.ndarray, np.ndarray]:
         """See `Scores`; rows with scores that are not finite are left out."""

@@ -1,4 +1,4 @@
-"""The data of a classifier: labelled texts read and kept apart, and their rows of tokens."""
+"""The data of a classifier: reads and splits labelled texts, and makes their rows of tokens."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ LabelsType = TypeVar("LabelsType", bound=Labels)
 
 
 def text_tokenizer(config: ModelConfig) -> Tokenizer:
-    """What cuts texts. It lower-cases them itself where the model reads nothing but words."""
+    """The tokenizer of texts. It lower-cases texts if the model reads only words."""
     lowercase = config.words.lowercase and not config.words.read_characters
     return Tokenizer(config.data.tokenizer, lowercase, config.data.normalization)
 
@@ -37,11 +37,11 @@ def read_labelled(
     label_column: str | None = None,
     several: bool = False,
 ) -> Examples:
-    """Reads labelled texts. Columns that are not given are those of the training, or guessed where a file has others.
+    """Reads labelled texts. Missing columns default to those of the training, or are guessed if a file has others.
 
     Args:
         path: The file or folder.
-        config: The settings of the training, where they are known.
+        config: The settings of the training, if known.
         text_column: Column of the texts.
         label_column: Column of the labels.
         several: Whether a text may have several labels or none.
@@ -60,13 +60,13 @@ def read_labelled(
         try:
             return read_examples(path, text_column, label_column, several=several)
         except InputError:
-            raise error from None  # the first one names the training's columns
+            raise error from None  # the first error names the columns of the training
 
 
 def read_splits(
     config: ClassificationConfig, files: Files, seed: int, report: Report, several: bool = False
 ) -> tuple[Examples, dict[str, Examples]]:
-    """See `textapp.task.Task`: a text that is held out is not trained on, and each text is trained on once."""
+    """See `textapp.task.Task`: held-out texts and duplicates are dropped from the training texts."""
     columns = config.text_column, config.label_column
     held_out = {
         name: read_examples(path, *columns, several=several)
@@ -78,7 +78,7 @@ def read_splits(
     if len(held_out) == 2 and (shared := count_overlap(held_out["valid"], held_out["test"])):
         report(
             f"warning: {shared:,} of the {len(held_out['test']):,} texts of test are validation texts too; the test "
-            "score is too good"
+            "score is too high"
         )
     if config.data.stream:
         return Examples([], [], str(files.train)), held_out
@@ -90,7 +90,7 @@ def read_splits(
         train, overlap = drop_overlap(train, *held_out.values())
         report(str(overlap))
         if not len(train):
-            raise InputError(f"{train.source}: each of its texts is held out too, so none is left to train on")
+            raise InputError(f"{train.source}: no text is left to train on; all are held out")
     if "valid" not in held_out:
         train, validation, division = split_examples(train, config.data.valid_fraction, seed)
         held_out = {"valid": validation, **held_out}
@@ -101,7 +101,7 @@ def read_splits(
 def label_set(
     config: ClassificationConfig, train: Examples, report: Report, kind: Callable[[tuple[str, ...]], LabelsType]
 ) -> LabelsType:
-    """The labels of training texts that have a token, sorted. Raises `InputError` where there are fewer than two."""
+    """The sorted labels of training texts that have a token. Raises `InputError` if there are fewer than two."""
     tokenizer = text_tokenizer(config)
     texts: dict[str, list[str]] = {}
     for text, label in zip(train.texts, train.labels, strict=True):
@@ -115,13 +115,13 @@ def label_set(
 
 
 def _report_unlearned(labels: Iterable[str], report: Report) -> None:
-    """Warns of labels whose texts have no token."""
+    """Warns about labels whose texts have no token."""
     for label in sorted(labels):
         report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
 
 
 def labels_of(names: Iterable[str], source: str, kind: Callable[[tuple[str, ...]], LabelsType]) -> LabelsType:
-    """Labels, sorted. Raises `InputError` where there are fewer than two."""
+    """Makes sorted labels. Raises `InputError` if there are fewer than two."""
     found = sorted(names)
     if len(found) < 2:
         shown = f"only {found[0]!r}" if found else "none"
@@ -132,7 +132,7 @@ def labels_of(names: Iterable[str], source: str, kind: Callable[[tuple[str, ...]
 def text_rows(
     config: ModelConfig, examples: Examples, labels: Labels, tokenizer: Tokenizer, keep_empty: bool = False
 ) -> TargetRows:
-    """Texts as rows of their first tokens; those that have none are left out, or with `keep_empty` empty rows.
+    """Rows of the first tokens of texts. Texts without tokens are left out, or with `keep_empty` become empty rows.
 
     Raises:
         InputError: No text has a token.
@@ -156,9 +156,9 @@ def text_rows(
 
 
 class StreamedTexts:
-    """The texts of a file that are not held out and have a token, read anew at each iteration.
+    """The texts of a file that are not held out and have a token, read again at each iteration.
 
-    The first iteration to end reports which texts and labels were left out.
+    The first complete iteration reports which texts and labels were left out.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ def save_texts(path: Path, examples: Examples) -> None:
 
 
 def augmented_texts(config: StudentConfig, texts: Sequence[str], tokenizer: Tokenizer) -> Iterator[str]:
-    """New texts made from labelled ones: words masked, n-grams cut out."""
+    """New texts made from labelled ones: with masked words, or cut to n-grams."""
     said = config.distillation
     augmentation = Augmentation(tokenizer, said.augment, said.mask_rate, said.ngram_rate, config.training.seed)
     for number, text in enumerate(texts):
@@ -216,7 +216,7 @@ def text_from_json(row: Mapping[str, Any], location: str) -> str:
 
 
 def student_labels(train: Examples, labels: LabelsType, teachers: Sequence[tuple[str, LabelsType]]) -> LabelsType:
-    """The labels of a student's texts. Raises `InputError` where a teacher knows others."""
+    """The labels of a student's texts. Raises `InputError` if a teacher has other labels."""
     for name, known in teachers:
         if set(known.names) != set(labels.names):
             raise InputError(
@@ -226,12 +226,12 @@ def student_labels(train: Examples, labels: LabelsType, teachers: Sequence[tuple
 
 
 def compared_texts(examples: Examples, tokenizer: Tokenizer, longest: int) -> Compared:
-    """What a classifier's export is checked on."""
+    """The data to check a classifier's export."""
     return Compared([tokenizer.words(text)[:longest] for text in examples.texts], examples.texts, examples)
 
 
 def check_known(examples: Examples, labels: Labels) -> None:
-    """Raises `InputError` where an example has a label that the model does not know."""
+    """Raises `InputError` if an example has a label that the model does not have."""
     check_labels(examples, labels.names)
 
 
@@ -243,12 +243,12 @@ def encode_splits(
     vocabulary_size: int = 20_000,
     min_count: int = 2,
 ) -> tuple[Vocabulary, list[str], list[Any]]:
-    """Takes vocabulary and labels from the training split and encodes all splits with them, for a `fit` of your own.
+    """Builds vocabulary and labels from the training split and encodes all splits, for your own `fit`.
 
     Args:
         train: Training examples.
         *held_out: Validation examples, test examples.
-        tokenizer: Cuts the texts.
+        tokenizer: The tokenizer of texts.
         max_tokens: Longer texts lose their end.
         vocabulary_size: Largest size of the vocabulary, padding and the unknown word included.
         min_count: Rarer words are left out.
@@ -257,7 +257,7 @@ def encode_splits(
         The vocabulary, the labels, and each split as `textapp.data.rows.EncodedRows`, the training split first.
 
     Raises:
-        InputError: Training examples have one label only, or a held-out label is none of theirs.
+        InputError: Training examples have only one label, or do not have a held-out label.
     """
     from textapp.data.rows import encode_rows
     from textapp.text.token_encoder import TokenEncoder

@@ -1,4 +1,4 @@
-"""What a classifier is scored by in training, and how far a student is from its teachers."""
+"""The accuracy metric of a classifier, and the distance of a student from its teachers."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -6,18 +6,18 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-SMALLEST = 1e-7  # of a teacher's probability: float32 tells no smaller one from 0 beside 1
+SMALLEST = 1e-7  # smallest probability of a teacher: float32 cannot resolve less beside 1
 
 
 @keras.saving.register_keras_serializable("textapp")
 class LabelAccuracy(keras.metrics.SparseCategoricalAccuracy):
-    """The share of labelled texts whose largest logit is the label's.
+    """The share of labelled texts whose largest logit is that of the label.
 
     Args:
         name: As in `keras.metrics.Metric`.
 
     Call arguments:
-        y_true: Labels, `(B,)`, or soft targets `(B, 1 + C)`, whose first column is the label. A negative one does not
+        y_true: Labels, `(B,)`, or soft targets `(B, 1 + C)`, whose first column is the label. Negative labels do not
             count.
         y_pred: Logits, float `(B, C)`.
         sample_weight: Optional weights of the texts, `(B,)`.
@@ -33,24 +33,24 @@ class LabelAccuracy(keras.metrics.SparseCategoricalAccuracy):
 
 
 def soft_distance(kind: Literal["kl", "mse"], temperature: float) -> Callable[[Any, Any, Any], Any]:
-    r"""The distance of a student, whose logits are $z$, from its teachers' probabilities $p$.
+    r"""The distance between a student with logits $z$ and its teachers' probabilities $p$.
 
-    With `kl`, as Hinton et al. (2015) have it:
+    With `kl`, as in Hinton et al. (2015):
 
     $$T^2\,\mathrm{KL}(p_T \,\|\, \mathrm{softmax}(z / T)), \qquad p_T \propto p^{1/T}$$
 
-    That is their softmax of the teacher's logits over $T$: log probabilities are logits up to a constant, which no
-    softmax sees. $T^2$ keeps the gradient as large as that of the true labels, whatever $T$.
+    $p_T$ equals the softmax of the teacher's logits divided by $T$: log probabilities are logits up to a constant, and
+    a softmax ignores constants. $T^2$ keeps the gradient as large as that of the true labels, for any $T$.
 
-    With `mse`, as Tang et al. (2019) have it, the squared distance of the logits, here of both less their mean, as
-    probabilities do not tell it; the temperature plays no part.
+    With `mse`, as in Tang et al. (2019), it is the squared distance between logits. Here the mean is subtracted from
+    both, because probabilities do not determine it. The temperature is not used.
 
     Args:
         kind: `kl` or `mse`.
         temperature: $T$, above 0.
 
     Returns:
-        A function of probabilities `(B, C)`, logits `(B, C)` and a mask that is not used, to float32 `(B,)`.
+        A function from probabilities `(B, C)`, logits `(B, C)` and a mask, which is not used, to float32 `(B,)`.
 
     Reference:
         Hinton et al. 2015, Distilling the Knowledge in a Neural Network, section 2; Tang et al. 2019, Distilling

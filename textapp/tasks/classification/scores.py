@@ -1,6 +1,6 @@
 """Scores of predicted classes: accuracy, macro F1 and cross-entropy.
 
-This file needs NumPy alone, so that a device scores a bundle with the base install.
+This file needs only NumPy, so that the base install can score a bundle.
 """
 
 from typing import Any
@@ -48,7 +48,7 @@ def confusion_matrix(true: ArrayLike, predicted: ArrayLike, classes: int) -> NDA
         int64 `(C, C)`: row = true class, column = predicted class.
 
     Raises:
-        ValueError: The two differ in length, or hold a value that is no class index.
+        ValueError: The two differ in length, or have a value that is not a class index.
 
     Example:
         >>> confusion_matrix([0, 0, 1], [0, 1, 1], classes=2).tolist()
@@ -77,8 +77,8 @@ def macro_f1(matrix: NDArray[np.int64]) -> float:
     """Returns the mean over classes of F1 = 2 TP / (2 TP + FP + FN).
 
     The mean is over the classes that occur, as a true or as a predicted class: a class that a small test set lacks says
-    nothing about the model. A class that is predicted but never true, or true but never predicted, counts with F1 = 0.
-    scikit-learn's `f1_score(average="macro")` gives the same where it gets no list of labels.
+    nothing about the model. A class that is only predicted or only true counts with F1 = 0. scikit-learn's
+    `f1_score(average="macro")` without a list of labels gives the same.
 
     Args:
         matrix: int64 `(C, C)` from `confusion_matrix`, of at least one example.
@@ -94,7 +94,7 @@ def macro_f1(matrix: NDArray[np.int64]) -> float:
 
 
 def _count(matrix: NDArray[np.int64]) -> int:
-    """Returns the number of examples in a confusion matrix. Without any, a score would be NaN."""
+    """Returns the number of examples in a confusion matrix. Raises `ValueError` if it is 0: scores would be NaN."""
     count = int(matrix.sum())
     if count == 0:
         raise ValueError("`matrix` must count at least one example. Received: none")

@@ -1,4 +1,4 @@
-"""Classification, as `textapp.task.Task` asks for it."""
+"""Classification as a `textapp.task.Task`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from textapp.text.tokenizer import Tokenizer
 
 LABELS = "labels.txt"
-SHOWN_TEXTS = 8  # of the validation split, whose attention TensorBoard shows
+SHOWN_TEXTS = 8  # number of validation texts whose attention TensorBoard shows
 
 
 class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
-    """A text has one of some labels: topic, intent, sentiment."""
+    """Each text has exactly one label: topic, intent, sentiment."""
 
     name = "classification"
     model_noun = "classifier"
@@ -138,7 +138,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         return soft_distance(config.distillation.distillation_loss, config.distillation.temperature)
 
     def decoded(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
-        """See `Task`: the logits themselves, from which a loss can be scored too."""
+        """See `Task`: the logits themselves, which also give the loss."""
         del model
         return lambda outputs, _: outputs
 
@@ -270,7 +270,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
             label_names=data.targets.names,
             tokenizer=data.tokenizer,
             encoder=data.encoder,
-            texts=shown_texts(data.examples["valid"].texts),
+            texts=evenly_spaced(data.examples["valid"].texts),
             probe=probe,
         )
 
@@ -347,8 +347,8 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         return labels_of(names, source, Labels)
 
 
-def shown_texts(texts: Sequence[str]) -> list[str]:
-    """The texts, spread over all, whose attention TensorBoard shows."""
+def evenly_spaced(texts: Sequence[str]) -> list[str]:
+    """Evenly spaced texts whose attention TensorBoard shows."""
     return list(texts[:: max(1, len(texts) // SHOWN_TEXTS)][:SHOWN_TEXTS])
 
 

@@ -1,4 +1,4 @@
-"""Predictions of a classifier as lines of a terminal."""
+"""Predictions of a classifier as lines for a terminal."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 def prediction_lines(
     texts: Sequence[str], predictions: "Sequence[Prediction]", colours: bool, heaviest: int = 0
 ) -> Iterator[str]:
-    """Yields a line a text: label, probability, and the text with its attention.
+    """Yields one line per text: label, probability, and the text with its attention.
 
     Args:
-        texts: What was predicted.
-        predictions: What came of it.
-        colours: Whether to mark tokens with colours: the redder, the more they weigh.
-        heaviest: How many tokens to name after the text, with their attention weights.
+        texts: The texts.
+        predictions: Their predictions.
+        colours: Whether to colour tokens: more red for more attention.
+        heaviest: Number of tokens with the most attention to list after the text, with their weights.
     """
     for text, prediction in zip(texts, predictions, strict=True):
         line = f"{printable(prediction.label)}\t{prediction.probs[prediction.label]:.3f}\t"
-        line += marked(text, prediction, colours)
+        line += mark_tokens(text, prediction, colours)
         if heaviest:
             tokens = sorted(prediction.tokens, key=lambda token: -(token.weight or 0.0))[:heaviest]
             line += "\t" + ", ".join(f"{one_line(token.text)} {token.weight or 0.0:.2f}" for token in tokens)
         yield line
 
 
-def marked(text: str, prediction: "Prediction", colours: bool) -> str:
-    """The text that the model read, on one line; with colours its tokens are the redder the more they weigh."""
+def mark_tokens(text: str, prediction: "Prediction", colours: bool) -> str:
+    """The text that the model read, on one line; with `colours`, tokens with more attention are more red."""
     shown, end = "", 0
     heaviest = max((token.weight or 0.0 for token in prediction.tokens), default=0.0)
     for token in prediction.tokens:

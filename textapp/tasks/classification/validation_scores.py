@@ -102,7 +102,7 @@ class ValidationScores:
         return self._labels, self._probs
 
     def _use(self, model: keras.Model) -> None:
-        """Compiles the forward pass if the model is another one than before."""
+        """Compiles the forward pass if the model has changed."""
 
         def forward(inputs: Any) -> Any:
             return model(inputs, training=False)

@@ -1,1 +1,1 @@
-"""Multi-label classification: a text has any number of some labels."""
+"""Multi-label classification: each text has any number of labels."""

@@ -11,20 +11,20 @@ from textapp.dashboards.gradients import probe_batch
 from textapp.tasks.classification.dashboards import AttentionTables, write_curve
 from textapp.tasks.multilabel.scores import sigmoid
 
-_PROBE = 32  # examples: enough for a steady gradient, and as cheap as one training step
+_PROBE = 32  # examples: enough for a stable gradient, and as fast as one training step
 
 
 def multilabel_dashboards(
     folder: Path, data: Any, scores: Any, validation: Any, probe: Any, texts: list[str]
 ) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks that fill TensorBoard's pages, all of which write to one log.
+    """Makes the callbacks that write TensorBoard's pages, all to one log.
 
     Args:
         folder: Folder of the log.
         data: The `textapp.training.prepare.Prepared`.
-        scores: The `textapp.training.validation.ValidationScores` that `fit` calls before.
+        scores: The `textapp.training.validation.ValidationScores`, which `fit` calls before these.
         validation: Batches of the validation split.
-        probe: Inputs and targets for the norms of gradients; None for some of the validation split.
+        probe: Inputs and targets for gradient norms; None for some of the validation split.
         texts: Sample texts whose attention weights are shown.
     """
     log = EventLog(folder)
@@ -44,7 +44,7 @@ class LabelCurves(Dashboard):
 
     Args:
         log: An `EventLog`, or the path of a folder.
-        scores: The `textapp.training.validation.ValidationScores` that `fit` calls before.
+        scores: The `textapp.training.validation.ValidationScores`, which `fit` calls before these.
         names: The labels.
     """
 
@@ -55,7 +55,7 @@ class LabelCurves(Dashboard):
         self.scores, self.names = scores, names
 
     def write(self) -> None:
-        """Writes the curves of texts whose scores are numbers."""
+        """Writes the curves of texts whose scores are finite."""
         finite = np.isfinite(self.scores.decoded).all(axis=1)
         probs, targets = sigmoid(self.scores.decoded[finite]), self.scores.rows.targets[finite] > 0
         for label, name in enumerate(self.names):
@@ -64,7 +64,7 @@ class LabelCurves(Dashboard):
 
 
 class LabelAttention(AttentionTables):
-    """The attention to sample texts, with the three most probable labels of each above."""
+    """The attention weights of sample texts, each with its three most probable labels."""
 
     def probabilities(self, outputs: Any) -> np.ndarray:
         """The probability of each label."""

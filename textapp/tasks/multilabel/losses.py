@@ -1,4 +1,4 @@
-"""How far a student of several labels is from its teachers."""
+"""The distance of a multi-label student from its teachers."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -9,21 +9,20 @@ from textapp.tasks.classification.losses import SMALLEST
 
 
 def soft_distance(kind: Literal["kl", "mse"], temperature: float) -> Callable[[Any, Any, Any], Any]:
-    r"""The distance of a student, whose logits are $z$, from its teachers' probabilities $p$, a label for itself.
+    r"""The distance between a student with logits $z$ and its teachers' probabilities $p$, for each label separately.
 
-    Each label is a choice between two, itself and none, whose logits are $z$ and 0. With `kl` it is the mean over
-    labels of
+    Each label is a binary choice with the logits $z$ and 0. With `kl` the distance is the mean over labels of
 
     $$T^2\,\mathrm{KL}(\sigma(\mathrm{logit}(p) / T) \,\|\, \sigma(z / T))$$
 
-    and with `mse` that of $(\mathrm{logit}(p) - z)^2$.
+    and with `mse` the mean of $(\mathrm{logit}(p) - z)^2$.
 
     Args:
         kind: `kl` or `mse`.
         temperature: $T$, above 0.
 
     Returns:
-        A function of probabilities `(B, C)`, logits `(B, C)` and a mask that is not used, to float32 `(B,)`.
+        A function from probabilities `(B, C)`, logits `(B, C)` and a mask, which is not used, to float32 `(B,)`.
 
     Reference:
         Hinton et al. 2015, Distilling the Knowledge in a Neural Network, section 2.

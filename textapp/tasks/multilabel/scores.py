@@ -1,6 +1,6 @@
-"""Scores of predicted sets of labels, and the thresholds that serve them best.
+"""Scores of predicted sets of labels, and the choice of thresholds.
 
-This file needs NumPy alone, so that a device scores a bundle with the base install.
+This file needs only NumPy, so that the base install can score a bundle.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 LABELS = "labels"
-"""Key of the scores of each label."""
+"""Key of the scores for each label."""
 
-_PRIOR = 10  # texts; chosen on halves of validation splits of three corpora, where 5 to 50 did hardly worse
-_PASSES = 20  # over the labels; the search ends before them where no threshold moves any more
+_PRIOR = 10  # texts; chosen on halves of validation splits of three corpora; 5 to 50 were hardly worse
+_PASSES = 20  # most passes over the labels; the search ends earlier if no threshold moves
 
 
 def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -26,13 +26,13 @@ def multilabel_scores(true: NDArray[np.bool_], predicted: NDArray[np.bool_], nam
 
     Args:
         true: Which labels each text has, boolean `(N, C)`.
-        predicted: Which labels a model gives it, likewise.
+        predicted: Which labels the model predicts, likewise.
         names: The labels, C of them.
 
     Returns:
-        `micro_f1` of all pairs of a text and a label; `macro_f1`, the mean over labels that occur, true or predicted;
-        `exact_match`, the share of texts whose labels are all right; `count` of texts; and in `labels` for each label
-        `precision`, `recall`, `f1` and `count`. Ready for JSON. A ratio of nothing to nothing is 0.
+        `micro_f1` over all pairs of a text and a label; `macro_f1`, the mean over labels that occur, true or predicted;
+        `exact_match`, the share of texts whose labels are all right; `count` of texts; and in `labels`, for each label,
+        `precision`, `recall`, `f1` and `count`. Ready for JSON. 0 / 0 counts as 0.
 
     Example:
         >>> true, predicted = np.array([[1, 0], [1, 1]], bool), np.array([[1, 0], [0, 1]], bool)
@@ -67,12 +67,12 @@ def multilabel_scores(true: NDArray[np.bool_], predicted: NDArray[np.bool_], nam
 
 
 def best_thresholds(true: NDArray[np.bool_], probs: NDArray[np.floating]) -> list[float]:
-    """Chooses a threshold for each label that makes the micro F1 high.
+    """Chooses a threshold for each label, for a high micro F1.
 
-    The search starts with the best threshold that all labels share. Then it moves one label's threshold after the
-    other to its best place, until none moves; the micro F1 rises with each move. The best place of a rare label is
-    mostly chance: so the result lies between the shared threshold, which counts as 10 texts, and the label's own, which
-    counts as the texts that have the label.
+    The search starts with the best threshold shared by all labels. Then it moves the threshold of one label after the
+    other to its best value, until none moves; the micro F1 rises with each move. The best value for a rare label is
+    mostly chance. So the result is a weighted mean of the shared threshold, with the weight of 10 texts, and the
+    label's best threshold, with the weight of the texts that have the label.
 
     Args:
         true: Which labels each text has, boolean `(N, C)`.
@@ -110,9 +110,9 @@ def best_thresholds(true: NDArray[np.bool_], probs: NDArray[np.floating]) -> lis
 
 
 def _cuts(true: NDArray[np.bool_], probs: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Thresholds that choose 0, 1, ... N of some probabilities, and how many of those chosen are true.
+    """Thresholds that choose 0, 1, ... N of some probabilities, and how many of the chosen ones are true.
 
-    Where two probabilities are equal no threshold parts them: choosing only the first counts as choosing no true one.
+    No threshold is between two equal probabilities: choosing only the first then counts as choosing no true one.
     """
     order = np.argsort(-probs, kind="stable")
     ordered = probs[order].astype(np.float64)
@@ -124,7 +124,7 @@ def _cuts(true: NDArray[np.bool_], probs: NDArray[np.floating]) -> tuple[NDArray
 
 
 def _ratio(part: Any, whole: Any) -> NDArray[np.float64]:
-    """Part over whole, and 0 where there is nothing."""
+    """`part / whole`, and 0 where `whole` is 0."""
     return np.asarray(
         np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=np.asarray(whole) > 0)
     )

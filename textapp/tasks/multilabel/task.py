@@ -1,4 +1,4 @@
-"""Multi-label classification, as `textapp.task.Task` asks for it: classification but for what several labels change."""
+"""Multi-label classification as a `textapp.task.Task`: classification, except for what several labels change."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textapp.task import Files, PathLike, Report, Task
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
-from textapp.tasks.classification.task import Classification, shown_texts
+from textapp.tasks.classification.task import Classification, evenly_spaced
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Multilabel(Classification):
-    """A text has any number of some labels: the topics of an article, what a review complains about."""
+    """Each text has any number of labels: the topics of an article, the complaints of a review."""
 
     name = "multilabel"
     model_noun = "multilabel-classifier"
@@ -61,18 +61,18 @@ class Multilabel(Classification):
         return label_set(config, train, report, IndependentLabels)
 
     def stream_rows(self, *args: Any) -> Iterable[tuple[list[str], Any]]:
-        """See `Task`: it cannot."""
+        """See `Task`: not supported."""
         return Task.stream_rows(self, *args)
 
     def loss(self, config: ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
-        """See `Task`: a logit for each label, each with a cross-entropy of its own."""
+        """See `Task`: a binary cross-entropy for each label."""
         import keras
 
         del config, model
         return keras.losses.BinaryCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
 
     def metrics(self) -> "list[keras.metrics.Metric]":
-        """See `Task`: none, as no threshold is known before an epoch has ended."""
+        """See `Task`: none, because thresholds are not known before the end of an epoch."""
         return []
 
     def soft_distance(self, config: StudentConfig, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
@@ -122,7 +122,7 @@ class Multilabel(Classification):
     def score_soft(
         self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: Any
     ) -> dict[str, Any]:
-        """See `Task`: with thresholds chosen on the examples themselves, as those of a student are."""
+        """See `Task`: with thresholds chosen on the examples themselves, as for a student."""
         import numpy as np
 
         from textapp.tasks.multilabel.scores import best_thresholds, multilabel_scores
@@ -166,13 +166,13 @@ class Multilabel(Classification):
         self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, colours: bool
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
-        from textapp.tasks.classification.terminal import marked
+        from textapp.tasks.classification.terminal import mark_tokens
         from textapp.text.characters import printable
 
         del targets
         for text, prediction in zip(texts, predictions, strict=True):
             labels = ", ".join(f"{printable(label)} {prediction.probs[label]:.3f}" for label in prediction.labels)
-            yield f"{labels or '-'}\t{marked(text, prediction, colours)}"
+            yield f"{labels or '-'}\t{mark_tokens(text, prediction, colours)}"
 
     def describe_targets(self, targets: Any) -> dict[str, Any]:
         """See `Task`."""
@@ -198,7 +198,7 @@ class Multilabel(Classification):
         """See `Task`."""
         from textapp.tasks.multilabel.dashboards import multilabel_dashboards
 
-        texts = shown_texts(data.examples["valid"].texts)
+        texts = evenly_spaced(data.examples["valid"].texts)
         return multilabel_dashboards(folder, data, scores, validation, probe, texts)
 
     def device_fields(self, config: ClassificationConfig, model: "keras.Model", targets: Any) -> dict[str, Any]:
@@ -215,7 +215,7 @@ class Multilabel(Classification):
 
 
 def _scores(true: Sequence[Iterable[str]], decisions: Sequence[Iterable[str]], targets: Any) -> dict[str, Any]:
-    """The scores of decided labels."""
+    """Scores predicted labels."""
     import numpy as np
 
     from textapp.tasks.multilabel.scores import multilabel_scores

@@ -1,1 +1,1 @@
-"""Tagging: each token has a tag, alone (parts of speech) or as part of a span (entities, slots)."""
+"""Tagging: each token has a tag, either a plain one (parts of speech) or as part of a span (entities, slots)."""

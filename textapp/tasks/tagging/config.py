@@ -1,4 +1,4 @@
-"""The settings of a tagger and of a student that is one, and their presets."""
+"""The settings of a tagger and of a student tagger, and their presets."""
 
 import dataclasses
 from typing import Annotated, Any, Literal
@@ -10,7 +10,7 @@ from textapp.settings import MOST, Range, Section
 
 @dataclasses.dataclass(frozen=True)
 class TaggingConfig(ModelConfig):
-    """`textapp train tagger`: what to read, which model, how to train it."""
+    """The settings of `textapp train tagger`: data, model and training."""
 
     words: Words = Words(
         vocabulary_size=30_000,
@@ -25,29 +25,29 @@ class TaggingConfig(ModelConfig):
         batch_size=16,
         learning_rate=2e-3,
         warmup=0.05,
-        clipnorm=5.0,  # of the gradient of a sentence, not of a token
+        clipnorm=5.0,  # the loss is a sum over a sentence, so gradients are larger
         patience=5,
     )
     format: Annotated[
-        Literal["columns", "conllu", "jsonl", "slots"] | None, "Format of the files; guessed where not given."
+        Literal["columns", "conllu", "jsonl", "slots"] | None, "Format of the files; by default guessed."
     ] = None
     token_column: Annotated[
-        str | None, "Column of the tokens: number from 0, or from the end as -1; in CoNLL-U a name."
+        str | None, "Column of the tokens: a number from 0, or from the end such as -1; in CoNLL-U a name."
     ] = None
     tag_column: Annotated[str | None, "Column of the tags, likewise."] = None
     scheme: Annotated[
         Literal["IOB1", "IOB2", "BIO", "IOBES", "BIOES", "BMES", "BILOU", "none"] | None,
-        "Scheme of the files' tags, none for plain tags as parts of speech; guessed where not given.",
+        "Scheme of the files' tags, none for plain tags such as parts of speech; by default guessed.",
     ] = None
     repair: Annotated[bool, "Repair broken tag sequences instead of refusing them."] = False
     retokenize: Annotated[
-        bool, "Cut the tokens of files as texts are cut, so that training sees what a device sees."
+        bool, "Cut the tokens of files like texts, so that training reads the same tokens as a device."
     ] = True
     tag_scheme: Annotated[Literal["IOBES", "IOB2"], "Scheme that the model learns."] = "IOBES"
-    crf: Annotated[bool, "Choose the tags of a sentence together; false: each by itself."] = True
+    crf: Annotated[bool, "Choose the tags of a sentence together; false: each separately."] = True
 
     def check(self) -> None:
-        """Raises `InputError` naming the first setting that is out of range."""
+        """Raises `InputError` that names the first setting that is out of range."""
         super().check()
         if self.data.stream:
             raise InputError("setting stream: a tagger is trained from memory; leave it false")
@@ -93,25 +93,25 @@ PRESETS: dict[str, dict[str, Any]] = {
 PRESETS_HELP = {
     "english": "entities or slots in text with spaces, by words and their characters",
     "chinese": "entities in text without spaces, by characters; some thousand sentences",
-    "chinese_large": "the same from ten thousand sentences on, by pairs of characters too",
-    "tags": "a tag for each word, as parts of speech",
+    "chinese_large": "the same for ten thousand sentences or more, by pairs of characters too",
+    "tags": "a tag for each word, such as parts of speech",
     "tiny": "seconds to train, kilobytes to ship",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Distillation(Section):
-    """How the teachers of a tagger teach it."""
+    """The distillation of a tagger."""
 
-    alpha: Annotated[float, Range(0, 1), "Weight of the true tags; the teachers' marginals have the rest."] = 0.1
+    alpha: Annotated[float, Range(0, 1), "Weight of the true tags; the rest is for the teachers' marginals."] = 0.1
     split_seed: Annotated[
-        int | None, Range(0, MOST), "Of the validation share of the training split; none: that of `seed`."
+        int | None, Range(0, MOST), "Seed of the validation split taken from the training file; none: `seed`."
     ] = None
 
 
 @dataclasses.dataclass(frozen=True)
 class StudentConfig(TaggingConfig):
-    """`textapp distill`: the settings of a small tagger, and how its teachers teach it."""
+    """The settings of `textapp distill` for a tagger: those of a small tagger, and of the distillation."""
 
     words: Words = Words(
         vocabulary_size=4_000,

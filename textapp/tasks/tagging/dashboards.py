@@ -20,14 +20,14 @@ from textapp.text.tag_schemes import read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.vocabulary import Vocabulary
 
-_PROBE = 32  # sentences: enough for a steady gradient, and as cheap as one or two training steps
+_PROBE = 32  # sentences: enough for a stable gradient, and as fast as one or two training steps
 _SENTENCES = 10  # on the page of sample sentences
 _F1 = "Strict F1 of the validation split's entities of this type: first token, last token and type are right."
 _PAGE = "Sentences of the validation split: the true entities, and below them the predicted ones where they differ."
 
 
 class TaggedValidation(Protocol):
-    """The validation split, tagged again at the end of each epoch by a callback that `fit` calls first.
+    """The validation split, which a callback tags again at the end of each epoch, before the dashboards.
 
     Attributes:
         examples: The sentences and their true tags.
@@ -39,7 +39,7 @@ class TaggedValidation(Protocol):
 
     @property
     def predicted(self) -> list[list[str]]:
-        """The tags predicted last, sentence by sentence."""
+        """The last predicted tags of each sentence."""
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -53,14 +53,14 @@ def tagging_dashboards(
     vocabulary: Vocabulary,
     probe: tuple[Any, Any] | None = None,
 ) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks that fill TensorBoard's pages, all of which write to one log.
+    """Makes the callbacks that write TensorBoard's pages, all to one log.
 
     Args:
         log_dir: Folder of the log, local or remote. Show it with `tensorboard --logdir LOG_DIR`.
-        scores: Tags the validation split; stands before these in the list of callbacks.
+        scores: Tags the validation split. It must be before these in the list of callbacks.
         validation: Batches of the validation split, for gradient norms.
         vocabulary: The words of the embedding's rows.
-        probe: Inputs and targets for the norms of gradients; by default some of `validation`.
+        probe: Inputs and targets for gradient norms; by default some of `validation`.
 
     Returns:
         `Scalars`, `GradientNorms`, `Histograms`, `EmbeddingProjector` and `TypeConfusion`; for tags of spans
@@ -84,7 +84,7 @@ class TagDashboard(Dashboard):
 
     Args:
         log: An `EventLog`, or the path of a folder.
-        scores: Tags the validation split; stands before this in the list of callbacks.
+        scores: Tags the validation split. It must be before this in the list of callbacks.
     """
 
     run: ClassVar[Run] = "validation"
@@ -112,14 +112,14 @@ class TypeConfusion(TagDashboard):
         )
 
     def counts(self) -> tuple[list[str], np.ndarray]:
-        """The types that occur, and the tokens by true (row) and predicted type, int64 `(C, C)`."""
+        """The types that occur, and the counts of tokens by true type (row) and predicted type, int64 `(C, C)`."""
         true, predicted = (self._types(tags) for tags in (self.scores.examples.tags, self.scores.predicted))
         names = sorted({*true, *predicted}, key=lambda name: (name != "O", name))
         index = {name: number for number, name in enumerate(names)}
         return names, confusion_matrix([index[name] for name in true], [index[name] for name in predicted], len(names))
 
     def _types(self, sentences: Iterable[Sequence[str]]) -> list[str]:
-        """The type of each token; `_` of an entity that has none."""
+        """The type of each token; `_` in an entity without a type."""
         tags = itertools.chain.from_iterable(sentences)
         if self.scores.targets.scheme is None:
             return list(tags)
@@ -130,7 +130,7 @@ class TypeScores(TagDashboard):
     """Writes the F1 of each type of entity (`validation/entity_f1/TYPE`)."""
 
     def write(self) -> None:
-        """Writes one point a type."""
+        """Writes one point per type."""
         for name, score in self.scores.scores["types"].items():
             tf.summary.scalar(f"validation/entity_f1/{name}", score["entity_f1"], description=_F1)
 
@@ -140,7 +140,7 @@ class EntityPages(TagDashboard):
 
     Args:
         log: An `EventLog`, or the path of a folder.
-        scores: Tags the validation split; stands before this in the list of callbacks.
+        scores: Tags the validation split. It must be before this in the list of callbacks.
     """
 
     def __init__(self, log: EventLog | str | os.PathLike[str], scores: TaggedValidation):
@@ -183,10 +183,10 @@ def mark_entities(tokens: Sequence[str], tags: Sequence[str]) -> str:
 
 
 class EpochTags:
-    """The tags that `textapp.training.validation.ValidationScores` has predicted; `TaggedValidation`.
+    """`TaggedValidation` from a `textapp.training.validation.ValidationScores`.
 
     Args:
-        validation: That callback, which stands before the dashboards in the list of callbacks.
+        validation: That callback. It must be before the dashboards in the list of callbacks.
     """
 
     def __init__(self, validation: Any):
@@ -196,7 +196,7 @@ class EpochTags:
 
     @property
     def predicted(self) -> list[list[str]]:
-        """The tags predicted last, sentence by sentence."""
+        """The last predicted tags of each sentence."""
         return predicted_tags(self.validation.decoded, self.validation.rows, self.targets)
 
     @property

@@ -1,4 +1,4 @@
-"""The data of a tagger: tagged sentences read and split, and their rows of tokens."""
+"""The data of a tagger: reads and splits tagged sentences, and makes their rows of tokens."""
 
 import itertools
 from collections import Counter
@@ -22,11 +22,11 @@ from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.tokenizer import Tokenizer
 
 MANY_TAGS = 200
-"""More are only believed where a corpus is large: otherwise they are the tokens of a wrong column."""
+"""More different tags are only plausible in a large corpus: otherwise the tag column is wrong."""
 
 
 def text_tokenizer(config: TaggingConfig) -> Tokenizer:
-    """What cuts texts that do not come as tokens. It keeps capitals, which tell names."""
+    """The tokenizer of texts that are not tokens already. It keeps capitals, because they help to find names."""
     return Tokenizer(config.data.tokenizer, lowercase=False, normalization=config.data.normalization)
 
 
@@ -42,12 +42,12 @@ def read_sentences(
 ) -> TaggedExamples:
     """Reads tagged sentences.
 
-    Columns and scheme that are not given are those of the training, as far as the file's format has them.
+    Missing columns and scheme default to those of the training, if the file's format has them.
 
     Args:
         path: The file or folder.
-        config: The settings of a training; None where none is known.
-        plain_tags: Whether the model's tags are plain, as parts of speech; None where that is not known.
+        config: The settings of the training; None if unknown.
+        plain_tags: Whether the model's tags are plain, such as parts of speech; None if unknown.
         token_column: Column of the tokens.
         tag_column: Column of the tags.
         scheme: Scheme of the file's tags.
@@ -72,7 +72,7 @@ def read_sentences(
 
 
 def read_training(config: TaggingConfig, path: PathLike) -> TaggedExamples:
-    """Reads training sentences exactly as the settings say."""
+    """Reads training sentences with the options of the settings."""
     return read_tagged(
         path,
         token_column=config.token_column,
@@ -87,7 +87,7 @@ def read_training(config: TaggingConfig, path: PathLike) -> TaggedExamples:
 def read_splits(
     config: TaggingConfig, files: Files, seed: int, report: Report
 ) -> tuple[TaggedExamples, dict[str, TaggedExamples]]:
-    """See `textapp.task.Task`: sentences of several splits stay, as in published figures, and are counted.
+    """See `textapp.task.Task`: sentences in several splits are counted but kept, as in published results.
 
     Raises:
         InputError: A file breaks a rule, or splits have tags of different kinds.
@@ -106,7 +106,7 @@ def read_splits(
         if part.source_scheme and train.source_scheme and part.source_scheme != train.source_scheme:
             report(
                 f"note: the tags of {part.source} look like {part.source_scheme}, those of {train.source} like "
-                f"{train.source_scheme}; --set scheme={train.source_scheme} reads both as that"
+                f"{train.source_scheme}; --set scheme={train.source_scheme} reads both with that scheme"
             )
     if "valid" not in held_out:
         train, validation = split_tagged(train, config.data.valid_fraction, seed)
@@ -114,33 +114,33 @@ def read_splits(
         report(f"{train.source}: {len(train):,} sentences to train on, {len(validation):,} held out")
     for name, part in held_out.items():
         if shared := count_shared(train, part):
-            kind = "warning" if shared == len(part) else "note"  # some are in published corpora
+            kind = "warning" if shared == len(part) else "note"  # published corpora have some
             report(f"{kind}: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
     if "test" in held_out and (shared := count_shared(held_out["valid"], held_out["test"])):
         report(
             f"warning: {shared:,} of the {len(held_out['test']):,} sentences of test are validation sentences too; "
-            "the test score is too good"
+            "the test score is too high"
         )
     return train, held_out
 
 
 def tag_set(config: TaggingConfig, train: TaggedExamples) -> TagSet:
-    """The tags of training sentences, as the model sees them."""
+    """The tags of training sentences, in the model's scheme."""
     if config.retokenize:
         train, _ = retokenized(train, text_tokenizer(config))
     counts = Counter(itertools.chain.from_iterable(train.tags))
-    return checked(TagSet.build(train.tags, _model_scheme(config, train.scheme)), train.source, counts.total())
+    return check_tag_set(TagSet.build(train.tags, _model_scheme(config, train.scheme)), train.source, counts.total())
 
 
-def checked(tags: TagSet, source: str, tokens: int = 0) -> TagSet:
-    """The tags. Raises `InputError` where they cannot be those of a corpus of so many tokens, where that is known."""
+def check_tag_set(tags: TagSet, source: str, tokens: int = 0) -> TagSet:
+    """Returns the tags. Raises `InputError` if they are not plausible for a corpus of `tokens` tokens (0: unknown)."""
     if len(tags) < 2:
         what = "tag but " if tags.scheme is None else "span, every tag is "
         raise InputError(
             f"{source}: there must be two different tags; there is no {what}{tags.tags[0]!r}; "
             "are they in another column (--set tag_column=...)?"
         )
-    if tokens and len(tags) > max(MANY_TAGS, tokens / 20):  # minutes a step, and nothing learned
+    if tokens and len(tags) > max(MANY_TAGS, tokens / 20):  # a step would take minutes, and nothing would be learned
         raise InputError(
             f"{source}: {len(tags):,} different tags on {tokens:,} tokens, such as "
             f"{', '.join(tags.tags[1:4])}; are the tags in another column (--set tag_column=...)?"
@@ -151,7 +151,7 @@ def checked(tags: TagSet, source: str, tokens: int = 0) -> TagSet:
 def sentence_rows(
     config: TaggingConfig, examples: TaggedExamples, tags: TagSet, tokenizer: Tokenizer, training: bool
 ) -> TargetRows:
-    """Sentences as rows of tokens, cut as the tokenizer cuts texts; long training sentences become several rows."""
+    """Rows of tokens, cut like texts by the tokenizer; long training sentences become several rows."""
     starts: Sequence[Sequence[int]] | None = None
     if config.retokenize:
         examples, starts = retokenized(examples, tokenizer)
@@ -173,7 +173,7 @@ def sentence_rows(
 
 
 def predicted_tags(decoded: np.ndarray, rows: Any, tags: TagSet) -> list[list[str]]:
-    """The tags of each row's tokens, of a corpus' own where these were cut, of tag ids `(sum of lengths,)`."""
+    """Converts tag ids `(sum of lengths,)` to the tags of each row; if corpus tokens were cut, to one tag for each."""
     offsets = itertools.pairwise(rows.offsets.tolist())
     found = [tags.decode(decoded[start:end].tolist()) for start, end in offsets]
     if rows.word_starts is None:
@@ -182,29 +182,29 @@ def predicted_tags(decoded: np.ndarray, rows: Any, tags: TagSet) -> list[list[st
 
 
 def save_sentences(path: Path, examples: TaggedExamples) -> None:
-    """Writes tagged sentences as columns between tabs."""
+    """Writes tagged sentences as tab-separated columns."""
     pairs = zip(examples.sentences, examples.tags, strict=True)
     blocks = ("".join(f"{token}\t{tag}\n" for token, tag in zip(*pair, strict=True)) for pair in pairs)
     write_text(path, "\n".join(blocks))
 
 
 def read_saved(path: Path, tags: TagSet) -> TaggedExamples:
-    """Reads what `save_sentences` wrote."""
+    """Reads a file of `save_sentences`."""
     return read_tagged(path, 0, 1, scheme=PLAIN if tags.scheme is None else FILE_SCHEME, format="columns")
 
 
 def report_unseen(name: str, examples: TaggedExamples, tags: TagSet, report: Report) -> None:
-    """Warns of what a held-out split has and the model cannot give: it counts as missed."""
+    """Warns about tags or types of a held-out split that the model lacks: they count as missed."""
     if unseen := unseen_tags(examples, tags):
         shown = ", ".join(unseen[:8]) + (f", {len(unseen) - 8:,} more" if len(unseen) > 8 else "")
-        report(f"warning: {name} has what the training split lacks and what will be missed: {shown}")
+        report(f"warning: {name} has tags that the training split lacks, which will be missed: {shown}")
 
 
 def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], report: Report) -> TagSet:
-    """The tags of the teachers, which are the student's too.
+    """The tags of the teachers, which are also the student's.
 
     Raises:
-        InputError: Teachers have different tags, or examples have tags that they do not know.
+        InputError: Teachers have different tags, or examples have tags that the teachers lack.
     """
     first_name, first = teachers[0]
     for name, known in teachers:
@@ -219,12 +219,12 @@ def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], 
     if first.scheme is None:
         return first
     if lost := sum(len(read_spans(names, FILE_SCHEME)) - len(first.known_spans(names)) for names in train.tags):
-        report(f"warning: {lost:,} spans of {train.source} need tags that the teachers lack, and are learned as O")
+        report(f"warning: {lost:,} spans of {train.source} need tags that the teachers lack; they are learned as O")
     return first
 
 
 def unlabelled_sentences(config: TaggingConfig, path: PathLike, tokenizer: Tokenizer) -> Iterator[list[str]]:
-    """Yields the tokens of the texts of a file, long ones in pieces."""
+    """Yields the tokens of each text of a file; long texts are cut into pieces."""
     for text in unlabelled_texts(path):
         tokens = tokenizer.words(text)
         for start in range(0, len(tokens), config.data.max_tokens):
@@ -242,7 +242,7 @@ def tokens_from_json(row: Mapping[str, Any], location: str) -> list[str]:
 
 
 def compared_sentences(config: TaggingConfig, examples: TaggedExamples, tokenizer: Tokenizer, longest: int) -> Compared:
-    """What a tagger's export is checked on: sentences cut to the longest signature, between spans where one ends."""
+    """The data to check a tagger's export: sentences cut to the longest signature, if possible between spans."""
     pieces = retokenized(examples, tokenizer)[0] if config.retokenize else examples
     sentences, _ = cut_sentences(pieces, longest)
     return Compared([list(sentence) for sentence in sentences], examples.sentences, examples)
@@ -254,9 +254,9 @@ def _model_scheme(config: TaggingConfig, scheme: str) -> str | None:
 
 
 def tags_of_names(names: Iterable[str]) -> TagSet:
-    """The tags of these names: of spans where all are tags of a scheme that a model can learn, else plain ones."""
+    """The tags with these names: span tags if all fit a scheme that a model can learn, otherwise plain tags."""
     found = set(names)
-    for scheme in ("IOB2", "IOBES"):  # what IOBES has and IOB2 has not ends each span
+    for scheme in ("IOB2", "IOBES"):  # tags of IOBES have E- or S- at the end of each span, those of IOB2 never
         if OUTSIDE in found and all(is_tag(name, scheme) for name in found):
             return TagSet((OUTSIDE, *sorted(found - {OUTSIDE}, key=lambda tag: (tag[2:], tag[0]))), scheme)
     return TagSet(tuple(sorted(found)), None)

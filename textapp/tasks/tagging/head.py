@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from textapp.layers import CRF
 
 AllowedTags = tuple[ArrayLike, ArrayLike, ArrayLike]
-"""Which tag may follow which, booleans `(K, K)`, and which may be first and last, `(K,)` each; see `CRF`."""
+"""Which tag may follow which, boolean `(K, K)`, and which may be first and last, `(K,)` each; see `CRF`."""
 
 
 def tagging_head(
@@ -21,7 +21,8 @@ def tagging_head(
     Args:
         num_tags: K, two or more.
         dropout: Rate in [0, 1) before the logits; 0.5 as in the paper.
-        crf: Whether the tags of a text are chosen together. If not, the model ends in its logits, a softmax a token.
+        crf: Whether the tags of a text are chosen together. If not, the model ends in logits, with a softmax for each
+            token.
         allowed: Which tags may follow which, start and end; by default all may.
 
     Returns:
@@ -29,7 +30,7 @@ def tagging_head(
         float32 `(B, T, K)`, 0 on padding; or with `crf=False` to `logits`, float32 `(B, T, K)`.
 
     Raises:
-        ValueError: There is only one tag, or `allowed` stands without a CRF.
+        ValueError: There is only one tag, or `allowed` is given without a CRF.
 
     Reference:
         Lample et al. 2016, Neural Architectures for Named Entity Recognition; Ma and Hovy 2016, End-to-end Sequence
@@ -38,7 +39,7 @@ def tagging_head(
     if num_tags < 2:
         raise ValueError(f"`num_tags` must be 2 or more. Received: num_tags={num_tags}")
     if allowed is not None and not crf:
-        raise ValueError("`allowed` needs `crf=True`: a softmax a token cannot forbid. Received: crf=False")
+        raise ValueError("`allowed` needs `crf=True`: a softmax for each token cannot forbid tags. Received: crf=False")
 
     def head(encoded: Any, mask: Any) -> Any:
         encoded = layers.Dropout(dropout, name="encoded_dropout")(encoded)
@@ -50,9 +51,9 @@ def tagging_head(
 
 
 def without_crf(model: keras.Model) -> tuple[keras.Model, CRF | None]:
-    """Splits a tagger: the model up to its logits `(B, T, K)`, for decoders elsewhere, and the CRF, None without one.
+    """Splits a tagger into the model up to its logits `(B, T, K)`, and its CRF or None.
 
-    The two share all weights with `model`, which is not changed.
+    Both share all weights with `model`, which is not changed.
     """
     crf = model.layers[-1]
     if not isinstance(crf, CRF):

@@ -1,4 +1,4 @@
-"""The loss of a tagger, and how far a student is from its teachers."""
+"""The loss of a tagger, and the distance of a student from its teachers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,28 +13,28 @@ from textapp.tasks.tagging.decoding import crf_of
 
 
 def tag_loss(model: keras.Model, reduction: str = "sum_over_batch_size") -> CRFLoss | TokenLoss:
-    """The negative log-likelihood of a sentence's tags: of whole sequences where the model ends in a CRF."""
+    """The negative log-likelihood of a sentence's tags; of the whole sequence if the model ends in a CRF."""
     crf = crf_of(model)
     return TokenLoss(reduction) if crf is None else CRFLoss(crf, reduction)
 
 
 def soft_distance(model: keras.Model) -> Callable[[Any, Any, Any], Any]:
-    r"""The cross-entropy of teachers' marginals $p$ and a student's $q$, in nats a sentence.
+    r"""The cross-entropy between teachers' marginals $p$ and a student's marginals $q$, in nats per sentence.
 
     $$\sum_t -\sum_k p(y_t = k)\,\log q(y_t = k)$$
 
-    With a CRF $q$ are the marginals over all its sequences, so that its transitions are learned too; otherwise a
-    softmax a token. The sum is over a whole sentence, as the loss of the true tags is: learning rate and clipping mean
-    the same.
+    With a CRF, $q$ are its marginals over all sequences, so that its transitions are learned too; otherwise $q$ is a
+    softmax for each token. The sum is over a whole sentence, as in the loss of the true tags, so that learning rate and
+    clipping have the same meaning.
 
-    What the student's CRF forbids at a token, and a teacher without one may still hold possible, is left out of the
-    sum: no weight could ever bring it about.
+    A tag that the student's CRF forbids at a token is left out of the sum, though a teacher without a CRF may give it a
+    probability: the student could never learn it.
 
-    There is no temperature. That of a CRF would flatten whole sequences, not tokens; from marginals, which is all that
-    a mean over teachers leaves, it cannot be recovered.
+    There is no temperature. In a CRF it would flatten whole sequences, not tokens. The mean over teachers has only
+    marginals, from which flattened sequences cannot be computed.
 
     Returns:
-        A function of marginals `(B, T, K)`, outputs `(B, T, K)` and the mask `(B, T)` to float32 `(B,)`.
+        A function from marginals `(B, T, K)`, outputs `(B, T, K)` and the mask `(B, T)` to float32 `(B,)`.
 
     Reference:
         Wang et al. 2020, Structure-Level Knowledge Distillation For Multilingual Sequence Labeling, section 3.2

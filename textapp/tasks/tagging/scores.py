@@ -1,11 +1,11 @@
 """Scores of predicted tags: precision, recall and F1 of entities, and the accuracy of tags.
 
 An entity is a hit only if its type, its first token and its last token are all right. Predictions are read strictly: a
-predicted entity starts with a B tag and goes on with I tags of its type; I tags after no such B are no entity. Accuracy
-over tokens is another figure, because most tokens are `O`. It is never called F1.
+predicted entity is a B tag and the following I tags of its type; other I tags are not part of an entity. Accuracy over
+tokens is a different score, because most tokens are `O`. It is never called F1.
 
-This file needs no library, so that a device scores a bundle with the base install. Its figures equal those of seqeval
-with `mode="strict"` and `scheme=IOB2` bit by bit; a test compares the two.
+This file needs no library, so that the base install can score a bundle. Its scores equal those of seqeval with
+`mode="strict"` and `scheme=IOB2` exactly; a test compares the two.
 
 Reference: seqeval (https://github.com/chakki-works/seqeval); Tjong Kim Sang and De Meulder, "Introduction to the
 CoNLL-2003 Shared Task" (2003), section 2.5.
@@ -86,7 +86,7 @@ def tag_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 
 
 def describe_scores(scores: dict[str, Any]) -> str:
-    """Returns the figures of `tag_scores` as one line of text."""
+    """Returns the scores of `tag_scores` as one line of text."""
     if "accuracy" in scores:
         return f"accuracy {scores['accuracy']:.4f} on {scores['count']:,} tokens"
     return (
@@ -156,7 +156,7 @@ def check_tags_known(examples: TaggedExamples, tag_set: TagSet, model: str = "th
     Args:
         examples: The sentences.
         tag_set: The tags of the model.
-        model: How messages call the model.
+        model: Name of the model in messages.
 
     Raises:
         InputError: One of the two has spans and the other plain tags, or the model lacks all plain tags of `examples`.
@@ -187,7 +187,7 @@ def unseen_tags(examples: TaggedExamples, tag_set: TagSet) -> list[str]:
 def _entities(sentences: Sequence[Sequence[str]]) -> set[tuple[int, Span]]:
     """Returns the entities of all sentences, each with the number of its sentence.
 
-    The lenient reader yields each strict entity, and more: spans whose first tag is an I.
+    The lenient reader also yields spans whose first tag is an I; these are removed.
     """
     return {
         (number, span)

@@ -1,4 +1,4 @@
-"""Tagging, as `textapp.task.Task` asks for it."""
+"""Tagging as a `textapp.task.Task`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ TAGS, SCORES = "tags.txt", "crf.json"
 
 
 class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
-    """Each token has a tag: entities and slots as spans, parts of speech one by one."""
+    """Each token has a tag: spans (entities, slots) or plain tags (parts of speech)."""
 
     name = "tagging"
     model_noun = "tagger"
@@ -55,7 +55,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         return text_tokenizer(config)
 
     def cuts_all(self, config: settings.TaggingConfig) -> bool:
-        """See `Task`: files' tokens are cut too, unless the settings leave them."""
+        """See `Task`: tokens of files are cut too, unless the settings keep them."""
         return config.retokenize
 
     def read(
@@ -110,7 +110,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         """See `Task`."""
         from textapp.tasks.tagging.data import sentence_rows
 
-        del keep_empty  # a sentence has a token
+        del keep_empty  # each sentence has a token
         return sentence_rows(config, examples, targets, tokenizer, training)
 
     def head(self, config: settings.TaggingConfig, targets: "TagSet") -> Callable[[Any, Any], Any]:
@@ -128,7 +128,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         return tag_loss(model, reduction="mean_with_sample_weight")
 
     def soft_distance(self, config: settings.StudentConfig, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
-        """See `Task`: the cross-entropy of the teachers' marginals and the student's."""
+        """See `Task`: the cross-entropy between the teachers' and the student's marginals."""
         from textapp.tasks.tagging.losses import soft_distance
 
         del config
@@ -141,13 +141,13 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         return best_tags(model)
 
     def probabilities(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
-        """See `Task`: marginals over all sequences, or a softmax a token of a model without a CRF."""
+        """See `Task`: marginals over all sequences, or without a CRF a softmax for each token."""
         from textapp.tasks.tagging.decoding import tag_probabilities
 
         return tag_probabilities(model)
 
     def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: "TagSet") -> list[list[str]]:
-        """See `Task`: the tags of each sentence's own tokens."""
+        """See `Task`: the tags of each sentence's original tokens."""
         from textapp.tasks.tagging.data import predicted_tags
 
         return predicted_tags(decoded, rows, targets)
@@ -163,7 +163,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
     def score_soft(
         self, examples: "TaggedExamples", rows: "EncodedRows", probs: "np.ndarray", targets: "TagSet"
     ) -> dict[str, Any]:
-        """See `Task`: of each token's most probable tag; broken sequences are repaired as always."""
+        """See `Task`: by the most probable tag of each token; broken sequences are repaired as usual."""
         return self.score(examples, rows, probs.argmax(axis=1), targets)
 
     def main_score(self, targets: "TagSet") -> str:
@@ -338,10 +338,10 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         return student_tags(train, teachers, report)
 
     def targets_of_names(self, names: Iterable[str], source: str) -> "TagSet":
-        """See `Task`: of spans where the names are tags of a scheme."""
-        from textapp.tasks.tagging.data import checked, tags_of_names
+        """See `Task`: span tags if the names fit a scheme."""
+        from textapp.tasks.tagging.data import check_tag_set, tags_of_names
 
-        return checked(tags_of_names(names), source)
+        return check_tag_set(tags_of_names(names), source)
 
 
 TASK = Tagging()

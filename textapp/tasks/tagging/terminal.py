@@ -1,4 +1,4 @@
-"""Predictions of a tagger as lines of a terminal."""
+"""Predictions of a tagger as lines for a terminal."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -15,24 +15,23 @@ _COLOURS = (117, 156, 222, 218, 183, 229)  # light ones of the 256, for a span's
 def prediction_lines(
     texts: Sequence[str], predictions: "Sequence[Tagging]", tags: TagSet, colours: bool
 ) -> Iterator[str]:
-    """Yields a line a text: with its spans marked, or of plain tags its tokens and their tags."""
+    """Yields one line per text: the text with its spans marked, or for plain tags its tokens with their tags."""
     types = sorted(tags.types)
     for text, tagging in zip(texts, predictions, strict=True):
         if tags.scheme is None:
             yield " ".join(_tagged(token, colours) for token in tagging.tokens)
         else:
-            yield marked_spans(text, tagging, types if colours else None)
+            yield mark_spans(text, tagging, types if colours else None)
 
 
-def marked_spans(text: str, tagging: "Tagging", coloured: Sequence[str] | None = None) -> str:
+def mark_spans(text: str, tagging: "Tagging", coloured: Sequence[str] | None = None) -> str:
     """A text on one line with its spans marked: `[Barack Obama PER 0.98] was in [Hawaii LOC 0.91].`, for example.
 
     Args:
-        text: What was tagged.
-        tagging: Its spans; their confidence is shown where it is known.
-        coloured: All types, each to have a colour of a terminal; by default brackets mark the spans. Brackets of the
-            text, and spaces of a type, are then preceded by a backslash, as backslashes are: marks can be told from
-            text.
+        text: The text.
+        tagging: Its spans, with their confidence if known.
+        coloured: All types, to mark spans with terminal colours. By default brackets mark spans; then brackets and
+            backslashes of the text, and spaces of a type, get a backslash before them to distinguish them from marks.
     """
     shown, end = "", 0
     for span in tagging.spans:
@@ -50,12 +49,12 @@ def marked_spans(text: str, tagging: "Tagging", coloured: Sequence[str] | None =
 
 
 def _tagged(token: "TaggedToken", colours: bool) -> str:
-    """A token and its tag: `film/NOUN`; a slash or space of either is preceded by a backslash."""
+    """A token and its tag: `film/NOUN`. A slash or space in either gets a backslash before it."""
     notes = [token.tag, *([] if token.confidence is None else [f"{token.confidence:.2f}"])]
     tag = "".join(f"/{_escaped(note, '/ ')}" for note in notes)
     return _escaped(token.text, "/ ") + (f"\x1b[2m{tag}\x1b[0m" if colours else tag)
 
 
 def _escaped(text: str, marks: str) -> str:
-    """A printable text in which the characters of `marks`, and backslashes, stand after a backslash."""
+    """A printable text with a backslash before each backslash and each character of `marks`."""
     return "".join(f"\\{one}" if one == "\\" or one in marks else printable(one) for one in text)
