@@ -1,5 +1,6 @@
 """A corpus and teachers of each task; what a converted file holds, in the shapes of Keras' weights."""
 
+import contextlib
 import dataclasses
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -151,13 +152,15 @@ class Case:
     def train(self, out: Path, *settings: str, **files: Any) -> dict[str, Any]:
         """Trains a model."""
         split = {"train": self.files["train"], "valid": self.files["valid"]}
-        return train(self.task.name, self.config(*settings), out, **{**split, **QUIET, **files})
+        with _undrawn():
+            return train(self.task.name, self.config(*settings), out, **{**split, **QUIET, **files})
 
     def distill(self, out: Path, teachers: Any, *settings: str, **options: Any) -> dict[str, Any]:
         """Trains a student."""
         files = {"train": self.files["train"], "valid": self.files["valid"], "unlabelled": [self.files["unlabelled"]]}
         config = self.student_config(*settings)
-        return distill(self.task.name, config, out, teachers=teachers, **{**files, **QUIET, **options})
+        with _undrawn():
+            return distill(self.task.name, config, out, teachers=teachers, **{**files, **QUIET, **options})
 
     def items(self, name: str) -> list[Any]:
         """What teachers are asked about the examples of a file."""
@@ -174,9 +177,9 @@ class Case:
         return list(SoftTargets.read(folder / SOFT_TARGETS, self.task).items())
 
 
-@pytest.fixture(scope="session", autouse=True)
-def undrawn() -> Iterator[None]:
-    """As the fixture of all tests, for runs that many tests share."""
+@contextlib.contextmanager
+def _undrawn() -> Iterator[None]:
+    """As the fixture `undrawn` of all tests, for runs that many tests share."""
     with pytest.MonkeyPatch.context() as patches:
         for name in names():
             patches.setattr(type(task(name)), "dashboards", lambda *_, **__: [])
@@ -219,9 +222,9 @@ def _topics(tmp_path_factory: Any, topic_corpus: Any) -> Case:
         name: str(topic_corpus(folder / f"{name}.jsonl", count, seed))
         for seed, (name, count) in enumerate(counts.items())
     }
-    sizes = ["max_tokens=12", "cell=rnn", "learning_rate=0.02", "batch_size=16", "units=8", "embedding_dim=16"]
-    small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=4"]
-    case = Case(task("multilabel"), files, [*sizes, "epochs=4"], small, 40)
+    sizes = ["max_tokens=12", "cell=rnn", "learning_rate=0.05", "batch_size=16", "units=8", "embedding_dim=16"]
+    small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=6"]
+    case = Case(task("multilabel"), files, [*sizes, "epochs=8"], small, 40)
     return _with_unlabelled(case, folder, case.texts("more"))
 
 

@@ -75,7 +75,7 @@ def test_a_student_is_a_run_and_says_what_its_teachers_are(case, teachers, stude
 
 def test_a_student_learns_from_soft_targets_alone(case, teachers, student):
     key = case.task.main_score(teachers[0].targets)
-    assert metrics_of(Path(teachers[0].name))["valid"][key] > 0.8
+    assert metrics_of(Path(teachers[0].name))["valid"][key] > 0.75
     assert metrics_of(student)["valid"][key] > 0.7  # with alpha=0 no true target was looked at
 
 
@@ -228,10 +228,14 @@ def test_batches_of_static_shape_have_soft_targets_on_real_units_alone(case, tea
         for inputs, targets, weights in validation.take(1):
             ids = np.asarray(inputs["token_ids"] if isinstance(inputs, dict) else inputs)
             targets, real = np.asarray(targets), ids != 0 if per_token else ids.any(axis=1)
-            shape = (*ids.shape, 1 + len(names)) if per_token else (size, 1 + len(names))
+            width = (1 if case.task.exclusive else len(names)) + len(names)
+            shape = (*ids.shape, width) if per_token else (size, width)
             assert (len(ids), targets.shape, weights.shape) == (size, shape, (size,))
             counted = np.asarray(weights).reshape(-1, *[1] * (real.ndim - 1)) > 0
-            np.testing.assert_allclose((targets[..., 1:].sum(axis=-1) * counted), real * counted, atol=2e-3)
+            sums = targets[..., -len(names) :].sum(axis=-1)
+            if not case.task.exclusive:  # any number of labels
+                sums = np.minimum(sums * 1e3, 1)
+            np.testing.assert_allclose(sums * counted, real * counted, atol=2e-3)
             np.testing.assert_array_equal((targets[..., 0] >= 0) & counted, real & counted)  # all are labelled
         found = {float(one) for _, targets, *_ in batches.dataset.take(9) for one in np.unique(targets[..., 0])}
         assert {UNLABELLED, 0.0} | ({NO_TARGET} if per_token else set()) <= found
@@ -276,7 +280,8 @@ def renamed_copy(teacher, folder, old, new):
 
 
 def test_teachers_with_other_targets_are_refused(case, teachers, tmp_path):
-    old, new = ("positive", "позитив") if case.task.unit == "text" else ("LOC", "ORT")
+    changes = {"classification": ("positive", "позитив"), "tagging": ("LOC", "ORT"), "multilabel": ("Preis", "цена")}
+    old, new = changes[case.task.name]
     other = renamed_copy(teachers[1], tmp_path / "чужой", old, new)
     with pytest.raises(InputError, match=rf"чужой: knows the (labels|tags) .*{new}.*, but .*{old}"):
         case.distill(tmp_path / "ученик", [teachers[0], other])
@@ -399,5 +404,6 @@ def test_soft_targets_stand_for_the_teachers(case, teachers, augment, kind, tmp_
     expected, expected_valid = with_teachers.with_soft_targets(soft)
     assert data.fingerprint == expected.fingerprint
     np.testing.assert_array_equal(valid.targets, expected_valid.targets)
-    np.testing.assert_allclose(valid.targets[:, 1:].sum(axis=1), 1, rtol=1e-6)
+    if case.task.exclusive:
+        np.testing.assert_allclose(valid.targets[:, 1:].sum(axis=1), 1, rtol=1e-6)
     assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
