@@ -101,7 +101,7 @@ def topic_corpus() -> Callable[[Path, int, int], Path]:
         for _ in range(count):
             labels = [topic for topic in _TOPICS if rng.random() < 0.4]
             words = [rng.choice(_TOPICS[topic]) for topic in labels]
-            words += ["".join(rng.choices(_SYLLABLES, k=2)) for _ in range(rng.randint(4, 9))]
+            words += ["".join(rng.choices(_SYLLABLES, k=3)) for _ in range(rng.randint(4, 9))]
             rng.shuffle(words)
             lines.append(json.dumps({"text": " ".join(words), "labels": labels}, ensure_ascii=False))
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

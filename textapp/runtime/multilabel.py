@@ -62,6 +62,11 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
     task = "multilabel"
     targets: IndependentLabels
 
+    @property
+    def result(self) -> str:
+        """What a text is turned into."""
+        return result(self.targets)
+
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
         """The probability of each label, independent of the others."""
         return [0.5 * (1 + math.tanh(0.5 * logit)) for logit in logits.tolist()]
