@@ -27,8 +27,8 @@ class Multilabel(Classification):
     does = "gives each text any number of its labels"
     exclusive = False
     files_help = (
-        "texts with labels: TSV or CSV with `a,b` as labels, JSON lines with a list of them, `a,b text` lines, each "
-        "also gzipped"
+        "texts with labels: TSV or CSV with a header and `a,b` as labels, or JSON lines with a list of them, each also "
+        "gzipped"
     )
     score_titles: ClassVar = {"micro_f1": "micro F1", "macro_f1": "macro F1"}
 
