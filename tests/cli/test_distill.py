@@ -64,11 +64,11 @@ def check_inherits(student, teacher):
     assert config["teachers"][0]["path"] == str(teacher)
     assert config["settings"]["valid_fraction"] == trained["settings"]["valid_fraction"]
     assert config["distillation"]["split_seed"] == trained["settings"]["seed"]
-    metrics, taught = (read_json(path / "metrics.json") for path in (student, teacher))
+    metrics, teacher_metrics = (read_json(path / "metrics.json") for path in (student, teacher))
     score = {"classification": "accuracy", "tagging": "entity_f1", "multilabel": "micro_f1"}[metrics["task"]]
-    assert metrics["distillation"][f"valid_{score}"] == pytest.approx(taught["valid"][score])
-    assert metrics["distillation"]["parameters"] == taught["parameters"] > metrics["parameters"]
-    assert metrics["test"]["count"] == taught["test"]["count"]
+    assert metrics["distillation"][f"valid_{score}"] == pytest.approx(teacher_metrics["valid"][score])
+    assert metrics["distillation"]["parameters"] == teacher_metrics["parameters"] > metrics["parameters"]
+    assert metrics["test"]["count"] == teacher_metrics["test"]["count"]
     return config["settings"], trained["settings"]
 
 

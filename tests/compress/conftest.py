@@ -223,6 +223,7 @@ def _topics(tmp_path_factory: Any, topic_corpus: Any) -> Case:
         for seed, (name, count) in enumerate(counts.items())
     }
     sizes = ["max_tokens=12", "cell=rnn", "learning_rate=0.05", "batch_size=16", "units=8", "embedding_dim=16"]
+    sizes += ["dropout=0", "embedding_dropout=0"]
     small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=6"]
     case = Case(task("multilabel"), files, [*sizes, "epochs=8"], small, 40)
     return _with_unlabelled(case, folder, case.texts("more"))

@@ -75,7 +75,7 @@ def test_a_student_is_a_run_and_says_what_its_teachers_are(case, teachers, stude
 
 def test_a_student_learns_from_soft_targets_alone(case, teachers, student):
     key = case.task.main_score(teachers[0].targets)
-    assert metrics_of(Path(teachers[0].name))["valid"][key] > 0.75
+    assert metrics_of(Path(teachers[0].name))["valid"][key] > 0.8
     assert metrics_of(student)["valid"][key] > 0.7  # with alpha=0 no true target was looked at
 
 

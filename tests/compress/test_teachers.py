@@ -69,7 +69,7 @@ class Five:
 
 
 def student_settings_of(found, teacher, preset, files):
-    """`student_settings` as a dictionary: of settings that are no valid ones, so that each is told from a default."""
+    """`student_settings` as a dictionary: of settings that are not valid, so that each differs from a default."""
     merged = {}
 
     class Config:

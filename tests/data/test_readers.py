@@ -175,3 +175,18 @@ def test_each_unknown_label_of_several_is_named():
     examples = Examples(["a", "b"], [("x",), ("x", "z")], "a.tsv", [2, 3])
     with pytest.raises(InputError, match=r"a\.tsv:3: the label 'z' does not occur"):
         check_labels(examples, ["x", "y"])
+
+
+@pytest.mark.parametrize("line", ["__label__a __label__b text", "1 __label__b text"])
+def test_a_line_of_label_and_text_has_one_label(tmp_path, line):
+    path = tmp_path / "ярлыки.txt"
+    path.write_text(f"__label__a très bon\n{line}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"ярлыки\.txt:2: a line of this format has one label"):
+        read_examples(path)
+
+
+def test_several_labels_are_not_read_from_lines_of_label_and_text(tmp_path):
+    path = tmp_path / "ярлыки.txt"
+    path.write_text("1, 2 très bon\n", encoding="utf-8")
+    with pytest.raises(InputError, match="texts with several labels are read from TSV, CSV and JSON lines"):
+        read_examples(path, format="label_text", several=True)

@@ -295,3 +295,8 @@ def test_texts_are_cut_with_their_capitals_where_a_model_sees_them():
     assert classifier.tokenizer(classifier.config()) == Tokenizer("word", lowercase=True)
     for setting in ("lowercase=false", "characters=true", "shapes=true"):
         assert not classifier.tokenizer(classifier.config().override([setting])).lowercase
+
+
+def test_validation_texts_without_a_label_choose_no_threshold(prepared):
+    message = refusal(prepared, "multilabel", valid="text\tlabel\nAnna sah Rom\t\n")
+    assert message.endswith("no text has a label, so no threshold can be chosen; give others")

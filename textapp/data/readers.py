@@ -237,7 +237,7 @@ def _read_rows(
     """Yields location, cleaned text and label of each row, or a tuple of labels; the text may be empty."""
     kept = empty = 0
     parse = _several_labels if several else _one_label
-    for location, text, label in _open_rows(path, text_column, label_column, format, subset):
+    for location, text, label in _open_rows(path, text_column, label_column, format, subset, several=several):
         text = clean_text(text)
         if not text:
             empty += 1
@@ -257,7 +257,7 @@ def _one_label(label: Any, location: str) -> str:
     if not isinstance(label, str):
         raise InputError(
             f"{location}: a text must have one label. Received: {label!r:.40}; "
-            "`textapp train multilabel` learns texts with several"
+            "`textapp train multilabel-classifier` learns texts with several"
         )
     return _label_name(label, location)
 
@@ -285,6 +285,7 @@ def _open_rows(
     format: str | None,
     subset: str | None,
     labelled: bool = True,
+    several: bool = False,
 ) -> Iterator[tuple[int, str, str]] | Iterator[tuple[str, str, str]]:
     """Returns the rows of a file: location, text and label, not cleaned."""
     if format is not None and format not in FORMATS:
@@ -314,6 +315,10 @@ def _open_rows(
             return tables.read_csv(lines, path, text_column, label_column, labelled)
         case "jsonl":
             return tables.read_json_lines(lines, path, text_column, label_column, labelled)
+        case _ if several:
+            raise InputError(
+                f"{path}: texts with several labels are read from TSV, CSV and JSON lines. Received: format {format}"
+            )
         case _:
             return tables.read_label_text(lines, path)
 

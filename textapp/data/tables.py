@@ -91,6 +91,11 @@ def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Itera
         label, space, text = line.lstrip().partition(" ")
         if not space:
             raise InputError(f"{path}:{number}: each line must be LABEL TEXT. Received: {_shortened(line)!r}")
+        if text.lstrip().startswith("__label__"):
+            raise InputError(
+                f"{path}:{number}: a line of this format has one label. Received: {_shortened(line)!r}; several labels "
+                "are read from TSV, CSV and JSON lines by `textapp train multilabel-classifier`"
+            )
         yield number, text, label
 
 

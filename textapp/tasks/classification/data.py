@@ -75,6 +75,8 @@ def read_splits(
     }
     for examples in held_out.values():
         report(f"read {examples}")
+    if several and "valid" in held_out and not any(held_out["valid"].labels):
+        raise InputError(f"{held_out['valid'].source}: no text has a label, so no threshold can be chosen; give others")
     if len(held_out) == 2 and (shared := count_overlap(held_out["valid"], held_out["test"])):
         report(
             f"warning: {shared:,} of the {len(held_out['test']):,} texts of test are validation texts too; the test "
