@@ -27,6 +27,26 @@ _CHINESE = {
 }
 
 
+def _seed() -> None:
+    """Seeds what is imported by now: most tests need no Keras, and some must not import it."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+    else:
+        random.seed(0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _seeded_module() -> None:
+    """What the fixtures of a module draw does not depend on the tests before."""
+    _seed()
+
+
+@pytest.fixture(autouse=True)
+def _seeded(_seeded_module: None) -> None:
+    """What a test draws, initial weights above all, is the same each time and in any order."""
+    _seed()
+
+
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
     """Leaves TensorBoard out of trainings: it takes longer to trace than a small model, and changes nothing of it."""

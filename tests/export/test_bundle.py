@@ -140,6 +140,8 @@ def test_a_classifier_may_read_characters_and_shapes_and_start_from_vectors(tmp_
         **{"characters": True, "shapes": True, "units": 16, "embedding_dim": None},
     )
     np.testing.assert_array_equal(model.get_layer("embedding").embeddings, vectors)
+    shapes = model.get_layer("shape_ids_embedding").embeddings
+    shapes.assign(np.random.default_rng(7).normal(size=shapes.shape))
     tokenizer = Tokenizer(lowercase=False)
     folder = export_model(
         task("classification"),
@@ -159,7 +161,7 @@ def test_a_classifier_may_read_characters_and_shapes_and_start_from_vectors(tmp_
         (inputs,) = predictor.pieces(text)
         probs.append(keras.ops.softmax(model(padded_rows([inputs], 6)))[0])
     np.testing.assert_allclose(predictor.probabilities(texts), probs, atol=1e-5)
-    assert not np.allclose(*predictor.probabilities(["nasa", "NASA"]), atol=1e-4)
+    assert not np.allclose(*predictor.probabilities(["nasa", "NASA"]), atol=1e-3)
 
 
 def test_only_a_bundle_is_overwritten(export_any, tmp_path):
