@@ -166,12 +166,15 @@ class Multilabel(Classification):
         self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, colours: bool
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
+        from textapp.data.tables import quoted_name
         from textapp.tasks.classification.terminal import mark_tokens
         from textapp.text.characters import printable
 
         del targets
         for text, prediction in zip(texts, predictions, strict=True):
-            labels = ", ".join(f"{printable(label)} {prediction.probs[label]:.3f}" for label in prediction.labels)
+            labels = ", ".join(
+                f"{printable(quoted_name(label))} {prediction.probs[label]:.3f}" for label in prediction.labels
+            )
             yield f"{labels or '-'}\t{mark_tokens(text, prediction, colours)}"
 
     def describe_targets(self, targets: Any) -> dict[str, Any]:
