@@ -90,11 +90,13 @@ class Multilabel(Classification):
         return lambda outputs, _: ops.sigmoid(outputs)
 
     def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> list[tuple[str, ...]]:
-        """See `Task`: the labels of each row whose probabilities reach their thresholds."""
+        """See `Task`: the labels of each row whose probabilities reach their thresholds; none without tokens."""
+        import numpy as np
+
         from textapp.tasks.multilabel.scores import sigmoid
 
-        del rows
-        return [targets.chosen(row) for row in sigmoid(decoded).tolist()]
+        logits = np.where(rows.lengths[:, None] > 0, decoded, -np.inf)
+        return [targets.chosen(row) for row in sigmoid(logits).tolist()]
 
     def score_decisions(
         self, examples: "Examples", decisions: Sequence[tuple[str, ...]], targets: Any
