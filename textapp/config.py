@@ -6,7 +6,7 @@ classification; other tasks override some of them.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from textapp.errors import InputError
 from textapp.settings import MOST, Config, Range, Section
@@ -184,10 +184,19 @@ class Training(Section):
 class ModelConfig(Config):
     """The settings of a model of any task: the four sections. Each task adds more fields."""
 
+    in_memory: ClassVar[str] = ""
+    """Which models cannot have `stream`, for a message: `a tagger`. Empty if these models can."""
+
     data: Data = Data()
     words: Words = Words()
     encoder: Encoder = Encoder()
     training: Training = Training()
+
+    def check(self) -> None:
+        """Raises `InputError` that names the first setting that is out of range."""
+        super().check()
+        if self.data.stream and self.in_memory:
+            raise InputError(f"setting stream: {self.in_memory} is trained from memory; leave it false")
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)

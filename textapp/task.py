@@ -238,9 +238,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
         Returns:
             Tokens, one or more, and the target by name: a label, or a list with a tag for each token.
+
+        Raises:
+            NotImplementedError: The task has no such rows; its config refuses `stream`, see `ModelConfig.in_memory`.
         """
         del config, path, held_out, tokenizer, report
-        raise InputError(f"setting stream: a {self.model_noun} is trained from memory; leave it false")
+        raise NotImplementedError(f"a {self.model_noun} is trained from memory")
 
     # Model
 

@@ -4,7 +4,6 @@ import dataclasses
 from typing import Annotated, Any, Literal
 
 from textapp.config import Encoder, ModelConfig, Training, Words
-from textapp.errors import InputError
 from textapp.settings import MOST, Range, Section
 
 
@@ -95,14 +94,10 @@ class Distillation(Section):
 class StudentConfig(ClassificationConfig):
     """The settings of `textapp distill` for a classifier: those of a small classifier, and of the distillation."""
 
+    in_memory = "a student"
+
     words: Words = Words(vocabulary_size=4_000, embedding_dim=32, word_dropout=0.1, embedding_dropout=0.2)
     encoder: Encoder = Encoder(units=32, dropout=0.2)  # below 32 a fused LSTM stays float: 24 take more bytes
     training: Training = Training(learning_rate=5e-3, batch_size=128)
     attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 32
     distillation: Distillation = Distillation()
-
-    def check(self) -> None:
-        """Raises `InputError` that names the first setting that is out of range."""
-        super().check()
-        if self.data.stream:
-            raise InputError("setting stream: a student is trained from memory; leave it false")

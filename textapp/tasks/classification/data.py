@@ -1,7 +1,7 @@
 """The data of a classifier: reads and splits labelled texts, and makes their rows of tokens."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,9 +100,7 @@ def read_splits(
     return train, held_out
 
 
-def label_set(
-    config: ClassificationConfig, train: Examples, report: Report, kind: Callable[[tuple[str, ...]], LabelsType]
-) -> LabelsType:
+def label_set(config: ClassificationConfig, train: Examples, report: Report, kind: type[LabelsType]) -> LabelsType:
     """The sorted labels of training texts that have a token. Raises `InputError` if there are fewer than two."""
     tokenizer = text_tokenizer(config)
     texts: dict[str, list[str]] = {}
@@ -122,12 +120,12 @@ def _report_unlearned(labels: Iterable[str], report: Report) -> None:
         report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
 
 
-def labels_of(names: Iterable[str], source: str, kind: Callable[[tuple[str, ...]], LabelsType]) -> LabelsType:
+def labels_of(names: Iterable[str], source: str, kind: type[LabelsType]) -> LabelsType:
     """Makes sorted labels. Raises `InputError` if there are fewer than two."""
     found = sorted(names)
     if len(found) < 2:
         shown = f"only {found[0]!r}" if found else "none"
-        raise InputError(f"{source}: a classifier needs examples of two labels or more. Found: {shown}")
+        raise InputError(f"{source}: {kind.too_few}. Found: {shown}")
     return kind(tuple(found))
 
 

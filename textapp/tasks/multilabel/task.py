@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Files, PathLike, Report, Task
+from textapp.task import Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
 from textapp.tasks.classification.task import Classification, evenly_spaced
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from textapp.text.tokenizer import Tokenizer
 
 
+class MultilabelConfig(ClassificationConfig):
+    """The settings of `textapp train multilabel-classifier`: those of a classifier, without `stream`."""
+
+    in_memory = "a multilabel-classifier"
+
+
 class Multilabel(Classification):
     """Each text has any number of labels: the topics of an article, the complaints of a review."""
 
@@ -26,6 +32,7 @@ class Multilabel(Classification):
     short_name = "multilabel"
     does = "gives each text any number of its labels"
     exclusive = False
+    config = MultilabelConfig
     files_help = (
         "texts with labels: TSV or CSV with a header and `a,b` as labels, or JSON lines with a list of them, each also "
         "gzipped"
@@ -59,10 +66,6 @@ class Multilabel(Classification):
         from textapp.text.labels import IndependentLabels
 
         return label_set(config, train, report, IndependentLabels)
-
-    def stream_rows(self, *args: Any) -> Iterable[tuple[list[str], Any]]:
-        """See `Task`: not supported."""
-        return Task.stream_rows(self, *args)
 
     def loss(self, config: ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
         """See `Task`: a binary cross-entropy for each label."""
