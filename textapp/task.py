@@ -518,6 +518,15 @@ def task(name: str) -> Task[Any, Any, Any]:
     return found
 
 
+def command_with(setting: str) -> str | None:
+    """The command that has a setting, of any task; None if none has it."""
+    found = [task(name) for name in names()]
+    for one in found:
+        if setting in one.config.settings():
+            return f"textapp train {one.model_noun}"
+    return "textapp distill" if any(setting in one.student_config.settings() for one in found) else None
+
+
 class DeviceHalf(Protocol):
     """The members of a task's module in `textapp.runtime`, which needs only NumPy.
 

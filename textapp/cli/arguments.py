@@ -8,6 +8,8 @@ import typer
 
 from textapp.data.readers import file_of
 from textapp.files import named_errors
+from textapp.settings import Config, as_text
+from textapp.task import names, task
 
 Out = Annotated[Path, typer.Option(help="Run folder to make.")]
 Vectors = Annotated[
@@ -47,6 +49,19 @@ Unlabelled = Annotated[
     list[str] | None,
     typer.Option(help="More texts for the teachers to label: one a line, a table, or a tar of .txt files; repeatable."),
 ]
+
+
+def settings_help(config: Config) -> str:
+    """The settings of a command with their defaults, for the end of its help."""
+    values = ", ".join(f"{name}={as_text(value)}" for name, value in config.to_dict().items())
+    return f"Settings of --set and their defaults: {values}."
+
+
+def student_settings_help() -> str:
+    """The settings of a student, of any task, for the end of a command's help."""
+    configs = [(task(name).student_config.settings(), task(name).config.settings()) for name in names()]
+    more = dict.fromkeys(name for student, own in configs for name in student if name not in own)
+    return f"Settings of --set: those of `textapp train`, with the defaults of a small model, and {', '.join(more)}."
 
 
 def as_utf8(argument: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from textapp.cli.arguments import as_utf8
+from textapp.cli.arguments import as_utf8, settings_help
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
@@ -27,7 +27,7 @@ Force = Annotated[bool, typer.Option(help="Replace existing files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
-@app.command("train")
+@app.command("train", epilog=settings_help(DEFAULTS))
 def train(
     corpus: Annotated[
         list[Path], typer.Argument(metavar="CORPUS...", help="Text files, plain or gzip, or folders of them.")

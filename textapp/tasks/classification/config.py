@@ -4,7 +4,8 @@ import dataclasses
 from typing import Annotated, Any, Literal
 
 from textapp.config import Encoder, ModelConfig, Training, Words
-from textapp.settings import MOST, Range, Section
+from textapp.settings import MOST, Range, Section, not_with
+from textapp.task import command_with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +15,11 @@ class ClassificationConfig(ModelConfig):
     text_column: Annotated[str | None, "Column of the texts; by default guessed from the header."] = None
     label_column: Annotated[str | None, "Column of the labels, likewise."] = None
     attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 64
+
+    @classmethod
+    def owner(cls, key: str) -> str | None:
+        """See `Config`: the command of another task, or of students."""
+        return command_with(key)
 
 
 # Chosen on validation data: SST-2's dev split, shares of IMDb's and online_shopping_10_cats' training splits. For
@@ -88,6 +94,15 @@ class Distillation(Section):
     split_seed: Annotated[
         int | None, Range(0, MOST), "Seed of the validation split taken from the training file; none: `seed`."
     ] = None
+
+    def unused(self) -> dict[str, str]:
+        """The settings of another loss, and of new texts if none are made."""
+        found = {}
+        if self.distillation_loss == "mse":
+            found["temperature"] = not_with("distillation_loss", "mse")
+        if not self.augment:
+            found |= dict.fromkeys(("mask_rate", "ngram_rate"), not_with("augment", 0))
+        return found
 
 
 @dataclasses.dataclass(frozen=True)

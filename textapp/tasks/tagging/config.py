@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from textapp.config import Encoder, ModelConfig, Training, Words
 from textapp.settings import MOST, Range, Section
+from textapp.task import command_with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,11 @@ class TaggingConfig(ModelConfig):
     ] = True
     tag_scheme: Annotated[Literal["IOBES", "IOB2"], "Scheme that the model learns."] = "IOBES"
     crf: Annotated[bool, "Choose the tags of a sentence together; false: each separately."] = True
+
+    @classmethod
+    def owner(cls, key: str) -> str | None:
+        """See `Config`: the command of another task, or of students."""
+        return command_with(key)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
