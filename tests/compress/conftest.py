@@ -143,11 +143,12 @@ class Case:
 
     def config(self, *settings: str) -> Any:
         """Settings of a small model."""
-        return self.task.preset("tiny").override([*self.settings, *settings])
+        return self.task.preset("tiny").override(self.settings).override(settings)
 
     def student_config(self, *settings: str) -> Any:
         """Settings of a smaller one."""
-        return self.task.student_preset(None).override([*self.settings, *self.student_settings, *settings])
+        common = self.task.student_preset(None).override(self.settings)
+        return common.override([*self.student_settings, *settings])
 
     def train(self, out: Path, *settings: str, **files: Any) -> dict[str, Any]:
         """Trains a model."""

@@ -211,8 +211,10 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
     """
     loaded = run.Run.load(source)
     task, config, soft = loaded.task, loaded.config, None
-    files = Files(command["train"], command.get("valid"), command.get("test"), command.get("vectors"))
+    train = run.entry(source / run.CONFIG, command, "train")
+    files = Files(train, command.get("valid"), command.get("test"), command.get("vectors"))
     if "distillation" in command:
+        run.entry(source / run.METRICS, loaded.metrics, "distillation", f"valid_{task.main_score(loaded.targets)}")
         config = student_config(task, command, os.fspath(source / run.CONFIG))
         soft = SoftTargets.read(_soft_targets(source), task, loaded.targets)
         student = StudentData.read(task, config, files, command.get("unlabelled", ()), [soft], report)

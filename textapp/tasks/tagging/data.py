@@ -197,7 +197,7 @@ def report_unseen(name: str, examples: TaggedExamples, tags: TagSet, report: Rep
     """Warns about tags or types of a held-out split that the model lacks: they count as missed."""
     if unseen := unseen_tags(examples, tags):
         shown = ", ".join(unseen[:8]) + (f", {len(unseen) - 8:,} more" if len(unseen) > 8 else "")
-        report(f"warning: {name} has tags that the training split lacks, which will be missed: {shown}")
+        report(f"warning: {name} has tags that the training split lacks; the model never predicts them: {shown}")
 
 
 def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], report: Report) -> TagSet:
