@@ -326,7 +326,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def counted(self, targets: TargetsType) -> str:
-        """The noun for the `count` of scores, in the plural."""
+        """The noun for what the `count` of scores counts."""
 
     @abc.abstractmethod
     def describe_scores(self, scores: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ def test_rows_report_and_summary(path):
     np.testing.assert_array_equal(pretrained.table[[2, 4, 5]], [rows["好"], rows["très"], rows["extra"]])
     assert lines[0] == f"read {path}: 4 vectors of 3 dimensions"
     assert (
-        lines[1] == "vectors: 2 of 3 words (66.7 %), 65.0 % of 20 tokens of the training split have one; 1 extra words"
+        lines[1] == "vectors: 2 of 3 words (66.7 %), 65.0 % of 20 tokens of the training split have one; 1 extra word"
     )
     assert lines[2].startswith("warning: less than 90% of the tokens have a vector")
     assert json.loads(json.dumps(pretrained.summary)) == {

@@ -11,6 +11,7 @@ from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
 from textapp.files import check_writable
 from textapp.task import Task, task
+from textapp.text.characters import counted
 
 
 @reads_examples(*READ_OPTIONS)
@@ -87,7 +88,7 @@ def export(
         ("", *(found.score_titles[name] for name in shown)),
         [(name, *(f"{metrics[name][key]:.4f}" for key in shown)) for name in ("before", "after")],
     )
-    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} {found.unit}s")
+    say(f"label agreement {metrics['label_agreement']:.4f} on {counted(metrics['count'], found.unit)}")
     _say_other_rounding(description, run)
     _say_what_is_longer(found, description["lengths"], opened.config.data.max_tokens)
     say(f"checks passed: {', '.join(checks)}")

@@ -27,6 +27,7 @@ from textapp.errors import InputError
 from textapp.files import read_bytes, replacing, write_json
 from textapp.settings import MOST
 from textapp.task import Files, Report, canonical_name
+from textapp.text.characters import counted
 from textapp.training import run
 from textapp.training.fit import fit
 from textapp.training.prepare import Prepared, prepare
@@ -129,7 +130,7 @@ def quantize(
         floats = model.get_weights()
         history: list[dict[str, float]] = []
         if config.epochs:
-            report(f"training on {describe(strategy)} with rounded weights: {steps:,} steps an epoch")
+            report(f"training on {describe(strategy)} with rounded weights: {counted(steps, 'step')} an epoch")
             log = EventLog(folder / run.LOGS)
             size = training.batch_size
             validation = evaluation_batches(opened.valid, size, data.widths, training.static_shapes)

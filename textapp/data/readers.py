@@ -34,6 +34,7 @@ from textapp.data import class_folders, slot_folders, tables
 from textapp.data.lines import read_lines
 from textapp.errors import InputError
 from textapp.files import named_errors
+from textapp.text.characters import counted
 
 FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar", "slots")
 
@@ -87,7 +88,7 @@ class Examples:
         counts = Counter(name for label in self.labels for name in names_of(label))
         classes = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
         dropped = f"; rows left out because their text is empty: {self.empty:,}" if self.empty else ""
-        return f"{self.source}: {len(self):,} examples ({classes}){dropped}"
+        return f"{self.source}: {counted(len(self), 'example')} ({classes}){dropped}"
 
     def location(self, index: int) -> str:
         """Returns where a text is, for messages: `reviews.tsv:17`, `aclImdb.tar.gz#train: pos/1_9.txt`."""

@@ -31,6 +31,7 @@ from textapp.files import digest, leftovers, named_errors, read_json, write_json
 from textapp.search.candidates import Candidate, Shape, candidates
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
+from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
@@ -159,7 +160,7 @@ def search_within_budget(
         if before is None:
             _clear(folder)
             write_json(folder / SEARCH, {"command": command, "words": words})
-        report(f"{len(grid)} students fit {budget:,} bytes: {'; '.join(map(_in_words, grid))}")
+        report(f"within {budget:,} bytes {counted(len(grid), 'student')}: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
         left_out: dict[str, str] = {}
         score = found.main_score(read.data.targets)

@@ -16,7 +16,7 @@ from textapp.errors import InputError
 from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
-from textapp.text.characters import replace_surrogates
+from textapp.text.characters import counted, replace_surrogates
 from textapp.text.labels import Labels
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
@@ -188,7 +188,7 @@ class StreamedTexts:
                 yield words, label
         if self._report is not None:
             if skipped:
-                self._report(f"{self.path}: {skipped:,} texts left out that are held out")
+                self._report(f"{self.path}: {counted(skipped, 'text')} left out that are held out")
             _report_unlearned(labels - learned, self._report)
             self._report = None
 

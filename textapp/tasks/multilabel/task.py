@@ -146,9 +146,11 @@ class Multilabel(Classification):
 
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """See `Task`."""
+        from textapp.text.characters import counted
+
         return (
             f"micro F1 {scores['micro_f1']:.4f}, macro F1 {scores['macro_f1']:.4f}, exact match "
-            f"{scores['exact_match']:.4f} on {scores['count']:,} texts"
+            f"{scores['exact_match']:.4f} on {counted(scores['count'], 'text')}"
         )
 
     def score_tables(self, scores: Mapping[str, Any]) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
