@@ -1,6 +1,7 @@
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,10 @@ def write(temporary: Path, text: str) -> None:
         write_text(temporary / name, text)
 
 
-def made(path: Path, text: str = "旧") -> Path:
-    with replacing_folder(path, ours) as temporary:
+def made(path: Path, text: str = "旧", overwrite: bool = False, meanwhile: Callable[[], object] = int) -> Path:
+    with replacing_folder(path, ours, overwrite) as temporary:
         write(temporary, text)
+        meanwhile()
     return path
 
 
@@ -161,9 +163,14 @@ def test_a_file_is_replaced_only_where_that_is_allowed(tmp_path):
 @pytest.mark.usefixtures("_both_renames")
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path):
     path = tmp_path / "файл.txt"
-    with pytest.raises(InputError, match="exists; use --force"), replacing_output(path) as temporary:
-        temporary.write_text("новый")
-        path.write_text("чужой")
+
+    def write_late():
+        with replacing_output(path) as temporary:
+            temporary.write_text("новый")
+            path.write_text("чужой")
+
+    with pytest.raises(InputError, match="exists; use --force"):
+        write_late()
     assert path.read_text() == "чужой"
     assert names(tmp_path) == ["файл.txt"]
 
@@ -198,9 +205,8 @@ def test_a_folder_is_replaced_whole_and_only_if_allowed(tmp_path):
     with replacing_folder(path, ours, overwrite=True) as temporary:
         (temporary / "знак").write_text("新")
     assert names(path) == ["знак"]
-    with pytest.raises(ZeroDivisionError), replacing_folder(path, ours, overwrite=True) as temporary:
-        (temporary / "знак").write_text("三")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        made(path, "三", overwrite=True, meanwhile=lambda: 1 / 0)
     assert (path / "знак").read_text() == "新"
     assert names(tmp_path) == ["包"]
 
@@ -236,13 +242,8 @@ def test_a_folder_with_other_files_is_refused_and_kept(tmp_path, monkeypatch, wh
             move(source, target)
 
         monkeypatch.setattr(output_files, "move_new", late)
-    with (
-        pytest.raises(InputError, match=f"包: holds {other}, which is not a file that this command writes"),
-        replacing_folder(path, ours, overwrite=True) as temporary,
-    ):
-        write(temporary, "新")
-        if when == "meanwhile":
-            appear()
+    with pytest.raises(InputError, match=f"包: holds {other}, which is not a file that this command writes"):
+        made(path, "新", overwrite=True, meanwhile=appear if when == "meanwhile" else int)
     assert (mine / "文").read_text() == "важно"
     assert (path / "знак").read_text() == "旧"
     assert names(tmp_path) == ["包"]
@@ -263,10 +264,8 @@ def test_a_folder_that_appears_meanwhile_is_kept(tmp_path, monkeypatch, late):
 
     if late:
         monkeypatch.setattr(output_files, "move_new", at_the_rename)
-    with pytest.raises(InputError) as raised, replacing_folder(path, ours) as temporary:
-        write(temporary, "新")
-        if not late:
-            appear()
+    with pytest.raises(InputError) as raised:
+        made(path, "新", meanwhile=int if late else appear)
     assert message(raised).startswith(f"{path}: ")
     assert (path / "文").read_text() == "важно"
     assert names(tmp_path) == ["包"]
@@ -283,8 +282,8 @@ def test_an_old_folder_whose_place_is_taken_is_kept_under_a_new_name(tmp_path, m
 
     with monkeypatch.context() as patches:
         patches.setattr(output_files, "move_new", taken)
-        with pytest.raises(InputError) as raised, replacing_folder(path, ours, overwrite=True) as temporary:
-            write(temporary, "新")
+        with pytest.raises(InputError) as raised:
+            made(path, "新", overwrite=True)
     kept = Path(message(raised).partition("is now ")[2])
     clear_abandoned(path, ours)
     assert (kept / "знак").read_text() == "旧"
@@ -307,8 +306,7 @@ def test_a_link_to_a_folder_stays_and_its_target_is_replaced(tmp_path):
     link.symlink_to(target)
     with pytest.raises(InputError, match="ссылка: exists"):
         made(link)
-    with replacing_folder(link, ours, overwrite=True) as temporary:
-        write(temporary, "新")
+    made(link, "新", overwrite=True)
     assert link.is_symlink()
     assert (target / "знак").read_text() == "新"
     assert names(tmp_path) == ["a", "ссылка"]
@@ -321,8 +319,8 @@ def test_a_killed_replacement_loses_nothing_and_a_refused_command_clears_it_away
     with monkeypatch.context() as patches:
         kill_at(patches, output_files, "move_new", moves)
         patches.setattr(output_files.shutil, "rmtree", lambda *_, **__: None)
-        with pytest.raises(KeyboardInterrupt), replacing_folder(path, ours, overwrite=True) as temporary:
-            write(temporary, "新")
+        with pytest.raises(KeyboardInterrupt):
+            made(path, "新", overwrite=True)
     (tmp_path / ".包.textapp-lock").touch()
     assert path.exists() == (moves == 1)
     with pytest.raises(InputError, match="包: exists"):

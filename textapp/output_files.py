@@ -38,6 +38,11 @@ def real_path(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.realpath(path))
 
 
+def link_target(path: Path) -> Path:
+    """The same path, or the place that it points to if it is a symbolic link. Messages then have the user's path."""
+    return real_path(path) if path.is_symlink() else path
+
+
 @contextlib.contextmanager
 def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     """Locks an output, a file or a folder, against other commands. The lock ends with the process, even a killed one.

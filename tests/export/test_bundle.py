@@ -14,7 +14,8 @@ from tests.export.test_tagger_bundle import encoder as tagger_encoder
 from tests.export.test_tagger_bundle import export as export_tagger
 from tests.small_models import small_classifier
 from textapp.errors import InputError
-from textapp.export import ExportError, export_bundle, export_model
+from textapp.export import ExportError, bundle, export_bundle, export_model
+from textapp.export.conversion import convert
 from textapp.export.model_inputs import TOKENS, padded_rows, token_inputs
 from textapp.runtime import load
 from textapp.task import Compared, task
@@ -163,7 +164,9 @@ def test_a_classifier_may_read_characters_and_shapes_and_start_from_vectors(tmp_
     assert not np.allclose(*predictor.probabilities(["nasa", "NASA"]), atol=1e-3)
 
 
-@pytest.mark.parametrize("foreign", ["{}", "[", '{"format": "textapp-bundle"}', '{"format": "textapp-bundle", "format_version": 1}'])
+@pytest.mark.parametrize(
+    "foreign", ["{}", "[", '{"format": "textapp-bundle"}', '{"format": "textapp-bundle", "format_version": 1}']
+)
 def test_only_a_bundle_is_overwritten(export, tmp_path, foreign):
     """Many programs have a bundle.json."""
     (tmp_path / "包").mkdir()

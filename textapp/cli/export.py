@@ -10,7 +10,7 @@ from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
 from textapp.files import check_writable
-from textapp.output_files import real_path
+from textapp.output_files import link_target
 from textapp.task import Task, task
 
 
@@ -74,7 +74,7 @@ def export(
         "repair": repair,
     }
     check_readable(data)
-    check_writable(real_path(out).parent)
+    check_writable(link_target(out).parent)
     with native_log_hidden():
         from textapp.export.run import export as export_run
         from textapp.training.run import Run

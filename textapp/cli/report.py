@@ -10,7 +10,7 @@ from textapp.cli.output import print_json, say, say_table
 from textapp.cli.reporting import MARK
 from textapp.errors import InputError
 from textapp.files import check_writable, read_bytes
-from textapp.output_files import check_output, real_path, write_output
+from textapp.output_files import check_output, link_target, write_output
 
 
 def report(
@@ -69,7 +69,7 @@ def _check_files(data: str, out: Path, markdown: Path | None) -> None:
             raise InputError(f"{option} {path}: must end in {suffix}")
         if path.is_dir():
             raise InputError(f"{option} {path}: is a folder")
-        check_writable(real_path(path).parent)
+        check_writable(link_target(path).parent)
         if path.resolve() == Path(data).resolve():
             raise InputError(f"{option} {path}: is the --data, which is only read")
         check_output(path, _is_report)

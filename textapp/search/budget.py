@@ -27,7 +27,7 @@ from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export
 from textapp.files import check_writable, digest, leftovers, named_errors, read_json, write_json
-from textapp.output_files import clear_abandoned, delete_empty_folders, locked, outputs_in, real_path
+from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in, real_path
 from textapp.search.candidates import Candidate, Shape, candidates
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
@@ -145,7 +145,7 @@ def search_within_budget(
     }
     paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
     command["sha256"] = {path: digest(file_of(path)) for path in paths}
-    check_writable(real_path(folder))
+    check_writable(link_target(folder))
     with locked(folder):
         before = _read_unfinished(folder, command, force)
         read = students.read(Files(train, valid), unlabelled)

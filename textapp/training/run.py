@@ -18,7 +18,7 @@ from textapp.config import ModelConfig
 from textapp.errors import InputError
 from textapp.files import check_writable, leftovers, named_errors, read_object, replacing, write_json
 from textapp.layers import CharacterCNN
-from textapp.output_files import delete_empty_folders, locked, real_path
+from textapp.output_files import delete_empty_folders, link_target, locked, real_path
 from textapp.task import Task, canonical_name, names, task
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -143,7 +143,7 @@ def check_place(folder: Path, command: dict[str, Any]) -> None:
     for data in (command.get(split) for split in ("train", "valid", "test")):
         if data and Path(data).is_dir() and folder.resolve().is_relative_to(Path(data).resolve()):
             raise InputError(f"{folder}: is inside {data} and would become part of its data; choose another --out")
-    check_writable(real_path(folder))
+    check_writable(link_target(folder))
 
 
 def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
