@@ -129,7 +129,7 @@ def replacing_output(path: str | os.PathLike[str], overwrite: Overwrite = False)
     real = real_path(path)
 
     def move(temporary: Path, target: Path) -> None:
-        if target.is_file() and _may_replace(target, overwrite):
+        if _may_replace(target, overwrite):
             temporary.replace(target)
             return
         try:
@@ -267,7 +267,8 @@ def _clear_abandoned(real: Path, names: Names) -> None:
 
 
 def _may_replace(path: Path, overwrite: Overwrite) -> bool:
-    return overwrite(path) if callable(overwrite) else overwrite
+    """Whether there is a file that may be replaced; a pipe or a device never is."""
+    return path.is_file() and (overwrite(path) if callable(overwrite) else overwrite)
 
 
 def _refusal(path: str | os.PathLike[str], overwrite: Overwrite) -> str:

@@ -98,14 +98,12 @@ def _reserved(out: Path, folder: Path, command: dict[str, Any], force: bool) -> 
     with locked(folder):
         for leftover in leftovers(real_path(out)):  # of a process that was killed while it wrote the vectors
             leftover.unlink()
-        is_run = (folder / run.CONFIG).exists()
-        unfinished = is_run and not (folder / run.METRICS).exists()
-        overwrite = force or (unfinished and run.read_command(folder).get("forced") is True)
-        if is_run:
-            run.read_command(folder)  # raises for a folder of somebody else
-            run.clear_abandoned(folder)
-            if not unfinished:
-                delete_cache(folder / CACHE)
+        before = run.read_command(folder) if (folder / run.CONFIG).exists() else {}
+        unfinished = bool(before) and not (folder / run.METRICS).exists()
+        overwrite = force or (unfinished and before.get("forced") is True)
+        run.clear_abandoned(folder)
+        if before and not unfinished:
+            delete_cache(folder / CACHE)
         # An unfinished training may have been killed after it wrote the vectors.
         check_output(out, overwrite or unfinished)
         run.check_folder(folder, command, force)

@@ -88,14 +88,15 @@ def write_samples(folder: str | os.PathLike[str], counts: Mapping[str, int], see
         for split, count in counts.items()
     }
     for path, text in texts.items():  # all before the first is written
-
-        def is_same(found: Path, text: str = text) -> bool:
-            return read_bytes(found) == text.encode()
-
-        check_output(path, is_same)
+        check_output(path, functools.partial(_has_content, text.encode()))
     for path, text in texts.items():
         write_output(path, text, lambda _: False)
     return dict(zip(counts, texts, strict=True))
+
+
+def _has_content(content: bytes, path: Path) -> bool:
+    """Whether a file has this content."""
+    return read_bytes(path) == content
 
 
 @functools.cache
