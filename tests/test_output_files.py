@@ -188,10 +188,16 @@ def test_a_link_to_a_file_stays_and_its_target_is_written(tmp_path):
 
 
 def test_what_a_killed_writer_of_a_file_left_is_cleared_away(tmp_path):
-    (tmp_path / ".файл.txt.textapp-a1b2c3d4.txt").touch()
-    (tmp_path / ".файл.txt.textapp-lock").touch()
-    write_output(tmp_path / "файл.txt", "")
-    assert names(tmp_path) == ["файл.txt"]
+    """Also by a command that is refused."""
+    for text in ("一", "二"):
+        (tmp_path / ".файл.txt.textapp-a1b2c3d4.txt").touch()
+        (tmp_path / ".файл.txt.textapp-lock").touch()
+        if text == "一":
+            write_output(tmp_path / "файл.txt", text)
+        else:
+            with pytest.raises(InputError, match="exists; use --force"):
+                check_output(tmp_path / "файл.txt")
+        assert names(tmp_path) == ["файл.txt"]
 
 
 # Folders

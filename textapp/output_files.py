@@ -53,7 +53,7 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     import fcntl  # imported here: prediction also runs on systems without it
 
     real = real_path(path)
-    lock = real.with_name(f".{real.name}.textapp-lock")
+    lock = _lock_of(real)
     with named_errors(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
         if lock.is_symlink():
@@ -105,9 +105,16 @@ def move_new(source: Path, target: Path) -> None:
 
 
 def check_output(path: str | os.PathLike[str], overwrite: Overwrite = False) -> None:
-    """Raises `InputError` if an output file would replace a file that it may not replace. Call it before long work."""
+    """Checks a place for an output file before long work, and deletes what a killed command left there.
+
+    Raises:
+        InputError: There is a file that may not be replaced, or another command is writing it.
+    """
     real = real_path(path)
     with named_errors(path):
+        if leftovers(real) or os.path.lexists(_lock_of(real)):
+            with _locked_file(real):
+                pass
         if real.is_dir():
             raise InputError(f"{path}: is a folder; choose another --out")
         if real.exists() and not _may_replace(real, overwrite):
@@ -138,12 +145,8 @@ def replacing_output(path: str | os.PathLike[str], overwrite: Overwrite = False)
             if not target.is_file() or digest(target) != digest(temporary):
                 raise InputError(_refusal(path, overwrite)) from None
 
-    with named_errors(path), locked(real) if os.name == "posix" else contextlib.nullcontext():
-        if os.name == "posix":  # Windows has no lock: these files may be those of a process at work
-            for leftover in leftovers(real):
-                leftover.unlink()
-        with replacing(real, move) as temporary:
-            yield temporary
+    with named_errors(path), _locked_file(real), replacing(real, move) as temporary:
+        yield temporary
 
 
 def write_output(path: str | os.PathLike[str], text: str, overwrite: Overwrite = False) -> None:
@@ -264,6 +267,23 @@ def _clear_abandoned(real: Path, names: Names) -> None:
             shutil.rmtree(found)
         else:
             found.unlink()
+
+
+@contextlib.contextmanager
+def _locked_file(real: Path) -> Iterator[None]:
+    """Locks an output file and deletes the temporary files beside it."""
+    if os.name != "posix":  # Windows has no lock: the temporary files may be those of a process at work
+        yield
+        return
+    with locked(real):
+        for leftover in leftovers(real):
+            leftover.unlink()
+        yield
+
+
+def _lock_of(real: Path) -> Path:
+    """The file that locks an output."""
+    return real.with_name(f".{real.name}.textapp-lock")
 
 
 def _may_replace(path: Path, overwrite: Overwrite) -> bool:

@@ -256,7 +256,9 @@ def project(
         from textapp.dashboards.projector import check_projector, write_projector
     from textapp.vectors.formats import read_vectors
 
-    check_projector(out, force)
+    if out.exists():
+        with locked(out):
+            check_projector(out, force)
     vectors = read_vectors(file, report=say)
     words = vectors.words[:count]
     columns: dict[str, Any] = {"word": words, "rank": range(1, len(words) + 1)}
