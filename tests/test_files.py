@@ -1,9 +1,7 @@
 import contextlib
 import errno
-import fcntl
 import os
 import resource
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,6 @@ from textapp.files import (
     read_json,
     read_text,
     replacing,
-    replacing_folder,
     write_json,
     write_text,
 )
@@ -31,17 +28,6 @@ def files_of_at_most(size: int):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-@contextlib.contextmanager
-def locked_folder(path: Path):
-    """As if another process were writing it."""
-    handle = os.open(path, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def message(raised: pytest.ExceptionInfo[InputError]) -> str:
@@ -134,17 +120,13 @@ def test_a_full_disk_keeps_the_old_file(tmp_path):
 
 
 def test_a_folder_without_permission_is_named_as_the_user_gave_it(tmp_path, monkeypatch):
-    def refuse(dir, prefix, suffix=""):
-        raise PermissionError(errno.EACCES, "Permission denied", os.fspath(dir / f"{prefix}a1b2c3d_{suffix}"))
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
-    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(InputError) as raised:
         write_text(tmp_path / "büro.json", "")
     assert message(raised) == f"{tmp_path / 'büro.json'}: Permission denied"
-    with pytest.raises(InputError) as raised, replacing_folder(tmp_path / "包"):
-        pass
-    assert message(raised) == f"{tmp_path / '包'}: Permission denied"
 
 
 def test_an_error_in_the_block_keeps_the_old_file(tmp_path):
@@ -156,67 +138,15 @@ def test_an_error_in_the_block_keeps_the_old_file(tmp_path):
     assert names(tmp_path) == ["é.txt"]
 
 
-def test_new_files_have_the_mode_that_the_umask_says(tmp_path):
+def test_new_files_have_the_mode_that_the_umask_says_and_no_thread_s_umask_changes(tmp_path, monkeypatch):
     before = os.umask(0o027)
     try:
+        monkeypatch.setattr(os, "umask", None)
         write_text(tmp_path / "a", "")
-        with replacing_folder(tmp_path / "b") as temporary:
-            write_text(temporary / "c", "")
     finally:
+        monkeypatch.undo()
         os.umask(before)
-    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "b", "b/c")]
-    assert modes == [0o640, 0o750, 0o640]
-
-
-def test_a_folder_is_replaced_whole(tmp_path):
-    path = tmp_path / "包"
-    for content in ("一", "二"):
-        with replacing_folder(path) as temporary:
-            (temporary / content).write_text(content)
-        assert names(path) == [content]
-    with pytest.raises(ZeroDivisionError), replacing_folder(path) as temporary:
-        write_and_fail(temporary / "三")
-    assert names(path) == ["二"]
-    assert names(tmp_path) == ["包"]
-
-
-def test_a_full_disk_keeps_the_old_folder_and_names_the_new_file(tmp_path):
-    path = tmp_path / "包"
-    with replacing_folder(path) as temporary:
-        write_text(temporary / "a.txt", "旧")
-    for write in (write_text, lambda file, text: file.write_text(text)):
-        with files_of_at_most(1000), pytest.raises(InputError) as raised, replacing_folder(path) as temporary:
-            write(temporary / "a.txt", "新" * 1000)
-        assert message(raised).startswith(f"{path}")
-        assert message(raised).endswith(": File too large")
-        assert f".{path.name}." not in message(raised)
-    assert (path / "a.txt").read_text() == "旧"
-    assert names(tmp_path) == ["包"]
-
-
-def test_what_killed_processes_left_of_a_folder_is_cleared_away(tmp_path):
-    path, dead, live = tmp_path / "包", tmp_path / ".包.a1b2c3d4", tmp_path / ".包.b1b2c3d4"
-    for folder in (dead, live, tmp_path / ".包.c1b2c3d4.old"):
-        folder.mkdir()
-        (folder / "一").write_text(folder.name)
-    path.mkdir()
-    with locked_folder(live), replacing_folder(path) as temporary:
-        assert names(tmp_path) == sorted([live.name, temporary.name, path.name])
-        with replacing_folder(path):  # neither does another writer touch this one
-            assert temporary.exists()
-    with replacing_folder(path):
-        assert not live.exists()  # nobody holds it any more
-
-
-def test_a_folder_that_was_being_replaced_at_the_kill_is_put_back(tmp_path):
-    path = tmp_path / "包"
-    for name in (".包.a1b2c3d4", ".包.a1b2c3d4.old"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "一").write_text(name)
-    with pytest.raises(ZeroDivisionError), replacing_folder(path) as temporary:
-        write_and_fail(temporary / "二")
-    assert names(tmp_path) == ["包"]
-    assert (path / "一").read_text() == ".包.a1b2c3d4.old"
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
 
 
 def test_names_that_are_no_utf_8_are_written_and_read(tmp_path):
@@ -227,10 +157,11 @@ def test_names_that_are_no_utf_8_are_written_and_read(tmp_path):
 
 
 def test_leftovers_are_those_of_the_file_alone(tmp_path):
-    kept = ["модель.keras", ".модель.keras.swp", ".модель.keras.a1b2c3d4.txt", "x.модель.keras.a1b2c3d4.keras"]
-    for name in (*kept, ".модель.keras.a1b2c3d4.keras", ".модель.keras._1b2c3d_.keras"):
+    """A user's own hidden copy is none."""
+    kept = ["модель.keras", ".модель.keras.swp", ".модель.keras.original.keras", ".модель.keras.textapp-lock"]
+    for name in (*kept, "x.модель.keras.textapp-a1b2c3d4.keras", ".модель.keras.textapp-a1b2c3d4.keras"):
         (tmp_path / name).touch()
     found = leftovers(tmp_path / "модель.keras")
-    assert {path.name for path in found} == {".модель.keras.a1b2c3d4.keras", ".модель.keras._1b2c3d_.keras"}
+    assert [path.name for path in found] == [".модель.keras.textapp-a1b2c3d4.keras"]
     with replacing(tmp_path / "модель.keras") as temporary:
         assert temporary in leftovers(tmp_path / "модель.keras")

@@ -14,7 +14,7 @@ STAGES = [
     *("text", "data", "vectors", "layers", "dashboards", "tasks", "models", "runtime", "training"),
     *("compress", "export", "search", "cli"),
 ]
-ROOT = ["errors", "files", "figures", "settings", "config", "task"]  # any stage may import these
+ROOT = ["errors", "files", "output_files", "figures", "settings", "config", "task"]  # any stage may import these
 TYPES_ALONE = {  # what no module loads, and a type checker reads: a task's contract, the device's results of a task
     "task": {"text", "data"},
     "tasks": {"runtime"},

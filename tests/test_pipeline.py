@@ -1,6 +1,5 @@
 """The whole road on a small sample: the task is learned, the file is smaller, the labels agree."""
 
-import fcntl
 import json
 import os
 from functools import cache
@@ -18,7 +17,7 @@ from textapp.export.run import export
 from textapp.runtime import load
 from textapp.task import task
 from textapp.training.predictor import run_decisions, run_predictor
-from textapp.training.run import Run, locked, read_command
+from textapp.training.run import Run, read_command
 from textapp.training.train import train
 
 SETTINGS = ["epochs=3", "units=16", "max_tokens=32"]
@@ -136,29 +135,6 @@ def test_static_buckets_that_hold_no_batch_are_refused(road, tmp_path):
     config = config.override(["stream=true", "static_shapes=true", "batch_size=4000"])
     with pytest.raises(InputError, match="setting batch_size: with static_shapes a bucket"):
         train("classification", config, tmp_path / "run", **files)
-
-
-def test_one_training_a_folder(tmp_path):
-    with locked(tmp_path / "Lauf"):
-        with pytest.raises(InputError, match="Lauf: another training is writing to it"), locked(tmp_path / "Lauf"):
-            pass
-        with locked(tmp_path / "anderer"):
-            pass
-    with locked(tmp_path / "Lauf"):
-        assert [path.name for path in tmp_path.iterdir()] == [".Lauf.lock"]
-    assert not any(tmp_path.iterdir())
-
-
-def test_a_lock_that_its_holder_has_just_deleted_locks_nothing(tmp_path, monkeypatch):
-    lock, flock = tmp_path / ".Lauf.lock", fcntl.flock
-
-    def delayed(*arguments):
-        lock.unlink()  # by the holder, who ends between our opening the file and our locking it
-        flock(*arguments)
-
-    monkeypatch.setattr(fcntl, "flock", delayed)
-    with pytest.raises(InputError, match="Lauf: another training is writing to it"), locked(tmp_path / "Lauf"):
-        pass
 
 
 def test_a_run_among_its_data_is_refused(road, tmp_path):

@@ -5,15 +5,14 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from textapp.errors import InputError
 
-_OLD = ".old"  # suffix of a folder while a new one replaces it
+OLD = ".old"  # suffix of a folder while a new one replaces it
 
 
 @contextlib.contextmanager
@@ -98,54 +97,31 @@ def parse_json(content: bytes, path: str | os.PathLike[str]) -> Any:
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(
+    path: str | os.PathLike[str], move: Callable[[Path, Path], object] = lambda source, target: source.replace(target)
+) -> Iterator[Path]:
     """Yields a temporary path beside `path`. When the block ends without an error, it is renamed to `path`.
 
     The content is flushed to the disk before the rename, so that a crash leaves either the old file or the new one.
+    This is for files inside a command's own folder. For a file that a user names, see `textapp.output_files`.
+
+    Args:
+        path: The file to write.
+        move: Moves the finished file to `path`; by default it replaces a file that is there.
     """
     path = Path(path)
     with named_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = temporary_beside(path, path.suffix)
+        # The kernel applies the process's file mode mask to this mode. `tempfile` would not.
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         try:
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
+            move(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary folder beside `path`. When the block ends without an error, it is renamed to `path`.
-
-    An old folder at `path` is replaced completely. It is deleted only after the rename. Temporary folders of killed
-    processes are deleted first.
-    """
-    path = Path(path)
-    with named_errors(path), contextlib.ExitStack() as lock:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(path)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        lock.enter_context(_locked(temporary))
-        temporary.chmod(0o777 & ~_umask())
-        old = temporary.with_name(temporary.name + _OLD)
-        try:
-            yield temporary
-            if path.exists():
-                path.replace(old)
-            temporary.replace(path)
-        except InputError as error:  # of a writer in the block, which knows only the temporary folder
-            raise type(error)(str(error).replace(os.fspath(temporary), os.fspath(path))) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-            if old.exists() and not path.exists():
-                old.replace(path)
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -186,44 +162,21 @@ def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
     return value
 
 
+def temporary_beside(path: Path, suffix: str = "") -> Path:
+    """A new name beside `path`, which `leftovers` recognizes."""
+    return path.with_name(f".{path.name}.textapp-{secrets.token_hex(4)}{suffix}")
+
+
 def leftovers(path: str | os.PathLike[str]) -> list[Path]:
-    """The temporary files beside `path`, left by processes that were killed while they wrote it."""
+    """The temporary files and folders beside `path`. After a killed process they stay."""
     path = Path(path)
     with named_errors(path):
+        if not path.parent.is_dir():
+            return []
         return [found for found in path.parent.iterdir() if re.fullmatch(_stand_in(path), os.fspath(found))]
-
-
-def _clear_abandoned(path: Path) -> None:
-    """Deletes temporary folders beside `path` whose process has ended, and moves an old folder back to `path`."""
-    for found in leftovers(path):
-        owner = found.with_name(found.name.removesuffix(_OLD))
-        with contextlib.suppress(BlockingIOError), _locked(owner) if owner.exists() else contextlib.nullcontext():
-            if found != owner and not path.exists():
-                found.replace(path)
-            shutil.rmtree(found, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds a folder's lock, which ends with the process. Raises `BlockingIOError` if another process holds it."""
-    import fcntl  # imported here: prediction also runs on systems without it
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _stand_in(path: Path) -> str:
     """A regular expression for the temporary names beside `path`."""
     beside = path.parent / f".{path.name}."
-    return rf"{re.escape(os.fspath(beside))}[a-z0-9_]{{8}}(\.old|{re.escape(path.suffix)})?"
-
-
-def _umask() -> int:
-    """The process's file mode mask, which `tempfile` ignores."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return rf"{re.escape(os.fspath(beside))}textapp-[0-9a-f]{{8}}({re.escape(OLD)}|{re.escape(path.suffix)})?"

@@ -102,6 +102,25 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_are_resumed(
     assert refusal == f"{out}: holds the teacher {teacher}; choose another --out"
     assert snapshot(out) == before
 
+    for mine in (out / "bundles" / "w16_b4" / "заметки.txt", out / "students" / "заметки.txt"):
+        mine.write_text("важно", encoding="utf-8")
+        refusal = compress(out, "--force").refusal
+        assert refusal == f"{mine}: is not a file that `textapp compress` writes; move it away, or choose another --out"
+        mine.unlink()
+    for name in ("students/.w16_b4.textapp-lock", "bundles/.w16_b4.textapp-a1b2c3d4"):  # of a killed process
+        (out / name).touch()
+    start = {"command": {"sha256": {}}, "words": 3}
+    with monkeypatch.context() as patches:
+        patches.setattr(budget, "delete_empty_folders", lambda _: 1 / 0)
+        budget._clear_abandoned(out)
+        assert not budget._foreign_files(out)
+        with pytest.raises(ZeroDivisionError):
+            budget._clear(out, start)
+    assert budget._read_unfinished(out, start["command"], force=False) is None  # clears again
+    budget._clear(out, start)
+    assert [path.name for path in out.iterdir()] == ["search.json"]
+    assert read_json(out / "search.json") == start
+
 
 def test_taggers_are_students_too(textapp, tagger, tmp_path, monkeypatch, fit_at_once):
     monkeypatch.setattr(candidates, "_shapes", lambda *_, **__: [Shape(16, None, 4)])

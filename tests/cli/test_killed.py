@@ -11,7 +11,7 @@ def test_a_killed_run_ends_like_one_that_was_not(textapp, classifier, tmp_path):
     command = classifier.train_command(folder)
     run_and_kill(command, (folder / CHECKPOINT).exists)  # written at the end of the first of two epochs
     assert not (folder / "metrics.json").exists()
-    (folder / f".{CHECKPOINT}.a1b2c3d4.npz").write_bytes(b"killed while writing")
+    (folder / f".{CHECKPOINT}.textapp-a1b2c3d4.npz").write_bytes(b"killed while writing")
 
     outcome = textapp(*command, "--json")
     assert outcome.code == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import COMMAND
+from textapp.cli.reporting import MARK
 
 FEW = ("--count", 3, "--rounds", 1)
 
@@ -58,6 +59,20 @@ def test_files_are_checked_before_the_work(textapp, classifier, tmp_path, monkey
     assert {path.name for path in tmp_path.iterdir()} == {"папка.html", "файл"}
 
 
+@pytest.mark.parametrize("option", ["--out", "--markdown"])
+def test_only_a_report_is_replaced(textapp, classifier, tmp_path, monkeypatch, option):
+    options = {"--out": tmp_path / "п.html", "--markdown": tmp_path / "п.md"}
+    arguments = ["report", classifier.bundle, "--data", classifier.files["test"], *FEW]
+    arguments += [part for pair in options.items() for part in pair]
+    assert textapp(*arguments).code == 0
+    assert textapp(*arguments).code == 0  # over its own
+    options[option].write_text("важно", encoding="utf-8")
+    monkeypatch.setattr("textapp.cli.reporting.measuring.measure", None)
+    refusal = textapp(*arguments).refusal
+    assert refusal.startswith(f"{options[option]}: exists, and this command did not write it; move it away")
+    assert options[option].read_text(encoding="utf-8") == "важно"
+
+
 def test_the_data_is_never_written_over(textapp, classifier, tmp_path):
     data = tmp_path / "данные.html"
     before = Path(classifier.files["test"]).read_bytes()
@@ -87,9 +102,9 @@ def test_what_is_wrong_with_a_model_is_one_line_and_nothing_is_written(textapp, 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(textapp, classifier, tmp_path, monkeypatch):
     out = tmp_path / "п.html"
-    out.write_text("старый", encoding="utf-8")
+    out.write_text(f"старый {MARK}", encoding="utf-8")
     monkeypatch.setattr("textapp.cli.reporting.page._bars", lambda report: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         textapp("report", classifier.bundle, "--data", classifier.files["test"], "--out", out, *FEW)
-    assert out.read_text(encoding="utf-8") == "старый"
+    assert out.read_text(encoding="utf-8") == f"старый {MARK}"
     assert list(tmp_path.iterdir()) == [out]

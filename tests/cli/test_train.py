@@ -7,6 +7,7 @@ import keras
 import pytest
 
 from tests.cli.commands import read_json
+from textapp.output_files import locked
 from textapp.training import train
 from textapp.training.run import CHECKPOINT
 
@@ -199,6 +200,54 @@ def test_a_finished_run_is_kept_unless_forced(textapp, models, old_run, snapshot
     assert {**forced.json, "seconds": 0} == {**outcome.json, "seconds": 0}
 
 
+def test_what_was_left_between_the_metrics_and_the_checkpoint_is_cleared_away(textapp, copy, classifier, snapshot):
+    """By the same command, which is refused, and by one that reads the run."""
+    folder = copy(classifier.run)
+    before = snapshot(folder.parent)
+    command = classifier.train_command(folder)
+    for reader in (command, ["predict", folder, "好"]):
+        for name in ("checkpoint.npz", ".metrics.json.textapp-a1b2c3d4.json"):
+            (folder / name).write_bytes(b"killed")
+        (folder.parent / f".{folder.name}.textapp-lock").touch()
+        code = textapp(*reader).code
+        assert code == (2 if reader is command else 0)
+        assert snapshot(folder.parent) == before
+
+
+def test_a_reader_leaves_the_checkpoint_of_a_training_at_work(textapp, copy, classifier):
+    folder = copy(classifier.run)
+    (folder / CHECKPOINT).write_bytes(b"")
+    with locked(folder):
+        assert textapp("predict", folder, "好").code == 0
+    assert (folder / CHECKPOINT).exists()
+
+
+def test_a_folder_that_appears_while_the_data_are_read_is_kept(textapp, tmp_path, classifier, snapshot, monkeypatch):
+    folder, build = tmp_path / "прогон", train.build_model
+
+    def slowly(*arguments):
+        folder.mkdir()
+        (folder / "vocabulary.txt").write_text("важно", encoding="utf-8")
+        return build(*arguments)
+
+    monkeypatch.setattr(train, "build_model", slowly)
+    refusal = textapp(*classifier.train_command(folder)).refusal
+    assert refusal == f"{folder}: exists and is not a run folder; choose another --out"
+    assert snapshot(tmp_path) == {"прогон/vocabulary.txt": "важно".encode()}
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_to_a_folder_gets_the_run_and_stays(textapp, tmp_path, classifier, fit_at_once, exists):
+    target, link = tmp_path / "а" / "цель", tmp_path / "ссылка"
+    if exists:
+        target.mkdir(parents=True)
+    link.symlink_to(target)
+    assert textapp(*classifier.train_command(link)).code == 0
+    assert link.is_symlink()
+    assert {path.name for path in target.iterdir()} == {path.name for path in classifier.run.iterdir()}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["а", "ссылка"]
+
+
 @pytest.mark.parametrize(("task", "case"), BAD_CASES)
 def test_force_keeps_the_old_run_when_the_new_one_cannot_start(textapp, models, tmp_path, snapshot, task, case):
     content, _ = BAD_FILES[task][case]
@@ -274,22 +323,24 @@ def test_a_broken_checkpoint_is_named(textapp, copy, model, damage):
 
 def test_force_deletes_the_run_and_leftovers_alone(textapp, copy, model, fit_at_once):
     folder = copy(model.run)
-    (folder / "logs").mkdir()
-    others = ["заметки.txt", "logs.txt", ".hidden"]
-    stale = ["checkpoint.npz", ".checkpoint.npz.a1b2c3d4.npz", ".config.json._1b2c3d4.json", "logs/старый"]
-    for name in (*others, *stale):
+    (folder / "logs" / "train").mkdir(parents=True)
+    others = ["заметки.txt", "logs.txt", ".hidden", ".config.json.original.json", "logs"]
+    stale = ["checkpoint.npz", ".checkpoint.npz.textapp-a1b2c3d4.npz", "logs/train/events.out.tfevents.1.host"]
+    for name in (*others[:-1], "logs/заметки.txt", *stale):
         (folder / name).write_text("старое", encoding="utf-8")
     outcome = textapp(*model.train_command(folder), "--force", "--json")
     assert outcome.code == 0
     names = {path.name for path in folder.iterdir()}
     assert names == {*others, *(path.name for path in model.run.iterdir())}
+    assert (folder / "logs" / "заметки.txt").read_text(encoding="utf-8") == "старое"
+    assert not (folder / "logs" / "train" / "events.out.tfevents.1.host").exists()
     assert outcome.json == read_json(folder / "metrics.json")
 
 
 def test_a_start_that_was_killed_at_its_first_file_is_resumed(textapp, tmp_path, classifier, fit_at_once):
     folder = tmp_path / "прогон"
     folder.mkdir()
-    (folder / ".config.json.a1b2c3d4.json").write_text("{")
+    (folder / ".config.json.textapp-a1b2c3d4.json").write_text("{")
     outcome = textapp(*classifier.train_command(folder))
     assert (outcome.code, outcome.out) == (0, "")
     assert not list(folder.glob(".*"))

@@ -168,6 +168,19 @@ def test_project_replaces_a_projector_only_where_told_to(textapp, tmp_path):
     assert (tmp_path / "projector/words.tsv").read_text(encoding="utf-8").count("\n") == 5
 
 
+@pytest.mark.parametrize("name", ["projector_config.pbtxt", "projector/vectors.tsv"])
+def test_a_projector_of_somebody_else_is_kept(textapp, tmp_path, snapshot, name):
+    write_vectors(WordVectors(WORDS, VECTORS), tmp_path / "в.npz")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text('embeddings {\n  tensor_path: "своё.tsv"\n}\n', encoding="utf-8")
+    before = snapshot(tmp_path)
+    command = ("vectors", "project", tmp_path / "в.npz", "--out", tmp_path)
+    assert "has a projector" in textapp(*command).refusal
+    refusal = textapp(*command, "--force").refusal
+    assert refusal == f"{tmp_path / name}: is not of a projector of textapp; move it away, or choose another --out"
+    assert snapshot(tmp_path) == before
+
+
 @pytest.fixture
 def languages(tmp_path):
     """Two languages of 30 words, one the mirror image of the other, and their dictionary."""

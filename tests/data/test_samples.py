@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from textapp.data.readers import Examples
-from textapp.data.samples import read_grammar, sample_reviews
+from textapp.data.samples import read_grammar, sample_reviews, write_samples
 from textapp.data.splits import split_examples
 from textapp.errors import InputError
 
@@ -118,3 +118,14 @@ def test_a_language_can_be_chosen():
 def test_options_out_of_range_are_errors(options, name):
     with pytest.raises(InputError, match=f"`{name}` must be"):
         sample_reviews(**options)
+
+
+def test_files_with_other_content_are_kept(tmp_path):
+    write_samples(tmp_path, {"train": 20, "valid": 10})
+    write_samples(tmp_path, {"train": 20, "valid": 10})  # the same content
+    (tmp_path / "train.tsv").unlink()
+    (tmp_path / "valid.tsv").write_text("своё", encoding="utf-8")
+    with pytest.raises(InputError, match=r"valid\.tsv: exists, and this command did not write it"):
+        write_samples(tmp_path, {"train": 20, "valid": 10})
+    assert [path.name for path in tmp_path.iterdir()] == ["valid.tsv"]
+    assert (tmp_path / "valid.tsv").read_text(encoding="utf-8") == "своё"

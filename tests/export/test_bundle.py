@@ -14,7 +14,8 @@ from tests.export.test_tagger_bundle import encoder as tagger_encoder
 from tests.export.test_tagger_bundle import export as export_tagger
 from tests.small_models import small_classifier
 from textapp.errors import InputError
-from textapp.export import ExportError, export_bundle, export_model
+from textapp.export import ExportError, bundle, export_bundle, export_model
+from textapp.export.conversion import convert
 from textapp.export.model_inputs import TOKENS, padded_rows, token_inputs
 from textapp.runtime import load
 from textapp.task import Compared, task
@@ -118,9 +119,8 @@ def test_a_bundle_is_not_overwritten_by_accident(export_any, tmp_path):
 
 
 def test_an_overwritten_bundle_is_replaced_whole(export, tmp_path):
-    """A bundle of the other task had files that this one has not; so had its owner."""
+    """A bundle of the other task had files that this one has not."""
     folder = export_tagger(tmp_path / "包", recipe="float32")
-    (folder / "заметки.txt").write_text("ü")
     export(overwrite=True, recipe="float16")
     assert described(folder)["recipe"] == "float16"
     assert {path.name for path in folder.iterdir()} == {"bundle.json", "labels.txt", "model.tflite", "vocabulary.txt"}
@@ -164,12 +164,54 @@ def test_a_classifier_may_read_characters_and_shapes_and_start_from_vectors(tmp_
     assert not np.allclose(*predictor.probabilities(["nasa", "NASA"]), atol=1e-3)
 
 
-def test_only_a_bundle_is_overwritten(export_any, tmp_path):
+@pytest.mark.parametrize(
+    "foreign", ["{}", "[", '{"format": "textapp-bundle"}', '{"format": "textapp-bundle", "format_version": 1}']
+)
+def test_only_a_bundle_is_overwritten(export, tmp_path, foreign):
+    """Many programs have a bundle.json."""
     (tmp_path / "包").mkdir()
+    (tmp_path / "包" / "bundle.json").write_text(foreign)
     (tmp_path / "包" / "论文.txt").write_text("ü")
-    with pytest.raises(InputError, match="is not a bundle; only a bundle may be overwritten"):
-        export_any(overwrite=True)
+    with pytest.raises(InputError, match=r"包: holds bundle\.json, which is not a file that this command writes"):
+        export(overwrite=True)
     assert (tmp_path / "包" / "论文.txt").read_text() == "ü"
+    assert (tmp_path / "包" / "bundle.json").read_text() == foreign
+
+
+def test_a_bundle_with_a_file_of_its_owner_is_not_overwritten(export, tmp_path, monkeypatch):
+    folder = export_tagger(tmp_path / "包", recipe="float32")
+    monkeypatch.setattr(bundle, "lower", None)  # nothing is converted before the refusal
+    before = sorted(path.name for path in folder.iterdir())
+    (folder / "заметки.txt").write_text("ü")
+    with pytest.raises(InputError, match=r"包: holds заметки\.txt, which is not a file that this command writes"):
+        export(overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "заметки.txt"])
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_appears_during_the_conversion_is_kept(export, tmp_path, monkeypatch, overwrite):
+    def slowly(*arguments, **options):
+        (tmp_path / "包").mkdir()
+        (tmp_path / "包" / "论文.txt").write_text("ü")
+        return convert(*arguments, **options)
+
+    monkeypatch.setattr(bundle, "convert", slowly)
+    with pytest.raises(InputError, match="包: "):
+        export(overwrite=overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["包"]
+    assert [path.name for path in (tmp_path / "包").iterdir()] == ["论文.txt"]
+
+
+def test_of_two_exports_to_a_folder_the_second_is_refused(export, tmp_path, monkeypatch):
+    def meanwhile(*arguments, **options):
+        monkeypatch.undo()
+        with pytest.raises(InputError, match="包: another textapp command is writing to it"):
+            export(overwrite=True)
+        return convert(*arguments, **options)
+
+    monkeypatch.setattr(bundle, "convert", meanwhile)
+    assert load(export(recipe="float32")).labels == tuple(LABELS)
+    assert [path.name for path in tmp_path.iterdir()] == ["包"]
 
 
 def test_a_model_that_is_not_finite_is_not_kept(export, tmp_path):

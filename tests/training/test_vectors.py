@@ -19,6 +19,7 @@ from textapp.training.vectors import train_vectors
 from textapp.vectors import blocks
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.formats import read_vectors, write_vectors
+from textapp.vectors.token_cache import build_cache
 from textapp.vectors.word2vec import Word2Vec
 from textapp.vectors.word_vectors import WordVectors
 
@@ -174,7 +175,7 @@ def test_what_it_was_made_of_must_not_change(corpus, tmp_path, monkeypatch, chan
     """Other words with the same counts, other vectors of the same words: rows would go to other words, or be lost."""
     train(corpus, tmp_path / "init.npz", "epochs=1")
 
-    def killed(*_):
+    def killed(*_, **__):
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -204,10 +205,63 @@ def test_what_a_format_cannot_hold_is_told_before_the_training(corpus, tmp_path,
 
 
 def test_what_a_killed_process_was_writing_is_cleared_away(corpus, tmp_path):
-    leftover = tmp_path / ".v.vec.toa6tpx5.vec"
+    leftover = tmp_path / ".v.vec.textapp-a1b2c3d4.vec"
     leftover.write_bytes(b"half")
     train(corpus, tmp_path / "v.vec", "epochs=1")
     assert not leftover.exists()
+
+
+@pytest.mark.parametrize("after", ["the corpus", "the metrics"])
+def test_what_a_killed_training_left_is_cleared_by_a_refused_one(corpus, tmp_path, after):
+    train(corpus, tmp_path / "v.vec", "epochs=1")
+    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / ".v.vec.training.textapp-lock").touch()
+    if after == "the metrics":
+        (tmp_path / "v.vec.training" / "checkpoint.npz").touch()
+    else:  # of a training with `force`, which replaces nothing before it has read the corpus
+        build_cache([corpus], tmp_path / "v.vec.training" / "cache")
+    with pytest.raises(InputError, match=r"v\.vec: exists; use --force"):
+        train(corpus, tmp_path / "v.vec", "epochs=1")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_file_that_appears_during_the_training_is_replaced_only_by_force(corpus, tmp_path, monkeypatch, force):
+    """With `force`, also by the command without it that resumes the training."""
+    out = tmp_path / "v.vec"
+    if force:
+        out.write_text("old")
+
+    def killed(*arguments, **options):
+        out.write_text("mine")
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "write_vectors", killed)
+        with pytest.raises(Killed):
+            train(corpus, out, "epochs=1", force=force)
+    if not force:
+        with pytest.raises(InputError, match=r"v\.vec: exists, and this command did not write it; move it away"):
+            train(corpus, out, "epochs=1")
+        assert out.read_text() == "mine"
+        out.unlink()
+    train(corpus, out, "epochs=1")
+    assert read_vectors(out).dim == 8
+    names = sorted(path.name for path in (tmp_path / "v.vec.training").iterdir())
+    assert names == ["config.json", "logs", "metrics.json"]
+
+
+def test_a_file_of_the_user_in_the_cache_is_kept(corpus, tmp_path, monkeypatch):
+    mine = tmp_path / "v.vec.training" / "cache" / "заметки"
+    write = training.write_vectors
+
+    def slowly(*arguments, **options):
+        mine.write_text("важно")
+        write(*arguments, **options)
+
+    monkeypatch.setattr(training, "write_vectors", slowly)
+    train(corpus, tmp_path / "v.vec", "epochs=1")
+    assert [path.name for path in mine.parent.iterdir()] == ["заметки"]
 
 
 def test_a_forced_training_that_cannot_start_leaves_the_finished_one(corpus, tmp_path):

@@ -181,7 +181,7 @@ def test_a_killed_process_leaves_no_cache(tmp_path, before):
     assert subprocess.run([sys.executable, "-c", KILLED, text, folder]).returncode == 9
     assert (folder / "ids.unfinished").exists()
     assert not (folder / "cache.json").exists()
-    (folder / ".counts.npy.abcd1234.npy").touch()  # of a process killed a little later
+    (folder / ".counts.npy.textapp-abcd1234.npy").touch()  # of a process killed a little later
     assert build_cache([text], folder, min_count=2).words == ("très", "好")
     assert sorted(path.name for path in folder.iterdir()) == ["cache.json", "counts.npy", "ids.int32", "words.txt"]
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,18 +29,23 @@ def demo(
         from textapp.export.run import export
         from textapp.training.train import train
 
-        files = write_samples(out / "corpus", COUNTS, seed=0)
+        config = task(TASK).preset("tiny")
+        files = {split: str(out / "corpus" / f"{split}.tsv") for split in COUNTS}
+        had_run = _check_run(out, {"task": TASK, "settings": config.to_dict(), **files, "vectors": None})
+        write_samples(out / "corpus", COUNTS, seed=0)
         say(f"1. corpus: {sum(COUNTS.values()):,} generated English and Chinese reviews in {out / 'corpus'}")
         run = out / "run"
         say("2. train")
-        metrics = train(TASK, task(TASK).preset("tiny"), run, **files, force=True, report=say)
+        metrics = train(TASK, config, run, **files, force=(run / "metrics.json").exists(), report=say)
         say("3. export")
         test = read_examples(files["test"])
         bundles = {}
         for recipe in ("float32", "dynamic_wi8_afp32"):
             for lowering in ("fused", "unrolled"):
                 bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
-                export(run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=True)
+                export(
+                    run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=had_run
+                )
                 say(f"{bundles[recipe, lowering]}: all checks passed")
 
     from textapp.runtime import load
@@ -97,3 +102,16 @@ def _check_folder(out: Path) -> None:
     others = sorted({path.name for path in out.iterdir()} - {"corpus", "run", "bundles"}) if out.exists() else []
     if others:
         raise InputError(f"{out}: holds {others[0]}, which the demo did not make; choose another --out")
+
+
+def _check_run(out: Path, command: dict[str, Any]) -> bool:
+    """Whether the folder has a run of the demo. Raises `InputError` if it has another run, or bundles but no run."""
+    from textapp.training.run import CONFIG, differences, read_command
+
+    run, bundles = out / "run", out / "bundles"
+    had_run = (run / CONFIG).exists()
+    if had_run and differences(read_command(run), command):
+        raise InputError(f"{run}: is not a run of the demo; choose another --out")
+    if not had_run and bundles.is_dir() and any(bundles.iterdir()):
+        raise InputError(f"{bundles}: holds bundles, but there is no run of the demo; choose another --out")
+    return had_run

@@ -10,6 +10,7 @@ from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
 from textapp.files import check_writable
+from textapp.output_files import link_target
 from textapp.task import Task, task
 from textapp.text.characters import counted
 
@@ -62,7 +63,7 @@ def export(
     """Convert a run to a bundle that predicts without TensorFlow."""
     chosen = None if lengths is None else read_lengths(lengths)
     check_readable(data)
-    check_writable(out.parent)
+    check_writable(link_target(out).parent)
     with native_log_hidden():
         from textapp.export.run import export as export_run
         from textapp.training.run import Run

@@ -7,8 +7,10 @@ import typer
 
 from textapp.cli.arguments import READ_OPTIONS, check_readable, reads_examples
 from textapp.cli.output import print_json, say, say_table
+from textapp.cli.reporting import MARK
 from textapp.errors import InputError
-from textapp.files import check_writable, write_text
+from textapp.files import check_writable, read_bytes
+from textapp.output_files import check_output, link_target, write_output
 
 
 @reads_examples(*READ_OPTIONS)
@@ -18,9 +20,9 @@ def report(
     ],
     data: Annotated[str, typer.Option(help="Labelled texts or tagged sentences to score all of them on.")],
     columns: dict[str, Any],
-    out: Annotated[Path, typer.Option(help="Page to make (.html); an existing file is replaced.")],
+    out: Annotated[Path, typer.Option(help="Page to make (.html); an earlier report is replaced.")],
     markdown: Annotated[
-        Path | None, typer.Option(help="Markdown file to make too (.md); an existing file is replaced.")
+        Path | None, typer.Option(help="Markdown file to make too (.md); an earlier report is replaced.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Largest number of texts to time.")] = 200,
     rounds: Annotated[int, typer.Option(min=1, help="How often each bundle is timed; the median counts.")] = 5,
@@ -38,7 +40,7 @@ def report(
     compared = measure(models, data, columns, count=count, rounds=rounds, threads=threads, say=say)
     texts = {out: page(compared)} | ({} if markdown is None else {markdown: as_markdown(compared)})
     for path, text in texts.items():
-        write_text(path, text)
+        write_output(path, text, _is_report)
     results = tables(compared)[0]
     say_table(results.header[1:5], [row[1:5] for row in results.rows])  # as many columns as a terminal has room for
     say(f"report: {' and '.join(map(str, texts))}")
@@ -47,7 +49,7 @@ def report(
 
 
 def _check_files(data: str, out: Path, markdown: Path | None) -> None:
-    """Raises `InputError` before the work if an output has a wrong name or is the --data file."""
+    """Raises `InputError` before the work if an output has a wrong name, is the --data file or is not a report."""
     for option, path, suffix in (("--out", out, ".html"), ("--markdown", markdown, ".md")):
         if path is None:
             continue
@@ -55,6 +57,12 @@ def _check_files(data: str, out: Path, markdown: Path | None) -> None:
             raise InputError(f"{option} {path}: must end in {suffix}")
         if path.is_dir():
             raise InputError(f"{option} {path}: is a folder")
-        check_writable(path.parent)
+        check_writable(link_target(path).parent)
         if path.resolve() == Path(data).resolve():
             raise InputError(f"{option} {path}: is the --data, which is only read")
+        check_output(path, _is_report)
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file is a page or a Markdown file of an earlier report."""
+    return MARK.encode() in read_bytes(path)

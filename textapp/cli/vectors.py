@@ -12,6 +12,7 @@ from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
 from textapp.errors import InputError
+from textapp.output_files import check_output, locked
 from textapp.text.characters import counted
 from textapp.vectors.config import VectorsConfig
 
@@ -229,10 +230,10 @@ def plot(
         result: dict[str, Any] = {"files": [str(path) for path in out], "words": len(word_map.words)}
         for path in out:
             if path.suffix.lower() == ".html":
-                save_page(word_map, path, title)
+                save_page(word_map, path, title, force)
                 say(f"page:    {path}")
                 continue
-            picture = save_picture(word_map, path, title)
+            picture = save_picture(word_map, path, title, force)
             result |= {"labelled": picture.labelled, "without_font": picture.without_font}
             say(f"picture: {path} ({picture.labelled:,} of {len(word_map.words):,} words labelled)")
             if picture.without_font:
@@ -252,20 +253,20 @@ def project(
     as_json: Json = False,
 ) -> None:
     """Write vectors for TensorBoard's embedding projector."""
-    from tensorboard.plugins.projector.metadata import PROJECTOR_FILENAME
-
+    with native_log_hidden():
+        from textapp.dashboards.projector import check_projector, write_projector
     from textapp.vectors.formats import read_vectors
 
-    if (out / PROJECTOR_FILENAME).exists() and not force:
-        raise InputError(f"{out}: has a projector; use --force to replace it, or another --out")
+    if out.exists():
+        with locked(out):
+            check_projector(out, force)
     vectors = read_vectors(file, report=say)
     words = vectors.words[:count]
     columns: dict[str, Any] = {"word": words, "rank": range(1, len(words) + 1)}
     if vectors.counts is not None:
         columns["count"] = vectors.counts[:count].tolist()
-    with native_log_hidden():
-        from textapp.dashboards.projector import write_projector
-
+    with native_log_hidden(), locked(out):
+        check_projector(out, force)  # again: the vectors took time to read
         write_projector(out, vectors.vectors[:count], columns, file.name)
     say(f"wrote {counted(len(words), 'word')} of {len(vectors):,}")
     say(f"watch: tensorboard --logdir {quote(str(out))}")
@@ -313,7 +314,7 @@ def align(
         result["learned_source_words"] = len(learned)
         say_translation(scores)
     if out:
-        write_vectors(rotate(one, rotation), out)
+        write_vectors(rotate(one, rotation), out, overwrite=force)
         cut = f", the first of {source}; --most-words reads more" if len(one) == most_words else ""
         say(f"wrote {out}: {counted(len(one), 'word')}{cut}")
     if as_json:
@@ -324,10 +325,7 @@ def _check_free(path: Path, force: bool, read: Sequence[Path | None]) -> None:
     """Raises `InputError` if `path` is a file to be read or a folder, or if it exists without `force`."""
     if any(other is not None and path.resolve() == other.resolve() for other in read):
         raise InputError(f"{path}: is read by this command; choose another --out")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; choose another --out")
-    if path.exists() and not force:
-        raise InputError(f"{path}: exists; use --force to replace it, or another --out")
+    check_output(path, force)
 
 
 def _as_objects(pairs: list[tuple[str, float]]) -> list[dict[str, Any]]:

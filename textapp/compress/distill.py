@@ -19,7 +19,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from textapp import __version__
 from textapp.compress.soft_loss import SoftLoss, soft_rows
 from textapp.compress.soft_targets import (
     SoftTargets,
@@ -34,7 +33,7 @@ from textapp.compress.transfer import Transfer
 from textapp.data.batches import first_rows
 from textapp.data.rows import EncodedRows, encode_rows
 from textapp.errors import InputError
-from textapp.files import replacing, write_json
+from textapp.files import replacing
 from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
 from textapp.training import run
@@ -118,8 +117,7 @@ def distill(
         if soft_targets_from is None:
             open_runs(teachers)
         # Files, settings and teachers are valid: only now delete an old run.
-        run.clear(folder, keep_progress=not force)
-        write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
+        run.begin(folder, command, force)
 
         soft = _soft_targets(folder, teachers, student, soft_targets_from, report)
         data, valid_rows = student.with_soft_targets(soft)

@@ -12,7 +12,6 @@ from typing import Any
 
 import keras
 
-from textapp import __version__
 from textapp.compress.config import QuantizeConfig
 from textapp.compress.distill import StudentData, add_retention, student_config, student_loss
 from textapp.compress.quantization_aware import QuantizationAware
@@ -24,7 +23,7 @@ from textapp.dashboards import EventLog, Histograms, Scalars
 from textapp.data.batches import evaluation_batches
 from textapp.data.rows import EncodedRows
 from textapp.errors import InputError
-from textapp.files import read_bytes, replacing, write_json
+from textapp.files import read_bytes, replacing
 from textapp.settings import MOST
 from textapp.task import Files, Report, canonical_name
 from textapp.text.characters import counted
@@ -113,8 +112,7 @@ def quantize(
             loss = student_loss(task, opened.config, model) if opened.soft else task.loss(opened.config, model)
             compile_model(aware, task, settings, settings.training.epochs * steps, loss, model)
 
-        run.clear(folder, keep_progress=not force)
-        write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
+        run.begin(folder, command, force)
         run.save_text_side(folder, task, opened.run.tokenizer, data.encoder, data.targets, data.examples["valid"])
         if opened.soft is not None:  # other students, and later calls of `quantize`, can use them
             with replacing(folder / run.SOFT_TARGETS) as temporary:

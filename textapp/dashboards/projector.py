@@ -2,17 +2,22 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 from tensorboard.plugins import projector
+from tensorboard.plugins.projector.metadata import PROJECTOR_FILENAME
 
 from textapp.dashboards.log import Dashboard, EventLog
 from textapp.errors import InputError
+from textapp.files import read_bytes
 
 FOLDER = "projector"
+PROJECTOR_FILES = (PROJECTOR_FILENAME, f"{FOLDER}/words.tsv", f"{FOLDER}/vectors.tsv")
+"""The files of the page in a log folder."""
 
 
 class EmbeddingProjector(Dashboard):
@@ -99,12 +104,35 @@ def write_projector(
     )
     try:
         tf.io.gfile.makedirs(folder)
+        projector.visualize_embeddings(os.fspath(log_folder), config)  # first: it marks the files as those of textapp
         _write_lines(f"{folder}/words.tsv", ["\t".join(columns), *rows])
         _write_lines(f"{folder}/vectors.tsv", ("\t".join(f"{x:.5g}" for x in row.tolist()) for row in vectors))
-        projector.visualize_embeddings(os.fspath(log_folder), config)
     except tf.errors.OpError as error:
         reason = error.message.splitlines()[0].rpartition("; ")[2]
         raise InputError(f"{folder}: the projector's files cannot be written here: {reason}") from error
+
+
+def check_projector(log_folder: Path, overwrite: bool) -> None:
+    """Raises `InputError` if a log folder has a projector that may not be replaced.
+
+    Args:
+        log_folder: A local folder.
+        overwrite: Whether a projector that `write_projector` wrote may be replaced.
+    """
+    existing = [log_folder / name for name in PROJECTOR_FILES if os.path.lexists(log_folder / name)]
+    if existing and not overwrite:
+        raise InputError(f"{log_folder}: has a projector; use --force to replace it, or another --out")
+    if existing and not _is_ours(log_folder / PROJECTOR_FILENAME):
+        raise InputError(f"{existing[0]}: is not of a projector of textapp; move it away, or choose another --out")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a projector's configuration as `write_projector` writes it."""
+    if not path.is_file():
+        return False
+    text = read_bytes(path)
+    names = (f'tensor_path: "{FOLDER}/vectors.tsv"', f'metadata_path: "{FOLDER}/words.tsv"')
+    return text.count(b"embeddings {") == 1 and all(name.encode() in text for name in names)
 
 
 def printable(word: str) -> str:

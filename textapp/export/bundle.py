@@ -19,9 +19,11 @@ from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signatu
 from textapp.export.lowering import Lowering, in_float32, lower
 from textapp.export.model_inputs import TOKENS, Inputs, named_inputs
 from textapp.export.packing import round_rows
-from textapp.files import replacing_folder, write_json
+from textapp.files import write_json
 from textapp.layers import CharacterCNN
 from textapp.layers.leaves import flat_layers
+from textapp.output_files import replacing_folder
+from textapp.runtime.bundle_format import FORMAT, FORMAT_VERSION, check_fields, read_description
 from textapp.task import Compared, Save, Task, device, task
 from textapp.text.labels import Labels
 from textapp.text.token_encoder import TokenEncoder
@@ -65,13 +67,13 @@ def export_bundle(
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
         lineage: What was done to the model before, for reports: `Lineage.to_dict()` of `textapp.compress.lineage`.
-        overwrite: Whether a bundle that is already there may be replaced.
+        overwrite: Whether a bundle that is already there may be replaced. A folder with other files never is.
 
     Returns:
         The folder.
 
     Raises:
-        InputError: An argument does not fit the model, or `folder` exists.
+        InputError: An argument does not fit the model, or `folder` holds something.
         ExportError: The converted file fails a check; nothing is kept.
     """
     from textapp.data.readers import Examples
@@ -140,40 +142,39 @@ def export_model(
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
         lineage: What was done to the model before, for reports.
-        overwrite: Whether a bundle that is already there may be replaced.
+        overwrite: Whether a bundle that is already there may be replaced. A folder with other files never is.
 
     Returns:
         The folder.
 
     Raises:
-        InputError: An argument does not fit the model, or `folder` exists.
+        InputError: An argument does not fit the model, or `folder` holds something.
         ExportError: The converted file fails a check.
     """
     folder = Path(folder)
     lengths = sorted(lengths)
-    _check_folder(folder, overwrite)
-    if task.files_hold_tokens and tokenizer.lowercase:
-        raise InputError("tokenizer: must keep capitals, Tokenizer(lowercase=False); the encoder looks words up")
-    if not compared.rows or (task.unit == "token" and not any(compared.rows)):
-        raise InputError("texts: at least one real text is needed to check the export")
-    if not lengths or lengths[0] < 1 or len(set(lengths)) < len(lengths):
-        raise InputError(f"lengths {lengths}: must be different positive numbers of tokens")
-    scoring = task.device_model(model)
-    _check_outputs(scoring, task, len(targets.names))
-    rows = [_encoded(tokens, encoder) for tokens in compared.rows]
-    files: dict[str, Save] = {VOCABULARY: encoder.vocabulary.save, **task.files(targets)}
-    if encoder.characters is not None:
-        files[CHARACTERS] = encoder.characters.save
-    files |= task.device_files(model, targets)
+    with replacing_folder(folder, bundle_files, overwrite) as temporary:
+        if task.files_hold_tokens and tokenizer.lowercase:
+            raise InputError("tokenizer: must keep capitals, Tokenizer(lowercase=False); the encoder looks words up")
+        if not compared.rows or (task.unit == "token" and not any(compared.rows)):
+            raise InputError("texts: at least one real text is needed to check the export")
+        if not lengths or lengths[0] < 1 or len(set(lengths)) < len(lengths):
+            raise InputError(f"lengths {lengths}: must be different positive numbers of tokens")
+        scoring = task.device_model(model)
+        _check_outputs(scoring, task, len(targets.names))
+        rows = [_encoded(tokens, encoder) for tokens in compared.rows]
+        files: dict[str, Save] = {VOCABULARY: encoder.vocabulary.save, **task.files(targets)}
+        if encoder.characters is not None:
+            files[CHARACTERS] = encoder.characters.save
+        files |= task.device_files(model, targets)
 
-    lowered, reference = lower(scoring, lowering, integer=recipe == STATIC), in_float32(scoring)
-    _check_tables(lowered, encoder)
-    checked = rows[:: -(-len(rows) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
-    max_characters = None if encoder.characters is None else encoder.max_characters
-    converted = convert(lowered, lengths, recipe, max_characters, checked)
-    stored = round_rows(in_float32(scoring), ROW_BITS[recipe]) if recipe in ROW_BITS else reference
-    form = encoder.form
-    with replacing_folder(folder) as temporary:
+        lowered, reference = lower(scoring, lowering, integer=recipe == STATIC), in_float32(scoring)
+        _check_tables(lowered, encoder)
+        checked = rows[:: -(-len(rows) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
+        max_characters = None if encoder.characters is None else encoder.max_characters
+        converted = convert(lowered, lengths, recipe, max_characters, checked)
+        stored = round_rows(in_float32(scoring), ROW_BITS[recipe]) if recipe in ROW_BITS else reference
+        form = encoder.form
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
         checks = check_file(content, lowered, stored, lengths, recipe, checked, task.exclusive)
@@ -185,8 +186,8 @@ def export_model(
             tokenizer, encoder, targets, fields, contents, folder, lengths[-1], None
         )
         description = {
-            "format": "textapp-bundle",
-            "format_version": 1,
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
             "task": task.name,
             "tokenizer": tokenizer.to_dict(),
             "lineage": lineage,
@@ -208,6 +209,20 @@ def export_model(
     return folder
 
 
+def bundle_files(folder: Path) -> list[str]:
+    """The names of the files of a bundle, `bundle.json` last; none if the folder is not a bundle."""
+    path = folder / "bundle.json"
+    if not path.is_file():
+        return []
+    try:
+        description = read_description(folder)
+        half = device(description["task"])
+        check_fields(description, path, half.FIELDS)
+    except InputError:
+        return []
+    return [MODEL, VOCABULARY, CHARACTERS, *half.file_names(description), path.name]
+
+
 def _encoded(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:
     """Tokens as the model's inputs."""
     ids = encoder.encode(tokens)
@@ -217,16 +232,6 @@ def _encoded(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:
 def _sha256(path: Path) -> str:
     """The hash of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _check_folder(folder: Path, overwrite: bool) -> None:
-    """Raises `InputError` if writing to `folder` would destroy other files."""
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise InputError(f"{folder}: exists; choose another folder, or overwrite it (--force, overwrite=True)")
-    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / "bundle.json").exists()):
-        raise InputError(f"{folder}: is not a bundle; only a bundle may be overwritten")
 
 
 def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) -> None:

@@ -6,7 +6,6 @@ best validation score. It never reads the test split: test the chosen student af
 
 import dataclasses
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +21,13 @@ from textapp.compress.teachers import sources
 from textapp.data.batches import bucket_widths
 from textapp.data.readers import file_of
 from textapp.errors import InputError
-from textapp.export.bundle import MODEL
+from textapp.export.bundle import MODEL, bundle_files
 from textapp.export.checks import ExportError
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export
-from textapp.files import digest, leftovers, named_errors, read_json, write_json
+from textapp.files import check_writable, digest, leftovers, named_errors, read_json, write_json
+from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in, real_path
 from textapp.search.candidates import Candidate, Shape, candidates
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
@@ -146,7 +146,8 @@ def search_within_budget(
     }
     paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
     command["sha256"] = {path: digest(file_of(path)) for path in paths}
-    with run.locked(folder):
+    check_writable(link_target(folder))
+    with locked(folder):
         before = _read_unfinished(folder, command, force)
         read = students.read(Files(train, valid), unlabelled)
         words = len(read.data.encoder.vocabulary)
@@ -157,9 +158,10 @@ def search_within_budget(
             lambda shape, rows: students.file_bytes(shape, rows, read.data.targets, characters, lowering, lengths),
         )
         # Files, budget and settings are valid: only now delete an old search.
+        _clear_abandoned(folder)
         if before is None:
-            _clear(folder)
-            write_json(folder / SEARCH, {"command": command, "words": words})
+            _read_unfinished(folder, command, force)  # again: the texts took time to read
+            _clear(folder, {"command": command, "words": words})
         report(f"within {budget:,} bytes {counted(len(grid), 'student')}: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
         left_out: dict[str, str] = {}
@@ -257,7 +259,9 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
         InputError: The folder holds a finished search, another search, or something else.
     """
     with named_errors(folder):
-        if not folder.exists() or set(folder.iterdir()) <= set(leftovers(folder / SEARCH)):
+        for leftover in leftovers(folder / SEARCH):
+            leftover.unlink()
+        if not folder.exists() or not any(folder.iterdir()):
             return None
     if not (folder / SEARCH).exists():
         raise InputError(f"{folder}: exists and holds no search; choose another --out")
@@ -266,6 +270,11 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
     if not known or not isinstance(before["command"].get("sha256"), dict):
         raise InputError(f"{folder / SEARCH}: not what `textapp compress` writes; choose another --out")
     if force:
+        _clear_abandoned(folder)
+        if others := _foreign_files(folder):
+            raise InputError(
+                f"{others[0]}: is not a file that `textapp compress` writes; move it away, or choose another --out"
+            )
         return None
     if "chosen" in before:
         raise InputError(f"{folder}: holds a finished search; use --force to search again, or another --out")
@@ -274,16 +283,49 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
         raise InputError(
             f"{folder}: holds an unfinished search with other {', '.join(differing)}; use --force, or another --out"
         )
+    if "clearing" in before:
+        return None
     for path, sha256 in command["sha256"].items():
         if before["command"]["sha256"].get(path) != sha256:
             raise InputError(f"{path}: has changed since the search in {folder} began; restore it, or use --force")
     return before
 
 
-def _clear(folder: Path) -> None:
-    """Deletes an earlier search. Other files in the folder stay."""
+def _clear(folder: Path, start: dict[str, Any]) -> None:
+    """Deletes an earlier search, by the names of its files, and writes the start of a new one. Other files stay."""
     with named_errors(folder):
-        (folder / SEARCH).unlink(missing_ok=True)  # first: the search is no longer finished
-        for name in (STUDENTS, QUANTIZED, BUNDLES):
-            if (folder / name).exists():
-                shutil.rmtree(folder / name)
+        real_path(folder).mkdir(parents=True, exist_ok=True)
+    write_json(folder / SEARCH, {**start, "clearing": True})  # if this is killed, the same command clears again
+    with named_errors(folder):
+        for path in _own_files(folder):
+            path.unlink()
+        for kind in (STUDENTS, QUANTIZED, BUNDLES):
+            delete_empty_folders(folder / kind)
+    write_json(folder / SEARCH, start)
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """The files of a search's students and bundles."""
+    places = [path for kind in (STUDENTS, QUANTIZED) for path in outputs_in(folder / kind)]
+    runs = [path for path in places if (path / run.CONFIG).exists()]
+    bundles = outputs_in(folder / BUNDLES)
+    return [
+        *(file for path in runs for file in run.files_of_run(path)),
+        *(bundle / name for bundle in bundles for name in bundle_files(bundle) if (bundle / name).is_file()),
+    ]
+
+
+def _foreign_files(folder: Path) -> list[Path]:
+    """The files in the folders of a search's students and bundles that the search did not write."""
+    below = (path for kind in (STUDENTS, QUANTIZED, BUNDLES) for path in (folder / kind).rglob("*"))
+    return sorted({path for path in below if path.is_symlink() or not path.is_dir()} - {*_own_files(folder)})
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Deletes what killed processes left at the places of a search's students and bundles, also of finished ones."""
+    for kind in (STUDENTS, QUANTIZED):
+        for path in outputs_in(folder / kind):
+            with locked(path):
+                run.clear_abandoned(path)
+    for path in outputs_in(folder / BUNDLES):
+        clear_abandoned(path, bundle_files)

@@ -2,10 +2,8 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import math
 import os
-import shutil
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ from textapp.config import ModelConfig
 from textapp.errors import InputError
 from textapp.files import check_writable, leftovers, named_errors, read_object, replacing, write_json
 from textapp.layers import CharacterCNN
+from textapp.output_files import delete_empty_folders, link_target, locked, real_path
 from textapp.task import Task, canonical_name, names, task
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -35,6 +34,7 @@ EARLIER_FILES = (  # files of runs of textapp 0.1
     *("soft_tags.npz", "soft_tags.part"),
 )
 SAMPLE_SIZE = 500
+NOT_OF_COMMAND = ("textapp_version", "forced")  # keys of `config.json` that do not tell one command from another
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Run:
         """
         folder = Path(folder)
         command, metrics = read_finished(folder)
+        _clear_abandoned_by_reader(folder)
         found = task_of(folder, metrics)
         config = found.config.from_dict(command["settings"], str(folder / CONFIG))
         targets = found.read_targets(folder, metrics)
@@ -148,8 +149,18 @@ def read_command(folder: Path) -> dict[str, Any]:
     return command
 
 
+def check_place(folder: Path, command: dict[str, Any]) -> None:
+    """Refuses a place where no run can be. Raises `InputError` if it is inside the data, or is not writable."""
+    for data in (command.get(split) for split in ("train", "valid", "test")):
+        if data and Path(data).is_dir() and folder.resolve().is_relative_to(Path(data).resolve()):
+            raise InputError(f"{folder}: is inside {data} and would become part of its data; choose another --out")
+    check_writable(link_target(folder))
+
+
 def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
-    """Refuses a folder that holds a finished run, an unfinished run of another command, or other files.
+    """Refuses a locked folder that holds a finished run, an unfinished run of another command, or other files.
+
+    It deletes what a killed training left in a run, also in one that it refuses.
 
     Args:
         folder: The new run folder.
@@ -157,12 +168,8 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
         force: Whether an existing run may be deleted.
 
     Raises:
-        InputError: The folder is refused, or is not writable.
+        InputError: The folder is refused.
     """
-    for data in (command.get(split) for split in ("train", "valid", "test")):
-        if data and Path(data).is_dir() and folder.resolve().is_relative_to(Path(data).resolve()):
-            raise InputError(f"{folder}: is inside {data} and would become part of its data; choose another --out")
-    check_writable(folder)
     with named_errors(folder):
         if not folder.exists():
             return
@@ -171,56 +178,54 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
                 return
             raise InputError(f"{folder}: exists and is not a run folder; choose another --out")
     before = read_command(folder)
+    clear_abandoned(folder)
     if force:
         return
     if (folder / METRICS).exists():
         raise InputError(f"{folder}: holds a finished run; use --force to train it again, or another --out")
-    keys = [*command, *(key for key in before if key not in command and key != "textapp_version")]
+    if differing := differences(before, command):
+        shown = ", ".join(differing[:8]) + (f" and {len(differing) - 8} more" if len(differing) > 8 else "")
+        raise InputError(f"{folder}: holds an unfinished run with other {shown}; use --force, or another --out")
+
+
+def differences(before: Mapping[str, Any], command: Mapping[str, Any]) -> list[str]:
+    """The settings and files in which the command of a run, the content of `config.json`, differs from a new one."""
+    keys = [*command, *(key for key in before if key not in command and key not in NOT_OF_COMMAND)]
     # The source run of `quantize` may have another path now: the checkpoint identifies it by its model.
     differing = [key for key in keys if before.get(key) != command.get(key) and key != "quantized_from"]
     if "settings" in differing:
         old, new = before["settings"], command["settings"]
         differing += [key for key in new if old.get(key) != new[key]]
         differing.remove("settings")
-    if differing:
-        shown = ", ".join(differing[:8]) + (f" and {len(differing) - 8} more" if len(differing) > 8 else "")
-        raise InputError(f"{folder}: holds an unfinished run with other {shown}; use --force, or another --out")
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Locks a run folder against other trainings. The lock ends with the process, even if it is killed.
-
-    Raises:
-        InputError: Another training holds the lock.
-    """
-    path = folder.absolute().with_name(f".{folder.absolute().name}.lock")
-    with named_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The lock's holder may end and delete the file after it was opened here. Then another process can lock a
-            # new file of this name.
-            locks_path = os.path.samestat(os.fstat(file.fileno()), path.stat())
-        except (BlockingIOError, FileNotFoundError):
-            locks_path = False
-        if not locks_path:
-            raise InputError(f"{folder}: another training is writing to it; choose another --out")
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+    return differing
 
 
 @contextlib.contextmanager
 def reserved(folder: Path, command: dict[str, Any], force: bool) -> Iterator[None]:
-    """Checks and locks a run folder. Raises `InputError` as `check_folder` and `locked` do."""
-    check_folder(folder, command, force)
+    """Checks and locks a run folder. Raises `InputError` as `check_place`, `locked` and `check_folder` do."""
+    check_place(folder, command)
     with locked(folder):
-        check_folder(folder, command, force)  # again: another process may have used the folder before the lock
+        check_folder(folder, command, force)
         yield
+
+
+def begin(folder: Path, command: dict[str, Any], force: bool, **more: Any) -> None:
+    """Starts or resumes a run in a reserved folder: deletes an old run if `force`, and writes `config.json`.
+
+    Args:
+        folder: The run folder.
+        command: Settings and files of the run.
+        force: Whether an existing run is deleted.
+        **more: More entries of `config.json`, of `NOT_OF_COMMAND`.
+
+    Raises:
+        InputError: The folder holds something else by now; see `check_folder`.
+    """
+    check_folder(folder, command, force)  # again: the data took time to read
+    clear(folder, keep_progress=not force)
+    with named_errors(folder):
+        real_path(folder).mkdir(parents=True, exist_ok=True)
+    write_json(folder / CONFIG, {**command, **more, "textapp_version": __version__})
 
 
 def clear(folder: Path, keep_progress: bool) -> None:
@@ -228,20 +233,55 @@ def clear(folder: Path, keep_progress: bool) -> None:
 
     It deletes only files of a run, by name: other files in the folder stay.
     """
-    common = (TOKENIZER, VOCABULARY, CHARACTERS, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
-    files = (METRICS, MODEL, *common, *_task_files())  # metrics first: the run is no longer finished
     with named_errors(folder):
-        if not folder.exists():
+        for leftover in _leftovers(folder):
+            leftover.unlink()
+        if not keep_progress:
+            for path in files_of_run(folder):
+                if path.name != CONFIG:
+                    path.unlink()
+            delete_empty_folders(folder / LOGS)
+
+
+def files_of_run(folder: Path) -> list[Path]:
+    """The files in a folder that a training wrote, by their names.
+
+    Returns:
+        The paths of existing files. `metrics.json` is the first, so that a run of which files are deleted is no longer
+        finished. `config.json`, which marks the folder as a run, is the last.
+    """
+    from textapp.dashboards.projector import PROJECTOR_FILES  # here: a reader of runs needs no dashboards
+
+    files = [folder / name for name in _names()[:-1]]
+    of_logs = ("events.out.tfevents.*", *PROJECTOR_FILES, *(f"{name}.new" for name in PROJECTOR_FILES))
+    logs = [path for pattern in of_logs for path in (folder / LOGS).rglob(pattern)]
+    return [path for path in (*files, *logs, folder / CONFIG) if path.is_symlink() or path.is_file()]
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Deletes what a killed training left in a locked run: temporary files, and the progress of a finished run.
+
+    Raises:
+        InputError: The folder is not one of a run, or a file cannot be deleted.
+    """
+    with named_errors(folder):
+        if not (folder / CONFIG).exists():
             return
-        for name in (*files, CONFIG):
-            for leftover in leftovers(folder / name):
-                leftover.unlink()
-        if keep_progress:
-            return
-        for name in files:
-            (folder / name).unlink(missing_ok=True)
-        if (folder / LOGS).exists():
-            shutil.rmtree(folder / LOGS)
+        read_command(folder)
+        clear(folder, keep_progress=True)
+        if (folder / METRICS).exists():
+            for name in (CHECKPOINT, SOFT_TARGETS_PART):
+                (folder / name).unlink(missing_ok=True)
+
+
+def _clear_abandoned_by_reader(folder: Path) -> None:
+    """Deletes what a killed training left in a finished run, where the reader of the run may do so."""
+    may_write = all(os.access(place, os.W_OK | os.X_OK) for place in (real_path(folder), real_path(folder).parent))
+    if (folder / CHECKPOINT).exists() and may_write:
+        # Where another command is at work, it is for that one to delete it.
+        with contextlib.suppress(InputError), locked(folder):
+            if (folder / METRICS).exists():
+                clear_abandoned(folder)
 
 
 def save_text_side(
@@ -337,7 +377,14 @@ def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, 
     return model
 
 
-def _task_files() -> list[str]:
-    """The names of the files that only runs of some tasks have."""
+def _names() -> list[str]:
+    """The names of all files of a run, in the order of `files_of_run`."""
+    common = (TOKENIZER, VOCABULARY, CHARACTERS, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
     found = (task(name) for name in names())
-    return [name for one in found for name in (*one.target_files, one.sample_name)]
+    of_tasks = [name for one in found for name in (*one.target_files, one.sample_name)]
+    return [*dict.fromkeys((METRICS, MODEL, *common, *of_tasks, CONFIG))]
+
+
+def _leftovers(folder: Path) -> list[Path]:
+    """The temporary files in a run folder."""
+    return [leftover for name in _names() for leftover in leftovers(folder / name)]

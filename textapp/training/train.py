@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 
 import keras
 
-from textapp import __version__
 from textapp.config import ModelConfig
 from textapp.data.batches import evaluation_batches
 from textapp.data.rows import EncodedRows
-from textapp.files import write_json
 from textapp.models.model import text_model
 from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
@@ -78,8 +76,7 @@ def train(
             trained = with_adversary(model, config.training.adversarial)
             compile_model(trained, found, config, config.training.epochs * steps, found.loss(config, model), model)
         # Files and settings are valid: only now delete an old run.
-        run.clear(folder, keep_progress=not force)
-        write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
+        run.begin(folder, command, force)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"

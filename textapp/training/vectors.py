@@ -1,24 +1,24 @@
 """Training of word vectors, from text files to a vector file."""
 
+import contextlib
 import ctypes
 import hashlib
 import json
 import math
 import os
-import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from textapp import __version__
 from textapp.dashboards.word_vectors import VectorsDashboard
 from textapp.errors import InputError
-from textapp.files import digest, leftovers, named_errors, write_json
+from textapp.files import digest, leftovers, named_errors
+from textapp.output_files import check_output, delete_empty_folders, locked, real_path
 from textapp.training import run
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
@@ -27,7 +27,7 @@ from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter
 from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
 from textapp.vectors.subwords import Subwords, SubwordVectors
-from textapp.vectors.token_cache import TokenCache, build_cache
+from textapp.vectors.token_cache import TokenCache, build_cache, delete_cache
 from textapp.vectors.word2vec import Word2Vec
 from textapp.vectors.word_vectors import WordVectors
 
@@ -76,8 +76,6 @@ def train_vectors(
         if out.resolve() == Path(source).resolve() or Path(source).resolve() in out.resolve().parents:
             raise InputError(f"{out}: is read by this training ({os.fspath(source)}); choose another --out")
     format_of_name(out)  # raises for an unknown suffix: now, not after hours
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; choose another --out")
     folder = out.with_name(f"{out.name}.training")
     command = {
         "task": TASK,
@@ -85,17 +83,41 @@ def train_vectors(
         "corpus": [os.fspath(path) for path in corpus],
         "init": None if init is None else os.fspath(init),
     }
-    unfinished = (folder / run.CONFIG).exists() and not (folder / run.METRICS).exists()
-    if out.exists() and not force and not unfinished:  # unfinished: killed after the last step, or with `force`
-        raise InputError(f"{out}: exists; use --force to train it again, or another --out")
-    with run.reserved(folder, command, force):
-        for leftover in leftovers(out):  # of a process that was killed while it wrote the vectors
+    with _reserved(out, folder, command, force) as overwrite:
+        return _train(config, out, folder, command, force, overwrite, report)
+
+
+@contextlib.contextmanager
+def _reserved(out: Path, folder: Path, command: dict[str, Any], force: bool) -> Iterator[bool]:
+    """Locks and checks the training's folder, and deletes what a killed training left there.
+
+    Yields:
+        Whether vectors that are already at `out` may be replaced: with `force`, or if the training began with it.
+    """
+    run.check_place(folder, command)
+    with locked(folder):
+        for leftover in leftovers(real_path(out)):  # of a process that was killed while it wrote the vectors
             leftover.unlink()
-        return _train(config, out, folder, command, force, report)
+        before = run.read_command(folder) if (folder / run.CONFIG).exists() else {}
+        unfinished = bool(before) and not (folder / run.METRICS).exists()
+        overwrite = force or (unfinished and before.get("forced") is True)
+        run.clear_abandoned(folder)
+        if before and not unfinished:
+            delete_cache(folder / CACHE)
+        # An unfinished training may have been killed after it wrote the vectors.
+        check_output(out, overwrite or unfinished)
+        run.check_folder(folder, command, force)
+        yield overwrite
 
 
 def _train(
-    config: VectorsConfig, out: Path, folder: Path, command: dict[str, Any], force: bool, report: Callable[[str], None]
+    config: VectorsConfig,
+    out: Path,
+    folder: Path,
+    command: dict[str, Any],
+    force: bool,
+    overwrite: bool,
+    report: Callable[[str], None],
 ) -> dict[str, Any]:
     """Trains in a folder that no other process uses."""
     began = time.monotonic()
@@ -105,9 +127,9 @@ def _train(
     splitter = WordSplitter(config.tokenizer, config.lowercase, config.normalization)
     init = None if command["init"] is None else _read_init(command["init"], config, splitter, report)
 
-    cache, probes = _prepare(config, out, folder, command, splitter, init, report)
-    run.clear(folder, keep_progress=not force)
-    _write_config(folder, command)
+    more = {"forced": True} if overwrite else {}
+    cache, probes = _prepare(config, out, folder, command, more, splitter, init, report)
+    run.begin(folder, command, force, **more)
     subwords = Subwords(config.min_n, config.max_n, config.buckets) if config.subwords else None
     blocks = TrainingBlocks(cache, choose_shape(cache.counts, config.sample), config.sample, config.seed)
     model = Word2Vec(
@@ -141,7 +163,8 @@ def _train(
     seconds = time.monotonic() - trained_from
     share = 1 - steps_before / (config.epochs * blocks.steps_per_epoch)
 
-    write_vectors(_result(model, cache, splitter, subwords, init), out)
+    # Never `False`: a file that appeared meanwhile can be moved away, then the same command ends this training.
+    write_vectors(_result(model, cache, splitter, subwords, init), out, overwrite=overwrite or (lambda _: False))
     if subwords and format_of_name(out) != "npz":
         report(f"warning: {out} cannot hold n-grams, only .npz can: unseen words will have no vector")
     metrics = {
@@ -151,8 +174,7 @@ def _train(
         "words": cache.num_words_read,
         "words_per_second": round(share * config.epochs * cache.num_words_read / seconds) if share else None,
     }
-    with named_errors(folder):
-        shutil.rmtree(folder / CACHE)
+    delete_cache(folder / CACHE)
     return run.finish(folder, metrics, state.history, began)
 
 
@@ -161,14 +183,15 @@ def _prepare(
     out: Path,
     folder: Path,
     command: dict[str, Any],
+    more: dict[str, Any],
     splitter: WordSplitter,
     init: WordVectors | None,
     report: Callable[[str], None],
 ) -> tuple[TokenCache, list[str]]:
     """Reads the corpus into the training's folder and chooses the probes. Wrong input leaves no new folder."""
     fresh = not (folder / run.CONFIG).exists()
-    if fresh:
-        _write_config(folder, command)  # first, so that a folder of a killed start is recognized
+    if fresh:  # first, so that a folder of a killed start is recognized
+        run.begin(folder, command, force=False, **more)
     try:
         if init is not None:
             check_words(init.words, out)
@@ -187,12 +210,13 @@ def _prepare(
         return cache, _probes(config, cache)
     except InputError:
         if fresh or (folder / run.METRICS).exists():  # a finished training stays as it was
-            shutil.rmtree(folder if fresh else folder / CACHE, ignore_errors=True)
+            delete_cache(folder / CACHE)
+        if fresh:
+            with named_errors(folder):
+                for path in run.files_of_run(folder):
+                    path.unlink()
+                delete_empty_folders(folder)
         raise
-
-
-def _write_config(folder: Path, command: dict[str, Any]) -> None:
-    write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
 
 
 def _leave_cores_to_threads(threads: int) -> None:

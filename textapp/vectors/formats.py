@@ -22,7 +22,8 @@ from typing import IO, Literal, cast, get_args
 
 from textapp.data.lines import open_stream
 from textapp.errors import InputError
-from textapp.files import named_errors, replacing
+from textapp.files import named_errors
+from textapp.output_files import Overwrite, replacing_output
 from textapp.vectors.binary_format import check_binary_word, read_binary, write_binary
 from textapp.vectors.numpy_format import read_npz, write_npz
 from textapp.vectors.text_formats import check_text_word, parse_header, read_glove, read_word2vec, write_text_vectors
@@ -94,28 +95,32 @@ def read_vectors(
                     return read_npz(file, path, limit)
 
 
-def write_vectors(vectors: WordVectors, path: str | os.PathLike[str], format: str | None = None) -> None:
+def write_vectors(
+    vectors: WordVectors, path: str | os.PathLike[str], format: str | None = None, overwrite: Overwrite = True
+) -> None:
     """Writes word vectors, completely or not at all.
 
     Args:
         vectors: The vectors. Only `npz` keeps counts, context vectors, subwords and tokenizer.
         path: The file; gzip-compressed if its name ends in `.gz`.
         format: One of `FORMATS`. By default the format of the name.
+        overwrite: Whether a file with other content is replaced.
 
     Raises:
-        InputError: The name has no known suffix, the file cannot be written, or only `npz` can hold one of the words,
-            because it has white space or is too long.
+        InputError: The name has no known suffix, the file exists or cannot be written, or only `npz` can hold one of
+            the words, because it has white space or is too long.
     """
     path = Path(path)
     _check_format(format)
     format = format or format_of_name(path)
-    with replacing(path) as temporary, _open_to_write(temporary, path.suffix.lower() == ".gz") as stream:
+    compressed = path.suffix.lower() == ".gz"
+    with replacing_output(path, overwrite) as temporary, _open_to_write(temporary, compressed) as stream:
         match format:
             case "word2vec" | "glove":
                 write_text_vectors(vectors, stream, header=format == "word2vec")
             case "binary":
                 write_binary(vectors, stream)
-            case _ if path.suffix.lower() != ".gz":
+            case _ if not compressed:
                 write_npz(vectors, stream)
             case _:
                 with tempfile.TemporaryFile(dir=path.parent) as file:  # a zip archive needs a file that can seek

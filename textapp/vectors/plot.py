@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 from textapp.errors import InputError
 from textapp.figures import DPI, font_families, new_figure
-from textapp.files import replacing, write_text
+from textapp.output_files import replacing_output, write_output
 from textapp.vectors.word_map import WordMap
 
 # Lengths in pixels.
@@ -45,10 +45,10 @@ class Picture(NamedTuple):
     without_font: int
 
 
-def save_picture(word_map: WordMap, path: str | os.PathLike[str], title: str) -> Picture:
-    """Writes the picture as a PNG. Raises `InputError` as `draw_map` does, or if the file cannot be written."""
+def save_picture(word_map: WordMap, path: str | os.PathLike[str], title: str, overwrite: bool = True) -> Picture:
+    """Writes the picture as a PNG. Raises `InputError` as `draw_map` and `replacing_output` do."""
     picture = draw_map(word_map, title)
-    with replacing(path) as temporary:
+    with replacing_output(path, overwrite) as temporary:
         FigureCanvasAgg(picture.figure).print_png(temporary)
     return picture
 
@@ -173,9 +173,9 @@ def _sizes(words: Sequence[str], style: dict[str, Any]) -> np.ndarray:
     return np.array(sizes)
 
 
-def save_page(word_map: WordMap, path: str | os.PathLike[str], title: str) -> None:
-    """Writes the page. Raises `InputError` if the file cannot be written."""
-    write_text(path, html_page(word_map, title))
+def save_page(word_map: WordMap, path: str | os.PathLike[str], title: str, overwrite: bool = True) -> None:
+    """Writes the page. Raises `InputError` as `replacing_output` does."""
+    write_output(path, html_page(word_map, title), overwrite)
 
 
 def html_page(word_map: WordMap, title: str) -> str:

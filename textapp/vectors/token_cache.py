@@ -17,6 +17,7 @@ import numpy as np
 
 from textapp.errors import InputError
 from textapp.files import leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.output_files import delete_empty_folders
 from textapp.text.characters import counted
 from textapp.vectors.corpus import WordSplitter, read_blocks, text_files
 from textapp.vectors.word_ids import DROPPED, END, WordIds
@@ -140,6 +141,24 @@ def build_cache(
     return cache
 
 
+def delete_cache(folder: Path) -> None:
+    """Deletes a cache: its files by name, then the folder if nothing else is in it."""
+    with named_errors(folder):
+        for path in (*_files(folder), *_leftovers(folder)):
+            path.unlink(missing_ok=True)
+        delete_empty_folders(folder)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a cache. `cache.json` is the first, so that a folder of which files are deleted is no cache."""
+    return [folder / name for name in (_META, _IDS, _WORDS, _COUNTS, _UNFINISHED)]
+
+
+def _leftovers(folder: Path) -> list[Path]:
+    """The temporary files of killed processes in a cache."""
+    return [leftover for path in _files(folder) for leftover in leftovers(path)]
+
+
 def _identity(file: Path) -> list[Any]:
     """Path, size and modification time of a file, which identify its version, as JSON values."""
     with named_errors(file):
@@ -151,9 +170,8 @@ def _prepare(folder: Path) -> None:
     """Makes the folder of a cache, or checks that it is one and deletes temporary files of killed processes."""
     with named_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        ours = {folder / name for name in (_META, _IDS, _WORDS, _COUNTS, _UNFINISHED)}
-        left = {leftover for name in (_META, _WORDS, _COUNTS) for leftover in leftovers(folder / name)}
-        others = sorted(set(folder.iterdir()) - ours - left)
+        left = _leftovers(folder)
+        others = sorted({*folder.iterdir()} - {*_files(folder), *left})
         if others:
             raise InputError(f"{others[0]}: is not part of a token cache, which needs a separate folder")
         for leftover in left:

@@ -2,6 +2,7 @@
 
 import re
 
+from textapp.cli.reporting import MARK
 from textapp.cli.reporting.content import Report, Table, tables
 
 
@@ -11,6 +12,7 @@ def markdown(report: Report) -> str:
     for table in tables(report):
         blocks += [f"## {table.title}", _table(table)]
     blocks.append("\n".join(f"- {escaped(note)}" for note in report.notes()))
+    blocks.append(f"<!-- {MARK} -->")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -3,6 +3,7 @@
 import html
 import re
 
+from textapp.cli.reporting import MARK
 from textapp.cli.reporting.content import Device, Report, Table, Variant, bundles, tables
 from textapp.cli.reporting.plot import Point, scatter
 
@@ -81,6 +82,7 @@ def page(report: Report) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        f"<!-- {MARK} -->\n"
         f"<title>{html.escape(report.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"<h1>{html.escape(report.title)}</h1>\n<p>on {html.escape(report.data)}</p>\n"
         + "\n".join(blocks)

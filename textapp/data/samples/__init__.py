@@ -20,7 +20,8 @@ from pathlib import Path
 
 from textapp.data.readers import Examples
 from textapp.errors import InputError
-from textapp.files import write_text
+from textapp.files import read_bytes
+from textapp.output_files import check_output, write_output
 
 MAX_COUNT = 100_000
 
@@ -76,14 +77,26 @@ def write_samples(folder: str | os.PathLike[str], counts: Mapping[str, int], see
 
     Returns:
         The path of each split's file, `FOLDER/SPLIT.tsv`.
+
+    Raises:
+        InputError: There is a file with other content.
     """
     reviews = sample_reviews(sum(counts.values()), seed)
     rows = iter([f"{text}\t{label}\n" for text, label in zip(reviews.texts, reviews.labels, strict=True)])
-    paths = {}
-    for split, count in counts.items():
-        paths[split] = os.fspath(Path(folder) / f"{split}.tsv")
-        write_text(paths[split], "text\tlabel\n" + "".join(next(rows) for _ in range(count)))
-    return paths
+    texts = {
+        os.fspath(Path(folder) / f"{split}.tsv"): "text\tlabel\n" + "".join(next(rows) for _ in range(count))
+        for split, count in counts.items()
+    }
+    for path, text in texts.items():  # all before the first is written
+        check_output(path, functools.partial(_has_content, text.encode()))
+    for path, text in texts.items():
+        write_output(path, text, lambda _: False)
+    return dict(zip(counts, texts, strict=True))
+
+
+def _has_content(content: bytes, path: Path) -> bool:
+    """Whether a file has this content."""
+    return read_bytes(path) == content
 
 
 @functools.cache
