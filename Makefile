@@ -57,7 +57,8 @@ bench: .venv/installed-bench
 # old setuptools, come with Python. pip cannot check the hash of a folder: the project is installed last and alone.
 # Packages without a wheel are built by the locked builders, too.
 define INSTALL
-$(1)/bin/python -m pip install --quiet --require-hashes -c constraints.txt pip setuptools
+grep -E '^(pip|setuptools)==' constraints.txt > $(1)/builders.txt
+$(1)/bin/python -m pip install --quiet --require-hashes -r $(1)/builders.txt
 $(1)/bin/python lock.py --requirements $(2) > $(1)/requirements.txt
 $(1)/bin/python -m pip install --quiet --require-hashes -c constraints.txt --build-constraint constraints.txt -r $(1)/requirements.txt
 $(1)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .

@@ -21,7 +21,7 @@ from textapp.compress.quantize import quantize
 from textapp.compress.teachers import sources
 from textapp.data.batches import bucket_widths
 from textapp.data.readers import file_of
-from textapp.errors import InputError, quoted
+from textapp.errors import InputError
 from textapp.export.bundle import MODEL
 from textapp.export.checks import ExportError
 from textapp.export.conversion import Recipe, convert
@@ -132,7 +132,7 @@ def search_within_budget(
     longest = config.data.max_tokens
     lengths = list(lengths) if lengths else bucket_widths(longest)
     if max(lengths) > longest:
-        raise InputError(f"lengths {quoted(lengths)}: the students read {longest} tokens; raise max_tokens (--set)")
+        raise InputError(f"lengths {lengths}: the students read {longest} tokens; --set max_tokens={max(lengths)}")
     files = {"train": train, "valid": valid}
     command: dict[str, Any] = {
         "task": found.name,
