@@ -61,7 +61,7 @@ grep -E '^(pip|setuptools)==' constraints.txt > $(1)/builders.txt
 $(1)/bin/python -m pip install --quiet --require-hashes -r $(1)/builders.txt
 $(1)/bin/python lock.py --requirements $(2) > $(1)/requirements.txt
 $(1)/bin/python -m pip install --quiet --require-hashes -c constraints.txt --build-constraint constraints.txt -r $(1)/requirements.txt
-$(1)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+$(1)/bin/python -m pip install --quiet --quiet --no-deps --no-build-isolation -e .
 endef
 
 .venv/installed .venv-next/installed .venv-jax/installed: pyproject.toml constraints.txt lock.py
