@@ -6,7 +6,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo setup test test-next test-jax test-wheel lint bench clean
+.PHONY: demo setup lock test test-next test-jax test-wheel lint bench clean
 
 demo: setup
 	$(BIN)/textapp demo
@@ -53,19 +53,36 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.quantization
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
 
-.venv/installed .venv-next/installed .venv-jax/installed: pyproject.toml
+# The versions and hashes of constraints.txt, so that a build in a year is that of today. pip first: an old one, and an
+# old setuptools, come with Python. pip cannot check the hash of a folder: the project is installed last and alone.
+# Packages without a wheel are built by the locked builders, too.
+define INSTALL
+grep -E '^(pip|setuptools)==' constraints.txt > $(1)/builders.txt
+$(1)/bin/python -m pip install --quiet --require-hashes -r $(1)/builders.txt
+$(1)/bin/python lock.py --requirements $(2) > $(1)/requirements.txt
+$(1)/bin/python -m pip install --quiet --require-hashes -c constraints.txt --build-constraint constraints.txt -r $(1)/requirements.txt
+$(1)/bin/python -m pip install --quiet --quiet --no-deps --no-build-isolation -e .
+endef
+
+.venv/installed .venv-next/installed .venv-jax/installed: pyproject.toml constraints.txt lock.py
 	$(FOUND_PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --upgrade pip
-	$(@D)/bin/python -m pip install --quiet -e '.[train,dev]' $(ADDED)
+	$(call INSTALL,$(@D),train dev)
+	$(if $(ADDED),$(@D)/bin/python -m pip install --quiet $(ADDED))
 	$(if $(REMOVED),$(@D)/bin/python -m pip uninstall --quiet --yes $(REMOVED))
 	touch $@
 
+# Not locked: these two environments show what the newest Keras and JAX change.
 .venv-next/installed: REMOVED = keras
 .venv-jax/installed: ADDED = jax
 
 .venv/installed-bench: .venv/installed
-	$(BIN)/python -m pip install --quiet -e '.[train,chinese,dev,bench]'
+	$(call INSTALL,.venv,train chinese dev bench)
 	touch $@
+
+# Resolves the ranges of pyproject.toml again. Needs each of these Pythons; about five minutes.
+LOCKED ?= python3.11 python3.12 python3.13
+lock: setup
+	$(BIN)/python lock.py $(LOCKED)
 
 clean:
 	rm -rf .venv .venv-next .venv-jax .venv-wheel demo build dist *.egg-info

@@ -15,7 +15,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt, quoted
 
 MOST = 2**31 - 1
 """Largest whole number of a setting: tensor shapes and NumPy's seeds can hold no larger one."""
@@ -136,9 +136,9 @@ class Config:
         for setting in settings:
             key, separator, text = setting.partition("=")
             if not separator or not key.strip():
-                raise InputError(f"--set {setting}: must read KEY=VALUE")
+                raise InputError(f"--set {excerpt(setting)}: must read KEY=VALUE")
             kind = self._setting(key.strip(), "--set").kind
-            changes[key.strip()] = _parse(text.strip(), kind, f"--set {setting}")
+            changes[key.strip()] = _parse(text.strip(), kind, f"--set {excerpt(setting)}")
         changed = self.replaced(**changes)
         for name, reason in changed.unused().items():
             if name in changes and changed.get(name) != self.get(name):
@@ -152,7 +152,7 @@ class Config:
         for key, value in values.items():
             kind = defaults._setting(key, source).kind
             if not _fits(value, kind):
-                raise InputError(f"{source}: {key} must be {_describe(kind)}; received {json.dumps(value)}")
+                raise InputError(f"{source}: {key} must be {_describe(kind)}; received {excerpt(json.dumps(value))}")
         try:
             return defaults.replaced(**values)
         except InputError as error:
@@ -184,7 +184,7 @@ class Config:
         for name, setting in self.settings().items():
             value = self.get(name)
             if setting.range is not None and value is not None and value not in setting.range:
-                raise InputError(f"setting {name}: must be {setting.range}; received {value}")
+                raise InputError(f"setting {name}: must be {setting.range}; received {quoted(value)}")
         for field in dataclasses.fields(self):
             section = getattr(self, field.name)
             if isinstance(section, Section):
@@ -214,7 +214,7 @@ class Config:
                 hint = f"it is one of `{owner}`; {hint} of this command"
             elif nearest:
                 hint = f"did you mean {nearest[0]}?"
-            raise InputError(f"{source}: unknown setting {key}; {hint}")
+            raise InputError(f"{source}: unknown setting {excerpt(key)}; {hint}")
         return known[key]
 
 

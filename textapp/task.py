@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 
 if TYPE_CHECKING:
     import keras
@@ -513,7 +513,7 @@ def task(name: str) -> Task[Any, Any, Any]:
     """
     known = canonical_name(name)
     if known is None:
-        raise InputError(f"task {name!r}: must be one of {', '.join(_TASKS)}")
+        raise InputError(f"task {quoted(name)}: must be one of {', '.join(_TASKS)}")
     found: Task[Any, Any, Any] = importlib.import_module(f"textapp.tasks.{known}.task").TASK
     return found
 
@@ -556,6 +556,6 @@ def device(name: str) -> DeviceHalf:
     """The device half of a task, a module of `textapp.runtime`. Raises `InputError` as `task` does."""
     known = canonical_name(name)
     if known is None:
-        raise InputError(f"task {name!r}: must be one of {', '.join(_TASKS)}")
+        raise InputError(f"task {quoted(name)}: must be one of {', '.join(_TASKS)}")
     half: DeviceHalf = importlib.import_module(f"textapp.runtime.{known}")
     return half

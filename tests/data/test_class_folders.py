@@ -114,7 +114,10 @@ def test_links_in_an_archive_are_refused_where_they_would_be_texts(tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("geheim: süß", encoding="utf-8")
     path = archive(tmp_path / "a.tar", {"a/pos/1.txt": "bien sûr"}, links={"a/pos/2.txt": str(secret)})
-    assert error_of(path) == f"{path}/a/pos/2s.txt: a link or device; the archive must hold the text itself"
+    assert (
+        error_of(path)
+        == f"{path}/a/pos/2s.txt: a link, a device or a sparse file; the archive must hold the text itself"
+    )
     path = archive(tmp_path / "b.tar", {"a/pos/1.txt": "bien sûr"}, links={"README.md": str(secret)})
     assert read_examples(path).texts == ["bien sûr"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textapp.data.tagged import PLAIN, TaggedExamples, list_some, read_tagged
+from textapp.data.tagged import PLAIN, TaggedExamples, read_tagged
 from textapp.errors import InputError
 from textapp.text.tag_schemes import find_breaks
 from textapp.text.tokenizer import Tokenizer
@@ -254,8 +254,3 @@ def test_a_real_treebank_is_read_whole(part, sentences, words, documents):
     assert (len(examples), len(tags), len(examples.documents)) == (sentences, words, documents)
     assert len(set(tags)) == 17  # all of the universal parts of speech
     assert examples.scheme == PLAIN
-
-
-def test_a_list_of_many_names_ends_in_their_number():
-    assert list_some(["a", "b"]) == "a, b"
-    assert list_some(list("abcdefghijk")) == "a, b, c, d, e, f, g, h, 3 more"

@@ -3,7 +3,10 @@
 import gzip
 import itertools
 import sys
+import tempfile
 import tracemalloc
+import types
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -50,6 +53,33 @@ def test_jieba_finds_chinese_words():
     ]
     assert WordSplitter("jieba", lowercase=False).words("买Ｔ恤") == ["买", "T恤"]
     assert splitter.tokenizer is None
+
+
+def test_jieba_reads_no_cache_that_others_can_write(tmp_path, monkeypatch):
+    """With a stand-in that looks for its cache as jieba does, since the extra `chinese` may not be installed."""
+    folders = []
+
+    class Segmenter:
+        tmp_dir = None
+
+        def initialize(self):
+            folders.append(Path(self.tmp_dir or tempfile.gettempdir()))
+            assert not (folders[-1] / "jieba.cache").exists()
+            (folders[-1] / "jieba.cache").touch()
+
+        def lcut(self, text):
+            return list(text)
+
+    jieba = types.SimpleNamespace(setLogLevel=lambda level: None, Tokenizer=Segmenter)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "jieba.cache").write_bytes(b"of somebody else")
+    corpus._jieba_cut.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "jieba", jieba)
+        assert WordSplitter("jieba").words("高") == ["高"]
+    corpus._jieba_cut.cache_clear()
+    assert folders[0] != tmp_path
+    assert not folders[0].exists()
 
 
 def test_without_jieba_the_error_names_the_extra(monkeypatch):

@@ -96,7 +96,7 @@ def test_an_archive_by_others_needs_words_and_vectors_only(read, order, limit):
 
 
 def test_large_arrays_are_read_in_parts(read, monkeypatch):
-    monkeypatch.setattr("textapp.vectors.numpy_format._READ_BYTES", 1000)
+    monkeypatch.setattr("textapp.data.numpy_archive._READ_BYTES", 1000)
     rows = np.random.default_rng(0).normal(size=(300, 7)).astype(np.float32)
     found = read({"words": np.array([f"w{i}" for i in range(300)]), "vectors": rows})
     np.testing.assert_array_equal(found.vectors, rows)

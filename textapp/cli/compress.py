@@ -12,7 +12,7 @@ from textapp.cli.arguments import AsJson, Settings, Teachers, Unlabelled, check_
 from textapp.cli.export import read_lengths
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say, say_table
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt
 
 UNITS = {"": 1, "B": 1, "KB": 1_000, "KIB": 1_024, "MB": 1_000_000, "MIB": 1_048_576}
 
@@ -83,10 +83,10 @@ def compress(
 
 def read_bytes(text: str) -> int:
     """Reads `150KB`: 1,000 bytes a KB, 1,024 a KiB. Raises `InputError` if the text is not a size."""
-    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", text)
+    found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]*)\s*", text)
     number = int(Decimal(found[1]) * UNITS.get(found[2].upper(), 0)) if found else 0
     if not number:
-        raise InputError(f"--budget {text}: must be a number of bytes such as 150KB, 1.5MB or 200KiB")
+        raise InputError(f"--budget {excerpt(text)}: must be a number of bytes such as 150KB, 1.5MB or 200KiB")
     return number
 
 

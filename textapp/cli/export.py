@@ -8,7 +8,7 @@ import typer
 from textapp.cli.arguments import READ_OPTIONS, check_readable, reads_examples
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say, say_table
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt
 from textapp.files import check_writable
 from textapp.output_files import link_target
 from textapp.task import Task, task
@@ -120,7 +120,7 @@ def read_lengths(text: str) -> list[int]:
     try:
         lengths = [int(part) for part in text.split(",")]
     except ValueError as error:
-        raise InputError(f"--lengths {text}: must be whole numbers with commas between") from error
+        raise InputError(f"--lengths {excerpt(text)}: must be whole numbers with commas between") from error
     if sorted(set(lengths)) != lengths or lengths[0] < 1:
-        raise InputError(f"--lengths {text}: must be 1 or more and increase")
+        raise InputError(f"--lengths {excerpt(text)}: must be 1 or more and increase")
     return lengths

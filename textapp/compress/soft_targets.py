@@ -26,7 +26,7 @@ import numpy as np
 
 from textapp.data.lines import read_lines
 from textapp.data.readers import clean_text
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt, list_some, quoted
 from textapp.files import digest, named_errors, replacing
 from textapp.task import Task
 from textapp.text.characters import replace_surrogates
@@ -147,7 +147,7 @@ class SoftTargets:
             if end - start != units_of(self.task, item):
                 raise InputError(
                     f"{self.name}: has {end - start} tokens of a text that has {units_of(self.task, item)}: "
-                    f"{self.task.item_text(item)[:80]!r}; soft targets must be of the same tokens"
+                    f"{quoted(self.task.item_text(item))}; soft targets must be of the same tokens"
                 )
         return np.concatenate([self.probs[start:end] for start, end in places]) if places else self.probs[:0]
 
@@ -297,7 +297,7 @@ def parse_line(
     try:
         row: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{location}: each line must be a JSON object: {str(error)[:80]}") from error
+        raise InputError(f"{location}: each line must be a JSON object: {excerpt(str(error))}") from error
     if not isinstance(row, dict):
         raise InputError(f"{location}: each line must be a JSON object")
     item, per_text = task.item_from_json(row, location), task.unit == "text"
@@ -309,8 +309,8 @@ def parse_line(
     known = None if names is None else set(names)
     for unit in units:
         if known is not None and (set(unit) != known if per_text else not set(unit) <= known):
-            shown = ", ".join(sorted(known)[:8])
-            raise InputError(f"{location}: the names must be {shown}. Received: {', '.join(list(unit)[:8]) or 'none'}")
+            shown = list_some(sorted(known))
+            raise InputError(f"{location}: the names must be {shown}. Received: {list_some(list(unit)) or 'none'}")
         _check_probabilities(unit, location, task.exclusive)
     return item, units
 
@@ -320,7 +320,8 @@ def _check_probabilities(unit: dict[str, Any], location: str, exclusive: bool) -
     for name, prob in unit.items():
         if type(prob) not in (int, float) or not 0 <= prob <= 1:
             raise InputError(
-                f"{location}: a probability must be from 0 to 1. Received: {json.dumps(prob)[:80]} for {name[:80]}"
+                f"{location}: a probability must be from 0 to 1. "
+                f"Received: {excerpt(json.dumps(prob))} for {excerpt(name)}"
             )
     total = math.fsum(unit.values())
     if exclusive and abs(total - 1) > TOLERANCE:

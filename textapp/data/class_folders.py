@@ -10,16 +10,22 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
-from textapp.data.lines import open_stream
-from textapp.errors import InputError
-from textapp.files import decode_utf8, named_errors, read_text
+from textapp.data.limits import max_text, text_too_long
+from textapp.data.lines import open_stream, read_whole
+from textapp.errors import InputError, excerpt, quoted
+from textapp.files import named_errors
 
 Row = tuple[str, str, str]
 
 _UNLABELLED = "unsup"
 _TAR_BLOCK = 512
+_HEADERS = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+_MAX_HEADER = 1 << 20  # bytes; a header holds names of at most some thousand bytes
 
 
 def read_folders(path: str | os.PathLike[str], subset: str | None) -> Iterator[Row]:
@@ -42,7 +48,8 @@ def read_folders(path: str | os.PathLike[str], subset: str | None) -> Iterator[R
                 name = (Path(folder) / file).relative_to(root).as_posix()
                 label = classes.label_of(name)
                 if label is not None:
-                    yield name, read_text(root / name), label
+                    with (root / name).open("rb") as text:
+                        yield name, read_whole(text, os.fspath(root / name)), label
     classes.check_found()
 
 
@@ -68,18 +75,25 @@ def _tar_texts(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> I
     with open_stream(path) as stream:
         archive = _WatchedStream(stream)
         try:
-            with tarfile.open(fileobj=archive, mode="r|") as members:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=archive, mode="r|", tarinfo=_Member) as members:  # type: ignore[call-overload]
                 for member in members:
                     if member.isdir() or not wanted(member.name):
                         continue
-                    content = members.extractfile(member) if member.isreg() else None
+                    place = f"{path}/{excerpt(member.name)}"
+                    content = members.extractfile(member) if member.isreg() and not member.issparse() else None
                     if content is None:
                         raise InputError(
-                            f"{path}/{member.name}: a link or device; the archive must hold the text itself"
+                            f"{place}: a link, a device or a sparse file; the archive must hold the text itself"
                         )
-                    yield member.name, decode_utf8(content.read(), f"{path}/{member.name}")
-        except tarfile.TarError as error:
-            raise InputError(f"{path}: not a tar archive, or a damaged one: {error}") from error
+                    if member.size > max_text():
+                        raise text_too_long(place, "the text")
+                    yield member.name, read_whole(content, place)
+        except InputError:
+            raise
+        # tarfile converts the numbers of extended headers without a check: a ValueError.
+        except (tarfile.TarError, ValueError) as error:
+            why = excerpt(str(error))
+            raise InputError(f"{path}: not a tar archive, or a damaged one: {why}") from error
         # tarfile does not notice that an archive is cut off between two members.
         archive.drain()
         if not archive.ends_properly():
@@ -105,7 +119,7 @@ class _ClassFolders:
         if file.suffix != ".txt" or any(part.startswith(".") and part != ".." for part in file.parts):
             return None
         if file.is_absolute() or ".." in file.parts:
-            raise InputError(f"{self._path}: a path in the archive must not point out of it. Received: {name!r}")
+            raise InputError(f"{self._path}: a path in the archive must not point out of it. Received: {quoted(name)}")
         label, parent = file.parent.name, file.parent.parent
         if label in ("", _UNLABELLED):
             return None
@@ -116,16 +130,29 @@ class _ClassFolders:
         if parent != self._parent:
             deeper = max(parent, self._parent, key=lambda folder: len(folder.parts))
             raise InputError(
-                f"{self._path}: all class folders must be in one folder. Found: '{self._parent}' and '{parent}'; "
-                f"choose a subset, as in {self._path}#{deeper.name}"
+                f"{self._path}: all class folders must be in one folder. "
+                f"Found: {quoted(str(self._parent))} and {quoted(str(parent))}; "
+                f"choose a subset, as in {self._path}#{excerpt(deeper.name)}"
             )
         return label
 
     def check_found(self) -> None:
         """Checks, at the end, that there was a text."""
         if self._parent is None:
-            where = "" if self._subset is None else f" in a folder {str(PurePosixPath(*self._subset))!r}"
+            where = "" if self._subset is None else f" in a folder {quoted(str(PurePosixPath(*self._subset)))}"
             raise InputError(f"{self._path}: no class folders{where}; texts must be files LABEL/NAME.txt")
+
+
+class _Member(tarfile.TarInfo):
+    """A member, or a header that describes the next one, which tarfile holds in memory whatever its size."""
+
+    @classmethod
+    def frombuf(cls, *arguments: Any, **options: Any) -> "_Member":
+        """Parses a header."""
+        member = super().frombuf(*arguments, **options)
+        if member.type in _HEADERS and member.size > _MAX_HEADER:
+            raise tarfile.ReadError(f"a header of {member.size:,} bytes, more than {_MAX_HEADER:,}")
+        return member
 
 
 class _WatchedStream:

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The names of CoNLL-U's columns, in lower case."""
@@ -30,7 +30,6 @@ CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "depre
 _DOCUMENT = "-DOCSTART-"
 _FIELD = re.compile(r"[^ \t\r\n]+")
 _NEW_DOCUMENT = re.compile(r"# ?newdoc\b")
-_WORD_ID = re.compile("[1-9][0-9]*")
 _OTHER_ID = re.compile(r"[0-9]+[-.][0-9]+")
 
 
@@ -133,10 +132,10 @@ def read_conllu(
             )
         if _OTHER_ID.fullmatch(fields[0]):
             continue
-        if not _WORD_ID.fullmatch(fields[0]) or int(fields[0]) != len(sentence) + 1:
+        if fields[0] != str(len(sentence) + 1):
             raise InputError(
                 f"{path}:{number}: the words of a sentence must have the ids 1, 2, 3 and so on, with a blank line "
-                f"after the last. Expected: {len(sentence) + 1}. Received: {fields[0]!r}"
+                f"after the last. Expected: {len(sentence) + 1}. Received: {quoted(fields[0])}"
             )
         if fields[tag_at] == "_":
             raise InputError(
@@ -194,16 +193,20 @@ def _check_columns(width: int, location: str, token_column: int, tag_column: int
     """Raises `InputError` unless tokens and tags are two different columns of the file."""
     for name, column in (("token_column", token_column), ("tag_column", tag_column)):
         if not -width <= column < width:
-            raise InputError(f"{location}: `{name}` must be from {-width} to {width - 1} here. Received: {column}")
+            raise InputError(
+                f"{location}: `{name}` must be from {-width} to {width - 1} here. Received: {quoted(column)}"
+            )
     if token_column % width == tag_column % width:
         raise InputError(
             f"{location}: tokens and tags must be two different columns. "
-            f"Received: columns {token_column} and {tag_column} of {width}"
+            f"Received: columns {quoted(token_column)} and {quoted(tag_column)} of {width}"
         )
 
 
 def _conllu_column(name: str, path: str | os.PathLike[str]) -> int:
     """Returns the position of a column of CoNLL-U."""
     if name.lower() not in CONLLU_COLUMNS:
-        raise InputError(f"{path}: a column of CoNLL-U must be one of {', '.join(CONLLU_COLUMNS)}. Received: {name!r}")
+        raise InputError(
+            f"{path}: a column of CoNLL-U must be one of {', '.join(CONLLU_COLUMNS)}. Received: {quoted(name)}"
+        )
     return CONLLU_COLUMNS.index(name.lower())

@@ -1,35 +1,39 @@
-"""Reads files, gzip-compressed or not: as a stream of bytes, or as UTF-8 lines."""
+"""Reads files, gzip-compressed or not: as a stream of bytes, as UTF-8 lines, or as one text."""
 
 import contextlib
+import functools
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
+from textapp.data.limits import Expansion, max_text, text_too_long
 from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_BUFFER = 1 << 17  # bytes that are unpacked at a time
 
 
 @contextlib.contextmanager
 def open_stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Opens a file for reading in one pass, and decompresses it if its first bytes are those of gzip.
 
-    The name of the file does not matter.
+    The name of the file does not matter. Only the stream of an uncompressed file can seek.
 
     Raises:
-        InputError: The file cannot be opened; or its compressed data are cut off or damaged, which shows only while
-            they are read.
+        InputError: The file cannot be opened; or its compressed data are cut off, damaged, or expand more than
+            `textapp.data.limits` allows, which shows only while they are read.
     """
     with named_errors(path), Path(path).open("rb") as file:
         if file.peek(2)[:2] != _GZIP_MAGIC:
             yield file
             return
         try:
-            with gzip.GzipFile(fileobj=file) as stream:
+            with io.BufferedReader(_Unpacked(file, path), _BUFFER) as stream:
                 yield cast(IO[bytes], stream)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"{path}: the gzip data are cut off or damaged; fetch the file again ({error})") from error
@@ -42,9 +46,66 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     left out.
 
     Raises:
-        InputError: As `open_stream`, or a line is not UTF-8; the message names it.
+        InputError: As `open_stream`; or a line is not UTF-8 or longer than `textapp.data.limits` allows; the message
+            names it.
     """
+    limit = max_text()
     with open_stream(path) as stream:
-        for number, line in enumerate(stream, start=1):
+        for number, line in enumerate(iter(functools.partial(stream.readline, limit + 1), b""), start=1):
+            if len(line) > limit:
+                raise text_too_long(f"{path}:{number}")
             text = decode_utf8(line, path, number)
             yield text.removeprefix("\ufeff") if number == 1 else text
+
+
+def read_whole(stream: IO[bytes], place: str) -> str:
+    """Reads a UTF-8 file that is one text, from a stream.
+
+    Args:
+        stream: The bytes.
+        place: The file, or the archive and its member, for messages.
+
+    Raises:
+        InputError: The text is not UTF-8, or longer than `textapp.data.limits` allows.
+    """
+    limit = max_text()
+    content = bytearray()
+    while block := stream.read(min(_BUFFER, limit + 1 - len(content))):
+        content += block
+        if len(content) > limit:
+            raise text_too_long(place, "the text")
+    return decode_utf8(bytes(content), place)
+
+
+class _Counted:
+    """A file, and the number of bytes read from it, which a pipe does not tell."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads at most `size` bytes."""
+        content = self._file.read(size)
+        self.count += len(content)
+        return content
+
+
+class _Unpacked(io.RawIOBase):
+    """The content of a gzip file, which must not expand too much."""
+
+    def __init__(self, file: IO[bytes], path: str | os.PathLike[str]) -> None:
+        self._packed, self._expansion = _Counted(file), Expansion(path)
+        self._gzip = gzip.GzipFile(fileobj=cast(IO[bytes], self._packed), mode="rb")
+        self._count = 0
+
+    def readable(self) -> bool:
+        """It can only be read."""
+        return True
+
+    def readinto(self, target: Any) -> int:
+        """Reads at most `len(target)` bytes."""
+        count = self._gzip.readinto(target)
+        self._count += count
+        self._expansion.check(self._packed.count, self._count)
+        return count

@@ -32,7 +32,7 @@ from typing import Any
 
 from textapp.data import class_folders, slot_folders, tables
 from textapp.data.lines import read_lines
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt, list_some, quoted
 from textapp.files import named_errors
 from textapp.text.characters import counted
 
@@ -86,7 +86,7 @@ class Examples:
 
     def __str__(self) -> str:
         counts = Counter(name for label in self.labels for name in names_of(label))
-        classes = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
+        classes = list_some([f"{label} {count:,}" for label, count in sorted(counts.items())], " labels")
         dropped = f"; rows left out because their text is empty: {self.empty:,}" if self.empty else ""
         return f"{self.source}: {counted(len(self), 'example')} ({classes}){dropped}"
 
@@ -207,8 +207,8 @@ def check_labels(examples: Examples, labels: Sequence[str]) -> None:
         for name in names_of(label):
             if name not in known:
                 raise InputError(
-                    f"{examples.location(index)}: the label {name!r} does not occur in the training data. Known: "
-                    f"{', '.join(map(repr, labels))}"
+                    f"{examples.location(index)}: the label {quoted(name)} does not occur in the training data. Known: "
+                    f"{list_some(list(map(quoted, labels)), ' labels')}"
                 )
 
 
@@ -258,7 +258,7 @@ def _one_label(label: Any, location: str) -> str:
     """The label of a row. Raises `InputError` where there is none, or several."""
     if not isinstance(label, str):
         raise InputError(
-            f"{location}: a text must have one label. Received: {label!r:.40}; "
+            f"{location}: a text must have one label. Received: {quoted(label)}; "
             "`textapp train multilabel-classifier` learns texts with several"
         )
     return _label_name(label, location)
@@ -279,7 +279,7 @@ def _label_name(label: str, location: str) -> str:
             "`textapp train multilabel-classifier`"
         )
     if len(label.splitlines()) > 1:
-        raise InputError(f"{location}: a label must be one line. Received: {label[:40]!r}")
+        raise InputError(f"{location}: a label must be one line. Received: {quoted(label)}")
     return label
 
 
@@ -294,7 +294,7 @@ def _open_rows(
 ) -> Iterator[tuple[int, str, str]] | Iterator[tuple[str, str, str]]:
     """Returns the rows of a file: location, text and label, not cleaned."""
     if format is not None and format not in FORMATS:
-        raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}")
+        raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={quoted(format)}")
     format = format or _guess_format(path)
     lines: Iterator[str] = iter(())
     if subset is not None and format not in ("folders", "tar"):
@@ -338,12 +338,12 @@ def _guess_format(path: str) -> str | None:
 
 def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterator[str]]:
     """Returns the format by the first line that is not blank, and all lines."""
-    blank: list[str] = []
+    blank = 0  # counted only, so that a file of line breaks takes no memory
     for line in lines:
         if not line.strip():
-            blank.append(line)
+            blank += 1
             continue
-        lines = itertools.chain(blank, [line], lines)
+        lines = itertools.chain(itertools.repeat("\n", blank), [line], lines)
         if line.lstrip().startswith("{"):
             return "jsonl", lines
         if "\t" in line:
@@ -359,4 +359,4 @@ def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterat
 
 def _location(source: str, location: int | str) -> str:
     """Joins a source with a line number, or with the name of a file in it."""
-    return f"{source}:{location}" if isinstance(location, int) else f"{source}: {location}"
+    return f"{source}:{location}" if isinstance(location, int) else f"{source}: {excerpt(location)}"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from textapp.data.conll import TaggedSentence
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt, quoted
 from textapp.text.characters import replace_surrogates
 from textapp.text.tag_schemes import Span, write_tags
 from textapp.text.tag_set import FILE_SCHEME
@@ -73,17 +73,18 @@ def _parse_span(span: Any, text: str, location: str) -> Span:
     if type(start) is not int or type(end) is not int or type(type_) is not str:
         raise InputError(
             f'{location}: a span must be {{"start": NUMBER, "end": NUMBER, "type": NAME}}. '
-            f"Received: {json.dumps(span)[:80]}"
+            f"Received: {excerpt(json.dumps(span))}"
         )
     if not 0 <= start < end <= len(text):
         raise InputError(
-            f"{location}: a span must hold characters from 0 to {len(text)} (exclusive). Received: {start} to {end}"
+            f"{location}: a span must hold characters from 0 to {len(text)} (exclusive). "
+            f"Received: {quoted(start)} to {quoted(end)}"
         )
     # A run keeps sentences and tags in files of columns, which cannot hold other names.
     if type_ != type_.strip() or "\t" in type_ or len(type_.splitlines()) != 1:
         raise InputError(
             f"{location}: the type of a span must be a name of one line, without tabs and without space around it. "
-            f"Received: {type_!r}"
+            f"Received: {quoted(type_)}"
         )
     return Span(start, end, replace_surrogates(type_))
 
@@ -100,12 +101,12 @@ def _to_tokens(spans: list[Span], tokens: list[Token], text: str, location: str)
         for token in (tokens[first], tokens[end - 1]):
             if token.start < span.start or token.end > span.end:
                 raise InputError(
-                    f"{location}: the span {_shown(span, text)} cuts the token {text[token.start : token.end]!r} at "
-                    f"{token.start} to {token.end}"
+                    f"{location}: the span {_shown(span, text)} cuts the token "
+                    f"{quoted(text[token.start : token.end])} at {token.start} to {token.end}"
                 )
         yield Span(first, end, span.type)
 
 
 def _shown(span: Span, text: str) -> str:
     """Describes a span of characters for a message."""
-    return f"{span.start} to {span.end} ({span.type} {text[span.start : span.end][:40]!r})"
+    return f"{span.start} to {span.end} ({excerpt(span.type)} {quoted(text[span.start : span.end])})"

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from textapp.errors import InputError
+from textapp.data.limits import max_text, text_too_long
+from textapp.errors import InputError, excerpt, list_some, quoted
 
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "comment", "review_text", "body", "tweet", "文本")
 """Known names of a text column, in order of preference. Case does not matter."""
@@ -58,7 +59,7 @@ def label_names(cell: str, location: str) -> list[str]:
     except (ValueError, RecursionError, csv.Error) as error:
         raise InputError(
             f"{location}: labels must be names with commas between them, a name with a comma in quotation marks, or a "
-            f"JSON list of names. Received: {_shortened(cell)}"
+            f"JSON list of names. Received: {excerpt(cell)}"
         ) from error
     return list(_json_label(names, "the cell", location))
 
@@ -111,7 +112,7 @@ def read_json_lines(
             why = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
             raise InputError(f"{path}:{number}: each line must be a JSON object; {why}") from error
         if not isinstance(row, dict):
-            raise InputError(f"{path}:{number}: each line must be a JSON object. Received: {_shortened(line)!r}")
+            raise InputError(f"{path}:{number}: each line must be a JSON object. Received: {quoted(line.strip())}")
         if names is None:
             columns = list(row)
             text_at, label_at = _find_columns(columns, f"{path}:{number}", text_column, label_column, labelled)
@@ -129,25 +130,34 @@ def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Itera
             continue
         label, space, text = line.lstrip().partition(" ")
         if not space:
-            raise InputError(f"{path}:{number}: each line must be LABEL TEXT. Received: {_shortened(line)!r}")
+            raise InputError(f"{path}:{number}: each line must be LABEL TEXT. Received: {quoted(line.strip())}")
         if text.lstrip().startswith("__label__"):
             raise InputError(
-                f"{path}:{number}: a line of this format has one label. Received: {_shortened(line)!r}; several labels "
-                "are read from TSV, CSV and JSON lines by `textapp train multilabel-classifier`"
+                f"{path}:{number}: a line of this format has one label. Received: {quoted(line.strip())}; several "
+                "labels are read from TSV, CSV and JSON lines by `textapp train multilabel-classifier`"
             )
         yield number, text, label
 
 
 def _csv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
     """Yields the first line and the fields of each CSV record, which may span lines."""
-    # The limit is one for the whole process, at first 128 KiB. This only raises it, so that long texts are allowed.
+    # The limit is one for the whole process, at first 128 KiB. This only raises it: a record has a limit of its own.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CSV_FIELD))
-    reader = csv.reader(lines, strict=True)
-    start = 1
+    start, length, limit = 1, 0, max_text()
+
+    def limited() -> Iterator[str]:
+        nonlocal length
+        for line in lines:
+            length += len(line)
+            if length > limit:  # a quotation mark that nothing closes makes one record of the rest of the file
+                raise text_too_long(f"{path}:{start}", "the record that starts here")
+            yield line
+
+    reader = csv.reader(limited(), strict=True)
     try:
         for fields in reader:
             yield start, fields
-            start = reader.line_num + 1
+            start, length = reader.line_num + 1, 0
     except csv.Error as error:
         raise InputError(f"{path}:{start}: the record that starts here is not CSV: {error}") from error
 
@@ -206,7 +216,9 @@ def _find_columns(
         return text_at, text_at
     label_at = _find_column(columns, location, "label", label_column, LABEL_COLUMNS)
     if text_at == label_at:
-        raise InputError(f"{location}: text and label must be two columns. Received: {columns[text_at]!r} for both")
+        raise InputError(
+            f"{location}: text and label must be two columns. Received: {quoted(columns[text_at])} for both"
+        )
     return text_at, label_at
 
 
@@ -219,21 +231,20 @@ def _find_column(columns: list[str], location: str, role: str, wanted: str | Non
         names, candidates = [name.casefold() for name in columns], list(known)
     for name in candidates:
         if names.count(name) > 1:
-            raise InputError(f"{location}: more than one column has the name {name!r}; {found}")
+            raise InputError(f"{location}: more than one column has the name {quoted(name)}; {found}")
         if name in names:
             return names.index(name)
     if wanted is not None:
-        raise InputError(f"{location}: no column {wanted!r} for the {role}; {found}")
+        raise InputError(f"{location}: no column {quoted(wanted)} for the {role}; {found}")
     raise InputError(
         f"{location}: no column has a known name for the {role}; give its name (`textapp train`: --set "
         f"{role}_column=NAME, other commands: --{role}-column NAME); {found}"
     )
 
 
-def _columns_found(columns: list[str], limit: int = 20) -> str:
+def _columns_found(columns: list[str]) -> str:
     """Returns the end of a message about a missing column."""
-    names = [repr(_shortened(name)) for name in columns[:limit]]
-    return f"columns found: {', '.join(names)}" + (", …" if len(columns) > limit else "")
+    return f"columns found: {list_some(list(map(quoted, columns)))}"
 
 
 def _json_text(row: dict[str, Any], column: str, location: str) -> str:
@@ -242,7 +253,7 @@ def _json_text(row: dict[str, Any], column: str, location: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise InputError(f"{location}: {column!r} must be a string. Received: {_shortened(json.dumps(value))}")
+        raise InputError(f"{location}: {quoted(column)} must be a string. Received: {excerpt(json.dumps(value))}")
     # JSON can write half a surrogate pair. UTF-8 files and tensors of strings cannot hold one.
     return _LONE_SURROGATE.sub("\ufffd", value)
 
@@ -253,7 +264,7 @@ def _json_label(value: Any, place: str, location: str) -> str | list[str]:
         if name is not None and not isinstance(name, str | int):
             raise InputError(
                 f"{location}: {place} must be a name (a string or a whole number) or a list of names. "
-                f"Received: {_shortened(json.dumps(value))}"
+                f"Received: {excerpt(json.dumps(value))}"
             )
     return [_json_name(name) for name in value] if isinstance(value, list) else _json_name(value)
 
@@ -268,11 +279,5 @@ def _json_name(value: str | int | None) -> str:
 def _json_value(row: dict[str, Any], column: str, location: str) -> Any:
     """Returns the value of a column. The object must have it."""
     if column not in row:
-        raise InputError(f"{location}: no column {column!r}; {_columns_found(list(row))}")
+        raise InputError(f"{location}: no column {quoted(column)}; {_columns_found(list(row))}")
     return row[column]
-
-
-def _shortened(text: str, limit: int = 40) -> str:
-    """Returns a text of one line, short enough for a message."""
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from textapp.data import conll, slot_folders, span_lines
 from textapp.data.conll import TaggedSentence
 from textapp.data.lines import read_lines
-from textapp.errors import InputError
+from textapp.errors import InputError, list_some, quoted
 from textapp.files import named_errors
 from textapp.text.characters import counted
 from textapp.text.tag_schemes import OUTSIDE, convert, find_breaks, guess_scheme, is_tag
@@ -39,7 +39,6 @@ CASED = Tokenizer(lowercase=False)
 """The default tokenizer of texts. It keeps capitals, because they help to find names."""
 
 _FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_SHOWN = 8
 
 
 class ReadOptions(NamedTuple):
@@ -160,7 +159,7 @@ def read_tagged(
     if format != "jsonl" and scheme is None:
         scheme = defaults.scheme
     if format == "jsonl" and scheme is not None:
-        raise InputError(f"{source}: JSON lines have spans, so they have no scheme. Received: scheme={scheme!r}")
+        raise InputError(f"{source}: JSON lines have spans, so they have no scheme. Received: scheme={quoted(scheme)}")
     rows = list(_read(format, lines, source, token_column, tag_column, tokenizer))
     sentences = [row for row in rows if row.tokens]
     if not sentences:
@@ -186,7 +185,7 @@ def read_tagged(
 def _open(path: str, format: str | None) -> tuple[str, Iterator[str]]:
     """Returns the format and the lines of a file. A folder has no lines."""
     if format is not None and format not in FORMATS:
-        raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}")
+        raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={quoted(format)}")
     with named_errors(path):
         is_folder = Path(path).is_dir()
     if format is not None and is_folder != (format == "slots"):
@@ -235,7 +234,7 @@ def _number(path: str, name: str, column: int | str | None, default: int) -> int
         return default if column is None else int(column)
     except ValueError as error:
         raise InputError(
-            f"{path}: {name} must be a number, from 0, or from the end such as -1. Received: {column!r}"
+            f"{path}: {name} must be a number, from 0, or from the end such as -1. Received: {quoted(column)}"
         ) from error
 
 
@@ -249,8 +248,8 @@ def _guess_scheme(sentences: Sequence[TaggedSentence]) -> str:
             return PLAIN
         location, tag = _first(sentences, lambda tag: not is_tag(tag))
         raise InputError(
-            f"{location}: {tag!r} is no tag of a span, but others are, such as {clear[0]!r}; correct it, choose "
-            f"another tag_column, or give the scheme {PLAIN!r} if these are plain tags"
+            f"{location}: {quoted(tag)} is no tag of a span, but others are, such as {quoted(clear[0])}; correct it, "
+            f"choose another tag_column, or give the scheme {PLAIN!r} if these are plain tags"
         )
     try:
         return guess_scheme(sentence.tags for sentence in sentences)
@@ -260,8 +259,8 @@ def _guess_scheme(sentences: Sequence[TaggedSentence]) -> str:
         stray = min(letters, key=lambda letter: (not _of_one_scheme(letters.keys() - {letter}), letters[letter]))
         location, tag = _first(sentences, lambda tag: tag != OUTSIDE and tag[0] == stray)
         raise InputError(
-            f"{location}: {error}; the first {stray} is the {tag!r} of this line; correct it, or give the scheme, so "
-            "that a message names the first tag that is not of it"
+            f"{location}: {error}; the first {stray} is the {quoted(tag)} of this line; correct it, or give the "
+            "scheme, so that a message names the first tag that is not of it"
         ) from error
 
 
@@ -294,8 +293,8 @@ def _to_iob2(sentence: TaggedSentence, scheme: str, repairs: list[str] | None) -
     for position, tag in enumerate(sentence.tags):
         if not is_tag(tag, scheme):
             raise InputError(
-                f"{sentence.location(position)}: {tag!r} is no tag of {scheme}; correct it, or give another scheme or "
-                "column"
+                f"{sentence.location(position)}: {quoted(tag)} is no tag of {scheme}; correct it, or give another "
+                "scheme or column"
             )
     breaks = find_breaks(sentence.tags, scheme)
     notes = [f"{sentence.location(found.position)}: {found}" for found in breaks]
@@ -306,9 +305,3 @@ def _to_iob2(sentence: TaggedSentence, scheme: str, repairs: list[str] | None) -
     if scheme == FILE_SCHEME and not breaks:
         return sentence
     return sentence._replace(tags=[sys.intern(tag) for tag in convert(sentence.tags, scheme, FILE_SCHEME, repair=True)])
-
-
-def list_some(names: Sequence[str], noun: str = "") -> str:
-    """Returns the first names, separated by commas, and the number of those left out."""
-    more = [f"{len(names) - _SHOWN:,} more{noun}"] if len(names) > _SHOWN else []
-    return ", ".join([*names[:_SHOWN], *more])

@@ -12,7 +12,7 @@ import numpy as np
 
 from textapp import __version__
 from textapp.config import ModelConfig
-from textapp.errors import InputError
+from textapp.errors import InputError, list_some, quoted
 from textapp.export.checks import check_file
 from textapp.export.comparison import compare
 from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
@@ -86,7 +86,7 @@ def export_bundle(
         if len(true_labels) != len(texts):
             raise InputError(f"true_labels: {len(true_labels)} for {len(texts)} texts")
         if unknown := sorted(set(true_labels) - set(labels)):
-            raise InputError(f"true_labels: {unknown[0]!r} is none of the model's labels: {', '.join(labels)}")
+            raise InputError(f"true_labels: {quoted(unknown[0])} is none of the model's labels: {list_some(labels)}")
         examples = Examples(list(texts), list(true_labels), "texts")
     longest = max(lengths, default=1)
     return export_model(
@@ -246,11 +246,11 @@ def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) ->
     softmax = isinstance(last, keras.layers.Softmax)
     if softmax or getattr(last, "activation", None) in (keras.activations.softmax, keras.activations.sigmoid):
         raise InputError(
-            f"layer {last.name!r} ({type(last).__name__}): gives probabilities; end the model at its logits"
+            f"layer {quoted(last.name)} ({type(last).__name__}): gives probabilities; end the model at its logits"
         )
     if foreign := named_inputs(model).keys() - set(BUNDLE_INPUTS):
         raise InputError(
-            f"model: its input {min(foreign)!r} is none that a bundle has; known: {', '.join(BUNDLE_INPUTS)}"
+            f"model: its input {quoted(min(foreign))} is none that a bundle has; known: {', '.join(BUNDLE_INPUTS)}"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from textapp.compress.lineage import Lineage
 from textapp.data.batches import bucket_widths
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.export.bundle import export_model
 from textapp.export.conversion import Recipe
 from textapp.export.lowering import Lowering
@@ -51,7 +51,7 @@ def export(
     known_recipe, known_lowering = quantized_for(trained.folder) or DEFAULT
     longest = trained.config.data.max_tokens
     if lengths and max(lengths) > longest:
-        raise InputError(f"lengths {list(lengths)}: the run was trained on texts of at most {longest} tokens")
+        raise InputError(f"lengths {quoted(list(lengths))}: the run was trained on texts of at most {longest} tokens")
     lengths = list(lengths) if lengths else bucket_widths(longest)
     examples = examples or trained.sample()
     trained.task.check(examples, trained.targets)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.files import decode_utf8, named_errors, read_bytes, read_json
 from textapp.task import names
 from textapp.text.normalization import FORMS
@@ -36,7 +36,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     version = description.get("format_version")
     if type(version) is not int or version != FORMAT_VERSION:  # type(): True and 1.0 equal 1 too
         raise InputError(
-            f'{path}: "format_version" {shown(version)} is not supported; this textapp reads version '
+            f'{path}: "format_version" {quoted(version)} is not supported; this textapp reads version '
             f"{FORMAT_VERSION}: export again with it, or install the textapp that wrote the bundle"
         )
     description = {**_EARLIER, **description}
@@ -45,8 +45,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     expected = [str(length) for length in lengths]
     if sorted(signatures) != sorted(expected):
         raise InputError(
-            f'{path}: "signatures" must name one signature for each of "lengths" {shown(lengths)}. '
-            f"Received: {shown(sorted(signatures))}"
+            f'{path}: "signatures" must name one signature for each of "lengths" {quoted(lengths)}. '
+            f"Received: {quoted(sorted(signatures))}"
         )
     return dict(description)
 
@@ -105,7 +105,7 @@ def parse_names(content: bytes, path: Path, noun: str) -> tuple[str, ...]:
         if not name:
             raise InputError(f"{path}:{number}: empty; each line must be a {noun}")
         if name in first_seen:
-            raise InputError(f"{path}:{number}: {shown(name)} is also on line {first_seen[name]}; {noun}s must differ")
+            raise InputError(f"{path}:{number}: {quoted(name)} is also on line {first_seen[name]}; {noun}s must differ")
         first_seen[name] = number
     if len(lines) < 2:
         raise InputError(f"{path}: only one {noun}; a model chooses between two or more")
@@ -115,14 +115,8 @@ def parse_names(content: bytes, path: Path, noun: str) -> tuple[str, ...]:
 def require(holds: bool, path: Path, rule: str, *received: object) -> None:
     """Raises `InputError` with the rule, and with the value received if one is given, unless the rule holds."""
     if not holds:
-        ending = f". Received: {shown(received[0])}" if received else ""
+        ending = f". Received: {quoted(received[0])}" if received else ""
         raise InputError(f"{path}: {rule}{ending}")
-
-
-def shown(value: object) -> str:
-    """A value in one short line of an error message."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _read_checked(path: Path, expected: str) -> bytes:

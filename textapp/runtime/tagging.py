@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.files import parse_json
-from textapp.runtime.bundle_format import Fields, parse_names, require, shown
+from textapp.runtime.bundle_format import Fields, parse_names, require
 from textapp.runtime.decoding import Booleans, Posterior, TagDecoder
 from textapp.runtime.predictor import Inputs, Predictor, Score, check_texts
 from textapp.runtime.windows import Window, windows
@@ -295,10 +295,10 @@ def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], fol
     if scheme is not None:
         for number, tag in enumerate(tags, start=1):
             if not is_tag(tag, scheme):
-                raise InputError(f"{path}:{number}: {shown(tag)} is no tag of {scheme}, which bundle.json names")
+                raise InputError(f"{path}:{number}: {quoted(tag)} is no tag of {scheme}, which bundle.json names")
         if tags[0] != OUTSIDE:
             raise InputError(
-                f"{path}:1: must be {OUTSIDE}, the tag of tokens outside of all spans. Received: {tags[0]!r}"
+                f"{path}:1: must be {OUTSIDE}, the tag of tokens outside of all spans. Received: {quoted(tags[0])}"
             )
     return TagSet(tags, scheme)
 

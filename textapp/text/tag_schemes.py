@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt, quoted
 
 OUTSIDE = "O"
 """The tag of a token outside of all spans."""
@@ -63,10 +63,10 @@ class Break(NamedTuple):
 
     def __str__(self) -> str:
         if self.before is None:
-            return f"{self.after} cannot start a sequence in {self.scheme}"
+            return f"{excerpt(self.after or OUTSIDE)} cannot start a sequence in {self.scheme}"
         if self.after is None:
-            return f"{self.before} cannot end a sequence in {self.scheme}"
-        return f"{self.after} cannot follow {self.before} in {self.scheme}"
+            return f"{excerpt(self.before)} cannot end a sequence in {self.scheme}"
+        return f"{excerpt(self.after)} cannot follow {excerpt(self.before)} in {self.scheme}"
 
 
 class Transitions(NamedTuple):
@@ -175,9 +175,9 @@ def write_tags(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
     previous = Span(0, 0, "")
     for span in sorted(spans):
         if not 0 <= span.start < span.end <= length:
-            raise InputError(f"a span must hold tokens from 0 to {length} (exclusive). Received: {span}")
+            raise InputError(f"a span must hold tokens from 0 to {length} (exclusive). Received: {quoted(span)}")
         if span.start < previous.end:
-            raise InputError(f"spans must not overlap. Received: {previous} and {span}")
+            raise InputError(f"spans must not overlap. Received: {quoted(previous)} and {quoted(span)}")
         inner = span.end - span.start - 2
         written = [letters.single] if inner < 0 else [letters.first, *letters.inner * inner, letters.last]
         if letters.adjacent and previous.end == span.start > 0 and previous.type == span.type:
@@ -235,7 +235,7 @@ def guess_scheme(sequences: Iterable[Sequence[str]]) -> str:
     found = {tag for pair in pairs for tag in pair}
     unknown = sorted(tag for tag in found if not is_tag(tag))
     if unknown:
-        raise InputError(f"{unknown[0]!r} is no tag of any scheme; tags are O, B-TYPE, I-TYPE and so on")
+        raise InputError(f"{quoted(unknown[0])} is no tag of any scheme; tags are O, B-TYPE, I-TYPE and so on")
     letters = {_split(tag)[0] for tag in found} - {OUTSIDE}
     candidates = [scheme for scheme in SCHEMES if letters <= _SCHEMES[scheme].all()]
     if not candidates:
@@ -286,7 +286,7 @@ def _find_scheme(scheme: str) -> tuple[str, _Scheme]:
     """Returns the main name of a scheme and its letters."""
     name = _OTHER_NAMES.get(scheme, scheme)
     if name not in _SCHEMES:
-        raise InputError(f"`scheme` must be one of {', '.join(SCHEMES)}. Received: scheme={scheme!r}")
+        raise InputError(f"`scheme` must be one of {', '.join(SCHEMES)}. Received: scheme={quoted(scheme)}")
     return name, _SCHEMES[name]
 
 
@@ -296,7 +296,7 @@ def _check(tags: Sequence[str], scheme: str) -> str:
     for position, tag in enumerate(tags):
         if not is_tag(tag, name):
             known = ", ".join(f"{letter}-TYPE" for letter in sorted(letters.all()))
-            raise InputError(f"tags[{position}]: {tag!r} is no tag of {name}; its tags are {OUTSIDE}, {known}")
+            raise InputError(f"tags[{position}]: {quoted(tag)} is no tag of {name}; its tags are {OUTSIDE}, {known}")
     return name
 
 

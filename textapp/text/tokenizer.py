@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NamedTuple, get_args
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.text.characters import CLASS_OF, CLASSES, LOWER_OF, parse_ranges
 from textapp.text.normalization import FORMS, Form, normalize
 
@@ -95,7 +95,7 @@ class Tokenizer:
             value = getattr(self, name)
             if type(value) is not type(allowed[0]) or value not in allowed:
                 names = ", ".join(map(repr, allowed))
-                raise InputError(f"tokenizer: `{name}` must be one of {names}. Received: {name}={value!r}")
+                raise InputError(f"tokenizer: `{name}` must be one of {names}. Received: {name}={quoted(value)}")
 
     def tokenize(self, text: str) -> list[Token]:
         """Returns the tokens of `text` in order, with their offsets. An empty text has none."""
@@ -126,7 +126,7 @@ class Tokenizer:
         """
         names = [field.name for field in fields(cls)]
         if not isinstance(settings, Mapping) or set(settings) != set(names):
-            raise InputError(f"tokenizer: the settings must be {', '.join(names)}. Received: {settings!r}")
+            raise InputError(f"tokenizer: the settings must be {', '.join(names)}. Received: {quoted(settings)}")
         return cls(**settings)
 
     def _spans(self, text: str) -> tuple[list[tuple[int, int]], str]:

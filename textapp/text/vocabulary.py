@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.files import decode_utf8, read_bytes, write_text
 
 PAD = "[PAD]"
@@ -112,10 +112,10 @@ def _check(tokens: Sequence[str], source: str) -> None:
     first_lines: dict[str, int] = {}
     for line, token in enumerate(tokens, start=1):
         if line <= len(SPECIALS) and token != SPECIALS[line - 1]:
-            raise InputError(f"{source}:{line}: the line must read {SPECIALS[line - 1]}. Received: {token!r}")
+            raise InputError(f"{source}:{line}: the line must read {SPECIALS[line - 1]}. Received: {quoted(token)}")
         if not token or "\n" in token or "\r" in token:
-            raise InputError(f"{source}:{line}: a token is empty or holds a line break. Received: {token!r}")
+            raise InputError(f"{source}:{line}: a token is empty or holds a line break. Received: {quoted(token)}")
         if first_lines.setdefault(token, line) != line:
-            raise InputError(f"{source}:{line}: the token {token!r} is already on line {first_lines[token]}")
+            raise InputError(f"{source}:{line}: the token {quoted(token)} is already on line {first_lines[token]}")
     if len(tokens) < len(SPECIALS):
         raise InputError(f"{source}:{len(tokens) + 1}: the line must read {SPECIALS[len(tokens)]}; the file ends here")

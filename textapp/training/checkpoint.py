@@ -1,30 +1,23 @@
 """Checkpoints: one file with everything that a killed training needs to resume exactly."""
 
+import hashlib
 import json
 import time
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 
+from textapp.data.numpy_archive import open_archive, read_array
 from textapp.errors import InputError
 from textapp.files import named_errors, replacing
 
 GROUPS = ("variables", "metrics", "best")
 """The groups of arrays in a file."""
 
-STATE = {
-    "fingerprint": str,
-    "epoch": int,
-    "step": int,
-    "history": list,
-    "stopped": bool,
-    "memory": dict,
-    "counts": dict,
-}
-"""The other entries of a file, with their types."""
+_WAY_ON = "use --force to restart"
 
 
 class Batches(Protocol):
@@ -50,6 +43,9 @@ class Checkpoint(keras.callbacks.Callback):
     state of early stopping, the best weights and the position in the data. If batches depend only on seed and position,
     a resumed training gives exactly the same numbers as an uninterrupted one.
 
+    The file has a SHA-256 of its content, so that a damaged one is refused and never taken for a state. It is no
+    signature: it does not show who wrote the file.
+
     Put it after `early_stopping` in the list of callbacks. `textapp.training.fit.fit` shows how to call `fit`.
 
     Args:
@@ -67,7 +63,7 @@ class Checkpoint(keras.callbacks.Callback):
         best_weights: The weights of the best epoch, as from `model.get_weights()`; empty before the first epoch ends.
 
     Raises:
-        InputError: The file belongs to another training or is broken.
+        InputError: The file belongs to another training, or its content is not what was written.
     """
 
     def __init__(
@@ -162,7 +158,7 @@ class Checkpoint(keras.callbacks.Callback):
             "metrics": [np.asarray(variable) for variable in self.model.metrics_variables],
             "best": self.best_weights,
         }
-        state = {
+        state: dict[str, Any] = {
             "fingerprint": self.fingerprint,
             "epoch": self.epoch,
             "step": self.step,
@@ -172,36 +168,44 @@ class Checkpoint(keras.callbacks.Callback):
             "counts": {group: len(arrays) for group, arrays in groups.items()},
         }
         arrays = {f"{group}_{i}": array for group, arrays in groups.items() for i, array in enumerate(arrays)}
+        text = json.dumps(state, default=float)
         with replacing(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, state=np.array(json.dumps(state, default=float)), **arrays)  # type: ignore[arg-type]
+            np.savez(file, state=np.array(text), sha256=np.array(_digest(text, arrays)), **arrays)  # type: ignore[arg-type]
         self._saved_at = time.monotonic()
         self._saving_seconds = self._saved_at - began
 
     def _read(self) -> None:
         """Reads the file; the variables are assigned once `fit` has begun."""
         try:
-            with named_errors(self.path), np.load(self.path, allow_pickle=False) as content:
-                state = _check_state(json.loads(str(content["state"])))
-                groups = {group: [content[f"{group}_{i}"] for i in range(state["counts"][group])] for group in GROUPS}
-        except InputError:
-            raise
-        # For an .npy file `np.load` returns an array, which is no context manager: a TypeError.
-        except (ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
-            raise InputError(f"{self.path}: not a checkpoint of textapp ({error}); use --force to restart") from error
+            with named_errors(self.path), self.path.open("rb") as file, open_archive(file, self.path) as archive:
+                content = {
+                    name.removesuffix(".npy"): read_array(archive, name.removesuffix(".npy"), self.path)
+                    for name in archive.namelist()
+                }
+        except InputError as error:
+            raise InputError(f"{error}; {_WAY_ON}") from error
+        if not {"state", "sha256"} <= content.keys():
+            raise InputError(
+                f"{self.path}: has no hash, as a checkpoint of an earlier version of textapp; finish the training with "
+                f"that version, or {_WAY_ON}"
+            )
+        text, expected = str(content.pop("state")), str(content.pop("sha256"))
+        if _digest(text, content) != expected:
+            raise InputError(f"{self.path}: its content is not what was written; the file is damaged; {_WAY_ON}")
+        state = json.loads(text)
         if state["fingerprint"] != self.fingerprint:
             raise InputError(f"{self.path}: data or settings have changed since; restore them, or use --force")
         self.epoch, self.step, self.stopped = state["epoch"], state["step"], state["stopped"]
         self.history, self._memory = state["history"], state["memory"]
-        self._variables, self._metrics, self.best_weights = (groups[group] for group in GROUPS)
+        self._variables, self._metrics, self.best_weights = (
+            [content[f"{group}_{i}"] for i in range(state["counts"][group])] for group in GROUPS
+        )
 
 
-def _check_state(state: Any) -> dict[str, Any]:
-    """Returns the state of a file. Raises `ValueError` if an entry is missing or has the wrong type."""
-    if not isinstance(state, dict):
-        raise ValueError("its state is not a JSON object")
-    wrong = [name for name, kind in STATE.items() if type(state.get(name)) is not kind]
-    if not wrong and not all(isinstance(logs, dict) for logs in state["history"]):
-        wrong = ["history"]
-    if wrong:
-        raise ValueError(f"its state has no {', '.join(wrong)}")
-    return state
+def _digest(state: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of a file's content: the state, and name, dtype, shape and values of each array."""
+    found = hashlib.sha256(state.encode())
+    for name, array in sorted(arrays.items()):
+        found.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()

@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from textapp import __version__
 from textapp.config import ModelConfig
-from textapp.errors import InputError
+from textapp.data.limits import check_zip
+from textapp.errors import InputError, quoted
 from textapp.files import check_writable, leftovers, named_errors, read_object, replacing, write_json
 from textapp.layers import CharacterCNN
 from textapp.output_files import delete_empty_folders, link_target, locked, real_path
@@ -103,7 +104,7 @@ def task_of(folder: Path, metrics: Mapping[str, Any]) -> Task[Any, Any, Any]:
         raise InputError(f"{folder}: a training of word vectors, not a run; the vectors are beside this folder")
     name = canonical_name(metrics.get("task"))
     if name is None:
-        raise InputError(f"{folder / METRICS}: task {metrics.get('task')!r} must be one of {', '.join(names())}")
+        raise InputError(f"{folder / METRICS}: task {quoted(metrics.get('task'))} must be one of {', '.join(names())}")
     return task(name)
 
 
@@ -350,7 +351,11 @@ def load_keras(path: Path) -> keras.Model:
         if not zipfile.is_zipfile(file):
             raise InputError(f"{path}: not a Keras model: the file was cut off, or has another format")
     try:
+        with zipfile.ZipFile(path) as archive:
+            check_zip(archive, path)
         return keras.models.load_model(path, compile=False)
+    except InputError:
+        raise
     except Exception as error:  # Keras, h5py and zipfile raise many classes of errors
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: not a Keras model, or a broken one ({reason[:200]})") from error

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.dashboards.word_vectors import VectorsDashboard
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt, list_some
 from textapp.files import digest, leftovers, named_errors
 from textapp.output_files import check_output, delete_empty_folders, locked, real_path
 from textapp.training import run
@@ -247,7 +247,7 @@ def _read_init(path: str, config: VectorsConfig, splitter: WordSplitter, report:
     if config.dim not in (None, init.dim):
         raise InputError(f"{path}: has vectors of {init.dim} dimensions; set dim to that, or leave it out")
     if init.tokenizer not in (None, splitter.to_dict()):
-        raise InputError(f"{path}: its corpus was tokenized with other settings: {json.dumps(init.tokenizer)}")
+        raise InputError(f"{path}: its corpus was tokenized with other settings: {excerpt(json.dumps(init.tokenizer))}")
     wanted = Subwords(config.min_n, config.max_n, config.buckets) if config.subwords else None
     found = init.subwords.subwords if init.subwords else None
     if wanted != found:
@@ -323,7 +323,7 @@ def _probes(config: VectorsConfig, cache: TokenCache) -> list[str]:
         words = config.probes.split()
         missing = [word for word in words if word not in known]
         if missing:
-            raise InputError(f"setting probes: not in the vocabulary: {', '.join(missing)}")
+            raise InputError(f"setting probes: not in the vocabulary: {list_some(missing)}")
         return words
     frequent = [word for word in cache.words[100:2000] if word.isalpha()] or list(cache.words)
     return frequent[:: max(1, len(frequent) // PROBES)][:PROBES]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.vectors.evaluation import numbered_lines, set_name, vocabulary_row
 from textapp.vectors.word_vectors import WordVectors
 
@@ -40,7 +40,9 @@ def read_analogies(path: str | os.PathLike[str]) -> AnalogySet:
         if line.startswith(":"):
             section = line[1:].strip()
             if not section or section in starts:
-                raise InputError(f"{path}:{number}: a section must have a name that no other has; received {section!r}")
+                raise InputError(
+                    f"{path}:{number}: a section must have a name that no other has; received {quoted(section)}"
+                )
             starts[section] = len(questions)
             continue
         words = tuple(line.split())

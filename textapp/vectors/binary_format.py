@@ -9,7 +9,7 @@ from typing import IO
 
 import numpy as np
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.vectors.row_collector import RowCollector
 from textapp.vectors.text_formats import MAX_LINE, check_text_word, read_header
 from textapp.vectors.word_vectors import WordVectors
@@ -62,7 +62,7 @@ def write_binary(vectors: WordVectors, stream: IO[bytes]) -> None:
 def check_binary_word(word: str) -> str:
     """Returns a word that the format can hold. Raises `InputError` if it has white space or is too long."""
     if len(word.encode()) > MAX_WORD:
-        raise InputError(f"the word {word[:20]!r}… has more than {MAX_WORD:,} bytes; write the format `npz`, or text")
+        raise InputError(f"the word {quoted(word)} has more than {MAX_WORD:,} bytes; write the format `npz`, or text")
     return check_text_word(word)
 
 

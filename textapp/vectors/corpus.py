@@ -9,13 +9,14 @@ import importlib
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from textapp.data.lines import open_stream
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.files import named_errors
 from textapp.text.characters import LOWER_OF, SPACES, parse_ranges
 from textapp.text.normalization import Form, normalize
@@ -60,7 +61,7 @@ class WordSplitter:
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            raise InputError(f"tokenizer: must be one of {', '.join(KINDS)}. Received: {self.kind!r}")
+            raise InputError(f"tokenizer: must be one of {', '.join(KINDS)}. Received: {quoted(self.kind)}")
         _ = self.tokenizer or Tokenizer("word", self.lowercase, self.normalization)  # checks the other settings
         if self.kind == "jieba":
             _jieba_cut()
@@ -186,10 +187,18 @@ def _decode(block: bytes, path: str | os.PathLike[str], line: int, column: int) 
 
 @functools.cache
 def _jieba_cut() -> Callable[[str], list[str]]:
-    """Returns jieba's segmentation function, without its log."""
+    """Returns jieba's segmentation function, without its log.
+
+    By default jieba keeps its dictionary in the system's folder of temporary files, under a name that anyone can write
+    first. It gets a folder of its own here, which is deleted when the dictionary is in memory.
+    """
     try:
         jieba = importlib.import_module("jieba")
     except ModuleNotFoundError as error:
         raise InputError("tokenizer jieba: the library is missing; pip install 'textapp[chinese]'") from error
     jieba.setLogLevel(logging.WARNING)
-    return jieba.lcut
+    segmenter = jieba.Tokenizer()
+    with tempfile.TemporaryDirectory() as folder:
+        segmenter.tmp_dir = folder
+        segmenter.initialize()
+    return segmenter.lcut

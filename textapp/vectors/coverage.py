@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from textapp.errors import quoted
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, Vocabulary
 from textapp.text.word_form import WordForm, lookup_words
@@ -133,4 +134,4 @@ def _setting_text(settings: Mapping[str, Any]) -> str:
 
 def _examples(words: list[str]) -> str:
     """The first words, quoted."""
-    return ", ".join(map(repr, words[:_MAX_EXAMPLES]))
+    return ", ".join(map(quoted, words[:_MAX_EXAMPLES]))

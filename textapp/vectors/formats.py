@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Literal, cast, get_args
 
 from textapp.data.lines import open_stream
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.files import named_errors
 from textapp.output_files import Overwrite, replacing_output
 from textapp.vectors.binary_format import check_binary_word, read_binary, write_binary
@@ -142,7 +142,7 @@ def check_words(words: Iterable[str], path: str | os.PathLike[str]) -> None:
 def _check_format(format: str | None) -> None:
     """Raises `InputError` if a format is unknown."""
     if format is not None and format not in FORMATS:
-        raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}")
+        raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={quoted(format)}")
 
 
 def format_of_name(path: Path) -> Format:
@@ -195,7 +195,7 @@ def _open_to_write(path: Path, compressed: bool) -> Iterator[IO[bytes]]:
 @contextlib.contextmanager
 def _unzipped(stream: IO[bytes]) -> Iterator[IO[bytes]]:
     """Yields a stream that can seek fast: the file itself, or its content unpacked into a temporary file."""
-    if not isinstance(stream, gzip.GzipFile):
+    if stream.seekable():
         yield stream
         return
     with tempfile.TemporaryFile() as file:

@@ -7,15 +7,14 @@ is large enough to hold it.
 """
 
 import json
-import math
 import os
 import zipfile
-import zlib
 from typing import IO, Any
 
 import numpy as np
 
-from textapp.errors import InputError
+from textapp.data.numpy_archive import open_archive, read_array
+from textapp.errors import InputError, excerpt, quoted
 from textapp.vectors.subwords import Subwords, SubwordVectors
 from textapp.vectors.word_vectors import WordVectors
 
@@ -23,22 +22,12 @@ FORMAT = "textapp word vectors"
 VERSION = 1
 
 _TEXTS = ("words", "settings")
-_READ_BYTES = 1 << 22
 
 
 def read_npz(stream: IO[bytes], path: str | os.PathLike[str], limit: int | None) -> WordVectors:
     """Reads an archive from a stream that can seek. Raises `InputError` if it breaks a rule."""
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            return _read(archive, path, limit)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:  # the last two: encrypted
-        raise InputError(f"{path}: the archive is cut off, damaged or encrypted ({error})") from error
+    with open_archive(stream, path) as archive:
+        return _read(archive, path, limit)
 
 
 def write_npz(vectors: WordVectors, stream: IO[bytes]) -> None:
@@ -72,7 +61,7 @@ def _read(archive: zipfile.ZipFile, path: str | os.PathLike[str], limit: int | N
         )
 
     def read(name: str, limit: int | None = None) -> np.ndarray | None:
-        return _read_array(archive, name, path, limit) if f"{name}.npy" in members else None
+        return _read_numbers(archive, name, path, limit) if f"{name}.npy" in members else None
 
     settings = _settings(read("settings"), path)
     vectors, words = read("vectors", limit), read("words")
@@ -95,37 +84,12 @@ def _read(archive: zipfile.ZipFile, path: str | os.PathLike[str], limit: int | N
         raise error if message.startswith(os.fspath(path)) else InputError(f"{path}: {message}") from error
 
 
-def _read_array(archive: zipfile.ZipFile, name: str, path: str | os.PathLike[str], limit: int | None) -> np.ndarray:
-    """Reads an array, or its first `limit` rows."""
-    info = archive.getinfo(f"{name}.npy")
-    with archive.open(info) as member:
-        try:
-            version = np.lib.format.read_magic(member)
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, fortran_order, dtype = read_header(member)
-        except (ValueError, KeyError) as error:
-            raise InputError(f"{path}: `{name}` is not a NumPy array that can be read ({error})") from error
-        if dtype.hasobject:
-            raise InputError(f"{path}: `{name}` holds Python objects, which are never loaded; save it as numbers")
-        if name not in _TEXTS and dtype.kind not in "fiu":
-            raise InputError(f"{path}: `{name}` must hold real numbers. Received: {dtype}")
-        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != info.file_size - member.tell():
-            raise InputError(f"{path}: `{name}` does not have the shape {shape} of its header; the file is damaged")
-        if limit is not None and shape and not fortran_order:
-            shape = (min(limit, shape[0]), *shape[1:])
-        array = np.empty(shape[::-1] if fortran_order else shape, dtype)
-        target = array.reshape(-1).view(np.uint8)  # the same memory
-        done = 0
-        while done < len(target):
-            block = member.read(min(_READ_BYTES, len(target) - done))
-            if not block:
-                raise InputError(f"{path}: `{name}` is cut off")
-            target[done : done + len(block)] = np.frombuffer(block, np.uint8)
-            done += len(block)
-    return array.T[:limit] if fortran_order else array
+def _read_numbers(archive: zipfile.ZipFile, name: str, path: str | os.PathLike[str], limit: int | None) -> np.ndarray:
+    """Reads an array, which must hold numbers unless it is text."""
+    array = read_array(archive, name, path, limit)
+    if name not in _TEXTS and array.dtype.kind not in "fiu":
+        raise InputError(f"{path}: `{name}` must hold real numbers. Received: {excerpt(str(array.dtype))}")
+    return array
 
 
 def _settings(content: np.ndarray | None, path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -140,7 +104,7 @@ def _settings(content: np.ndarray | None, path: str | os.PathLike[str]) -> dict[
         raise InputError(f"{path}: `settings` must be a JSON object with the format {FORMAT!r}")
     if settings.get("version") != VERSION:
         raise InputError(
-            f"{path}: the archive has version {settings.get('version')!r}; this textapp reads version {VERSION}"
+            f"{path}: the archive has version {quoted(settings.get('version'))}; this textapp reads version {VERSION}"
         )
     for name in ("tokenizer", "subwords"):
         if not isinstance(settings.setdefault(name, None), dict | None):
@@ -164,7 +128,7 @@ def _subword_vectors(settings: dict[str, Any], vectors: np.ndarray) -> SubwordVe
     """Returns the n-grams' vectors with their settings."""
     names = ("min_n", "max_n", "buckets")
     if set(settings) != set(names) or not all(type(settings[name]) is int for name in names):
-        raise InputError(f"the subwords' settings must be {', '.join(names)}, integers. Received: {settings!r}")
+        raise InputError(f"the subwords' settings must be {', '.join(names)}, integers. Received: {quoted(settings)}")
     return SubwordVectors(Subwords(**settings), vectors)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.vectors.word_vectors import WordVectors
 
 _FIRST_BYTES = 1 << 24
@@ -61,11 +61,11 @@ class RowCollector:
         fresh = []
         for i, word in enumerate(words):
             if word in self._words:
-                self._first_repeat = self._first_repeat or f"{location(i)}: {word!r}"
+                self._first_repeat = self._first_repeat or f"{location(i)}: {quoted(word)}"
                 self._repeated += 1
                 continue
             if not word or "\n" in word or "\r" in word:
-                raise InputError(f"{location(i)}: the word is empty or holds a line break. Received: {word!r}")
+                raise InputError(f"{location(i)}: the word is empty or holds a line break. Received: {quoted(word)}")
             self._words[word] = None
             fresh.append(i)
         start, stop = len(self._words) - len(fresh), len(self._words)
@@ -76,7 +76,7 @@ class RowCollector:
         if not finite.all():
             i = fresh[int(finite.argmin())]
             raise InputError(
-                f"{location(i)}: the vector of {words[i]!r} holds NaN, infinity or a number too large for float32"
+                f"{location(i)}: the vector of {quoted(words[i])} holds NaN, infinity or a number too large for float32"
             )
 
     def finish(self, path: str | os.PathLike[str], report: Callable[[str], object] | None = None) -> WordVectors:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.vectors.evaluation import known_form, numbered_lines, set_name
 from textapp.vectors.word_vectors import WordVectors
 
@@ -48,7 +48,9 @@ def read_similarity_set(path: str | os.PathLike[str]) -> SimilaritySet:
                 continue
             score = math.nan
         if not math.isfinite(score):
-            raise InputError(f"{path}:{number}: the third column, the score, must be a number; received {columns[2]!r}")
+            raise InputError(
+                f"{path}:{number}: the third column, the score, must be a number; received {quoted(columns[2])}"
+            )
         pairs.append((columns[0], columns[1]))
         scores.append(score)
     if not pairs:

@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.files import decode_utf8
 from textapp.vectors.decimals import parse_rows
 from textapp.vectors.row_collector import RowCollector
@@ -44,7 +44,7 @@ def read_header(line: bytes, path: str | os.PathLike[str]) -> tuple[int, int]:
     if header is None:
         raise InputError(
             f"{path}:1: the first line must be the number of words and the dimension, as in `400000 300`; a file "
-            f"without it needs the format `glove`. Received: {_excerpt(line)}"
+            f"without it needs the format `glove`. Received: {quoted(line.strip())}"
         )
     num_words, dim = header
     if not num_words or not 1 <= dim <= MAX_DIM:
@@ -117,7 +117,9 @@ def check_text_word(word: str) -> str:
         InputError: The word has ASCII white space, at which readers split a line.
     """
     if not _ASCII_SPACE.isdisjoint(word):
-        raise InputError(f"the word {word!r} has white space, at which readers split a line; write the format `npz`")
+        raise InputError(
+            f"the word {quoted(word)} has white space, at which readers split a line; write the format `npz`"
+        )
     return word
 
 
@@ -173,7 +175,7 @@ def _fields(line: bytes, dim: int, location: str) -> tuple[bytes, list[float]]:
         wrong = next(i for i, part in enumerate(numbers) if not _is_number(part))
         raise InputError(
             f"{location}: part {wrong + 1} of the {dim} after the word must be a number. "
-            f"Received: {_excerpt(numbers[wrong])}"
+            f"Received: {quoted(numbers[wrong])}"
         ) from error
 
 
@@ -185,7 +187,8 @@ def _dim_of(line: bytes, location: str) -> int:
         dim += 1
     if not 1 <= dim <= MAX_DIM:
         raise InputError(
-            f"{location}: each line must be a word and its numbers, separated by spaces. Received: {_excerpt(line)}"
+            f"{location}: each line must be a word and its numbers, separated by spaces. "
+            f"Received: {quoted(line.strip())}"
         )
     return dim
 
@@ -205,8 +208,3 @@ def _is_number(part: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _excerpt(content: bytes, limit: int = 40) -> str:
-    """The start of some bytes, for a message."""
-    return repr(content[:limit].decode("utf-8", "replace").strip()) + ("…" if len(content) > limit else "")

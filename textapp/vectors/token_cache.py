@@ -1,8 +1,9 @@
 """A corpus as word ids in a file on disk, made in one pass over its text.
 
 A cache is a folder with `ids.int32` (little-endian, -1 after each sentence), `words.txt` (a word a line), `counts.npy`
-and `cache.json` (the source: files and arguments). `cache.json` is written after the others are complete and deleted
-before they change, so a folder without it is not a cache.
+and `cache.json` (the source: files and arguments; and the SHA-256 of the other three, so that a damaged cache is made
+again). `cache.json` is written after the others are complete and deleted before they change, so a folder without it is
+not a cache.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from textapp.errors import InputError
-from textapp.files import leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.files import digest, leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
 from textapp.output_files import delete_empty_folders
 from textapp.text.characters import counted
 from textapp.vectors.corpus import WordSplitter, read_blocks, text_files
@@ -183,16 +184,22 @@ def _open(folder: Path, source: dict[str, Any]) -> TokenCache | None:
     with named_errors(folder):
         if not (folder / _META).exists():
             return None
-        meta = read_json(folder / _META)
-        if not isinstance(meta, dict) or {key: meta.get(key) for key in source} != source:
-            return None
-        if not (folder / _IDS).exists() or (folder / _IDS).stat().st_size != meta["length"] * _ID.itemsize:
+        try:
+            meta = read_json(folder / _META)
+            if not isinstance(meta, dict) or {key: meta.get(key) for key in source} != source:
+                return None
+            if meta.get("sha256") != _digests(folder):
+                return None
+        except InputError:  # a file is missing or damaged: the corpus is read again
             return None
         words = tuple(read_text(folder / _WORDS).split("\n")[:-1])
         counts = np.load(folder / _COUNTS, allow_pickle=False)
-        if len(counts) != len(words):
+        num_words, num_words_read = int(counts.sum()), meta.get("num_words_read")
+        if type(num_words_read) is not int or num_words_read < num_words:
             return None
-        return TokenCache(folder, words, counts, meta["num_words"], meta["num_words_read"], meta["length"])
+        return TokenCache(
+            folder, words, counts, num_words, num_words_read, (folder / _IDS).stat().st_size // _ID.itemsize
+        )
 
 
 def _save(cache: TokenCache, source: dict[str, Any]) -> None:
@@ -200,8 +207,14 @@ def _save(cache: TokenCache, source: dict[str, Any]) -> None:
     write_text(cache.folder / _WORDS, "".join(f"{word}\n" for word in cache.words))
     with replacing(cache.folder / _COUNTS) as temporary:
         np.save(temporary, cache.counts, allow_pickle=False)
-    numbers = {"num_words": cache.num_words, "num_words_read": cache.num_words_read, "length": cache.length}
-    write_json(cache.folder / _META, {**source, **numbers})
+    write_json(
+        cache.folder / _META, {**source, "num_words_read": cache.num_words_read, "sha256": _digests(cache.folder)}
+    )
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a cache except `cache.json`. Raises `InputError` if one is missing."""
+    return {name: digest(folder / name) for name in (_IDS, _WORDS, _COUNTS)}
 
 
 @contextlib.contextmanager

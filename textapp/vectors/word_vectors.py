@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from textapp.errors import InputError
+from textapp.errors import InputError, quoted
 from textapp.vectors.subwords import SubwordVectors
 
 _SUGGESTED_FROM = 30_000  # spelling is compared with the most frequent words only: more would take seconds
@@ -97,7 +97,7 @@ class WordVectors:
                 return vectors[0]
         similar = ", ".join(self._similar_spellings(word))
         raise InputError(
-            f"no vector for the word {word!r}" + (f"; words of similar spelling: {similar}" if similar else "")
+            f"no vector for the word {quoted(word)}" + (f"; words of similar spelling: {similar}" if similar else "")
         )
 
     def lookup(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +146,7 @@ class WordVectors:
         excluded = set(exclude)
         if isinstance(query, str):
             excluded.add(query)
-            vector, name = self[query], f"the vector of {query!r}"
+            vector, name = self[query], f"the vector of {quoted(query)}"
         else:
             vector, name = np.asarray(query, np.float32), "the query vector"
         if vector.shape != (self.dim,):
@@ -246,8 +246,8 @@ def _check_words(words: Sequence[str], index: Mapping[str, int]) -> None:
         ) from error
     for row, word in enumerate(words):
         if not word or "\n" in word or "\r" in word:
-            raise InputError(f"word vectors: word {row} is empty or holds a line break. Received: {word!r}")
+            raise InputError(f"word vectors: word {row} is empty or holds a line break. Received: {quoted(word)}")
         if index[word] != row:
             raise InputError(
-                f"word vectors: the words must differ. Received: {word!r} as words {row} and {index[word]}"
+                f"word vectors: the words must differ. Received: {quoted(word)} as words {row} and {index[word]}"
             )

@@ -12,7 +12,7 @@ from textapp.data.readers import Examples, check_labels, clean_text, iterate_exa
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
 from textapp.data.unlabelled import Augmentation
-from textapp.errors import InputError
+from textapp.errors import InputError, list_some, quoted
 from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
@@ -117,14 +117,14 @@ def label_set(config: ClassificationConfig, train: Examples, report: Report, kin
 def _report_unlearned(labels: Iterable[str], report: Report) -> None:
     """Warns about labels whose texts have no token."""
     for label in sorted(labels):
-        report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
+        report(f"warning: no text of the label {quoted(label)} has a token; the model does not learn it")
 
 
 def labels_of(names: Iterable[str], source: str, kind: type[LabelsType]) -> LabelsType:
     """Makes sorted labels. Raises `InputError` if there are fewer than two."""
     found = sorted(names)
     if len(found) < 2:
-        shown = f"only {found[0]!r}" if found else "none"
+        shown = f"only {quoted(found[0])}" if found else "none"
         raise InputError(f"{source}: {kind.too_few}. Found: {shown}")
     return kind(tuple(found))
 
@@ -220,7 +220,7 @@ def student_labels(train: Examples, labels: LabelsType, teachers: Sequence[tuple
     for name, known in teachers:
         if set(known.names) != set(labels.names):
             raise InputError(
-                f"{name}: knows the labels {', '.join(known.names)}, but {train.source} has {', '.join(labels.names)}"
+                f"{name}: knows the labels {list_some(known.names)}, but {train.source} has {list_some(labels.names)}"
             )
     return labels
 

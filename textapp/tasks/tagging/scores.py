@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textapp.data.tagged import PLAIN, TaggedExamples
-from textapp.errors import InputError
+from textapp.errors import InputError, list_some, quoted
 from textapp.text.characters import counted
 from textapp.text.tag_schemes import OUTSIDE, Span, find_breaks, is_tag, read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
@@ -120,7 +120,7 @@ def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
             raise InputError(f"true tags, sentence {index + 1}: {breaks[0]}; convert or repair them when reading them")
     unknown = next((tag for tags in predicted for tag in tags if not is_tag(tag, FILE_SCHEME)), None)
     if unknown is not None:
-        raise ValueError(f"`predicted` must hold tags of {FILE_SCHEME}. Received: {unknown!r}")
+        raise ValueError(f"`predicted` must hold tags of {FILE_SCHEME}. Received: {quoted(unknown)}")
     true_entities, predicted_entities = _entities(true), _entities(predicted)
     hits, found, wanted = map(_count_types, (true_entities & predicted_entities, predicted_entities, true_entities))
     return EntityScores(
@@ -172,8 +172,8 @@ def check_tags_known(examples: TaggedExamples, tag_set: TagSet, model: str = "th
     found = set(itertools.chain.from_iterable(examples.tags))
     if not of_spans and not found & set(tag_set.tags):
         raise InputError(
-            f"{examples.source}: {model} knows none of the tags {', '.join(sorted(found)[:5])}, but "
-            f"{', '.join(tag_set.tags[:5])} and the like; choose another tag column"
+            f"{examples.source}: {model} knows none of the tags {list_some(sorted(found)[:5])}, but "
+            f"{list_some(tag_set.tags[:5])} and the like; choose another tag column"
         )
 
 
