@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from textapp import __version__
-from textapp.config import ModelConfig
+from textapp.config import LONGEST, ModelConfig
 from textapp.errors import InputError
 from textapp.export.checks import check_file
 from textapp.export.comparison import compare
@@ -156,8 +156,8 @@ def export_model(
         raise InputError("tokenizer: must keep capitals, Tokenizer(lowercase=False); the encoder looks words up")
     if not compared.rows or (task.unit == "token" and not any(compared.rows)):
         raise InputError("texts: at least one real text is needed to check the export")
-    if not lengths or lengths[0] < 1 or len(set(lengths)) < len(lengths):
-        raise InputError(f"lengths {lengths}: must be different positive numbers of tokens")
+    if not lengths or lengths[0] < 1 or lengths[-1] > LONGEST or len(set(lengths)) < len(lengths):
+        raise InputError(f"lengths {lengths}: must be different numbers of tokens from 1 to {LONGEST}")
     scoring = task.device_model(model)
     _check_outputs(scoring, task, len(targets.names))
     rows = [_encoded(tokens, encoder) for tokens in compared.rows]

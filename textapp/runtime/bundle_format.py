@@ -14,6 +14,7 @@ from textapp.text.normalization import FORMS
 FORMAT = "textapp-bundle"
 FORMAT_VERSION = 1
 MODEL, VOCABULARY, CHARACTERS = "model.tflite", "vocabulary.txt", "characters.txt"
+LONGEST = 4096  # tokens of a signature, and characters of a token: the most that a training takes
 
 Fields = Mapping[str, tuple[Callable[[object], bool], str]]
 """field -> (check of its value, the rule in words)"""
@@ -161,10 +162,10 @@ def _is_object_or_null(value: object) -> bool:
 
 
 def _are_lengths(value: object) -> bool:
-    """Whether a JSON value is a list of positive integers in ascending order."""
+    """Whether a JSON value is a list of integers from 1 to `LONGEST` in ascending order."""
     if not isinstance(value, list) or not value:
         return False
-    if not all(type(length) is int and length > 0 for length in value):
+    if not all(type(length) is int and 0 < length <= LONGEST for length in value):
         return False
     return all(a < b for a, b in itertools.pairwise(value))
 
@@ -196,13 +197,13 @@ _FIELDS: Fields = {
         "where words are looked up as the tokenizer gives them",
     ),
     "max_characters": (
-        lambda value: value is None or (type(value) is int and value > 0),
-        "a positive integer, or null for a model that reads no characters",
+        lambda value: value is None or (type(value) is int and 0 < value <= LONGEST),
+        f"an integer from 1 to {LONGEST}, or null for a model that reads no characters",
     ),
     "shapes": (lambda value: type(value) is bool, "true or false"),
     "textapp_version": (_is_string, "a string"),
     "tokenizer": (_is_object, "an object"),
-    "lengths": (_are_lengths, "a list of positive integers in ascending order"),
+    "lengths": (_are_lengths, f"a list of integers from 1 to {LONGEST} in ascending order"),
     "signatures": (_are_signatures, "an object from each length to a signature's name, no name twice"),
     "lowering": (_is_string, "a string"),
     "recipe": (_is_string, "a string"),

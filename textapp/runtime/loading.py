@@ -55,13 +55,23 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Any:
 
 
 def _check_model(bundle: Bundle, model: DeviceModel) -> None:
-    """Runs the model on no token, and on the last word, character and shape, so that a foreign model fails here."""
+    """Checks the vocabularies against the model's tables, and runs the model, so that a foreign model fails here.
+
+    It runs on no token, and on the last word, character and shape.
+    """
     encoder = bundle.encoder
-    model.run({name: np.zeros((0, *shape), np.int32) for name, shape in encoder.inputs.items()})
-    token = {name: np.zeros((1, *shape), np.int32) for name, shape in encoder.inputs.items()}
     entries = {"token_ids": (VOCABULARY, len(encoder.vocabulary)), "shape_ids": (MODEL, SHAPES)}
     if encoder.characters is not None:
         entries["char_ids"] = (CHARACTERS, len(encoder.characters))
+    for name in encoder.inputs:
+        file, count = entries[name]
+        for rows in model.table_rows[name] - {count}:
+            raise InputError(
+                f"{bundle.folder / file}: has {count} entries for {name}, but {MODEL} has a table of {rows} rows for "
+                "them; one of the files is of another model: copy or export the bundle again"
+            )
+    model.run({name: np.zeros((0, *shape), np.int32) for name, shape in encoder.inputs.items()})
+    token = {name: np.zeros((1, *shape), np.int32) for name, shape in encoder.inputs.items()}
     for name in encoder.inputs:
         file, count = entries[name]
         token[name] += count - 1
