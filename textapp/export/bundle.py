@@ -22,6 +22,8 @@ from textapp.export.packing import round_rows
 from textapp.files import replacing_folder, write_json
 from textapp.layers import CharacterCNN
 from textapp.layers.leaves import flat_layers
+from textapp.runtime.loading import table_entries
+from textapp.runtime.model_check import check_model
 from textapp.task import Compared, Save, Task, device, task
 from textapp.text.labels import Labels
 from textapp.text.token_encoder import TokenEncoder
@@ -177,6 +179,7 @@ def export_model(
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
         checks = check_file(content, lowered, stored, lengths, recipe, checked, task.exclusive)
+        _check_rows(content, encoder)
         for name, save in files.items():
             save(temporary / name)
         contents = {name: (temporary / name).read_bytes() for name in files}
@@ -202,7 +205,7 @@ def export_model(
             "metrics": compare(task, predictor, content, reference, lengths, compared),
             "checks": checks,
             "versions": {name: version(name.replace("_", "-")) for name in PACKAGES},
-            "sha256": {name: _sha256(temporary / name) for name in (MODEL, *files)},
+            "sha256": {name: hashlib.sha256(part).hexdigest() for name, part in {MODEL: content, **contents}.items()},
         }
         write_json(temporary / "bundle.json", description)
     return folder
@@ -212,11 +215,6 @@ def _encoded(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:
     """Tokens as the model's inputs."""
     ids = encoder.encode(tokens)
     return {name: np.array(ids[name], np.int32).reshape(len(tokens), *shape) for name, shape in encoder.inputs.items()}
-
-
-def _sha256(path: Path) -> str:
-    """The hash of a file in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
@@ -267,3 +265,16 @@ def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
             continue
         if rows < entries:
             raise InputError(f"vocabulary: {entries} {what}, but layer {layer.name!r} has {rows} rows")
+
+
+def _check_rows(content: bytes, encoder: TokenEncoder) -> None:
+    """Raises `InputError` if a table has a row without an entry of the encoder. The runtime refuses such a bundle."""
+    entries = table_entries(encoder)
+    for tensors in check_model(content).values():
+        for name, counts in tensors.table_rows.items():
+            file, count = entries[name]
+            for rows in counts - {count}:
+                raise InputError(
+                    f"model: looks {name} up in a table of {rows} rows, but {file} has {count} entries for them; give "
+                    "the vocabulary that the model was trained with, with an entry for each row"
+                )

@@ -43,6 +43,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     description = {**_EARLIER, **description}
     check_fields(description, path, _FIELDS)
     lengths, signatures = description["lengths"], description["signatures"]
+    for field, largest in (("lengths", lengths[-1]), ("max_characters", description["max_characters"] or 0)):
+        require(largest <= LONGEST, path, f'"{field}" must be at most {LONGEST}', largest)
     expected = [str(length) for length in lengths]
     if sorted(signatures) != sorted(expected):
         raise InputError(
@@ -162,10 +164,10 @@ def _is_object_or_null(value: object) -> bool:
 
 
 def _are_lengths(value: object) -> bool:
-    """Whether a JSON value is a list of integers from 1 to `LONGEST` in ascending order."""
+    """Whether a JSON value is a list of positive integers in ascending order."""
     if not isinstance(value, list) or not value:
         return False
-    if not all(type(length) is int and 0 < length <= LONGEST for length in value):
+    if not all(type(length) is int and length > 0 for length in value):
         return False
     return all(a < b for a, b in itertools.pairwise(value))
 
@@ -197,13 +199,13 @@ _FIELDS: Fields = {
         "where words are looked up as the tokenizer gives them",
     ),
     "max_characters": (
-        lambda value: value is None or (type(value) is int and 0 < value <= LONGEST),
-        f"an integer from 1 to {LONGEST}, or null for a model that reads no characters",
+        lambda value: value is None or (type(value) is int and value > 0),
+        "a positive integer, or null for a model that reads no characters",
     ),
     "shapes": (lambda value: type(value) is bool, "true or false"),
     "textapp_version": (_is_string, "a string"),
     "tokenizer": (_is_object, "an object"),
-    "lengths": (_are_lengths, f"a list of integers from 1 to {LONGEST} in ascending order"),
+    "lengths": (_are_lengths, "a list of positive integers in ascending order"),
     "signatures": (_are_signatures, "an object from each length to a signature's name, no name twice"),
     "lowering": (_is_string, "a string"),
     "recipe": (_is_string, "a string"),

@@ -55,7 +55,10 @@ class Signatures:
         self.source = source
         self._names = names
         self._lock = threading.Lock()
-        signatures = check_model(content, source)
+        try:
+            signatures = check_model(content)
+        except InputError as error:
+            raise InputError(f"{source}: {error}; export it again") from error
         in_file, wanted = sorted(signatures), sorted(names.values())
         if in_file != wanted:
             raise InputError(f"{source}: the model's signatures are {in_file}, but bundle.json names {wanted}")

@@ -286,6 +286,7 @@ def batch_matmul(call: Call) -> Result:
     """BATCH_MATMUL: `(..., rows, inner)` times `(..., inner, columns)`."""
     x, y = call.tensor(0), call.tensor(1)
     require(2 <= len(x.shape) <= 5 and 2 <= len(y.shape) <= 5, "inputs must have 2 to 5 axes")
+    require(x.data is None or y.data is None, "must not multiply two constants")  # LiteRT corrupts the heap
     rows, inner = x.shape[:-3:-1] if call.options["transpose_x"] else x.shape[-2:]
     outer, columns = y.shape[:-3:-1] if call.options["transpose_y"] else y.shape[-2:]
     require(inner == outer, f"{x.shape} and {y.shape} do not fit")
