@@ -245,9 +245,12 @@ def _operator_kind(code: Mapping[str, Any]) -> Operator:
     """The kind of an operator code. Raises `InputError` if exports do not write it."""
     number = max(code["code"], code["deprecated_code"])
     if number not in OPERATORS or code["custom_code"] is not None:
+        from ai_edge_litert.schema_py_generated import BuiltinOperator  # only for the name: it takes a while to load
+
+        name = {value: name for name, value in vars(BuiltinOperator).items()}.get(number, number)
         raise InputError(
-            f"the operator {number} of the schema is none that exports write: straight builtin ones, without control "
-            "flow, custom code and state of their own"
+            f"has the operator {name}, which the runtime does not run; it runs straight builtin ones, without control "
+            f"flow and custom code: {', '.join(sorted(kind.name for kind in OPERATORS.values()))}"
         )
     return OPERATORS[number]
 
