@@ -31,7 +31,9 @@ LABELS = ["bad", "好"]
 
 @pytest.fixture(scope="module")
 def vocabulary() -> Vocabulary:
-    return Vocabulary.build(Counter(word for text in TEXTS for word in TOKENIZER.words(text)), 40, 1)
+    """As many words as the table of `attentive` has rows."""
+    counts = Counter(word for text in TEXTS for word in TOKENIZER.words(text))
+    return Vocabulary.build(counts | dict.fromkeys(map(chr, range(0x5000, 0x5028)), 1), 40, 1)
 
 
 @pytest.fixture
@@ -234,7 +236,7 @@ def test_a_failed_check_keeps_nothing_new_and_the_old_bundle(export_any, tmp_pat
     folder = export_any(recipe="float32")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     monkeypatch.setattr("textapp.export.bundle.convert", lambda *_: b"broken")
-    with pytest.raises(ExportError, match="LiteRT refuses the file"):
+    with pytest.raises(ExportError, match=r"model\.tflite: bytes 4 to 8 must be TFL3"):
         export_any(overwrite=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -247,7 +249,8 @@ def head(**settings) -> keras.Model:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"lengths": []}, r"lengths \[\]: must be different positive numbers of tokens"),
+        ({"lengths": []}, r"lengths \[\]: must be different numbers of tokens from 1 to 4096"),
+        ({"lengths": [4097]}, r"lengths \[4097\]: must be different numbers of tokens from 1 to 4096"),
         ({"lengths": [0, 3]}, r"lengths \[0, 3\]: must be"),
         ({"lengths": [3, 3]}, r"lengths \[3, 3\]: must be"),
         ({"texts": []}, "texts: at least one real text"),

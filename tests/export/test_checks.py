@@ -48,12 +48,12 @@ def test_a_good_file_passes(attentive, converted, lowering, recipe):
 
 @pytest.mark.parametrize("kept", [0, 7, 1000, -1])
 def test_a_cut_file_is_refused(converted, kept):
-    with pytest.raises(ExportError, match=r"^model\.tflite: LiteRT refuses the file: "):
+    with pytest.raises(ExportError, match=r"^model\.tflite: .*(must be TFL3|the file was cut)"):
         check_loads(converted("fused", "float32")[:kept])
 
 
 def test_a_foreign_file_is_refused():
-    with pytest.raises(ExportError, match="LiteRT refuses the file"):
+    with pytest.raises(ExportError, match="must be TFL3, as in a TFLite file"):
         check_loads("这不是模型".encode() * 100)
 
 
@@ -61,18 +61,18 @@ def test_a_loop_is_refused(attentive):
     """The stock conversion, with a WHILE for each LSTM."""
     stock = keras.Model(attentive.inputs[0], {"logits": attentive.output})
     content = convert(stock, [3])
-    with pytest.raises(ExportError, match="has 2 WHILE operators; devices get straight builtin ones only"):
-        check_operators(content, stock, [3])
+    with pytest.raises(ExportError, match=r"^model\.tflite: has the operator WHILE, which the runtime does not run"):
+        check_loads(content)
 
 
-def test_a_custom_operator_is_refused(attentive, converted):
+def test_a_custom_operator_is_refused(converted):
     def change(file):
         code = next(c for c in file.operatorCodes if c.builtinCode == schema.BuiltinOperator.SOFTMAX)
         code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
         code.customCode = "FlexSoftmax"
 
-    with pytest.raises(ExportError, match="has 2 CUSTOM operators"):
-        check_operators(repacked(converted("fused", "float32"), change), lower(attentive), LENGTHS)
+    with pytest.raises(ExportError, match="has the operator CUSTOM, which the runtime does not run"):
+        check_loads(repacked(converted("fused", "float32"), change))
 
 
 def test_a_lowering_that_did_not_take_is_refused(attentive, converted):

@@ -92,6 +92,7 @@ def test_a_bundle_of_an_earlier_version_lacks_fields(bundle_folder, tagger_folde
         ("lengths", [0, 8], '"lengths" must be a list of positive integers in ascending order'),
         ("lengths", [4.0, 8], '"lengths" must be a list of positive integers in ascending order'),
         ("lengths", [True, 8], '"lengths" must be a list of positive integers in ascending order'),
+        ("lengths", [4, 8, 4097], '"lengths" must be at most 4096. Received: 4097'),
         ("lengths", 8, '"lengths" must be a list of positive integers in ascending order. Received: 8'),
         ("lengths", [8], "\"signatures\" must name one signature for each of \"lengths\" [8]. Received: ['4', '8']"),
         ("lengths", [4, 8, 16], '"signatures" must name one signature for each of "lengths" [4, 8, 16]'),

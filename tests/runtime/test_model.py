@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 
@@ -127,15 +128,12 @@ def test_two_threads_give_the_same_scores(model, model_content):
 class TestFiles:
     @pytest.mark.parametrize("content", [b"", b"TFL3", "<p>模型 nicht gefunden</p>".encode(), bytes(1000)])
     def test_foreign(self, content):
-        assert "LiteRT cannot run this file: " in load_error(content)
+        assert re.search("bytes 4 to 8 must be TFL3|leads to byte .* the file was cut", load_error(content))
 
     @pytest.mark.parametrize("part", [0.1, 0.5, 0.99])
     def test_truncated(self, model_content, part):
         content = model_content[: int(len(model_content) * part)]
-        assert "LiteRT cannot run this file: " in load_error(content)
-
-    def test_another_schema(self, model_content):
-        assert "schema version" in load_error(model_content[:8] + bytes(len(model_content) - 8))
+        assert "the file was cut or changed; export it again" in load_error(content)
 
 
 class TestSignatures:

@@ -158,6 +158,8 @@ BROKEN_ANYWHERE = [  # file, what is replaced (None: all of it; "": nothing, as 
     ("vocabulary.txt", "", "ずっと好\n", r"vocabulary.txt: has \d+ entries, but model.keras \d+ rows"),
     ("model.keras", None, "чепуха", "not a Keras model: the file was cut"),
     ("config.json", '"shapes": false', '"shapes": true', "not a model that `textapp train"),
+    ("tokenizer.json", '"word"', '"char"', "tokenizer.json: must be {'kind': 'word'.*by the settings in config.json"),
+    ("config.json", '"nfkc"', '"nfc"', "tokenizer.json: must be .*'nfc'}, by the settings in config.json"),
     (
         "metrics.json",
         '"task": "',
@@ -202,6 +204,20 @@ def test_a_broken_run_is_named(runs, tmp_path, name, file, old, new, rule):
     with pytest.raises(InputError, match=rule) as raised:
         Run.load(folder)
     assert "\n" not in str(raised.value)
+
+
+def test_a_run_with_nan_in_a_weight_is_refused(runs, tmp_path):
+    """Its predictions would be nonsense: a softmax over NaN has no largest class."""
+    folder = tmp_path / "копия"
+    shutil.copytree(runs["classification"][0], folder)
+    model = keras.models.load_model(folder / "model.keras", compile=False)
+    weight = model.get_layer("embedding").embeddings
+    values = np.array(weight)
+    values[1, 0] = np.nan
+    weight.assign(values)
+    model.save(folder / "model.keras")
+    with pytest.raises(InputError, match=r"model.keras: the weight .*embedding.* holds NaN or infinity: the training"):
+        Run.load(folder)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from textapp import __version__
-from textapp.config import ModelConfig
+from textapp.config import LONGEST, ModelConfig
 from textapp.errors import InputError, list_some, quoted
 from textapp.export.checks import check_file
 from textapp.export.comparison import compare
@@ -24,6 +24,8 @@ from textapp.layers import CharacterCNN
 from textapp.layers.leaves import flat_layers
 from textapp.output_files import replacing_folder
 from textapp.runtime.bundle_format import FORMAT, FORMAT_VERSION, check_fields, read_description
+from textapp.runtime.loading import table_entries
+from textapp.runtime.model_check import check_model
 from textapp.task import Compared, Save, Task, device, task
 from textapp.text.labels import Labels
 from textapp.text.token_encoder import TokenEncoder
@@ -158,8 +160,8 @@ def export_model(
             raise InputError("tokenizer: must keep capitals, Tokenizer(lowercase=False); the encoder looks words up")
         if not compared.rows or (task.unit == "token" and not any(compared.rows)):
             raise InputError("texts: at least one real text is needed to check the export")
-        if not lengths or lengths[0] < 1 or len(set(lengths)) < len(lengths):
-            raise InputError(f"lengths {lengths}: must be different positive numbers of tokens")
+        if not lengths or lengths[0] < 1 or lengths[-1] > LONGEST or len(set(lengths)) < len(lengths):
+            raise InputError(f"lengths {lengths}: must be different numbers of tokens from 1 to {LONGEST}")
         scoring = task.device_model(model)
         _check_outputs(scoring, task, len(targets.names))
         rows = [_encoded(tokens, encoder) for tokens in compared.rows]
@@ -178,6 +180,7 @@ def export_model(
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
         checks = check_file(content, lowered, stored, lengths, recipe, checked, task.exclusive)
+        _check_rows(content, encoder)
         for name, save in files.items():
             save(temporary / name)
         contents = {name: (temporary / name).read_bytes() for name in files}
@@ -203,7 +206,7 @@ def export_model(
             "metrics": compare(task, predictor, content, reference, lengths, compared),
             "checks": checks,
             "versions": {name: version(name.replace("_", "-")) for name in PACKAGES},
-            "sha256": {name: _sha256(temporary / name) for name in (MODEL, *files)},
+            "sha256": {name: hashlib.sha256(part).hexdigest() for name, part in {MODEL: content, **contents}.items()},
         }
         write_json(temporary / "bundle.json", description)
     return folder
@@ -227,11 +230,6 @@ def _encoded(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:
     """Tokens as the model's inputs."""
     ids = encoder.encode(tokens)
     return {name: np.array(ids[name], np.int32).reshape(len(tokens), *shape) for name, shape in encoder.inputs.items()}
-
-
-def _sha256(path: Path) -> str:
-    """The hash of a file in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) -> None:
@@ -272,3 +270,16 @@ def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
             continue
         if rows < entries:
             raise InputError(f"vocabulary: {entries} {what}, but layer {layer.name!r} has {rows} rows")
+
+
+def _check_rows(content: bytes, encoder: TokenEncoder) -> None:
+    """Raises `InputError` if a table has a row without an entry of the encoder. The runtime refuses such a bundle."""
+    entries = table_entries(encoder)
+    for tensors in check_model(content).values():
+        for name, counts in tensors.table_rows.items():
+            file, count = entries[name]
+            for rows in counts - {count}:
+                raise InputError(
+                    f"model: looks {name} up in a table of {rows} rows, but {file} has {count} entries for them; give "
+                    "the vocabulary that the model was trained with, with an entry for each row"
+                )

@@ -28,6 +28,7 @@ from textapp.export.model_inputs import (
 )
 from textapp.export.padding import effect_of_amount, effect_of_side
 from textapp.layers.leaves import leaves
+from textapp.runtime.model_check import check_model
 
 # The largest allowed difference between a logit and Keras' logit, as a share of the largest logit (or of 1). float16
 # keeps 11 bits of a weight, int8 7; a defect (a lost weight, a wrong mask, a state that leaks) makes a larger
@@ -56,9 +57,6 @@ LABEL_TOLERANCE: dict[Recipe, float] = {
 # 1/256, and each of many small weights is rounded.
 SUM_TOLERANCE = 1e-3
 SUM_TOLERANCE_IN_INT8 = 0.25
-# Not every client runs these: control flow splits a file into graphs that call each other, and custom operators need
-# code of their own.
-FORBIDDEN = ("WHILE", "IF", "CALL_ONCE", "CUSTOM")
 # Operator -> the lowered layer that must become it; each such layer becomes at least one operator.
 LOWERED_TO: dict[str, Any] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": FusedLSTM,
@@ -117,7 +115,11 @@ def check_file(
 
 
 def check_loads(content: bytes) -> Interpreter:
-    """Loads a file into the device's interpreter; refuses a file that is cut or is not a model."""
+    """Loads a file as a device does; refuses a file that the runtime would refuse."""
+    try:
+        check_model(content)
+    except InputError as error:
+        raise ExportError(f"model.tflite: {error}") from error
     try:
         interpreter = Interpreter(model_content=content, num_threads=1)
         interpreter.allocate_tensors()
@@ -127,15 +129,10 @@ def check_loads(content: bytes) -> Interpreter:
 
 
 def check_operators(content: bytes, lowered: keras.Model, lengths: Sequence[int]) -> dict[str, int]:
-    """Counts the operators; refuses control flow, custom operators, and layers that did not become their operator."""
+    """Counts the operators; refuses a file in which a layer did not become its operator."""
     file = flatbuffer.read(content)
     operators = [operator for subgraph in file.subgraphs for operator in subgraph.operators]
     counts = Counter(OPERATORS[flatbuffer.operator_code(file, operator)] for operator in operators)
-    for name in FORBIDDEN:
-        if counts[name]:
-            raise ExportError(
-                f"model.tflite: has {counts[name]} {name} operators; devices get straight builtin ones only"
-            )
     for name, kind in LOWERED_TO.items():
         expected = len(lengths) * sum(isinstance(layer, kind) for _, layer in leaves(lowered))
         if counts[name] < expected:

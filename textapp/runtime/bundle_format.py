@@ -14,6 +14,7 @@ from textapp.text.normalization import FORMS
 FORMAT = "textapp-bundle"
 FORMAT_VERSION = 1
 MODEL, VOCABULARY, CHARACTERS = "model.tflite", "vocabulary.txt", "characters.txt"
+LONGEST = 4096  # tokens of a signature, and characters of a token: the most that a training takes
 
 Fields = Mapping[str, tuple[Callable[[object], bool], str]]
 """field -> (check of its value, the rule in words)"""
@@ -42,6 +43,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     description = {**_EARLIER, **description}
     check_fields(description, path, _FIELDS)
     lengths, signatures = description["lengths"], description["signatures"]
+    for field, largest in (("lengths", lengths[-1]), ("max_characters", description["max_characters"] or 0)):
+        require(largest <= LONGEST, path, f'"{field}" must be at most {LONGEST}', largest)
     expected = [str(length) for length in lengths]
     if sorted(signatures) != sorted(expected):
         raise InputError(

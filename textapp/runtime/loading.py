@@ -12,6 +12,7 @@ from textapp.runtime.bundle_format import CHARACTERS, MODEL, VOCABULARY
 from textapp.runtime.model import DeviceModel
 from textapp.runtime.predictor import Predictor
 from textapp.task import device
+from textapp.text.token_encoder import TokenEncoder
 from textapp.text.word_shape import SHAPES
 
 
@@ -54,16 +55,31 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Any:
     return predictor
 
 
-def _check_model(bundle: Bundle, model: DeviceModel) -> None:
-    """Runs the model on no token, and on the last word, character and shape, so that a foreign model fails here."""
-    encoder = bundle.encoder
-    model.run({name: np.zeros((0, *shape), np.int32) for name, shape in encoder.inputs.items()})
-    token = {name: np.zeros((1, *shape), np.int32) for name, shape in encoder.inputs.items()}
-    entries = {"token_ids": (VOCABULARY, len(encoder.vocabulary)), "shape_ids": (MODEL, SHAPES)}
+def table_entries(encoder: TokenEncoder) -> dict[str, tuple[str, int]]:
+    """Name of each input of a model -> the file with the entries that its ids count, and their number."""
+    entries = {"token_ids": (VOCABULARY, len(encoder.vocabulary))}
     if encoder.characters is not None:
         entries["char_ids"] = (CHARACTERS, len(encoder.characters))
-    for name in encoder.inputs:
-        file, count = entries[name]
+    if encoder.shapes:
+        entries["shape_ids"] = (MODEL, SHAPES)
+    return entries
+
+
+def _check_model(bundle: Bundle, model: DeviceModel) -> None:
+    """Checks the model's tables, and runs it on no token and on the last word, character and shape.
+
+    So a foreign model fails here.
+    """
+    inputs, entries = bundle.encoder.inputs, table_entries(bundle.encoder)
+    for name, (file, count) in entries.items():
+        for rows in model.table_rows[name] - {count}:
+            raise InputError(
+                f"{bundle.folder / file}: has {count} entries for {name}, but {MODEL} has a table of {rows} rows for "
+                "them; one of the files is of another model: copy or export the bundle again"
+            )
+    model.run({name: np.zeros((0, *shape), np.int32) for name, shape in inputs.items()})
+    token = {name: np.zeros((1, *shape), np.int32) for name, shape in inputs.items()}
+    for name, (file, count) in entries.items():
         token[name] += count - 1
         _check_ids(bundle, model, file, count, token)
 

@@ -24,9 +24,10 @@ class DeviceModel:
 
     Attributes:
         lengths: the lengths, shortest first.
+        table_rows: name of each input -> the numbers of rows of the tables that its ids are looked up in.
 
     Raises:
-        InputError: LiteRT cannot read `content`, or it has other signatures than `signatures`.
+        InputError: `content` breaks a rule of `check_model`, or has other signatures than `signatures`.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class DeviceModel:
     ):
         self._signatures = Signatures(content, signatures, inputs, source, threads)
         self.lengths = self._signatures.lengths
+        self.table_rows = {name: self._signatures.table_rows(name) for name in inputs}
         self._signatures.check_output("logits", logits)
         self._per_token = len(logits(1)) == 3
         self._has_attention = self._signatures.check_output(

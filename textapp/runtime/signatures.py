@@ -11,6 +11,8 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import ArrayLike, NDArray
 
 from textapp.errors import InputError
+from textapp.runtime.model_check import check_model
+from textapp.runtime.model_check.tensors import FLOAT32, INT32, TYPE_NAMES, Tensor
 from textapp.text.vocabulary import PAD_ID
 
 Shape = tuple[int, ...]
@@ -35,8 +37,8 @@ class Signatures:
         threads: positive integer, the threads that one call may use. One is fastest for models of this size.
 
     Raises:
-        InputError: LiteRT cannot read `content`, it has other signatures than `names`, or a signature has other inputs
-            or no output "logits".
+        InputError: `content` breaks a rule of `check_model` or cannot be read by LiteRT, it has other signatures than
+            `names`, or a signature has other inputs or no output "logits".
     """
 
     def __init__(
@@ -53,17 +55,27 @@ class Signatures:
         self.source = source
         self._names = names
         self._lock = threading.Lock()
-        interpreter = self._attempt(Interpreter, model_content=content, num_threads=threads)
-        in_file, wanted = sorted(interpreter.get_signature_list()), sorted(names.values())
+        try:
+            signatures = check_model(content)
+        except InputError as error:
+            raise InputError(f"{source}: {error}; export it again") from error
+        in_file, wanted = sorted(signatures), sorted(names.values())
         if in_file != wanted:
             raise InputError(f"{source}: the model's signatures are {in_file}, but bundle.json names {wanted}")
-        self._runners = {length: interpreter.get_signature_runner(name) for length, name in names.items()}
+        self._tensors = {length: signatures[name] for length, name in names.items()}
         for length in self.lengths:
             self._check_inputs(length, inputs)
-        self._rows = {
-            length: {name: np.full((1, length, *shape), PAD_ID, np.int32) for name, shape in inputs.items()}
-            for length in self.lengths
+        interpreter = self._attempt(Interpreter, model_content=content, num_threads=threads)
+        self._runners = {
+            length: self._attempt(interpreter.get_signature_runner, signature_key=name)
+            for length, name in names.items()
         }
+        self._inputs = inputs
+        self._rows: dict[int, dict[str, NDArray[np.int32]]] = {}  # of a length after its first text
+
+    def table_rows(self, name: str) -> set[int]:
+        """The numbers of rows of the tables that an input of ids is looked up in, in any signature."""
+        return {rows for tensors in self._tensors.values() for rows in tensors.table_rows[name]}
 
     def run(self, count: int, **inputs: ArrayLike) -> dict[str, NDArray[np.float32]]:
         """Runs the model on one text.
@@ -82,6 +94,10 @@ class Signatures:
             raise ValueError(f"`token_ids` must hold at most {self.lengths[-1]} ids. Received: {count}")
         length = self.lengths[bisect_left(self.lengths, count)]
         with self._lock:
+            if length not in self._rows:
+                self._rows[length] = {
+                    name: np.full((1, length, *shape), PAD_ID, np.int32) for name, shape in self._inputs.items()
+                }
             rows = self._rows[length]
             for name, ids in inputs.items():
                 rows[name][0, :count] = ids
@@ -109,41 +125,39 @@ class Signatures:
         Raises:
             InputError: The output is missing in a signature, or has another dtype or shape.
         """
-        details = {length: runner.get_output_details() for length, runner in self._runners.items()}
-        lacking = [self._names[length] for length, found in details.items() if name not in found]
-        if optional and len(lacking) == len(details):
+        outputs = {length: tensors.outputs for length, tensors in self._tensors.items()}
+        lacking = [self._names[length] for length, found in outputs.items() if name not in found]
+        if optional and len(lacking) == len(outputs):
             return False
         if lacking:
             raise InputError(f'{self.source}: signature "{lacking[0]}" lacks the output "{name}" that others have')
-        for length, found in details.items():
-            self._check_tensor(length, name, found[name], shape_of(length), np.float32)
+        for length, found in outputs.items():
+            self._check_tensor(length, name, found[name], shape_of(length), FLOAT32)
         return True
 
     def _attempt(self, call: Callable[..., Any], **arguments: Any) -> Any:
         """Calls into LiteRT and turns its errors, which may span lines, into an `InputError` of one line."""
         try:
             return call(**arguments)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise InputError(f"{self.source}: LiteRT cannot run this file: {' '.join(str(error).split())}") from error
 
     def _check_inputs(self, length: int, wanted: Mapping[str, Shape]) -> None:
         """Raises `InputError` unless a signature has exactly the `wanted` inputs, and an output "logits"."""
-        runner = self._runners[length]
-        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        inputs, outputs = self._tensors[length].inputs, self._tensors[length].outputs
         if set(inputs) != set(wanted) or "logits" not in outputs:
             names = " and ".join(f'"{name}"' for name in wanted)
             raise InputError(
                 f'{self.source}: signature "{self._names[length]}" must have the input{"s" * (len(wanted) > 1)} '
-                f'{names} and the output "logits". Received: {list(inputs)} and {list(outputs)}'
+                f'{names} and the output "logits". Received: {sorted(inputs)} and {sorted(outputs)}'
             )
         for name, shape in wanted.items():
-            self._check_tensor(length, name, inputs[name], (1, length, *shape), np.int32)
+            self._check_tensor(length, name, inputs[name], (1, length, *shape), INT32)
 
-    def _check_tensor(self, length: int, name: str, details: Mapping[str, Any], shape: Shape, dtype: type) -> None:
-        """Raises `InputError` unless a tensor of a signature has this shape and dtype."""
-        received = tuple(int(size) for size in details["shape"])
-        if received != shape or details["dtype"] is not dtype:
+    def _check_tensor(self, length: int, name: str, tensor: Tensor, shape: Shape, kind: int) -> None:
+        """Raises `InputError` unless a tensor of a signature has this shape and type."""
+        if tensor.shape != shape or tensor.type != kind:
             raise InputError(
-                f'{self.source}: "{name}" of signature "{self._names[length]}" must be {dtype.__name__} {shape}. '
-                f"Received: {details['dtype'].__name__} {received}"
+                f'{self.source}: "{name}" of signature "{self._names[length]}" must be {TYPE_NAMES[kind]} {shape}. '
+                f"Received: {tensor}"
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from textapp import __version__
@@ -86,7 +87,7 @@ class Run:
             task=found,
             model=_load_model(folder, found, encoder, len(targets.names)),
             config=config,
-            tokenizer=read_tokenizer(folder),
+            tokenizer=_read_tokenizer(folder, found.tokenizer(config)),
             encoder=encoder,
             targets=targets,
             command=command,
@@ -129,13 +130,19 @@ def entry(path: Path, content: Mapping[str, Any], *keys: str) -> Any:
     return value
 
 
-def read_tokenizer(folder: Path) -> Tokenizer:
-    """Reads a run's tokenizer. Raises `InputError` naming the file if it is broken."""
+def _read_tokenizer(folder: Path, expected: Tokenizer) -> Tokenizer:
+    """Reads a run's tokenizer. Raises `InputError` if it is broken, or is not the one of the run's settings."""
     settings = read_object(folder / TOKENIZER)
     try:
-        return Tokenizer.from_dict(settings)
+        tokenizer = Tokenizer.from_dict(settings)
     except InputError as error:
         raise InputError(f"{folder / TOKENIZER}: {error}") from error
+    if tokenizer != expected:
+        raise InputError(
+            f"{folder / TOKENIZER}: must be {expected.to_dict()}, by the settings in {CONFIG}. Received: {settings}; "
+            "one of the two files was changed or is of another run: copy the run again, or train it again"
+        )
+    return tokenizer
 
 
 def read_command(folder: Path) -> dict[str, Any]:
@@ -362,7 +369,7 @@ def load_keras(path: Path) -> keras.Model:
 
 
 def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, count: int) -> keras.Model:
-    """Loads `model.keras`, and checks that it has a row for each word and character, and an output for each target."""
+    """Loads `model.keras`. Checks its tables against the vocabularies, its outputs against the targets, all for NaN."""
     path = folder / MODEL
     model = load_keras(path)
     words = [layer.input_dim for layer in model.layers if layer.name == "embedding"]
@@ -379,6 +386,12 @@ def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, 
     for name, entries, rows in wanted:
         if entries != rows:
             raise InputError(f"{folder / name}: has {entries} entries, but {path.name} {rows} rows for them")
+    for variable in model.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise InputError(
+                f"{path}: the weight {variable.path} holds NaN or infinity: the training diverged, or the file was "
+                "changed; train it again, with a lower learning_rate if it diverged"
+            )
     return model
 
 
