@@ -364,9 +364,15 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             colours: Whether to use terminal colours.
         """
 
-    def prediction_notes(self, predictions: Sequence[Any], longest: int) -> Iterator[str]:
-        """Yields notes about predictions of a model that reads at most `longest` tokens; none by default."""
-        del predictions, longest
+    def prediction_notes(self, prediction: Any, number: int, longest: int) -> Iterator[str]:
+        """Yields notes about the prediction of a text; none by default.
+
+        Args:
+            prediction: The prediction, from a predictor.
+            number: The number of the text, from 1.
+            longest: The largest number of tokens that the model reads.
+        """
+        del prediction, number, longest
         return iter(())
 
     # Files of a run and of a bundle

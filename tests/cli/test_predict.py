@@ -26,6 +26,7 @@ TEXTS = [
     ),
     "then Mr Ｌusotä [x] \\ in Norço.",
 ]
+GOOD = ["gut é", "二", "last"]
 
 
 def with_targets(folder: Path, name: str, lines: list[str]) -> None:
@@ -155,7 +156,7 @@ def test_texts_are_read_from_a_file_and_from_standard_input(textapp, model, tmp_
 
 @pytest.mark.parametrize("json_flag", [[], ["--json"]])
 @pytest.mark.parametrize(
-    ("content", "rule"), [(b"", "no text in it"), (b"gut\n\xff\n", "2: byte 1 of the line is not UTF-8")]
+    ("content", "rule"), [(b"", "no text in it"), (b"\xff\n", "1: byte 1 of the line is not UTF-8")]
 )
 def test_what_holds_no_text_is_refused(textapp, model, tmp_path, json_flag, content, rule):
     path = tmp_path / "空.txt"
@@ -166,6 +167,22 @@ def test_what_holds_no_text_is_refused(textapp, model, tmp_path, json_flag, cont
     ):
         assert outcome.refusal.startswith(f"{source}:")
         assert rule in outcome.refusal
+
+
+@pytest.mark.parametrize("json_flag", [[], ["--json"]])
+def test_lines_before_a_bad_one_are_predicted(textapp, model, tmp_path, json_flag):
+    path = tmp_path / "строки.txt"
+    path.write_bytes("gut é\n二\n".encode() + b"x\xff\nlast\n\xfe")
+    before, all_good = (textapp("predict", model.bundle, *json_flag, *texts).out for texts in (GOOD[:2], GOOD))
+    stopped = textapp("predict", model.bundle, *json_flag, "--file", path)
+    assert (stopped.code, stopped.out) == (2, before)
+    assert stopped.err == f"textapp: {path}:3: byte 2 of the line is not UTF-8; files must be UTF-8\n"
+    skipped = textapp("predict", model.bundle, *json_flag, "--file", path, "--skip-bad")
+    assert (skipped.code, skipped.out) == (0, all_good)
+    assert skipped.err == f"note: lines that are not UTF-8 were skipped: 2; the first is {path}:3\n"
+    path.write_bytes(b"\xff")
+    nothing = textapp("predict", model.bundle, *json_flag, "--file", path, "--skip-bad")
+    assert (nothing.code, nothing.out) == (0, '{"predictions": []}\n' if json_flag else "")
 
 
 def test_a_file_that_is_not_there_is_refused(textapp, model, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_long_texts_are_read_in_windows(tagger, tiny_tagger):
     """The model sees one token to the left: only the first of a window that is kept could miss something."""
     tokens = np.random.default_rng(8).choice(["Angela", "Merkel", "北", "e", "A"], 100).tolist()
     expected = tiny_tagger.reference(tokens)
-    assert all(window.first > window.start for window in windows(tokens, 8)[1:])
+    assert all(window.first > window.start for window in list(windows(tokens, 8))[1:])
     np.testing.assert_allclose(tagger.logits(tokens), expected, atol=1e-5)
     best = [TAGS[index] for index in tagger.decoder.viterbi(tagger.logits(tokens))]
     assert not find_breaks(best, "IOBES")  # across the borders of windows too
@@ -191,3 +192,19 @@ class TestLoadingAForeignModel:
         files = {"model.tflite": model_content, "characters.txt": None}
         message = load_error(write_tagger_bundle(files, max_characters=None))
         assert '"logits" of signature "tokens_4" must be float32 (1, 4, 9). Received: float32 (1, 3)' in message
+
+
+def test_a_long_text_takes_little_memory_beside_its_result(tagger, monkeypatch):
+    text = "㍿½ﷺ Angela Merkel, 北京. " * 400
+    expected = tagger.predict([text])
+    monkeypatch.setattr("textapp.runtime.tagging._ENCODED", 500)  # as if the text were 30 times as long
+    monkeypatch.setattr("textapp.text.tokenizer._PART", 2000)
+    monkeypatch.setattr("textapp.runtime.decoding._UNDECIDED", 100)
+    tracemalloc.start()
+    try:
+        result = tagger.predict([text])
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert result == expected
+    assert (most - kept) / len(result[0].tokens) < 60  # bytes a token

@@ -176,3 +176,20 @@ def test_scores_that_do_not_fit_are_refused():
         TagDecoder(np.zeros((2, 3)), np.zeros(3), np.zeros(3))
     with pytest.raises(ValueError, match="no tag may start a sequence, follow itself and end it"):
         TagDecoder([[FORBIDDEN, 0], [0, 0]], [0, FORBIDDEN], [0, 0])
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("stays", [False, True])
+def test_logits_in_parts_have_the_tags_of_the_whole(monkeypatch, seed, stays):
+    """With `stays`, each tag is followed by itself alone, so that nothing is decided before the last token."""
+    transitions, start, end = scores_of(seed, forbidden=0.2)
+    if stays:
+        transitions = np.where(np.eye(4, dtype=bool), 0, FORBIDDEN)
+    decoder = TagDecoder(transitions, start, end)
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(scale=2.0, size=(300, 4)).astype(np.float32)
+    expected = decoder.viterbi(logits)  # one part, which is shorter than what is decided at once
+    monkeypatch.setattr("textapp.runtime.decoding._UNDECIDED", 10)
+    parts = np.split(logits, sorted(rng.integers(0, 300, 60)))
+    assert decoder.viterbi_of_parts(parts) == expected
+    assert (len(set(expected)) == 1) == stays

@@ -251,3 +251,17 @@ def test_import_is_light():
     code = "import sys, textapp.text.tokenizer, textapp.text.vocabulary; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "tensorflow", "unicodedata2", "regex"} & set(loaded)
+
+
+@given(st.text(alphabet=LIVELY, max_size=120), st.integers(1, 40), st.sampled_from(SETTINGS))
+@example("é" + "\u0301" * 80 + "3½½\uff9e" * 9, 8, SETTINGS[0])
+@example("don't " * 9 + "a" * 50 + " 3.5", 8, Tokenizer())
+def test_the_parts_of_a_long_text_have_its_tokens(text, size, tokenizer):
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("textapp.text.tokenizer._PART", size)
+        assert [token for block in tokenizer.blocks(text) for token in block] == tokenizer.tokenize(text)
+
+
+def test_a_long_text_has_several_parts(monkeypatch):
+    monkeypatch.setattr("textapp.text.tokenizer._PART", 20)
+    assert max(map(len, Tokenizer().blocks("㍿½ﷺ " * 100))) < 100

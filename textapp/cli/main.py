@@ -10,9 +10,9 @@ import typer
 from textapp import __version__
 from textapp.cli import bench, compress, demo, distill, evaluate, export, predict, quantize, report, train, vectors
 from textapp.cli.arguments import settings_help, student_settings_help
+from textapp.cli.explanation import explanation
 from textapp.cli.output import say
 from textapp.compress.config import QuantizeConfig
-from textapp.errors import InputError
 
 app = typer.Typer(
     name="textapp",
@@ -50,12 +50,6 @@ def _options(
     """Does nothing: `_print_version` prints the version."""
 
 
-EXTRAS = dict.fromkeys(
-    ("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "scipy", "sklearn", "threadpoolctl"),
-    "train",
-)
-
-
 def main() -> None:
     """Runs a command.
 
@@ -65,22 +59,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that nothing half-written stays
     try:
         app()
-    except InputError as error:
-        sys.exit(_say(str(error)))
-    except OSError as error:  # a full disk or a missing permission outside of our own writers
-        if error.filename is None and error.strerror is None:
-            raise
-        sys.exit(_say(f"{error.filename or 'output'}: {error.strerror or error}"))
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        sys.exit(_say(f"{error.name} is not installed; this command needs: pip install 'textapp[{extra}]'"))
     except Exception as error:
-        # TensorFlow's error is found by its name, because some commands do not load TensorFlow.
-        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+        line = explanation(error)
+        if line is None:
             raise
-        sys.exit(_say("this needs more memory than there is; choose smaller layers, batch_size or max_tokens"))
+        sys.exit(_say(line))
 
 
 def _open_closed_streams() -> None:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import IO, TextIO
 
-from textapp.errors import InputError
+from textapp.cli.explanation import explanation
 
 _is_hidden = False
 
@@ -41,11 +41,10 @@ def native_log_hidden() -> Iterator[None]:
         _is_hidden = True
         try:
             yield
-        except (InputError, SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException:
-            log.seek(0)
-            os.write(terminal, log.read()[-20_000:])
+        except Exception as error:
+            if explanation(error) is None:
+                log.seek(0)
+                os.write(terminal, log.read()[-20_000:])
             raise
         finally:
             _is_hidden = False

@@ -26,15 +26,24 @@ def resumable(force: bool) -> Iterator[None]:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Prints the JSON object of `--json`, as UTF-8 in any locale; lone surrogates become JSON escapes."""
-    sys.stdout.buffer.write(json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace"))
-    sys.stdout.buffer.write(b"\n")
+    """Prints the JSON object of `--json`."""
+    sys.stdout.buffer.write(json_bytes(value) + b"\n")
     sys.stdout.flush()
 
 
+def json_bytes(value: dict[str, Any]) -> bytes:
+    """A value as JSON, in UTF-8 in any locale; lone surrogates become JSON escapes."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
+
+
 def print_line(line: str) -> None:
-    """Prints a line on stdout, as UTF-8 in any locale; lone surrogates become escapes."""
-    sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "backslashreplace"))
+    """Prints a line on stdout."""
+    sys.stdout.buffer.write(line_bytes(line))
+
+
+def line_bytes(line: str) -> bytes:
+    """A line with its end, in UTF-8 in any locale; lone surrogates become escapes."""
+    return f"{line}\n".encode("utf-8", "backslashreplace")
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

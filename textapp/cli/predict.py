@@ -1,17 +1,21 @@
 """`textapp predict`: predicts texts with a run or a bundle."""
 
+import contextlib
+import io
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated
 
 import typer
 
 from textapp.cli.arguments import as_utf8
+from textapp.cli.line_predictor import Answer, LinePredictor, Request, blocks_of, read_blocks
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.opened import open_model
-from textapp.cli.output import print_json, print_line, say
+from textapp.cli.output import say
 from textapp.errors import InputError
+from textapp.files import named_errors
 
 
 def predict(
@@ -24,39 +28,76 @@ def predict(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also give the probability of each span; for taggers.")
     ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Skip lines that are not UTF-8, and count them at the end.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that predict lines at the same time.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON on stdout.")] = False,
 ) -> None:
     """Predict the label of each text, or its spans or tags."""
     if texts and file:
         raise InputError(f"--file {file}: give texts or a file, not both")
-    opened = open_model(model)
-    task, predictor = opened.task, opened.predictor
-    options: dict[str, Any] = {"confidence": True} if confidence else {}
-    for name in options:
-        if name not in predictor.predict_options:
-            raise InputError(f"--{name}: is no option of a {task.model_noun}, which always gives probabilities")
-    lines = list(map(as_utf8, texts)) if texts else list(_lines(file))
-    with native_log_hidden():
-        predictions = predictor.predict(lines, **options)
-    for note in task.prediction_notes(predictions, predictor.max_tokens):
-        say(f"note: {note}")
-    if as_json:
-        print_json({"predictions": [prediction.to_dict() for prediction in predictions]})
-        return
-    for line in task.prediction_lines(lines, predictions, predictor.targets, colours=sys.stdout.isatty()):
-        print_line(line)
-    sys.stdout.flush()
+    source = str(file or "standard input")
+    request = Request(model, source, confidence, as_json, sys.stdout.isatty(), skip_bad)
+    with contextlib.ExitStack() as stack:
+        stream = None if texts else stack.enter_context(_opened(file))
+        blocks = blocks_of(map(as_utf8, texts or ())) if stream is None else read_blocks(stream, source)
+        if workers == 1:
+            stack.enter_context(native_log_hidden())
+            predictor = LinePredictor(request)
+            answers: Iterator[Answer] = itertools.chain.from_iterable(map(predictor.answers, blocks))
+        else:
+            from textapp.cli.workers import Workers
+
+            descriptor = None if stream is None else _descriptor(stream)
+            answers = stack.enter_context(Workers(workers, request)).answers(blocks, descriptor)
+        _print(answers, request)
 
 
-def _lines(file: Path | None) -> Iterator[str]:
-    """The texts of a file or of standard input, one a line."""
-    from textapp.files import decode_utf8, read_bytes
+def _print(answers: Iterator[Answer], request: Request) -> None:
+    """Prints each answer at once. Raises `InputError` for an answer's error, after the JSON object is complete."""
+    start, end = (b'{"predictions": [', b"]}\n") if request.as_json else (b"", b"")
+    before = start
+    skipped: list[int] = []
+    try:
+        for answer in answers:
+            for note in answer.notes:
+                say(f"note: {note}")
+            if answer.output:
+                _write(before + answer.output)
+                before = request.separator
+            skipped += answer.skipped
+            if answer.error is not None:
+                raise InputError(answer.error)
+    except InputError:
+        if before != start:
+            _write(end)
+        raise
+    _write(end if before != start else start + end)
+    if skipped:
+        first = f"{request.source}:{skipped[0]}"
+        say(f"note: lines that are not UTF-8 were skipped: {len(skipped):,}; the first is {first}")
 
-    if file is None and sys.stdin.isatty():
+
+def _write(content: bytes) -> None:
+    """Writes to stdout at once, so that a reader need not wait for a full buffer."""
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _opened(file: Path | None) -> contextlib.AbstractContextManager[IO[bytes]]:
+    """Opens a file, or standard input."""
+    if file is not None:
+        with named_errors(file):
+            return file.open("rb")
+    if sys.stdin.isatty():
         say("reading texts from the terminal, one a line; end with Ctrl-D")
-    content = read_bytes(file) if file else sys.stdin.buffer.read()
-    source = file or "standard input"
-    if not content:
-        raise InputError(f"{source}: no text in it")
-    for line in decode_utf8(content, source).removeprefix("\ufeff").removesuffix("\n").split("\n"):
-        yield line.removesuffix("\r")
+    return contextlib.nullcontext(sys.stdin.buffer)
+
+
+def _descriptor(stream: IO[bytes]) -> int | None:
+    """The file descriptor of a stream; None for a stream in memory."""
+    try:
+        return stream.fileno()
+    except io.UnsupportedOperation:
+        return None

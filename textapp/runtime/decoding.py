@@ -1,6 +1,6 @@
 """A CRF's decoder in NumPy: the best sequence of tags for a model's logits, and probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,8 @@ FORBIDDEN = -1e4
 """The score that `textapp.layers.CRF` gives to forbidden tags and transitions; learned scores never get so low."""
 
 _NEVER = -1e30  # replaces FORBIDDEN here: larger than any sum of logits, and sums of it stay finite
+
+_UNDECIDED = 2048  # tokens whose scores are kept before the best sequences are traced back
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -74,18 +76,58 @@ class TagDecoder:
         Returns:
             The `n` tags.
         """
-        best = np.array(logits, np.float64)  # becomes the score of the best sequence so far that ends in each tag
-        if not len(best):
-            return []
-        best[0] += self._start
+        return self.viterbi_of_parts([logits])
+
+    def viterbi_of_parts(self, parts: Iterable[ArrayLike]) -> list[int]:
+        """The best sequence of a text whose logits come in parts, without keeping them all.
+
+        Traced back, the best sequences that end in each tag soon meet in one. The tags up to there are decided,
+        whatever follows, and their scores are released.
+
+        Args:
+            parts: Arrays `(n, K)`, finite, from left to right.
+
+        Returns:
+            The tags of all parts: those of `viterbi` for the whole.
+        """
+        tags: list[int] = []
+        best = np.zeros((0, self._start.size))  # for each tag, the score of the best sequence so far that ends in it
+        limit = _UNDECIDED
+        for part in _joined(parts, _UNDECIDED // 2):
+            best = np.concatenate([best, part])
+            self._add_best(best, len(best) - len(part))
+            if len(best) >= limit:
+                tag, decided = self._meeting(best)
+                tags += self._trace(best[: decided + 1], tag)[:-1]
+                best = best[decided:].copy()
+                limit = max(_UNDECIDED, 2 * len(best))  # so that few tokens are traced back twice
+        if len(best):
+            best[-1] += self._end
+            tags += self._trace(best, int(best[-1].argmax()))
+        return tags
+
+    def _add_best(self, logits: Floats, first: int) -> None:
+        """Adds, to each row of logits `(n, K)` from `first` on, the best score of the sequences before it."""
+        if first == 0:
+            logits[0] += self._start
+            first = 1
         longer, chosen = np.empty_like(self._transitions), np.empty_like(self._start)
-        for column, row in zip(best[:, :, None], best[1:], strict=False):
+        for column, row in zip(logits[first - 1 :, :, None], logits[first:], strict=False):
             np.add(self._transitions, column, longer)
             np.maximum.reduce(longer, 0, out=chosen)
             np.add(row, chosen, row)
-        best[-1] += self._end
-        tag = int(best[-1].argmax())
-        tags = [tag]
+
+    def _meeting(self, best: Floats) -> tuple[int, int]:
+        """The tag and the position at which the best sequences that end in each tag meet; position 0 if they do not."""
+        tags, position = np.arange(self._start.size), len(best) - 1
+        while position and len(tags) > 1:
+            position -= 1
+            tags = np.unique((best[position][:, None] + self._transitions[:, tags]).argmax(axis=0))
+        return int(tags[0]), position
+
+    def _trace(self, best: Floats, tag: int) -> list[int]:
+        """The best sequence that ends in a tag, from the best scores of its tokens, `(n, K)`."""
+        tags, chosen = [tag], np.empty_like(self._start)
         for row in best[-2::-1]:
             np.add(row, self._into[tag], chosen)  # the same sums again, for one tag
             tag = int(chosen.argmax())
@@ -177,6 +219,19 @@ class Posterior:
             through = self._backward_scores[last + 1] + self._transitions[tags[-1]]
             score += float(_log_sum(np.where(after, through, _NEVER)))
         return min(1.0, float(np.exp(score - _log_sum(self._forward_scores[-1]))))
+
+
+def _joined(parts: Iterable[ArrayLike], count: int) -> Iterator[Floats]:
+    """Yields parts in float64, joined to at least `count` rows; the last may have fewer."""
+    joined: list[Floats] = []
+    for part in parts:
+        if len(rows := np.asarray(part, np.float64)):
+            joined.append(rows)
+        if sum(map(len, joined)) >= count:
+            yield np.concatenate(joined)
+            joined = []
+    if joined:
+        yield np.concatenate(joined)
 
 
 def _scores(values: ArrayLike) -> Floats:

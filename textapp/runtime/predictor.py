@@ -104,12 +104,17 @@ class Predictor(abc.ABC):
         return self.encoder.vocabulary.oov_rate(rows if form is None else (map(form.word, row) for row in rows))
 
     def encode(self, tokens: Sequence[str]) -> Inputs:
-        """Tokens as the model reads them."""
+        """Tokens as the model reads them. A token that occurs several times is encoded once."""
         if isinstance(tokens, str):
             raise TypeError("`tokens` must be a list of strings. Received: one string; cut it into tokens first")
-        shapes = self.encoder.inputs
-        ids = self.encoder.encode(tokens)
-        return {name: np.array(ids[name], np.int32).reshape(len(tokens), *shape) for name, shape in shapes.items()}
+        places: dict[str, int] = {}
+        rows = [places.setdefault(token, len(places)) for token in tokens]
+        ids = self.encoder.encode(list(places))
+        inputs = {
+            name: np.array(ids[name], np.int32).reshape(len(places), *shape)
+            for name, shape in self.encoder.inputs.items()
+        }
+        return inputs if len(places) == len(rows) else {name: ids[rows] for name, ids in inputs.items()}
 
 
 def check_texts(texts: Iterable[str]) -> Iterator[str]:

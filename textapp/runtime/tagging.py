@@ -1,6 +1,7 @@
 """Tagging on the device: from text to spans and tags."""
 
 import itertools
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ FIELDS: Fields = {
 """The rules of the fields that only this task has in bundle.json."""
 
 _LARGEST = 1e9  # largest score: far more than a model learns, far less than a decoder's score for "never"
+_ENCODED = 1 << 14  # tokens of a long text that are encoded together: some megabytes
 _NUMBERS = f"numbers from {-_LARGEST:,.0f} to {_LARGEST:,.0f}"
 
 
@@ -185,42 +187,49 @@ class Tagger(Predictor):
 
     def logits(self, tokens: Sequence[str]) -> NDArray[np.float32]:
         """The score of each tag for each of any number of tokens, float32 `(n, K)`."""
-        parts = [
-            self.score(inputs).logits[window.first - window.start : window.stop - window.start]
-            for window, inputs in self.windows(tokens)
-        ]
+        parts = list(self._logits(tokens))
         return np.concatenate(parts) if parts else np.zeros((0, len(self.tag_set)), np.float32)
 
     def windows(self, tokens: Sequence[str]) -> Iterator[tuple[Window, Inputs]]:
-        """Yields the windows over tokens with the model's inputs for each."""
-        inputs = self.encode(tokens)
-        for window in windows(tokens, self.max_tokens):
-            yield window, {name: ids[window.start : window.end] for name, ids in inputs.items()}
+        """Yields the windows over tokens with the model's inputs for each.
+
+        The tokens of a long text are encoded in parts: at once, their ids would take more memory than all else.
+        """
+        found = windows(tokens, self.max_tokens)
+        for part in iter(lambda: list(itertools.islice(found, _ENCODED // self.max_tokens + 1)), []):
+            start = part[0].start
+            inputs = self.encode(tokens[start : part[-1].end])
+            for window in part:
+                yield window, {name: ids[window.start - start : window.end - start] for name, ids in inputs.items()}
 
     def tokens(self, item: Sequence[str]) -> Sequence[str]:
         """The tokens of a corpus as the model reads them."""
         return retokenize(item, self.tokenizer).tokens if self.retokenize else item
 
+    def _logits(self, tokens: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+        """Yields the logits of tokens window by window, float32 `(tokens that are kept, K)`."""
+        for window, inputs in self.windows(tokens):
+            yield self.score(inputs).logits[window.first - window.start : window.stop - window.start]
+
     def _tag(self, tokens: Sequence[str]) -> list[str]:
         """The tags of one sentence."""
-        tags = self.tag_set.decode(self._best(self.logits(self.tokens(tokens))))
+        tags = self.tag_set.decode(self._best(self._logits(self.tokens(tokens))))
         return self.tag_set.of_tokens(tags, retokenize(tokens, self.tokenizer).word_starts) if self.retokenize else tags
 
     def _predict(self, text: str, confidence: bool) -> Tagging:
         """The tagging of one text."""
-        tokens = self.tokenizer.tokenize(text)
-        logits = self.logits([token.text for token in tokens])
-        ids = self._best(logits)
-        tags = self.tag_set.decode(ids)
+        tokens = _Tokens.of(self.tokenizer.blocks(text))
         posterior = None
-        if confidence and tokens:
+        if confidence and tokens.texts:
+            logits = self.logits(tokens.texts)
+            ids = self._best([logits])
             posterior = (self.decoder or TagDecoder.of_single_tags(len(self.tag_set))).posterior(logits)
+        else:
+            ids = self._best(self._logits(tokens.texts))
+        tags = self.tag_set.decode(ids)
         if self.tag_set.scheme is None:
             chances = posterior.marginals()[range(len(ids)), ids].tolist() if posterior else itertools.repeat(None)
-            tagged = (
-                TaggedToken(*token, tag, chance) for token, tag, chance in zip(tokens, tags, chances, strict=False)
-            )
-            return Tagging(tuple(tagged), ())
+            return Tagging(tuple(map(TaggedToken, *tokens, tags, chances)), ())
         spans = tuple(
             TaggedSpan(
                 type=span.type,
@@ -231,13 +240,13 @@ class Tagger(Predictor):
             )
             for span, start, end in _in_characters(read_spans(tags, FILE_SCHEME), tokens)
         )
-        return Tagging(tuple(TaggedToken(*token, tag) for token, tag in zip(tokens, tags, strict=True)), spans)
+        return Tagging(tuple(map(TaggedToken, *tokens, tags)), spans)
 
-    def _best(self, logits: NDArray[np.float32]) -> list[int]:
-        """The ids of the best tags for logits `(n, K)`."""
+    def _best(self, parts: Iterable[NDArray[np.float32]]) -> list[int]:
+        """The ids of the best tags for logits that come in parts, `(n, K)`."""
         if self.decoder is None:
-            return list(map(int, logits.argmax(axis=1)))
-        return self.decoder.viterbi(logits)
+            return [tag for logits in parts for tag in logits.argmax(axis=1).tolist()]
+        return self.decoder.viterbi_of_parts(parts)
 
     def _span_confidence(self, posterior: Posterior, ids: list[int], span: Span) -> float:
         """The probability that the span has these tags, begins at its first token and ends at its last."""
@@ -256,7 +265,25 @@ class Tagger(Predictor):
         return self._borders[tag, left]
 
 
-def _in_characters(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[tuple[Span, int, int]]:
+class _Tokens(NamedTuple):
+    """The tokens of a text, in less memory than a list of `Token`."""
+
+    texts: list[str]
+    starts: "array[int]"
+    ends: "array[int]"
+
+    @classmethod
+    def of(cls, blocks: Iterable[Sequence[Token]]) -> "_Tokens":
+        """The tokens of all blocks."""
+        tokens = cls([], array("q"), array("q"))
+        for block in blocks:
+            tokens.texts.extend(token.text for token in block)
+            tokens.starts.extend(token.start for token in block)
+            tokens.ends.extend(token.end for token in block)
+        return tokens
+
+
+def _in_characters(spans: Iterable[Span], tokens: _Tokens) -> Iterator[tuple[Span, int, int]]:
     """Yields spans of tokens with the position of their first character and the position after their last.
 
     Normalization may make several tokens from one character (㍿ is 株式会社, ½ is 1⁄2), and a model may put them into
@@ -266,10 +293,10 @@ def _in_characters(spans: Iterable[Span], tokens: Sequence[Token]) -> Iterator[t
     done = 0
     for span in spans:
         first = span.start
-        while first < span.end and tokens[first].end <= done:
+        while first < span.end and tokens.ends[first] <= done:
             first += 1
         if first < span.end:
-            start, end = max(done, tokens[first].start), tokens[span.end - 1].end
+            start, end = max(done, tokens.starts[first]), tokens.ends[span.end - 1]
             yield span, start, end
             done = end
 

@@ -1,7 +1,6 @@
 """Windows over a text that has more tokens than the model reads at once."""
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 SENTENCE_ENDS = frozenset([*".!?…。！？．｡؟۔।॥။።។‼⁇⁈⁉", "..."])
@@ -24,7 +23,7 @@ class Window(NamedTuple):
     stop: int
 
 
-def windows(tokens: Sequence[str], size: int) -> list[Window]:
+def windows(tokens: Sequence[str], size: int) -> Iterator[Window]:
     """Covers a text with as few windows as possible, evenly spaced, that overlap by at least a quarter of their size.
 
     Each token is kept from the window in which it is further from the border, since the model sees more context there.
@@ -36,27 +35,24 @@ def windows(tokens: Sequence[str], size: int) -> list[Window]:
         tokens: the text.
         size: number of tokens that the model reads, one or more.
 
-    Returns:
+    Yields:
         The windows from left to right; each token is kept from exactly one. A text that fits has one window, an empty
         text none.
 
     Example:
-        >>> windows([*"abcdefgh.jklmnopq"], 12)
+        >>> list(windows([*"abcdefgh.jklmnopq"], 12))
         [Window(start=0, end=12, first=0, stop=9), Window(start=5, end=17, first=9, stop=17)]
     """
     count, overlap = len(tokens), size // 4
-    if count <= size:
-        return [Window(0, count, 0, count)] if count else []
-    steps = -(-(count - size) // (size - overlap))
-    starts = [step * (count - size) // steps for step in range(steps + 1)]
-    changes = [
-        _change_over(tokens, middle=(left + size + right) // 2, reach=overlap * 3 // 8)
-        for left, right in itertools.pairwise(starts)
-    ]
-    return [
-        Window(start, start + size, *kept)
-        for start, kept in zip(starts, itertools.pairwise([0, *changes, count]), strict=True)
-    ]
+    steps = max(0, -(-(count - size) // (size - overlap)))
+    start = first = 0
+    for step in range(1, steps + 1):
+        following = step * (count - size) // steps
+        stop = _change_over(tokens, middle=(start + size + following) // 2, reach=overlap * 3 // 8)
+        yield Window(start, start + size, first, stop)
+        start, first = following, stop
+    if count:
+        yield Window(start, count, first, count)
 
 
 def _change_over(tokens: Sequence[str], middle: int, reach: int) -> int:

@@ -123,6 +123,15 @@ def normalize(text: str, form: Form) -> Normalized:
     return normalized
 
 
+def is_boundary(text: str, position: int) -> bool:
+    """Whether the parts before and after a position may be normalized separately.
+
+    They may if the code point there is neither dropped nor joined to those before it: every chunk that holds such a
+    code point begins with it.
+    """
+    return text[position].isascii() or _ROLE_OF[ord(text[position])] not in "ij"
+
+
 def _changes(text: str, roles: str, form: Literal["NFC", "NFKC"]) -> Iterator[tuple[int, int, str]]:
     """Yields (start, end, normalized) for each chunk that normalization changes."""
     for match in _CHUNK.finditer(roles):

@@ -21,6 +21,7 @@ Entity Recognition" (2009), for BILOU.
 """
 
 import functools
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -151,7 +152,7 @@ def read_spans(tags: Sequence[str], scheme: str, repair: bool = False) -> list[S
         raise InputError(f"tags[{breaks[0].position}]: {breaks[0]}; correct the tags, or set repair=true")
     spans: list[Span] = []
     start, before = 0, OUTSIDE
-    for position, after in enumerate([*tags, OUTSIDE]):
+    for position, after in enumerate(itertools.chain(tags, [OUTSIDE])):
         if not _continues(before, after):
             if before != OUTSIDE:
                 spans.append(Span(start, position, _split(before)[1]))
@@ -172,6 +173,7 @@ def write_tags(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
     """
     _, letters = _find_scheme(scheme)
     tags = [OUTSIDE] * length
+    written_tag = functools.cache(lambda letter, name: f"{letter}-{name}" if name else letter)  # one string for all
     previous = Span(0, 0, "")
     for span in sorted(spans):
         if not 0 <= span.start < span.end <= length:
@@ -182,7 +184,7 @@ def write_tags(spans: Iterable[Span], length: int, scheme: str) -> list[str]:
         written = [letters.single] if inner < 0 else [letters.first, *letters.inner * inner, letters.last]
         if letters.adjacent and previous.end == span.start > 0 and previous.type == span.type:
             written[0] = letters.adjacent
-        tags[span.start : span.end] = [f"{letter}-{span.type}" if span.type else letter for letter in written]
+        tags[span.start : span.end] = [written_tag(letter, span.type) for letter in written]
         previous = span
     return tags
 
@@ -211,7 +213,7 @@ def find_breaks(tags: Sequence[str], scheme: str) -> list[Break]:
     last = len(tags)
     return [
         Break(position, before if position else None, after if position < last else None, scheme)
-        for position, (before, after) in enumerate(zip([OUTSIDE, *tags], [*tags, OUTSIDE], strict=True))
+        for position, (before, after) in enumerate(itertools.pairwise(itertools.chain([OUTSIDE], tags, [OUTSIDE])))
         if not _may_follow(before, after, scheme)
     ]
 
@@ -293,10 +295,10 @@ def _find_scheme(scheme: str) -> tuple[str, _Scheme]:
 def _check(tags: Sequence[str], scheme: str) -> str:
     """Returns the main name of a scheme, after checking that each tag is of it."""
     name, letters = _find_scheme(scheme)
-    for position, tag in enumerate(tags):
-        if not is_tag(tag, name):
-            known = ", ".join(f"{letter}-TYPE" for letter in sorted(letters.all()))
-            raise InputError(f"tags[{position}]: {quoted(tag)} is no tag of {name}; its tags are {OUTSIDE}, {known}")
+    if not all(is_tag(tag, name) for tag in set(tags)):
+        position, tag = next((position, tag) for position, tag in enumerate(tags) if not is_tag(tag, name))
+        known = ", ".join(f"{letter}-TYPE" for letter in sorted(letters.all()))
+        raise InputError(f"tags[{position}]: {quoted(tag)} is no tag of {name}; its tags are {OUTSIDE}, {known}")
     return name
 
 
@@ -305,6 +307,7 @@ def _split(tag: str) -> tuple[str, str]:
     return tag[0], tag[2:]
 
 
+@functools.lru_cache(maxsize=1 << 16)  # called for every token of a file
 def _continues(before: str, after: str) -> bool:
     """Whether a tag continues the span of the tag before it, in every scheme that has both."""
     (first, type_before), (second, type_after) = _split(before), _split(after)

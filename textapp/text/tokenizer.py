@@ -15,13 +15,13 @@ JavaScript) and automata (RE2) find the same tokens.
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NamedTuple, get_args
 
 from textapp.errors import InputError, quoted
 from textapp.text.characters import CLASS_OF, CLASSES, LOWER_OF, parse_ranges
-from textapp.text.normalization import FORMS, Form, normalize
+from textapp.text.normalization import FORMS, Form, is_boundary, normalize
 
 Kind = Literal["word", "char"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -40,6 +40,8 @@ _ASCII_GRAMMARS = {
     "word": re.compile(r"(?:[A-Za-z]+(?:'[A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*)+|[!-~]"),
     "char": re.compile("[!-~]"),
 }
+
+_PART = 1 << 14  # code points of a long text that are tokenized together: at most some megabytes of memory
 
 
 class Token(NamedTuple):
@@ -99,12 +101,32 @@ class Tokenizer:
 
     def tokenize(self, text: str) -> list[Token]:
         """Returns the tokens of `text` in order, with their offsets. An empty text has none."""
-        if text.isascii():
-            matches = _ASCII_GRAMMARS[self.kind].finditer(text.lower() if self.lowercase else text)
-            return [Token(match[0], *match.span()) for match in matches]
-        text, starts, ends = normalize(text, self.normalization)
-        spans, text = self._spans(text)
-        return [Token(text[start:end], starts[start], ends[end - 1]) for start, end in spans]
+        return self._tokenize(text, 0)
+
+    def blocks(self, text: str) -> Iterator[list[Token]]:
+        """Yields the tokens of `tokenize` in lists, one for each part of a long text.
+
+        Normalization keeps two numbers a code point, so the whole of a long text would take many times its memory. A
+        part ends where both sides can be normalized separately. Its last two tokens may be wrong, because the grammar
+        looks at most two code points past a token. So the next part begins with them, or earlier if a token before them
+        is from the same code point.
+        """
+        first, size = 0, _PART
+        while len(text) - first > size:
+            end = next((end for end in range(first + size, first, -1) if is_boundary(text, end)), first)
+            tokens = self._tokenize(text[first:end], first)
+            kept = len(tokens) - 2
+            while kept > 0:
+                start = tokens[kept].start
+                if tokens[kept - 1].end <= start and is_boundary(text, start):
+                    break
+                kept -= 1
+            if kept > 0:
+                yield tokens[:kept]
+                first, size = tokens[kept].start, _PART
+            else:  # one token or one run of marks is longer than the part
+                size *= 2
+        yield self._tokenize(text[first:], first)
 
     def words(self, text: str) -> list[str]:
         """Returns only the texts of the tokens; faster than `tokenize`."""
@@ -128,6 +150,15 @@ class Tokenizer:
         if not isinstance(settings, Mapping) or set(settings) != set(names):
             raise InputError(f"tokenizer: the settings must be {', '.join(names)}. Received: {quoted(settings)}")
         return cls(**settings)
+
+    def _tokenize(self, text: str, offset: int) -> list[Token]:
+        """The tokens of a part of a text that begins at `offset`."""
+        if text.isascii():
+            matches = _ASCII_GRAMMARS[self.kind].finditer(text.lower() if self.lowercase else text)
+            return [Token(match[0], match.start() + offset, match.end() + offset) for match in matches]
+        text, starts, ends = normalize(text, self.normalization)
+        spans, text = self._spans(text)
+        return [Token(text[start:end], starts[start] + offset, ends[end - 1] + offset) for start, end in spans]
 
     def _spans(self, text: str) -> tuple[list[tuple[int, int]], str]:
         """Returns start and end of each token in a normalized text, and that text, in lower case if so set."""

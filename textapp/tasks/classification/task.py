@@ -226,11 +226,10 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         del targets
         return prediction_lines(texts, predictions, colours)
 
-    def prediction_notes(self, predictions: Sequence[Any], longest: int) -> Iterator[str]:
-        """See `Task`: which texts were cut."""
-        for number, prediction in enumerate(predictions, 1):
-            if prediction.truncated:
-                yield f"text {number} was cut to its first {longest} tokens"
+    def prediction_notes(self, prediction: Any, number: int, longest: int) -> Iterator[str]:
+        """See `Task`: whether the text was cut."""
+        if prediction.truncated:
+            yield f"text {number} was cut to its first {longest} tokens"
 
     def describe_targets(self, targets: "Labels") -> dict[str, Any]:
         """See `Task`."""

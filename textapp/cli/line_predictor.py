@@ -1,0 +1,173 @@
+"""Predicts lines one by one, for `textapp predict`: blocks of lines in, bytes for stdout out."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from textapp.cli.opened import open_model
+from textapp.cli.output import json_bytes, line_bytes
+from textapp.errors import InputError
+from textapp.files import decode_utf8, named_errors
+
+_READ_BYTES = 1 << 14  # about 250 lines: some hundredths of a second for a bundle, much longer than a block's transfer
+_BYTE_ORDER_MARK = "\ufeff".encode()
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is predicted, and how it is printed. Processes get it as a pickle.
+
+    Attributes:
+        model: Run folder or bundle.
+        source: Name of the file of the lines, for messages.
+        confidence: Whether to compute the probability of each span.
+        as_json: Whether to print JSON.
+        colours: Whether to use terminal colours.
+        skip_bad: Whether to skip lines that are not UTF-8, rather than end at the first.
+    """
+
+    model: Path
+    source: str
+    confidence: bool
+    as_json: bool
+    colours: bool
+    skip_bad: bool
+
+    @property
+    def separator(self) -> bytes:
+        """What stands between two predictions on stdout."""
+        return b", " if self.as_json else b""
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Neighbouring lines of the input.
+
+    Attributes:
+        first: Number of the first line, from 1.
+        lines: The lines, in UTF-8 and without their ends.
+    """
+
+    first: int
+    lines: Sequence[bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """The predictions of one or several lines.
+
+    Attributes:
+        output: The predictions, as bytes for stdout; empty if there is none.
+        notes: Notes about them for people.
+        skipped: Numbers of the lines that were skipped.
+        error: Why the line after these cannot be predicted; None if it can.
+    """
+
+    output: bytes = b""
+    notes: Sequence[str] = ()
+    skipped: Sequence[int] = ()
+    error: str | None = None
+
+
+class LinePredictor:
+    """A run or a bundle that answers lines.
+
+    Raises:
+        InputError: The model cannot be read, or does not compute what is requested.
+    """
+
+    def __init__(self, request: Request):
+        self._request = request
+        opened = open_model(request.model)
+        self._task, self._predictor = opened.task, opened.predictor
+        self._options: dict[str, Any] = {"confidence": True} if request.confidence else {}
+        for name in self._options:
+            if name not in self._predictor.predict_options:
+                noun = self._task.model_noun
+                raise InputError(f"--{name}: is no option of a {noun}, which always gives probabilities")
+
+    def answers(self, block: Block) -> Iterator[Answer]:
+        """Yields the answer of each line of a block. The answer of a line with an error is the last."""
+        for number, line in enumerate(block.lines, block.first):
+            try:
+                text = decode_utf8(line, self._request.source, number)
+            except InputError as error:
+                if not self._request.skip_bad:
+                    yield Answer(error=str(error))
+                    return
+                yield Answer(skipped=[number])
+                continue
+            try:
+                yield self._answer(number, text)
+            except InputError as error:
+                yield Answer(error=str(error))
+                return
+
+    def answer(self, block: Block) -> Answer:
+        """The answers of all lines of a block in one."""
+        answers = list(self.answers(block))
+        return Answer(
+            output=self._request.separator.join(answer.output for answer in answers if answer.output),
+            notes=[note for answer in answers for note in answer.notes],
+            skipped=[number for answer in answers for number in answer.skipped],
+            error=answers[-1].error,
+        )
+
+    def _answer(self, number: int, text: str) -> Answer:
+        """The answer of a text."""
+        [prediction] = self._predictor.predict([text], **self._options)
+        if self._request.as_json:
+            output = json_bytes(prediction.to_dict())
+        else:
+            targets, colours = self._predictor.targets, self._request.colours
+            [line] = self._task.prediction_lines([text], [prediction], targets, colours=colours)
+            output = line_bytes(line)
+        return Answer(output, list(self._task.prediction_notes(prediction, number, self._predictor.max_tokens)))
+
+
+def blocks_of(texts: Iterable[str]) -> Iterator[Block]:
+    """Yields one block of given texts."""
+    yield Block(1, [text.encode("utf-8") for text in texts])
+
+
+def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[Block]:
+    r"""Yields the lines of a stream in blocks, as they arrive: a block is what one read gives.
+
+    A read that ends no line gives a block without lines. Only `\n` and `\r\n` end a line. A byte order mark at the
+    start is left out.
+
+    Args:
+        stream: A buffered stream. Nothing may have been read from it, so that its buffer is empty.
+        source: Its name, for messages.
+
+    Raises:
+        InputError: The stream is empty.
+    """
+    first = 1
+    begun: list[bytes] = []  # the parts of a line whose end has not been read
+    while True:
+        with named_errors(source):
+            content = stream.read1(_READ_BYTES)  # type: ignore[attr-defined] # each buffered stream has it
+        if not content:
+            break
+        head, *others = content.split(b"\n")
+        begun.append(head)
+        lines = []
+        if others:
+            lines = [b"".join(begun), *others[:-1]]
+            begun = others[-1:]
+        yield _block(first, lines)
+        first += len(lines)
+    if first == 1 and not begun:
+        raise InputError(f"{source}: no text in it")
+    if rest := b"".join(begun):
+        yield _block(first, [rest])
+
+
+def _block(first: int, lines: list[bytes]) -> Block:
+    """A block of lines that may have a carriage return at the end, and a byte order mark at the start of the input."""
+    if first == 1 and lines:
+        lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+    return Block(first, [line.removesuffix(b"\r") for line in lines])

@@ -1,0 +1,150 @@
+"""Processes that predict blocks of lines, for `textapp predict --workers`."""
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Self
+
+from textapp.cli.explanation import explanation
+from textapp.cli.line_predictor import Answer, Block, LinePredictor, Request
+from textapp.cli.native_log import native_log_hidden
+from textapp.errors import InputError
+
+_AHEAD = 4  # blocks for each worker that may be read before the block that is printed next
+_SECONDS = 5  # for a process whose pipe is closed to end
+
+
+class Workers:
+    """Processes that answer blocks of lines. Each opens the model once.
+
+    They are spawned, not forked, because a fork of a process with threads of LiteRT or TensorFlow may hang. A worker
+    has one block at a time, so that neither side waits to write while the other does. A worker ends when its pipe is
+    closed, even if this process was killed.
+
+    Args:
+        count: Number of processes.
+        request: What they predict.
+
+    Example:
+        with Workers(2, request) as workers:
+            for answer in workers.answers(blocks):
+                ...
+    """
+
+    def __init__(self, count: int, request: Request):
+        self._count = count
+        self._request = request
+        self._processes: dict[Connection, BaseProcess] = {}
+
+    def __enter__(self) -> Self:
+        context = multiprocessing.get_context("spawn")
+        resource_tracker.ensure_running()  # the process that multiprocessing needs; its start unblocks signals
+        # Ctrl-C reaches all processes of a terminal. The workers inherit the blocked signal; this process ends them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            for _ in range(self._count):
+                here, there = context.Pipe()
+                with there:
+                    process = context.Process(target=_work, args=(there, self._request), daemon=True)
+                    process.start()
+                self._processes[here] = process
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for connection, process in self._processes.items():
+            connection.close()
+            if error is None:
+                process.join(_SECONDS)
+            process.kill()
+            process.join()
+
+    def answers(self, blocks: Iterator[Block], descriptor: int | None = None) -> Iterator[Answer]:
+        """Yields the answers of blocks in their order.
+
+        Args:
+            blocks: The blocks; those without lines get no answer.
+            descriptor: The file descriptor that is readable when the next block can be read without waiting; None if it
+                always can. So answers are given while the input pauses.
+
+        Raises:
+            InputError: A worker cannot open the model, or died.
+        """
+        busy: dict[Connection, int | None] = dict.fromkeys(self._processes)  # they open the model
+        idle: list[Connection] = []
+        done: dict[int, Answer] = {}
+        count = given = 0
+        ended = False
+        while busy or not ended:
+            may_read = bool(idle) and not ended and count - given < _AHEAD * self._count
+            waits_for: list[Connection | int] = [*busy, *([] if descriptor is None or not may_read else [descriptor])]
+            ready = wait(waits_for, timeout=0 if may_read and descriptor is None else None)
+            for connection in busy.keys() & ready:
+                answer, number = self._receive(connection), busy.pop(connection)
+                idle.append(connection)
+                if number is not None:
+                    done[number] = answer
+                elif answer.error is not None:
+                    raise InputError(answer.error)
+            if may_read and (descriptor is None or descriptor in ready):
+                block = next(blocks, None)
+                if block is None:
+                    ended = True
+                elif block.lines:
+                    connection = idle.pop()
+                    self._send(connection, block)
+                    busy[connection] = count
+                    count += 1
+            while given in done:
+                yield done.pop(given)
+                given += 1
+
+    def _send(self, connection: Connection, block: Block) -> None:
+        """Sends a block to a worker."""
+        with self._death_named(connection):
+            connection.send(block)
+
+    def _receive(self, connection: Connection) -> Answer:
+        """The answer of a worker."""
+        with self._death_named(connection):
+            answer: Answer = connection.recv()
+        return answer
+
+    @contextlib.contextmanager
+    def _death_named(self, connection: Connection) -> Iterator[None]:
+        """Turns the errors of a broken pipe into an `InputError` that says how the worker ended."""
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            process = self._processes[connection]
+            process.join(_SECONDS)
+            code = process.exitcode
+            how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
+            raise InputError(
+                f"--workers {self._count}: a worker process {how}; if memory was short, use fewer workers"
+            ) from error
+
+
+def _work(connection: Connection, request: Request) -> None:
+    """The work of a process: says that the model is open, then answers blocks until the pipe is closed."""
+    with native_log_hidden(), contextlib.suppress(EOFError, BrokenPipeError):
+        try:
+            predictor = LinePredictor(request)
+            connection.send(Answer())
+            while True:
+                connection.send(predictor.answer(connection.recv()))
+        except (EOFError, BrokenPipeError):  # the command has ended
+            raise
+        except Exception as error:
+            line = explanation(error)
+            if line is None:
+                raise
+            connection.send(Answer(error=line))
