@@ -317,7 +317,7 @@ def test_a_broken_checkpoint_is_named(textapp, copy, model, damage):
     (folder / "metrics.json").unlink()
     (folder / CHECKPOINT).write_bytes(damage)
     refusal = textapp(*model.train_command(folder)).refusal
-    assert refusal.startswith(f"{folder / CHECKPOINT}: not a checkpoint of textapp")
+    assert refusal.startswith(f"{folder / CHECKPOINT}: the archive is cut off, damaged or encrypted")
     assert "--force" in refusal
 
 
