@@ -249,8 +249,8 @@ def head(**settings) -> keras.Model:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"lengths": []}, r"lengths \[\]: must be different numbers of tokens from 1 to 4096"),
-        ({"lengths": [4097]}, r"lengths \[4097\]: must be different numbers of tokens from 1 to 4096"),
+        ({"lengths": []}, r"lengths \[\]: must be different positive numbers of tokens, at most 4096"),
+        ({"lengths": [4097]}, r"lengths \[4097\]: must be different positive numbers of tokens, at most 4096"),
         ({"lengths": [0, 3]}, r"lengths \[0, 3\]: must be"),
         ({"lengths": [3, 3]}, r"lengths \[3, 3\]: must be"),
         ({"texts": []}, "texts: at least one real text"),

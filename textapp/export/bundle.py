@@ -161,7 +161,7 @@ def export_model(
         if not compared.rows or (task.unit == "token" and not any(compared.rows)):
             raise InputError("texts: at least one real text is needed to check the export")
         if not lengths or lengths[0] < 1 or lengths[-1] > LONGEST or len(set(lengths)) < len(lengths):
-            raise InputError(f"lengths {lengths}: must be different numbers of tokens from 1 to {LONGEST}")
+            raise InputError(f"lengths {lengths}: must be different positive numbers of tokens, at most {LONGEST}")
         scoring = task.device_model(model)
         _check_outputs(scoring, task, len(targets.names))
         rows = [_encoded(tokens, encoder) for tokens in compared.rows]

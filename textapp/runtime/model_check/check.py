@@ -101,7 +101,8 @@ class _Checker:
             require(known, f"metadata {str(entry['name'])[:40]!r} is not written by exports, or has no buffer")
         signatures, subgraphs = self.model["signatures"], self.model["subgraphs"]
         numbers = [signature["subgraph"] for signature in signatures]
-        require(sorted(numbers) == list(range(len(subgraphs))), "each signature must have a subgraph of its own")
+        apart = sorted(numbers) == list(range(len(subgraphs))) and len(set(map(id, subgraphs))) == len(subgraphs)
+        require(apart, "each signature must have a subgraph of its own")
         names = [signature["name"] for signature in signatures]
         require(len(set(names)) == len(names) > 0, "signatures must have different names")
         return {signature["name"]: self._signature(signature) for signature in signatures}
@@ -125,6 +126,7 @@ class _Checker:
                 raise InputError(f"tensor {index}: {error}") from error
         graph = Graph(tensors, subgraph["inputs"], subgraph["outputs"])
         inputs = _named(signature["inputs"], subgraph["inputs"], "inputs")
+        require(len(inputs) == len(subgraph["inputs"]), "its inputs must be different tensors")
         outputs = _named(signature["outputs"], subgraph["outputs"], "outputs")
         for index, table in enumerate(subgraph["operators"]):
             require(table["opcode_index"] < len(self.codes), f"operator {index} has no operator code")
@@ -201,6 +203,7 @@ class _Checker:
         least, most = kind.inputs
         require(least <= len(inputs) <= most, f"must have {least} to {most} inputs. Received: {len(inputs)}")
         require(len(outputs) > 0, "must have an output")
+        require(len(table["custom_options"]) == 0, "must have no custom options")
         graph.run(index, kind, inputs, outputs, intermediates)
         tensors = graph.tensors
         key = (
@@ -210,7 +213,6 @@ class _Checker:
         )
         if key in self.checked:
             return
-        require(len(table["custom_options"]) == 0, "must have no custom options")
         call = Call(
             [None if number < 0 else tensors[number] for number in inputs],
             [tensors[number] for number in outputs],

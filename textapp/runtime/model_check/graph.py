@@ -36,6 +36,7 @@ class Graph:
         self._last = dict.fromkeys((*inputs, *outputs), math.inf)  # tensor -> the last operator that reads it
         self._copied: set[int] = set()  # buffers of which the first copy has been counted
         self._copies = 0
+        self._scratch = 0
 
     def run(
         self, index: int, kind: Operator, inputs: Sequence[int], outputs: Sequence[int], intermediates: Sequence[int]
@@ -77,6 +78,8 @@ class Graph:
                 self.lookups.append((self._origins[ids], self.tensors[table].shape[0]))
         if kind.name in COPIED:
             self._count_copies(kind, inputs, outputs)
+        if kind.name in ("CONV_2D", "BATCH_MATMUL"):
+            self._count_scratch(kind, inputs, outputs)
 
     def _count_copies(self, kind: Operator, inputs: Sequence[int], outputs: Sequence[int]) -> None:
         """Counts the copies that LiteRT makes of a constant: packed for each product, or as float32 of float16."""
@@ -94,6 +97,16 @@ class Graph:
                 self._copies += tensor.size * BITS[FLOAT32] // 8 if kind.name == "DEQUANTIZE" else tensor.nbytes
             self._copied.add(tensor.buffer)
 
+    def _count_scratch(self, kind: Operator, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """Counts what a kernel needs for itself: each window of a convolution, or both factors transposed."""
+        factors = [self.tensors[number] for number in inputs[:2]]
+        if kind.name == "BATCH_MATMUL":
+            size = sum(tensor.nbytes for tensor in factors)
+        else:
+            windows = sum(self.tensors[number].size for number in outputs) // max(1, *factors[1].shape[:1])
+            size = windows * math.prod(factors[1].shape[1:]) * BITS[FLOAT32] // 8
+        self._scratch = max(self._scratch, size)
+
     def check_outputs(self) -> None:
         """Raises `InputError` if an output of the subgraph is never written."""
         for number in self.outputs:
@@ -101,7 +114,7 @@ class Graph:
             require(written, f"its output, tensor {number}, is never written")
 
     def memory(self) -> int:
-        """The most bytes of computed tensors that are in use at once, and of repeated copies of constants."""
+        """The most bytes of computed tensors in use at once, of a kernel alone, and of repeated copies."""
         changes: dict[float, int] = {}
         for number, index in self._born.items():
             size = self.tensors[number].nbytes
@@ -111,7 +124,7 @@ class Graph:
         for moment in sorted(changes):
             used += changes[moment]
             most = max(most, used)
-        return most + self._copies
+        return most + self._scratch + self._copies
 
 
 def _check_numbers(numbers: Sequence[int], count: int, what: str) -> None:
