@@ -14,6 +14,7 @@ from typing import Any
 from textapp.errors import InputError
 
 _OLD = ".old"  # suffix of a folder while a new one replaces it
+_unfinished: set[Path] = set()  # temporary files and folders that are being written
 
 
 @contextlib.contextmanager
@@ -109,6 +110,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
+        _unfinished.add(temporary)
         try:
             yield temporary
             with temporary.open("rb") as file:
@@ -117,6 +119,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+            _unfinished.discard(temporary)
 
 
 @contextlib.contextmanager
@@ -134,6 +137,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         lock.enter_context(_locked(temporary))
         temporary.chmod(0o777 & ~_umask())
         old = temporary.with_name(temporary.name + _OLD)
+        _unfinished.add(temporary)
         try:
             yield temporary
             if path.exists():
@@ -143,9 +147,30 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise type(error)(str(error).replace(os.fspath(temporary), os.fspath(path))) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            _unfinished.discard(temporary)
             if old.exists() and not path.exists():
                 old.replace(path)
             shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yields a new folder in the system's folder for temporary files, and deletes it when the block ends."""
+    with tempfile.TemporaryDirectory() as name:
+        _unfinished.add(Path(name))
+        try:
+            yield Path(name)
+        finally:
+            _unfinished.discard(Path(name))
+
+
+def delete_unfinished() -> None:
+    """Deletes the temporary files and folders that are being written, of a process that ends before it can do so."""
+    for path in list(_unfinished):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
