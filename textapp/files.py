@@ -6,6 +6,8 @@ import json
 import os
 import re
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from textapp.errors import InputError
 
 OLD = ".old"  # suffix of a folder while a new one replaces it
+_unfinished: set[Path] = set()  # temporary files and folders that are being written, and locks
 
 
 @contextlib.contextmanager
@@ -115,13 +118,40 @@ def replacing(
         temporary = temporary_beside(path, path.suffix)
         # The kernel applies the process's file mode mask to this mode. `tempfile` would not.
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
-        try:
-            yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            move(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with unfinished(temporary):
+            try:
+                yield temporary
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+                move(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yields a new folder in the system's folder for temporary files, and deletes it when the block ends."""
+    with tempfile.TemporaryDirectory() as name, unfinished(Path(name)):
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def unfinished(path: Path) -> Iterator[None]:
+    """Names a path that must not stay if the process ends inside the block, see `delete_unfinished`."""
+    _unfinished.add(path)
+    try:
+        yield
+    finally:
+        _unfinished.discard(path)
+
+
+def delete_unfinished() -> None:
+    """Deletes the paths of `unfinished`, for a process that ends before it can leave these blocks."""
+    for path in list(_unfinished):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

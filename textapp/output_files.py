@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from textapp.errors import InputError
-from textapp.files import OLD, digest, leftovers, named_errors, replacing, temporary_beside
+from textapp.files import OLD, digest, leftovers, named_errors, replacing, temporary_beside, unfinished
 
 _OF_OUTPUT = re.compile(r"^\.(.+)\.textapp-(?:lock|[0-9a-f]{8}.*)$", re.DOTALL)  # of a lock or a temporary file
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1  # from Linux' fcntl.h and fs.h
@@ -76,11 +76,12 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
                 f"{path}: another textapp command is writing to it (it holds {lock}); wait for its end, or choose "
                 "another --out"
             )
-        try:
-            yield
-        finally:
-            if _is_at(handle, lock):
-                lock.unlink()
+        with unfinished(lock):
+            try:
+                yield
+            finally:
+                if _is_at(handle, lock):
+                    lock.unlink()
     finally:
         os.close(handle)
 
@@ -177,7 +178,8 @@ def replacing_folder(path: str | os.PathLike[str], names: Names, overwrite: bool
         temporary.mkdir()
         old = temporary.with_name(temporary.name + OLD)
         try:
-            yield temporary
+            with unfinished(temporary):
+                yield temporary
             _check_folder(real, path, names, overwrite)
             if real.exists():
                 move_new(real, old)

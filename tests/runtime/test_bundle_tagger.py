@@ -199,7 +199,7 @@ def test_a_long_text_takes_little_memory_beside_its_result(tagger, monkeypatch):
     expected = tagger.predict([text])
     monkeypatch.setattr("textapp.runtime.tagging._ENCODED", 500)  # as if the text were 30 times as long
     monkeypatch.setattr("textapp.text.tokenizer._PART", 2000)
-    monkeypatch.setattr("textapp.runtime.decoding._UNDECIDED", 100)
+    monkeypatch.setattr("textapp.runtime.decoding._BLOCK", 50)
     tracemalloc.start()
     try:
         result = tagger.predict([text])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textapp.layers import CRF
-from textapp.runtime.decoding import FORBIDDEN, TagDecoder
+from textapp.runtime.decoding import FORBIDDEN, TagDecoder, TagsOfSpan
 from textapp.text.tag_schemes import allowed_transitions, find_breaks
 
 TAGS = ("O", "S-人", "B-人", "I-人", "E-人", "S-lieu")
@@ -59,7 +59,6 @@ class TestAgainstAllSequences:
     def test_span(self, seed, count):
         decoder, logits, probabilities = self.case(seed, count)
         rng = np.random.default_rng(seed)
-        posterior = decoder.posterior(logits)
         for first, stop in itertools.combinations(range(count + 1), 2):
             tags = rng.integers(4, size=stop - first).tolist()
             left, right = rng.random((2, 4)) < 0.5
@@ -70,7 +69,8 @@ class TestAgainstAllSequences:
                 and (first == 0 or left[path[first - 1]])
                 and (stop == count or right[path[stop]])
             )
-            assert posterior.span_probability(first, tags, left, right) == pytest.approx(expected, abs=1e-12)
+            [found] = decoder.span_probabilities(logits, [TagsOfSpan(first, tags, left, right)])
+            assert found == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("forbidden", [0.0, 0.4])
@@ -117,13 +117,16 @@ def test_only_valid_sequences_come_out_whatever_the_logits(rows):
 
 
 def test_a_span_that_cannot_be_has_no_probability():
-    posterior = scheme_decoder().posterior(np.zeros((4, len(TAGS))))
     every, none = np.ones(len(TAGS), bool), np.zeros(len(TAGS), bool)
     begin, end = TAGS.index("B-人"), TAGS.index("E-人")
-    assert 0 < posterior.span_probability(1, [begin, end], every, every) < 1
-    assert posterior.span_probability(1, [begin, begin], every, every) == 0
-    assert posterior.span_probability(1, [begin, end], every, none) == 0
-    assert posterior.span_probability(3, [begin], every, every) == 0
+
+    def probability(*span):
+        return scheme_decoder().span_probabilities(np.zeros((4, len(TAGS))), [TagsOfSpan(*span)])[0]
+
+    assert 0 < probability(1, [begin, end], every, every) < 1
+    assert probability(1, [begin, begin], every, every) == 0
+    assert probability(1, [begin, end], every, none) == 0
+    assert probability(3, [begin], every, every) == 0
 
 
 def test_single_tags_are_a_softmax():
@@ -135,7 +138,7 @@ def test_single_tags_are_a_softmax():
     np.testing.assert_allclose(decoder.marginals(logits), softmax, atol=1e-12)
     every = np.ones(5, bool)
     together = softmax[2, 4] * softmax[3, 0]
-    assert decoder.posterior(logits).span_probability(2, [4, 0], every, every) == pytest.approx(together)
+    assert decoder.span_probabilities(logits, [TagsOfSpan(2, [4, 0], every, every)]) == [pytest.approx(together)]
 
 
 def test_long_texts_neither_overflow_nor_lose_digits():
@@ -189,7 +192,18 @@ def test_logits_in_parts_have_the_tags_of_the_whole(monkeypatch, seed, stays):
     rng = np.random.default_rng(seed)
     logits = rng.normal(scale=2.0, size=(300, 4)).astype(np.float32)
     expected = decoder.viterbi(logits)  # one part, which is shorter than what is decided at once
-    monkeypatch.setattr("textapp.runtime.decoding._UNDECIDED", 10)
+    monkeypatch.setattr("textapp.runtime.decoding._BLOCK", 5)
     parts = np.split(logits, sorted(rng.integers(0, 300, 60)))
     assert decoder.viterbi_of_parts(parts) == expected
     assert (len(set(expected)) == 1) == stays
+
+
+def test_probabilities_computed_in_blocks_are_those_of_the_whole(monkeypatch):
+    decoder = TagDecoder(*scores_of(3))
+    logits = np.random.default_rng(3).normal(scale=2.0, size=(50, 4)).astype(np.float32)
+    every, some = np.ones(4, bool), np.array([True, False, True, True])
+    spans = [TagsOfSpan(first, [0, 0], some, every) for first in (0, 2, 9, 10, 21, 30, 48)]
+    expected = decoder.span_probabilities(logits, spans), decoder.marginals(logits).tolist()
+    assert len(set(expected[0])) == len(spans)
+    monkeypatch.setattr("textapp.runtime.decoding._BLOCK", 7)
+    assert (decoder.span_probabilities(logits, spans), decoder.marginals(logits).tolist()) == expected

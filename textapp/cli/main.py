@@ -1,7 +1,6 @@
 """`textapp`: the commands and their exit codes."""
 
 import os
-import signal
 import sys
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from textapp.cli import bench, compress, demo, distill, evaluate, export, predic
 from textapp.cli.arguments import settings_help, student_settings_help
 from textapp.cli.explanation import explanation
 from textapp.cli.output import say
+from textapp.cli.signals import StopSignals
 from textapp.compress.config import QuantizeConfig
 
 app = typer.Typer(
@@ -53,17 +53,20 @@ def _options(
 def main() -> None:
     """Runs a command.
 
-    Exit codes: 0 done, 1 a defect of textapp (with its traceback) or a closed pipe, 2 wrong input, 130 Ctrl-C.
+    Exit codes: 0 done, 1 a defect of textapp (with its traceback) or a closed pipe, 2 wrong input, 130 Ctrl-C, 143
+    SIGTERM, 129 SIGHUP.
     """
     _open_closed_streams()
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that nothing half-written stays
-    try:
-        app()
-    except Exception as error:
-        line = explanation(error)
-        if line is None:
-            raise
-        sys.exit(_say(line))
+    with StopSignals() as stop:
+        try:
+            app()
+        except Exception as error:
+            line = explanation(error)
+            if stop.received is not None:  # an error that the stop caused
+                return
+            if line is None:
+                raise
+            sys.exit(_say(line))
 
 
 def _open_closed_streams() -> None:

@@ -1,7 +1,6 @@
 """Conversion: a lowered model becomes one TFLite file with a signature for each text length."""
 
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -23,6 +22,7 @@ from textapp.export.model_inputs import (
 )
 from textapp.export.packing import pack_rows
 from textapp.export.rewriting import rewrite
+from textapp.files import temporary_folder
 from textapp.layers.leaves import leaves
 
 Recipe = Literal[
@@ -101,7 +101,8 @@ def convert(
 def _converted(functions: Mapping[int, Any], recipe: Recipe, calibration: InputBatch | None = None) -> bytes:
     """The file as the converter writes it, with a signature for the function of each length."""
     signatures = {signature_name(length): function for length, function in functions.items()}
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as path:
+        folder = str(path)
         module = tf.Module()
         module.functions = signatures  # saving finds functions through attributes; their weights are constants
         try:

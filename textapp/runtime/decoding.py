@@ -1,6 +1,7 @@
 """A CRF's decoder in NumPy: the best sequence of tags for a model's logits, and probabilities."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +11,7 @@ FORBIDDEN = -1e4
 
 _NEVER = -1e30  # replaces FORBIDDEN here: larger than any sum of logits, and sums of it stay finite
 
-_UNDECIDED = 2048  # tokens whose scores are kept before the best sequences are traced back
+_BLOCK = 1024  # tokens whose scores are computed at once
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -92,15 +93,15 @@ class TagDecoder:
         """
         tags: list[int] = []
         best = np.zeros((0, self._start.size))  # for each tag, the score of the best sequence so far that ends in it
-        limit = _UNDECIDED
-        for part in _joined(parts, _UNDECIDED // 2):
+        limit = 2 * _BLOCK
+        for part in _joined(parts, _BLOCK):
             best = np.concatenate([best, part])
             self._add_best(best, len(best) - len(part))
             if len(best) >= limit:
                 tag, decided = self._meeting(best)
                 tags += self._trace(best[: decided + 1], tag)[:-1]
                 best = best[decided:].copy()
-                limit = max(_UNDECIDED, 2 * len(best))  # so that few tokens are traced back twice
+                limit = max(2 * _BLOCK, 2 * len(best))  # so that few tokens are traced back twice
         if len(best):
             best[-1] += self._end
             tags += self._trace(best, int(best[-1].argmax()))
@@ -144,81 +145,118 @@ class TagDecoder:
         Returns:
             float64 `(n, K)`; the tags of a token sum to 1.
         """
-        return self.posterior(logits).marginals()
+        if not len(np.asarray(logits)):
+            return np.zeros((0, self._start.size))
+        sums = np.concatenate([block for _, block in self._forward_backward(logits)])
+        through = sums[:, 0] + sums[::-1, 1]
+        through -= self._potentials(logits, 0, len(sums))  # both sums contain the potentials
+        return np.exp(through - _log_sum(through, axis=1)[:, None])
 
-    def posterior(self, logits: ArrayLike) -> "Posterior":
-        """The distribution over the tag sequences of a text. Runs forward-backward once for all later questions.
+    def span_probabilities(self, logits: ArrayLike, spans: Sequence["TagsOfSpan"]) -> list[float]:
+        """The probability, for each of some spans, that all its tokens have given tags.
+
+        This is forward-backward with the tags of the span fixed. One pass serves all spans, and keeps no scores but
+        those beside a span.
 
         Args:
             logits: `(n, K)`, finite.
-        """
-        potentials = np.array(logits, np.float64)
-        if len(potentials):
-            potentials -= potentials.max(axis=1, keepdims=True)  # lowers the score of every sequence by the same amount
-            potentials[0] += self._start
-            potentials[-1] += self._end
-        return Posterior(potentials, self._transitions)
-
-
-class Posterior:
-    """The distribution over the tag sequences of one text.
-
-    Args:
-        potentials: `(n, K)`, logits; the scores of start and end are added to the first and the last row.
-        transitions: `(K, K)`.
-
-    Reference:
-        Rabiner 1989, A Tutorial on Hidden Markov Models, section III.
-    """
-
-    def __init__(self, potentials: Floats, transitions: Floats):
-        self._potentials = potentials
-        self._transitions = transitions
-        # Backward scores are the forward scores of the reversed text, so one loop computes both: (n, 2, K).
-        sums = np.stack([potentials, potentials[::-1]], axis=1)
-        pairs = np.stack([transitions, transitions.T])
-        longer, largest = np.empty_like(pairs), np.empty_like(pairs[:, 0])
-        for before, row in zip(sums[:, :, :, None], sums[1:], strict=False):
-            np.add(before, pairs, longer)
-            np.maximum.reduce(longer, 1, out=largest)
-            np.subtract(longer, largest[:, None], longer)
-            np.exp(longer, longer)
-            np.add(row, largest, row)
-            np.add(row, np.log(np.add.reduce(longer, 1)), row)
-        self._forward_scores = sums[:, 0]  # (n, K), log-sum over all sequences up to a token that end in a tag
-        self._backward_scores = sums[::-1, 1]  # (n, K), the same from a token on, that begin with a tag
-
-    def marginals(self) -> Floats:
-        """The probability of each tag at each token, `(n, K)`."""
-        if not len(self._potentials):
-            return self._potentials
-        through = self._forward_scores + self._backward_scores - self._potentials  # both contain the potentials
-        return np.exp(through - _log_sum(through, axis=1)[:, None])
-
-    def span_probability(self, first: int, tags: Sequence[int], before: Booleans, after: Booleans) -> float:
-        """The probability that all tokens of a span have given tags.
-
-        This is forward-backward with the tags of the span fixed.
-
-        Args:
-            first: Position of the first of the tokens.
-            tags: The tag of each, one or more.
-            before: `(K,)`, whether each tag may be the tag of the token before the span, if there is one.
-            after: `(K,)`, whether each tag may be the tag of the token after the span, if there is one.
+            spans: Spans from left to right, without overlap.
 
         Reference:
             Culotta and McCallum 2004, Confidence Estimation for Information Extraction.
         """
-        steps = self._transitions[tags[:-1], tags[1:]]
-        last = first + len(tags) - 1
-        score = float(self._potentials[range(first, last + 1), tags].sum() + steps.sum())
-        if first > 0:
-            through = self._forward_scores[first - 1] + self._transitions[:, tags[0]]
-            score += float(_log_sum(np.where(before, through, _NEVER)))
-        if last + 1 < len(self._potentials):
-            through = self._backward_scores[last + 1] + self._transitions[tags[-1]]
-            score += float(_log_sum(np.where(after, through, _NEVER)))
-        return min(1.0, float(np.exp(score - _log_sum(self._forward_scores[-1]))))
+        if not spans:
+            return []
+        logits = np.asarray(logits)
+        lefts, rights = [0.0] * len(spans), [0.0] * len(spans)
+        left, right = 0, len(spans) - 1  # the next spans whose left and right side is reached
+        for start, sums in self._forward_backward(logits):
+            stop = start + len(sums)
+            while left < len(spans) and spans[left].first - 1 < stop:
+                span = spans[left]
+                if span.first > 0:
+                    through = sums[span.first - 1 - start, 0] + self._transitions[:, span.tags[0]]
+                    lefts[left] = float(_log_sum(np.where(span.before, through, _NEVER)))
+                left += 1
+            while right >= 0 and (step := len(logits) - 1 - spans[right].end) < stop:
+                span = spans[right]
+                if step >= 0:
+                    through = sums[step - start, 1] + self._transitions[span.tags[-1]]
+                    rights[right] = float(_log_sum(np.where(span.after, through, _NEVER)))
+                right -= 1
+        total = _log_sum(sums[-1, 0])
+        return [
+            min(1.0, float(np.exp(self._inside(logits, span) + before + after - total)))
+            for span, before, after in zip(spans, lefts, rights, strict=True)
+        ]
+
+    def _inside(self, logits: NDArray[Any], span: "TagsOfSpan") -> float:
+        """The score of the tags of a span."""
+        potentials = self._potentials(logits, span.first, span.end)
+        steps = self._transitions[span.tags[:-1], span.tags[1:]]
+        return float(potentials[range(len(span.tags)), span.tags].sum() + steps.sum())
+
+    def _potentials(self, logits: ArrayLike, start: int, stop: int) -> Floats:
+        """Logits with the scores of start and end in the first and the last row of the text; its rows `start:stop`."""
+        logits = np.asarray(logits)
+        potentials = np.array(logits[start:stop], np.float64)
+        potentials -= potentials.max(axis=1, keepdims=True)  # lowers the score of every sequence by the same amount
+        if start == 0:
+            potentials[0] += self._start
+        if stop == len(logits):
+            potentials[-1] += self._end
+        return potentials
+
+    def _forward_backward(self, logits: ArrayLike) -> Iterator[tuple[int, Floats]]:
+        """Yields blocks of rows of forward and backward scores, `(rows, 2, K)`, each with the number of its first row.
+
+        Row i has the log-sums over all sequences up to token i, and over all from token n - 1 - i on, by the tag of
+        that token. Backward scores are the forward scores of the reversed text, so one loop computes both.
+
+        Reference:
+            Rabiner 1989, A Tutorial on Hidden Markov Models, section III.
+        """
+        count = len(np.asarray(logits))
+        pairs = np.stack([self._transitions, self._transitions.T])
+        longer, largest = np.empty_like(pairs), np.empty_like(pairs[:, 0])
+        before = np.zeros((0, *largest.shape))
+        for start in range(0, count, _BLOCK):
+            stop = min(start + _BLOCK, count)
+            forward, backward = (
+                self._potentials(logits, start, stop),
+                self._potentials(logits, count - stop, count - start)[::-1],
+            )
+            sums = np.concatenate([before, np.stack([forward, backward], axis=1)])
+            for column, row in zip(sums[:, :, :, None], sums[1:], strict=False):
+                np.add(column, pairs, longer)
+                np.maximum.reduce(longer, 1, out=largest)
+                np.subtract(longer, largest[:, None], longer)
+                np.exp(longer, longer)
+                np.add(row, largest, row)
+                np.add(row, np.log(np.add.reduce(longer, 1)), row)
+            yield start, sums[len(before) :]
+            before = sums[-1:]
+
+
+class TagsOfSpan(NamedTuple):
+    """The tags of a span, and what may stand beside it.
+
+    Attributes:
+        first: Position of its first token.
+        tags: The tag of each of its tokens, one or more.
+        before: `(K,)`, whether each tag may be the tag of the token before the span, if there is one.
+        after: `(K,)`, whether each tag may be the tag of the token after the span, if there is one.
+    """
+
+    first: int
+    tags: Sequence[int]
+    before: Booleans
+    after: Booleans
+
+    @property
+    def end(self) -> int:
+        """Position after its last token."""
+        return self.first + len(self.tags)
 
 
 def _joined(parts: Iterable[ArrayLike], count: int) -> Iterator[Floats]:

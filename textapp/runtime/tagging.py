@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from textapp.errors import InputError, quoted
 from textapp.files import parse_json
 from textapp.runtime.bundle_format import Fields, parse_names, require
-from textapp.runtime.decoding import Booleans, Posterior, TagDecoder
+from textapp.runtime.decoding import Booleans, TagDecoder, TagsOfSpan
 from textapp.runtime.predictor import Inputs, Predictor, Score, check_texts
 from textapp.runtime.windows import Window, windows
 from textapp.text.retokenization import retokenize
@@ -182,7 +182,7 @@ class Tagger(Predictor):
     def probabilities(self, items: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """The probability of each tag at each token of sentences that come as tokens, `(tokens of all, K)`."""
         decoder = self.decoder or TagDecoder.of_single_tags(len(self.targets))
-        parts = [decoder.posterior(self.logits(tokens)).marginals() for tokens in items]
+        parts = [decoder.marginals(self.logits(tokens)) for tokens in items]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.targets)))
 
     def logits(self, tokens: Sequence[str]) -> NDArray[np.float32]:
@@ -219,26 +219,22 @@ class Tagger(Predictor):
     def _predict(self, text: str, confidence: bool) -> Tagging:
         """The tagging of one text."""
         tokens = _Tokens.of(self.tokenizer.blocks(text))
-        posterior = None
-        if confidence and tokens.texts:
-            logits = self.logits(tokens.texts)
-            ids = self._best([logits])
-            posterior = (self.decoder or TagDecoder.of_single_tags(len(self.tag_set))).posterior(logits)
-        else:
-            ids = self._best(self._logits(tokens.texts))
+        decoder = self.decoder or TagDecoder.of_single_tags(len(self.tag_set))
+        logits = self.logits(tokens.texts) if confidence else None
+        ids = self._best(self._logits(tokens.texts) if logits is None else [logits])
         tags = self.tag_set.decode(ids)
+        confidences: Iterable[float | None] = itertools.repeat(None)
         if self.tag_set.scheme is None:
-            chances = posterior.marginals()[range(len(ids)), ids].tolist() if posterior else itertools.repeat(None)
-            return Tagging(tuple(map(TaggedToken, *tokens, tags, chances)), ())
+            if logits is not None:
+                confidences = decoder.marginals(logits)[range(len(ids)), ids].tolist()
+            return Tagging(tuple(map(TaggedToken, *tokens, tags, confidences)), ())
+        found: Iterable[tuple[Span, int, int]] = _in_characters(read_spans(tags, FILE_SCHEME), tokens)
+        if logits is not None:
+            found = list(found)
+            confidences = decoder.span_probabilities(logits, [self._tags_of(ids, span) for span, _, _ in found])
         spans = tuple(
-            TaggedSpan(
-                type=span.type,
-                text=text[start:end],
-                start=start,
-                end=end,
-                confidence=self._span_confidence(posterior, ids, span) if posterior else None,
-            )
-            for span, start, end in _in_characters(read_spans(tags, FILE_SCHEME), tokens)
+            TaggedSpan(span.type, text[start:end], start, end, chance)
+            for (span, start, end), chance in zip(found, confidences, strict=False)
         )
         return Tagging(tuple(map(TaggedToken, *tokens, tags)), spans)
 
@@ -248,11 +244,10 @@ class Tagger(Predictor):
             return [tag for logits in parts for tag in logits.argmax(axis=1).tolist()]
         return self.decoder.viterbi_of_parts(parts)
 
-    def _span_confidence(self, posterior: Posterior, ids: list[int], span: Span) -> float:
-        """The probability that the span has these tags, begins at its first token and ends at its last."""
+    def _tags_of(self, ids: list[int], span: Span) -> TagsOfSpan:
+        """The tags of a span that begins at its first token and ends at its last."""
         tags = ids[span.start : span.end]
-        before, after = self._border(tags[0], left=True), self._border(tags[-1], left=False)
-        return posterior.span_probability(span.start, tags, before, after)
+        return TagsOfSpan(span.start, tags, self._border(tags[0], left=True), self._border(tags[-1], left=False))
 
     def _border(self, tag: int, left: bool) -> Booleans:
         """Whether there is a border between each tag `(K,)`, on the left or right of a tag, and that tag."""

@@ -1,7 +1,5 @@
 """A run as a predictor of `textapp.runtime`: the device half of the task with a Keras model."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,6 +8,7 @@ import tensorflow as tf
 
 from textapp.data.batches import model_inputs
 from textapp.data.rows import encode_rows
+from textapp.files import temporary_folder
 from textapp.layers import AttentionPooling, attention_scores
 from textapp.runtime.predictor import Inputs, Outputs, Predictor
 from textapp.task import device
@@ -21,11 +20,11 @@ def run_predictor(run: Run) -> Predictor:
     """Makes a predictor of a finished run. Its results equal those of the run's bundle, except for quantization."""
     task, model = run.task, run.task.device_model(run.model)
     files = {**task.files(run.targets), **task.device_files(run.model, run.targets)}
-    with tempfile.TemporaryDirectory() as folder:  # only the task knows how to write its files
+    with temporary_folder() as folder:  # only the task knows how to write its files
         contents = {}
         for name, save in files.items():
-            save(Path(folder) / name)
-            contents[name] = (Path(folder) / name).read_bytes()
+            save(folder / name)
+            contents[name] = (folder / name).read_bytes()
     fields = task.device_fields(run.config, run.model, run.targets)
     scorer = _Scorer(model, per_token=task.unit == "token")
     predictor: Predictor = device(task.name).predictor(
