@@ -22,7 +22,7 @@ STRINGS = (b"", b"x", b"\xff\xfe", b"tokens_4", b"logits", b"\0", b"n" * 5000)
 
 def mutated(content: bytes, rng: random.Random) -> tuple[bytes, str]:
     """A changed copy of a model file, and the kind of the change."""
-    way = rng.choice((_changed_bytes, _changed_number, _changed_field, _changed_field, _changed_field))
+    way = rng.choice((changed_bytes, _changed_number, _changed_field, _changed_field, _changed_field))
     for _ in range(100):
         changed, kind = way(content, rng)
         if changed != content:
@@ -30,8 +30,8 @@ def mutated(content: bytes, rng: random.Random) -> tuple[bytes, str]:
     raise ValueError("`content` must be a model file. Received: one that no change reaches")
 
 
-def _changed_bytes(content: bytes, rng: random.Random) -> tuple[bytes, str]:
-    """Some bytes are changed, wherever they are."""
+def changed_bytes(content: bytes, rng: random.Random) -> tuple[bytes, str]:
+    """A copy of any file with some bytes changed, wherever they are, and the kind of the change."""
     data, at = bytearray(content), rng.randrange(len(content))
     kind = rng.choice(("bit", "bytes", "zeros", "ones", "cut", "insertion", "copy"))
     if kind == "bit":
