@@ -179,7 +179,7 @@ def test_lines_before_a_bad_one_are_predicted(textapp, model, tmp_path, json_fla
     assert stopped.err == f"textapp: {path}:3: byte 2 of the line is not UTF-8; files must be UTF-8\n"
     skipped = textapp("predict", model.bundle, *json_flag, "--file", path, "--skip-bad")
     assert (skipped.code, skipped.out) == (0, all_good)
-    assert skipped.err == f"note: lines that are not UTF-8 were skipped: 2; the first is {path}:3\n"
+    assert skipped.err == f"note: skipped 2 lines of bytes that are not UTF-8; the first is {path}:3\n"
     path.write_bytes(b"\xff")
     nothing = textapp("predict", model.bundle, *json_flag, "--file", path, "--skip-bad")
     assert (nothing.code, nothing.out) == (0, '{"predictions": []}\n' if json_flag else "")
@@ -250,7 +250,7 @@ def test_parts_of_speech_are_shown_after_their_tokens(textapp, copy, tagger, tmp
     data.write_text("tä a/b0\n好 X\n", encoding="utf-8")
     outcome = textapp("evaluate", folder, "--data", data, "--json")
     assert set(outcome.json) == {"accuracy", "count"}
-    assert "will be missed: X" in outcome.err
+    assert "the model never predicts them: X" in outcome.err
     data.write_text("tä PRON\n", encoding="utf-8")
     assert textapp("evaluate", folder, "--data", data).refusal.startswith(
         f"{data}: the model knows none of the tags PRON"
