@@ -65,6 +65,7 @@ def test_any_text_is_tagged(textapp, tagger, kind, confidence):
     assert len(predictions) == len(TEXTS)
     for text, prediction in zip(TEXTS, predictions, strict=True):
         assert list(prediction) == ["spans", "tokens"]
+        text = text.replace("\udcff", "\ufffd")  # an argument that is no UTF-8
         for span in prediction["spans"]:
             assert span["text"] == text[span["start"] : span["end"]]
             assert span["type"] in ("PER", "LOC")
@@ -179,7 +180,7 @@ def test_lines_before_a_bad_one_are_predicted(textapp, model, tmp_path, json_fla
     assert stopped.err == f"textapp: {path}:3: byte 2 of the line is not UTF-8; files must be UTF-8\n"
     skipped = textapp("predict", model.bundle, *json_flag, "--file", path, "--skip-bad")
     assert (skipped.code, skipped.out) == (0, all_good)
-    assert skipped.err == f"note: lines that are not UTF-8 were skipped: 2; the first is {path}:3\n"
+    assert skipped.err == f"note: skipped 2 lines of bytes that are not UTF-8; the first is {path}:3\n"
     path.write_bytes(b"\xff")
     nothing = textapp("predict", model.bundle, *json_flag, "--file", path, "--skip-bad")
     assert (nothing.code, nothing.out) == (0, '{"predictions": []}\n' if json_flag else "")

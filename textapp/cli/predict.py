@@ -16,6 +16,7 @@ from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import say
 from textapp.errors import InputError
 from textapp.files import named_errors
+from textapp.text.characters import counted
 
 
 def predict(
@@ -76,7 +77,7 @@ def _print(answers: Iterator[Answer], request: Request) -> None:
     _write(end if before != start else start + end)
     if skipped:
         first = f"{request.source}:{skipped[0]}"
-        say(f"note: lines that are not UTF-8 were skipped: {len(skipped):,}; the first is {first}")
+        say(f"note: skipped {counted(len(skipped), 'line')} of bytes that are not UTF-8; the first is {first}")
 
 
 def _write(content: bytes) -> None:
