@@ -10,7 +10,7 @@ results/alignment.md.
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.record import Record, spread
 from textapp.data.lines import open_stream
@@ -25,7 +25,7 @@ from textapp.vectors.word_vectors import WordVectors
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models/alignment")
-SPLITTERS = {"en": "word", "zh": "jieba"}
+SPLITTERS: dict[str, Literal["word", "jieba"]] = {"en": "word", "zh": "jieba"}
 SETTINGS = ["tokenizer=whitespace", "lowercase=false", "normalization=none", "dim=200", "epochs=5"]
 DIRECTIONS = (("en", "zh"), ("zh", "en"))
 REFINEMENTS = (0, 5)  # MUSE's supervised mode refines five times

@@ -95,7 +95,11 @@ def time_both(folder: Path) -> list[dict[str, Any]]:
         for text, row in zip(texts, rows, strict=True):
             if runner(logits=row, real=real)["tags"][:count].tolist() != decoder.viterbi(text):
                 raise SystemExit(f"{count} tokens in {length}: the two find other tags")
-        graph = _median_ms(lambda row, run=runner, mask=real: run(logits=row, real=mask), rows)
+
+        def in_graph(row: Any, runner: Any = runner, mask: Any = real) -> Any:
+            return runner(logits=row, real=mask)
+
+        graph = _median_ms(in_graph, rows)
         lines.append(
             {"tokens": count, "signature": length, "graph_ms": graph, "numpy_ms": _median_ms(decoder.viterbi, texts)}
         )

@@ -57,7 +57,8 @@ ENCODERS = {
 def measure(name: str, encoder: str, seed: int, data: Path, work: Path, more: list[str]) -> dict[str, Any]:
     """Trains, exports and times one seed."""
     _, task_name, preset, settings = TASKS[name]
-    config = task(task_name).preset(preset).override([*settings, *ENCODERS[encoder][1], *more, f"seed={seed}"])
+    same = task(task_name).preset(preset).override(settings)  # first: an encoder may lack what the others use
+    config = same.override([*ENCODERS[encoder][1], *more, f"seed={seed}"])
     run = work / name / f"{encoder}_{seed}"
     metrics = trained(task_name, config, run, **files(name, data, work))
     bundle = exported(run, run.with_name(f"{run.name}_bundle"), lowering="unrolled", lengths=LENGTHS)

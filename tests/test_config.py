@@ -55,9 +55,46 @@ def test_an_unknown_key_names_the_nearest(setting, nearest):
     assert f"did you mean {nearest}?" in refusal(setting)
 
 
-def test_a_key_like_no_other_names_them_all():
-    assert "did you mean" not in refusal("标签=1")
-    assert "batch_size" in refusal("标签=1")
+@pytest.mark.parametrize(
+    ("setting", "hint"),
+    [
+        ("标签=1", "the option --help lists the settings"),
+        ("crf=false", "it is one of `textapp train tagger`; the option --help lists the settings of this command"),
+        ("alpha=0.5", "it is one of `textapp distill`; the option --help lists the settings of this command"),
+    ],
+)
+def test_a_key_like_no_other_gets_a_way_on(setting, hint):
+    assert refusal(setting) == f"--set: unknown setting {setting.partition('=')[0]}; {hint}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        (["heads=2"], "setting heads: not used by encoder=recurrent, only by transformer"),
+        (["encoder=none", "bidirectional=false"], "only by recurrent and light_recurrence"),
+        (["encoder=none", "num_layers=2"], "setting num_layers: not used by encoder=none, only by recurrent, "),
+        (["encoder=none", "units=32"], "setting units: not used by encoder=none"),
+        (["encoder=convolution", "cell=gru"], "setting cell: not used by encoder=convolution, only by recurrent"),
+        (["character_dim=9"], "setting character_dim: not used with characters=false"),
+        (["context_width=5"], "setting context_width: not used with context_filters=0"),
+        (["shape_dim=9"], "setting shape_dim: not used with shapes=false"),
+        (["bigram_dropout=0.5"], "setting bigram_dropout: not used with bigrams=0"),
+    ],
+)
+def test_a_setting_that_changes_nothing_is_refused(settings, rule):
+    assert rule in refusal(*settings)
+
+
+def test_a_setting_of_a_preset_may_be_without_effect():
+    config = task("classification").preset("tiny").override(["encoder=none", "cell=lstm"])
+    assert task("classification").config.from_dict(config.to_dict()) == config
+    assert config.encoder.units == 32
+
+
+@pytest.mark.parametrize("settings", [["distillation_loss=mse", "temperature=3"], ["mask_rate=0.5"], ["ngram_rate=0"]])
+def test_a_setting_that_changes_nothing_for_a_student_is_refused(settings):
+    with pytest.raises(InputError, match=r"not used with (distillation_loss=mse|augment=0)"):
+        task("classification").student_preset(None).override(settings)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,19 @@ classification; other tasks override some of them.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from textapp.errors import InputError
-from textapp.settings import MOST, Config, Range, Section
+from textapp.settings import MOST, Config, Range, Section, not_with
 
 LONGEST = 4096  # tokens: an LSTM learns nothing from longer texts, and each call of a bundle would take seconds
 MOST_BIGRAM_ROWS = 250_000  # with more, the products in the hash of a pair would overflow int32
 SPECIAL_ROWS = 3  # rows of the smallest table: padding, the unknown entry, and one word
 
+_WITH_LAYERS = ("recurrent", "convolution", "transformer", "light_recurrence")
 ENCODERS_OF = {
+    "num_layers": _WITH_LAYERS,
+    "units": _WITH_LAYERS,
     "cell": ("recurrent",),
     "bidirectional": ("recurrent", "light_recurrence"),
     "kernel_width": ("convolution",),
@@ -24,6 +27,17 @@ ENCODERS_OF = {
     "expansion": ("transformer",),
 }
 """The encoders that use a setting, for settings that not all encoders use."""
+
+PARTS = {
+    "context_filters": ("context_width",),
+    "characters": (
+        *("character_vocabulary_size", "max_characters", "character_dim", "character_filters", "character_width"),
+        "character_dropout",
+    ),
+    "shapes": ("shape_dim",),
+    "bigrams": ("bigram_dim", "bigram_dropout"),
+}
+"""The settings that are only used if another one is not 0 or false."""
 
 Size = Annotated[int, Range(1, MOST)]
 Share = Range(0, 1, open_high=True)
@@ -99,6 +113,11 @@ class Words(Section):
                 f"received {self.embedding_rank}"
             )
 
+    def unused(self) -> dict[str, str]:
+        """The settings of parts that the model does not have."""
+        absent = {part: value for part in PARTS if not (value := getattr(self, part))}
+        return {name: not_with(part, value) for part, value in absent.items() for name in PARTS[part]}
+
     @property
     def read_characters(self) -> bool:
         """Whether the model reads characters or shapes too, so that tokens must keep their capitals."""
@@ -126,17 +145,22 @@ class Encoder(Section):
     expansion: Annotated[int, Range(1, 64), "transformer: width of its inner layers, in units."] = 2
 
     def check(self) -> None:
-        """Raises `InputError` for the first setting that belongs to another encoder, or contradicts another setting."""
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        for name, owners in ENCODERS_OF.items():
-            if self.encoder not in owners and getattr(self, name) != defaults[name]:
-                raise InputError(f"setting {name}: not used by encoder={self.encoder}, only by {' and '.join(owners)}")
+        """Raises `InputError` that names the first setting that contradicts another one."""
         if self.kernel_width % 2 == 0:
             raise InputError(f"setting kernel_width: must be odd; received {self.kernel_width}")
         if self.encoder == "transformer" and self.units % (2 * self.heads):
             raise InputError(
                 f"setting units: must be a multiple of twice the heads, {2 * self.heads}; received {self.units}"
             )
+
+    def unused(self) -> dict[str, str]:
+        """The settings of other encoders."""
+        found = {}
+        for name, owners in ENCODERS_OF.items():
+            if self.encoder not in owners:
+                shown = " and ".join(filter(None, (", ".join(owners[:-1]), owners[-1])))
+                found[name] = f"not used by encoder={self.encoder}, only by {shown}"
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,10 +208,19 @@ class Training(Section):
 class ModelConfig(Config):
     """The settings of a model of any task: the four sections. Each task adds more fields."""
 
+    in_memory: ClassVar[str] = ""
+    """Which models cannot have `stream`, for a message: `a tagger`. Empty if these models can."""
+
     data: Data = Data()
     words: Words = Words()
     encoder: Encoder = Encoder()
     training: Training = Training()
+
+    def check(self) -> None:
+        """Raises `InputError` that names the first setting that is out of range."""
+        super().check()
+        if self.data.stream and self.in_memory:
+            raise InputError(f"setting stream: {self.in_memory} is trained from memory; leave it false")
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)

@@ -83,6 +83,10 @@ class Section:
     def check(self) -> None:
         """Raises `InputError` if settings of this section contradict each other."""
 
+    def unused(self) -> dict[str, str]:
+        """The settings that have no effect because of the values of others, and why."""
+        return {}
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -125,8 +129,8 @@ class Config:
         """Applies `key=value` settings. Each value is parsed as the type of its field.
 
         Raises:
-            InputError: A setting is not written so, its key is unknown (the message suggests the nearest), or its value
-                has the wrong type or is out of range.
+            InputError: A setting is not written so, its key is unknown (the message suggests the nearest), its value
+                has the wrong type or is out of range, or changes nothing because of other settings.
         """
         changes = {}
         for setting in settings:
@@ -135,7 +139,11 @@ class Config:
                 raise InputError(f"--set {setting}: must read KEY=VALUE")
             kind = self._setting(key.strip(), "--set").kind
             changes[key.strip()] = _parse(text.strip(), kind, f"--set {setting}")
-        return self.replaced(**changes)
+        changed = self.replaced(**changes)
+        for name, reason in changed.unused().items():
+            if name in changes and changed.get(name) != self.get(name):
+                raise InputError(f"setting {name}: {reason}")
+        return changed
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "config") -> Self:
@@ -182,15 +190,42 @@ class Config:
             if isinstance(section, Section):
                 section.check()
 
+    def unused(self) -> dict[str, str]:
+        """The settings that have no effect because of the values of others, and why."""
+        found: dict[str, str] = {}
+        for field in dataclasses.fields(self):
+            if isinstance(section := getattr(self, field.name), Section):
+                found |= section.unused()
+        return found
+
+    @classmethod
+    def owner(cls, key: str) -> str | None:
+        """The command that has a setting which this config lacks; None if it is not known."""
+        del key
+        return None
+
     def _setting(self, key: str, source: str) -> Setting:
         """A setting by its name. Raises `InputError` if the name is unknown."""
         known = self.settings()
         if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=1)
-            # All of them are half a screen: only where nothing else helps.
-            hint = f"; did you mean {nearest[0]}?" if nearest else f" (settings: {', '.join(known)})"
-            raise InputError(f"{source}: unknown setting {key}{hint}")
+            owner, nearest = self.owner(key), difflib.get_close_matches(key, known, n=1)
+            hint = "the option --help lists the settings"
+            if owner is not None:
+                hint = f"it is one of `{owner}`; {hint} of this command"
+            elif nearest:
+                hint = f"did you mean {nearest[0]}?"
+            raise InputError(f"{source}: unknown setting {key}; {hint}")
         return known[key]
+
+
+def not_with(setting: str, value: object) -> str:
+    """The reason why a setting is not used: the value of another one."""
+    return f"not used with {setting}={as_text(value)}"
+
+
+def as_text(value: object) -> str:
+    """A value as `--set` reads it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _number(value: float) -> str:

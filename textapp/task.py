@@ -238,9 +238,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
         Returns:
             Tokens, one or more, and the target by name: a label, or a list with a tag for each token.
+
+        Raises:
+            NotImplementedError: The task has no such rows; its config refuses `stream`, see `ModelConfig.in_memory`.
         """
         del config, path, held_out, tokenizer, report
-        raise InputError(f"setting stream: a {self.model_noun} is trained from memory; leave it false")
+        raise NotImplementedError(f"a {self.model_noun} is trained from memory")
 
     # Model
 
@@ -323,7 +326,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def counted(self, targets: TargetsType) -> str:
-        """The noun for the `count` of scores, in the plural."""
+        """The noun for what the `count` of scores counts."""
 
     @abc.abstractmethod
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
@@ -513,6 +516,15 @@ def task(name: str) -> Task[Any, Any, Any]:
         raise InputError(f"task {name!r}: must be one of {', '.join(_TASKS)}")
     found: Task[Any, Any, Any] = importlib.import_module(f"textapp.tasks.{known}.task").TASK
     return found
+
+
+def command_with(setting: str) -> str | None:
+    """The command that has a setting, of any task; None if none has it."""
+    found = [task(name) for name in names()]
+    for one in found:
+        if setting in one.config.settings():
+            return f"textapp train {one.model_noun}"
+    return "textapp distill" if any(setting in one.student_config.settings() for one in found) else None
 
 
 class DeviceHalf(Protocol):

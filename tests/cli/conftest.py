@@ -17,9 +17,23 @@ from textapp.data.samples import write_samples
 from textapp.task import names, task
 
 SETTINGS = {
-    "classification": ("epochs=2", "max_tokens=16", "units=4", "embedding_dim=8", "attention_units=4"),
-    "tagging": ("max_tokens=16", "min_count=1"),
-    "multilabel": ("epochs=2", "max_tokens=16", "units=4", "embedding_dim=8", "attention_units=4"),
+    "classification": (
+        "epochs=2",
+        "max_tokens=16",
+        "encoder=convolution",
+        "units=4",
+        "embedding_dim=8",
+        "attention_units=4",
+    ),
+    "tagging": ("max_tokens=16", "encoder=convolution", "min_count=1"),
+    "multilabel": (
+        "epochs=2",
+        "max_tokens=16",
+        "encoder=convolution",
+        "units=4",
+        "embedding_dim=8",
+        "attention_units=4",
+    ),
 }
 RECIPES = {"classification": "dynamic_wi8_afp32", "tagging": "float32", "multilabel": "dynamic_wi8_afp32"}
 

@@ -14,9 +14,11 @@ from textapp.training.run import SOFT_TARGETS, SOFT_TARGETS_PART, Run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = {
-    "multilabel": ["--set", "epochs=1", "--set", "max_tokens=16", "--set", "units=4"],
-    "classification": as_options(("epochs=1", "units=2", "embedding_dim=4", "attention_units=2")),
-    "tagging": as_options(("epochs=1", "units=2", "embedding_dim=3", "min_count=1", "cell=rnn")),
+    "multilabel": as_options(("epochs=1", "max_tokens=16", "encoder=convolution", "units=4")),
+    "classification": as_options(
+        ("epochs=1", "encoder=convolution", "units=2", "embedding_dim=4", "attention_units=2")
+    ),
+    "tagging": as_options(("epochs=1", "units=2", "embedding_dim=3", "min_count=1", "encoder=convolution")),
 }
 OWN_SETTINGS = ["seed=5", "valid_fraction=0.3", "lowercase=false", "repair=true", "max_tokens=16", "min_count=1"]
 

@@ -233,7 +233,7 @@ def test_parts_of_speech_are_shown_after_their_tokens(textapp, copy, tagger, tmp
     data.write_text("tä a/b0\n好 X\n", encoding="utf-8")
     outcome = textapp("evaluate", folder, "--data", data, "--json")
     assert set(outcome.json) == {"accuracy", "count"}
-    assert "will be missed: X" in outcome.err
+    assert "the model never predicts them: X" in outcome.err
     data.write_text("tä PRON\n", encoding="utf-8")
     assert textapp("evaluate", folder, "--data", data).refusal.startswith(
         f"{data}: the model knows none of the tags PRON"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cli.commands import change_json, read_json, run_and_kill
+from textapp.cli.quantize import _say_summary
 from textapp.compress import quantize
 from textapp.compress.config import QuantizeConfig
 from textapp.compress.granularity import stored_weights
@@ -23,7 +24,7 @@ OPTIONS = ("--bits", "4", "--embedding-bits", "2", "--epochs", "2", "--set", "le
 def wide_run(tmp_path_factory, models, undrawn) -> Path:
     """A classifier whose table and attention are large enough for integers."""
     model, folder = models("classification"), tmp_path_factory.mktemp("Läufe") / "широкий 宽"
-    config = model.task.preset("tiny").override(["epochs=1", "max_tokens=8", "units=16", "cell=rnn"])
+    config = model.task.preset("tiny").override(["epochs=1", "max_tokens=8", "units=16", "encoder=convolution"])
     files = {name: model.files[name] for name in ("train", "test")}
     train.train("classification", config, folder, **files, report=lambda line: None)
     return folder
@@ -218,3 +219,22 @@ def test_what_is_no_finished_run_is_refused(textapp, copy, model, tmp_path):
     (folder / "metrics.json").unlink()
     assert "this training is not finished" in textapp("quantize", folder, "--out", out).refusal
     assert not out.exists()
+
+
+def test_the_table_of_a_tagger_fits_a_terminal(capsys):
+    names = [
+        "forward_lstm kernel",
+        "backward_lstm recurrent_kernel",
+        "very_long_name_of_a_backward_lstm recurrent_kernel",
+    ]
+    weights = [
+        {"layer": "encoder_10/" + name.split()[0], "weight": name.split()[1], "shape": [30_000, 1_024]}
+        | {"bits": 2, "stored_bits": 8, "bytes": 30_720_000, "error": 1.0}
+        for name in names
+    ]
+    _say_summary({"weights": weights, "bytes": 92_160_000, "embedding_bits": 2})
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) == 80
+    assert lines[2].split()[-4:] == ["in", "8", "30,720,000", "100.00%"]
+    assert lines[4].startswith("…")
+    assert "lstm recurrent_kernel  " in lines[4]

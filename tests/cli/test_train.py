@@ -114,7 +114,11 @@ BOTH = ("classification", "tagging")
             "--preset 中文: unknown; presets: english, chinese, chinese_large, tags, tiny",
         ),
         (BOTH[:1], ["--set", "text_column=評論"], ":1: no column '評論' for the text; columns found: 'text', 'label'"),
-        (BOTH[:1], ["--set", "crf=true"], "--set: unknown setting crf (settings: valid_fraction, "),
+        (
+            BOTH[:1],
+            ["--set", "crf=true"],
+            "--set: unknown setting crf; it is one of `textapp train tagger`",
+        ),
         (BOTH[:1], ["--set", "stream=true"], "setting stream: needs a validation file (--valid)"),
         (BOTH[1:], ["--set", "stream=true"], "setting stream: a tagger is trained from memory; leave it false"),
         (BOTH[1:], ["--set", "tag_column=7"], "`tag_column` must be from -2 to 1 here"),

@@ -143,11 +143,12 @@ class Case:
 
     def config(self, *settings: str) -> Any:
         """Settings of a small model."""
-        return self.task.preset("tiny").override([*self.settings, *settings])
+        return self.task.preset("tiny").override(self.settings).override(settings)
 
     def student_config(self, *settings: str) -> Any:
         """Settings of a smaller one."""
-        return self.task.student_preset(None).override([*self.settings, *self.student_settings, *settings])
+        common = self.task.student_preset(None).override(self.settings)
+        return common.override([*self.student_settings, *settings])
 
     def train(self, out: Path, *settings: str, **files: Any) -> dict[str, Any]:
         """Trains a model."""
@@ -209,7 +210,14 @@ def _reviews(tmp_path_factory: Any, _: Any) -> Case:
         rows = (f"{' '.join(words)}\t{label}\n" for words, label in zip(texts, labels, strict=True))
         files[name] = str(folder / f"{name}.tsv")
         Path(files[name]).write_text("text\tlabel\n" + "".join(rows), encoding="utf-8")
-    sizes = ["max_tokens=12", "cell=rnn", "learning_rate=0.02", "batch_size=16", "units=8", "embedding_dim=16"]
+    sizes = [
+        "max_tokens=12",
+        "encoder=convolution",
+        "learning_rate=0.02",
+        "batch_size=16",
+        "units=8",
+        "embedding_dim=16",
+    ]
     small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=4"]
     case = Case(task("classification"), files, [*sizes, "epochs=4"], small, 40)
     return _with_unlabelled(case, folder, [" ".join(words) for words in texts])
@@ -222,7 +230,14 @@ def _topics(tmp_path_factory: Any, topic_corpus: Any) -> Case:
         name: str(topic_corpus(folder / f"{name}.jsonl", count, seed))
         for seed, (name, count) in enumerate(counts.items())
     }
-    sizes = ["max_tokens=12", "cell=rnn", "learning_rate=0.05", "batch_size=16", "units=8", "embedding_dim=16"]
+    sizes = [
+        "max_tokens=12",
+        "encoder=convolution",
+        "learning_rate=0.05",
+        "batch_size=16",
+        "units=8",
+        "embedding_dim=16",
+    ]
     sizes += ["dropout=0", "embedding_dropout=0"]
     small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=6"]
     case = Case(task("multilabel"), files, [*sizes, "epochs=8"], small, 40)
@@ -236,7 +251,7 @@ def _sentences(tmp_path_factory: Any, tagged_corpus: Any) -> Case:
         name: str(tagged_corpus(folder / f"{name}.txt", "english", count, seed))
         for seed, (name, count) in enumerate(counts.items())
     }
-    sizes = ["max_tokens=16", "cell=rnn", "learning_rate=0.02", "batch_size=8", "character_dim=8"]
+    sizes = ["max_tokens=16", "encoder=convolution", "learning_rate=0.02", "batch_size=8", "character_dim=8"]
     sizes += ["character_filters=8", "units=12", "embedding_dim=8", "epochs=6"]
     small = ["characters=false", "units=6", "vocabulary_size=20", "epochs=4"]
     case = Case(task("tagging"), files, sizes, small, 20)

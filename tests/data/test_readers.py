@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, read_examples
+from textapp.data.tables import label_names, quoted_name
 from textapp.errors import InputError
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -104,7 +105,7 @@ def test_a_stream_holds_one_row_at_a_time(tmp_path):
 def test_a_stream_gives_the_rows_before_an_error(tmp_path):
     rows = iterate_examples(write(tmp_path, "a.tsv", "text\tlabel\nà\t1\nè\t\n"))
     assert next(rows) == ("à", "1")
-    with pytest.raises(InputError, match=r"a\.tsv:3: the label is missing"):
+    with pytest.raises(InputError, match=r"a\.tsv:3: the label is missing; .* `textapp train multilabel-classifier`$"):
         next(rows)
 
 
@@ -151,6 +152,10 @@ def test_real_files_are_read_whole(name, counts, empty):
 
 SEVERAL = {
     "a.tsv": "text\tlabels\ncafé\tprix, goût ,prix\n好\t\n",
+    "quoted.tsv": 'text\tlabels\ncafé\t"prix", "goût"\n好\t""\n',
+    "list.tsv": 'text\tlabels\ncafé\t["prix", "goût"]\n好\t[]\n',
+    "list.csv": 'labels,text\n"[""prix"", ""goût""]",café\n[],好\n',
+    "headerless.tsv": "un bon café\tprix,goût\n好\t\n",
     "a.csv": 'labels,text\n"prix,goût",café\n,好\n',
     "a.jsonl": '{"text": "café", "labels": ["prix", " goût "]}\n{"text": "好", "labels": []}\n',
 }
@@ -162,6 +167,42 @@ def test_a_text_may_have_several_labels_or_none(tmp_path, name):
     examples = read_examples(tmp_path / name, several=True)
     assert examples.labels == [("prix", "goût"), ()]
     assert str(examples).endswith("2 examples (goût 1, prix 1)")
+
+
+@pytest.mark.parametrize("names", [['5" écran'], ["a, b", 'dit "oui"', "好"], ['"x"'], ["[x]", "["], []])
+def test_shown_labels_are_read_back(names):
+    assert label_names(", ".join(map(quoted_name, names)), "é.tsv:1") == names
+
+
+@pytest.mark.parametrize("cell", ['"a" b', '"a', "['a', 'b']", "[a]", "[" * 200_000, f"[{'9' * 5000}]"])
+def test_a_cell_that_is_no_list_of_labels_is_refused(tmp_path, cell):
+    path = tmp_path / "é.tsv"
+    path.write_text(f"text\tlabels\n好\t{cell}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"é\.tsv:2: labels must be names with commas between them, .* JSON list"):
+        read_examples(path, several=True)
+
+
+@pytest.mark.parametrize("first", ["便宜,好吃\t食品", "a,b\tc,d", "un bon café\tprix"])
+def test_a_first_row_without_a_plain_list_of_labels_is_a_header(tmp_path, first):
+    path = tmp_path / "é.tsv"
+    path.write_text(f"{first}\nun thé\tprix\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"é\.tsv:1: no column has a known name for the text"):
+        read_examples(path, several=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", '{"text": "é", "labels": [["food"]]}\n'),
+        ("a.jsonl", '{"text": "é", "labels": {"a": 1}}\n'),
+        ("a.tsv", "text\tlabels\né\t[0.5]\n"),
+    ],
+)
+def test_what_a_label_may_be_is_named(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=r"must be a name \(a string or a whole number\) or a list of names"):
+        read_examples(path, several=True)
 
 
 def test_several_labels_are_refused_where_a_text_has_one(tmp_path):

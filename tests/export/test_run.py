@@ -1,13 +1,14 @@
 """Runs become bundles, whose recorded scores are those that `textapp evaluate` gives."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from textapp.cli.opened import open_model
 from textapp.errors import InputError
-from textapp.export.run import export
-from textapp.files import read_object
+from textapp.export.run import export, quantized_for
+from textapp.files import read_object, write_json
 from textapp.training.run import Run
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -56,6 +57,25 @@ def test_scores_after_the_conversion_are_those_of_the_bundle(sample, data, tmp_p
 def test_scores_before_the_conversion_are_those_of_the_run(sample, tmp_path):
     description = exported(sample, DATA[sample], tmp_path / "bündel", [16])
     assert description["metrics"]["before"] == evaluated(SAMPLES / sample / "run", DATA[sample])
+
+
+@pytest.mark.parametrize(
+    ("lost", "rule"),
+    [
+        ({}, 'has no "quantization.recipe", which textapp writes; restore it, or train the run again'),
+        ({"recipe": "float32"}, 'has no "quantization.lowering", which'),
+        (
+            {"recipe": "float33", "lowering": "fused"},
+            "\"quantization\" has an unknown recipe or lowering: 'float33'",
+        ),
+    ],
+)
+def test_a_run_that_lost_what_it_was_quantized_for_is_refused(sample, tmp_path, lost, rule):
+    run = Path(shutil.copytree(SAMPLES / sample / "run", tmp_path / "прогон"))
+    write_json(run / "metrics.json", {**read_object(run / "metrics.json"), "quantization": lost})
+    with pytest.raises(InputError) as caught:
+        quantized_for(run)
+    assert str(caught.value).startswith(f"{run / 'metrics.json'}: {rule}")
 
 
 def test_lengths_that_the_run_never_saw_are_refused(sample, tmp_path):

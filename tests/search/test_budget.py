@@ -117,6 +117,21 @@ def test_each_student_is_described_by_its_score_before_and_after_rounding(search
         }
 
 
+@pytest.mark.parametrize(
+    ("kind", "lost"),
+    [("students", "parameters"), ("students", "data"), ("students", "distillation"), ("quantized", "quantization")],
+)
+def test_metrics_that_lost_an_entry_are_named(search, tmp_path, kind, lost):
+    with pytest.raises(InputError, match="no student"):
+        search(without=SCORES)
+    path = tmp_path / "поиск" / kind / "w32_b4" / "metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    del metrics[lost]
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    with pytest.raises(InputError, match=rf'w32_b4/metrics\.json: has no "{lost}\b.*", which textapp writes'):
+        search()
+
+
 def test_a_student_whose_file_fails_a_check_is_left_out(search):
     result, lines = search(without=("w16_b8", "w16_r8_b4"))
     assert result["chosen"] == "w32_r16_b4"

@@ -4,6 +4,8 @@ import itertools
 import sys
 import unicodedata
 
+import pytest
+
 from textapp.text.characters import (
     CLASS_OF,
     CLASSES,
@@ -12,6 +14,7 @@ from textapp.text.characters import (
     MARKS,
     UNSPACED,
     RangeMap,
+    counted,
     parse_lower,
     parse_ranges,
     replace_surrogates,
@@ -118,3 +121,10 @@ def test_range_map_at_its_edges():
 def test_surrogates_are_replaced_one_by_one():
     assert replace_surrogates("好\ud800\udfffé😀") == "好\ufffd\ufffdé😀"
     assert replace_surrogates("好é😀") == "好é😀"
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"), [(1, "text", "1 text"), (1_000, "entity", "1,000 entities"), (0, "step", "0 steps")]
+)
+def test_a_count_has_the_form_of_its_number(count, noun, text):
+    assert counted(count, noun) == text

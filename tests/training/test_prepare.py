@@ -184,7 +184,7 @@ def test_held_out_examples_that_are_training_examples_too_are_counted(prepared, 
     data, lines = prepared(name, f"stream={stream}")
     if name != "tagging":  # the text goes from the training split
         [line] = [line for line in lines if "held out" in line]
-        assert ("1 texts left out" if stream == "true" else "1 dropped") in line
+        assert ("1 text left out" if stream == "true" else "1 dropped") in line
         assert data.counts["train"]["count"] == 3
     else:  # the sentence stays, as in published figures
         assert "note: 1 of the 2 sentences of valid are training sentences too" in lines
@@ -223,9 +223,11 @@ def test_streamed_texts_give_the_words_and_counts_of_texts_in_memory(prepared):
     assert "needs a validation file" in refusal(prepared, "classification", "stream=true", valid=None)
 
 
-def test_a_tagger_is_trained_from_memory():
-    with pytest.raises(InputError, match=r"^setting stream: a tagger is trained from memory; leave it false$"):
-        task("tagging").config().override(["stream=true"])
+@pytest.mark.parametrize("name", ["tagging", "multilabel"])
+def test_only_a_classifier_is_trained_from_a_stream(name):
+    rule = f"^setting stream: a {task(name).model_noun} is trained from memory; leave it false$"
+    with pytest.raises(InputError, match=rule):
+        task(name).config().override(["stream=true"])
 
 
 def test_broken_tags_are_refused_with_their_line_or_repaired(prepared):
@@ -300,3 +302,9 @@ def test_texts_are_cut_with_their_capitals_where_a_model_sees_them():
 def test_validation_texts_without_a_label_choose_no_threshold(prepared):
     message = refusal(prepared, "multilabel", valid="text\tlabel\nAnna sah Rom\t\n")
     assert message.endswith("no text has a label, so no threshold can be chosen; give others")
+
+
+def test_too_few_of_several_labels_are_refused_with_the_way_on(prepared):
+    message = refusal(prepared, "multilabel", train="text\tlabel\nà Rome\tmusée\nà Bonn\tmusée\n")
+    assert "a multilabel-classifier needs two labels or more that texts have; for one label use" in message
+    assert message.endswith("Found: only 'musée'")

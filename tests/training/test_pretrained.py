@@ -22,7 +22,7 @@ from textapp.training.train import train
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très"])
 COUNTS = {"好": 10, "film": 6, "très": 3, "weg": 1}
-SETTINGS = ["epochs=2", "units=4", "attention_units=4", "max_tokens=32", "cell=rnn", "min_count=3"]
+SETTINGS = ["epochs=2", "units=4", "attention_units=4", "max_tokens=32", "encoder=convolution", "min_count=3"]
 
 
 def write_vectors(path, words, dim=3, seed=0):
@@ -48,7 +48,7 @@ def test_rows_report_and_summary(path):
     np.testing.assert_array_equal(pretrained.table[[2, 4, 5]], [rows["好"], rows["très"], rows["extra"]])
     assert lines[0] == f"read {path}: 4 vectors of 3 dimensions"
     assert (
-        lines[1] == "vectors: 2 of 3 words (66.7 %), 65.0 % of 20 tokens of the training split have one; 1 extra words"
+        lines[1] == "vectors: 2 of 3 words (66.7 %), 65.0 % of 20 tokens of the training split have one; 1 extra word"
     )
     assert lines[2].startswith("warning: less than 90% of the tokens have a vector")
     assert json.loads(json.dumps(pretrained.summary)) == {

@@ -25,7 +25,7 @@ SETTINGS = {
     "classification": ("epochs=3", "units=4", "attention_units=4", "max_tokens=32", "cell=rnn", "batch_size=16"),
     "tagging": (
         "units=12",
-        "cell=rnn",
+        "encoder=convolution",
         "embedding_dim=8",
         "batch_size=8",
         "epochs=4",
@@ -34,10 +34,18 @@ SETTINGS = {
     ),
 }
 SETTINGS["multilabel"] = (
-    *("epochs=8", "units=8", "embedding_dim=16", "attention_units=8", "max_tokens=32", "cell=rnn", "batch_size=16"),
+    *(
+        "epochs=8",
+        "units=8",
+        "embedding_dim=16",
+        "attention_units=8",
+        "max_tokens=32",
+        "encoder=convolution",
+        "batch_size=16",
+    ),
     *("learning_rate=0.02", "min_count=4", "dropout=0", "embedding_dropout=0"),
 )
-CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "cell=rnn")
+CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "encoder=convolution")
 COUNTS = {"train": 120, "valid": 30, "test": 30}
 FILES = {
     "classification": {"labels.txt", "sample.jsonl"},

@@ -1,13 +1,18 @@
 """Arguments that several commands share, and checks of texts and files from the command line."""
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from textapp.data.readers import file_of
 from textapp.files import named_errors
+from textapp.settings import Config, as_text
+from textapp.task import names, task
 
 Out = Annotated[Path, typer.Option(help="Run folder to make.")]
 Vectors = Annotated[
@@ -20,20 +25,27 @@ Settings = Annotated[
 Force = Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")]
 
-TextColumn = Annotated[
-    str | None, typer.Option(help="Column of the texts, for labelled texts; by default the run's, or from the header.")
-]
-LabelColumn = Annotated[
-    str | None, typer.Option(help="Column of the labels; by default the run's, or from the header.")
-]
-TokenColumn = Annotated[
-    str | None, typer.Option(help="Column of the tokens, for tagged sentences; by default the run's, or the first.")
-]
-TagColumn = Annotated[str | None, typer.Option(help="Column of the tags; by default the run's, or the last.")]
-Scheme = Annotated[
-    str | None, typer.Option(help="Scheme of the tags, such as IOB2 or IOBES; by default the run's, or guessed.")
-]
-Repair = Annotated[bool, typer.Option("--repair", help="Repair broken tag sequences instead of refusing them.")]
+READ_OPTIONS: dict[str, Any] = {
+    "text_column": Annotated[
+        str | None,
+        typer.Option(help="Column of the texts, for labelled texts; by default the run's, or from the header."),
+    ],
+    "label_column": Annotated[
+        str | None, typer.Option(help="Column of the labels; by default the run's, or from the header.")
+    ],
+    "token_column": Annotated[
+        str | None,
+        typer.Option(help="Column of the tokens, for tagged sentences; by default the run's, or the first."),
+    ],
+    "tag_column": Annotated[str | None, typer.Option(help="Column of the tags; by default the run's, or the last.")],
+    "scheme": Annotated[
+        str | None, typer.Option(help="Scheme of the tags, such as IOB2 or IOBES; by default the run's, or guessed.")
+    ],
+    "repair": Annotated[
+        bool | None, typer.Option("--repair", help="Repair broken tag sequences instead of refusing them.")
+    ],
+}
+"""The options for reading a file of examples, of all tasks; see `Task.read_options`."""
 
 Teachers = Annotated[
     list[Path],
@@ -47,6 +59,42 @@ Unlabelled = Annotated[
     list[str] | None,
     typer.Option(help="More texts for the teachers to label: one a line, a table, or a tar of .txt files; repeatable."),
 ]
+
+
+def reads_examples(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds some of `READ_OPTIONS` to a command. It receives their values as one argument, `columns`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**arguments: Any) -> None:
+            columns = {name: arguments.pop(name) for name in names}
+            command(**arguments, columns=columns)
+
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters = [
+            parameter.replace(kind=kind)
+            for parameter in inspect.signature(command).parameters.values()
+            if parameter.name != "columns"
+        ]
+        parameters += [inspect.Parameter(name, kind, default=None, annotation=READ_OPTIONS[name]) for name in names]
+        run.__dict__["__signature__"] = inspect.Signature(parameters)
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+def settings_help(config: Config) -> str:
+    """The settings of a command with their defaults, for the end of its help."""
+    values = ", ".join(f"{name}={as_text(value)}" for name, value in config.to_dict().items())
+    return f"Settings of --set and their defaults: {values}."
+
+
+def student_settings_help() -> str:
+    """The settings of a student, of any task, for the end of a command's help."""
+    configs = [(task(name).student_config.settings(), task(name).config.settings()) for name in names()]
+    more = dict.fromkeys(name for student, own in configs for name in student if name not in own)
+    return f"Settings of --set: those of `textapp train`, with the defaults of a small model, and {', '.join(more)}."
 
 
 def as_utf8(argument: str) -> str:

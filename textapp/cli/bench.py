@@ -1,25 +1,23 @@
 """`textapp bench`: measures time and size of a bundle on this machine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import LabelColumn, TagColumn, TextColumn, TokenColumn, check_readable
+from textapp.cli.arguments import check_readable, reads_examples
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say_table
 from textapp.task import task
 
 
+@reads_examples("text_column", "label_column", "token_column", "tag_column")
 def bench(
     bundle: Annotated[Path, typer.Argument(help="Bundle.")],
     data: Annotated[str, typer.Option(help="Labelled texts or tagged sentences to time, as training reads them.")],
+    columns: dict[str, Any],
     count: Annotated[int, typer.Option(min=1, help="Number of texts to time.")] = 1000,
     threads: Annotated[int, typer.Option(min=1, help="Threads that a call may use.")] = 1,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    token_column: TokenColumn = None,
-    tag_column: TagColumn = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
     """Time a bundle on real texts: from text to result and the model only, with memory and bytes."""
@@ -30,12 +28,6 @@ def bench(
     with native_log_hidden():
         predictor = load(bundle, threads)
     found = task(predictor.task)
-    columns = {
-        "text_column": text_column,
-        "label_column": label_column,
-        "token_column": token_column,
-        "tag_column": tag_column,
-    }
     texts = found.read_texts(data, predictor.tokenizer, count, **found.check_options(columns))
     latency = measure_latency(predictor, texts)
     peak = latency.peak_memory_mb

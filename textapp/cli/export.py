@@ -5,17 +5,20 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from textapp.cli.arguments import LabelColumn, Repair, Scheme, TagColumn, TextColumn, TokenColumn, check_readable
+from textapp.cli.arguments import READ_OPTIONS, check_readable, reads_examples
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
 from textapp.files import check_writable
 from textapp.task import Task, task
+from textapp.text.characters import counted
 
 
+@reads_examples(*READ_OPTIONS)
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     out: Annotated[Path, typer.Option(help="Bundle folder to make.")],
+    columns: dict[str, Any],
     recipe: Annotated[
         Literal[
             "float32",
@@ -53,25 +56,11 @@ def export(
             "sample."
         ),
     ] = None,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    token_column: TokenColumn = None,
-    tag_column: TagColumn = None,
-    scheme: Scheme = None,
-    repair: Repair = False,
     force: Annotated[bool, typer.Option(help="Replace an existing bundle.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
     """Convert a run to a bundle that predicts without TensorFlow."""
     chosen = None if lengths is None else read_lengths(lengths)
-    columns = {
-        "text_column": text_column,
-        "label_column": label_column,
-        "token_column": token_column,
-        "tag_column": tag_column,
-        "scheme": scheme,
-        "repair": repair,
-    }
     check_readable(data)
     check_writable(out.parent)
     with native_log_hidden():
@@ -99,7 +88,7 @@ def export(
         ("", *(found.score_titles[name] for name in shown)),
         [(name, *(f"{metrics[name][key]:.4f}" for key in shown)) for name in ("before", "after")],
     )
-    say(f"label agreement {metrics['label_agreement']:.4f} on {metrics['count']:,} {found.unit}s")
+    say(f"label agreement {metrics['label_agreement']:.4f} on {counted(metrics['count'], found.unit)}")
     _say_other_rounding(description, run)
     _say_what_is_longer(found, description["lengths"], opened.config.data.max_tokens)
     say(f"checks passed: {', '.join(checks)}")

@@ -9,7 +9,9 @@ import typer
 
 from textapp import __version__
 from textapp.cli import bench, compress, demo, distill, evaluate, export, predict, quantize, report, train, vectors
+from textapp.cli.arguments import settings_help, student_settings_help
 from textapp.cli.output import say
+from textapp.compress.config import QuantizeConfig
 from textapp.errors import InputError
 
 app = typer.Typer(
@@ -22,10 +24,10 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
-app.command("distill")(distill.distill)
-app.command("compress")(compress.compress)
+app.command("distill", epilog=student_settings_help())(distill.distill)
+app.command("compress", epilog=student_settings_help())(compress.compress)
 app.command("evaluate")(evaluate.evaluate)
-app.command("quantize")(quantize.quantize)
+app.command("quantize", epilog=settings_help(QuantizeConfig()))(quantize.quantize)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)

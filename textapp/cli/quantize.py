@@ -10,6 +10,9 @@ from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say, say_table
 from textapp.compress.config import QuantizeConfig
 
+WIDTH = 80
+"""Columns of a terminal."""
+
 
 def quantize(
     run: Annotated[Path, typer.Argument(help="Finished run of a classifier, student or tagger.")],
@@ -48,21 +51,22 @@ def quantize(
 
 
 def _say_summary(quantization: dict[str, Any]) -> None:
-    """Prints the bits, bytes and rounding error of each weight, and the total bytes."""
+    """Prints the bits (`2 in 8`: 2, stored in 8), bytes and rounding error of each weight, and the total bytes."""
     rows = [
-        (
+        [
             f"{weight['layer']} {weight['weight']}",
             " x ".join(map(str, weight["shape"])),
-            str(weight["bits"]),
-            str(weight["stored_bits"]),
+            str(weight["bits"]) + ("" if weight["bits"] == weight["stored_bits"] else f" in {weight['stored_bits']}"),
             f"{weight['bytes']:,}",
-            f"{weight['share']:.1%}",
             f"{weight['error']:.2%}",
-        )
+        ]
         for weight in quantization["weights"]
     ]
-    total = ("total", "", "", "", f"{quantization['bytes']:,}", f"{1:.1%}", "")
-    say_table(("weight", "shape", "bits", "in file", "bytes", "share", "error"), [*rows, total])
+    table = [["weight", "shape", "bits", "bytes", "error"], *rows, ["total", "", "", f"{quantization['bytes']:,}", ""]]
+    room = WIDTH - sum(2 + max(map(len, column)) for column in list(zip(*table, strict=True))[1:])
+    for row in table:  # the end of a name says more: the direction and the weight
+        row[0] = row[0] if len(row[0]) <= room else f"…{row[0][1 - room :]}"
+    say_table(table[0], table[1:])
     for weight in quantization["weights"]:
         if weight["weight"] == "embeddings" and weight["bits"] > quantization["embedding_bits"]:
             say(f"note: the table of {weight['layer']} is so small that files keep it in float: it was not rounded")

@@ -1,21 +1,23 @@
 """`textapp report`: compares models, as a page and as Markdown."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import LabelColumn, Repair, Scheme, TagColumn, TextColumn, TokenColumn, check_readable
+from textapp.cli.arguments import READ_OPTIONS, check_readable, reads_examples
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
 from textapp.files import check_writable, write_text
 
 
+@reads_examples(*READ_OPTIONS)
 def report(
     models: Annotated[
         list[Path], typer.Argument(metavar="BUNDLE_OR_RUN...", help="Bundles and runs of one task, in the order shown.")
     ],
     data: Annotated[str, typer.Option(help="Labelled texts or tagged sentences to score all of them on.")],
+    columns: dict[str, Any],
     out: Annotated[Path, typer.Option(help="Page to make (.html); an existing file is replaced.")],
     markdown: Annotated[
         Path | None, typer.Option(help="Markdown file to make too (.md); an existing file is replaced.")
@@ -23,12 +25,6 @@ def report(
     count: Annotated[int, typer.Option(min=1, help="Largest number of texts to time.")] = 200,
     rounds: Annotated[int, typer.Option(min=1, help="How often each bundle is timed; the median counts.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Threads that a call may use.")] = 1,
-    text_column: TextColumn = None,
-    label_column: LabelColumn = None,
-    token_column: TokenColumn = None,
-    tag_column: TagColumn = None,
-    scheme: Scheme = None,
-    repair: Repair = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
     """Compare models: score, bytes, latency, how each was made, and the bytes of its parts."""
@@ -39,15 +35,7 @@ def report(
     from textapp.cli.reporting.measuring import measure
     from textapp.cli.reporting.page import page
 
-    options = {
-        "text_column": text_column,
-        "label_column": label_column,
-        "token_column": token_column,
-        "tag_column": tag_column,
-        "scheme": scheme,
-        "repair": repair,
-    }
-    compared = measure(models, data, options, count=count, rounds=rounds, threads=threads, say=say)
+    compared = measure(models, data, columns, count=count, rounds=rounds, threads=threads, say=say)
     texts = {out: page(compared)} | ({} if markdown is None else {markdown: as_markdown(compared)})
     for path, text in texts.items():
         write_text(path, text)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import AsJson, Force, Out, Settings, Vectors, check_readable
+from textapp.cli.arguments import AsJson, Force, Out, Settings, Vectors, check_readable, settings_help
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.task import Task, names, task
@@ -64,5 +64,6 @@ def say_next(out: Path) -> None:
 for _task in map(task, names()):
     _help = f"Train a {_task.model_noun}, which {_task.does}. After a crash, the same command resumes the training."
     _presets = "Presets: " + "; ".join(f"{name}: {text}" for name, text in _task.presets_help.items()) + "."
-    app.command(_task.model_noun, help=_help, epilog=_presets)(_command(_task))
-    app.command(_task.short_name, help=f"Short for {_task.model_noun}.", epilog=_presets, hidden=True)(_command(_task))
+    _end = f"{_presets}\n\n{settings_help(_task.config())}"
+    app.command(_task.model_noun, help=_help, epilog=_end)(_command(_task))
+    app.command(_task.short_name, help=f"Short for {_task.model_noun}.", epilog=_end, hidden=True)(_command(_task))

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from textapp.cli.arguments import as_utf8
+from textapp.cli.arguments import as_utf8, settings_help
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
 from textapp.errors import InputError
+from textapp.text.characters import counted
 from textapp.vectors.config import VectorsConfig
 
 app = typer.Typer(help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None)
@@ -27,7 +28,7 @@ Force = Annotated[bool, typer.Option(help="Replace existing files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
-@app.command("train")
+@app.command("train", epilog=settings_help(DEFAULTS))
 def train(
     corpus: Annotated[
         list[Path], typer.Argument(metavar="CORPUS...", help="Text files, plain or gzip, or folders of them.")
@@ -136,7 +137,7 @@ def evaluate(
     similarity_sets = [read_similarity_set(path) for path in expand_folders(similarity or [])]
     analogy_sets = [read_analogies(path) for path in expand_folders(analogies or [])]
     vectors = read_vectors(file, report=say)
-    say(f"{file}: {len(vectors):,} words of {vectors.dim} dimensions")
+    say(f"{file}: {counted(len(vectors), 'word')} of {vectors.dim} dimensions")
     other = read_vectors(baseline, report=say) if baseline else None
     result: dict[str, Any] = {"vectors": str(file), "similarity": [], "analogies": []}
     for similarity_set in similarity_sets:
@@ -266,7 +267,7 @@ def project(
         from textapp.dashboards.projector import write_projector
 
         write_projector(out, vectors.vectors[:count], columns, file.name)
-    say(f"wrote {len(words):,} words of {len(vectors):,}")
+    say(f"wrote {counted(len(words), 'word')} of {len(vectors):,}")
     say(f"watch: tensorboard --logdir {quote(str(out))}")
     if as_json:
         print_json({"folder": str(out), "words": len(words)})
@@ -314,7 +315,7 @@ def align(
     if out:
         write_vectors(rotate(one, rotation), out)
         cut = f", the first of {source}; --most-words reads more" if len(one) == most_words else ""
-        say(f"wrote {out}: {len(one):,} words{cut}")
+        say(f"wrote {out}: {counted(len(one), 'word')}{cut}")
     if as_json:
         print_json(result)
 

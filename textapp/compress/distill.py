@@ -36,6 +36,7 @@ from textapp.data.rows import EncodedRows, encode_rows
 from textapp.errors import InputError
 from textapp.files import replacing, write_json
 from textapp.task import Files, Report, Task, task
+from textapp.text.characters import counted
 from textapp.training import run
 from textapp.training.adversarial import with_adversary
 from textapp.training.prepare import Prepared, build_encoder, training_batches, with_held_out
@@ -125,7 +126,8 @@ def distill(
         teaching = _teaching(found, teachers, student, soft)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
-        report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
+        size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
+        report(f"training on {describe(strategy)}: {size}")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
         model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe)
         metrics = held_out_metrics(found, model, data, report)

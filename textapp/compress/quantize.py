@@ -27,6 +27,7 @@ from textapp.errors import InputError
 from textapp.files import read_bytes, replacing, write_json
 from textapp.settings import MOST
 from textapp.task import Files, Report, canonical_name
+from textapp.text.characters import counted
 from textapp.training import run
 from textapp.training.fit import fit
 from textapp.training.prepare import Prepared, prepare
@@ -129,7 +130,7 @@ def quantize(
         floats = model.get_weights()
         history: list[dict[str, float]] = []
         if config.epochs:
-            report(f"training on {describe(strategy)} with rounded weights: {steps:,} steps an epoch")
+            report(f"training on {describe(strategy)} with rounded weights: {counted(steps, 'step')} an epoch")
             log = EventLog(folder / run.LOGS)
             size = training.batch_size
             validation = evaluation_batches(opened.valid, size, data.widths, training.static_shapes)
@@ -211,8 +212,10 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
     """
     loaded = run.Run.load(source)
     task, config, soft = loaded.task, loaded.config, None
-    files = Files(command["train"], command.get("valid"), command.get("test"), command.get("vectors"))
+    train = run.entry(source / run.CONFIG, command, "train")
+    files = Files(train, command.get("valid"), command.get("test"), command.get("vectors"))
     if "distillation" in command:
+        run.entry(source / run.METRICS, loaded.metrics, "distillation", f"valid_{task.main_score(loaded.targets)}")
         config = student_config(task, command, os.fspath(source / run.CONFIG))
         soft = SoftTargets.read(_soft_targets(source), task, loaded.targets)
         student = StudentData.read(task, config, files, command.get("unlabelled", ()), [soft], report)

@@ -15,6 +15,7 @@ from textapp.data.rows import encode_rows, encode_untargeted
 from textapp.errors import InputError
 from textapp.files import read_bytes
 from textapp.runtime import load
+from textapp.settings import as_text
 from textapp.task import Task, names, task
 from textapp.text.tokenizer import Tokenizer
 from textapp.training import run
@@ -210,8 +211,8 @@ def check_shared(config: Any, teachers: Sequence[Any]) -> None:
         for name, wanted in shared.items():
             if config.get(name) != wanted:
                 raise InputError(
-                    f"setting {name}: {_setting_text(wanted)} for {teacher.name}, but "
-                    f"{_setting_text(config.get(name))} for the student; they must be the same"
+                    f"setting {name}: {as_text(wanted)} for {teacher.name}, but "
+                    f"{as_text(config.get(name))} for the student; they must be the same"
                 )
 
 
@@ -251,8 +252,3 @@ def _task_of_file(path: Path) -> Task[Any, Any, Any]:
             continue
         return found
     raise InputError(errors[0])
-
-
-def _setting_text(value: object) -> str:
-    """A value as `--set` accepts it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -14,7 +14,8 @@ Each may be gzip-compressed. `PATH#SUBSET` chooses a subset of `folders` and `ta
 
 TSV and CSV files start with a header. If no columns are given, the known names in it choose them
 (`tables.TEXT_COLUMNS`, `tables.LABEL_COLUMNS`). A file without a header is accepted if it has two columns, and if
-exactly one field of its first row can only be a label: a whole number or the name of a sentiment.
+exactly one field of its first row can only be a label: a whole number or the name of a sentiment, or with several
+labels a list of them, `a,b`.
 
 The reader changes two things in a text: it removes white space around it and U+FEFF at its start, and it replaces each
 HTML line break (`<br>`, `<br />`) by a space, because the reviews of IMDb and other scraped texts are full of them.
@@ -33,6 +34,7 @@ from textapp.data import class_folders, slot_folders, tables
 from textapp.data.lines import read_lines
 from textapp.errors import InputError
 from textapp.files import named_errors
+from textapp.text.characters import counted
 
 FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar", "slots")
 
@@ -86,7 +88,7 @@ class Examples:
         counts = Counter(name for label in self.labels for name in names_of(label))
         classes = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
         dropped = f"; rows left out because their text is empty: {self.empty:,}" if self.empty else ""
-        return f"{self.source}: {len(self):,} examples ({classes}){dropped}"
+        return f"{self.source}: {counted(len(self), 'example')} ({classes}){dropped}"
 
     def location(self, index: int) -> str:
         """Returns where a text is, for messages: `reviews.tsv:17`, `aclImdb.tar.gz#train: pos/1_9.txt`."""
@@ -121,8 +123,8 @@ def read_examples(
         label_column: Name of the label column, likewise.
         format: One of `FORMATS`. Default: by the suffix, else by the first line.
         subset: For `folders` and `tar`: name of the folder that directly holds the class folders to read.
-        several: Whether a text may have several labels or none, `a,b` in tables, a list in JSON. Labels are then
-            tuples.
+        several: Whether a text may have several labels or none: `a,b` or a list in JSON, see `tables.label_names`.
+            Labels are then tuples.
 
     Raises:
         InputError: The file breaks a rule; the message names the file, the line and the rule.
@@ -264,7 +266,7 @@ def _one_label(label: Any, location: str) -> str:
 
 def _several_labels(label: Any, location: str) -> tuple[str, ...]:
     """The labels of a row, each once."""
-    names = (name.strip() for name in (label.split(",") if isinstance(label, str) else label))
+    names = map(str.strip, tables.label_names(label, location) if isinstance(label, str) else label)
     return tuple(dict.fromkeys(_label_name(name, location) for name in names if name))
 
 
@@ -272,7 +274,10 @@ def _label_name(label: str, location: str) -> str:
     """A label without the white space around it. Raises `InputError` unless it is one line."""
     label = label.strip()
     if not label:
-        raise InputError(f"{location}: the label is missing")
+        raise InputError(
+            f"{location}: the label is missing; if texts may have several labels or none, use "
+            "`textapp train multilabel-classifier`"
+        )
     if len(label.splitlines()) > 1:
         raise InputError(f"{location}: a label must be one line. Received: {label[:40]!r}")
     return label
@@ -310,9 +315,9 @@ def _open_rows(
         case "slots":
             return slot_folders.read_intents(path)
         case "tsv":
-            return tables.read_tsv(lines, path, text_column, label_column, labelled)
+            return tables.read_tsv(lines, path, text_column, label_column, labelled, several)
         case "csv":
-            return tables.read_csv(lines, path, text_column, label_column, labelled)
+            return tables.read_csv(lines, path, text_column, label_column, labelled, several)
         case "jsonl":
             return tables.read_json_lines(lines, path, text_column, label_column, labelled)
         case _ if several:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from textapp.data.readers import Examples, names_of
 from textapp.errors import InputError
+from textapp.text.characters import counted
 
 # White space and the punctuation of ASCII, Latin-1, General Punctuation, CJK and the full-width forms. It has no emoji
 # and no combining marks of Indic scripts, because these distinguish words.
@@ -38,7 +39,7 @@ class SplitReport:
 
     def __str__(self) -> str:
         return (
-            f"{self.source}: {self.train:,} examples for training, {self.held_out:,} held out, "
+            f"{self.source}: {counted(self.train, 'example')} for training, {self.held_out:,} held out, "
             f"{self.dropped:,} dropped that equal a held-out text"
         )
 
@@ -61,7 +62,7 @@ class DuplicateReport:
 
     def __str__(self) -> str:
         return (
-            f"{self.source}: {self.kept:,} examples kept, {self.dropped:,} duplicates dropped, "
+            f"{self.source}: {counted(self.kept, 'example')} kept, {counted(self.dropped, 'duplicate')} dropped, "
             f"{self.conflicting:,} of them with another label"
         )
 
@@ -85,7 +86,8 @@ class OverlapReport:
 
     def __str__(self) -> str:
         causes = ", ".join(f"{source} {count:,}" for source, count in self.held_out)
-        return f"{self.source}: {self.kept:,} examples kept, {self.dropped:,} dropped that are held out ({causes})"
+        kept = counted(self.kept, "example")
+        return f"{self.source}: {kept} kept, {self.dropped:,} dropped that are held out ({causes})"
 
 
 def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples, SplitReport]:

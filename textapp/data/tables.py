@@ -22,6 +22,7 @@ LABEL_COLUMNS = ("label", "sentiment", "class", "polarity", "target", "category"
 Row = tuple[int, str, Any]
 """Line, text and label. The label is a string, or from JSON lines also a list of strings."""
 
+_LABEL_LIST = re.compile(r"[^\s,]+(?:,[^\s,]+)+|\[.*\]")
 _PLAIN_LABEL = re.compile(r"[+-]?\d{1,9}|neg|neu|pos|negative|neutral|positive|__label__\S+", re.IGNORECASE | re.ASCII)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_CSV_FIELD = 2**31 - 1
@@ -32,16 +33,52 @@ def is_plain_label(field: str) -> bool:
     return _PLAIN_LABEL.fullmatch(field.strip()) is not None
 
 
+def label_names(cell: str, location: str) -> list[str]:
+    """Returns the labels of a cell with several of them.
+
+    They are names with commas between them, or a JSON list. As in CSV, a name may be in quotation marks, and must be if
+    it has a comma. A cell of white space has no label.
+
+    Args:
+        cell: The cell.
+        location: Where it is, for messages.
+
+    Raises:
+        InputError: The cell is neither.
+
+    Example:
+        >>> label_names('prix, "goût, odeur"', "a.tsv:2"), label_names('["goût, odeur"]', "a.tsv:3")
+        (['prix', 'goût, odeur'], ['goût, odeur'])
+    """
+    cell = cell.strip()
+    try:
+        if not cell.startswith("["):
+            return next(csv.reader([cell], skipinitialspace=True, strict=True), [])
+        names = json.loads(cell)
+    except (ValueError, RecursionError, csv.Error) as error:
+        raise InputError(
+            f"{location}: labels must be names with commas between them, a name with a comma in quotation marks, or a "
+            f"JSON list of names. Received: {_shortened(cell)}"
+        ) from error
+    return list(_json_label(names, "the cell", location))
+
+
+def quoted_name(name: str) -> str:
+    """Returns a label as `label_names` reads it in a list of several: in quotation marks if it needs them."""
+    return f'"{name.replace(chr(34), chr(34) * 2)}"' if "," in name or name.startswith(('"', "[")) else name
+
+
 def read_tsv(
     lines: Iterator[str],
     path: str | os.PathLike[str],
     text_column: str | None,
     label_column: str | None,
     labelled: bool = True,
+    several: bool = False,
 ) -> Iterator[Row]:
     """Yields the rows of tab-separated lines. As in GLUE, quotation marks have no special meaning."""
     records = ((number, line.rstrip("\r\n").split("\t")) for number, line in enumerate(lines, start=1))
-    return _read_records(records, path, text_column, label_column, labelled)
+    return _read_records(records, path, text_column, label_column, labelled, several)
 
 
 def read_csv(
@@ -50,9 +87,10 @@ def read_csv(
     text_column: str | None,
     label_column: str | None,
     labelled: bool = True,
+    several: bool = False,
 ) -> Iterator[Row]:
     """Yields the rows of comma-separated lines. As in RFC 4180, quoted fields may have commas and line ends in them."""
-    return _read_records(_csv_records(lines, path), path, text_column, label_column, labelled)
+    return _read_records(_csv_records(lines, path), path, text_column, label_column, labelled, several)
 
 
 def read_json_lines(
@@ -79,7 +117,8 @@ def read_json_lines(
             text_at, label_at = _find_columns(columns, f"{path}:{number}", text_column, label_column, labelled)
             names = columns[text_at], columns[label_at]
         location = f"{path}:{number}"
-        yield number, _json_text(row, names[0], location), _json_label(row, names[1], location)
+        label = _json_label(_json_value(row, names[1], location), repr(names[1]), location)
+        yield number, _json_text(row, names[0], location), label
 
 
 def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[Row]:
@@ -119,6 +158,7 @@ def _read_records(
     text_column: str | None,
     label_column: str | None,
     labelled: bool,
+    several: bool,
 ) -> Iterator[Row]:
     """Yields the rows of records. The first record may be a header."""
     # Spreadsheets write an empty row as a line of delimiters; it counts as a blank line.
@@ -128,9 +168,9 @@ def _read_records(
         return
     line, header = first
     width = len(header)
-    if text_column is None and label_column is None and _is_headerless(header):
-        label_at = 0 if is_plain_label(header[0]) else 1
-        text_at = 1 - label_at
+    row_label_at = _label_of_row(header, several or not labelled)
+    if text_column is None and label_column is None and row_label_at is not None:
+        text_at, label_at = 1 - row_label_at, row_label_at
         yield line, header[text_at], header[label_at]
     else:
         columns = [name.strip() for name in header]
@@ -143,9 +183,18 @@ def _read_records(
         yield line, fields[text_at], fields[label_at]
 
 
-def _is_headerless(first: list[str]) -> bool:
-    """Whether the first record is a row: a text, and a field that can only be a label."""
-    return len(first) == 2 and is_plain_label(first[0]) != is_plain_label(first[1])
+def _label_of_row(first: list[str], several: bool) -> int | None:
+    """The position of the label if the first record is a row: a text, and a field that can only be a label.
+
+    With `several`, a list of labels is such a field too if it is shorter than the text.
+    """
+    if len(first) != 2:
+        return None
+    found = [is_plain_label(field) for field in first]
+    if several and not any(found):
+        pairs = zip(first, reversed(first), strict=True)
+        found = [len(one) < len(other) and _LABEL_LIST.fullmatch(one.strip()) is not None for one, other in pairs]
+    return found.index(True) if sum(found) == 1 else None
 
 
 def _find_columns(
@@ -198,25 +247,22 @@ def _json_text(row: dict[str, Any], column: str, location: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", value)
 
 
-def _json_label(row: dict[str, Any], column: str, location: str) -> str | list[str]:
-    """Returns the label of an object: a string, or a whole number or truth value as JSON text; or a list of labels."""
-    value = _json_value(row, column, location)
-    if isinstance(value, list):
-        return [_json_name(part, column, location) for part in value]
-    return _json_name(value, column, location)
+def _json_label(value: Any, place: str, location: str) -> str | list[str]:
+    """Returns a label as a string, or a list of them. A whole number or truth value becomes JSON text, null empty."""
+    for name in value if isinstance(value, list) else [value]:
+        if name is not None and not isinstance(name, str | int):
+            raise InputError(
+                f"{location}: {place} must be a name (a string or a whole number) or a list of names. "
+                f"Received: {_shortened(json.dumps(value))}"
+            )
+    return [_json_name(name) for name in value] if isinstance(value, list) else _json_name(value)
 
 
-def _json_name(value: object, column: str, location: str) -> str:
-    """Returns a label as a string; null counts as a missing label."""
+def _json_name(value: str | int | None) -> str:
+    """Returns a name as a string; null counts as a missing label."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
-    if isinstance(value, int):
-        return json.dumps(value)
-    raise InputError(
-        f"{location}: {column!r} must be a string or a whole number. Received: {_shortened(json.dumps(value))}"
-    )
+    return _LONE_SURROGATE.sub("\ufffd", value) if isinstance(value, str) else json.dumps(value)
 
 
 def _json_value(row: dict[str, Any], column: str, location: str) -> Any:

@@ -25,6 +25,7 @@ from textapp.data.conll import TaggedSentence
 from textapp.data.lines import read_lines
 from textapp.errors import InputError
 from textapp.files import named_errors
+from textapp.text.characters import counted
 from textapp.text.tag_schemes import OUTSIDE, convert, find_breaks, guess_scheme, is_tag
 from textapp.text.tag_set import FILE_SCHEME
 from textapp.text.tokenizer import Tokenizer
@@ -90,18 +91,18 @@ class TaggedExamples:
     def __str__(self) -> str:
         counts = Counter(itertools.chain.from_iterable(self.tags))
         tokens = counts.total()
-        line = f"{self.source}: {_counted(len(self), 'sentence')}, {_counted(tokens, 'token')}, "
+        line = f"{self.source}: {counted(len(self), 'sentence')}, {counted(tokens, 'token')}, "
         if self.scheme == PLAIN:
-            line += _counted(len(counts), "different tag")
+            line += counted(len(counts), "different tag")
         else:
             spans = {tag[2:] or "no type": count for tag, count in sorted(counts.items()) if tag.startswith("B")}
             shown = list_some([f"{type_} {count:,}" for type_, count in spans.items()], " types")
-            line += _counted(sum(spans.values()), "span") + (f" ({shown})" if shown else "")
+            line += counted(sum(spans.values()), "span") + (f" ({shown})" if shown else "")
             line += f", tags in {self.source_scheme}" if self.source_scheme else ""
         if self.empty:
             line += f"; rows left out because their text is empty: {self.empty:,}"
         if self.repairs:
-            line += f"; {_counted(len(self.repairs), 'broken tag')} repaired, the first at {self.repairs[0]}"
+            line += f"; {counted(len(self.repairs), 'broken tag')} repaired, the first at {self.repairs[0]}"
         return line
 
     def location(self, index: int) -> str:
@@ -311,8 +312,3 @@ def list_some(names: Sequence[str], noun: str = "") -> str:
     """Returns the first names, separated by commas, and the number of those left out."""
     more = [f"{len(names) - _SHOWN:,} more{noun}"] if len(names) > _SHOWN else []
     return ", ".join([*names[:_SHOWN], *more])
-
-
-def _counted(count: int, noun: str) -> str:
-    """Returns `1 sentence` or `2 sentences`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

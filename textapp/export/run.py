@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from textapp.compress.lineage import Lineage
 from textapp.data.batches import bucket_widths
@@ -12,7 +12,7 @@ from textapp.export.bundle import export_model
 from textapp.export.conversion import Recipe
 from textapp.export.lowering import Lowering
 from textapp.files import read_object
-from textapp.training.run import Run, read_finished
+from textapp.training.run import METRICS, Run, entry, read_finished
 
 DEFAULT: tuple[Recipe, Lowering] = ("dynamic_wi8_afp32", "fused")
 
@@ -74,7 +74,16 @@ def export(
 
 
 def quantized_for(run: str | os.PathLike[str]) -> tuple[Recipe, Lowering] | None:
-    """The recipe and the lowering that a run of `textapp quantize` was rounded for; None for any other run."""
+    """The recipe and the lowering that a run of `textapp quantize` was rounded for; None for any other run.
+
+    Raises:
+        InputError: The run is not finished, or its `metrics.json` does not say for which.
+    """
     _, metrics = read_finished(Path(run))
-    quantization = metrics.get("quantization")
-    return quantization and (quantization["recipe"], quantization["lowering"])
+    if metrics.get("quantization") is None:
+        return None
+    path = Path(run) / METRICS
+    recipe, lowering = (entry(path, metrics, "quantization", key) for key in ("recipe", "lowering"))
+    if recipe not in get_args(Recipe) or lowering not in get_args(Lowering):
+        raise InputError(f'{path}: "quantization" has an unknown recipe or lowering: {recipe!r:.40}, {lowering!r:.40}')
+    return recipe, lowering

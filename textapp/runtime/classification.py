@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textapp.runtime.bundle_format import Fields, parse_names
-from textapp.runtime.predictor import Inputs, Predictor, Score, check_texts
+from textapp.runtime.predictor import Inputs, Outputs, Predictor, Score, check_texts
 from textapp.text.labels import Labels
 from textapp.text.normalization import LONGEST_CHUNK
 from textapp.text.token_encoder import TokenEncoder
@@ -136,14 +136,18 @@ class TextPredictor(Predictor, Generic[PredictionType]):
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> PredictionType:
         """The prediction of a text with these probabilities."""
 
+    def outputs(self, inputs: Inputs) -> Outputs:
+        """The model's outputs for the tokens of a text."""
+        return self.score(inputs)
+
     def _logits(self, text: str) -> NDArray[np.float32]:
         """The logits of a text, `(C,)`."""
-        return self.score(self.pieces(text)[0]).logits
+        return self.outputs(self.pieces(text)[0]).logits
 
     def _predict(self, text: str) -> PredictionType:
         """The prediction for one text."""
         tokens, truncated = _first(self.tokenizer.tokenize, text, self.max_tokens)
-        logits, weights = self.score(self.encode([token.text for token in tokens]))
+        logits, weights = self.outputs(self.encode([token.text for token in tokens]))
         weighed = tuple(
             TokenWeight(token.text, token.start, token.end, weight)
             for token, weight in zip(tokens, repeat(None) if weights is None else weights.tolist(), strict=False)

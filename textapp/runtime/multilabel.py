@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from textapp.errors import InputError
 from textapp.runtime.bundle_format import Fields, parse_names
 from textapp.runtime.classification import LABELS, TextPredictor, TokenWeight, file_names, logits_shape
-from textapp.runtime.predictor import Score
+from textapp.runtime.predictor import Inputs, Outputs, Score
 from textapp.text.labels import IndependentLabels, Labels, are_thresholds
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -29,7 +29,7 @@ class MultilabelPrediction:
     """The prediction of a model for one text.
 
     Attributes:
-        labels: the labels of the text, in the order of labels.txt; none, one or more.
+        labels: the labels of the text, in the order of labels.txt; none, one or more. A text without tokens has none.
         probs: label -> probability, independent of the other labels, in the order of labels.txt.
         tokens: the tokens that the model read; empty for a text without tokens.
         truncated: whether the text had more tokens than the model's largest length, and was cut there.
@@ -66,6 +66,13 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
     def result(self) -> str:
         """What a text is turned into."""
         return result(self.targets)
+
+    def outputs(self, inputs: Inputs) -> Outputs:
+        """The model's outputs. Without tokens all probabilities are 0: the model knows only how frequent labels are."""
+        outputs = super().outputs(inputs)
+        if len(inputs["token_ids"]):
+            return outputs
+        return outputs._replace(logits=np.full_like(outputs.logits, -np.inf))
 
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
         """The probability of each label, independent of the others."""

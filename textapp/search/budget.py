@@ -31,6 +31,7 @@ from textapp.files import digest, leftovers, named_errors, read_json, write_json
 from textapp.search.candidates import Candidate, Shape, candidates
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
+from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
@@ -159,7 +160,7 @@ def search_within_budget(
         if before is None:
             _clear(folder)
             write_json(folder / SEARCH, {"command": command, "words": words})
-        report(f"{len(grid)} students fit {budget:,} bytes: {'; '.join(map(_in_words, grid))}")
+        report(f"within {budget:,} bytes {counted(len(grid), 'student')}: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
         left_out: dict[str, str] = {}
         score = found.main_score(read.data.targets)
@@ -186,7 +187,7 @@ def search_within_budget(
                 quantize(rounding, student, quantized, report=report)
             if not (bundle / "bundle.json").exists():
                 _, metrics = run.read_finished(quantized)
-                recipe = metrics["quantization"]["recipe"]
+                recipe = run.entry(quantized / run.METRICS, metrics, "quantization", "recipe")
                 try:
                     export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
                 except ExportError as error:  # a student whose file fails a check does not end the search
@@ -196,6 +197,7 @@ def search_within_budget(
             rows.append(_row(score, candidate, student, quantized, bundle))
             report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes")
         _, metrics = run.read_finished(first)
+        teaching = run.entry(first / run.METRICS, metrics, "distillation")
         within = [row for row in rows if row["bytes"] <= budget]
         if not within:
             raise InputError(f"{folder}: no student can be exported within {budget:,} bytes; see the lines above")
@@ -204,7 +206,7 @@ def search_within_budget(
             "words": words,
             "candidates": rows,
             "left_out": left_out,
-            "teachers_valid": metrics["distillation"].get(f"valid_{score}"),
+            "teachers_valid": teaching.get(f"valid_{score}"),
             "chosen": max(within, key=lambda row: (row["valid"], -row["bytes"]))["name"],
         }
         write_json(folder / SEARCH, result)  # last: `chosen` marks the search as finished
@@ -213,17 +215,18 @@ def search_within_budget(
 
 def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
     """The entry of a finished candidate in `search.json`."""
-    _, before = run.read_finished(student)
-    _, after = run.read_finished(quantized)
+    (before_path, before), (after_path, after) = (
+        (folder / run.METRICS, run.read_finished(folder)[1]) for folder in (student, quantized)
+    )
     return {
         "name": candidate.name,
         **dataclasses.asdict(candidate),
         "vocabulary_size": len(Vocabulary.load(student / run.VOCABULARY)),
-        "parameters": before["parameters"],
+        "parameters": run.entry(before_path, before, "parameters"),
         "bytes": (bundle / MODEL).stat().st_size,
-        "oov_rate": before["data"]["valid"]["oov_rate"],
-        "valid_float": before["valid"][score],
-        "valid": after["valid"][score],
+        "oov_rate": run.entry(before_path, before, "data", "valid", "oov_rate"),
+        "valid_float": run.entry(before_path, before, "valid", score),
+        "valid": run.entry(after_path, after, "valid", score),
     }
 
 

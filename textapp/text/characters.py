@@ -208,6 +208,12 @@ def parse_lower(table: str = LOWER) -> list[tuple[range, int]]:
     return runs
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and a noun for a message: `1 text`, `2 texts`, `1,000 entities`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
 def printable(text: str) -> str:
     """Returns a text with control characters and lone surrogates as escapes: none may move a terminal's cursor."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,9 @@ class Labels:
     """
 
     names: tuple[str, ...]
+
+    too_few: ClassVar[str] = "a classifier needs examples of two labels or more"
+    """The message about fewer than two labels."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -41,6 +44,11 @@ class IndependentLabels(Labels):
     """
 
     thresholds: tuple[float, ...] = field(default=(), compare=False)
+
+    too_few: ClassVar[str] = (
+        "a multilabel-classifier needs two labels or more that texts have; for one label use `textapp train "
+        "classifier`, with a second label for the texts without it"
+    )
 
     def __post_init__(self) -> None:
         """Fills in the default, and checks the number of thresholds."""

@@ -13,6 +13,7 @@ from textapp.data.rows import EncodedRows, encode_rows
 from textapp.data.stream import Scan, StreamedBatches
 from textapp.errors import InputError
 from textapp.task import Files, Report, Task
+from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
@@ -254,7 +255,7 @@ def _stream(
     if not scan.names:
         raise InputError(f"{source}: no text is left to train on; all texts are held out or have no token")
     targets = task.targets_of_names(scan.names, source)
-    report(f"scanned {source}: {scan.lengths.sum():,} examples, read again each epoch")
+    report(f"scanned {source}: {counted(int(scan.lengths.sum()), 'example')}, read again each epoch")
     encoder, pretrained = build_encoder(task, config, scan.tokens, files.vectors, report)
     widths = bucket_widths(config.data.max_tokens)
     batches = StreamedBatches(
@@ -330,15 +331,15 @@ def report_counts(
     """Reports the size of the vocabulary, the share of unknown tokens and the number of cut texts."""
     total = len(encoder.vocabulary)
     known = total if pretrained is None else pretrained.num_train_words
-    characters = "" if encoder.characters is None else f", {len(encoder.characters):,} characters"
-    extra = f", {total - known:,} extra words from the vectors" if total > known else ""
-    report(f"vocabulary: {known:,} words of the training split{characters}{extra}")
-    noun, how = ("sentences", "more by cutting long ones") if task.unit == "token" else ("texts", "cut")
+    characters = "" if encoder.characters is None else f", {counted(len(encoder.characters), 'character')}"
+    extra = f", {counted(total - known, 'extra word')} from the vectors" if total > known else ""
+    report(f"vocabulary: {counted(known, 'word')} of the training split{characters}{extra}")
+    noun, how = ("sentence", "more by cutting long ones") if task.unit == "token" else ("text", "cut")
     for name, part in counts.items():
         without = part.get("oov_rate_without_extra", part["oov_rate"])
         compared = f" ({without:.1%} without the extra words)" if without != part["oov_rate"] else ""
         cut = f", {part['cut']:,} {how}" if part["cut"] else ""
-        report(f"{name}: {part['count']:,} {noun}{cut}, {part['oov_rate']:.1%} of tokens unknown{compared}")
+        report(f"{name}: {counted(int(part['count']), noun)}{cut}, {part['oov_rate']:.1%} of tokens unknown{compared}")
         if part["oov_rate"] > OOV_WARNING and not encoder.characters:
             report(
                 f"warning: more than {OOV_WARNING:.0%} of the tokens of {name} are unknown; remedies: a larger "

@@ -12,6 +12,7 @@ import numpy as np
 from textapp.config import ModelConfig, Training
 from textapp.errors import InputError
 from textapp.files import named_errors
+from textapp.text.characters import counted
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, Vocabulary
 from textapp.text.word_form import WordForm
@@ -72,7 +73,7 @@ def read_pretrained(
     vectors = read_vectors(path)
     with named_errors(path), Path(path).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    report(f"read {os.fspath(path)}: {len(vectors):,} vectors of {vectors.dim} dimensions")
+    report(f"read {os.fspath(path)}: {counted(len(vectors), 'vector')} of {vectors.dim} dimensions")
     if embedding_dim not in (None, vectors.dim):
         raise InputError(
             f"setting embedding_dim: is {embedding_dim}, but the vectors of {os.fspath(path)} have {vectors.dim} "
@@ -91,7 +92,7 @@ def read_pretrained(
     report(
         f"vectors: {coverage} of the training split have one"
         + (f", {composed:,} of the words only by their n-grams" if composed else "")
-        + (f"; {len(vocabulary) - num_train_words:,} extra words" if extra_words else "")
+        + (f"; {counted(len(vocabulary) - num_train_words, 'extra word')}" if extra_words else "")
     )
     if coverage.share_of_tokens < LOW_COVERAGE:
         report(

@@ -117,6 +117,17 @@ def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return command, read_object(folder / METRICS)
 
 
+def entry(path: Path, content: Mapping[str, Any], *keys: str) -> Any:
+    """A value inside the content of a run's JSON file. Raises `InputError` naming `path` if the file has lost it."""
+    value: Any = content
+    for key in keys:
+        if not isinstance(value, Mapping) or key not in value:
+            name = ".".join(keys)
+            raise InputError(f'{path}: has no "{name}", which textapp writes; restore it, or train the run again')
+        value = value[key]
+    return value
+
+
 def _read_tokenizer(folder: Path, expected: Tokenizer) -> Tokenizer:
     """Reads a run's tokenizer. Raises `InputError` if it is broken, or is not the one of the run's settings."""
     settings = read_object(folder / TOKENIZER)

@@ -15,6 +15,7 @@ from textapp.data.rows import EncodedRows
 from textapp.files import write_json
 from textapp.models.model import text_model
 from textapp.task import Files, Report, Task, task
+from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.training import run
 from textapp.training.adversarial import with_adversary
@@ -81,7 +82,8 @@ def train(
         write_json(folder / run.CONFIG, {**command, "textapp_version": __version__})
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
-        report(f"training on {describe(strategy)}: {model.count_params():,} parameters, {steps:,} steps an epoch")
+        size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
+        report(f"training on {describe(strategy)}: {size}")
 
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
         metrics = held_out_metrics(found, model, data, report)

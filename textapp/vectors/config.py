@@ -4,7 +4,7 @@ import dataclasses
 from typing import Annotated, Literal
 
 from textapp.errors import InputError
-from textapp.settings import MOST, Config, Range
+from textapp.settings import MOST, Config, Range, not_with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,3 +45,7 @@ class VectorsConfig(Config):
         super().check()
         if self.min_n > self.max_n:
             raise InputError(f"setting min_n: must be at most max_n, {self.max_n}; received {self.min_n}")
+
+    def unused(self) -> dict[str, str]:
+        """The settings of n-grams, if there are none."""
+        return {} if self.subwords else dict.fromkeys(("min_n", "max_n", "buckets"), not_with("subwords", False))

@@ -17,6 +17,7 @@ import numpy as np
 
 from textapp.errors import InputError
 from textapp.files import leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.text.characters import counted
 from textapp.vectors.corpus import WordSplitter, read_blocks, text_files
 from textapp.vectors.word_ids import DROPPED, END, WordIds
 
@@ -209,7 +210,7 @@ def _encode(files: Sequence[Path], table: WordIds, out: IO[bytes], max_words: in
             out.write(ids.astype(_ID, copy=False).data)
             num_words += int(np.count_nonzero(ids != END))
             if num_words >= next_report:
-                report(f"corpus: {num_words:,} words read, {len(table):,} distinct")
+                report(f"corpus: {counted(num_words, 'word')} read, {len(table):,} distinct")
                 next_report += _WORDS_PER_REPORT
             before = len(table)
             if before - table.num_kept > max_words:
@@ -243,8 +244,8 @@ def _renumber(file: IO[bytes], renumber: np.ndarray) -> int:
 def _describe(cache: TokenCache) -> str:
     """A corpus in one line, for progress."""
     return (
-        f"{cache.num_words_read:,} words, {cache.num_words / cache.num_words_read:.1%} of them in the vocabulary "
-        f"of {len(cache.words):,}"
+        f"{counted(cache.num_words_read, 'word')}, {cache.num_words / cache.num_words_read:.1%} of them in the "
+        f"vocabulary of {len(cache.words):,}"
     )
 
 

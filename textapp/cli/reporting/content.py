@@ -10,6 +10,7 @@ from textapp.cli.output import printable
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.runtime.size_breakdown import FileParts
+from textapp.text.characters import counted
 
 NONE = "–"
 
@@ -141,14 +142,12 @@ class Report:
 
     def notes(self) -> list[str]:
         """Notes on how the figures were measured, one or two sentences each."""
-        counts = {variant.scores["count"] for variant in self.variants}
-        count = " or ".join(f"{number:,}" for number in sorted(counts))
-        lines = [
-            f"Scores: {self.comparison.title} as of textapp evaluate on {self.data}, {count} {self.comparison.counted}."
-        ]
+        *fewer, most = sorted({variant.scores["count"] for variant in self.variants})
+        count = " or ".join([*(f"{number:,}" for number in fewer), counted(most, self.comparison.counted)])
+        lines = [f"Scores: {self.comparison.title} as of textapp evaluate on {self.data}, {count}."]
         if self.comparison.independent:
             best = max(variant.score for variant in self.variants)
-            error = 100 * (best * (1 - best) / max(counts)) ** 0.5
+            error = 100 * (best * (1 - best) / most) ** 0.5
             lines[0] += f" One standard error of one score is about {error:.1f} points."
         if self.timed:
             lines.append(
@@ -296,8 +295,3 @@ def _best(
 def _ms(milliseconds: float) -> str:
     """A time for people, with three digits."""
     return f"{milliseconds:.{3 if milliseconds < 1 else 2 if milliseconds < 10 else 1}f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 text`, `2 texts`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textapp.cli.opened import Opened, is_bundle, open_model
-from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant, counted, percent, short_names
+from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant, percent, short_names
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.files import named_errors, read_object
@@ -18,7 +18,7 @@ from textapp.runtime.bundle import Bundle
 from textapp.runtime.latency import measure_latency
 from textapp.runtime.size_breakdown import size_breakdown
 from textapp.task import Task, canonical_name, device, task
-from textapp.text.characters import printable
+from textapp.text.characters import counted, printable
 
 
 def measure(

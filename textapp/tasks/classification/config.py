@@ -4,8 +4,8 @@ import dataclasses
 from typing import Annotated, Any, Literal
 
 from textapp.config import Encoder, ModelConfig, Training, Words
-from textapp.errors import InputError
-from textapp.settings import MOST, Range, Section
+from textapp.settings import MOST, Range, Section, not_with
+from textapp.task import command_with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +15,11 @@ class ClassificationConfig(ModelConfig):
     text_column: Annotated[str | None, "Column of the texts; by default guessed from the header."] = None
     label_column: Annotated[str | None, "Column of the labels, likewise."] = None
     attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 64
+
+    @classmethod
+    def owner(cls, key: str) -> str | None:
+        """See `Config`: the command of another task, or of students."""
+        return command_with(key)
 
 
 # Chosen on validation data: SST-2's dev split, shares of IMDb's and online_shopping_10_cats' training splits. For
@@ -90,19 +95,24 @@ class Distillation(Section):
         int | None, Range(0, MOST), "Seed of the validation split taken from the training file; none: `seed`."
     ] = None
 
+    def unused(self) -> dict[str, str]:
+        """The settings of another loss, and of new texts if none are made."""
+        found = {}
+        if self.distillation_loss == "mse":
+            found["temperature"] = not_with("distillation_loss", "mse")
+        if not self.augment:
+            found |= dict.fromkeys(("mask_rate", "ngram_rate"), not_with("augment", 0))
+        return found
+
 
 @dataclasses.dataclass(frozen=True)
 class StudentConfig(ClassificationConfig):
     """The settings of `textapp distill` for a classifier: those of a small classifier, and of the distillation."""
+
+    in_memory = "a student"
 
     words: Words = Words(vocabulary_size=4_000, embedding_dim=32, word_dropout=0.1, embedding_dropout=0.2)
     encoder: Encoder = Encoder(units=32, dropout=0.2)  # below 32 a fused LSTM stays float: 24 take more bytes
     training: Training = Training(learning_rate=5e-3, batch_size=128)
     attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 32
     distillation: Distillation = Distillation()
-
-    def check(self) -> None:
-        """Raises `InputError` that names the first setting that is out of range."""
-        super().check()
-        if self.data.stream:
-            raise InputError("setting stream: a student is trained from memory; leave it false")

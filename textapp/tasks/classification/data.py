@@ -1,7 +1,7 @@
 """The data of a classifier: reads and splits labelled texts, and makes their rows of tokens."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from textapp.errors import InputError
 from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
-from textapp.text.characters import replace_surrogates
+from textapp.text.characters import counted, replace_surrogates
 from textapp.text.labels import Labels
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
@@ -100,9 +100,7 @@ def read_splits(
     return train, held_out
 
 
-def label_set(
-    config: ClassificationConfig, train: Examples, report: Report, kind: Callable[[tuple[str, ...]], LabelsType]
-) -> LabelsType:
+def label_set(config: ClassificationConfig, train: Examples, report: Report, kind: type[LabelsType]) -> LabelsType:
     """The sorted labels of training texts that have a token. Raises `InputError` if there are fewer than two."""
     tokenizer = text_tokenizer(config)
     texts: dict[str, list[str]] = {}
@@ -122,12 +120,12 @@ def _report_unlearned(labels: Iterable[str], report: Report) -> None:
         report(f"warning: no text of the label {label!r} has a token; the model does not learn it")
 
 
-def labels_of(names: Iterable[str], source: str, kind: Callable[[tuple[str, ...]], LabelsType]) -> LabelsType:
+def labels_of(names: Iterable[str], source: str, kind: type[LabelsType]) -> LabelsType:
     """Makes sorted labels. Raises `InputError` if there are fewer than two."""
     found = sorted(names)
     if len(found) < 2:
         shown = f"only {found[0]!r}" if found else "none"
-        raise InputError(f"{source}: a classifier needs examples of two labels or more. Found: {shown}")
+        raise InputError(f"{source}: {kind.too_few}. Found: {shown}")
     return kind(tuple(found))
 
 
@@ -190,7 +188,7 @@ class StreamedTexts:
                 yield words, label
         if self._report is not None:
             if skipped:
-                self._report(f"{self.path}: {skipped:,} texts left out that are held out")
+                self._report(f"{self.path}: {counted(skipped, 'text')} left out that are held out")
             _report_unlearned(labels - learned, self._report)
             self._report = None
 

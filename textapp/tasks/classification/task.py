@@ -190,11 +190,14 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     def counted(self, targets: "Labels") -> str:
         """See `Task`."""
         del targets
-        return "texts"
+        return "text"
 
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """See `Task`."""
-        return f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f} on {scores['count']:,} texts"
+        from textapp.text.characters import counted
+
+        texts = counted(scores["count"], "text")
+        return f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f} on {texts}"
 
     def questions(self, examples: "Examples") -> Sequence[str]:
         """See `Task`: the texts."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Files, PathLike, Report, Task
+from textapp.task import Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
 from textapp.tasks.classification.task import Classification, evenly_spaced
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from textapp.text.tokenizer import Tokenizer
 
 
+class MultilabelConfig(ClassificationConfig):
+    """The settings of `textapp train multilabel-classifier`: those of a classifier, without `stream`."""
+
+    in_memory = "a multilabel-classifier"
+
+
 class Multilabel(Classification):
     """Each text has any number of labels: the topics of an article, the complaints of a review."""
 
@@ -26,6 +32,7 @@ class Multilabel(Classification):
     short_name = "multilabel"
     does = "gives each text any number of its labels"
     exclusive = False
+    config = MultilabelConfig
     files_help = (
         "texts with labels: TSV or CSV with a header and `a,b` as labels, or JSON lines with a list of them, each also "
         "gzipped"
@@ -60,10 +67,6 @@ class Multilabel(Classification):
 
         return label_set(config, train, report, IndependentLabels)
 
-    def stream_rows(self, *args: Any) -> Iterable[tuple[list[str], Any]]:
-        """See `Task`: not supported."""
-        return Task.stream_rows(self, *args)
-
     def loss(self, config: ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
         """See `Task`: a binary cross-entropy for each label."""
         import keras
@@ -90,11 +93,13 @@ class Multilabel(Classification):
         return lambda outputs, _: ops.sigmoid(outputs)
 
     def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> list[tuple[str, ...]]:
-        """See `Task`: the labels of each row whose probabilities reach their thresholds."""
+        """See `Task`: the labels of each row whose probabilities reach their thresholds; none without tokens."""
+        import numpy as np
+
         from textapp.tasks.multilabel.scores import sigmoid
 
-        del rows
-        return [targets.chosen(row) for row in sigmoid(decoded).tolist()]
+        logits = np.where(rows.lengths[:, None] > 0, decoded, -np.inf)
+        return [targets.chosen(row) for row in sigmoid(logits).tolist()]
 
     def score_decisions(
         self, examples: "Examples", decisions: Sequence[tuple[str, ...]], targets: Any
@@ -141,9 +146,11 @@ class Multilabel(Classification):
 
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """See `Task`."""
+        from textapp.text.characters import counted
+
         return (
             f"micro F1 {scores['micro_f1']:.4f}, macro F1 {scores['macro_f1']:.4f}, exact match "
-            f"{scores['exact_match']:.4f} on {scores['count']:,} texts"
+            f"{scores['exact_match']:.4f} on {counted(scores['count'], 'text')}"
         )
 
     def score_tables(self, scores: Mapping[str, Any]) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
@@ -166,12 +173,15 @@ class Multilabel(Classification):
         self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, colours: bool
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
+        from textapp.data.tables import quoted_name
         from textapp.tasks.classification.terminal import mark_tokens
         from textapp.text.characters import printable
 
         del targets
         for text, prediction in zip(texts, predictions, strict=True):
-            labels = ", ".join(f"{printable(label)} {prediction.probs[label]:.3f}" for label in prediction.labels)
+            labels = ", ".join(
+                f"{printable(quoted_name(label))} {prediction.probs[label]:.3f}" for label in prediction.labels
+            )
             yield f"{labels or '-'}\t{mark_tokens(text, prediction, colours)}"
 
     def describe_targets(self, targets: Any) -> dict[str, Any]:

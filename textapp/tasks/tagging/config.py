@@ -4,13 +4,15 @@ import dataclasses
 from typing import Annotated, Any, Literal
 
 from textapp.config import Encoder, ModelConfig, Training, Words
-from textapp.errors import InputError
 from textapp.settings import MOST, Range, Section
+from textapp.task import command_with
 
 
 @dataclasses.dataclass(frozen=True)
 class TaggingConfig(ModelConfig):
     """The settings of `textapp train tagger`: data, model and training."""
+
+    in_memory = "a tagger"
 
     words: Words = Words(
         vocabulary_size=30_000,
@@ -46,11 +48,10 @@ class TaggingConfig(ModelConfig):
     tag_scheme: Annotated[Literal["IOBES", "IOB2"], "Scheme that the model learns."] = "IOBES"
     crf: Annotated[bool, "Choose the tags of a sentence together; false: each separately."] = True
 
-    def check(self) -> None:
-        """Raises `InputError` that names the first setting that is out of range."""
-        super().check()
-        if self.data.stream:
-            raise InputError("setting stream: a tagger is trained from memory; leave it false")
+    @classmethod
+    def owner(cls, key: str) -> str | None:
+        """See `Config`: the command of another task, or of students."""
+        return command_with(key)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -17,6 +17,7 @@ from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.tagging.config import TaggingConfig
 from textapp.tasks.tagging.scores import check_tags_known, unseen_tags
+from textapp.text.characters import counted
 from textapp.text.tag_schemes import OUTSIDE, is_tag, read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.tokenizer import Tokenizer
@@ -111,7 +112,7 @@ def read_splits(
     if "valid" not in held_out:
         train, validation = split_tagged(train, config.data.valid_fraction, seed)
         held_out = {"valid": validation, **held_out}
-        report(f"{train.source}: {len(train):,} sentences to train on, {len(validation):,} held out")
+        report(f"{train.source}: {counted(len(train), 'sentence')} to train on, {len(validation):,} held out")
     for name, part in held_out.items():
         if shared := count_shared(train, part):
             kind = "warning" if shared == len(part) else "note"  # published corpora have some
@@ -197,7 +198,7 @@ def report_unseen(name: str, examples: TaggedExamples, tags: TagSet, report: Rep
     """Warns about tags or types of a held-out split that the model lacks: they count as missed."""
     if unseen := unseen_tags(examples, tags):
         shown = ", ".join(unseen[:8]) + (f", {len(unseen) - 8:,} more" if len(unseen) > 8 else "")
-        report(f"warning: {name} has tags that the training split lacks, which will be missed: {shown}")
+        report(f"warning: {name} has tags that the training split lacks; the model never predicts them: {shown}")
 
 
 def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], report: Report) -> TagSet:

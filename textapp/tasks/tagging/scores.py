@@ -19,6 +19,7 @@ from typing import Any
 
 from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.errors import InputError
+from textapp.text.characters import counted
 from textapp.text.tag_schemes import OUTSIDE, Span, find_breaks, is_tag, read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 
@@ -88,10 +89,10 @@ def tag_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 def describe_scores(scores: dict[str, Any]) -> str:
     """Returns the scores of `tag_scores` as one line of text."""
     if "accuracy" in scores:
-        return f"accuracy {scores['accuracy']:.4f} on {scores['count']:,} tokens"
+        return f"accuracy {scores['accuracy']:.4f} on {counted(scores['count'], 'token')}"
     return (
         f"entity F1 {scores['entity_f1']:.4f} (precision {scores['precision']:.4f}, recall {scores['recall']:.4f}) "
-        f"on {scores['count']:,} entities; token accuracy {scores['token_accuracy']:.4f}"
+        f"on {counted(scores['count'], 'entity')}; token accuracy {scores['token_accuracy']:.4f}"
     )
 
 

@@ -176,7 +176,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
     def counted(self, targets: "TagSet") -> str:
         """See `Task`."""
-        return "tokens" if targets.scheme is None else "entities"
+        return "token" if targets.scheme is None else "entity"
 
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """See `Task`."""
