@@ -2,7 +2,9 @@ import json
 
 import pytest
 
+from textapp.config import LONGEST
 from textapp.errors import InputError
+from textapp.runtime import bundle_format
 from textapp.settings import Config
 from textapp.task import names, task
 from textapp.tasks.classification.config import ClassificationConfig
@@ -241,3 +243,7 @@ def test_a_choice_may_be_left_open_or_be_none():
     assert TaggingConfig().override(["format=conllu", "format=none"]).format is None
     assert TaggingConfig().override(["scheme=none"]).scheme == "none"
     assert TaggingConfig().scheme is None
+
+
+def test_a_bundle_is_as_long_as_a_training_at_most():
+    assert bundle_format.LONGEST == LONGEST

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from tests.runtime.conftest import LABELS, TOKENS, lines_of, load_error
-from textapp.runtime import Classifier, Tagger, load, read_bundle
+from textapp.runtime import Classifier, Tagger, bundle_format, load, read_bundle
 from textapp.text.tokenizer import Tokenizer
 
 
@@ -37,6 +37,25 @@ def test_a_bundle_is_read_whole(folder):
     assert bundle.tokenizer == Tokenizer("word", lowercase=bundle.task == "classification", normalization="nfkc")
     assert list(bundle.signatures.items()) == [(4, "tokens_4"), (8, "tokens_8")]
     assert bundle.description["metrics"] == {"accuracy": 0.5}
+
+
+def test_a_bundle_that_is_replaced_meanwhile_is_read_once(folder, monkeypatch):
+    """Every file is another one as soon as it has been read, as when another process exports to the same folder."""
+    expected = load(folder).predict(["Angela Merkel, good film!"])
+    places = {name: getattr(bundle_format, name) for name in ("read_bytes", "read_json")}
+
+    def replaced(name):
+        def read(path):
+            content = places[name](path)
+            path.write_bytes(b"[PAD]\n[UNK]\nother\n")
+            return content
+
+        return read
+
+    for name in places:
+        monkeypatch.setattr(bundle_format, name, replaced(name))
+    assert load(folder).predict(["Angela Merkel, good film!"]) == expected
+    assert {path.read_bytes() for path in folder.iterdir()} == {b"[PAD]\n[UNK]\nother\n"}
 
 
 def test_of_a_classifier_words_and_labels_are_read(predictor):

@@ -216,6 +216,28 @@ class TestLoadingAForeignModel:
         message = load_error(folder)
         assert message.startswith(f"{folder / 'vocabulary.txt'}: has 14 entries for token_ids, but ")
 
+    def test_a_smaller_vocabulary(self, write_bundle):
+        folder = write_bundle({"vocabulary.txt": lines_of(TOKENS[:-1])})
+        message = load_error(folder)
+        assert message.startswith(f"{folder / 'vocabulary.txt'}: has 12 entries for token_ids, but model.tflite has a ")
+
+    def test_a_larger_vocabulary_whose_ids_the_model_changes_first(self, write_bundle, monkeypatch):
+        """Then nothing is known of its table but that the last id has no row."""
+        monkeypatch.setattr("textapp.runtime.signatures.Signatures.table_rows", lambda *_: set())
+        folder = write_bundle({"vocabulary.txt": lines_of((*TOKENS, "mehr"))})
+        message = load_error(folder)
+        assert message.startswith(f"{folder / 'vocabulary.txt'}: the model fails on the last of 14 entries: ")
+
+    def test_one_that_litert_cannot_prepare(self, write_bundle, monkeypatch):
+        """Its errors span lines, and come from the signature runner as well."""
+
+        def fail(*_, **__):
+            raise TypeError("no such\nsignature")
+
+        monkeypatch.setattr("textapp.runtime.signatures.Interpreter.get_signature_runner", fail)
+        folder = write_bundle()
+        assert load_error(folder) == f"{folder / 'model.tflite'}: LiteRT cannot run this file: no such signature"
+
     def test_an_empty_text_that_gives_nan(self, write_bundle, tiny_model):
         folder = write_bundle({"model.tflite": tiny_model.convert(finite=False)})
         assert load_error(folder).startswith(f"{folder / 'model.tflite'}: the model's scores are not finite: ")
