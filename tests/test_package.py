@@ -23,7 +23,7 @@ def make_setup(tmp_path):
         pytest.skip("there is no make here")
     folder = tmp_path / "café 本"
     (folder / "bin").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "lock.py"):
         shutil.copy(ROOT / name, folder)
     (folder / "bin/sh").symlink_to(shell)
 
