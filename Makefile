@@ -52,6 +52,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.compression --data $(DATA)
 	$(BIN)/python -m benchmarks.quantization
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
+	$(BIN)/python -m benchmarks.reliability
 
 # The versions and hashes of constraints.txt, so that a build in a year is that of today. pip first: an old one, and an
 # old setuptools, come with Python. pip cannot check the hash of a folder: the project is installed last and alone.

@@ -29,7 +29,12 @@ def imported(name):
         pytest.skip(f"{error.name} is not installed")
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py")))
+def modules():
+    paths = [path.relative_to(ROOT / "benchmarks").with_suffix("") for path in (ROOT / "benchmarks").rglob("*.py")]
+    return sorted(".".join(path.parts) for path in paths)
+
+
+@pytest.mark.parametrize("name", modules())
 def test_each_benchmark_can_be_imported(name):
     imported(name)
 

@@ -102,12 +102,12 @@ def _resident() -> float:
 
 def models(folder: Path) -> Mapping[str, Trial]:
     """Changed model files in bundles whose hash fits."""
-    return {name: _of_bundle(bundle, folder / "trial", _change_model) for name, bundle in _bundles(folder).items()}
+    return {name: _of_bundle(bundle, folder / "trial", change_model) for name, bundle in _bundles(folder).items()}
 
 
 def bundles(folder: Path) -> Mapping[str, Trial]:
     """Changed text files of bundles, with and without a hash that fits."""
-    return {name: _of_bundle(bundle, folder / "trial", _change_texts) for name, bundle in _bundles(folder).items()}
+    return {name: _of_bundle(bundle, folder / "trial", change_texts) for name, bundle in _bundles(folder).items()}
 
 
 def _bundles(folder: Path) -> dict[str, Path]:
@@ -121,25 +121,33 @@ def _bundles(folder: Path) -> dict[str, Path]:
 
 
 def _of_bundle(bundle: Path, copy: Path, change: Callable[[Path, random.Random], None]) -> Trial:
-    """Loads a changed copy of a bundle and predicts with it."""
-    from textapp.runtime import load
+    """Loads changed copies of a bundle and predicts with them."""
 
     def trial(rng: random.Random) -> str:
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(bundle, copy)
-        change(copy, rng)
-        load(copy).predict(TEXTS)
+        predict_changed(bundle, copy, change, rng)
         return "result"
 
     return lambda count, rng: in_children(trial, count, rng.random(), copy.with_name("log"))
 
 
-def _change_model(bundle: Path, rng: random.Random) -> None:
+def predict_changed(
+    bundle: Path, copy: Path, change: Callable[[Path, random.Random], None], rng: random.Random
+) -> None:
+    """Loads a changed copy of a bundle and predicts with it. Raises `InputError` if the copy is refused."""
+    from textapp.runtime import load
+
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(bundle, copy)
+    change(copy, rng)
+    load(copy).predict(TEXTS)
+
+
+def change_model(bundle: Path, rng: random.Random) -> None:
     """Changes the model and makes its hash fit."""
     _replace(bundle, "model.tflite", mutated((bundle / "model.tflite").read_bytes(), rng)[0])
 
 
-def _change_texts(bundle: Path, rng: random.Random) -> None:
+def change_texts(bundle: Path, rng: random.Random) -> None:
     """Changes another file; its hash fits, as bundle.json itself has none."""
     name = rng.choice(sorted(path.name for path in bundle.iterdir() if path.name != "model.tflite"))
     _replace(bundle, name, changed_text((bundle / name).read_bytes(), rng))
@@ -163,8 +171,8 @@ def changed_text(content: bytes, rng: random.Random) -> bytes:
     if way == 1:
         at = rng.randrange(len(content) + 1)
         return content[:at] + rng.choice(HOSTILE) + content[at:]
-    if way == 2 and content[:1] in b"{[":
-        return _changed_json(content, rng)
+    if way == 2 and (values := _json_values(content)):
+        return _changed_json(values, rng)
     lines = content.splitlines(keepends=True)
     for _ in range(rng.choice((1, 2, 10))):
         lines.insert(rng.randrange(len(lines) + 1), rng.choice(lines))
@@ -173,12 +181,18 @@ def changed_text(content: bytes, rng: random.Random) -> bytes:
     return b"".join(lines)
 
 
-def _changed_json(content: bytes, rng: random.Random) -> bytes:
-    """JSON, or JSON lines, with one value replaced."""
-    try:
-        values = [json.loads(content)]
-    except json.JSONDecodeError:
-        values = [json.loads(line) for line in content.splitlines()]
+def _json_values(content: bytes) -> list[Any]:
+    """The value of JSON, or the values of JSON lines; none of another text."""
+    for parts in ([content], content.splitlines()):
+        try:
+            return [json.loads(part) for part in parts]
+        except ValueError:
+            continue
+    return []
+
+
+def _changed_json(values: list[Any], rng: random.Random) -> bytes:
+    """JSON lines with one value inside of them replaced."""
     holder = rng.choice([holder for value in values for holder in _holders(value) if holder])
     key = rng.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
     holder[key] = rng.choice((None, True, -1, 0, 2**70, 1e308, "", "x" * 5000, [], {}, [[]], {"a": 1}))
@@ -263,50 +277,55 @@ def _changed_archive(content: bytes, rng: random.Random) -> bytes:
 
 def data_files(folder: Path) -> Mapping[str, Trial]:
     """Changed data files of each format."""
+
+    def of(suffix: str, content: bytes, read: Callable[[Path], Any]) -> Trial:
+        path = folder / f"changed{suffix}"
+
+        def trial(rng: random.Random) -> str:
+            path.write_bytes(changed_data(content, suffix, rng))
+            read(path)
+            return "result"
+
+        return lambda count, rng: in_children(trial, count, rng.random(), folder / "log")
+
+    return {suffix.strip(): of(suffix, *kind) for suffix, kind in data_kinds().items()}
+
+
+def data_kinds() -> dict[str, tuple[bytes, Callable[[Path], Any]]]:
+    """The end of a file's name -> a small file of that format, and its reader."""
     from textapp.data.readers import read_examples
     from textapp.data.tagged import read_tagged
     from textapp.vectors.formats import read_vectors
 
     rows = [("good film", "positive"), ('schlecht, "sehr"', "negative"), ("还不错 看", "positive")] * 5
     tokens = [("Ann", "B-PER"), ("lives", "O"), ("in", "O"), ("New", "B-LOC"), ("York", "I-LOC")]
-    words = {"ann": (0.5, -1.0), "von": (1.5, 2.0), "好": (0.0, 1e-3)}
+    tsv = "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows)
+    csv = "text,label\n" + '"good, ""film""",positive\nschlecht,negative\n' * 6
     conll = ("".join(f"{word} {tag}\n" for word, tag in tokens) + "\n") * 4
-    conllu = "# text = x\n" + "".join(f"{n}\t{w}\t_\tX\t_\t_\t0\t_\t_\t_\n" for n, (w, _) in enumerate(tokens, 1))
+    six = "\t_" * 6
+    columns = "".join(f"{number}\t{word}\t_\tX{six}\n" for number, (word, _) in enumerate(tokens, 1))
     spans = [{"text": "Ann in York", "spans": [{"start": 0, "end": 3, "type": "PER"}]}] * 4
-    objects = [{"text": text, "label": label} for text, label in rows]
-    vectors = f"{len(words)} 2\n" + "".join(f"{word} {a} {b}\n" for word, (a, b) in words.items())
-    kinds: dict[str, tuple[bytes, Callable[[Path], Any]]] = {
-        ".tsv": (("text\tlabel\n" + "".join(f"{a}\t{b}\n" for a, b in rows)).encode(), read_examples),
-        ".csv": (
-            ("text,label\n" + "".join(f'"{a.replace(chr(34), chr(34) * 2)}",{b}\n' for a, b in rows)).encode(),
-            read_examples,
-        ),
-        ".jsonl": (_json_lines(objects), read_examples),
-        ".tsv.gz": (gzip.compress("".join(f"{a}\t{b}\n" for a, b in rows).encode()), read_examples),
+    vectors = "3 2\nann 0.5 -1\nvon 1.5 2\n好 0 1e-3\n"
+    return {
+        ".tsv": (tsv.encode(), read_examples),
+        ".csv": (csv.encode(), read_examples),
+        ".jsonl": (_json_lines([{"text": text, "label": label} for text, label in rows]), read_examples),
+        ".tsv.gz": (gzip.compress(tsv.encode()), read_examples),
         ".conll": (conll.encode(), read_tagged),
-        ".conllu": ((conllu + "\n").encode(), read_tagged),
+        ".conllu": (f"# text = x\n{columns}\n".encode(), read_tagged),
         " spans.jsonl": (_json_lines(spans), read_tagged),
         ".vec": (vectors.encode(), read_vectors),
         ".vec.gz": (gzip.compress(vectors.encode()), read_vectors),
     }
 
-    def of(suffix: str, content: bytes, read: Callable[[Path], Any]) -> Trial:
-        path = folder / f"changed{suffix}"
 
-        def trial(rng: random.Random) -> str:
-            if not suffix.endswith(".gz"):
-                changed = changed_text(content, rng)
-            elif rng.random() < 0.5:
-                changed = changed_bytes(content, rng)[0]
-            else:
-                changed = gzip.compress(changed_text(gzip.decompress(content), rng))
-            path.write_bytes(changed)
-            read(path)
-            return "result"
-
-        return lambda count, rng: in_children(trial, count, rng.random(), folder / "log")
-
-    return {suffix.strip(): of(suffix, *kind) for suffix, kind in kinds.items()}
+def changed_data(content: bytes, suffix: str, rng: random.Random) -> bytes:
+    """A changed copy of a data file; of a packed one the packed bytes or the text in it."""
+    if not suffix.endswith(".gz"):
+        return changed_text(content, rng)
+    if rng.random() < 0.5:
+        return changed_bytes(content, rng)[0]
+    return gzip.compress(changed_text(gzip.decompress(content), rng))
 
 
 def _json_lines(objects: list[Any]) -> bytes:
