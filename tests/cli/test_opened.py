@@ -61,14 +61,20 @@ def test_a_changed_file_of_a_bundle_is_found_by_its_hash(textapp, copy, models, 
     assert "SHA-256" in textapp("predict", folder, "текст").refusal
 
 
-@pytest.mark.parametrize("change", [lambda content: content[: len(content) // 2], lambda _: b"PK\3\4" + NONSENSE * 99])
-def test_a_foreign_model_with_a_right_hash_is_refused(textapp, copy, classifier, change):
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda content: content[: len(content) // 2], "an offset leads to byte"),
+        (lambda _: b"PK\3\4" + NONSENSE * 99, "bytes 4 to 8 must be TFL3"),
+    ],
+)
+def test_a_foreign_model_with_a_right_hash_is_refused(textapp, copy, classifier, change, rule):
     folder = copy(classifier.bundle)
     content = change((folder / "model.tflite").read_bytes())
     (folder / "model.tflite").write_bytes(content)
     sha256 = read_json(folder / "bundle.json")["sha256"]
     change_json(folder / "bundle.json", sha256={**sha256, "model.tflite": hashlib.sha256(content).hexdigest()})
-    assert textapp("predict", folder, "x").refusal.startswith(f"{folder / 'model.tflite'}: LiteRT cannot run this file")
+    assert textapp("predict", folder, "x").refusal.startswith(f"{folder / 'model.tflite'}: {rule}")
 
 
 @pytest.mark.parametrize("damage", BREAKS)
