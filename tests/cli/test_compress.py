@@ -185,8 +185,7 @@ def test_budgets_are_read():
     assert [read_bytes(text) for text in ("150KB", "1.5 MB", "200KiB", "1000", "2mb")] == [
         *(150_000, 1_500_000, 204_800, 1_000, 2_000_000)
     ]
-    assert read_bytes("9" * 400 + "KB") > 10**400
-    for text in ("", "KB", "0KB", "0.1", "-5KB", "1e3", "１５KB", "١٥KB"):
+    for text in ("", "KB", "0KB", "0.1", "-5KB", "1e3", "１５KB", "١٥KB", "9" * 400 + "KB"):
         with pytest.raises(InputError, match="must be a number of bytes"):
             read_bytes(text)
 

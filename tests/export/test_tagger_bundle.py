@@ -84,9 +84,11 @@ def inputs(sentence, length: int, encode: TokenEncoder) -> dict[str, np.ndarray]
 
 PARTS = {
     "plain": {},
-    "pairs": {"bigrams": 40, "bigram_dim": 32},
-    "context": {"context_filters": 12},
-    "shapes": {"shapes": True, "shape_dim": 4},
+    "pairs, context and shapes": {
+        **{"bigrams": 40, "bigram_dim": 32},
+        "context_filters": 12,
+        **{"shapes": True, "shape_dim": 4},
+    },
     "shapes and vectors": {
         **{"shapes": True, "train_embedding": False},
         "vectors": np.random.default_rng(6).normal(size=(len(WORDS) + 2, 80)).astype("float32"),
