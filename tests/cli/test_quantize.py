@@ -24,7 +24,9 @@ OPTIONS = ("--bits", "4", "--embedding-bits", "2", "--epochs", "2", "--set", "le
 def wide_run(tmp_path_factory, models, undrawn) -> Path:
     """A classifier whose table and attention are large enough for integers."""
     model, folder = models("classification"), tmp_path_factory.mktemp("Läufe") / "широкий 宽"
-    config = model.task.preset("tiny").override(["epochs=1", "max_tokens=8", "units=16", "encoder=convolution"])
+    config = model.task.preset("tiny").override(
+        ["epochs=1", "max_tokens=8", "units=16", "encoder=recurrent", "cell=rnn"]
+    )
     files = {name: model.files[name] for name in ("train", "test")}
     train.train("classification", config, folder, **files, report=lambda line: None)
     return folder

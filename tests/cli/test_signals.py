@@ -13,7 +13,8 @@ STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 PRELUDE = """
 import os, signal, sys, time
 from textapp.cli.signals import StopSignals
-from textapp.files import replacing, replacing_folder, temporary_folder
+from textapp.files import replacing, temporary_folder
+from textapp.output_files import replacing_folder
 number, folder = int(sys.argv[1]), sys.argv[2]
 os.environ["TMPDIR"] = folder
 class Lost:
@@ -50,7 +51,7 @@ def test_what_ends_before_its_lost_signal_is_noticed_has_not_succeeded(tmp_path,
 @pytest.mark.parametrize("number", STOPS)
 def test_a_second_signal_stops_at_once(tmp_path, number):
     script = """
-with StopSignals(), temporary_folder(), replacing_folder(f"{folder}/папка"), replacing(f"{folder}/файл"):
+with StopSignals(), temporary_folder(), replacing_folder(f"{folder}/папка", lambda _: ()), replacing(f"{folder}/файл"):
     try:
         os.kill(os.getpid(), number)
         time.sleep(20)

@@ -139,7 +139,9 @@ def test_a_bundle_is_not_written(tmp_path):
     careless.fit(ids, ids[:, -1] % 3, verbose=0)
     arguments = {
         "tokenizer": Tokenizer("word"),
-        "vocabulary": Vocabulary.build({"good": 3, "bad": 2, "ночь": 1}, 9, 1),
+        "vocabulary": Vocabulary.build(
+            {"good": 3, "bad": 2, **dict.fromkeys(map(chr, range(0x5000, 0x5028)), 1)}, 40, 1
+        ),
         "labels": ["a", "b", "c"],
         "texts": ["good", "bad bad ночь"],
     }

@@ -281,5 +281,5 @@ def _check_rows(content: bytes, encoder: TokenEncoder) -> None:
             for rows in counts - {count}:
                 raise InputError(
                     f"model: looks {name} up in a table of {rows} rows, but {file} has {count} entries for them; give "
-                    "the vocabulary that the model was trained with, with an entry for each row"
+                    "the vocabulary that the model was trained with, and make its table of as many rows"
                 )
