@@ -5,6 +5,7 @@ import io
 import math
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,6 +106,17 @@ def classifier(models: Callable[[str], Model]) -> Model:
 @pytest.fixture
 def tagger(models: Callable[[str], Model]) -> Model:
     return models("tagging")
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_heeded() -> Iterator[None]:
+    """As in a terminal. A job in the background ignores SIGINT, and `nohup` SIGHUP; a test's processes inherit it."""
+    ignored = [number for number in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture

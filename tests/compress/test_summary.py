@@ -49,8 +49,9 @@ def packed(model: keras.Model, lowering: str, bits: int) -> bytes:
     return rewrite(pack_rows(content, model, bits))
 
 
-@pytest.mark.parametrize("lowering", ["fused", "unrolled"])
-@pytest.mark.parametrize(("dim", "units"), [(32, 32), (64, 16), (24, 32)])
+@pytest.mark.parametrize(
+    ("lowering", "dim", "units"), [("fused", 32, 32), ("fused", 64, 16), ("unrolled", 64, 16), ("unrolled", 24, 32)]
+)
 def test_the_total_is_that_of_the_file(randomized, lowering, dim, units):
     model = randomized(small_classifier(45, 3, embedding_dim=dim, units=units, attention_units=32))
     total = sum(weight.bytes for weight in summary(model, lowering=lowering))

@@ -287,8 +287,10 @@ class Tables(keras.callbacks.Callback):
         self.shapes.append(self.model.get_layer("shape_ids_embedding").get_weights()[0])
 
 
-@each_task
-@pytest.mark.parametrize(("setting", "words_move"), [("embedding_rate=0", False), ("freeze_epochs=1", True)])
+@pytest.mark.parametrize(
+    ("name", "setting", "words_move"),
+    [("classification", "embedding_rate=0", False), ("tagging", "freeze_epochs=1", True)],
+)
 def test_shapes_are_learned_while_word_vectors_stand_still(corpora, tmp_path, monkeypatch, name, setting, words_move):
     """Their table starts from random numbers, whatever a file of word vectors brings."""
     words = dict.fromkeys(Path(corpora[name]["train"]).read_text(encoding="utf-8").lower().split())
