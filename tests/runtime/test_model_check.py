@@ -13,7 +13,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from benchmarks.mutations import mutated
+from benchmarks.reliability.mutations import mutated
 from textapp.errors import InputError
 from textapp.runtime.model_check import check, check_model
 from textapp.runtime.model_check.operators import OPERATORS
