@@ -120,7 +120,7 @@ def test_the_file_scores_tokens_as_keras_does(tmp_path, part, lowering, recipe):
             count = min(len(sentence), length)
             expected = np.asarray(scoring(row))[0, :count]
             received = interpreter.get_signature_runner(f"tokens_{length}")(**row)["logits"][0, :count]
-            np.testing.assert_allclose(received, expected, atol=1e-5 if recipe == "float32" else 0.1)
+            np.testing.assert_allclose(received, expected, atol=1e-5 if recipe == "float32" else 0.2)
 
 
 def test_a_bundle_says_what_a_tagger_needs(tmp_path):
