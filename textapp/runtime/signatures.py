@@ -10,12 +10,14 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import ArrayLike, NDArray
 
-from textapp.errors import InputError
+from textapp.errors import InputError, list_some
 from textapp.runtime.model_check import check_model
 from textapp.runtime.model_check.tensors import FLOAT32, INT32, TYPE_NAMES, Tensor
 from textapp.text.vocabulary import PAD_ID
 
 Shape = tuple[int, ...]
+
+_LONGEST_REASON = 300  # characters of an error of LiteRT, which may quote the file
 
 
 class Signatures:
@@ -61,7 +63,9 @@ class Signatures:
             raise InputError(f"{source}: {error}; export it again") from error
         in_file, wanted = sorted(signatures), sorted(names.values())
         if in_file != wanted:
-            raise InputError(f"{source}: the model's signatures are {in_file}, but bundle.json names {wanted}")
+            raise InputError(
+                f"{source}: the model's signatures are {list_some(in_file)}, but bundle.json names {list_some(wanted)}"
+            )
         self._tensors = {length: signatures[name] for length, name in names.items()}
         for length in self.lengths:
             self._check_inputs(length, inputs)
@@ -140,7 +144,8 @@ class Signatures:
         try:
             return call(**arguments)
         except (RuntimeError, TypeError, ValueError) as error:
-            raise InputError(f"{self.source}: LiteRT cannot run this file: {' '.join(str(error).split())}") from error
+            reason = " ".join(str(error)[:_LONGEST_REASON].split())
+            raise InputError(f"{self.source}: LiteRT cannot run this file: {reason}") from error
 
     def _check_inputs(self, length: int, wanted: Mapping[str, Shape]) -> None:
         """Raises `InputError` unless a signature has exactly the `wanted` inputs, and an output "logits"."""
@@ -149,7 +154,7 @@ class Signatures:
             names = " and ".join(f'"{name}"' for name in wanted)
             raise InputError(
                 f'{self.source}: signature "{self._names[length]}" must have the input{"s" * (len(wanted) > 1)} '
-                f'{names} and the output "logits". Received: {sorted(inputs)} and {sorted(outputs)}'
+                f'{names} and the output "logits". Received: {list_some(sorted(inputs))}; {list_some(sorted(outputs))}'
             )
         for name, shape in wanted.items():
             self._check_tensor(length, name, inputs[name], (1, length, *shape), INT32)

@@ -251,8 +251,8 @@ def _operator_kind(code: Mapping[str, Any]) -> Operator:
 
         name = {value: name for name, value in vars(BuiltinOperator).items()}.get(number, number)
         raise InputError(
-            f"has the operator {name}, which the runtime does not run; it runs straight builtin ones, without control "
-            f"flow and custom code: {', '.join(sorted(kind.name for kind in OPERATORS.values()))}"
+            f"has the operator {name}, which the runtime does not run; it runs builtin operators without control flow "
+            "and custom code, those of textapp/runtime/model_check/operators.py"
         )
     return OPERATORS[number]
 

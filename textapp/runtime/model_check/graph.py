@@ -103,7 +103,7 @@ class Graph:
         if kind.name == "BATCH_MATMUL":
             size = sum(tensor.nbytes for tensor in factors)
         else:
-            windows = sum(self.tensors[number].size for number in outputs) // max(1, *factors[1].shape[:1])
+            windows = sum(self.tensors[number].size for number in outputs) // max((1, *factors[1].shape[:1]))
             size = windows * math.prod(factors[1].shape[1:]) * BITS[FLOAT32] // 8
         self._scratch = max(self._scratch, size)
 
