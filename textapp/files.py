@@ -96,7 +96,14 @@ def parse_json(content: bytes, path: str | os.PathLike[str]) -> Any:
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: not JSON that can be read: {error}") from error
+        raise InputError(f"{path}: not JSON that can be read: {json_fault(error)}") from error
+
+
+def json_fault(error: Exception) -> str:
+    """What is wrong with JSON, from the error of `json.loads`."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    return "a number in it is too long" if isinstance(error, ValueError) else "it is nested too deeply"
 
 
 @contextlib.contextmanager

@@ -284,7 +284,9 @@ def _locked_file(real: Path) -> Iterator[None]:
 
 
 def _lock_of(real: Path) -> Path:
-    """The file that locks an output."""
+    """The file that locks an output. Raises `InputError` for the root of the file system, which has no name."""
+    if not real.name:
+        raise InputError(f"{real}: cannot be an output; choose another --out")
     return real.with_name(f".{real.name}.textapp-lock")
 
 

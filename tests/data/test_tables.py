@@ -161,7 +161,7 @@ def test_json_lines(tmp_path):
     [
         ("{", "each line must be a JSON object; Expecting property name"),
         ("[1, 2]", "each line must be a JSON object. Received: '[1, 2]'"),
-        ("[" * 200_000, "each line must be a JSON object; maximum recursion depth"),
+        ("[" * 200_000, "each line must be a JSON object; it is nested too deeply"),
         ('{"text": "é"}', "no column 'label'; columns found: 'text'"),
         ('{"text": 5, "label": 1}', "'text' must be a string. Received: 5"),
         (

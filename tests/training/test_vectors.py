@@ -227,13 +227,17 @@ def test_what_a_killed_training_left_is_cleared_by_a_refused_one(corpus, tmp_pat
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_file_that_appears_during_the_training_is_replaced_only_by_force(corpus, tmp_path, monkeypatch, force):
-    """With `force`, also by the command without it that resumes the training."""
-    out = tmp_path / "v.vec"
+    """With `force`, also by the command without it that resumes the training; and only vectors are replaced."""
+    out, theirs = tmp_path / "v.vec", "1 2\nслово 0.5 1\n"
     if force:
-        out.write_text("old")
+        out.write_text("mine")
+        with pytest.raises(InputError, match=r"v\.vec: exists, and this command did not write it; move it away"):
+            train(corpus, out, "epochs=1", force=True)
+        assert out.read_text() == "mine"
+        out.write_text(theirs, encoding="utf-8")
 
     def killed(*arguments, **options):
-        out.write_text("mine")
+        out.write_text(theirs, encoding="utf-8")
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -243,7 +247,7 @@ def test_a_file_that_appears_during_the_training_is_replaced_only_by_force(corpu
     if not force:
         with pytest.raises(InputError, match=r"v\.vec: exists, and this command did not write it; move it away"):
             train(corpus, out, "epochs=1")
-        assert out.read_text() == "mine"
+        assert out.read_text(encoding="utf-8") == theirs
         out.unlink()
     train(corpus, out, "epochs=1")
     assert read_vectors(out).dim == 8

@@ -1,6 +1,7 @@
 """Predicts lines one by one, for `textapp predict`: blocks of lines in, bytes for stdout out."""
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import IO, Any
 
 from textapp.cli.opened import open_model
 from textapp.cli.output import json_bytes, line_bytes
+from textapp.data.limits import max_text, text_too_long
 from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors
 
@@ -143,9 +145,9 @@ def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[B
         source: Its name, for messages.
 
     Raises:
-        InputError: The stream is empty.
+        InputError: The stream is empty, or a line is longer than `max_text()` bytes; the lines before it are yielded.
     """
-    first = 1
+    first, longest = 1, max_text()
     begun: list[bytes] = []  # the parts of a line whose end has not been read
     while True:
         with named_errors(source):
@@ -158,7 +160,10 @@ def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[B
         if others:
             lines = [b"".join(begun), *others[:-1]]
             begun = others[-1:]
-        yield _block(first, lines)
+        whole = list(itertools.takewhile(lambda line: len(line) <= longest, lines))
+        yield _block(first, whole)
+        if len(whole) < len(lines) or sum(map(len, begun)) > longest:
+            raise text_too_long(f"{source}:{first + len(whole)}")
         first += len(lines)
     if first == 1 and not begun:
         raise InputError(f"{source}: no text in it")

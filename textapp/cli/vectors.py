@@ -1,6 +1,6 @@
 """`textapp vectors`: train word vectors, evaluate, show and align them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Literal
@@ -12,6 +12,7 @@ from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
 from textapp.errors import InputError
+from textapp.files import named_errors
 from textapp.output_files import check_output, locked
 from textapp.text.characters import counted
 from textapp.vectors.config import VectorsConfig
@@ -208,7 +209,7 @@ def plot(
     for path in out:
         if path.suffix.lower() not in (".png", ".html"):
             raise InputError(f"--out {path}: must end in .png or .html")
-        _check_free(path, force, [file, words_file])
+        _check_free(path, force, [file, words_file], _is_map)
     from textapp.vectors.formats import read_vectors
 
     chosen = list(map(as_utf8, words or []))
@@ -230,10 +231,10 @@ def plot(
         result: dict[str, Any] = {"files": [str(path) for path in out], "words": len(word_map.words)}
         for path in out:
             if path.suffix.lower() == ".html":
-                save_page(word_map, path, title, force)
+                save_page(word_map, path, title, force and _is_map)
                 say(f"page:    {path}")
                 continue
-            picture = save_picture(word_map, path, title, force)
+            picture = save_picture(word_map, path, title, force and _is_map)
             result |= {"labelled": picture.labelled, "without_font": picture.without_font}
             say(f"picture: {path} ({picture.labelled:,} of {len(word_map.words):,} words labelled)")
             if picture.without_font:
@@ -293,11 +294,11 @@ def align(
         raise InputError("nothing to do: give --test, --out or both")
     from textapp.vectors.alignment import learn_rotation, rotate, score_translation
     from textapp.vectors.dictionaries import index_pairs, read_dictionary
-    from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
+    from textapp.vectors.formats import check_words, format_of_name, holds_vectors, read_vectors, write_vectors
 
     if out:
         format_of_name(out)  # raises for an unknown suffix, before the work
-        _check_free(out, force, [source, target, dictionary, test])
+        _check_free(out, force, [source, target, dictionary, test], holds_vectors)
     pairs, questions = read_dictionary(dictionary), read_dictionary(test) if test else None
     one, other = (read_vectors(path, limit=most_words, report=say) for path in (source, target))
     if out:
@@ -314,18 +315,33 @@ def align(
         result["learned_source_words"] = len(learned)
         say_translation(scores)
     if out:
-        write_vectors(rotate(one, rotation), out, overwrite=force)
+        write_vectors(rotate(one, rotation), out, overwrite=force and holds_vectors)
         cut = f", the first of {source}; --most-words reads more" if len(one) == most_words else ""
         say(f"wrote {out}: {counted(len(one), 'word')}{cut}")
     if as_json:
         print_json(result)
 
 
-def _check_free(path: Path, force: bool, read: Sequence[Path | None]) -> None:
-    """Raises `InputError` if `path` is a file to be read or a folder, or if it exists without `force`."""
+def _check_free(path: Path, force: bool, read: Sequence[Path | None], is_own: Callable[[Path], bool]) -> None:
+    """Raises `InputError` if `path` is a file to be read or a folder, or exists and may not be replaced.
+
+    Args:
+        path: An output.
+        force: Whether the command may replace a file.
+        read: The inputs.
+        is_own: Whether a file is of the kind that the command writes; it replaces no other.
+    """
     if any(other is not None and path.resolve() == other.resolve() for other in read):
         raise InputError(f"{path}: is read by this command; choose another --out")
-    check_output(path, force)
+    check_output(path, force and is_own)
+
+
+def _is_map(path: Path) -> bool:
+    """Whether a file is a picture or a page of `textapp vectors plot`."""
+    from textapp.vectors.plot import MARK
+
+    with named_errors(path), path.open("rb") as file:
+        return MARK.encode() in file.read(4096)
 
 
 def _as_objects(pairs: list[tuple[str, float]]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ import numpy as np
 from textapp.data.lines import read_lines
 from textapp.data.readers import clean_text
 from textapp.errors import InputError, excerpt, list_some, quoted
-from textapp.files import digest, named_errors, replacing
+from textapp.files import digest, json_fault, named_errors, replacing
 from textapp.task import Task
 from textapp.text.characters import replace_surrogates
 
@@ -297,7 +297,7 @@ def parse_line(
     try:
         row: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{location}: each line must be a JSON object: {excerpt(str(error))}") from error
+        raise InputError(f"{location}: each line must be a JSON object; {json_fault(error)}") from error
     if not isinstance(row, dict):
         raise InputError(f"{location}: each line must be a JSON object")
     item, per_text = task.item_from_json(row, location), task.unit == "text"

@@ -15,6 +15,7 @@ from typing import Any
 
 from textapp.data.conll import TaggedSentence
 from textapp.errors import InputError, excerpt, quoted
+from textapp.files import json_fault
 from textapp.text.characters import replace_surrogates
 from textapp.text.tag_schemes import Span, write_tags
 from textapp.text.tag_set import FILE_SCHEME
@@ -56,11 +57,8 @@ def _parse(line: str, location: str) -> tuple[str, list[Span]]:
     """Returns the text of a line, and its spans of characters in order."""
     try:
         row = json.loads(line.rstrip())
-    except json.JSONDecodeError as error:
-        raise InputError(f"{location}: each line must be a JSON object; {error.msg} at column {error.colno}") from error
     except (ValueError, RecursionError) as error:
-        why = "a number in it is too long" if isinstance(error, ValueError) else "it is nested too deeply"
-        raise InputError(f"{location}: each line must be a JSON object; {why}") from error
+        raise InputError(f"{location}: each line must be a JSON object; {json_fault(error)}") from error
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or not isinstance(row.get("spans"), list):
         raise InputError(f"{location}: each line must be a JSON object with a string `text` and a list `spans`")
     text = row["text"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from textapp.data.limits import max_text, text_too_long
 from textapp.errors import InputError, excerpt, list_some, quoted
+from textapp.files import json_fault
 
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "comment", "review_text", "body", "tweet", "文本")
 """Known names of a text column, in order of preference. Case does not matter."""
@@ -109,8 +110,7 @@ def read_json_lines(
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            why = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else error
-            raise InputError(f"{path}:{number}: each line must be a JSON object; {why}") from error
+            raise InputError(f"{path}:{number}: each line must be a JSON object; {json_fault(error)}") from error
         if not isinstance(row, dict):
             raise InputError(f"{path}:{number}: each line must be a JSON object. Received: {quoted(line.strip())}")
         if names is None:

@@ -223,7 +223,8 @@ def bundle_files(folder: Path) -> list[str]:
         check_fields(description, path, half.FIELDS)
     except InputError:
         return []
-    return [MODEL, VOCABULARY, CHARACTERS, *half.file_names(description), path.name]
+    names = (MODEL, VOCABULARY, CHARACTERS, *half.file_names(description))
+    return [*(name for name in names if name in description["sha256"]), path.name]
 
 
 def _encoded(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:

@@ -193,6 +193,8 @@ class Checkpoint(keras.callbacks.Callback):
         if _digest(text, content) != expected:
             raise InputError(f"{self.path}: its content is not what was written; the file is damaged; {_WAY_ON}")
         state = json.loads(text)
+        if not _is_state(state, content):
+            raise InputError(f"{self.path}: its content is not that of a checkpoint; {_WAY_ON}")
         if state["fingerprint"] != self.fingerprint:
             raise InputError(f"{self.path}: data or settings have changed since; restore them, or use --force")
         self.epoch, self.step, self.stopped = state["epoch"], state["step"], state["stopped"]
@@ -200,6 +202,18 @@ class Checkpoint(keras.callbacks.Callback):
         self._variables, self._metrics, self.best_weights = (
             [content[f"{group}_{i}"] for i in range(state["counts"][group])] for group in GROUPS
         )
+
+
+def _is_state(state: Any, arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether a state has the entries and types that `Checkpoint` writes, and the arrays that it counts."""
+    kinds = {"fingerprint": str, "epoch": int, "step": int, "stopped": bool}
+    kinds |= {"history": list, "memory": dict, "counts": dict}
+    if not isinstance(state, dict) or any(type(state.get(name)) is not kind for name, kind in kinds.items()):
+        return False
+    counts = [state["counts"].get(group) for group in GROUPS]
+    if not all(type(count) is int for count in counts) or not all(type(logs) is dict for logs in state["history"]):
+        return False
+    return arrays.keys() == {f"{group}_{i}" for group, count in zip(GROUPS, counts, strict=True) for i in range(count)}
 
 
 def _digest(state: str, arrays: Mapping[str, np.ndarray]) -> str:

@@ -25,7 +25,7 @@ from textapp.training.progress import Progress
 from textapp.vectors.blocks import TrainingBlocks, choose_shape, noise_ratios
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter
-from textapp.vectors.formats import check_words, format_of_name, read_vectors, write_vectors
+from textapp.vectors.formats import check_words, format_of_name, holds_vectors, read_vectors, write_vectors
 from textapp.vectors.subwords import Subwords, SubwordVectors
 from textapp.vectors.token_cache import TokenCache, build_cache, delete_cache
 from textapp.vectors.word2vec import Word2Vec
@@ -105,7 +105,7 @@ def _reserved(out: Path, folder: Path, command: dict[str, Any], force: bool) -> 
         if before and not unfinished:
             delete_cache(folder / CACHE)
         # An unfinished training may have been killed after it wrote the vectors.
-        check_output(out, overwrite or unfinished)
+        check_output(out, holds_vectors if overwrite or unfinished else False)
         run.check_folder(folder, command, force)
         yield overwrite
 
@@ -164,7 +164,8 @@ def _train(
     share = 1 - steps_before / (config.epochs * blocks.steps_per_epoch)
 
     # Never `False`: a file that appeared meanwhile can be moved away, then the same command ends this training.
-    write_vectors(_result(model, cache, splitter, subwords, init), out, overwrite=overwrite or (lambda _: False))
+    may_replace = holds_vectors if overwrite else (lambda _: False)
+    write_vectors(_result(model, cache, splitter, subwords, init), out, overwrite=may_replace)
     if subwords and format_of_name(out) != "npz":
         report(f"warning: {out} cannot hold n-grams, only .npz can: unseen words will have no vector")
     metrics = {

@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Literal, cast, get_args
@@ -127,6 +128,20 @@ def write_vectors(
                     write_npz(vectors, cast(IO[bytes], file))
                     file.seek(0)
                     shutil.copyfileobj(file, stream)
+
+
+def holds_vectors(path: Path) -> bool:
+    """Whether a file is one of word vectors, by its start: what may be replaced when vectors are written."""
+    try:
+        with open_stream(path) as stream:
+            head = stream.read(_HEAD_BYTES)
+        format = _guess_format(head, os.fspath(path))
+    except (InputError, OSError, EOFError):
+        return False
+    if format == "npz":
+        return zipfile.is_zipfile(path) and "words.npy" in zipfile.ZipFile(path).namelist()
+    numbers = head.partition(b"\n")[0].split()[1:]
+    return format != "glove" or (len(numbers) > 1 and all(map(_NUMBER_OR_NONE.fullmatch, numbers)))
 
 
 def check_words(words: Iterable[str], path: str | os.PathLike[str]) -> None:

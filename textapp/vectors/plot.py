@@ -17,8 +17,11 @@ from matplotlib.text import Text
 
 from textapp.errors import InputError
 from textapp.figures import DPI, font_families, new_figure
-from textapp.output_files import replacing_output, write_output
+from textapp.output_files import Overwrite, replacing_output, write_output
 from textapp.vectors.word_map import WordMap
+
+MARK = "textapp vectors plot"
+"""Stands in each picture and page, near its start: a file without it is somebody else's and is not replaced."""
 
 # Lengths in pixels.
 _MARGIN, _HEADING = 60, 110
@@ -45,11 +48,11 @@ class Picture(NamedTuple):
     without_font: int
 
 
-def save_picture(word_map: WordMap, path: str | os.PathLike[str], title: str, overwrite: bool = True) -> Picture:
+def save_picture(word_map: WordMap, path: str | os.PathLike[str], title: str, overwrite: Overwrite = True) -> Picture:
     """Writes the picture as a PNG. Raises `InputError` as `draw_map` and `replacing_output` do."""
     picture = draw_map(word_map, title)
     with replacing_output(path, overwrite) as temporary:
-        FigureCanvasAgg(picture.figure).print_png(temporary)
+        FigureCanvasAgg(picture.figure).print_png(temporary, metadata={"Software": MARK})
     return picture
 
 
@@ -173,7 +176,7 @@ def _sizes(words: Sequence[str], style: dict[str, Any]) -> np.ndarray:
     return np.array(sizes)
 
 
-def save_page(word_map: WordMap, path: str | os.PathLike[str], title: str, overwrite: bool = True) -> None:
+def save_page(word_map: WordMap, path: str | os.PathLike[str], title: str, overwrite: Overwrite = True) -> None:
     """Writes the page. Raises `InputError` as `replacing_output` does."""
     write_output(path, html_page(word_map, title), overwrite)
 
