@@ -17,7 +17,7 @@ from textapp.task import names, task
 from textapp.text.word_shape import SHAPES
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
-from textapp.training.predictor import run_decisions
+from textapp.training.predictor import run_decisions, run_predictor
 from textapp.training.run import CHECKPOINT, Run
 from textapp.training.train import train
 
@@ -54,7 +54,7 @@ FILES = {
 }
 TAG_SCORES = ("entity_f1", "precision", "recall", "token_accuracy")
 HISTORY = {
-    "classification": {"loss", "accuracy", "val_loss", "val_accuracy", "val_macro_f1"},
+    "classification": {"loss", "accuracy", "val_loss", "val_accuracy", "val_macro_f1", "val_ece"},
     "tagging": {"loss", "val_loss", *(f"val_{score}" for score in TAG_SCORES)},
     "multilabel": {"loss", "val_loss", "val_micro_f1", "val_macro_f1", "val_exact_match"},
 }
@@ -185,6 +185,7 @@ BROKEN = {
     "multilabel": [
         *BROKEN_ANYWHERE,
         ("labels.txt", "goût", "好", "labels.txt: not the labels that metrics.json names"),
+        ("metrics.json", '"temperature": ', '"temperature": -', '"temperature" must be a number from 0.05 to 20'),
         ("metrics.json", '"thresholds": [', '"thresholds": [0.5, ', '"thresholds" must be 3 numbers from 0 to 1'),
         ("metrics.json", '"thresholds": [', '"thresholds": [2, ', '"thresholds" must be 3 numbers from 0 to 1'),
     ],
@@ -308,6 +309,29 @@ def test_shapes_are_learned_while_word_vectors_stand_still(corpora, tmp_path, mo
     before, first, second = tables.shapes
     assert np.abs(first - before).max() > 1e-3
     assert np.abs(second - first).max() > 1e-4
+
+
+def test_probabilities_have_the_temperature_of_the_validation_split(runs):
+    """The shape of the training's own outputs: the likelihood of its labels falls to both sides of the temperature."""
+    folder, metrics = runs["classification"]
+    run = Run.load(folder)
+    assert run.targets.temperature == metrics["temperature"] != 1
+    examples = run.sample()
+    assert len(examples) == COUNTS["valid"]
+    predictor = run_predictor(run)
+    powers = predictor.probabilities(examples.texts)
+    labels = run.targets.encode(examples.labels)
+    found = np.array([list(one.probs.values()) for one in predictor.predict(examples.texts)])
+    scaled = powers ** (1 / metrics["temperature"])
+    np.testing.assert_allclose(found, scaled / scaled.sum(axis=1, keepdims=True), rtol=1e-4)
+
+    def loss(temperature):
+        """With 10 more texts whose labels are as the model says."""
+        scaled = np.log(powers) / temperature
+        scaled -= np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+        return -scaled[np.arange(len(labels)), labels].sum() - 10 * (powers * scaled).sum(axis=1).mean()
+
+    assert loss(metrics["temperature"]) < min(loss(0.98 * metrics["temperature"]), loss(1.02 * metrics["temperature"]))
 
 
 def test_topics_are_told_apart_by_thresholds_of_their_own(runs):
