@@ -51,7 +51,8 @@ def test_a_model_may_answer_only_where_it_is_sure(textapp, classifier, tmp_path,
     labels = [prediction["label"] for prediction in silent]
     options = ["--min-confidence", least, "--min-confidence", "0", "--out-of-scope", "не то"]
     outcome = textapp("evaluate", folder, "--data", tmp_path / "всё.tsv", *options, "--json")
-    first, second = outcome.json.pop("answers")
+    scores = outcome.json
+    first, second = scores.pop("answers")
     answered = [label is not None for label in labels[:40]]
     right = [one == other for one, other in zip(labels, true, strict=False)]
     assert first == {
@@ -62,8 +63,8 @@ def test_a_model_may_answer_only_where_it_is_sure(textapp, classifier, tmp_path,
         "out_of_scope_recall": pytest.approx(labels[40:].count(None) / 3),
     }
     assert (second["coverage"], second["out_of_scope_recall"]) == (1, 0)
-    assert second["selective_accuracy"] == second["in_scope_accuracy"] == outcome.json["accuracy"]
-    assert outcome.json == textapp("evaluate", folder, "--data", data, "--json").json
+    assert second["selective_accuracy"] == second["in_scope_accuracy"] == scores["accuracy"]
+    assert scores == textapp("evaluate", folder, "--data", data, "--json").json
     table = outcome.err.splitlines()[-4:]
     assert table[0].split("  ") == [
         *("min. confidence", "answered", "right of these", "answered right", "out-of-scope recall"),

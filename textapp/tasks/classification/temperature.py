@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 
 from textapp.text.labels import LEAST_TEMPERATURE, MOST_TEMPERATURE
 
-_PRIOR = 10  # texts
+_PRIOR = 10  # texts; on splits of CLINC150 and TREC 2 were too few for 10 validation texts, and 50 too many for 300
 
 
 def best_temperature(labels: NDArray[np.integer], logits: NDArray[np.floating]) -> float:
