@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from tests.dashboards.events import read
 from tests.training.killed import KillAt, Killed
@@ -14,6 +15,7 @@ from textapp.cli.main import main
 from textapp.data.samples import write_samples
 from textapp.errors import InputError
 from textapp.task import names, task
+from textapp.tasks.classification.temperature import best_temperature
 from textapp.text.word_shape import SHAPES
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
@@ -173,6 +175,7 @@ BROKEN = {
         *BROKEN_ANYWHERE,
         ("labels.txt", "positive", "好", "labels.txt: not the labels that metrics.json names"),
         ("metrics.json", '"classification"', '"tagging"', "config.json: unknown setting text_column"),
+        ("metrics.json", '"temperature": ', '"temperature": -', '"temperature" must be a number from 0.05 to 20'),
     ],
     "tagging": [
         *BROKEN_ANYWHERE,
@@ -185,7 +188,6 @@ BROKEN = {
     "multilabel": [
         *BROKEN_ANYWHERE,
         ("labels.txt", "goût", "好", "labels.txt: not the labels that metrics.json names"),
-        ("metrics.json", '"temperature": ', '"temperature": -', '"temperature" must be a number from 0.05 to 20'),
         ("metrics.json", '"thresholds": [', '"thresholds": [0.5, ', '"thresholds" must be 3 numbers from 0 to 1'),
         ("metrics.json", '"thresholds": [', '"thresholds": [2, ', '"thresholds" must be 3 numbers from 0 to 1'),
     ],
@@ -312,26 +314,17 @@ def test_shapes_are_learned_while_word_vectors_stand_still(corpora, tmp_path, mo
 
 
 def test_probabilities_have_the_temperature_of_the_validation_split(runs):
-    """The shape of the training's own outputs: the likelihood of its labels falls to both sides of the temperature."""
     folder, metrics = runs["classification"]
     run = Run.load(folder)
     assert run.targets.temperature == metrics["temperature"] != 1
     examples = run.sample()
     assert len(examples) == COUNTS["valid"]
     predictor = run_predictor(run)
-    powers = predictor.probabilities(examples.texts)
-    labels = run.targets.encode(examples.labels)
+    logits = np.log(predictor.probabilities(examples.texts))
+    labels = np.array(run.targets.encode(examples.labels))
+    assert metrics["temperature"] == pytest.approx(best_temperature(labels, logits), rel=1e-3)
     found = np.array([list(one.probs.values()) for one in predictor.predict(examples.texts)])
-    scaled = powers ** (1 / metrics["temperature"])
-    np.testing.assert_allclose(found, scaled / scaled.sum(axis=1, keepdims=True), rtol=1e-4)
-
-    def loss(temperature):
-        """With 10 more texts whose labels are as the model says."""
-        scaled = np.log(powers) / temperature
-        scaled -= np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-        return -scaled[np.arange(len(labels)), labels].sum() - 10 * (powers * scaled).sum(axis=1).mean()
-
-    assert loss(metrics["temperature"]) < min(loss(0.98 * metrics["temperature"]), loss(1.02 * metrics["temperature"]))
+    np.testing.assert_allclose(found, softmax(logits / metrics["temperature"], axis=1), rtol=1e-4)
 
 
 def test_topics_are_told_apart_by_thresholds_of_their_own(runs):
