@@ -65,6 +65,7 @@ def test_a_model_may_answer_only_where_it_is_sure(textapp, classifier, tmp_path,
     assert (second["coverage"], second["out_of_scope_recall"]) == (1, 0)
     assert second["selective_accuracy"] == second["in_scope_accuracy"] == scores["accuracy"]
     assert scores == textapp("evaluate", folder, "--data", data, "--json").json
+    assert "3 texts out of scope" in outcome.err
     table = outcome.err.splitlines()[-4:]
     assert table[0].split("  ") == [
         *("min. confidence", "answered", "right of these", "answered right", "out-of-scope recall"),

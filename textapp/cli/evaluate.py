@@ -9,6 +9,7 @@ from textapp.cli.arguments import READ_OPTIONS, check_confidence, check_readable
 from textapp.cli.opened import open_model
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
+from textapp.text.characters import counted
 
 _ANSWERS = {
     "min_confidence": "min. confidence",
@@ -59,6 +60,8 @@ def evaluate(
     else:
         examples, outside = opened.read_scope(data, options, out_of_scope)
     say(str(examples))
+    if outside is not None:
+        say(f"{counted(len(outside), 'text')} out of scope")
     say(f"{predictor.unknown_share(task.questions(examples)):.1%} of tokens unknown")
     task.report_unseen(data, examples, predictor.targets, say)
     decisions = opened.decisions(examples)

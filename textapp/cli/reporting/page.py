@@ -50,6 +50,7 @@ svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-seri
 .axis { fill: var(--faint); }
 .grid { stroke: var(--line); stroke-width: 1; fill: none; }
 .front { stroke: var(--dot); stroke-width: 1.5; stroke-dasharray: 4 4; fill: none; opacity: .6; }
+.honest { stroke: var(--text); stroke-width: 1; stroke-dasharray: 4 4; fill: none; }
 .dot { fill: var(--dot); stroke: var(--page); stroke-width: 1; }
 .ring { fill: var(--page); stroke: var(--dot); stroke-width: 2; }
 .name { fill: var(--text); stroke: var(--page); stroke-width: 3; paint-order: stroke; stroke-linejoin: round;
@@ -154,8 +155,8 @@ def _reliability(report: Report) -> str:
         for number, variant in numbered
     )
     caption = (
-        "Bars: predictions of similar confidence, and the share of right ones among them. Honest probabilities end at "
-        "the dashed line."
+        "Bars: predictions of similar confidence, and the share of right ones among them; the fewer, the paler. Bars of "
+        "honest probabilities end at the dashed line."
     )
     return f'<div class="reliability">{figures}</div>\n<figcaption>{caption}</figcaption>'
 
