@@ -155,8 +155,8 @@ def _reliability(report: Report) -> str:
         for number, variant in numbered
     )
     caption = (
-        "Bars: predictions of similar confidence, and the share of right ones among them; the fewer, the paler. Bars of "
-        "honest probabilities end at the dashed line."
+        "Bars: predictions of similar confidence, and the share of right ones among them; the fewer, the paler. Bars "
+        "of honest probabilities end at the dashed line."
     )
     return f'<div class="reliability">{figures}</div>\n<figcaption>{caption}</figcaption>'
 

@@ -14,9 +14,10 @@ def best_temperature(labels: NDArray[np.integer], logits: NDArray[np.floating]) 
 
     A few texts say little: a model that is right about all of ten texts would get the least temperature, and be sure of
     everything. So the result is that of the texts and of 10 more, whose labels are as frequent as the model says with
-    temperature 1. For few texts it is near 1, for many it is that of the texts alone. With inverse temperature b, mean
-    logit of the labels z_y and all logits z, the likelihood is best where the mean of `sum softmax(b z) z` is the mean
-    of z_y. That mean rises with b, because the likelihood is concave in b. So there is one solution.
+    temperature 1. For few texts it is near 1, for many it is that of the texts alone.
+
+    The likelihood is concave in the inverse temperature b. So it is highest at the one b where its slope is 0: where
+    the mean over texts of `sum(softmax(b z) z)`, with logits z, is the mean logit of the true labels.
 
     Args:
         labels: The true class indices, `(N,)`.
@@ -31,7 +32,7 @@ def best_temperature(labels: NDArray[np.integer], logits: NDArray[np.floating]) 
     Example:
         >>> sure = np.array([[0.0, 4.0]] * 1000)  # 98 % sure, and right about 80 % of the texts
         >>> round(best_temperature(np.repeat([0, 1], [200, 800]), sure), 2)
-        2.85
+        2.86
     """
     finite = np.isfinite(logits).all(axis=1)
     logits, labels = logits[finite].astype(np.float64), labels[finite]
