@@ -63,7 +63,7 @@ def bundle_score(predictor: Predictor, test: Any) -> float:
     found = task(predictor.task)
     decisions = list(predictor.decide(found.questions(test)))
     if found.unit == "text":
-        return float(statistics.mean(one == label for one, label in zip(decisions, test.labels, strict=True)))
+        return float(statistics.mean(one.label == label for one, label in zip(decisions, test.labels, strict=True)))
     scores = found.score_decisions(test, decisions, predictor.targets)
     return float(scores[found.main_score(predictor.targets)])
 

@@ -13,6 +13,7 @@ import functools
 import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
@@ -84,6 +85,21 @@ class Compared(NamedTuple):
     rows: list[list[str]]
     questions: Sequence[Any]
     examples: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Predictions of similar confidence.
+
+    Attributes:
+        count: The number of predictions.
+        confidence: The mean of their probabilities.
+        accuracy: The share of right ones. For honest probabilities it is about the confidence.
+    """
+
+    count: int
+    confidence: float
+    accuracy: float
 
 
 ConfigType = TypeVar("ConfigType", bound="ModelConfig")
@@ -284,7 +300,10 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: TargetsType) -> list[Any]:
-        """Converts the results of `decoded` to those of a predictor's `decide`: a name per row, or a list of names."""
+        """Converts the results of `decoded` to those of a predictor's `decide`: one per row.
+
+        A decision is a `textapp.text.labels.Decision`, a tuple of labels or a list of tags.
+        """
 
     @abc.abstractmethod
     def score_decisions(self, examples: ExamplesType, decisions: Sequence[Any], targets: TargetsType) -> dict[str, Any]:
@@ -331,6 +350,44 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     @abc.abstractmethod
     def describe_scores(self, scores: Mapping[str, Any]) -> str:
         """The scores in a few words."""
+
+    def reliability(
+        self, examples: ExamplesType, decisions: Sequence[Any], targets: TargetsType
+    ) -> tuple[ReliabilityBin, ...]:
+        """Compares the confidence of decisions with how often they are right; empty if they have no confidence."""
+        del examples, decisions, targets
+        return ()
+
+    def split_scope(
+        self, examples: ExamplesType, label: str, targets: TargetsType
+    ) -> tuple[ExamplesType, ExamplesType]:
+        """Splits off the examples whose label says that no label of the model fits them.
+
+        Only tasks whose predictors take `min_confidence` have this and `score_answers`.
+
+        Raises:
+            InputError: The model has the label, or no example or each example has it.
+        """
+        del examples, label, targets
+        raise NotImplementedError(f"a {self.model_noun} always gives its answer")
+
+    def score_answers(
+        self, examples: ExamplesType, decisions: Sequence[Any], outside: Sequence[Any], min_confidence: float
+    ) -> dict[str, float | None]:
+        """Scores a model that gives no answer where its confidence is less than `min_confidence`.
+
+        Args:
+            examples: The examples.
+            decisions: The decisions about them.
+            outside: The decisions about examples that no label of the model fits.
+            min_confidence: The least probability of an answer.
+
+        Returns:
+            `min_confidence`, `coverage` and `selective_accuracy`; if there are decisions in `outside`, also
+            `in_scope_accuracy` and `out_of_scope_recall`. They are ready for JSON.
+        """
+        del examples, decisions, outside, min_confidence
+        raise NotImplementedError(f"a {self.model_noun} always gives its answer")
 
     def score_tables(self, scores: Mapping[str, Any]) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
         """Detailed scores as tables, each a header and rows; none by default."""

@@ -123,6 +123,17 @@ def test_people_read_a_label_a_line(textapp, classifier):
     assert lines[3:] == [""]
 
 
+def test_a_question_mark_stands_for_no_label(textapp, classifier):
+    sure, unsure = (
+        textapp("predict", classifier.bundle, "--min-confidence", least, "很 好").out for least in ("0", "1")
+    )
+    assert unsure == "?\t" + sure.split("\t", 1)[1]
+    (prediction,) = textapp("predict", classifier.bundle, "--min-confidence", "1", "--json", "很 好").json[
+        "predictions"
+    ]
+    assert (prediction["label"], prediction["guess"]) == (None, sure.split("\t")[0])
+
+
 def test_people_read_a_line_with_marked_spans_a_text(textapp, tagger, monkeypatch):
     outcome = textapp("predict", tagger.bundle, *TEXTS)
     lines = outcome.out.split("\n")

@@ -17,7 +17,9 @@ from textapp.errors import InputError
 
 
 def request(model):
-    return Request(model.bundle, "файл", confidence=False, as_json=False, colours=False, skip_bad=False)
+    return Request(
+        model.bundle, "файл", confidence=False, min_confidence=None, as_json=False, colours=False, skip_bad=False
+    )
 
 
 def test_several_processes_print_what_one_prints(textapp, tagger, tmp_path):

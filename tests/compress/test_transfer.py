@@ -14,7 +14,7 @@ from textapp.data.tagged import TaggedExamples
 from textapp.data.unlabelled import MASK
 from textapp.errors import InputError
 from textapp.task import task
-from textapp.text.labels import Labels
+from textapp.text.labels import ExclusiveLabels
 from textapp.text.tag_set import TagSet
 
 TEXTS = ["très bon café !", "很 хорошо", "not good at all"]
@@ -45,7 +45,7 @@ KINDS = {
     "classification": SimpleNamespace(
         train=labelled(TEXTS),
         valid=labelled([VALID], ["0"], "valid.tsv"),
-        targets=Labels(("0", "1")),
+        targets=ExclusiveLabels(("0", "1")),
         cut=lambda texts: list(texts),
         settings={"augment": 3, "mask_rate": 0.5},
     ),
@@ -147,6 +147,6 @@ def test_a_held_out_text_is_never_made():
     config = found.student_preset(None).replaced(augment=300, mask_rate=0.5)
     train, valid = labelled(["gut gut", "x"], ["0", "1"]), labelled(["Gut!", MASK], ["0", "1"])
     transfer = Transfer.read(
-        found, config, train, [valid], Labels(("0", "1")), found.tokenizer(config), (), [KNOWS_ALL]
+        found, config, train, [valid], ExclusiveLabels(("0", "1")), found.tokenizer(config), (), [KNOWS_ALL]
     )
     assert set(transfer.items[transfer.originals :]) == {f"gut {MASK}", f"{MASK} gut", f"{MASK} {MASK}"}

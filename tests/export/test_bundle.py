@@ -20,7 +20,7 @@ from textapp.export.model_inputs import TOKENS, padded_rows, token_inputs
 from textapp.runtime import load
 from textapp.task import Compared, task
 from textapp.tasks.classification.config import ClassificationConfig
-from textapp.text.labels import Labels
+from textapp.text.labels import ExclusiveLabels
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
@@ -152,7 +152,7 @@ def test_a_classifier_may_read_characters_and_shapes_and_start_from_vectors(tmp_
         config=ClassificationConfig(),
         tokenizer=tokenizer,
         encoder=encode,
-        targets=Labels(tuple(LABELS)),
+        targets=ExclusiveLabels(tuple(LABELS)),
         lengths=[3, 6],
         compared=Compared([tokenizer.words(text) for text in texts], texts),
         recipe="float32",

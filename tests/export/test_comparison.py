@@ -10,7 +10,7 @@ from textapp.export.comparison import both_logits, compare
 from textapp.export.model_inputs import token_inputs
 from textapp.runtime import Classifier
 from textapp.task import Compared, task
-from textapp.text.labels import Labels
+from textapp.text.labels import ExclusiveLabels
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
@@ -41,7 +41,7 @@ TEXTS = ["", "好", "a b", "a b c", "a b c d", "a b c d e f g h i"]  # the model
 def compared(offset: float, labels: list[str] | None) -> dict:
     """The scores of a file whose first logit is `offset` higher than in Keras."""
     predictor = Classifier(
-        Tokenizer(), TokenEncoder(None, Vocabulary(["[PAD]", "[UNK]"])), Labels(("плохо", "好")), 4, None
+        Tokenizer(), TokenEncoder(None, Vocabulary(["[PAD]", "[UNK]"])), ExclusiveLabels(("плохо", "好")), 4, None
     )
     examples = None if labels is None else Examples(TEXTS, labels, "texts")
     content = convert(counting_model(offset), [2, 4])

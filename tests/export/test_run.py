@@ -42,7 +42,8 @@ def exported(sample: str, data: Path, folder: Path, lengths: list[int]) -> dict:
 def evaluated(model: Path, data: Path) -> dict:
     """What `textapp evaluate` says."""
     opened = open_model(model)
-    return opened.score(opened.read(str(data), {}))
+    examples = opened.read(str(data), {})
+    return opened.score(examples, opened.decisions(examples))
 
 
 def test_scores_after_the_conversion_are_those_of_the_bundle(sample, data, tmp_path):

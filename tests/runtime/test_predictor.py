@@ -49,10 +49,45 @@ def test_labels_and_probabilities_are_those_of_the_predictions(predictor):
     expected = [prediction.label for prediction in predictions]
     assert len(set(expected)) > 1
     assert [LABELS[predictor.quick(text)] for text in TEXTS] == expected
-    assert list(predictor.decide(TEXTS)) == expected
+    decisions = list(predictor.decide(TEXTS))
+    assert [decision.label for decision in decisions] == expected
+    assert [decision.confidence for decision in decisions] == [max(one.probs.values()) for one in predictions]
     probs = [list(prediction.probs.values()) for prediction in predictions]
     np.testing.assert_array_equal(predictor.probabilities(list(TEXTS)), probs)
     assert predictor.probabilities([]).shape == (0, len(LABELS))
+
+
+def test_a_temperature_changes_probabilities_and_no_label(predictor, bundle_folder):
+    """Probabilities of temperature 1, to the power 1 / temperature, are in the same proportions as the new ones."""
+    path = bundle_folder / "bundle.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "temperature": 2.5}), encoding="utf-8")
+    warm = load(bundle_folder)
+    before, after = predictor.predict(TEXTS), warm.predict(TEXTS)
+    assert [one.label for one in after] == [one.label for one in before]
+    powers = np.array([list(one.probs.values()) for one in before]) ** (1 / 2.5)
+    found = np.array([list(one.probs.values()) for one in after])
+    np.testing.assert_allclose(found, powers / powers.sum(axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_array_equal(warm.probabilities(list(TEXTS)), predictor.probabilities(list(TEXTS)))
+
+
+@pytest.mark.parametrize("temperature", [0, -1, 0.01, 1e9, 10**400, True, None, "1", [1.0], math.nan, math.inf])
+def test_a_temperature_out_of_range_is_refused(write_bundle, temperature):
+    assert '"temperature" must be a number from 0.05 to 20. Received: ' in load_error(
+        write_bundle(temperature=temperature)
+    )
+
+
+def test_what_is_less_sure_than_asked_for_has_no_label(predictor):
+    always = predictor.predict(TEXTS)
+    least = sorted(one.confidence for one in always)[len(always) // 2]
+    for one, before in zip(predictor.predict(TEXTS, min_confidence=least), always, strict=True):
+        assert (one.label is None) == (before.confidence < least)
+        assert (one.guess, one.probs, one.tokens) == (before.label, before.probs, before.tokens)
+        assert one.to_dict().get("guess") == (before.label if one.label is None else None)
+    assert predictor.predict(TEXTS, min_confidence=0) == always
+    for wrong in (-0.1, 1.1, math.nan):
+        with pytest.raises(ValueError, match="`min_confidence` must be from 0 to 1"):
+            predictor.predict([], min_confidence=wrong)
 
 
 def test_a_stream_is_read_one_text_at_a_time(predictor):

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from tests.dashboards.events import read
 from tests.training.killed import KillAt, Killed
@@ -14,10 +15,11 @@ from textapp.cli.main import main
 from textapp.data.samples import write_samples
 from textapp.errors import InputError
 from textapp.task import names, task
+from textapp.tasks.classification.temperature import best_temperature
 from textapp.text.word_shape import SHAPES
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
-from textapp.training.predictor import run_decisions
+from textapp.training.predictor import run_decisions, run_predictor
 from textapp.training.run import CHECKPOINT, Run
 from textapp.training.train import train
 
@@ -54,7 +56,7 @@ FILES = {
 }
 TAG_SCORES = ("entity_f1", "precision", "recall", "token_accuracy")
 HISTORY = {
-    "classification": {"loss", "accuracy", "val_loss", "val_accuracy", "val_macro_f1"},
+    "classification": {"loss", "accuracy", "val_loss", "val_accuracy", "val_macro_f1", "val_ece"},
     "tagging": {"loss", "val_loss", *(f"val_{score}" for score in TAG_SCORES)},
     "multilabel": {"loss", "val_loss", "val_micro_f1", "val_macro_f1", "val_exact_match"},
 }
@@ -173,6 +175,7 @@ BROKEN = {
         *BROKEN_ANYWHERE,
         ("labels.txt", "positive", "好", "labels.txt: not the labels that metrics.json names"),
         ("metrics.json", '"classification"', '"tagging"', "config.json: unknown setting text_column"),
+        ("metrics.json", '"temperature": ', '"temperature": -', '"temperature" must be a number from 0.05 to 20'),
     ],
     "tagging": [
         *BROKEN_ANYWHERE,
@@ -308,6 +311,20 @@ def test_shapes_are_learned_while_word_vectors_stand_still(corpora, tmp_path, mo
     before, first, second = tables.shapes
     assert np.abs(first - before).max() > 1e-3
     assert np.abs(second - first).max() > 1e-4
+
+
+def test_probabilities_have_the_temperature_of_the_validation_split(runs):
+    folder, metrics = runs["classification"]
+    run = Run.load(folder)
+    assert run.targets.temperature == metrics["temperature"] != 1
+    examples = run.sample()
+    assert len(examples) == COUNTS["valid"]
+    predictor = run_predictor(run)
+    logits = np.log(predictor.probabilities(examples.texts))
+    labels = np.array(run.targets.encode(examples.labels))
+    assert metrics["temperature"] == pytest.approx(best_temperature(labels, logits), rel=1e-3)
+    found = np.array([list(one.probs.values()) for one in predictor.predict(examples.texts)])
+    np.testing.assert_allclose(found, softmax(logits / metrics["temperature"], axis=1), rtol=1e-4)
 
 
 def test_topics_are_told_apart_by_thresholds_of_their_own(runs):

@@ -11,11 +11,11 @@ from textapp.data.readers import Examples
 from textapp.data.rows import EncodedRows
 from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.task import task
-from textapp.text.labels import Labels
+from textapp.text.labels import Decision, ExclusiveLabels
 from textapp.text.tag_set import TagSet
 from textapp.training.validation import ValidationScores
 
-TARGETS = {"classification": Labels(("N", "V")), "tagging": TagSet(("N", "V"), None)}
+TARGETS = {"classification": ExclusiveLabels(("N", "V")), "tagging": TagSet(("N", "V"), None)}
 
 
 def scores_of(name, weights=contextlib.nullcontext):
@@ -55,11 +55,15 @@ def test_the_scores_are_put_into_the_logs(name):
     assert (logs["loss"], logs["val_loss"]) == (1.0, 2.0)  # those of `fit`, of what it was compiled with
     assert scores.scores["accuracy"] == pytest.approx(2 / 3)
     decisions = task(name).decisions(scores.rows, scores.decoded, TARGETS[name])
-    assert decisions == (["N", "V", "V"] if name == "classification" else [["N", "V"], ["V"]])
+    labels = [Decision(label, 0.5) for label in "NVV"]  # equal to those of any confidence
+    assert decisions == (labels if name == "classification" else [["N", "V"], ["V"]])
+    if name == "classification":
+        assert scores.calibrated.temperature > 1  # of three texts one is wrong, and the model is 73 % sure of each
     model.set_weights([np.array([[0, 0], [1, 0], [1, 0]], "float32")])
     scores.on_epoch_end(1, logs)
     assert logs["val_accuracy"] == pytest.approx(2 / 3)
-    assert "V" not in {tag for tags in task(name).decisions(scores.rows, scores.decoded, TARGETS[name]) for tag in tags}
+    decisions = task(name).decisions(scores.rows, scores.decoded, TARGETS[name])
+    assert decisions == ([Decision("N", 0.5)] * 3 if name == "classification" else [["N", "N"], ["N"]])
 
 
 def test_the_weights_that_count_are_scored():

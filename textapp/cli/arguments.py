@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from textapp.data.readers import file_of
+from textapp.errors import InputError
 from textapp.files import named_errors
 from textapp.settings import Config, as_text
 from textapp.task import names, task
@@ -95,6 +96,12 @@ def student_settings_help() -> str:
     configs = [(task(name).student_config.settings(), task(name).config.settings()) for name in names()]
     more = dict.fromkeys(name for student, own in configs for name in student if name not in own)
     return f"Settings of --set: those of `textapp train`, with the defaults of a small model, and {', '.join(more)}."
+
+
+def check_confidence(value: float | None) -> None:
+    """Raises `InputError` unless a value of `--min-confidence` is a probability."""
+    if value is not None and not 0 <= value <= 1:  # NaN too
+        raise InputError(f"--min-confidence {value:g}: must be a probability, from 0 to 1")
 
 
 def as_utf8(argument: str) -> str:

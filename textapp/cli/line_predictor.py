@@ -25,6 +25,7 @@ class Request:
         model: Run folder or bundle.
         source: Name of the file of the lines, for messages.
         confidence: Whether to compute the probability of each span.
+        min_confidence: The least probability of a label; None to give one always.
         as_json: Whether to print JSON.
         colours: Whether to use terminal colours.
         skip_bad: Whether to skip lines that are not UTF-8, rather than end at the first.
@@ -33,6 +34,7 @@ class Request:
     model: Path
     source: str
     confidence: bool
+    min_confidence: float | None
     as_json: bool
     colours: bool
     skip_bad: bool
@@ -85,10 +87,10 @@ class LinePredictor:
         opened = open_model(request.model)
         self._task, self._predictor = opened.task, opened.predictor
         self._options: dict[str, Any] = {"confidence": True} if request.confidence else {}
+        if request.min_confidence is not None:
+            self._options["min_confidence"] = request.min_confidence
         for name in self._options:
-            if name not in self._predictor.predict_options:
-                noun = self._task.model_noun
-                raise InputError(f"--{name}: is no option of a {noun}, which always gives probabilities")
+            opened.check_option(name)
 
     def answers(self, block: Block) -> Iterator[Answer]:
         """Yields the answer of each line of a block. The answer of a line with an error is the last."""

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from textapp.training.run import Run
 
 
+PREDICT_OPTIONS = {
+    "confidence": "which always gives probabilities",
+    "min_confidence": "only of a classifier that gives one label",
+}
+"""The options of predictors, and what to know of one that does not take them."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Opened:
     """A model that predicts.
@@ -29,21 +36,39 @@ class Opened:
 
     def read(self, path: str, options: dict[str, Any]) -> Any:
         """Reads examples to score the model on: a run reads them as its training did. Raises `InputError`."""
-        config = None if self.run is None else self.run.config
-        examples = self.task.read(path, config, self.predictor.targets, **options)
+        examples = self._read(path, options)
         self.task.check(examples, self.predictor.targets)
         return examples
 
-    def score(self, examples: Any) -> dict[str, Any]:
-        """The scores on examples."""
-        if self.run is None:
-            decisions = list(self.predictor.decide(self.task.questions(examples)))
-        else:
-            with native_log_hidden():
-                from textapp.training.predictor import run_decisions
+    def read_scope(self, path: str, options: dict[str, Any], label: str) -> tuple[Any, Any]:
+        """Reads examples likewise; those with a label that says that no label fits them come second."""
+        examples, outside = self.task.split_scope(self._read(path, options), label, self.predictor.targets)
+        self.task.check(examples, self.predictor.targets)
+        return examples, outside
 
-                decisions = run_decisions(self.run, examples)
+    def decisions(self, examples: Any) -> list[Any]:
+        """The decisions about examples."""
+        if self.run is None:
+            return list(self.predictor.decide(self.task.questions(examples)))
+        with native_log_hidden():
+            from textapp.training.predictor import run_decisions
+
+            return run_decisions(self.run, examples)
+
+    def score(self, examples: Any, decisions: list[Any]) -> dict[str, Any]:
+        """The scores of decisions about examples."""
         return self.task.score_decisions(examples, decisions, self.predictor.targets)
+
+    def check_option(self, name: str) -> None:
+        """Raises `InputError` if the predictor does not take an option of `PREDICT_OPTIONS`."""
+        if name not in self.predictor.predict_options:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option}: is no option of a {self.task.model_noun}, {PREDICT_OPTIONS[name]}")
+
+    def _read(self, path: str, options: dict[str, Any]) -> Any:
+        """Reads examples that are not checked yet."""
+        config = None if self.run is None else self.run.config
+        return self.task.read(path, config, self.predictor.targets, **options)
 
 
 def open_model(path: Path, threads: int = 1) -> Opened:

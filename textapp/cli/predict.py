@@ -10,7 +10,7 @@ from typing import IO, Annotated
 
 import typer
 
-from textapp.cli.arguments import as_utf8
+from textapp.cli.arguments import as_utf8, check_confidence
 from textapp.cli.line_predictor import Answer, LinePredictor, Request, blocks_of, read_blocks
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import say
@@ -29,6 +29,14 @@ def predict(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also give the probability of each span; for taggers.")
     ] = False,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Give no label (?, in JSON null) where the most probable one has a probability below P; for "
+            "classifiers. `textapp evaluate --min-confidence` shows what a P does.",
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Skip lines that are not UTF-8, and count them at the end.")
     ] = False,
@@ -38,8 +46,9 @@ def predict(
     """Predict the label of each text, or its spans or tags."""
     if texts and file:
         raise InputError(f"--file {file}: give texts or a file, not both")
+    check_confidence(min_confidence)
     source = str(file or "standard input")
-    request = Request(model, source, confidence, as_json, sys.stdout.isatty(), skip_bad)
+    request = Request(model, source, confidence, min_confidence, as_json, sys.stdout.isatty(), skip_bad)
     with contextlib.ExitStack() as stack:
         stream = None if texts else stack.enter_context(_opened(file))
         blocks = blocks_of(map(as_utf8, texts or ())) if stream is None else read_blocks(stream, source)

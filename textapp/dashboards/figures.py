@@ -1,4 +1,4 @@
-"""Drawing functions of several dashboards: pictures, confusion matrices, markdown."""
+"""Drawing functions of dashboards: pictures, confusion matrices, reliability diagrams, markdown."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from textapp.figures import font_families, new_figure, pixels
+from textapp.task import ReliabilityBin
 
 _MOST_CLASSES_WITH_NUMBERS = 12  # more make the cells too small to read
 
@@ -50,6 +51,25 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], unit: str = 
     for (row, column), share in np.ndenumerate(shares):
         text = f"{counts[row, column]:,}\n{share:.1%}"
         axes.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else "black")
+    return figure
+
+
+def draw_reliability(bins: Sequence[ReliabilityBin], error: float) -> Figure:
+    """Draws the accuracy of predictions of similar confidence, and how many there are.
+
+    Args:
+        bins: The bins that have predictions.
+        error: The expected calibration error, for the title.
+    """
+    figure = new_figure(3.4, 3.8)
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(4, 1))
+    places = [one.confidence for one in bins]
+    upper.plot((0, 1), (0, 1), color="black", linewidth=1, linestyle="--")
+    upper.bar(places, [one.accuracy for one in bins], width=0.05, color="tab:blue")
+    lower.bar(places, [one.count for one in bins], width=0.05, color="tab:gray")
+    upper.set(xlim=(0, 1.03), ylim=(0, 1.03), ylabel="share of right ones")
+    lower.set(xlabel="confidence", ylabel="texts")
+    upper.set_title(f"expected calibration error {error:.1%}", fontsize=11)
     return figure
 
 

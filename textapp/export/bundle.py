@@ -27,7 +27,7 @@ from textapp.runtime.bundle_format import FORMAT, FORMAT_VERSION, check_fields, 
 from textapp.runtime.loading import table_entries
 from textapp.runtime.model_check import check_model
 from textapp.task import Compared, Save, Task, device, task
-from textapp.text.labels import Labels
+from textapp.text.labels import ExclusiveLabels
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
@@ -80,7 +80,7 @@ def export_bundle(
     """
     from textapp.data.readers import Examples
 
-    found, targets = task("classification"), Labels(tuple(labels))
+    found, targets = task("classification"), ExclusiveLabels(tuple(labels))
     if len(set(labels)) < len(labels) or len(labels) < 2 or any(not label or "\n" in label for label in labels):
         raise InputError("labels: must be two or more different lines of text")
     examples = None

@@ -182,8 +182,8 @@ def _is_word_form(value: object) -> bool:
     return type(value["lowercase"]) is type(value["zero_digits"]) is bool and value["normalization"] in FORMS
 
 
-_EARLIER: Mapping[str, Any] = {"word_form": None, "max_characters": None, "shapes": False}
-"""Fields that bundles of textapp 0.1 may lack, and what their absence means."""
+_EARLIER: Mapping[str, Any] = {"word_form": None, "max_characters": None, "shapes": False, "temperature": 1.0}
+"""Fields that bundles of earlier versions may lack, and what their absence means."""
 
 _FIELDS: Fields = {
     "task": (lambda value: value in names(), f"one of {', '.join(names())}"),

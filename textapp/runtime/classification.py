@@ -3,7 +3,7 @@
 import abc
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from textapp.runtime.bundle_format import Fields, parse_names
 from textapp.runtime.predictor import Inputs, Outputs, Predictor, Score, check_texts
-from textapp.text.labels import Labels
+from textapp.text.labels import TEMPERATURE_RULE, Decision, ExclusiveLabels, Labels, is_temperature
 from textapp.text.normalization import LONGEST_CHUNK
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 
 LABELS = "labels.txt"
-FIELDS: Fields = {}
+FIELDS: Fields = {"temperature": (is_temperature, TEMPERATURE_RULE)}
 """The rules of the fields that only this task has in bundle.json."""
 
 _MARGIN = 4 * LONGEST_CHUNK  # tokens: more than one normalized chunk can have, even with one token per code point
@@ -50,21 +50,32 @@ class Prediction:
     """The prediction of a model for one text.
 
     Attributes:
-        label: the most probable label.
+        label: the most probable label; None if its probability is less than the least that was asked for.
         probs: label -> probability, in the order of labels.txt.
         tokens: the tokens that the model read; empty for a text without tokens.
         truncated: whether the text had more tokens than the model's largest length, and was cut there.
     """
 
-    label: str
+    label: str | None
     probs: dict[str, float]
     tokens: tuple[TokenWeight, ...]
     truncated: bool
 
+    @property
+    def guess(self) -> str:
+        """The most probable label, however small its probability is."""
+        return max(self.probs, key=self.probs.__getitem__)
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the most probable label."""
+        return max(self.probs.values())
+
     def to_dict(self) -> dict[str, Any]:
-        """The prediction as JSON values."""
+        """The prediction as JSON values. A prediction without a label also has its `guess`."""
         return {
             "label": self.label,
+            **({"guess": self.guess} if self.label is None else {}),
             "probs": self.probs,
             "tokens": [token._asdict() for token in self.tokens],
             "truncated": self.truncated,
@@ -103,7 +114,7 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         return [self._predict(text) for text in check_texts(texts)]
 
     def decide(self, items: Iterable[Any]) -> Iterator[Any]:
-        """Yields the decision about each text: a label, or a tuple of labels."""
+        """Yields the decision about each text: a `Decision`, or a tuple of labels."""
         return (self.decision(self.probs(self._logits(text))) for text in check_texts(items))
 
     def quick(self, text: str) -> Any:
@@ -159,26 +170,53 @@ class Classifier(TextPredictor[Prediction]):
     """Predicts the label of texts."""
 
     task = "classification"
+    predict_options = ("min_confidence",)
+    targets: ExclusiveLabels
+
+    def predict(self, texts: Iterable[str], min_confidence: float = 0.0) -> list[Prediction]:
+        """Predicts each text, with probabilities and the attention to each token.
+
+        Args:
+            texts: strings, of any length and content.
+            min_confidence: probability from 0 to 1. A prediction whose most probable label has less has no label.
+
+        Returns:
+            One prediction per text, in their order.
+
+        Example:
+            for prediction in load("export/bundles/intents").predict(["Quel temps ?"], min_confidence=0.7):
+                print(prediction.label or f"I do not know, perhaps {prediction.guess}")
+        """
+        if not 0 <= min_confidence <= 1:
+            raise ValueError(f"`min_confidence` must be from 0 to 1. Received: min_confidence={min_confidence}")
+        predictions = super().predict(texts)
+        return [one if one.confidence >= min_confidence else replace(one, label=None) for one in predictions]
 
     def quick(self, text: str) -> int:
         """The number of a text's label, without probabilities or tokens."""
         return int(self._logits(text).argmax())
 
-    def decide(self, items: Iterable[Any]) -> Iterator[str]:
-        """Yields the label of each text."""
-        return (self.labels[self.quick(text)] for text in check_texts(items))
+    def probabilities(self, items: Sequence[str]) -> NDArray[np.float64]:
+        """The probability of each label for each text, `(N, C)`, without the temperature.
+
+        Students learn from them, with a temperature of their own, from a bundle as from its run.
+        """
+        rows = [_softmax(self._logits(text).tolist(), 1.0) for text in check_texts(items)]
+        return np.array(rows).reshape(-1, len(self.labels))
 
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
         """The probability of each label."""
-        return _softmax(logits.tolist())
+        return _softmax(logits.tolist(), self.targets.temperature)
 
-    def decision(self, probs: Sequence[float]) -> str:
+    def decision(self, probs: Sequence[float]) -> Decision:
         """The most probable label."""
-        return self.labels[probs.index(max(probs))]
+        confidence = max(probs)
+        return Decision(self.labels[probs.index(confidence)], confidence)
 
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> Prediction:
         """The prediction of a text with these probabilities."""
-        return Prediction(self.decision(probs), dict(zip(self.labels, probs, strict=True)), tokens, truncated)
+        label = self.decision(probs).label
+        return Prediction(label, dict(zip(self.labels, probs, strict=True)), tokens, truncated)
 
 
 def result(targets: Labels) -> str:
@@ -198,16 +236,16 @@ def logits_shape(targets: Labels) -> Callable[[int], tuple[int, ...]]:
     return lambda _: (1, len(targets))
 
 
-def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> Labels:
-    """Reads the labels that the model chooses from."""
-    del description
-    return Labels(parse_names(files[LABELS], folder / LABELS, "label"))
+def read_targets(description: Mapping[str, Any], files: Mapping[str, bytes], folder: Path) -> ExclusiveLabels:
+    """Reads the labels that the model chooses from, and the temperature of their probabilities."""
+    names = parse_names(files[LABELS], folder / LABELS, "label")
+    return ExclusiveLabels(names, float(description["temperature"]))
 
 
 def predictor(
     tokenizer: Tokenizer,
     encoder: TokenEncoder,
-    targets: Labels,
+    targets: ExclusiveLabels,
     description: Mapping[str, Any],
     files: Mapping[str, bytes],
     folder: Path,
@@ -219,10 +257,10 @@ def predictor(
     return Classifier(tokenizer, encoder, targets, max_tokens, score)
 
 
-def _softmax(logits: list[float]) -> list[float]:
+def _softmax(logits: list[float], temperature: float) -> list[float]:
     """Probabilities in Python floats: for a few classes this takes a fraction of NumPy's time."""
     largest = max(logits)
-    powers = [math.exp(logit - largest) for logit in logits]
+    powers = [math.exp((logit - largest) / temperature) for logit in logits]
     total = sum(powers)
     return [power / total for power in powers]
 

@@ -4,6 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.05, 20.0
+"""The range of temperatures: one outside of it would say that a model is almost always, or almost never, right."""
+
+TEMPERATURE_RULE = f"a number from {LEAST_TEMPERATURE:g} to {MOST_TEMPERATURE:g}"
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -26,6 +31,35 @@ class Labels:
         """The number of each label."""
         numbers = {name: number for number, name in enumerate(self.names)}
         return [numbers[label] for label in labels]
+
+
+@dataclass(frozen=True)
+class ExclusiveLabels(Labels):
+    """C labels. A text has exactly one of them. Two sets of labels are equal if their names are equal.
+
+    Args:
+        names: The labels.
+        temperature: Divides the logits before the softmax, so that probabilities are as high as labels are often right.
+            From `LEAST_TEMPERATURE` to `MOST_TEMPERATURE`. More than 1 makes a model less sure. It changes no label.
+
+    Reference:
+        Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.
+    """
+
+    temperature: float = field(default=1.0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The label that a model gives a text. Two decisions are equal if their labels are equal.
+
+    Attributes:
+        label: The most probable label.
+        confidence: Its probability, from 0 to 1.
+    """
+
+    label: str
+    confidence: float = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -72,3 +106,8 @@ class IndependentLabels(Labels):
 def are_thresholds(value: object) -> bool:
     """Whether a JSON value is a list of numbers from 0 to 1."""
     return isinstance(value, list) and all(type(one) in (int, float) and 0 <= one <= 1 for one in value)
+
+
+def is_temperature(value: object) -> bool:
+    """Whether a JSON value is a temperature."""
+    return type(value) in (int, float) and LEAST_TEMPERATURE <= value <= MOST_TEMPERATURE  # type: ignore[operator]

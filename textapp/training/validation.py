@@ -35,6 +35,7 @@ class ValidationScores(keras.callbacks.Callback):
         monitor: Name of the score for early stopping.
         decoded: The last results of `Task.decoded` for all rows; empty before the first epoch ends.
         scores: The scores of these results.
+        calibrated: The targets with the decision rule that fits these results.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class ValidationScores(keras.callbacks.Callback):
         self.monitor = f"val_{task.main_score(targets)}"
         self.decoded = np.zeros(0)
         self.scores: dict[str, Any] = {}
+        self.calibrated = targets
         self._core, self._batches, self._batch_size, self._weights = model, batches, batch_size, weights
         self._outputs: RowOutputs | None = None
 
@@ -63,8 +65,8 @@ class ValidationScores(keras.callbacks.Callback):
             self._outputs = RowOutputs(self._core, self.task.decoded(self._core), self.task.unit == "token")
         with self._weights():
             self.decoded = self._outputs(self.rows, self._batch_size, self._batches)
-        targets = self.task.calibrated(self.examples, self.rows, self.decoded, self.targets)
-        self.scores = self.task.score(self.examples, self.rows, self.decoded, targets)
+        self.calibrated = self.task.calibrated(self.examples, self.rows, self.decoded, self.targets)
+        self.scores = self.task.score(self.examples, self.rows, self.decoded, self.calibrated)
         if logs is not None:  # `loss` in the logs stays that of the compiled loss, perhaps of soft targets
             figures = {name: value for name, value in self.scores.items() if isinstance(value, float)}
             logs.update({f"val_{name}": value for name, value in figures.items() if name != "loss"})

@@ -1,5 +1,6 @@
 """Reports with made-up figures, and names that no page or table should take for its own."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant
 from textapp.compress.lineage import Lineage, Quantized
 from textapp.runtime.size_breakdown import FileParts
+from textapp.task import ReliabilityBin
 
 LABELS = Comparison("classification", "label", "accuracy", "accuracy", "texts", independent=True)
 HOSTILE = "</title><script>alert('x')</script> & | `*_[a](b)_ 好"
@@ -28,6 +30,20 @@ def make_report() -> Callable[..., Report]:
         return Report(comparison, f"data {HOSTILE}", variants, **(fields | changes), machine="CPU <x>")
 
     return make
+
+
+@pytest.fixture
+def with_confidence(make_report: Callable[..., Report]) -> Report:
+    """The same report of models whose predictions have a confidence."""
+    bins = (ReliabilityBin(250, 0.5, 0.25), ReliabilityBin(750, 0.9, 1.0))
+    scores = {"accuracy": 0.8125, "ece": 0.1375, "count": 1000}
+    variants = make_report().variants
+    return make_report(
+        tuple(
+            dataclasses.replace(each, reliability=bins, scores=scores | {"ece": 0.1375 + n / 100})
+            for n, each in enumerate(variants)
+        )
+    )
 
 
 def variant(name: str, score: float, size: int, ms: float | None, lineage: Lineage | None = None) -> Variant:

@@ -26,6 +26,15 @@ def test_what_was_done_is_told_in_words(make_report):
     assert rows[2][2:] == ("Keras", "–", "–", "–", "1,000,000", "trained on labels")
 
 
+def test_the_calibration_of_each_is_told_where_there_is_confidence(with_confidence, make_report):
+    calibration = tables(with_confidence)[1]
+    assert calibration.rows[0] == ("1", "большой 大", "80.00", "81.25", "13.75")
+    assert calibration.best == {(0, 4)}
+    value = json.loads(json.dumps(with_confidence.to_dict()))
+    assert value["variants"][0]["reliability"][0] == {"count": 250, "confidence": 0.5, "accuracy": 0.25}
+    assert calibration.title not in [table.title for table in tables(make_report())]
+
+
 def test_parts_are_those_of_bundles_and_add_up(make_report):
     parts = tables(make_report())[2]
     assert [row[0] for row in parts.rows] == ["1", "2"]

@@ -41,15 +41,30 @@ class Tags(HTMLParser):
             self.cells[-1] += data
 
 
-def test_it_says_what_the_report_says(make_report):
-    report = make_report()
+@pytest.mark.parametrize(("kind", "figures"), [("make_report", 3), ("with_confidence", 6)])
+def test_it_says_what_the_report_says(request, kind, figures):
+    report = request.getfixturevalue(kind)
+    report = report() if kind == "make_report" else report
     text = page(report)
     tags = Tags(text)
     assert tags.cells == [cell for table in tables(report) for row in table.rows for cell in row]
-    assert sum(tag == "figure" for tag, _ in tags.found) == 3
+    assert sum(tag == "figure" for tag, _ in tags.found) == figures
     for note in report.notes():
         assert html.escape(note) in text
-    assert [attributes.get("class") for tag, attributes in tags.found if tag == "td"].count("best") == 6
+    assert [attributes.get("class") for tag, attributes in tags.found if tag == "td"].count("best") == 6 + (
+        kind != "make_report"
+    )
+
+
+def test_a_reliability_diagram_has_a_bar_for_each_bin(with_confidence):
+    drawn = re.findall(r"<svg[^>]* share of right predictions by confidence.*?</svg>", page(with_confidence), re.S)
+    assert len(drawn) == 3
+    for text in drawn:
+        bars = re.findall(r'<rect class="dot" x="([\d.]+)" y="([\d.]+)" width="9" height="([\d.]+)"', text)
+        (left, top, height), (right, _, whole) = [tuple(map(float, bar)) for bar in bars]
+        assert height / whole == pytest.approx(0.25, abs=0.01)
+        assert (right - left) / whole == pytest.approx(0.4 * 192 / 168, abs=0.01)
+        assert top > 28
 
 
 def test_no_name_becomes_markup(make_report):

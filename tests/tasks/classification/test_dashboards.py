@@ -17,6 +17,7 @@ from textapp.tasks.classification.dashboards import (
     AttentionTables,
     ConfusionMatrix,
     PrecisionRecall,
+    ReliabilityDiagram,
     attention_table,
     classification_dashboards,
 )
@@ -62,6 +63,7 @@ def test_dashboards_fill_every_page(watched):
         "validation/average_precision/positive",
         "validation/confusion_matrix",
         "validation/precision_recall/positive",
+        "validation/reliability_diagram",
     }
     assert all([step for step, _ in points] == [5] for points in validation.values())
     assert (folder / "train" / "projector_config.pbtxt").exists()
@@ -112,6 +114,24 @@ def test_confusion_matrix_shows_its_counts(tmp_path, monkeypatch):
     assert tf.io.decode_png(png).shape[:2] == (int(height), int(width))
     texts = [text.get_text() for text in original(counts, names).axes[0].texts]
     assert texts == ["1\n50.0%", "1\n50.0%", "1\n33.3%", "2\n66.7%"]
+
+
+def test_the_reliability_diagram_shows_how_often_predictions_are_right(tmp_path, monkeypatch):
+    drawn = []
+    original = dashboards.draw_reliability
+    monkeypatch.setattr(dashboards, "draw_reliability", lambda *given: drawn.append(given) or original(*given))
+    write_once(ReliabilityDiagram(tmp_path, ValidationScores((np.log(PROBS), LABELS), ["差", "good"])), echo(2))
+    ((bins, error),) = drawn
+    assert [(one.count, round(one.confidence, 6), one.accuracy) for one in bins] == [
+        (2, 0.7, 0.5),
+        (1, 0.8, 0),
+        (2, 0.9, 1),
+    ]
+    assert error == pytest.approx((2 * 0.2 + 0.8 + 2 * 0.1) / 5)
+    width, height, png = read(tmp_path / "validation")["validation/reliability_diagram"]
+    assert tf.io.decode_png(png).shape[:2] == (int(height), int(width))
+    bars = [bar.get_height() for bar in original(bins, error).axes[0].patches]
+    assert bars == [0.5, 0, 1]
 
 
 def test_precision_recall_of_two_classes_by_hand(tmp_path):

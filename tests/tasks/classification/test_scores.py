@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from textapp.tasks.classification.scores import accuracy, classification_scores, confusion_matrix, macro_f1
+from textapp.tasks.classification.scores import (
+    accuracy,
+    answer_scores,
+    classification_scores,
+    confidences,
+    confusion_matrix,
+    expected_calibration_error,
+    macro_f1,
+    reliability,
+)
 
 # Ten reviews judged by hand: labels 好 (0), 坏 (1), 一般 (2).
 TRUE = [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -94,3 +103,40 @@ def test_logits_are_scored():
     nats = [np.log(1 + np.exp(-2.0)), np.log(1 + np.exp(-1.0)), np.log(1 + np.exp(3.0)), np.log(2.0)]
     assert scores["loss"] == pytest.approx(np.mean(nats), rel=1e-5)
     assert scores["count"] == 4
+
+
+def test_calibration_error_equals_a_loop_over_predictions():
+    rng = np.random.default_rng(4)
+    probs, right = rng.random(500), rng.random(500) < 0.6
+    error = 0.0
+    for number in range(15):
+        low, high = number / 15, (number + 1) / 15
+        inside = [(p, r) for p, r in zip(probs, right, strict=True) if low < p <= high]
+        if inside:
+            error += len(inside) / 500 * abs(np.mean([p for p, _ in inside]) - np.mean([r for _, r in inside]))
+    assert expected_calibration_error(reliability(right, probs)) == pytest.approx(error)
+    (whole,) = reliability([True, False], [1.0, 1.0])
+    assert (whole.count, whole.confidence, whole.accuracy) == (2, 1.0, 0.5)
+    assert reliability([True], [np.nan]) == ()
+    assert expected_calibration_error(()) == 0
+
+
+def test_the_temperature_changes_confidence_alone():
+    logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 1e4]], "float32")
+    assert confidences(logits, 2.0) == pytest.approx([1 / (1 + np.exp(-x)) for x in (1, 0.5, 1.5, 5000)])
+    plain, cooled = (classification_scores(np.array([0, 1, 1, 1]), logits, one) for one in (1.0, 0.5))
+    assert cooled.pop("ece") != plain.pop("ece")
+    assert cooled == plain
+
+
+def test_a_model_that_may_stay_silent():
+    right, probs, outside = [True, True, False, True], [0.9, 0.5, 0.7, 0.4], [0.45, 0.6, 0.2]
+    assert answer_scores(right, probs, [], 0.5) == {
+        "min_confidence": 0.5,
+        "coverage": 0.75,
+        "selective_accuracy": pytest.approx(2 / 3),
+    }
+    scores = answer_scores(right, probs, outside, 0.5)
+    assert (scores["in_scope_accuracy"], scores["out_of_scope_recall"]) == (0.5, pytest.approx(2 / 3))
+    silent = answer_scores(right, probs, outside, 1)
+    assert (silent["coverage"], silent["selective_accuracy"], silent["out_of_scope_recall"]) == (0, None, 1)

@@ -10,6 +10,7 @@ from textapp.cli.output import printable
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.runtime.size_breakdown import FileParts
+from textapp.task import ReliabilityBin
 from textapp.text.characters import counted
 
 NONE = "–"
@@ -64,6 +65,7 @@ class Variant:
         model_bytes: Size of model.tflite, or of a run's model.keras.
         lineage: What was done to the model before its export; None if its bundle does not say.
         device: The properties that only a bundle has; None for a run.
+        reliability: How often its predictions are right, by their confidence; empty if they have none.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Variant:
     model_bytes: int
     lineage: Lineage | None
     device: "Device | None"
+    reliability: tuple[ReliabilityBin, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,11 @@ class Report:
                 for variant in self.variants
             ],
         }
+
+    @property
+    def has_confidence(self) -> bool:
+        """Whether predictions of the models have a confidence."""
+        return all(variant.reliability for variant in self.variants)
 
     @property
     def title(self) -> str:
@@ -203,7 +211,10 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 
 def tables(report: Report) -> list[Table]:
     """All tables of a report that are not empty."""
-    made = [_results(report), _making(report)]
+    made = [_results(report)]
+    if report.has_confidence:
+        made.append(_calibration(report))
+    made.append(_making(report))
     return [*made, _parts(report)] if report.timed else made
 
 
@@ -248,6 +259,20 @@ def _making(report: Report) -> Table:
         steps = NONE if lineage is None else "; ".join(lineage.steps()) or "trained on labels"
         rows.append((str(number), variant.name, *map(printable, form), parameters, printable(steps)))
     return Table("What was done to each", header, rows, set(), of_words=True)
+
+
+def _calibration(report: Report) -> Table:
+    """The table of how honest the probabilities of each model are."""
+    header = ("", "model", "mean confidence, %", "right, %", "expected calibration error, %")
+    rows: list[tuple[str, ...]] = []
+    for number, variant in enumerate(report.variants, start=1):
+        bins = variant.reliability
+        count = sum(one.count for one in bins)
+        sums = (sum(getattr(one, key) * one.count for one in bins) for key in ("confidence", "accuracy"))
+        means = (percent(value / count) for value in sums)
+        rows.append((str(number), variant.name, *means, percent(variant.scores["ece"])))
+    best = _best(report.variants, 4, lambda variant: float(variant.scores["ece"]), percent)
+    return Table("Calibration of the probabilities", header, rows, best if len(rows) > 1 else set())
 
 
 def _parts(report: Report) -> Table:

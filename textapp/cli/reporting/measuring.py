@@ -69,7 +69,8 @@ def measure(
         if path == paths[0]:
             say(str(given))
         opened.task.report_unseen(f"{data}, for {name},", given, opened.predictor.targets, say)
-        scores = opened.score(given)
+        decisions = opened.decisions(given)
+        scores = opened.score(given, decisions)
         bundle = opened.predictor.bundle
         say(f"{name}: {comparison.title} {percent(scores[comparison.metric])} %")
         variants.append(
@@ -81,6 +82,7 @@ def measure(
                 model_bytes=_size(path / "model.keras") if bundle is None else len(bundle.model),
                 lineage=Lineage.of_run(path) if bundle is None else _lineage(bundle),
                 device=None if bundle is None else _device(bundle, timings[path]),
+                reliability=opened.task.reliability(given, decisions, opened.predictor.targets),
             )
         )
     return Report(comparison, printable(data), tuple(variants), len(texts), rounds, threads, _machine())

@@ -6,6 +6,7 @@ import re
 from textapp.cli.reporting import MARK
 from textapp.cli.reporting.content import Device, Report, Table, Variant, bundles, tables
 from textapp.cli.reporting.plot import Point, scatter
+from textapp.cli.reporting.reliability_diagram import reliability_diagram
 
 # The parts have Okabe and Ito's colours, which differ for colour-blind people too, and a grey.
 _PARTS = {
@@ -41,11 +42,15 @@ figure { margin: 0; break-inside: avoid; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 8px 24px;
   margin-top: 20px; }
 .plots figure { max-width: 640px; }
+.reliability { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(220px, 100%), 1fr)); gap: 8px 24px;
+  margin-top: 20px; }
+.reliability figure { max-width: 300px; }
 figcaption { color: var(--faint); font-size: 13px; }
 svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; overflow: visible; }
 .axis { fill: var(--faint); }
 .grid { stroke: var(--line); stroke-width: 1; fill: none; }
 .front { stroke: var(--dot); stroke-width: 1.5; stroke-dasharray: 4 4; fill: none; opacity: .6; }
+.honest { stroke: var(--text); stroke-width: 1; stroke-dasharray: 4 4; fill: none; }
 .dot { fill: var(--dot); stroke: var(--page); stroke-width: 1; }
 .ring { fill: var(--page); stroke: var(--dot); stroke-width: 2; }
 .name { fill: var(--text); stroke: var(--page); stroke-width: 3; paint-order: stroke; stroke-linejoin: round;
@@ -74,7 +79,10 @@ _BAR = 1000  # width of the longest bar, in units of its drawing
 def page(report: Report) -> str:
     """The report as HTML. All its content is escaped, so nothing in it is markup."""
     first, *others = tables(report)
-    blocks = [_table(first), _plots(report), *map(_table, others)]
+    blocks = [_table(first), _plots(report)]
+    if report.has_confidence:
+        blocks += [_table(others.pop(0)), _reliability(report)]
+    blocks += map(_table, others)
     if report.timed:
         blocks.append(_bars(report))
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in report.notes())
@@ -137,6 +145,20 @@ def _plots(report: Report) -> str:
         "model beats in both. Costs are on a log scale."
     )
     return f'<div class="plots">{figures}</div>\n<figcaption>{caption}</figcaption>'
+
+
+def _reliability(report: Report) -> str:
+    """The reliability diagram of each model."""
+    numbered = enumerate(report.variants, start=1)
+    figures = "".join(
+        f"<figure>{reliability_diagram(number, variant.name, variant.reliability)}</figure>"
+        for number, variant in numbered
+    )
+    caption = (
+        "Bars: predictions of similar confidence, and the share of right ones among them; the fewer, the paler. Bars "
+        "of honest probabilities end at the dashed line."
+    )
+    return f'<div class="reliability">{figures}</div>\n<figcaption>{caption}</figcaption>'
 
 
 def _bars(report: Report) -> str:

@@ -11,11 +11,11 @@ from sklearn.metrics import average_precision_score
 from tensorboard.plugins.pr_curve import summary as pr_curve
 
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
-from textapp.dashboards.figures import draw_confusion_matrix, escape_markdown, write_figure
+from textapp.dashboards.figures import draw_confusion_matrix, draw_reliability, escape_markdown, write_figure
 from textapp.data.batches import model_inputs
 from textapp.data.compiled import compiled
 from textapp.layers import attention_scores
-from textapp.tasks.classification.scores import confusion_matrix
+from textapp.tasks.classification.scores import confusion_matrix, expected_calibration_error, reliability
 from textapp.tasks.classification.validation_scores import ValidationScores, class_probabilities
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -23,6 +23,10 @@ from textapp.text.tokenizer import Tokenizer
 _PROBE = 32  # examples: enough for a stable gradient, and as fast as one training step
 _CURVE = "Validation texts of this class (positive) against all others, by the model's probability of the class."
 _AREA = "Average precision: area under the precision-recall curve, over all thresholds."
+_RELIABILITY = (
+    "Validation texts by the probability of the predicted class. Bars: share of right predictions; the line: that of "
+    "honest probabilities; below: number of texts."
+)
 _COLUMNS = 12  # tokens per row of an attention table
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -66,8 +70,8 @@ def classification_dashboards(
             computed from `validation`.
 
     Returns:
-        `Scalars`, `GradientNorms`, `Histograms`, `ConfusionMatrix` and `PrecisionRecall`; with an encoder
-        `EmbeddingProjector`; with texts `AttentionTables`.
+        `Scalars`, `GradientNorms`, `Histograms`, `ConfusionMatrix`, `PrecisionRecall` and `ReliabilityDiagram`; with
+        an encoder `EmbeddingProjector`; with texts `AttentionTables`.
 
     Raises:
         ValueError: `texts` are given without tokenizer or encoder.
@@ -77,8 +81,8 @@ def classification_dashboards(
         >>> token_ids, labels = np.array([[2, 3], [3, 0]]), np.array([0, 1])
         >>> names = ["negative", "positive"]
         >>> callbacks = classification_dashboards("logs", validation=(token_ids, labels), label_names=names)
-        >>> [type(callback).__name__ for callback in callbacks]
-        ['Scalars', 'GradientNorms', 'Histograms', 'ConfusionMatrix', 'PrecisionRecall']
+        >>> [type(callback).__name__ for callback in callbacks[3:]]
+        ['ConfusionMatrix', 'PrecisionRecall', 'ReliabilityDiagram']
     """
     log = EventLog(log_dir)
     scores = scores or ValidationScores(validation, label_names, from_logits)
@@ -88,6 +92,7 @@ def classification_dashboards(
         Histograms(log),
         ConfusionMatrix(log, scores),
         PrecisionRecall(log, scores),
+        ReliabilityDiagram(log, scores),
     ]
     if encoder is not None:
         callbacks.append(EmbeddingProjector(log, encoder.vocabulary.tokens, layer="embedding"))
@@ -174,6 +179,36 @@ def write_curve(name: str, positive: np.ndarray, scores: np.ndarray) -> None:
     tf.summary.experimental.write_raw_pb(curve.SerializeToString())
     area = average_precision_score(positive, scores)
     tf.summary.scalar(f"validation/average_precision/{name}", area, description=_AREA)
+
+
+class ReliabilityDiagram(Dashboard):
+    """Draws how often predictions of the validation set are right, by confidence (`validation/reliability_diagram`).
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        scores: The validation set, shared with other dashboards.
+
+    Reference:
+        Guo et al. 2017, On Calibration of Modern Neural Networks, section 2.
+    """
+
+    run = "validation"
+
+    def __init__(self, log: EventLog | str | os.PathLike[str], scores: Scores):
+        super().__init__(log)
+        self.scores = scores
+
+    def prepare(self) -> None:
+        """Scores one batch."""
+        self.scores.check(self.model)
+
+    def write(self) -> None:
+        """Draws the diagram, or nothing if no score is a number."""
+        labels, probs = self.scores.at(self.model, self.step)
+        if len(labels):
+            bins = reliability(probs.argmax(axis=1) == labels, probs.max(axis=1))
+            figure = draw_reliability(bins, expected_calibration_error(bins))
+            write_figure("validation/reliability_diagram", figure, _RELIABILITY)
 
 
 class AttentionTables(Dashboard):
@@ -292,9 +327,9 @@ class EpochScores:
         """Nothing to check: labels and model come from the same training."""
 
     def at(self, model: keras.Model, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """See `Scores`; rows with scores that are not finite are left out."""
+        """See `Scores`; with the temperature of the epoch. Rows with scores that are not finite are left out."""
         del model, step
-        logits = self.validation.decoded
+        logits = self.validation.decoded / self.validation.calibrated.temperature
         finite = np.isfinite(logits).all(axis=1)
         powers = np.exp(logits[finite] - logits[finite].max(axis=1, keepdims=True))
         return self.validation.rows.targets[finite].astype(np.int64), powers / powers.sum(axis=1, keepdims=True)

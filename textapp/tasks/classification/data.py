@@ -12,12 +12,12 @@ from textapp.data.readers import Examples, check_labels, clean_text, iterate_exa
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
 from textapp.data.unlabelled import Augmentation
-from textapp.errors import InputError, list_some, quoted
+from textapp.errors import InputError, excerpt, list_some, quoted
 from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
 from textapp.text.characters import counted, replace_surrogates
-from textapp.text.labels import Labels
+from textapp.text.labels import ExclusiveLabels, Labels
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
@@ -235,6 +235,20 @@ def check_known(examples: Examples, labels: Labels) -> None:
     check_labels(examples, labels.names)
 
 
+def split_scope(examples: Examples, label: str, labels: Labels) -> tuple[Examples, Examples]:
+    """Splits off the examples with a label that is not one of the model's; see `Task.split_scope`."""
+    option = f"--out-of-scope {excerpt(label)}"
+    if label in labels.names:
+        raise InputError(f"{option}: is a label of the model, so its texts are scored without this option")
+    numbers: list[list[int]] = [[], []]
+    for number, one in enumerate(examples.labels):
+        numbers[one == label].append(number)
+    inside, outside = numbers
+    if not inside or not outside:
+        raise InputError(f"{option}: {'all' if outside else 'none'} of the labels in {examples.source} are this one")
+    return examples.select(inside), examples.select(outside)
+
+
 def encode_splits(
     train: Examples,
     *held_out: Examples,
@@ -262,7 +276,7 @@ def encode_splits(
     from textapp.data.rows import encode_rows
     from textapp.text.token_encoder import TokenEncoder
 
-    labels = labels_of(set(train.labels), train.source, Labels)
+    labels = labels_of(set(train.labels), train.source, ExclusiveLabels)
     for examples in held_out:
         check_labels(examples, labels.names)
     config = ClassificationConfig().replaced(max_tokens=max_tokens)

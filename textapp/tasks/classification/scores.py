@@ -1,39 +1,136 @@
-"""Scores of predicted classes: accuracy, macro F1 and cross-entropy.
+"""Scores of predicted classes: accuracy, macro F1, cross-entropy, calibration.
 
 This file needs only NumPy, so that the base install can score a bundle.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from textapp.task import ReliabilityBin
 
-def classification_scores(labels: NDArray[np.integer], logits: NDArray[np.floating]) -> dict[str, Any]:
-    """Scores logits: accuracy, macro F1 and mean cross-entropy in nats.
+_BINS = 15  # of equal width, as in Guo et al.
+
+
+def classification_scores(
+    labels: NDArray[np.integer], logits: NDArray[np.floating], temperature: float = 1.0
+) -> dict[str, Any]:
+    """Scores logits: accuracy, macro F1, calibration error and mean cross-entropy in nats.
 
     Args:
         labels: The true class indices, `(N,)`.
         logits: `(N, C)`.
+        temperature: Divides the logits for the calibration error. The cross-entropy is without it, as in training.
 
     Returns:
-        `accuracy`, `macro_f1`, `loss` and `count`, ready for JSON.
+        `accuracy`, `macro_f1`, `ece`, `loss` and `count`, ready for JSON.
 
     Example:
         >>> classification_scores(np.array([0, 1]), np.zeros((2, 2)))["loss"]  # log 2
         0.6931471805599453
     """
-    scores = label_scores(labels, logits.argmax(axis=1), logits.shape[1])
+    scores = label_scores(labels, logits.argmax(axis=1), confidences(logits, temperature), logits.shape[1])
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     count = scores.pop("count")
     return {**scores, "loss": float(-log_probs[np.arange(len(labels)), labels].mean()), "count": count}
 
 
-def label_scores(true: ArrayLike, predicted: ArrayLike, classes: int) -> dict[str, Any]:
-    """Scores class indices `(N,)`: `accuracy`, `macro_f1` and `count`, ready for JSON."""
+def label_scores(true: ArrayLike, predicted: ArrayLike, confidence: ArrayLike, classes: int) -> dict[str, Any]:
+    """Scores class indices `(N,)` and their probabilities `(N,)`.
+
+    Returns:
+        `accuracy`, `macro_f1`, `ece` and `count`, ready for JSON. `ece` is the expected calibration error.
+    """
     matrix = confusion_matrix(true, predicted, classes)
-    return {"accuracy": accuracy(matrix), "macro_f1": macro_f1(matrix), "count": int(matrix.sum())}
+    bins = reliability(np.asarray(true) == np.asarray(predicted), confidence)
+    return {
+        "accuracy": accuracy(matrix),
+        "macro_f1": macro_f1(matrix),
+        "ece": expected_calibration_error(bins),
+        "count": int(matrix.sum()),
+    }
+
+
+def confidences(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """The probability of the most probable class of each row, `(N,)`, from logits `(N, C)`."""
+    scaled = logits.astype(np.float64) / temperature
+    return np.asarray(1 / np.exp(scaled - scaled.max(axis=1, keepdims=True)).sum(axis=1))
+
+
+def reliability(right: ArrayLike, confidence: ArrayLike) -> tuple[ReliabilityBin, ...]:
+    """Groups predictions by their confidence, in 15 bins of equal width, without the empty ones.
+
+    Args:
+        right: Whether each prediction is right, `(N,)`.
+        confidence: Its probability, `(N,)`, from 0 to 1. Predictions whose probability is NaN are left out.
+
+    Returns:
+        The bins by rising confidence.
+
+    Example:
+        >>> [bin.count for bin in reliability([True, False, True], [0.96, 0.99, 0.5])]
+        [1, 2]
+    """
+    hits, probs = np.asarray(right, bool), np.asarray(confidence, np.float64)
+    hits, probs = hits[~np.isnan(probs)], probs[~np.isnan(probs)]
+    numbers = np.clip(np.ceil(probs * _BINS).astype(int) - 1, 0, _BINS - 1)
+    return tuple(
+        ReliabilityBin(int(inside.sum()), float(probs[inside].mean()), float(hits[inside].mean()))
+        for inside in (numbers == number for number in np.unique(numbers))
+    )
+
+
+def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Returns the mean difference between the confidence and the accuracy of a bin, weighted by its predictions.
+
+    Reference:
+        Naeini et al. 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning; Guo et al. 2017.
+
+    Example:
+        >>> expected_calibration_error([ReliabilityBin(3, 0.5, 0.25), ReliabilityBin(1, 1.0, 1.0)])
+        0.1875
+    """
+    count = sum(one.count for one in bins)
+    return sum(one.count * abs(one.confidence - one.accuracy) for one in bins) / max(count, 1)
+
+
+def answer_scores(
+    right: ArrayLike, confidence: ArrayLike, outside: ArrayLike, min_confidence: float
+) -> dict[str, float | None]:
+    """Scores a model that gives no answer where its confidence is less than `min_confidence`.
+
+    Args:
+        right: Whether each prediction is right, `(N,)`.
+        confidence: Its probability, `(N,)`.
+        outside: The probabilities of predictions of texts that no label fits, `(M,)`; empty if there are none.
+        min_confidence: The least probability of an answer.
+
+    Returns:
+        `min_confidence`; `coverage`, the share of texts with an answer; `selective_accuracy`, the share of right ones
+        among the answers, None without an answer. With texts that no label fits also `in_scope_accuracy`, the share of
+        right answers among the other texts, and `out_of_scope_recall`, the share of these texts without an answer.
+
+    Reference:
+        El-Yaniv and Wiener 2010, On the Foundations of Noise-free Selective Classification; Larson et al. 2019, An
+        Evaluation Dataset for Intent Classification and Out-of-Scope Prediction.
+
+    Example:
+        >>> answer_scores([True, False, True, True], [0.9, 0.4, 0.8, 0.3], [0.2, 0.9], 0.5)["out_of_scope_recall"]
+        0.5
+    """
+    hits, answered = np.asarray(right, bool), np.asarray(confidence) >= min_confidence
+    scores: dict[str, float | None] = {
+        "min_confidence": min_confidence,
+        "coverage": float(answered.mean()),
+        "selective_accuracy": float(hits[answered].mean()) if answered.any() else None,
+    }
+    if len(others := np.asarray(outside)):
+        scores["in_scope_accuracy"] = float((hits & answered).mean())
+        scores["out_of_scope_recall"] = float((others < min_confidence).mean())
+    return scores
 
 
 def confusion_matrix(true: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:

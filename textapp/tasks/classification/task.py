@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Compared, Files, PathLike, Report, Save, Task
+from textapp.task import Compared, Files, PathLike, ReliabilityBin, Report, Save, Task
 from textapp.tasks.classification import config as settings
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     def targets(self, config: settings.ClassificationConfig, train: "Examples", report: Report) -> "Labels":
         """See `Task`."""
         from textapp.tasks.classification.data import label_set
-        from textapp.text.labels import Labels
+        from textapp.text.labels import ExclusiveLabels
 
-        return label_set(config, train, report, Labels)
+        return label_set(config, train, report, ExclusiveLabels)
 
     def check(self, examples: "Examples", targets: "Labels", model: str = "the model") -> None:
         """See `Task`: each label must be known."""
@@ -149,27 +149,65 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         del model
         return lambda outputs, _: ops.softmax(outputs, axis=-1)
 
-    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels") -> list[Any]:
+    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> list[Any]:
         """See `Task`: the label of the highest logit of each row."""
+        from textapp.tasks.classification.scores import confidences
+        from textapp.text.labels import Decision
+
         del rows
-        return [targets.names[number] for number in decoded.argmax(axis=1).tolist()]
+        pairs = zip(decoded.argmax(axis=1).tolist(), confidences(decoded, targets.temperature).tolist(), strict=True)
+        return [Decision(targets.names[number], confidence) for number, confidence in pairs]
 
     def score_decisions(self, examples: "Examples", decisions: Sequence[Any], targets: "Labels") -> dict[str, Any]:
         """See `Task`."""
         from textapp.tasks.classification.scores import label_scores
 
-        return label_scores(targets.encode(examples.labels), targets.encode(decisions), len(targets))
+        predicted = targets.encode(decision.label for decision in decisions)
+        probs = [decision.confidence for decision in decisions]
+        return label_scores(targets.encode(examples.labels), predicted, probs, len(targets))
 
-    def score(
-        self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: "Labels"
-    ) -> dict[str, Any]:
+    def score(self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> dict[str, Any]:
         """See `Task`: with the mean cross-entropy."""
         import numpy as np
 
         from textapp.tasks.classification.scores import classification_scores
 
         labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
-        return classification_scores(np.asarray(labels), decoded)
+        return classification_scores(np.asarray(labels), decoded, targets.temperature)
+
+    def calibrated(self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> "Labels":
+        """See `Task`: with the temperature of the probabilities."""
+        import numpy as np
+
+        from textapp.tasks.classification.temperature import best_temperature
+        from textapp.text.labels import ExclusiveLabels
+
+        labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
+        return ExclusiveLabels(targets.names, best_temperature(np.asarray(labels), decoded))
+
+    def reliability(
+        self, examples: "Examples", decisions: Sequence[Any], targets: "Labels"
+    ) -> tuple[ReliabilityBin, ...]:
+        """See `Task`."""
+        from textapp.tasks.classification.scores import reliability
+
+        del targets
+        return reliability(_right(examples, decisions), [decision.confidence for decision in decisions])
+
+    def split_scope(self, examples: "Examples", label: str, targets: "Labels") -> "tuple[Examples, Examples]":
+        """See `Task`."""
+        from textapp.tasks.classification.data import split_scope
+
+        return split_scope(examples, label, targets)
+
+    def score_answers(
+        self, examples: "Examples", decisions: Sequence[Any], outside: Sequence[Any], min_confidence: float
+    ) -> dict[str, float | None]:
+        """See `Task`."""
+        from textapp.tasks.classification.scores import answer_scores
+
+        probs, other_probs = ([decision.confidence for decision in part] for part in (decisions, outside))
+        return answer_scores(_right(examples, decisions), probs, other_probs, min_confidence)
 
     def score_soft(
         self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: "Labels"
@@ -197,7 +235,10 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         from textapp.text.characters import counted
 
         texts = counted(scores["count"], "text")
-        return f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f} on {texts}"
+        return (
+            f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}, calibration error "
+            f"{scores['ece']:.4f} on {texts}"
+        )
 
     def questions(self, examples: "Examples") -> Sequence[str]:
         """See `Task`: the texts."""
@@ -231,9 +272,9 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         if prediction.truncated:
             yield f"text {number} was cut to its first {longest} tokens"
 
-    def describe_targets(self, targets: "Labels") -> dict[str, Any]:
+    def describe_targets(self, targets: Any) -> dict[str, Any]:
         """See `Task`."""
-        return {"labels": list(targets.names)}
+        return {"labels": list(targets.names), "temperature": targets.temperature}
 
     def files(self, targets: "Labels") -> dict[str, Save]:
         """See `Task`."""
@@ -243,10 +284,15 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
     def read_targets(self, folder: Path, metrics: Mapping[str, Any]) -> "Labels":
         """See `Task`."""
+        from textapp.errors import InputError, quoted
         from textapp.files import read_line_file
-        from textapp.text.labels import Labels
+        from textapp.text.labels import TEMPERATURE_RULE, ExclusiveLabels, is_temperature
 
-        return Labels(read_line_file(folder / LABELS, metrics.get("labels")))
+        temperature: Any = metrics.get("temperature", 1.0)  # runs of earlier versions have none
+        if not is_temperature(temperature):
+            path = folder / "metrics.json"
+            raise InputError(f'{path}: "temperature" must be {TEMPERATURE_RULE}. Received: {quoted(temperature)}')
+        return ExclusiveLabels(read_line_file(folder / LABELS, metrics.get("labels")), float(temperature))
 
     def save_sample(self, path: Path, examples: "Examples") -> None:
         """See `Task`."""
@@ -275,6 +321,13 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
             texts=evenly_spaced(data.examples["valid"].texts),
             probe=probe,
         )
+
+    def device_fields(
+        self, config: settings.ClassificationConfig, model: "keras.Model", targets: Any
+    ) -> dict[str, Any]:
+        """See `Task`."""
+        del config, model
+        return {"temperature": targets.temperature}
 
     def compared(
         self, config: settings.ClassificationConfig, examples: "Examples", tokenizer: "Tokenizer", longest: int
@@ -344,9 +397,14 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     def targets_of_names(self, names: Iterable[str], source: str) -> "Labels":
         """See `Task`."""
         from textapp.tasks.classification.data import labels_of
-        from textapp.text.labels import Labels
+        from textapp.text.labels import ExclusiveLabels
 
-        return labels_of(names, source, Labels)
+        return labels_of(names, source, ExclusiveLabels)
+
+
+def _right(examples: "Examples", decisions: Sequence[Any]) -> list[bool]:
+    """Whether each decision is the true label."""
+    return [decision.label == label for decision, label in zip(decisions, examples.labels, strict=True)]
 
 
 def evenly_spaced(texts: Sequence[str]) -> list[str]:

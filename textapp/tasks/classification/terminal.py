@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def prediction_lines(
     texts: Sequence[str], predictions: "Sequence[Prediction]", colours: bool, heaviest: int = 0
 ) -> Iterator[str]:
-    """Yields one line per text: label, probability, and the text with its attention.
+    """Yields one line per text: label (`?` for none), probability of the best, and the text with its attention.
 
     Args:
         texts: The texts.
@@ -21,7 +21,8 @@ def prediction_lines(
         heaviest: Number of tokens with the most attention to list after the text, with their weights.
     """
     for text, prediction in zip(texts, predictions, strict=True):
-        line = f"{printable(prediction.label)}\t{prediction.probs[prediction.label]:.3f}\t"
+        label = "?" if prediction.label is None else printable(prediction.label)
+        line = f"{label}\t{prediction.confidence:.3f}\t"
         line += mark_tokens(text, prediction, colours)
         if heaviest:
             tokens = sorted(prediction.tokens, key=lambda token: -(token.weight or 0.0))[:heaviest]

@@ -124,6 +124,11 @@ class Multilabel(Classification):
         true = np.asarray(targets.encode(examples.labels[row] for row in rows.sources.tolist()), bool)
         return IndependentLabels(targets.names, tuple(best_thresholds(true, sigmoid(decoded))))
 
+    def reliability(self, examples: "Examples", decisions: Sequence[Any], targets: Any) -> tuple[()]:
+        """See `Task`: none, because a set of labels has no confidence."""
+        del examples, decisions, targets
+        return ()
+
     def score_soft(
         self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: Any
     ) -> dict[str, Any]:
