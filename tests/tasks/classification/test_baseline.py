@@ -113,4 +113,4 @@ def test_a_sample_of_large_data_has_each_class():
     again = fitted(LABELS, targets, most_work=1, most_work_with_characters=0)
     np.testing.assert_array_equal(margins(again, "bad", targets), values)
     targets = IndependentLabels(("film", "good"))
-    assert fitted(SEVERAL, targets, most_work=1).extent == "words of 2 of 6 texts"
+    assert fitted(SEVERAL, targets, most_work=1).extent == "words and characters of 2 of 6 texts"

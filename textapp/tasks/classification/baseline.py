@@ -6,12 +6,12 @@ data sets it is hard to beat.
 Reference: Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification" (2012).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import FeatureUnion
+from scipy import sparse
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.svm import LinearSVC
 
 from textapp.data.readers import Examples
@@ -21,13 +21,12 @@ from textapp.text.characters import counted
 from textapp.text.tokenizer import Tokenizer
 
 TITLE = "linear model over n-grams"
-MOST_FEATURES = 200_000  # of a kind; the most frequent n-grams are kept
-MOST_WEIGHTS = 15_000_000  # of a kind, features times classes: 120 MB
-# What a fit may cost. A unit is the time that the n-grams of one code point take to be counted: microseconds.
-MOST_WORK_WITH_CHARACTERS = 100_000_000
-MOST_WORK = 500_000_000
-WORK_OF_CLASS = 1  # the fit of a class takes this many units a code point
-WORK_OF_COUNTING = 10
+MOST_BUCKETS = 2**18  # n-grams of a kind are hashed to: text without spaces has millions of them, mostly rare
+MOST_WEIGHTS = 15_000_000  # of a kind, buckets times classes: 120 MB
+# What a fit may cost, in units of the time that the n-grams of a code point take for each class: 0.1 microseconds.
+MOST_WORK_WITH_CHARACTERS = 120_000_000
+MOST_WORK = 800_000_000
+WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be counted
 
 
 def linear_model(
@@ -55,19 +54,49 @@ def linear_model(
     """
     texts, targets = _texts(train, rows), rows.targets
     lengths = np.fromiter(map(len, texts), np.int64)
-    work = WORK_OF_COUNTING + WORK_OF_CLASS * classes
+    work = WORK_OF_COUNTING + classes
     with_characters = int(lengths.sum()) * work <= most_work_with_characters
     chosen = _sample(lengths, targets, most_work // work, seed)
-    features = _features(tokenizer, with_characters, min(MOST_FEATURES, max(1, MOST_WEIGHTS // classes)))
-    matrix = features.fit_transform([texts[number] for number in chosen.tolist()])
-    margins = _fitted(matrix, targets[chosen], seed)
+    buckets = min(MOST_BUCKETS, 2 ** max(1, (MOST_WEIGHTS // classes).bit_length() - 1))
+    features = [NGrams(buckets, tokenizer=tokenizer.words, token_pattern=None, lowercase=False, ngram_range=(1, 2))]
+    if with_characters:
+        features.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
+    known = [texts[number] for number in chosen.tolist()]
+    margins = _fitted(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
+
+    def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
+        others = _texts(examples, rows)
+        return margins(sparse.hstack([kind.weights(others) for kind in features], "csr"))
+
     kinds = "words and characters" if with_characters else "words"
     share = counted(len(texts), "text") if len(chosen) == len(texts) else f"{len(chosen):,} of {len(texts):,} texts"
-    return Baseline(
-        TITLE,
-        f"{kinds} of {share}",
-        lambda examples, rows: margins(features.transform(_texts(examples, rows))),
-    )
+    return Baseline(TITLE, f"{kinds} of {share}", decoded)
+
+
+class NGrams:
+    """TF-IDF of one kind of n-grams, which are hashed to buckets.
+
+    Buckets that no text of the fit has are left out, as a vocabulary would leave n-grams out.
+
+    Args:
+        buckets: The most buckets.
+        **kind: Arguments of scikit-learn's `HashingVectorizer`: how texts are cut into n-grams.
+    """
+
+    def __init__(self, buckets: int, **kind: Any):
+        self._counting = HashingVectorizer(n_features=buckets, alternate_sign=False, norm=None, **kind)
+        self._weighting = TfidfTransformer(sublinear_tf=True)
+        self._known = np.zeros(0, np.int64)
+
+    def fit(self, texts: Sequence[str]) -> Any:
+        """Counts the texts that have each bucket, and returns the weights of the texts, sparse `(N, F)`."""
+        counts = self._counting.transform(texts)
+        self._known = np.flatnonzero(counts.getnnz(axis=0))
+        return self._weighting.fit_transform(counts[:, self._known])
+
+    def weights(self, texts: Sequence[str]) -> Any:
+        """The weights of other texts, sparse `(M, F)`."""
+        return self._weighting.transform(self._counting.transform(texts)[:, self._known])
 
 
 def _texts(examples: Examples, rows: EncodedRows) -> list[str]:
@@ -85,22 +114,6 @@ def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> n
     order = np.concatenate([order[first], np.delete(order, first)])
     fitting = int(np.searchsorted(np.cumsum(lengths[order]), most, side="right"))
     return np.sort(order[: max(len(first), fitting)])
-
-
-def _features(tokenizer: Tokenizer, with_characters: bool, most: int) -> FeatureUnion:
-    """TF-IDF of words, one and two, and of two to five characters within white space."""
-    common: dict[str, Any] = {"sublinear_tf": True, "max_features": most}
-    kinds = [
-        (
-            "words",
-            TfidfVectorizer(
-                tokenizer=tokenizer.words, token_pattern=None, lowercase=False, ngram_range=(1, 2), **common
-            ),
-        )
-    ]
-    if with_characters:
-        kinds.append(("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common)))
-    return FeatureUnion(kinds)
 
 
 def _fitted(matrix: Any, targets: np.ndarray, seed: int) -> Callable[[Any], np.ndarray]:
