@@ -119,7 +119,9 @@ def test_a_taggers_baseline_scores_as_seqeval(compared, corpora):
         assert scores["token_accuracy"] == pytest.approx(seqeval.metrics.accuracy_score(examples.tags, predicted))
         assert scores.keys() == {"entity_f1", "precision", "recall", "count", "token_accuracy"}
     tokens = sum(map(len, train.sentences))
-    assert lines[0].startswith(f"baseline: most frequent tag of each word, fitted to {tokens:,} tokens of 120 sentences")
+    assert lines[0].startswith(
+        f"baseline: most frequent tag of each word, fitted to {tokens:,} tokens of 120 sentences"
+    )
 
 
 @each_task

@@ -1,6 +1,7 @@
 """The linear model over n-grams, compared with TF-IDF that is computed by hand."""
 
 import itertools
+import re
 
 import numpy as np
 from sklearn.svm import LinearSVC
@@ -16,10 +17,10 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
 EMPTY = "\N{ZERO WIDTH SPACE}"  # has no token
-TEXTS = ["Très bon film", "好 看，很好看！", "a dull dull film", "不好看", "très mauvais", EMPTY, "how long ?"]
+TEXTS = ["Très bon film", "好 看，很好看！", "a dull dull film", "不好看", "très mauvais \ud800", EMPTY, "how long ?"]
 LABELS = ["good", "good", "bad", "bad", "bad", "bad", "question"]
 SEVERAL = [("good", "film"), ("good",), ("film",), (), (), (), ()]
-OTHER = ["Bon film !", "好看", "long long film", EMPTY, "ß"]
+OTHER = ["Bon film \udfff", "好看", "long long film", EMPTY, "ß"]
 TOKENIZER = Tokenizer()
 
 
@@ -40,12 +41,12 @@ def margins(baseline, label, targets):
 
 
 def words(text):
-    tokens = TOKENIZER.words(text)
+    tokens = TOKENIZER.words(text)  # with U+FFFD for lone surrogates
     return [*tokens, *map(" ".join, itertools.pairwise(tokens))]
 
 
 def characters(text):
-    spaced = [f" {word} " for word in text.lower().split()]
+    spaced = [f" {word} " for word in re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text.lower()).split()]
     return [word[start : start + n] for word in spaced for n in range(2, 6) for start in range(len(word) - n + 1)]
 
 

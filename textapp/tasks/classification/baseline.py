@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 from textapp.data.readers import Examples
 from textapp.data.rows import EncodedRows
 from textapp.task import Baseline
-from textapp.text.characters import counted
+from textapp.text.characters import counted, replace_surrogates
 from textapp.text.tokenizer import Tokenizer
 
 TITLE = "linear model over n-grams"
@@ -100,8 +100,8 @@ class NGrams:
 
 
 def _texts(examples: Examples, rows: EncodedRows) -> list[str]:
-    """The text of each row."""
-    return [examples.texts[number] for number in rows.sources.tolist()]
+    """The text of each row. Lone surrogates, which JSON may hold, cannot be hashed."""
+    return [replace_surrogates(examples.texts[number]) for number in rows.sources.tolist()]
 
 
 def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> np.ndarray:
