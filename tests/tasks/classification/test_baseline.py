@@ -85,6 +85,14 @@ def test_margins_are_those_of_tf_idf_by_hand():
     np.testing.assert_allclose(margins(cheap, "bad", targets), by_hand(labels, [words]), rtol=1e-6)
 
 
+def test_held_out_texts_are_scored_in_chunks(monkeypatch):
+    targets = Labels(("bad", "good", "question"))
+    baseline = fitted(LABELS, targets)
+    whole = margins(baseline, "bad", targets)
+    monkeypatch.setattr("textapp.tasks.classification.baseline.CHUNK", 3)
+    np.testing.assert_allclose(margins(baseline, "bad", targets), whole, rtol=1e-12)
+
+
 def test_two_classes_have_a_margin_each():
     targets = Labels(("bad", "good"))
     labels = ["good" if label == "good" else "bad" for label in LABELS]

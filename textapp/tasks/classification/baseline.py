@@ -27,6 +27,7 @@ MOST_WEIGHTS = 15_000_000  # of a kind, buckets times classes: 120 MB
 MOST_WORK_WITH_CHARACTERS = 120_000_000
 MOST_WORK = 800_000_000
 WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be counted
+CHUNK = 500  # held-out texts whose n-grams are in memory at a time
 
 
 def linear_model(
@@ -38,7 +39,7 @@ def linear_model(
     most_work: int = MOST_WORK,
     most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS,
 ) -> Baseline:
-    """Fits the baseline. It is exact for small data and bounded for large data.
+    """Fits the baseline to all texts, or in a bounded time to a part of large data.
 
     Above `most_work_with_characters` the n-grams are only those of words; above `most_work` the texts are a random
     sample, with a text of each class.
@@ -66,7 +67,10 @@ def linear_model(
 
     def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
         others = _texts(examples, rows)
-        return margins(sparse.hstack([kind.weights(others) for kind in features], "csr"))
+        parts = (others[start : start + CHUNK] for start in range(0, len(others), CHUNK))
+        return np.concatenate(
+            [margins(sparse.hstack([kind.weights(part) for kind in features], "csr")) for part in parts]
+        )
 
     kinds = "words and characters" if with_characters else "words"
     share = counted(len(texts), "text") if len(chosen) == len(texts) else f"{len(chosen):,} of {len(texts):,} texts"
