@@ -114,7 +114,7 @@ def measure(name: str, student: str | None, seed: int, data: Path, work: Path, m
             unlabelled=[data / path for path in study.unlabelled],
             soft_targets_from=cached if cached.exists() and seed != 0 else None,
         )
-    plain = {key: config.get(key) for key in found.config.settings()}
+    plain = {key: config.get(key) for key in found.config.settings() if key in config.settings()}
     trained(study.task, found.config.from_dict(plain).override([*study.alone, *more]), alone, **paths)
     row: dict[str, Any] = {} if student is None else {"student": student}
     row |= {"seed": seed}

@@ -85,6 +85,13 @@ def test_a_setting_that_changes_nothing_is_refused(settings, rule):
     assert rule in refusal(*settings)
 
 
+def test_a_student_has_no_baseline_to_set():
+    for name in names():
+        assert "baseline" not in task(name).student_config.settings()
+        with pytest.raises(InputError, match="unknown setting baseline; it is one of `textapp train classifier`"):
+            task(name).student_preset(None).override(["baseline=false"])
+
+
 def test_a_setting_of_a_preset_may_be_without_effect():
     config = task("classification").preset("tiny").override(["encoder=none", "cell=lstm"])
     assert task("classification").config.from_dict(config.to_dict()) == config

@@ -187,6 +187,7 @@ class Training(Section):
     mixed_precision: Annotated[bool, "Compute in float16 on GPUs, in bfloat16 on TPUs and CPUs."] = False
     static_shapes: Annotated[bool, "One width per bucket and full batches, for XLA and TPUs."] = False
     jit_compile: Annotated[bool, "Compile with XLA; needs static_shapes."] = False
+    baseline: Annotated[bool, "Also fit a quick model to compare with: linear, or the usual tag of each word."] = True
 
     def check(self) -> None:
         """Raises `InputError` that names the first setting that contradicts another one."""

@@ -102,6 +102,20 @@ class ReliabilityBin:
     accuracy: float
 
 
+class Baseline(NamedTuple):
+    """A quick model of a task, which shows what a trained model must beat.
+
+    Attributes:
+        title: What it is, in a few words.
+        extent: What it was fitted to: `words and characters of 1,000 texts`.
+        decoded: A function from examples and their rows, encoded, to what `Task.score` needs, as from `Task.decoded`.
+    """
+
+    title: str
+    extent: str
+    decoded: "Callable[[Any, EncodedRows], np.ndarray]"
+
+
 ConfigType = TypeVar("ConfigType", bound="ModelConfig")
 ExamplesType = TypeVar("ExamplesType", bound=Examples)
 TargetsType = TypeVar("TargetsType", bound=Targets)
@@ -328,6 +342,25 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """
         del examples, rows, decoded
         return targets
+
+    @abc.abstractmethod
+    def baseline(
+        self,
+        config: ConfigType,
+        train: ExamplesType,
+        rows: "EncodedRows",
+        targets: TargetsType,
+        tokenizer: "Tokenizer",
+    ) -> Baseline:
+        """Fits the baseline of the task, within seconds.
+
+        Args:
+            config: The settings.
+            train: The training examples.
+            rows: The same examples, encoded for the training of a model.
+            targets: The targets.
+            tokenizer: The tokenizer of texts.
+        """
 
     @abc.abstractmethod
     def score_soft(

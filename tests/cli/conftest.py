@@ -25,8 +25,9 @@ SETTINGS = {
         "units=4",
         "embedding_dim=8",
         "attention_units=4",
+        "baseline=false",
     ),
-    "tagging": ("max_tokens=16", "encoder=convolution", "min_count=1"),
+    "tagging": ("max_tokens=16", "encoder=convolution", "min_count=1", "baseline=false"),
     "multilabel": (
         "epochs=2",
         "max_tokens=16",
@@ -34,6 +35,7 @@ SETTINGS = {
         "units=4",
         "embedding_dim=8",
         "attention_units=4",
+        "baseline=false",
     ),
 }
 RECIPES = {"classification": "dynamic_wi8_afp32", "tagging": "float32", "multilabel": "dynamic_wi8_afp32"}

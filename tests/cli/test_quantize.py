@@ -13,7 +13,7 @@ from textapp.compress import quantize
 from textapp.compress.config import QuantizeConfig
 from textapp.compress.granularity import stored_weights
 from textapp.compress.rounding import rounded
-from textapp.training import train
+from textapp.training import scores, train
 from textapp.training.run import CHECKPOINT, Run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -25,7 +25,7 @@ def wide_run(tmp_path_factory, models, undrawn) -> Path:
     """A classifier whose table and attention are large enough for integers."""
     model, folder = models("classification"), tmp_path_factory.mktemp("Läufe") / "широкий 宽"
     config = model.task.preset("tiny").override(
-        ["epochs=1", "max_tokens=8", "units=16", "encoder=recurrent", "cell=rnn"]
+        ["epochs=1", "max_tokens=8", "units=16", "encoder=recurrent", "cell=rnn", "baseline=false"]
     )
     files = {name: model.files[name] for name in ("train", "test")}
     train.train("classification", config, folder, **files, report=lambda line: None)
@@ -130,7 +130,7 @@ def test_without_epochs_it_is_rounded_only(textapp, wide_run, tmp_path):
 def test_rounding_alone_is_kept_where_no_epoch_is_as_good(textapp, wide_run, tmp_path, monkeypatch):
     def worse(model, *_, **__):
         model.set_weights([np.zeros_like(value) for value in model.get_weights()])
-        monkeypatch.setattr(quantize, "score_splits", lambda *_: train.Scored({"valid": {"accuracy": 0.01}}, None))
+        monkeypatch.setattr(quantize, "score_splits", lambda *_: scores.Scored({"valid": {"accuracy": 0.01}}, None))
         return [{"val_accuracy": 0.01}]
 
     monkeypatch.setattr(quantize, "fit", worse)

@@ -143,7 +143,7 @@ class Case:
 
     def config(self, *settings: str) -> Any:
         """Settings of a small model."""
-        return self.task.preset("tiny").override(self.settings).override(settings)
+        return self.task.preset("tiny").override(["baseline=false", *self.settings]).override(settings)
 
     def student_config(self, *settings: str) -> Any:
         """Settings of a smaller one."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from textapp.dashboards import Scalars
+from textapp.dashboards import BaselineScalars, Scalars
 
 from .events import read
 from .models import attention_model, fit
@@ -51,6 +51,14 @@ def test_a_resumed_training_goes_on_at_its_step(tmp_path):
     fit(resumed, [Scalars(tmp_path / "log", every=2)], initial_epoch=1, epochs=2)
     assert steps(read(tmp_path / "log" / "train")["fit/loss"]) == [2, 4, 5, 7, 9, 10]
     assert steps(read(tmp_path / "log" / "validation")["fit/loss"]) == [5, 10]
+
+
+def test_a_baseline_is_a_level_line_in_the_chart_of_its_score(tmp_path):
+    scores = {"accuracy": 0.75, "macro_f1": 0.5, "count": 40}
+    fit(attention_model(), [Scalars(tmp_path, every=2), BaselineScalars(tmp_path, scores)], epochs=2)
+    written = read(tmp_path / "baseline")
+    assert written == {"fit/accuracy": [(5, 0.75), (10, 0.75)], "fit/macro_f1": [(5, 0.5), (10, 0.5)]}
+    assert steps(written["fit/accuracy"]) == steps(read(tmp_path / "validation")["fit/accuracy"])
 
 
 def test_every_must_be_positive(tmp_path):

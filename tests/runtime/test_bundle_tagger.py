@@ -167,7 +167,7 @@ class TestLoadingAForeignModel:
         folder = write_tagger_bundle({"model.tflite": tiny_tagger.convert(characters=False)})
         assert load_error(folder) == (
             f'{folder / "model.tflite"}: signature "tokens_4" must have the inputs "token_ids" and "char_ids" and the '
-            "output \"logits\". Received: token_ids; logits"
+            'output "logits". Received: token_ids; logits'
         )
 
     def test_with_characters(self, write_tagger_bundle):

@@ -22,7 +22,8 @@ from textapp.training.train import train
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "好", "film", "très"])
 COUNTS = {"好": 10, "film": 6, "très": 3, "weg": 1}
-SETTINGS = ["epochs=2", "units=4", "attention_units=4", "max_tokens=32", "encoder=convolution", "min_count=3"]
+SIZES = ["epochs=2", "units=4", "attention_units=4", "max_tokens=32", "encoder=convolution", "min_count=3"]
+SETTINGS = [*SIZES, "baseline=false"]
 
 
 def write_vectors(path, words, dim=3, seed=0):

@@ -240,6 +240,19 @@ def test_tensorboard_shows_the_pages_of_the_task(runs, name, pages):
 
 
 @each_task
+def test_a_baseline_stands_beside_the_model(runs, name):
+    """In `metrics.json`, in the scores of the model's own splits, and in TensorBoard's chart of the score."""
+    folder, metrics = runs[name]
+    key, baseline = task(name).main_score(Run.load(folder).targets), metrics["baseline"]
+    assert {split: baseline[split]["count"] for split in ("valid", "test")} == {
+        split: metrics[split]["count"] for split in ("valid", "test")
+    }
+    line = read(folder / "logs/baseline")[f"fit/{key}"]
+    assert [float(value) for _, value in line] == pytest.approx([baseline["valid"][key]] * metrics["epochs"])
+    assert [step for step, _ in line] == [step for step, _ in read(folder / "logs/validation")[f"fit/{key}"]]
+
+
+@each_task
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_remembers_how_its_files_are_read(corpora, tmp_path, capsys, monkeypatch, name):
     """`evaluate` and `export` read files as the training did, without an option."""

@@ -40,8 +40,9 @@ from textapp.training import run
 from textapp.training.adversarial import with_adversary
 from textapp.training.prepare import Prepared, build_encoder, training_batches, with_held_out
 from textapp.training.pretrained import check_settings, describe_embedding_training
+from textapp.training.scores import held_out_metrics
 from textapp.training.strategy import choose_strategy, describe, precision
-from textapp.training.train import build_model, compile_model, fit_model, held_out_metrics, named_files
+from textapp.training.train import build_model, compile_model, fit_model, named_files
 
 PROBE = 32  # validation rows whose gradients TensorBoard shows
 

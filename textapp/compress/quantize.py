@@ -31,8 +31,9 @@ from textapp.training import run
 from textapp.training.fit import fit
 from textapp.training.prepare import Prepared, prepare
 from textapp.training.progress import Progress
+from textapp.training.scores import model_metrics, score_splits
 from textapp.training.strategy import choose_strategy, describe
-from textapp.training.train import compile_model, model_metrics, score_splits
+from textapp.training.train import compile_model
 from textapp.training.validation import ValidationScores
 
 OTHER_SEED = 104_729  # added to the run's seed

@@ -4,6 +4,6 @@ from textapp.dashboards.gradients import GradientNorms
 from textapp.dashboards.histograms import Histograms
 from textapp.dashboards.log import Dashboard, EventLog
 from textapp.dashboards.projector import EmbeddingProjector
-from textapp.dashboards.scalars import Scalars
+from textapp.dashboards.scalars import BaselineScalars, Scalars
 
-__all__ = ["Dashboard", "EmbeddingProjector", "EventLog", "GradientNorms", "Histograms", "Scalars"]
+__all__ = ["BaselineScalars", "Dashboard", "EmbeddingProjector", "EventLog", "GradientNorms", "Histograms", "Scalars"]

@@ -12,7 +12,7 @@ from keras import ops
 
 from textapp.errors import InputError
 
-Run = Literal["train", "validation"]
+Run = Literal["train", "validation", "baseline"]
 
 
 class EventLog:
@@ -23,7 +23,8 @@ class EventLog:
     A file is opened at the first write, so making or copying a log leaves no file.
 
     Args:
-        folder: Folder of the log, local or remote (`gs://...`). Each run is a folder in it: `train`, `validation`.
+        folder: Folder of the log, local or remote (`gs://...`). Each run is a folder in it: `train`, `validation` and
+            `baseline`.
     """
 
     def __init__(self, folder: str | os.PathLike[str]):

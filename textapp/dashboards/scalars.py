@@ -14,6 +14,7 @@ _METRIC = (
     "Training: the mean since the epoch began, with a small jump at the start of each epoch. "
     "Validation: the mean at the end of each epoch, without dropout."
 )
+_BASELINE = "The score of a quick model, the baseline, on the validation split."
 _LEARNING_RATE = "The optimizer's learning rate for the next step, from its schedule."
 
 
@@ -69,6 +70,27 @@ class Scalars(Dashboard):
         _write_metrics({name: value for name, value in self._metrics.items() if name != "learning_rate"})
         rate = ops.convert_to_numpy(self.model.optimizer.learning_rate)
         tf.summary.scalar("fit/learning_rate", rate, description=_LEARNING_RATE)
+
+
+class BaselineScalars(Dashboard):
+    """Writes the scores of a baseline at the end of each epoch: a level line in the chart of each score of `Scalars`.
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        scores: The scores on the validation split, by the names that they have in the logs of an epoch. Only fractions
+            are written, not counts.
+    """
+
+    run = "baseline"
+
+    def __init__(self, log: EventLog | str | os.PathLike[str], scores: Mapping[str, Any]):
+        super().__init__(log)
+        self.scores = {name: value for name, value in scores.items() if isinstance(value, float)}
+
+    def write(self) -> None:
+        """Writes the scores."""
+        for name, value in self.scores.items():
+            tf.summary.scalar(f"fit/{name}", value, description=_BASELINE)
 
 
 def _write_metrics(metrics: Mapping[str, Any]) -> None:

@@ -40,6 +40,8 @@ class Prepared:
             ready for JSON.
         fingerprint: Identifies the data of all splits and the file of vectors, hexadecimal.
         pretrained: The vectors to start from, or None.
+        train: The training examples, if the settings ask for a baseline and the examples are in memory; otherwise None.
+        baseline: The scores of the baseline, the entry of `metrics.json`; None without a baseline.
     """
 
     tokenizer: Tokenizer
@@ -53,6 +55,8 @@ class Prepared:
     counts: dict[str, dict[str, float]]
     fingerprint: str
     pretrained: Pretrained | None = None
+    train: Any = None
+    baseline: Mapping[str, Any] | None = None
 
 
 def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report: Report) -> Prepared:
@@ -76,7 +80,7 @@ def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report
     targets = task.targets(config, train, report)
     rows = task.rows(config, train, targets, tokenizer, training=True)
     encoder, pretrained = build_encoder(task, config, rows.tokens.counts(), files.vectors, report)
-    return with_held_out(
+    data = with_held_out(
         task,
         config,
         train=encode_rows(rows, encoder),
@@ -87,6 +91,7 @@ def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report
         pretrained=pretrained,
         report=report,
     )
+    return dataclasses.replace(data, train=train) if config.training.baseline else data
 
 
 def with_held_out(

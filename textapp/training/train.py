@@ -4,11 +4,12 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 
 from textapp.config import ModelConfig
+from textapp.dashboards import BaselineScalars
 from textapp.data.batches import evaluation_batches
 from textapp.data.rows import EncodedRows
 from textapp.models.model import text_model
@@ -17,12 +18,13 @@ from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.training import run
 from textapp.training.adversarial import with_adversary
+from textapp.training.baseline import report_baseline, with_baseline
 from textapp.training.fit import fit
 from textapp.training.optimizer import optimizer_of
-from textapp.training.outputs import RowOutputs
 from textapp.training.prepare import Prepared, prepare
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.progress import Progress
+from textapp.training.scores import held_out_metrics
 from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.validation import ValidationScores
 
@@ -54,8 +56,8 @@ def train(
         report: Receives each line of progress.
 
     Returns:
-        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `data`, `vectors` if given,
-        `history`, `parameters`, and `seconds` of the process that finished the training.
+        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `data`, `vectors` if
+        given, `history`, `parameters`, and `seconds` of the process that finished the training.
 
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished run or another one.
@@ -81,9 +83,14 @@ def train(
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
         report(f"training on {describe(strategy)}: {size}")
+        if config.training.baseline:
+            data = with_baseline(found, config, data, report)
 
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
         metrics = held_out_metrics(found, model, data, report)
+        if data.baseline is not None:
+            report_baseline(found, config, data, metrics, len(history), report)
+            metrics["baseline"] = data.baseline
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
         return run.finish(folder, metrics, history, began)
@@ -187,6 +194,7 @@ def fit_model(
         callbacks=[
             Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),
             *task.dashboards(folder / run.LOGS, data, scores, validation, probe),
+            *([] if data.baseline is None else [BaselineScalars(folder / run.LOGS, data.baseline["valid"])]),
         ],
     )
     if training.mixed_precision:  # a float32 copy: the export must not have this policy
@@ -194,46 +202,3 @@ def fit_model(
         model.set_weights(half.get_weights())
     run.save_model(folder, model)
     return model, history
-
-
-class Scored(NamedTuple):
-    """The scores of a model.
-
-    Attributes:
-        splits: The scores of each held-out split.
-        targets: The targets of the model, with the decision rule chosen on the validation split.
-    """
-
-    splits: dict[str, dict[str, Any]]
-    targets: Any
-
-
-def held_out_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
-    """Scores the held-out splits, and returns the entries of `metrics.json` for any model of the task."""
-    scores = score_splits(task, model, data)
-    for name, part in scores.splits.items():
-        report(f"{name}: {task.describe_scores(part)}")
-    return model_metrics(task, model, data, scores)
-
-
-def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> Scored:
-    """Scores a model, with its current weights, on each held-out split."""
-    outputs = RowOutputs(model, task.decoded(model), task.unit == "token")
-    decoded = {name: outputs(part) for name, part in data.held_out.items()}
-    targets = task.calibrated(data.examples["valid"], data.held_out["valid"], decoded["valid"], data.targets)
-    return Scored(
-        {name: task.score(data.examples[name], data.held_out[name], decoded[name], targets) for name in decoded},
-        targets,
-    )
-
-
-def model_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, scores: Scored) -> dict[str, Any]:
-    """The entries of `metrics.json` for a model with these scores, without those of the training."""
-    return {
-        "task": task.name,
-        **task.describe_targets(scores.targets),
-        **scores.splits,
-        "data": data.counts,
-        "fingerprint": data.fingerprint,
-        "parameters": model.count_params(),
-    }

@@ -1,11 +1,12 @@
 """What a report says."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from textapp.cli.reporting.content import Comparison, short_names, tables
+from textapp.cli.reporting.content import Baseline, Comparison, short_names, tables
 from textapp.errors import InputError
 
 
@@ -42,6 +43,21 @@ def test_parts_are_those_of_bundles_and_add_up(make_report):
         *shares, total, beside = (int(cell.replace(",", "")) for cell in row[2:])
         assert sum(shares) == total
         assert beside == 1000
+
+
+def test_a_baseline_has_a_table_of_its_trainings_scores(make_report):
+    plain, _, run = make_report().variants
+    metrics = {"valid": {"accuracy": 0.875}, "test": {"accuracy": 0.5}}
+    metrics["baseline"] = {"model": "linear [a](b)", "fitted_to": "1 text", "valid": {"accuracy": 0.75}}
+    compared = dataclasses.replace(run, baseline=Baseline.of_metrics(metrics, "accuracy"))
+    table = tables(make_report((plain, compared)))[2]
+    assert table.header[3:] == ("valid: model, %", "valid: baseline, %", "test: model, %", "test: baseline, %")
+    assert table.rows == [("2", "прогон", "linear [a](b)", "87.50", "75.00", "–", "–")]
+    assert tables(make_report((plain, compared)))[3].title == "Where the bytes are"
+    assert Baseline.of_metrics({"valid": {}}, "accuracy") is None
+    for broken in ([], {"model": 3}, {"model": "linear", "valid": {"accuracy": "0.7"}}, {"model": "x", "test": {}}):
+        with pytest.raises(ValueError, match="not a baseline"):
+            Baseline.of_metrics({**metrics, "baseline": broken}, "accuracy")
 
 
 def test_runs_alone_have_neither_latency_nor_parts(make_report):

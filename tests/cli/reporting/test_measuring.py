@@ -64,6 +64,18 @@ def test_a_bundle_tells_what_its_run_was(classifier, copy):
         measure([folder], classifier.files["test"], **OPTIONS)
 
 
+def test_a_run_tells_its_baseline(model, copy):
+    folder, key = copy(model.run), model.main_score
+    assert measure([folder], model.files["test"], **OPTIONS).variants[0].baseline is None
+    scores = {split: {key: 0.25} for split in ("valid", "test")}
+    change_json(folder / "metrics.json", baseline={"model": "linear", "fitted_to": "1 text", **scores})
+    found = measure([folder], model.files["test"], **OPTIONS).variants[0].baseline
+    assert found.splits == {split: (model.metrics[split][key], 0.25) for split in scores}
+    change_json(folder / "metrics.json", baseline={"model": "linear", "valid": {key: None}})
+    with pytest.raises(InputError, match=r'metrics\.json: "baseline": not a baseline'):
+        measure([folder], model.files["test"], **OPTIONS)
+
+
 def test_types_that_a_tagger_cannot_give_are_named(tagger, tmp_path):
     data = tmp_path / "новые.txt"
     data.write_text("Ms O\nAnbe B-PER\n乌鲁木齐 B-地名\n", encoding="utf-8")

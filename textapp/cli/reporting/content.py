@@ -1,6 +1,6 @@
 """The content of a report, for HTML and Markdown: the compared models and the tables about them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from textapp.task import ReliabilityBin
 from textapp.text.characters import counted
 
 NONE = "–"
+SPLITS = ("valid", "test")
 
 
 class Comparison(NamedTuple):
@@ -54,6 +55,35 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """The quick model that a training was compared with.
+
+    Attributes:
+        model: What it is.
+        splits: For each held-out split of the training, the score of the trained model and of the baseline.
+    """
+
+    model: str
+    splits: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of_metrics(cls, metrics: Mapping[str, Any], metric: str) -> "Baseline | None":
+        """Reads it from the content of `metrics.json`; None without a baseline. Raises `ValueError` if it is broken."""
+        if "baseline" not in metrics:
+            return None
+        try:
+            entry = metrics["baseline"]
+            names = [name for name in SPLITS if name in entry]
+            splits = {name: (metrics[name][metric], entry[name][metric]) for name in names}
+            model = entry["model"]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a baseline: {error}") from error
+        if not isinstance(model, str) or any(type(score) is not float for pair in splits.values() for score in pair):
+            raise ValueError("not a baseline: a field has a wrong type")
+        return cls(model, splits)
+
+
+@dataclass(frozen=True)
 class Variant:
     """A model that is compared with others.
 
@@ -66,6 +96,7 @@ class Variant:
         lineage: What was done to the model before its export; None if its bundle does not say.
         device: The properties that only a bundle has; None for a run.
         reliability: How often its predictions are right, by their confidence; empty if they have none.
+        baseline: The quick model that its training was compared with; None for a bundle and without one.
     """
 
     name: str
@@ -76,6 +107,7 @@ class Variant:
     lineage: Lineage | None
     device: "Device | None"
     reliability: tuple[ReliabilityBin, ...] = ()
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +247,8 @@ def tables(report: Report) -> list[Table]:
     if report.has_confidence:
         made.append(_calibration(report))
     made.append(_making(report))
+    if any(variant.baseline for variant in report.variants):
+        made.append(_baselines(report))
     return [*made, _parts(report)] if report.timed else made
 
 
@@ -286,6 +320,18 @@ def _parts(report: Report) -> Table:
         figures = (*device.parts.to_dict().values(), device.parts.total, device.beside_bytes)
         rows.append((str(number), variant.name, *(f"{figure:,}" for figure in figures)))
     return Table("Where the bytes are", header, rows, set())
+
+
+def _baselines(report: Report) -> Table:
+    """The table of the scores of trainings and of their baselines, each on the held-out splits of the training."""
+    columns = [f"{split}: {who}, %" for split in SPLITS for who in ("model", "baseline")]
+    rows = []
+    for number, variant in enumerate(report.variants, start=1):
+        if variant.baseline is not None:
+            pairs = [variant.baseline.splits.get(split) for split in SPLITS]
+            cells = [cell for pair in pairs for cell in (map(percent, pair) if pair else (NONE, NONE))]
+            rows.append((str(number), variant.name, printable(variant.baseline.model), *cells))
+    return Table("Beside a baseline, at the end of the training", ("", "model", "baseline", *columns), rows, set())
 
 
 def _times(variant: Variant) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textapp.cli.opened import Opened, is_bundle, open_model
-from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant, percent, short_names
+from textapp.cli.reporting.content import Baseline, Comparison, Device, Report, Timing, Variant, percent, short_names
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.files import named_errors, read_object
@@ -83,6 +83,7 @@ def measure(
                 lineage=Lineage.of_run(path) if bundle is None else _lineage(bundle),
                 device=None if bundle is None else _device(bundle, timings[path]),
                 reliability=opened.task.reliability(given, decisions, opened.predictor.targets),
+                baseline=_baseline(path, comparison.metric) if bundle is None else None,
             )
         )
     return Report(comparison, printable(data), tuple(variants), len(texts), rounds, threads, _machine())
@@ -167,6 +168,16 @@ def _lineage(bundle: Bundle) -> Lineage | None:
         return Lineage.from_dict(lineage)
     except ValueError as error:
         raise InputError(f'{bundle.folder / "bundle.json"}: "lineage": {error}') from error
+
+
+def _baseline(run: Path, metric: str) -> Baseline | None:
+    """The baseline of a run. Raises `InputError` if its entry of `metrics.json` is broken."""
+    path = run / "metrics.json"
+    metrics = read_object(path)
+    try:
+        return Baseline.of_metrics(metrics, metric)
+    except ValueError as error:
+        raise InputError(f'{path}: "baseline": {error}; restore the file, or train the run again') from error
 
 
 def _size(path: Path) -> int:

@@ -110,6 +110,7 @@ class StudentConfig(ClassificationConfig):
     """The settings of `textapp distill` for a classifier: those of a small classifier, and of the distillation."""
 
     in_memory = "a student"
+    decided = frozenset({"baseline"})  # a student is compared with its teachers
 
     words: Words = Words(vocabulary_size=4_000, embedding_dim=32, word_dropout=0.1, embedding_dropout=0.2)
     encoder: Encoder = Encoder(units=32, dropout=0.2)  # below 32 a fused LSTM stays float: 24 take more bytes

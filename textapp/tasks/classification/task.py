@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Compared, Files, PathLike, ReliabilityBin, Report, Save, Task
+from textapp.task import Baseline, Compared, Files, PathLike, ReliabilityBin, Report, Save, Task
 from textapp.tasks.classification import config as settings
 
 if TYPE_CHECKING:
@@ -208,6 +208,19 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         probs, other_probs = ([decision.confidence for decision in part] for part in (decisions, outside))
         return answer_scores(_right(examples, decisions), probs, other_probs, min_confidence)
+
+    def baseline(
+        self,
+        config: settings.ClassificationConfig,
+        train: "Examples",
+        rows: "EncodedRows",
+        targets: "Labels",
+        tokenizer: "Tokenizer",
+    ) -> Baseline:
+        """See `Task`: a linear model over n-grams."""
+        from textapp.tasks.classification.baseline import linear_model
+
+        return linear_model(train, rows, tokenizer, len(targets), config.training.seed)
 
     def score_soft(
         self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: "Labels"

@@ -114,6 +114,8 @@ class Distillation(Section):
 class StudentConfig(TaggingConfig):
     """The settings of `textapp distill` for a tagger: those of a small tagger, and of the distillation."""
 
+    decided = frozenset({"baseline"})  # a student is compared with its teachers
+
     words: Words = Words(
         vocabulary_size=4_000,
         embedding_dim=16,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Compared, Files, PathLike, Report, Save, Task
+from textapp.task import Baseline, Compared, Files, PathLike, Report, Save, Task
 from textapp.tasks.tagging import config as settings
 
 if TYPE_CHECKING:
@@ -159,6 +159,26 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         from textapp.tasks.tagging.scores import tag_scores
 
         return tag_scores(examples.tags, list(decisions), targets)
+
+    def baseline(
+        self,
+        config: settings.TaggingConfig,
+        train: "TaggedExamples",
+        rows: "EncodedRows",
+        targets: "TagSet",
+        tokenizer: "Tokenizer",
+    ) -> Baseline:
+        """See `Task`: the most frequent tag of each word, where words are the model's tokens."""
+        from textapp.tasks.tagging.baseline import TITLE, MostFrequentTags
+        from textapp.text.characters import counted
+
+        del targets
+        tags = MostFrequentTags(self.items(config, train, tokenizer, training=True), rows.targets)
+        return Baseline(
+            TITLE,
+            f"{counted(len(rows.index), 'token')} of {counted(len(train), 'sentence')}",
+            lambda examples, _: tags(self.items(config, examples, tokenizer, training=False)),
+        )
 
     def score_soft(
         self, examples: "TaggedExamples", rows: "EncodedRows", probs: "np.ndarray", targets: "TagSet"

@@ -1,0 +1,162 @@
+"""The baseline of a text classifier: a linear support vector machine over TF-IDF n-grams of words and characters.
+
+Word order and similar words are unknown to it. But a few hundred texts are enough for it, it takes seconds, and on many
+data sets it is hard to beat.
+
+Reference: Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification" (2012).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+from sklearn.svm import LinearSVC
+
+from textapp.data.readers import Examples
+from textapp.data.rows import EncodedRows
+from textapp.task import Baseline
+from textapp.text.characters import counted, replace_surrogates
+from textapp.text.tokenizer import Tokenizer
+
+TITLE = "linear model over n-grams"
+MOST_BUCKETS = 2**18  # n-grams of a kind are hashed to: text without spaces has millions of them, mostly rare
+MOST_WEIGHTS = 15_000_000  # of a kind, buckets times classes: 120 MB
+# What a fit may cost, in units of the time that the n-grams of a code point take for each class: 0.1 microseconds.
+MOST_WORK_WITH_CHARACTERS = 120_000_000
+MOST_WORK = 800_000_000
+WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be counted
+CHUNK = 500  # held-out texts whose n-grams are in memory at a time
+
+
+def linear_model(
+    train: Examples,
+    rows: EncodedRows,
+    tokenizer: Tokenizer,
+    classes: int,
+    seed: int,
+    most_work: int = MOST_WORK,
+    most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS,
+) -> Baseline:
+    """Fits the baseline to all texts, or in a bounded time to a part of large data.
+
+    Above `most_work_with_characters` the n-grams are only those of words; above `most_work` the texts are a random
+    sample, with a text of each class.
+
+    Args:
+        train: The training texts.
+        rows: The same texts, encoded: the texts to use and their targets, `(N,)` or `(N, C)`.
+        tokenizer: Cuts texts into words.
+        classes: The number of classes, `C`.
+        seed: Seed of the sample and of the fit.
+        most_work: The most code points of all texts, times the work for each.
+        most_work_with_characters: The same, with n-grams of characters.
+    """
+    texts, targets = _texts(train, rows), rows.targets
+    lengths = np.fromiter(map(len, texts), np.int64)
+    work = WORK_OF_COUNTING + classes
+    with_characters = int(lengths.sum()) * work <= most_work_with_characters
+    chosen = _sample(lengths, targets, most_work // work, seed)
+    buckets = min(MOST_BUCKETS, 2 ** max(1, (MOST_WEIGHTS // classes).bit_length() - 1))
+    features = [NGrams(buckets, tokenizer=tokenizer.words, token_pattern=None, lowercase=False, ngram_range=(1, 2))]
+    if with_characters:
+        features.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
+    known = [texts[number] for number in chosen.tolist()]
+    margins = _fitted(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
+
+    def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
+        others = _texts(examples, rows)
+        parts = (others[start : start + CHUNK] for start in range(0, len(others), CHUNK))
+        return np.concatenate(
+            [margins(sparse.hstack([kind.weights(part) for kind in features], "csr")) for part in parts]
+        )
+
+    kinds = "words and characters" if with_characters else "words"
+    share = counted(len(texts), "text") if len(chosen) == len(texts) else f"{len(chosen):,} of {len(texts):,} texts"
+    return Baseline(TITLE, f"{kinds} of {share}", decoded)
+
+
+class NGrams:
+    """TF-IDF of one kind of n-grams, which are hashed to buckets.
+
+    Buckets that no text of the fit has are left out, as a vocabulary would leave n-grams out.
+
+    Args:
+        buckets: The most buckets.
+        **kind: Arguments of scikit-learn's `HashingVectorizer`: how texts are cut into n-grams.
+    """
+
+    def __init__(self, buckets: int, **kind: Any):
+        self._counting = HashingVectorizer(n_features=buckets, alternate_sign=False, norm=None, **kind)
+        self._weighting = TfidfTransformer(sublinear_tf=True)
+        self._known = np.zeros(0, np.int64)
+
+    def fit(self, texts: Sequence[str]) -> Any:
+        """Counts the texts that have each bucket, and returns the weights of the texts, sparse `(N, F)`."""
+        counts = self._counting.transform(texts)
+        self._known = np.flatnonzero(counts.getnnz(axis=0))
+        return self._weighting.fit_transform(counts[:, self._known])
+
+    def weights(self, texts: Sequence[str]) -> Any:
+        """The weights of other texts, sparse `(M, F)`."""
+        return self._weighting.transform(self._counting.transform(texts)[:, self._known])
+
+
+def _texts(examples: Examples, rows: EncodedRows) -> list[str]:
+    """The text of each row. Lone surrogates, which JSON may hold, cannot be hashed."""
+    return [replace_surrogates(examples.texts[number]) for number in rows.sources.tolist()]
+
+
+def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Numbers of texts of at most `most` code points in all, but one text of each class at least; all if they fit."""
+    if lengths.sum() <= most:
+        return np.arange(len(lengths))
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    shuffled = targets[order]
+    first = np.unique(shuffled.argmax(axis=0) if targets.ndim == 2 else np.unique(shuffled, return_index=True)[1])
+    order = np.concatenate([order[first], np.delete(order, first)])
+    fitting = int(np.searchsorted(np.cumsum(lengths[order]), most, side="right"))
+    return np.sort(order[: max(len(first), fitting)])
+
+
+def _fitted(matrix: Any, targets: np.ndarray, seed: int) -> Callable[[Any], np.ndarray]:
+    """Fits a machine for each class against the rest.
+
+    Args:
+        matrix: The features of each text, sparse `(N, F)`.
+        targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
+        seed: Seed of the order in which the solver visits texts.
+
+    Returns:
+        A function from features `(M, F)` to margins float64 `(M, C)`; a text of a class has a positive one.
+    """
+    if targets.ndim == 1:
+        machine = _machine(seed).fit(matrix, targets)
+
+        def margins(features: Any) -> np.ndarray:
+            values = machine.decision_function(features)
+            return values if values.ndim == 2 else np.stack([-values, values], axis=1)
+
+        return margins
+    machines = [
+        _machine(seed).fit(matrix, column) if 0 < column.sum() < len(column) else float(2 * column[0] - 1)
+        for column in targets.T
+    ]
+
+    def margins_of_labels(features: Any) -> np.ndarray:
+        count = features.shape[0]
+        return np.stack(
+            [
+                np.full(count, machine) if isinstance(machine, float) else machine.decision_function(features)
+                for machine in machines
+            ],
+            axis=1,
+        )
+
+    return margins_of_labels
+
+
+def _machine(seed: int) -> LinearSVC:
+    """The linear support vector machine; its tolerance is that of liblinear, as scikit-learn's takes longer."""
+    return LinearSVC(C=1.0, dual=True, tol=0.1, random_state=seed)
