@@ -12,6 +12,7 @@ from textapp.task import Report, Task
 from textapp.training.prepare import Prepared
 from textapp.training.scores import score_decoded
 
+_OF_LOGITS = frozenset({"loss", "ece"})  # scores of probabilities, which margins are not
 CUT_OFTEN = 0.1  # share of cut texts above which a larger `max_tokens` is a remedy
 
 
@@ -104,5 +105,5 @@ def remedies(task: Task[Any, Any, Any], config: ModelConfig, data: Prepared, epo
 
 
 def _figures(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The scores without tables. Margins are not logits, so their loss means nothing and is left out."""
-    return {name: value for name, value in scores.items() if not isinstance(value, dict) and name != "loss"}
+    """The scores without tables, and without those that mean nothing for margins."""
+    return {name: value for name, value in scores.items() if not isinstance(value, dict) and name not in _OF_LOGITS}
