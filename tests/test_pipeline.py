@@ -88,7 +88,7 @@ def test_the_bundle_is_smaller_and_agrees(road, exported, lowering):
         sizes[recipe] = (bundle / "model.tflite").stat().st_size
         predictions[recipe] = load(bundle).predict(test.texts)
     assert sizes["dynamic_wi8_afp32"] < 0.8 * sizes["float32"]
-    keras_labels = np.array(run_decisions(Run.load(folder / "run"), test))
+    keras_labels = np.array([decision.label for decision in run_decisions(Run.load(folder / "run"), test)])
     for recipe, share in (("float32", 1.0), ("dynamic_wi8_afp32", 0.98)):
         labels = [prediction.label for prediction in predictions[recipe]]
         assert np.mean(keras_labels == labels) >= share

@@ -12,6 +12,7 @@ from tests.small_models import small_tagger
 from textapp.data.tagged import PLAIN, TaggedExamples
 from textapp.errors import InputError
 from textapp.export import export_model
+from textapp.export.checks import LABEL_TOLERANCE
 from textapp.layers import CRF
 from textapp.runtime import load
 from textapp.task import Compared, task
@@ -104,7 +105,8 @@ PARTS = {
         *((part, "unrolled", "float32") for part in PARTS if part != "plain"),
     ],
 )
-def test_the_file_scores_tokens_as_keras_does(tmp_path, part, lowering, recipe):
+def test_the_file_scores_tokens_as_keras_does(tmp_path, monkeypatch, part, lowering, recipe):
+    monkeypatch.setitem(LABEL_TOLERANCE, "dynamic_wi8_afp32", 0.1)  # nothing is learned: tags are as good as equal
     parts = PARTS[part]
     model = tagger(**parts)
     encode = encoder(shapes="shapes" in parts)

@@ -280,9 +280,11 @@ def test_what_the_cache_is_from_can_be_read(tmp_path):
 def test_memory_does_not_grow_with_the_text(tmp_path):
     text = write(tmp_path / "t.txt", "das ist très 好 und gut\n" * 150_000)
     tracemalloc.start()
-    cache = build_cache([text], tmp_path / "c")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    try:
+        cache = build_cache([text], tmp_path / "c")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert cache.num_words == 900_000
     assert peak < 20e6  # the words as strings would take 50 MB
 
