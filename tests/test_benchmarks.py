@@ -16,6 +16,7 @@ TABLES = {
     "tagger_students": "compression",
     **{name: name for name in ("alignment", "budget", "decoding", "latency", "quantization", "training_speed")},
     "vectors_case_study": "vectors_case_study",
+    "reliability": "reliability.__main__",
 }
 
 
