@@ -377,3 +377,8 @@ def test_the_outputs_in_a_folder_are_those_that_a_kill_left_too(tmp_path):
         (tmp_path / name).touch()
     assert [path.name for path in outputs_in(tmp_path)] == [".hidden", "a", "b", "c.d"]
     assert outputs_in(tmp_path / "нет") == []
+
+
+def test_the_root_of_the_file_system_is_no_output():
+    with pytest.raises(InputError, match=r"^/: cannot be an output; choose another --out"), locked("/"):
+        pass

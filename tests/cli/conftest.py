@@ -17,26 +17,14 @@ from textapp.cli.main import main
 from textapp.data.samples import write_samples
 from textapp.task import names, task
 
+OF_TEXTS = (
+    *("epochs=2", "max_tokens=16", "encoder=convolution", "units=4", "embedding_dim=8", "attention_units=4"),
+    "baseline=false",
+)
 SETTINGS = {
-    "classification": (
-        "epochs=2",
-        "max_tokens=16",
-        "encoder=convolution",
-        "units=4",
-        "embedding_dim=8",
-        "attention_units=4",
-        "baseline=false",
-    ),
+    "classification": OF_TEXTS,
     "tagging": ("max_tokens=16", "encoder=convolution", "min_count=1", "baseline=false"),
-    "multilabel": (
-        "epochs=2",
-        "max_tokens=16",
-        "encoder=convolution",
-        "units=4",
-        "embedding_dim=8",
-        "attention_units=4",
-        "baseline=false",
-    ),
+    "multilabel": OF_TEXTS,
 }
 RECIPES = {"classification": "dynamic_wi8_afp32", "tagging": "float32", "multilabel": "dynamic_wi8_afp32"}
 

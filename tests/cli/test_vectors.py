@@ -137,6 +137,13 @@ def test_plot_draws_a_picture_and_a_page(textapp, file, tmp_path):
     (tmp_path / "слова.txt").write_text("\ufeffman\n\nwoman \nking\n", encoding="utf-8")
     chosen = ["--force", "--words-file", tmp_path / "слова.txt", "queen", "苹果", "man", "--json"]
     assert textapp(*arguments, *chosen).json["words"] == 5
+    for path in out:  # a file that this command did not write stays, also behind a link
+        mine, link = tmp_path / f"моё{path.suffix}", tmp_path / f"ссылка{path.suffix}"
+        mine.write_text("mine", encoding="utf-8")
+        link.symlink_to(mine)
+        refusal = textapp("vectors", "plot", file, "--out", link, "--force").refusal
+        assert refusal.startswith(f"{link}: exists, and this command did not write it")
+        assert mine.read_text(encoding="utf-8") == "mine"
     (tmp_path / "пусто.txt").write_text("\n", encoding="utf-8")
     nothing = textapp(*arguments, "--force", "--words-file", tmp_path / "пусто.txt").refusal
     assert nothing == f"{tmp_path / 'пусто.txt'}: there is no word in it; give one word a line"

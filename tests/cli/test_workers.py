@@ -67,6 +67,20 @@ def test_each_line_is_answered_at_once_and_an_interrupt_leaves_no_process(classi
         pytest.fail("a process of the command is left")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("has_end", [True, False])
+def test_a_line_that_is_too_long_ends_after_the_lines_before_it(textapp, classifier, monkeypatch, workers, has_end):
+    monkeypatch.setenv("TEXTAPP_MAX_TEXT", "1000")
+    lines = "".join(f"{number} 好\n" for number in range(5000)) + "x" * 50_000 + "\nпотом" * has_end
+    outcome = textapp("predict", classifier.bundle, "--workers", workers, stdin=lines.encode())
+    assert outcome.code == 2
+    assert outcome.err.endswith(
+        "standard input:5001: the line has more than 1,000 bytes; a larger limit is set by the "
+        "environment variable TEXTAPP_MAX_TEXT\n"
+    )
+    assert outcome.out.count("\n") == 5000
+
+
 def test_a_worker_that_dies_ends_the_command(classifier):
     others = set(multiprocessing.active_children())
     with Workers(2, request(classifier)) as workers:

@@ -15,7 +15,7 @@ from textapp.layers import AttentionPooling
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
 from textapp.training.adversarial import with_adversary
-from textapp.training.checkpoint import Checkpoint
+from textapp.training.checkpoint import Checkpoint, _digest
 from textapp.training.fit import fit
 from textapp.training.optimizer import adamw
 
@@ -227,6 +227,30 @@ def test_a_content_that_was_not_written_is_refused(tmp_path, damage):
         np.savez(path, **damage(dict(content)))
     message = r"checkpoint\.npz: its content is not what was written; .*; use --force to restart$"
     with pytest.raises(InputError, match=message):
+        Checkpoint(path, batches, None, "a")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: with_state(arrays, history=5),
+        lambda arrays: with_state(arrays, history=["loss"]),
+        lambda arrays: with_state(arrays, counts={"variables": 1, "metrics": 0}),
+        lambda arrays: with_state(arrays, epoch="x"),
+        lambda arrays: {**arrays, "state": np.array("[]")},
+        lambda arrays: {**arrays, "state": np.array("[" * 100_000)},
+        lambda arrays: {name: array for name, array in arrays.items() if name != "variables_1"},
+    ],
+)
+def test_a_changed_content_with_a_hash_that_fits_is_refused(tmp_path, change):
+    path = tmp_path / "checkpoint.npz"
+    batches = saved(path).batches
+    with np.load(path) as content:
+        arrays = change(dict(content))
+    del arrays["sha256"]
+    groups = {name: array for name, array in arrays.items() if name != "state"}
+    np.savez(path, sha256=np.array(_digest(str(arrays["state"]), groups)), **arrays)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: its content is not that of a checkpoint; .*--force"):
         Checkpoint(path, batches, None, "a")
 
 

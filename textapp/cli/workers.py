@@ -76,13 +76,14 @@ class Workers:
                 always can. So answers are given while the input pauses.
 
         Raises:
-            InputError: A worker cannot open the model, or died.
+            InputError: A worker cannot open the model, or died; or the blocks end with this error, after the answers.
         """
         busy: dict[Connection, int | None] = dict.fromkeys(self._processes)  # they open the model
         idle: list[Connection] = []
         done: dict[int, Answer] = {}
         count = given = 0
         ended = False
+        broken: InputError | None = None  # the input cannot be read on; what was read before is answered first
         while busy or not ended:
             may_read = bool(idle) and not ended and count - given < _AHEAD * self._count
             waits_for: list[Connection | int] = [*busy, *([] if descriptor is None or not may_read else [descriptor])]
@@ -95,7 +96,10 @@ class Workers:
                 elif answer.error is not None:
                     raise InputError(answer.error)
             if may_read and (descriptor is None or descriptor in ready):
-                block = next(blocks, None)
+                try:
+                    block = next(blocks, None)
+                except InputError as error:
+                    block, broken = None, error
                 if block is None:
                     ended = True
                 elif block.lines:
@@ -106,6 +110,8 @@ class Workers:
             while given in done:
                 yield done.pop(given)
                 given += 1
+        if broken is not None:
+            raise broken
 
     def _send(self, connection: Connection, block: Block) -> None:
         """Sends a block to a worker."""

@@ -192,7 +192,10 @@ class Checkpoint(keras.callbacks.Callback):
         text, expected = str(content.pop("state")), str(content.pop("sha256"))
         if _digest(text, content) != expected:
             raise InputError(f"{self.path}: its content is not what was written; the file is damaged; {_WAY_ON}")
-        state = json.loads(text)
+        try:
+            state = json.loads(text)
+        except (ValueError, RecursionError):
+            state = None
         if not _is_state(state, content):
             raise InputError(f"{self.path}: its content is not that of a checkpoint; {_WAY_ON}")
         if state["fingerprint"] != self.fingerprint:

@@ -104,13 +104,8 @@ def classification_dashboards(
     return callbacks
 
 
-class ConfusionMatrix(Dashboard):
-    """Draws the confusion matrix of the validation set (`validation/confusion_matrix`).
-
-    Args:
-        log: An `EventLog`, or the path of a folder.
-        scores: The validation set, shared with other dashboards.
-    """
+class _OfScores(Dashboard):
+    """A dashboard of the scores of the validation set, which several dashboards share."""
 
     run = "validation"
 
@@ -121,6 +116,15 @@ class ConfusionMatrix(Dashboard):
     def prepare(self) -> None:
         """Scores one batch."""
         self.scores.check(self.model)
+
+
+class ConfusionMatrix(_OfScores):
+    """Draws the confusion matrix of the validation set (`validation/confusion_matrix`).
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        scores: The validation set, shared with other dashboards.
+    """
 
     def write(self) -> None:
         """Draws the matrix, or nothing if no score is a number."""
@@ -136,7 +140,7 @@ class ConfusionMatrix(Dashboard):
             )
 
 
-class PrecisionRecall(Dashboard):
+class PrecisionRecall(_OfScores):
     """Writes precision-recall curves (page "PR Curves") and their areas (`validation/average_precision/LABEL`).
 
     For two classes there is one curve, that of the second class. For more classes there is one each, the class against
@@ -146,16 +150,6 @@ class PrecisionRecall(Dashboard):
         log: An `EventLog`, or the path of a folder.
         scores: The validation set, shared with other dashboards.
     """
-
-    run = "validation"
-
-    def __init__(self, log: EventLog | str | os.PathLike[str], scores: Scores):
-        super().__init__(log)
-        self.scores = scores
-
-    def prepare(self) -> None:
-        """Scores one batch."""
-        self.scores.check(self.model)
 
     def write(self) -> None:
         """Writes a curve and its area for each class."""
@@ -181,7 +175,7 @@ def write_curve(name: str, positive: np.ndarray, scores: np.ndarray) -> None:
     tf.summary.scalar(f"validation/average_precision/{name}", area, description=_AREA)
 
 
-class ReliabilityDiagram(Dashboard):
+class ReliabilityDiagram(_OfScores):
     """Draws how often predictions of the validation set are right, by confidence (`validation/reliability_diagram`).
 
     Args:
@@ -191,16 +185,6 @@ class ReliabilityDiagram(Dashboard):
     Reference:
         Guo et al. 2017, On Calibration of Modern Neural Networks, section 2.
     """
-
-    run = "validation"
-
-    def __init__(self, log: EventLog | str | os.PathLike[str], scores: Scores):
-        super().__init__(log)
-        self.scores = scores
-
-    def prepare(self) -> None:
-        """Scores one batch."""
-        self.scores.check(self.model)
 
     def write(self) -> None:
         """Draws the diagram, or nothing if no score is a number."""
