@@ -5,6 +5,7 @@ classification; other tasks override some of them.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -12,6 +13,7 @@ from textapp.errors import InputError
 from textapp.settings import MOST, Config, Range, Section, not_with
 
 LONGEST = 4096  # tokens: an LSTM learns nothing from longer texts, and each call of a bundle would take seconds
+MOST_NGRAM_ROWS = 2**20
 MOST_BIGRAM_ROWS = 250_000  # with more, the products in the hash of a pair would overflow int32
 SPECIAL_ROWS = 3  # rows of the smallest table: padding, the unknown entry, and one word
 
@@ -164,6 +166,36 @@ class Encoder(Section):
 
 
 @dataclasses.dataclass(frozen=True)
+class Ngrams(Section):
+    """A linear model over n-grams beside the encoder."""
+
+    ngram_rows: Annotated[
+        int,
+        Range(256, MOST_NGRAM_ROWS, also=(0, "none")),
+        "Rows that n-grams are hashed to, a power of two, for a linear model beside the encoder.",
+    ] = 0
+    ngram_order: Annotated[
+        int | None, Range(1, 8), "Most words of an n-gram; none: 2, and 4 where words are characters."
+    ] = None
+    ngram_characters: Annotated[
+        int, Range(2, 8, also=(0, "none")), "Most characters of an n-gram inside a word; with tokenizer=word."
+    ] = 5
+
+    def check(self) -> None:
+        """Raises `InputError` if the rows are no power of two."""
+        if self.ngram_rows & (self.ngram_rows - 1):
+            nearest = 2 ** round(math.log2(self.ngram_rows))
+            raise InputError(
+                f"setting ngram_rows: must be a power of two, such as {nearest}; received {self.ngram_rows}"
+            )
+
+    def unused(self) -> dict[str, str]:
+        """The settings of n-grams if there are none."""
+        names = () if self.ngram_rows else ("ngram_order", "ngram_characters")
+        return dict.fromkeys(names, not_with("ngram_rows", 0))
+
+
+@dataclasses.dataclass(frozen=True)
 class Training(Section):
     """How a model is trained."""
 
@@ -216,6 +248,11 @@ class ModelConfig(Config):
     words: Words = Words()
     encoder: Encoder = Encoder()
     training: Training = Training()
+
+    @property
+    def beside(self) -> Ngrams | None:
+        """The settings of the linear model beside the encoder; None for a model without one."""
+        return None
 
     def check(self) -> None:
         """Raises `InputError` that names the first setting that is out of range."""

@@ -135,7 +135,7 @@ def model_content(tiny_model: TinyModel) -> bytes:
 def write_bundle(tmp_path: Path, model_content: bytes) -> Callable[..., Path]:
     """Writes a classifier's bundle whose hashes are right, whatever its files hold."""
 
-    def write(files: dict[str, bytes | None] | None = None, **changes: Any) -> Path:
+    def write(files: dict[str, bytes | None] | None = None, name: str = "bündel 模型", **changes: Any) -> Path:
         contents = {
             "model.tflite": model_content,
             "vocabulary.txt": lines_of(TOKENS),
@@ -148,7 +148,7 @@ def write_bundle(tmp_path: Path, model_content: bytes) -> Callable[..., Path]:
             "max_characters": None,
             "shapes": False,
         }
-        return write_files(tmp_path / "bündel 模型", contents, description | changes)
+        return write_files(tmp_path / name, contents, description | changes)
 
     return write
 

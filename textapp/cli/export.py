@@ -93,7 +93,10 @@ def export(
     _say_other_rounding(description, run)
     _say_what_is_longer(found, description["lengths"], opened.config.data.max_tokens)
     say(f"checks passed: {', '.join(checks)}")
-    say(f"bundle: {out} ({(out / 'model.tflite').stat().st_size:,} bytes of model)")
+    sizes = [f"{(out / 'model.tflite').stat().st_size:,} bytes of model"]
+    if description["ngrams"]:
+        sizes.append(f"{(out / 'ngrams.bin').stat().st_size:,} of n-grams")
+    say(f"bundle: {out} ({', '.join(sizes)})")
     if as_json:
         print_json(description)
 

@@ -38,6 +38,7 @@ from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
 from textapp.training import run
 from textapp.training.adversarial import with_adversary
+from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, build_encoder, training_batches, with_held_out
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.scores import held_out_metrics
@@ -122,6 +123,7 @@ def distill(
 
         soft = _soft_targets(folder, teachers, student, soft_targets_from, report)
         data, valid_rows = student.with_soft_targets(soft)
+        data = with_ngram_model(config, student.train, data, report)
         teaching = _teaching(found, teachers, student, soft)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
@@ -129,7 +131,7 @@ def distill(
         report(f"training on {describe(strategy)}: {size}")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
         model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe)
-        metrics = held_out_metrics(found, model, data, report)
+        metrics = held_out_metrics(found, model, data, folder, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
         name = found.main_score(data.targets)

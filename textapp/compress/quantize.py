@@ -142,6 +142,7 @@ def quantize(
                 size,
                 data.targets,
                 aware.rounded_weights,
+                data.ngrams,
             )
             history = fit(
                 aware,
@@ -170,6 +171,7 @@ def quantize(
                 report("no epoch was as good on the validation split as rounding without training: that is kept")
         weights = round_and_summarize(aware)
         run.save_model(folder, model)
+        run.save_ngrams(folder, kept.ngrams)
         metrics = model_metrics(task, model, data, kept)
         if opened.soft is not None:
             metrics["distillation"] = add_retention(before["distillation"], metric, kept.splits["valid"][metric])
@@ -231,7 +233,7 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
             f"{command['train']}: gives another vocabulary, other targets or other examples than the run has; the file "
             "has changed since"
         )
-    return _LoadedRun(loaded, config, data, valid, soft)
+    return _LoadedRun(loaded, config, dataclasses.replace(data, ngrams=loaded.ngrams), valid, soft)
 
 
 def _soft_targets(source: Path) -> Path:

@@ -15,10 +15,12 @@ from textapp.data.rows import encode_rows, encode_untargeted
 from textapp.errors import InputError
 from textapp.files import read_bytes
 from textapp.runtime import load
+from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS
 from textapp.settings import as_text
 from textapp.task import Task, names, task
 from textapp.text.tokenizer import Tokenizer
 from textapp.training import run
+from textapp.training.ngram_model import with_ngrams
 from textapp.training.outputs import RowOutputs
 
 EMPTY = [""]  # the tokens of a text without any: the unknown word
@@ -55,6 +57,7 @@ class RunTeacher:
         """SHA-256 of all files that its probabilities depend on, hexadecimal."""
         files = [run.MODEL, run.CONFIG, run.TOKENIZER, run.VOCABULARY, *self.task.target_files]
         files += [run.CHARACTERS] if self.config.words.characters else []
+        files += [name for name in (NGRAMS, NGRAM_TABLE) if (Path(self.name) / name).exists()]
         digests = (hashlib.sha256(read_bytes(Path(self.name) / name)).digest() for name in files)
         return hashlib.sha256(b"".join(digests)).hexdigest()
 
@@ -84,14 +87,17 @@ class RunTeacher:
         """See `Teacher`."""
         tokenizer, longest = self._run.tokenizer, self.config.data.max_tokens
         tokens = [self.task.item_tokens(item, tokenizer, longest) or EMPTY for item in items]
-        return self._probabilities(encode_untargeted(tokens, self._run.encoder))
+        rows = encode_untargeted(tokens, self._run.encoder)
+        if self._run.ngrams is None:
+            return self._probabilities(rows)
+        logits = with_ngrams(self._run.ngrams, rows, self._decoded(rows))
+        return np.asarray(self.task.probabilities(self._run.model)(logits, None))
 
     def score(self, examples: Any) -> dict[str, Any]:
         """Its scores on examples."""
         opened = self._run
         rows = encode_rows(self.task.rows(self.config, examples, self.targets, opened.tokenizer), opened.encoder)
-        outputs = RowOutputs(opened.model, self.task.decoded(opened.model), self.task.unit == "token")
-        return self.task.score(examples, rows, outputs(rows), self.targets)
+        return self.task.score(examples, rows, with_ngrams(opened.ngrams, rows, self._decoded(rows)), self.targets)
 
     @functools.cached_property
     def _run(self) -> run.Run:
@@ -101,6 +107,11 @@ class RunTeacher:
     def _probabilities(self) -> RowOutputs:
         model = self._run.model
         return RowOutputs(model, self.task.probabilities(model), self.task.unit == "token")
+
+    @functools.cached_property
+    def _decoded(self) -> RowOutputs:
+        model = self._run.model
+        return RowOutputs(model, self.task.decoded(model), self.task.unit == "token")
 
 
 class BundleTeacher:

@@ -99,6 +99,7 @@ class EncodedRows:
         sources: As in `TargetRows`.
         cut: As in `TargetRows`.
         word_starts: As in `TargetRows`.
+        words: The W distinct tokens as they are looked up in the vocabulary.
     """
 
     index: np.ndarray
@@ -109,6 +110,7 @@ class EncodedRows:
     sources: np.ndarray
     cut: int = 0
     word_starts: Sequence[Sequence[int]] | None = None
+    words: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -117,6 +119,10 @@ class EncodedRows:
     def lengths(self) -> np.ndarray:
         """Tokens of each row, int64 `(N,)`."""
         return np.diff(self.offsets)
+
+    def row(self, number: int) -> list[str]:
+        """The words of one row."""
+        return [self.words[index - 1] for index in self.index[self.offsets[number] : self.offsets[number + 1]].tolist()]
 
     def token_ids(self) -> np.ndarray:
         """The id of each token, int32 `(sum of lengths,)`."""
@@ -155,6 +161,7 @@ def encode_rows(rows: TargetRows, encoder: TokenEncoder) -> EncodedRows:
         sources=rows.sources,
         cut=rows.cut,
         word_starts=rows.word_starts,
+        words=encoder.words(rows.tokens.tokens),
     )
 
 

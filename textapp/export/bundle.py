@@ -26,6 +26,7 @@ from textapp.output_files import replacing_folder
 from textapp.runtime.bundle_format import FORMAT, FORMAT_VERSION, check_fields, read_description
 from textapp.runtime.loading import table_entries
 from textapp.runtime.model_check import check_model
+from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS, NgramModel
 from textapp.task import Compared, Save, Task, device, task
 from textapp.text.labels import ExclusiveLabels
 from textapp.text.token_encoder import TokenEncoder
@@ -121,6 +122,7 @@ def export_model(
     compared: Compared,
     recipe: Recipe = "dynamic_wi8_afp32",
     lowering: Lowering = "fused",
+    ngrams: NgramModel | None = None,
     lineage: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -143,6 +145,7 @@ def export_model(
             tokens also calibrate `static_wi8_ai8`.
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
+        ngrams: The linear model of n-grams beside the model, or None.
         lineage: What was done to the model before, for reports.
         overwrite: Whether a bundle that is already there may be replaced. A folder with other files never is.
 
@@ -183,11 +186,14 @@ def export_model(
         _check_rows(content, encoder)
         for name, save in files.items():
             save(temporary / name)
-        contents = {name: (temporary / name).read_bytes() for name in files}
+        for name, written in ({} if ngrams is None else ngrams.files()).items():
+            (temporary / name).write_bytes(written)
+        contents = {name: (temporary / name).read_bytes() for name in (*files, *(ngrams.files() if ngrams else ()))}
         fields = task.device_fields(config, model, targets)
         predictor = device(task.name).predictor(
             tokenizer, encoder, targets, fields, contents, folder, lengths[-1], None
         )
+        predictor.ngrams = ngrams
         description = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -197,6 +203,7 @@ def export_model(
             "word_form": None if form is None else form.to_dict(),
             "max_characters": max_characters,
             "shapes": encoder.shapes,
+            "ngrams": ngrams is not None,
             **fields,
             "textapp_version": __version__,
             "lengths": lengths,
@@ -223,7 +230,7 @@ def bundle_files(folder: Path) -> list[str]:
         check_fields(description, path, half.FIELDS)
     except InputError:
         return []
-    names = (MODEL, VOCABULARY, CHARACTERS, *half.file_names(description))
+    names = (MODEL, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE, *half.file_names(description))
     return [*(name for name in names if name in description["sha256"]), path.name]
 
 

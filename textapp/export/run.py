@@ -67,6 +67,7 @@ def export(
         compared=trained.task.compared(trained.config, examples, trained.tokenizer, max(lengths)),
         recipe=recipe or known_recipe,
         lowering=lowering or known_lowering,
+        ngrams=trained.ngrams,
         lineage=Lineage.of_run(trained.folder).to_dict(),
         overwrite=overwrite,
     )

@@ -182,7 +182,13 @@ def _is_word_form(value: object) -> bool:
     return type(value["lowercase"]) is type(value["zero_digits"]) is bool and value["normalization"] in FORMS
 
 
-_EARLIER: Mapping[str, Any] = {"word_form": None, "max_characters": None, "shapes": False, "temperature": 1.0}
+_EARLIER: Mapping[str, Any] = {
+    "word_form": None,
+    "max_characters": None,
+    "shapes": False,
+    "temperature": 1.0,
+    "ngrams": False,
+}
 """Fields that bundles of earlier versions may lack, and what their absence means."""
 
 _FIELDS: Fields = {
@@ -197,6 +203,7 @@ _FIELDS: Fields = {
         "a positive integer, or null for a model that reads no characters",
     ),
     "shapes": (lambda value: type(value) is bool, "true or false"),
+    "ngrams": (lambda value: type(value) is bool, "true or false"),
     "textapp_version": (_is_string, "a string"),
     "tokenizer": (_is_object, "an object"),
     "lengths": (_are_lengths, "a list of positive integers in ascending order"),

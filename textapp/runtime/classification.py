@@ -123,8 +123,7 @@ class TextPredictor(Predictor, Generic[PredictionType]):
 
     def pieces(self, text: str) -> list[Inputs]:
         """The ids of a text's tokens, at most `max_tokens` of them."""
-        tokens, _ = _first(self.tokenizer.words, text, self.max_tokens)
-        return [self.encode(tokens)]
+        return [self.encode(self.tokens(text))]
 
     def tokens(self, item: str) -> list[str]:
         """The tokens of a text that the model reads."""
@@ -147,18 +146,21 @@ class TextPredictor(Predictor, Generic[PredictionType]):
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> PredictionType:
         """The prediction of a text with these probabilities."""
 
-    def outputs(self, inputs: Inputs) -> Outputs:
-        """The model's outputs for the tokens of a text."""
-        return self.score(inputs)
+    def outputs(self, tokens: Sequence[str]) -> Outputs:
+        """The model's outputs for the tokens of a text, with those of its n-grams."""
+        outputs = self.score(self.encode(tokens))
+        if self.ngrams is None:
+            return outputs
+        return outputs._replace(logits=self.ngrams.combined(outputs.logits, self.encoder.words(tokens)))
 
     def _logits(self, text: str) -> NDArray[np.float32]:
         """The logits of a text, `(C,)`."""
-        return self.outputs(self.pieces(text)[0]).logits
+        return self.outputs(self.tokens(text)).logits
 
     def _predict(self, text: str) -> PredictionType:
         """The prediction for one text."""
         tokens, truncated = _first(self.tokenizer.tokenize, text, self.max_tokens)
-        logits, weights = self.outputs(self.encode([token.text for token in tokens]))
+        logits, weights = self.outputs([token.text for token in tokens])
         weighed = tuple(
             TokenWeight(token.text, token.start, token.end, weight)
             for token, weight in zip(tokens, repeat(None) if weights is None else weights.tolist(), strict=False)

@@ -10,6 +10,7 @@ from textapp.errors import InputError
 from textapp.runtime.bundle import Bundle, read_bundle
 from textapp.runtime.bundle_format import CHARACTERS, MODEL, VOCABULARY
 from textapp.runtime.model import DeviceModel
+from textapp.runtime.ngram_model import NgramModel
 from textapp.runtime.predictor import Predictor
 from textapp.task import device
 from textapp.text.token_encoder import TokenEncoder
@@ -51,6 +52,8 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Any:
         model.run,
     )
     predictor.bundle, predictor.model = bundle, model
+    if bundle.description["ngrams"]:
+        predictor.ngrams = NgramModel.parse(bundle.files, bundle.folder, len(targets.names))
     _check_model(bundle, model)
     return predictor
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from textapp.errors import InputError
 from textapp.runtime.bundle_format import Fields, parse_names
 from textapp.runtime.classification import LABELS, TextPredictor, TokenWeight, file_names, logits_shape
-from textapp.runtime.predictor import Inputs, Outputs, Score
+from textapp.runtime.predictor import Outputs, Score
 from textapp.text.labels import IndependentLabels, Labels, are_thresholds
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -67,10 +67,10 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
         """What a text is turned into."""
         return result(self.targets)
 
-    def outputs(self, inputs: Inputs) -> Outputs:
+    def outputs(self, tokens: Sequence[str]) -> Outputs:
         """The model's outputs. Without tokens all probabilities are 0: the model knows only how frequent labels are."""
-        outputs = super().outputs(inputs)
-        if len(inputs["token_ids"]):
+        outputs = super().outputs(tokens)
+        if tokens:
             return outputs
         return outputs._replace(logits=np.full_like(outputs.logits, -np.inf))
 

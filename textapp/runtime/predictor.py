@@ -14,6 +14,7 @@ from textapp.text.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from textapp.runtime.bundle import Bundle
     from textapp.runtime.model import DeviceModel
+    from textapp.runtime.ngram_model import NgramModel
 
 Inputs = Mapping[str, NDArray[np.int32]]
 """Input name -> the ids of n tokens: `token_ids` `(n,)`, and the other inputs of `TokenEncoder.inputs`."""
@@ -51,6 +52,7 @@ class Predictor(abc.ABC):
     Attributes:
         bundle: the bundle that the predictor was loaded from; None for a run.
         model: the bundle's model; None for a run.
+        ngrams: the linear model of n-grams beside the model; None for a model alone.
     """
 
     task: ClassVar[str]
@@ -67,6 +69,7 @@ class Predictor(abc.ABC):
         self.score = score
         self.bundle: Bundle | None = None
         self.model: DeviceModel | None = None
+        self.ngrams: NgramModel | None = None
 
     @property
     @abc.abstractmethod

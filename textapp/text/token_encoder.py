@@ -50,6 +50,10 @@ class TokenEncoder:
             inputs["shape_ids"] = ()
         return inputs
 
+    def words(self, tokens: Sequence[str]) -> list[str]:
+        """Tokens as they are looked up in the vocabulary."""
+        return list(tokens) if self.form is None else list(map(self.form.word, tokens))
+
     def encode(self, tokens: Sequence[str]) -> dict[str, Ids]:
         """Converts tokens to ids.
 
@@ -57,10 +61,10 @@ class TokenEncoder:
             Input name -> ids: `token_ids`, the ids of words; with characters `char_ids`, L for each token, padded with
             0; with shapes `shape_ids`, from `word_shape`.
         """
+        ids: dict[str, Ids] = {"token_ids": self.vocabulary.encode(self.words(tokens))}
         form = self.form
         if form is None:
-            return {"token_ids": self.vocabulary.encode(tokens)}
-        ids: dict[str, Ids] = {"token_ids": self.vocabulary.encode(map(form.word, tokens))}
+            return ids
         spellings = [form.spelling(token) for token in tokens] if self.characters or self.shapes else []
         if self.characters is not None:
             ids["char_ids"] = [self._padded(self.characters, spelling) for spelling in spellings]

@@ -12,6 +12,7 @@ from textapp.files import temporary_folder
 from textapp.layers import AttentionPooling, attention_scores
 from textapp.runtime.predictor import Inputs, Outputs, Predictor
 from textapp.task import device
+from textapp.training.ngram_model import with_ngrams
 from textapp.training.outputs import RowOutputs
 from textapp.training.run import Run
 
@@ -30,6 +31,7 @@ def run_predictor(run: Run) -> Predictor:
     predictor: Predictor = device(task.name).predictor(
         run.tokenizer, run.encoder, run.targets, fields, contents, run.folder, run.config.data.max_tokens, scorer
     )
+    predictor.ngrams = run.ngrams
     return predictor
 
 
@@ -39,7 +41,7 @@ def run_decisions(run: Run, examples: Any) -> list[Any]:
     rows = task.rows(run.config, examples, run.targets, run.tokenizer, keep_empty=True)
     encoded = encode_rows(rows, run.encoder)
     outputs = RowOutputs(run.model, task.decoded(run.model), per_token=task.unit == "token")
-    return task.decisions(encoded, outputs(encoded), run.targets)
+    return task.decisions(encoded, with_ngrams(run.ngrams, encoded, outputs(encoded)), run.targets)
 
 
 class _Scorer:

@@ -12,6 +12,7 @@ from textapp.data.batches import TrainingBatches, bucket_widths
 from textapp.data.rows import EncodedRows, encode_rows
 from textapp.data.stream import Scan, StreamedBatches
 from textapp.errors import InputError
+from textapp.runtime.ngram_model import NgramModel
 from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
@@ -42,6 +43,7 @@ class Prepared:
         pretrained: The vectors to start from, or None.
         train: The training examples, if the settings ask for a baseline and the examples are in memory; otherwise None.
         baseline: The scores of the baseline, the entry of `metrics.json`; None without a baseline.
+        ngrams: The linear model beside the encoder, or None.
     """
 
     tokenizer: Tokenizer
@@ -57,6 +59,7 @@ class Prepared:
     pretrained: Pretrained | None = None
     train: Any = None
     baseline: Mapping[str, Any] | None = None
+    ngrams: NgramModel | None = None
 
 
 def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report: Report) -> Prepared:

@@ -18,9 +18,10 @@ from textapp import __version__
 from textapp.config import ModelConfig
 from textapp.data.limits import check_zip
 from textapp.errors import InputError, quoted
-from textapp.files import check_writable, leftovers, named_errors, read_object, replacing, write_json
+from textapp.files import check_writable, leftovers, named_errors, read_bytes, read_object, replacing, write_json
 from textapp.layers import CharacterCNN
 from textapp.output_files import delete_empty_folders, link_target, locked, real_path
+from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS, NgramModel
 from textapp.task import Task, canonical_name, names, task
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -53,6 +54,7 @@ class Run:
         targets: The targets of the model.
         command: The content of `config.json`.
         metrics: The content of `metrics.json`.
+        ngrams: The linear model of n-grams beside the model; None for a model alone.
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class Run:
     targets: Any
     command: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    ngrams: NgramModel | None = None
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Run":
@@ -92,6 +95,7 @@ class Run:
             targets=targets,
             command=command,
             metrics=metrics,
+            ngrams=_load_ngrams(folder, len(targets.names)),
         )
 
     def sample(self) -> Any:
@@ -321,6 +325,13 @@ def save_model(folder: Path, model: keras.Model) -> None:
         keras.Model(model.input, model.output, name=model.name).save(temporary)
 
 
+def save_ngrams(folder: Path, ngrams: NgramModel | None) -> None:
+    """Writes the linear model of n-grams of a run, if it has one."""
+    for name, content in ({} if ngrams is None else ngrams.files()).items():
+        with replacing(folder / name) as temporary:
+            temporary.write_bytes(content)
+
+
 def finish(
     folder: Path, metrics: dict[str, Any], history: Sequence[Mapping[str, float]], began: float
 ) -> dict[str, Any]:
@@ -395,9 +406,17 @@ def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, 
     return model
 
 
+def _load_ngrams(folder: Path, classes: int) -> NgramModel | None:
+    """Reads the linear model of n-grams; None if the run has none."""
+    if not (folder / NGRAMS).exists():
+        return None
+    return NgramModel.parse({name: read_bytes(folder / name) for name in (NGRAMS, NGRAM_TABLE)}, folder, classes)
+
+
 def _names() -> list[str]:
     """The names of all files of a run, in the order of `files_of_run`."""
-    common = (TOKENIZER, VOCABULARY, CHARACTERS, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
+    text_side = (TOKENIZER, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE)
+    common = (*text_side, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
     found = (task(name) for name in names())
     of_tasks = [name for one in found for name in (*one.target_files, one.sample_name)]
     return [*dict.fromkeys((METRICS, MODEL, *common, *of_tasks, CONFIG))]

@@ -1,14 +1,18 @@
 """The scores of a model on the held-out splits of a training."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from textapp.runtime.ngram_model import NgramModel
 from textapp.task import Report, Task
+from textapp.training.ngram_model import weighted, with_ngrams
 from textapp.training.outputs import RowOutputs
 from textapp.training.prepare import Prepared
+from textapp.training.run import save_ngrams
 
 
 class Scored(NamedTuple):
@@ -17,24 +21,46 @@ class Scored(NamedTuple):
     Attributes:
         splits: The scores of each held-out split.
         targets: The targets of the model, with the decision rule chosen on the validation split.
+        ngrams: The linear model beside the encoder, with weights chosen there too; or None.
     """
 
     splits: dict[str, dict[str, Any]]
     targets: Any
+    ngrams: NgramModel | None = None
 
 
-def held_out_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
-    """Scores the held-out splits, and returns the entries of `metrics.json` for any model of the task."""
+def held_out_metrics(
+    task: Task[Any, Any, Any], model: keras.Model, data: Prepared, folder: Path, report: Report
+) -> dict[str, Any]:
+    """Scores the held-out splits, and writes the linear model of n-grams, if there is one, with its weights.
+
+    Args:
+        task: The task.
+        model: The trained model.
+        data: The data of the training.
+        folder: The run folder.
+        report: Receives each line.
+
+    Returns:
+        The entries of `metrics.json` for any model of the task.
+    """
     scores = score_splits(task, model, data)
     for name, part in scores.splits.items():
         report(f"{name}: {task.describe_scores(part)}")
+    if scores.ngrams is not None:
+        encoder, ngrams = scores.ngrams.weights
+        report(f"n-grams: weights {encoder:.2f} for the encoder and {ngrams:.2f} for n-grams, chosen on valid")
+    save_ngrams(folder, scores.ngrams)
     return model_metrics(task, model, data, scores)
 
 
 def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> Scored:
     """Scores a model, with its current weights, on each held-out split."""
     outputs = RowOutputs(model, task.decoded(model), task.unit == "token")
-    return score_decoded(task, data, {name: outputs(part) for name, part in data.held_out.items()})
+    decoded = {name: outputs(part) for name, part in data.held_out.items()}
+    ngrams = None if data.ngrams is None else weighted(task, data.ngrams, data.held_out["valid"], decoded["valid"])
+    decoded = {name: with_ngrams(ngrams, data.held_out[name], part) for name, part in decoded.items()}
+    return score_decoded(task, data, decoded)._replace(ngrams=ngrams)
 
 
 def score_decoded(task: Task[Any, Any, Any], data: Prepared, decoded: Mapping[str, np.ndarray]) -> Scored:
@@ -55,4 +81,5 @@ def model_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared,
         "data": data.counts,
         "fingerprint": data.fingerprint,
         "parameters": model.count_params(),
+        **({} if scores.ngrams is None else {"ngrams": {"weights": list(scores.ngrams.weights)}}),
     }

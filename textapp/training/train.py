@@ -10,7 +10,7 @@ import keras
 
 from textapp.config import ModelConfig
 from textapp.dashboards import BaselineScalars
-from textapp.data.batches import evaluation_batches
+from textapp.data.batches import TrainingBatches, evaluation_batches
 from textapp.data.rows import EncodedRows
 from textapp.models.model import text_model
 from textapp.task import Files, Report, Task, task
@@ -20,6 +20,7 @@ from textapp.training import run
 from textapp.training.adversarial import with_adversary
 from textapp.training.baseline import report_baseline, with_baseline
 from textapp.training.fit import fit
+from textapp.training.ngram_model import with_ngram_model
 from textapp.training.optimizer import optimizer_of
 from textapp.training.prepare import Prepared, prepare
 from textapp.training.pretrained import check_settings, describe_embedding_training
@@ -56,8 +57,9 @@ def train(
         report: Receives each line of progress.
 
     Returns:
-        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `data`, `vectors` if
-        given, `history`, `parameters`, and `seconds` of the process that finished the training.
+        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `ngrams` if
+        there are any, `data`, `vectors` if given, `history`, `parameters`, and `seconds` of the process that finished
+        the training.
 
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished run or another one.
@@ -85,9 +87,11 @@ def train(
         report(f"training on {describe(strategy)}: {size}")
         if config.training.baseline:
             data = with_baseline(found, config, data, report)
+        rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
+        data = with_ngram_model(config, rows, data, report)
 
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
-        metrics = held_out_metrics(found, model, data, report)
+        metrics = held_out_metrics(found, model, data, folder, report)
         if data.baseline is not None:
             report_baseline(found, config, data, metrics, len(history), report)
             metrics["baseline"] = data.baseline
@@ -179,7 +183,14 @@ def fit_model(
     run.save_text_side(folder, task, data.tokenizer, data.encoder, data.targets, data.examples["valid"])
     validation = evaluation_batches(valid, training.batch_size, data.widths, training.static_shapes)
     scores = ValidationScores(
-        task, model, data.examples["valid"], data.held_out["valid"], validation, training.batch_size, data.targets
+        task,
+        model,
+        data.examples["valid"],
+        data.held_out["valid"],
+        validation,
+        training.batch_size,
+        data.targets,
+        ngrams=data.ngrams,
     )
     history = fit(
         trained,

@@ -10,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.data.rows import EncodedRows
+from textapp.runtime.ngram_model import NgramModel
 from textapp.task import Task
+from textapp.training.ngram_model import weighted, with_ngrams
 from textapp.training.outputs import RowOutputs
 
 
@@ -30,6 +32,7 @@ class ValidationScores(keras.callbacks.Callback):
         batch_size: Rows per batch.
         targets: The targets of the model.
         weights: Makes a context in which the model has the weights to score, such as rounded ones; by default its own.
+        ngrams: The linear model beside the encoder, whose weight is chosen anew each time; or None.
 
     Attributes:
         monitor: Name of the score for early stopping.
@@ -48,13 +51,15 @@ class ValidationScores(keras.callbacks.Callback):
         batch_size: int,
         targets: Any,
         weights: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        ngrams: NgramModel | None = None,
     ):
         super().__init__()
         self.task, self.examples, self.rows, self.targets = task, examples, rows, targets
         self.monitor = f"val_{task.main_score(targets)}"
-        self.decoded = np.zeros(0)
+        self.decoded: np.ndarray = np.zeros(0)
         self.scores: dict[str, Any] = {}
         self.calibrated = targets
+        self._ngrams = ngrams
         self._core, self._batches, self._batch_size, self._weights = model, batches, batch_size, weights
         self._outputs: RowOutputs | None = None
 
@@ -65,6 +70,9 @@ class ValidationScores(keras.callbacks.Callback):
             self._outputs = RowOutputs(self._core, self.task.decoded(self._core), self.task.unit == "token")
         with self._weights():
             self.decoded = self._outputs(self.rows, self._batch_size, self._batches)
+        if self._ngrams is not None:
+            ngrams = weighted(self.task, self._ngrams, self.rows, self.decoded)
+            self.decoded = with_ngrams(ngrams, self.rows, self.decoded)
         self.calibrated = self.task.calibrated(self.examples, self.rows, self.decoded, self.targets)
         self.scores = self.task.score(self.examples, self.rows, self.decoded, self.calibrated)
         if logs is not None:  # `loss` in the logs stays that of the compiled loss, perhaps of soft targets

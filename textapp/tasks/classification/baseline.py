@@ -6,8 +6,8 @@ data sets it is hard to beat.
 Reference: Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification" (2012).
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -55,21 +55,19 @@ def linear_model(
     """
     texts, targets = _texts(train, rows), rows.targets
     lengths = np.fromiter(map(len, texts), np.int64)
-    work = WORK_OF_COUNTING + classes
-    with_characters = int(lengths.sum()) * work <= most_work_with_characters
-    chosen = _sample(lengths, targets, most_work // work, seed)
+    chosen, with_characters = bounded(lengths, targets, classes, seed, most_work, most_work_with_characters)
     buckets = min(MOST_BUCKETS, 2 ** max(1, (MOST_WEIGHTS // classes).bit_length() - 1))
     features = [NGrams(buckets, tokenizer=tokenizer.words, token_pattern=None, lowercase=False, ngram_range=(1, 2))]
     if with_characters:
         features.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
     known = [texts[number] for number in chosen.tolist()]
-    margins = _fitted(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
+    machines = linear_machines(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
 
     def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
         others = _texts(examples, rows)
         parts = (others[start : start + CHUNK] for start in range(0, len(others), CHUNK))
         return np.concatenate(
-            [margins(sparse.hstack([kind.weights(part) for kind in features], "csr")) for part in parts]
+            [machines.margins(sparse.hstack([kind.weights(part) for kind in features], "csr")) for part in parts]
         )
 
     kinds = "words and characters" if with_characters else "words"
@@ -108,6 +106,69 @@ def _texts(examples: Examples, rows: EncodedRows) -> list[str]:
     return [replace_surrogates(examples.texts[number]) for number in rows.sources.tolist()]
 
 
+class LinearMachines(NamedTuple):
+    """Linear support vector machines, one for each class against the rest; of two classes, for the second.
+
+    Attributes:
+        coefficients: float64 `(K, F)`, K classes.
+        intercepts: float64 `(K,)`.
+        classes: The number of classes, C.
+    """
+
+    coefficients: np.ndarray
+    intercepts: np.ndarray
+    classes: int
+
+    def margins(self, features: Any) -> np.ndarray:
+        """The margins of texts with these features, sparse `(M, F)`: float64 `(M, C)`, positive for a text's class."""
+        values = np.asarray(features @ self.coefficients.T) + self.intercepts
+        return values if values.shape[1] == self.classes else np.concatenate([-values, values], axis=1)
+
+
+def linear_machines(matrix: Any, targets: np.ndarray, seed: int) -> LinearMachines:
+    """Fits a machine for each class against the rest.
+
+    Args:
+        matrix: The features of each text, sparse `(N, F)`.
+        targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
+        seed: Seed of the order in which the solver visits texts.
+    """
+    if targets.ndim == 1:
+        machine = _machine(seed).fit(matrix, targets)
+        return LinearMachines(machine.coef_, machine.intercept_, len(machine.classes_))
+    coefficients, intercepts = np.zeros((targets.shape[1], matrix.shape[1])), np.zeros(targets.shape[1])
+    for label, column in enumerate(targets.T):
+        if 0 < column.sum() < len(column):
+            machine = _machine(seed).fit(matrix, column)
+            coefficients[label], intercepts[label] = machine.coef_[0], machine.intercept_[0]
+        else:  # all texts have the label, or none
+            intercepts[label] = 2 * column[0] - 1
+    return LinearMachines(coefficients, intercepts, targets.shape[1])
+
+
+def bounded(
+    lengths: np.ndarray,
+    targets: np.ndarray,
+    classes: int,
+    seed: int,
+    most_work: int = MOST_WORK,
+    most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS,
+) -> tuple[np.ndarray, bool]:
+    """What a fit can use in a bounded time: the numbers of some texts or of all, and whether n-grams of characters.
+
+    Args:
+        lengths: The code points of each text, `(N,)`.
+        targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
+        classes: The number of classes.
+        seed: Seed of the sample.
+        most_work: The most code points of all texts, times the work for each.
+        most_work_with_characters: The same, with n-grams of characters.
+    """
+    work = WORK_OF_COUNTING + classes
+    with_characters = int(lengths.sum()) * work <= most_work_with_characters
+    return _sample(lengths, targets, most_work // work, seed), with_characters
+
+
 def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Numbers of texts of at most `most` code points in all, but one text of each class at least; all if they fit."""
     if lengths.sum() <= most:
@@ -118,43 +179,6 @@ def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> n
     order = np.concatenate([order[first], np.delete(order, first)])
     fitting = int(np.searchsorted(np.cumsum(lengths[order]), most, side="right"))
     return np.sort(order[: max(len(first), fitting)])
-
-
-def _fitted(matrix: Any, targets: np.ndarray, seed: int) -> Callable[[Any], np.ndarray]:
-    """Fits a machine for each class against the rest.
-
-    Args:
-        matrix: The features of each text, sparse `(N, F)`.
-        targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
-        seed: Seed of the order in which the solver visits texts.
-
-    Returns:
-        A function from features `(M, F)` to margins float64 `(M, C)`; a text of a class has a positive one.
-    """
-    if targets.ndim == 1:
-        machine = _machine(seed).fit(matrix, targets)
-
-        def margins(features: Any) -> np.ndarray:
-            values = machine.decision_function(features)
-            return values if values.ndim == 2 else np.stack([-values, values], axis=1)
-
-        return margins
-    machines = [
-        _machine(seed).fit(matrix, column) if 0 < column.sum() < len(column) else float(2 * column[0] - 1)
-        for column in targets.T
-    ]
-
-    def margins_of_labels(features: Any) -> np.ndarray:
-        count = features.shape[0]
-        return np.stack(
-            [
-                np.full(count, machine) if isinstance(machine, float) else machine.decision_function(features)
-                for machine in machines
-            ],
-            axis=1,
-        )
-
-    return margins_of_labels
 
 
 def _machine(seed: int) -> LinearSVC:

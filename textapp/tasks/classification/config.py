@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from textapp.config import Encoder, ModelConfig, Training, Words
+from textapp.config import Encoder, ModelConfig, Ngrams, Training, Words
 from textapp.settings import MOST, Range, Section, not_with
 from textapp.task import command_with
 
@@ -15,6 +15,12 @@ class ClassificationConfig(ModelConfig):
     text_column: Annotated[str | None, "Column of the texts; by default guessed from the header."] = None
     label_column: Annotated[str | None, "Column of the labels, likewise."] = None
     attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 64
+    ngrams: Ngrams = Ngrams()
+
+    @property
+    def beside(self) -> Ngrams | None:
+        """See `ModelConfig`."""
+        return self.ngrams if self.ngrams.ngram_rows else None
 
     @classmethod
     def owner(cls, key: str) -> str | None:

@@ -1,0 +1,206 @@
+"""Fits a linear model over n-grams beside the encoder, and chooses the weights of both on the validation split.
+
+An encoder needs thousands of texts to learn what a few words or pairs of words say at once to a linear model. A linear
+model does not know similar words and long contexts. Their errors differ, so both together are mostly better than each
+alone, and hardly ever worse than the better one. On a device the linear model is a sum of some hundred rows.
+
+Reference: Wang and Manning 2012, Baselines and Bigrams; Cheng et al. 2016, Wide & Deep Learning; Weinberger et al.
+2009, Feature Hashing for Large Scale Multitask Learning.
+"""
+
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import minimize
+
+from textapp.config import ModelConfig
+from textapp.data.rows import UNLABELLED, EncodedRows
+from textapp.runtime.ngram_model import NgramModel
+from textapp.task import Report, Task
+from textapp.tasks.classification.baseline import LinearMachines, bounded, linear_machines
+from textapp.text.ngrams import NgramHash
+from textapp.training.prepare import Prepared
+
+LARGEST_INT8 = 127
+MOST_CHARACTER_ROWS = 2**14  # more changed nothing on validation data: a language has few n-grams of letters
+MOST_COLUMNS = 32  # of a row: the logits of more labels are a product with a matrix of this rank
+_PRIOR = 10  # texts, as for the temperature
+_EXPECTED = (0.5, 2.0)  # weights that few texts may not be far from
+
+
+def with_ngram_model(config: ModelConfig, rows: EncodedRows | None, data: Prepared, report: Report) -> Prepared:
+    """Fits the linear model of the settings to the training split.
+
+    Args:
+        config: The settings.
+        rows: The training split with its true targets; None if it is not in memory.
+        data: The data of the training.
+        report: Receives each line of progress.
+
+    Returns:
+        The data with the model in `ngrams`, if the settings have one.
+    """
+    if config.beside is None:
+        return data
+    if rows is None:
+        report("n-grams: left out, because stream=true does not hold the training texts in memory")
+        return data
+    began = time.monotonic()
+    model = fitted(config, rows, len(data.targets.names))
+    size = f"{model.table.size:,} bytes"
+    report(f"n-grams: a linear model of {size} beside the encoder, fitted in {time.monotonic() - began:.1f} s")
+    return dataclasses.replace(data, ngrams=model)
+
+
+def fitted(config: ModelConfig, rows: EncodedRows, classes: int) -> NgramModel:
+    """Fits a linear model to rows with targets, and rounds it to int8.
+
+    An n-gram of a text counts `idf / sqrt(n)`, with n distinct rows in the text and idf the inverse document frequency.
+    Both kinds weigh the same, although there are about ten times as many n-grams of characters.
+
+    Args:
+        config: The settings, with a linear model.
+        rows: The training texts; the targets are `(N,)` or `(N, C)`. Unlabelled texts are not used.
+        classes: The number of labels, C.
+    """
+    seed = config.training.seed
+    lengths = np.array([len(word) + 1 for word in rows.words], np.int64)
+    lengths = np.add.reduceat(lengths[rows.index - 1], rows.offsets[:-1])
+    labelled = np.flatnonzero((rows.targets.reshape(len(rows), -1) != UNLABELLED).all(axis=1))
+    chosen, with_characters = bounded(lengths[labelled], rows.targets[labelled], classes, seed)
+    chosen = labelled[chosen]
+    hashed = _hash(config, with_characters)
+    found = [hashed(rows.row(number)) for number in chosen.tolist()]
+    counts = (hashed.rows, hashed.character_rows)
+    kinds = [_weighted([one[kind] for one in found], count) for kind, count in enumerate(counts) if count]
+    matrix = sparse.hstack([values for values, _ in kinds], "csr")
+    machines = linear_machines(matrix, rows.targets[chosen], seed)
+    weights = machines.coefficients.T * np.concatenate([idf for _, idf in kinds])[:, None]
+    return _rounded(hashed, weights, machines)
+
+
+def with_ngrams(model: NgramModel | None, rows: EncodedRows, logits: NDArray[Any]) -> NDArray[Any]:
+    """The logits of the encoder together with those of the linear model.
+
+    Args:
+        model: The linear model; None for an encoder alone.
+        rows: The N texts.
+        logits: Those of the encoder, `(N, C)`.
+    """
+    if model is None:
+        return logits
+    texts = (rows.row(number) for number in range(len(rows)))
+    return np.stack([model.combined(values, words) for values, words in zip(logits, texts, strict=True)])
+
+
+def weighted(
+    task: Task[Any, Any, Any], model: NgramModel, rows: EncodedRows, logits: NDArray[np.float32]
+) -> NgramModel:
+    """The linear model with the best weights for both models on the validation split.
+
+    Args:
+        task: The task.
+        model: The linear model.
+        rows: The N texts of the validation split, with their true targets.
+        logits: Those of the encoder, `(N, C)`.
+    """
+    own = np.stack([model.logits(rows.row(number)) for number in range(len(rows))])
+    return dataclasses.replace(model, weights=best_weights(rows.targets, logits, own, task.exclusive))
+
+
+def best_weights(
+    targets: NDArray[np.integer], encoder: NDArray[np.floating], ngrams: NDArray[np.floating], exclusive: bool
+) -> tuple[float, float]:
+    """Chooses the weights of both models with the least negative log-likelihood of the true labels.
+
+    It is convex in the weights. A few texts say little: so the result is that of the texts and of 10 more, whose labels
+    are as frequent as both models say with weights of 0.5 and 2. (An encoder is mostly too sure, and the margins of a
+    support vector machine are small.)
+
+    Args:
+        targets: The true classes `(N,)`, or which labels texts have, `(N, C)`.
+        encoder: Logits `(N, C)` of the encoder. Rows with a value that is not finite are left out.
+        ngrams: Logits `(N, C)` of the linear model.
+        exclusive: Whether a text has exactly one label.
+
+    Returns:
+        Two weights, 0 or more.
+    """
+    finite = np.isfinite(encoder).all(axis=1)
+    parts = np.stack([encoder[finite], ngrams[finite]]).astype(np.float64)
+    truth = np.eye(parts.shape[2])[targets[finite]] if exclusive else targets[finite].astype(np.float64)
+    count = len(truth)
+    # The mean over texts of the soft targets: the true ones, and with the weight of 10 texts the expected ones.
+    truth = (count * truth + _PRIOR * _probabilities(np.tensordot(_EXPECTED, parts, 1), exclusive)) / (count + _PRIOR)
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logits = np.tensordot(weights, parts, 1)
+        slopes = np.tensordot(parts, _probabilities(logits, exclusive) - truth, 2)
+        if exclusive:
+            largest = logits.max(axis=1)
+            total = (largest + np.log(np.exp(logits - largest[:, None]).sum(axis=1))).sum() - (truth * logits).sum()
+        else:
+            total = (np.logaddexp(0, logits) - truth * logits).sum()
+        return float(total) / max(count, 1), slopes / max(count, 1)
+
+    result = minimize(loss, _EXPECTED, jac=True, bounds=[(0, None)] * 2, method="L-BFGS-B")
+    first, second = result.x.tolist()
+    return float(first), float(second)
+
+
+def _hash(config: ModelConfig, with_characters: bool) -> NgramHash:
+    """The hash of the settings."""
+    settings, in_words = config.beside, config.data.tokenizer == "word"
+    assert settings is not None  # else there is nothing to fit
+    characters = settings.ngram_characters if in_words and with_characters else 0
+    order = settings.ngram_order or (2 if in_words else 4)
+    rows = min(settings.ngram_rows, MOST_CHARACTER_ROWS) if characters else 0
+    return NgramHash(order, settings.ngram_rows, characters, rows)
+
+
+def _probabilities(logits: NDArray[np.float64], exclusive: bool) -> NDArray[np.float64]:
+    """Probabilities of labels: a softmax if they are exclusive, otherwise sigmoids."""
+    if not exclusive:
+        return 0.5 * (1 + np.tanh(0.5 * logits))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _weighted(rows: list[list[int]], count: int) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+    """Weighs the rows of each text by `idf / sqrt(n)`, with a mean square of 1 a text.
+
+    Returns:
+        The features, sparse `(N, count)`, and the part of idf in each, `(count,)`.
+    """
+    sizes = np.array([len(one) for one in rows], np.int64)
+    indices = np.fromiter((row for one in rows for row in one), np.int64, int(sizes.sum()))
+    idf = np.log((1 + len(rows)) / (1 + np.bincount(indices, minlength=count))) + 1
+    idf /= np.sqrt(np.mean(idf[indices] ** 2)) if len(indices) else 1.0
+    values = idf[indices] / np.sqrt(np.repeat(sizes, sizes))
+    return sparse.csr_matrix((values, indices, np.concatenate([[0], np.cumsum(sizes)])), (len(rows), count)), idf
+
+
+def _rounded(hashed: NgramHash, weights: NDArray[np.float64], machines: LinearMachines) -> NgramModel:
+    """Rounds weights `(F, K)` to int8, with a scale for each column and kind."""
+    bias, projection = machines.intercepts, None
+    if len(bias) < machines.classes:  # one machine for two classes
+        bias, projection = np.concatenate([-bias, bias]), np.array([[-1.0, 1.0]])
+    elif len(bias) > MOST_COLUMNS:
+        # The matrix of this rank that is nearest to the weights: their products with the first singular vectors.
+        _, vectors = np.linalg.eigh(weights.T @ weights)
+        vectors = vectors[:, -MOST_COLUMNS:]
+        weights, projection = weights @ vectors, vectors.T
+    parts = (weights[: hashed.rows], weights[hashed.rows :])
+    scales = np.array([np.abs(part).max(axis=0, initial=0) / LARGEST_INT8 for part in parts])
+    integers = [np.rint(part / np.where(scale > 0, scale, 1)) for part, scale in zip(parts, scales, strict=True)]
+    return NgramModel(
+        hashed,
+        np.concatenate(integers).astype(np.int8),
+        scales.astype(np.float32),
+        bias.astype(np.float32),
+        None if projection is None else projection.astype(np.float32),
+    )
