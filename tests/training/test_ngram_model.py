@@ -161,7 +161,7 @@ def test_a_run_scores_both_models_together(run, samples):
 
 
 def test_its_bundle_predicts_the_same(run, samples, tmp_path):
-    opened, metrics, _ = run
+    opened = run[0]
     description = export(opened, tmp_path / "bundle")
     assert description["ngrams"] is True
     assert description["metrics"]["label_agreement"] > 0.95
