@@ -18,7 +18,7 @@ from textapp.runtime import load
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
-from textapp.training.ngram_model import MOST_COLUMNS, best_weights, fitted
+from textapp.training.ngram_model import MOST_COLUMNS, best_weights, fitted, table_bytes
 from textapp.training.predictor import run_decisions, run_predictor
 from textapp.training.run import Run
 from textapp.training.train import train
@@ -194,3 +194,11 @@ def test_a_run_with_another_table_is_refused(run, tmp_path):
     (copy / "ngrams.json").write_text(json.dumps(fields | {"rows": 2048}))
     with pytest.raises(Exception, match=r"ngrams\.bin: must have"):
         Run.load(copy)
+
+
+def test_the_bytes_of_a_table_are_known_before_the_fit(run):
+    opened = run[0]
+    assert table_bytes(opened.config, 2, True) == opened.ngrams.table.size == 2 * 4096
+    assert table_bytes(opened.config, 3, False) == 3 * 8192
+    assert table_bytes(opened.config, 500, True) == MOST_COLUMNS * 8192
+    assert table_bytes(ClassificationConfig(), 2, True) == 0

@@ -28,6 +28,7 @@ from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export
 from textapp.files import check_writable, digest, leftovers, named_errors, read_json, write_json
 from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in, real_path
+from textapp.runtime.ngram_model import NGRAM_TABLE
 from textapp.search.candidates import Candidate, Shape, candidates
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
@@ -35,6 +36,7 @@ from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run
+from textapp.training.ngram_model import table_bytes
 from textapp.training.prepare import word_form
 from textapp.training.train import model_of
 
@@ -88,7 +90,8 @@ class Students:
             form, _placeholder_vocabulary(2), characters, config.words.max_characters, config.words.shapes
         )
         model = self.task.device_model(model_of(self.task, config, encoder, targets, vocabulary_size=words))
-        return _bytes(model, shape, lowering, lengths, config.words.max_characters)
+        beside = table_bytes(config, len(targets.names), self.task.exclusive)
+        return _bytes(model, shape, lowering, lengths, config.words.max_characters) + beside
 
 
 def search_within_budget(
@@ -110,7 +113,7 @@ def search_within_budget(
     Args:
         students: Their task, settings and teachers.
         out: Folder to make. It gets `search.json`, `students/`, the quantized students in `quantized/`, and `bundles/`.
-        budget: Largest size of a bundle's `model.tflite`, in bytes. Vocabulary and labels do not count.
+        budget: Largest size of a bundle's `model.tflite` and `ngrams.bin`, in bytes. Vocabulary and labels do not count.
         train: As for `distill`.
         valid: Likewise. The score on it chooses the student.
         unlabelled: Likewise.
@@ -225,7 +228,7 @@ def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundl
         **dataclasses.asdict(candidate),
         "vocabulary_size": len(Vocabulary.load(student / run.VOCABULARY)),
         "parameters": run.entry(before_path, before, "parameters"),
-        "bytes": (bundle / MODEL).stat().st_size,
+        "bytes": sum((bundle / name).stat().st_size for name in (MODEL, NGRAM_TABLE) if (bundle / name).exists()),
         "oov_rate": run.entry(before_path, before, "data", "valid", "oov_rate"),
         "valid_float": run.entry(before_path, before, "valid", score),
         "valid": run.entry(after_path, after, "valid", score),

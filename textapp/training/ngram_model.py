@@ -83,6 +83,21 @@ def fitted(config: ModelConfig, rows: EncodedRows, classes: int) -> NgramModel:
     return _rounded(hashed, weights, machines)
 
 
+def table_bytes(config: ModelConfig, classes: int, exclusive: bool) -> int:
+    """The most bytes that the table of the settings has on a device; 0 without a linear model.
+
+    Args:
+        config: The settings.
+        classes: The number of labels.
+        exclusive: Whether a text has exactly one label.
+    """
+    if config.beside is None:
+        return 0
+    hashed = _hash(config, with_characters=True)
+    columns = 1 if exclusive and classes == 2 else min(classes, MOST_COLUMNS)
+    return (hashed.rows + hashed.character_rows) * columns
+
+
 def with_ngrams(model: NgramModel | None, rows: EncodedRows, logits: NDArray[Any]) -> NDArray[Any]:
     """The logits of the encoder together with those of the linear model.
 
