@@ -113,7 +113,7 @@ def search_within_budget(
     Args:
         students: Their task, settings and teachers.
         out: Folder to make. It gets `search.json`, `students/`, the quantized students in `quantized/`, and `bundles/`.
-        budget: Largest size of a bundle's `model.tflite` and `ngrams.bin`, in bytes. Vocabulary and labels do not count.
+        budget: Largest size in bytes of a bundle's `model.tflite` and `ngrams.bin`; vocabulary and labels do not count.
         train: As for `distill`.
         valid: Likewise. The score on it chooses the student.
         unlabelled: Likewise.
