@@ -21,9 +21,9 @@ from textapp.data.readers import Examples, read_examples
 from textapp.task import task
 from textapp.tasks.classification.scores import answer_scores
 
-MODELS = ("majority", "svm", "fasttext", "crf", "textapp", "textapp_vectors")
+MODELS = ("majority", "svm", "svm_all", "fasttext", "crf", "textapp", "textapp_vectors")
 OF_TASK = {  # the cheap ones first
-    "classification": ("majority", "svm", "textapp", "textapp_vectors", "fasttext"),
+    "classification": ("majority", "svm", "svm_all", "textapp", "textapp_vectors", "fasttext"),
     "tagging": ("crf", "textapp", "textapp_vectors"),
 }
 
@@ -93,15 +93,19 @@ def measure(trial: Trial, data: Path, work: Path, tuned: dict[str, Any] | None, 
     figures: dict[str, Any] = {}
     if trial.model == "fasttext":
         figures["settings"] = tuned or tune_fasttext(parts, trial.seed, folder, tuning_seconds)
-    usage, train = Usage(resource.RUSAGE_SELF), read_examples(parts.train)
+    usage, train, held_out = Usage(resource.RUSAGE_SELF), read_examples(parts.train), parts.held_out
     match trial.model:
         case "majority":
             fitted = fit_majority(train)
         case "svm":
             fitted = fit_svm(train, trial.seed)
+        case "svm_all":
+            valid = read_examples(parts.valid)
+            both = Examples(train.texts + valid.texts, train.labels + valid.labels, train.source)
+            fitted, held_out = fit_svm(both, trial.seed), {"test": parts.test}
         case _:
             fitted = fit_fasttext(parts, trial.seed, folder, figures["settings"])
-    return {**scored(fitted.answer, parts), "parameters": fitted.parameters, **usage.so_far(), **figures}
+    return {**scored(fitted.answer, held_out), "parameters": fitted.parameters, **usage.so_far(), **figures}
 
 
 def parts_of(trial: Trial, data: Path, work: Path) -> Parts:
@@ -114,8 +118,8 @@ def parts_of(trial: Trial, data: Path, work: Path) -> Parts:
     return sample_parts(whole, int(trial.size), trial.seed, trial.folder(work))
 
 
-def scored(answer: Answer, parts: Parts) -> dict[str, float]:
-    """Accuracy on the validation and the test part; with texts out of scope also the scores with a threshold.
+def scored(answer: Answer, held_out: dict[str, str]) -> dict[str, float]:
+    """Accuracy on the parts `valid` and `test`; with texts out of scope also in and out of scope, with a threshold.
 
     A text out of scope should get a confidence below the threshold. The threshold is that with the most right decisions
     on the validation texts of both kinds.
@@ -123,13 +127,12 @@ def scored(answer: Answer, parts: Parts) -> dict[str, float]:
     Reference: Larson et al. 2019, An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction.
     """
     right, confidence = {}, {}
-    for name, path in parts._asdict().items():
-        if name != "train" and path is not None:
-            examples = read_examples(path)
-            labels, confidences = answer(examples.texts)
-            right[name] = np.array([one == other for one, other in zip(labels, examples.labels, strict=True)])
-            confidence[name] = np.array(confidences)
-    scores = {name: float(right[name].mean()) for name in ("valid", "test")}
+    for name, path in held_out.items():
+        examples = read_examples(path)
+        labels, confidences = answer(examples.texts)
+        right[name] = np.array([one == other for one, other in zip(labels, examples.labels, strict=True)])
+        confidence[name] = np.array(confidences)
+    scores = {name: float(right[name].mean()) for name in held_out if not name.startswith("outside")}
     if "outside_test" in right:
         least = best_threshold(right["valid"], confidence["valid"], confidence["outside_valid"])
         found = answer_scores(right["test"], confidence["test"], confidence["outside_test"], least)
@@ -176,7 +179,7 @@ def measure_textapp(trial: Trial, parts: Parts, folder: Path, data: Path) -> dic
         decisions = opened.decisions(Examples(list(texts), [label] * len(texts), str(folder)))
         return Answers([one.label for one in decisions], [one.confidence for one in decisions])
 
-    return {**scored(answer, parts), **row}
+    return {**scored(answer, parts.held_out), **row}
 
 
 def run_textapp(trial: Trial, train: str, valid: str, test: str, folder: Path, data: Path) -> dict[str, Any]:

@@ -33,6 +33,11 @@ class Parts(NamedTuple):
     outside_valid: str | None = None
     outside_test: str | None = None
 
+    @property
+    def held_out(self) -> dict[str, str]:
+        """The files of all parts but `train`, by name."""
+        return {name: path for name, path in self._asdict().items() if name != "train" and path is not None}
+
 
 def whole_parts(name: str, data: Path, work: Path) -> Parts:
     """All labels of a classification set, written once.
