@@ -39,6 +39,7 @@ from benchmarks.record import Record
 RESULTS = Path(__file__).parents[2] / "results"
 WORK = Path("saved_models/any_data")
 PACKAGES = {"fasttext": "fasttext", "crf": "sklearn_crfsuite"}  # of the extra `bench`
+DETERMINISTIC = ("majority", "svm", "svm_all", "crf")  # the same labels with each seed on the same texts
 VERSIONS = ("tensorflow", "keras", "scikit-learn", "numpy")
 
 
@@ -62,7 +63,7 @@ def trials_of(arguments: argparse.Namespace, name: str, size: str, fold: int, se
     """The contestants on one part of a set."""
     for model in OF_TASK[SETS[name].task]:
         with_vectors = model != "textapp_vectors" or (SETS[name].vectors and size == ALL and not fold)
-        random = model not in ("majority", "crf") or size != ALL or seed == arguments.seeds[0]
+        random = model not in DETERMINISTIC or size != ALL or seed == arguments.seeds[0]
         if model in arguments.models and with_vectors and random:
             yield Trial(name, size, fold, seed, model)
 
