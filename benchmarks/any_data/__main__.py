@@ -4,8 +4,9 @@
                                   [--models svm textapp ...] [--folds] [--minutes 60]
 
 Classifiers are compared with the most frequent class, with a linear SVM over TF-IDF n-grams and with fastText, taggers
-with a CRF over features. All get the same texts, and the rivals and textapp are measured in the same environment.
+with a CRF over features. All get the same texts; only `svm_all`, the same SVM, also learns from the validation texts.
 textapp is the command line without a preset; its only settings are the seed and how broken tags are read.
+`textapp_vectors` also starts from word vectors of unlabelled text, on three sets.
 
 Parts: the published ones, without duplicates and leaks in the training and validation parts. A sample of 1,000 or 200
 labels is drawn by the seed, with the shares of the classes and at least one text of each class. It has a quarter as
