@@ -43,6 +43,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.tokenizer_parity --data $(DATA)
 	$(BIN)/python -m benchmarks.training_speed --data $(DATA)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA)
+	$(BIN)/python -m benchmarks.any_data --data $(DATA) --folds
 	$(BIN)/python -m benchmarks.encoders --data $(DATA)
 	$(BIN)/python -m benchmarks.latency --data $(DATA)
 	$(BIN)/python -m benchmarks.word_vectors --data $(DATA) --growth --memory

@@ -10,6 +10,7 @@ from textapp.files import replacing
 from textapp.text.tokenizer import Tokenizer
 
 TUNING_SECONDS = 300  # five minutes, fastText's own default
+CUT = Tokenizer("word")
 
 
 def train_fasttext(
@@ -49,10 +50,9 @@ def train_fasttext(
 
 def write_lines(parts: Sequence[Examples], path: Path) -> Path:
     """Writes `__label__L word word ...`, one text a line."""
-    tokenizer = Tokenizer("word")
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for part in parts:
             for text, label in zip(part.texts, part.labels, strict=True):
-                words = [word for word in tokenizer.words(text) if not word.startswith("__label__")]
+                words = [word for word in CUT.words(text) if not word.startswith("__label__")]
                 file.write(f"__label__{label} {' '.join(words)}\n")
     return path

@@ -37,7 +37,13 @@ class Record:
 
     def add(self, *new: Row) -> None:
         """Stores rows and writes the table again."""
-        rows = [*self.rows, *new]
+        self._write([*self.rows, *new])
+
+    def drop(self, dropped: Callable[[Row], bool]) -> None:
+        """Removes rows, so that they are measured again, and writes the table again."""
+        self._write([row for row in self.rows if not dropped(row)])
+
+    def _write(self, rows: list[Row]) -> None:
         if self.order is not None:
             rows.sort(key=self.order)
         write_text(self.path, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")

@@ -17,6 +17,7 @@ TABLES = {
     **{name: name for name in ("alignment", "budget", "decoding", "latency", "quantization", "training_speed")},
     "vectors_case_study": "vectors_case_study",
     "reliability": "reliability.__main__",
+    "any_data": "any_data.__main__",
 }
 
 

@@ -1,0 +1,169 @@
+"""The table of the comparison."""
+
+import statistics
+from collections.abc import Sequence
+
+from benchmarks.any_data.contestants import MODELS
+from benchmarks.any_data.parts import ALL, FOLDS, SIZES
+from benchmarks.any_data.sets import SETS
+from benchmarks.environment import environment_line
+from benchmarks.record import Row, spread
+from textapp.text.characters import counted
+
+TITLES = {
+    "majority": "most frequent class",
+    "svm": "TF-IDF + LinearSVC",
+    "svm_all": "SVM, also of validation texts",
+    "fasttext": "fastText, autotuned",
+    "crf": "feature CRF",
+    "textapp": "textapp",
+    "textapp_vectors": "textapp, own vectors",
+}
+OURS = "textapp"
+# `svm_all` learns from more texts: it shows what the validation part is worth, and is no rival on the same texts.
+RIVALS = ("svm", "fasttext", "crf")
+
+
+def order(row: Row) -> tuple[int, ...]:
+    """Sort key of the rows."""
+    sizes, models = (ALL, *reversed(SIZES[:-1])), list(MODELS)
+    return list(SETS).index(row["set"]), sizes.index(row["size"]), row["fold"], row["seed"], models.index(row["model"])
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as Markdown."""
+    published = [row for row in rows if not row["fold"]]
+    lines = [
+        "# On data that no setting was chosen for",
+        "",
+        "`python -m benchmarks.any_data --data DATA --folds`: test scores in %, mean ± standard deviation over seeds, "
+        "of `textapp train` without a preset, and of quick rivals on the same texts. With 1,000 and 200 labels each "
+        "seed draws its own sample, and a quarter as many validation texts beside it. A lead is that over the best "
+        "rival on the same texts, in points. An SVM has nothing to choose on validation texts, so it can learn from "
+        "them: one column shows what that is worth, and does not count for the lead.",
+        "",
+        *sorted({environment_line(row["environment"]) for row in rows}),
+    ]
+    lines += comparison("Classifiers: accuracy on the published test part", "classification", published)
+    lines += comparison("Taggers: strict entity F1 on the published test part", "tagging", published)
+    folds = [row for row in rows if row["fold"]]
+    lines += comparison(f"Classifiers: {FOLDS} folds of the training part, mean ± deviation over folds", None, folds)
+    return "\n".join([*lines, *wanted(published), *scope(published), *cost(published)]) + "\n"
+
+
+def groups(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, list[Row]]]:
+    """Set and size -> model -> its rows, in the order of the rows."""
+    found: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for row in sorted(rows, key=order):
+        found.setdefault((row["set"], row["size"]), {}).setdefault(row["model"], []).append(row)
+    return found
+
+
+def comparison(title: str, task: str | None, rows: Sequence[Row]) -> list[str]:
+    """A line for each set and size, a column for each model that has rows, and the leader."""
+    chosen = groups([row for row in rows if task is None or SETS[row["set"]].task == task])
+    if not chosen:
+        return []
+    models = [model for model in MODELS if any(model in of_models for of_models in chosen.values())]
+    lines = []
+    leads = []
+    for (name, size), of_models in chosen.items():
+        cells = [SETS[name].title, labels_of(size), *(percent(of_models.get(model, [])) for model in models)]
+        lead = lead_of(of_models)
+        leads += [] if lead is None else [lead]
+        means = {model: mean(of_models[model]) for model in (*RIVALS, OURS) if model in of_models}
+        best = TITLES[max(means, key=means.__getitem__)] if len(means) > 1 else "–"
+        seeds = max(len(found) for found in of_models.values())
+        cells += [best, "–" if lead is None else f"{lead:+.2f}", str(seeds), SETS[name].published]
+        lines.append(f"| {' | '.join(cells)} |")
+    head = ["set", "labels", *(TITLES[model] for model in models), "best", "lead", "runs", "published"]
+    even = sum(lead >= 0 for lead in leads)
+    return [
+        "",
+        f"## {title}",
+        "",
+        *([f"textapp is at or above each rival in {even} of {counted(len(leads), 'line')}.", ""] if leads else []),
+        f"| {' | '.join(head)} |",
+        f"|---|--:|{'--:|' * len(models)}---|--:|--:|---|",
+        *lines,
+    ]
+
+
+def wanted(rows: Sequence[Row]) -> list[str]:
+    """The scores that the project wants, with all labels."""
+    chosen = groups([row for row in rows if row["size"] == ALL])
+    lines = []
+    for name, one in SETS.items():
+        for model, (least, aim) in one.wanted.items():
+            found = chosen.get((name, ALL), {}).get(model, [])
+            reached = round(mean(found), 2) if found else 0.0
+            met = "–" if not found else "aim" if reached >= aim else "least" if reached >= least else "no"
+            lines.append(f"| {one.title} | {TITLES[model]} | {least:g} | {aim:g} | {percent(found)} | {met} |")
+    head = ["", "## Wanted, with all labels", "", "| set | model | least | aim | measured | met |"]
+    return [*head, "|---|---|--:|--:|--:|---|", *lines]
+
+
+def scope(rows: Sequence[Row]) -> list[str]:
+    """In-scope accuracy and out-of-scope recall, below a confidence chosen on validation texts."""
+    lines = []
+    for (name, _), of_models in groups([row for row in rows if "out_of_scope_recall" in row]).items():
+        for model, found in of_models.items():
+            cells = [percent(found, key) for key in ("in_scope_accuracy", "out_of_scope_recall")]
+            lines.append(f"| {SETS[name].title} | {TITLES[model]} | {' | '.join(cells)} |")
+    if not lines:
+        return []
+    head = [
+        "",
+        "## Out of scope",
+        "",
+        "A text whose confidence is below a threshold gets no label. The threshold is that with the most right "
+        "decisions on the validation texts in and out of scope (Larson et al. 2019).",
+        "",
+        "| set | model | in scope, answered right | out of scope, recall |",
+    ]
+    return [*head, "|---|---|--:|--:|", *lines]
+
+
+def cost(rows: Sequence[Row]) -> list[str]:
+    """Parameters, and seconds of training and scoring; fastText's search, once a set and size, is left out."""
+    lines = []
+    for (name, size), of_models in groups(rows).items():
+        for model, found in of_models.items():
+            cells = [f"{statistics.mean(row['parameters'] for row in found):,.0f}"]
+            for key in ("seconds", "cpu_seconds"):
+                values = [row[key] for row in found if key in row]
+                cells.append(f"{statistics.mean(values):,.1f}" if values else "–")
+            lines.append(f"| {SETS[name].title} | {labels_of(size)} | {TITLES[model]} | {' | '.join(cells)} |")
+    head = [
+        "",
+        "## Cost",
+        "",
+        "Seconds of training and scoring, mean of the seeds, without the search of fastText. textapp's include the "
+        "start of its command and its own baseline.",
+        "",
+        "| set | labels | model | parameters | seconds | CPU seconds |",
+    ]
+    return [*head, "|---|--:|---|--:|--:|--:|", *lines]
+
+
+def lead_of(of_models: dict[str, list[Row]]) -> float | None:
+    """Points by which textapp is above the best rival, rounded as in the table; None without one of the two."""
+    rivals = [mean(of_models[model]) for model in RIVALS if model in of_models]
+    if OURS not in of_models or not rivals:
+        return None
+    return round(mean(of_models[OURS]) - max(rivals), 2)
+
+
+def mean(rows: Sequence[Row]) -> float:
+    """The mean test score in %."""
+    return statistics.mean(100 * row["test"] for row in rows)
+
+
+def percent(rows: Sequence[Row], key: str = "test") -> str:
+    """Mean and spread of a score."""
+    return spread([100 * row[key] for row in rows]) if rows else "–"
+
+
+def labels_of(size: str) -> str:
+    """The number of labels, for a cell."""
+    return size if size == ALL else f"{int(size):,}"

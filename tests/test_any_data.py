@@ -1,0 +1,104 @@
+"""The benchmark of any data: its samples, folds, thresholds and leads."""
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from benchmarks.any_data.contestants import best_threshold
+from benchmarks.any_data.parts import Parts, fold_parts, sample_parts, stratified, write_parts
+from benchmarks.any_data.rivals import fit_majority, fit_svm
+from benchmarks.any_data.table import lead_of
+from benchmarks.datasets import tenths
+from benchmarks.tagging_baseline import character_features
+from textapp.data.readers import Examples, read_examples
+
+
+def examples(count, seed=0, classes="正负"):
+    rng = random.Random(seed)
+    return Examples([f"文 {seed} {number}" for number in range(count)], rng.choices(classes, k=count), "")
+
+
+@pytest.fixture
+def whole(tmp_path):
+    train, valid, test = examples(100), examples(40, 1), examples(30, 2)
+    train.labels[7] = "稀"  # a class with one text
+    leak = Examples([*train.texts, test.texts[0] + "!", train.texts[0]], [*train.labels, "正", "负"], "")
+    write_parts(leak, valid, test, tmp_path)
+    return Parts(*(str(tmp_path / f"{name}.jsonl") for name in ("train", "valid", "test")))
+
+
+def test_parts_have_no_leaks_and_no_duplicates(whole):
+    assert [len(read_examples(path)) for path in (whole.train, whole.valid, whole.test)] == [100, 40, 30]
+
+
+def test_a_sample_has_the_shares_of_the_classes_and_each_class():
+    labels = ["a"] * 60 + ["b"] * 39 + ["c"]
+    counts = Counter(labels[number] for number in stratified(labels, 20, seed=3, each=True))
+    assert counts == {"a": 12, "b": 7, "c": 1}
+    small, large = (set(stratified(labels, size, seed=3, each=True)) for size in (20, 50))
+    assert small < large
+    assert small != set(stratified(labels, 20, seed=4, each=True))
+    assert stratified(labels, 1000, seed=3) == list(range(100))
+
+
+def test_a_sample_has_a_quarter_as_many_validation_texts(whole, tmp_path):
+    parts = sample_parts(whole, 24, 0, tmp_path / "sample")
+    train, valid = read_examples(parts.train), read_examples(parts.valid)
+    assert (len(train), len(valid)) == (24, 6)
+    assert set(train.labels) == {"正", "负", "稀"}
+    assert parts.test == whole.test
+
+
+def test_folds_divide_the_training_part(whole, tmp_path):
+    texts = []
+    for fold in range(1, 6):
+        parts = fold_parts(whole, fold, 0, tmp_path / str(fold))
+        train, test = read_examples(parts.train), read_examples(parts.test)
+        assert not set(train.texts) & set(test.texts)
+        assert len(train) == 80
+        texts += test.texts
+    assert sorted(texts) == sorted(read_examples(whole.train).texts)
+
+
+def test_a_tenth_is_the_hash_of_the_text():
+    given = Examples(["a", "b", "很好", "c"], ["0", "1", "2", "3"], "")  # tenths 2, 0, 1, 6, by sha1sum
+    parts = tenths(given, {0: "test", 1: "valid"})
+    assert parts == {"train": [("a", "0"), ("c", "3")], "test": [("b", "1")], "valid": [("很好", "2")]}
+
+
+def test_the_threshold_has_the_most_right_decisions():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        right, confidence, outside = rng.random(30) < 0.8, rng.random(30).round(1), (0.7 * rng.random(20)).round(1)
+
+        def decisions(least, right=right, confidence=confidence, outside=outside):
+            return (right & (confidence >= least)).sum() + (outside < least).sum()
+
+        best = max(decisions(least) for least in [*confidence, *outside, np.inf])
+        assert decisions(best_threshold(right, confidence, outside)) == best
+
+
+@pytest.mark.parametrize("classes", ["正负", "正负中"])
+def test_rivals_label_texts(classes):
+    words = {"正": "好 棒", "负": "差 坏", "中": "一般 还行"}
+    labels = [classes[number % len(classes)] for number in range(30)] + ["负"]  # the most frequent
+    texts = [f"{words[label]} {number}" for number, label in enumerate(labels)]
+    train = Examples(texts, labels, "")
+    found = fit_svm(train, seed=0).answer([words[label] for label in classes])
+    assert found.labels == list(classes)
+    assert min(found.confidences) > 0
+    assert fit_majority(train).answer(["x", "y"]).labels == ["负", "负"]
+
+
+def test_the_lead_is_over_the_best_rival_on_the_same_texts():
+    rows = {model: [{"test": score}] for model, score in (("svm", 0.9), ("fasttext", 0.88), ("textapp", 0.91))}
+    assert lead_of({**rows, "svm_all": [{"test": 0.99}], "majority": [{"test": 0.95}]}) == pytest.approx(1.0)
+    assert lead_of({"textapp": rows["textapp"]}) is None
+
+
+def test_features_of_characters_are_the_n_grams_around():
+    row = character_features(list("我在北京"))[0]
+    assert (row["+0:1"], row["+0:2"], row["-2:1"], row["+0:3"]) == ("我", "我 在", "<edge>", "我 在 北")
+    assert sum(":" in name for name in row) == 5 + 4 + 3
