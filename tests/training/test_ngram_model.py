@@ -53,7 +53,7 @@ def config(*settings):
 def test_the_fit_is_that_of_scikit_learn(classes):
     rng = np.random.default_rng(classes)
     texts, labels = made(rng, 300, classes)
-    model = fitted(config("ngram_characters=0", "ngram_order=1"), rows_of(texts, labels), classes)
+    model = fitted(config("ngram_characters=0", "ngram_order=1"), [rows_of(texts, labels)], classes)
     vocabulary = sorted({word for text in texts for word in text.split()})
     counts = np.array([[word in text.split() for word in vocabulary] for text in texts], float)
     idf = np.log((1 + len(texts)) / (1 + counts.sum(axis=0))) + 1
@@ -72,7 +72,7 @@ def test_many_labels_share_columns():
     classes = MOST_COLUMNS + 8
     texts, labels = made(rng, 800, classes, words=400)
     labels[:classes] = np.arange(classes)
-    model = fitted(config(), rows_of(texts, labels), classes)
+    model = fitted(config(), [rows_of(texts, labels)], classes)
     assert model.table.shape == (65536 + 16384, MOST_COLUMNS)
     assert model.classes == classes
     found = [int(model.logits(text.split()).argmax()) for text in texts]
@@ -83,11 +83,18 @@ def test_labels_of_a_text_are_fitted_apart_and_unlabelled_texts_left_out():
     rng = np.random.default_rng(4)
     texts, labels = made(rng, 200, 2)
     targets = np.stack([labels, 1 - labels, np.ones_like(labels)], axis=1)
-    model = fitted(config(), rows_of(texts, targets), 3)
+    model = fitted(config(), [rows_of(texts, targets)], 3)
     logits = np.stack([model.logits(text.split()) for text in texts])
     assert ((logits > 0) == targets).mean() > 0.95
-    more = fitted(config(), rows_of([*texts, "w1 w2"], np.concatenate([targets, [[UNLABELLED] * 3]])), 3)
+    more = fitted(config(), [rows_of([*texts, "w1 w2"], np.concatenate([targets, [[UNLABELLED] * 3]]))], 3)
     np.testing.assert_array_equal(more.table, model.table)
+
+
+def test_a_fit_to_two_splits_is_that_to_all_their_texts():
+    texts, labels = made(np.random.default_rng(8), 200, 3)
+    parts = [rows_of(texts[:150], labels[:150]), rows_of(texts[150:], labels[150:])]
+    both = fitted(config(), [rows_of(texts, labels)], 3)
+    np.testing.assert_array_equal(fitted(config(), parts, 3).table, both.table)
 
 
 @pytest.mark.parametrize("exclusive", [True, False])

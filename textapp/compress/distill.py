@@ -123,7 +123,7 @@ def distill(
 
         soft = _soft_targets(folder, teachers, student, soft_targets_from, report)
         data, valid_rows = student.with_soft_targets(soft)
-        data = with_ngram_model(config, student.train, data, report)
+        data = with_ngram_model(config, student.train, data, valid is None, report)
         teaching = _teaching(found, teachers, student, soft)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")

@@ -20,7 +20,7 @@ from textapp.compress.soft_targets import SoftTargets
 from textapp.compress.summary import WeightSummary, summarize
 from textapp.config import ModelConfig
 from textapp.dashboards import EventLog, Histograms, Scalars
-from textapp.data.batches import evaluation_batches
+from textapp.data.batches import TrainingBatches, evaluation_batches
 from textapp.data.rows import EncodedRows
 from textapp.errors import InputError
 from textapp.files import read_bytes, replacing
@@ -29,6 +29,7 @@ from textapp.task import Files, Report, canonical_name
 from textapp.text.characters import counted
 from textapp.training import run
 from textapp.training.fit import fit
+from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, prepare
 from textapp.training.progress import Progress
 from textapp.training.scores import model_metrics, score_splits
@@ -221,8 +222,10 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
         soft = SoftTargets.read(_soft_targets(source), task, loaded.targets)
         student = StudentData.read(task, config, files, command.get("unlabelled", ()), [soft], report)
         data, valid = student.with_soft_targets(soft)
+        rows: EncodedRows | None = student.train
     else:
         data = prepare(task, config, files, report)
+        rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
         valid = data.held_out["valid"]
     same = data.encoder.vocabulary == loaded.encoder.vocabulary and data.encoder.characters == loaded.encoder.characters
     # Runs of textapp 0.1 have other fingerprints of their data.
@@ -233,7 +236,9 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
             f"{command['train']}: gives another vocabulary, other targets or other examples than the run has; the file "
             "has changed since"
         )
-    return _LoadedRun(loaded, config, dataclasses.replace(data, ngrams=loaded.ngrams), valid, soft)
+    if loaded.ngrams is not None:  # fitted again, as the run's own may know the validation split
+        data = with_ngram_model(config, rows, data, files.valid is None, report)
+    return _LoadedRun(loaded, config, data, valid, soft)
 
 
 def _soft_targets(source: Path) -> Path:

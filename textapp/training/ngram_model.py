@@ -10,6 +10,7 @@ Reference: Wang and Manning 2012, Baselines and Bigrams; Cheng et al. 2016, Wide
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from textapp.data.rows import UNLABELLED, EncodedRows
 from textapp.runtime.ngram_model import NgramModel
 from textapp.task import Report, Task
 from textapp.tasks.classification.baseline import LinearMachines, bounded, linear_machines
+from textapp.text.characters import counted
 from textapp.text.ngrams import NgramHash
-from textapp.training.prepare import Prepared
+from textapp.training.prepare import NgramModels, Prepared
 
 LARGEST_INT8 = 127
 MOST_CHARACTER_ROWS = 2**14  # more changed nothing on validation data: a language has few n-grams of letters
@@ -32,17 +34,23 @@ _PRIOR = 10  # texts, as for the temperature
 _EXPECTED = (0.5, 2.0)  # weights that few texts may not be far from
 
 
-def with_ngram_model(config: ModelConfig, rows: EncodedRows | None, data: Prepared, report: Report) -> Prepared:
+def with_ngram_model(
+    config: ModelConfig, rows: EncodedRows | None, data: Prepared, valid_is_share: bool, report: Report
+) -> Prepared:
     """Fits the linear model of the settings to the training split.
+
+    A validation split that was taken from the training file is not lost: the model of the run is fitted to both. The
+    weights and the validation scores are those of a model that has not seen this split.
 
     Args:
         config: The settings.
         rows: The training split with its true targets; None if it is not in memory.
         data: The data of the training.
+        valid_is_share: Whether the validation split was taken from the training file.
         report: Receives each line of progress.
 
     Returns:
-        The data with the model in `ngrams`, if the settings have one.
+        The data with the models in `ngrams`, if the settings have one.
     """
     if config.beside is None:
         return data
@@ -50,13 +58,17 @@ def with_ngram_model(config: ModelConfig, rows: EncodedRows | None, data: Prepar
         report("n-grams: left out, because stream=true does not hold the training texts in memory")
         return data
     began = time.monotonic()
-    model = fitted(config, rows, len(data.targets.names))
+    classes, valid = len(data.targets.names), data.held_out["valid"]
+    model = fitted(config, [rows], classes)
+    final = fitted(config, [rows, valid], classes) if valid_is_share else model
     size = f"{model.table.size:,} bytes"
-    report(f"n-grams: a linear model of {size} beside the encoder, fitted in {time.monotonic() - began:.1f} s")
-    return dataclasses.replace(data, ngrams=model)
+    also = f", at the end to the {counted(len(valid), 'validation text')} too" if valid_is_share else ""
+    took = time.monotonic() - began
+    report(f"n-grams: a linear model of {size} beside the encoder, fitted in {took:.1f} s{also}")
+    return dataclasses.replace(data, ngrams=NgramModels(model, final))
 
 
-def fitted(config: ModelConfig, rows: EncodedRows, classes: int) -> NgramModel:
+def fitted(config: ModelConfig, parts: Sequence[EncodedRows], classes: int) -> NgramModel:
     """Fits a linear model to rows with targets, and rounds it to int8.
 
     An n-gram of a text counts `idf / sqrt(n)`, with n distinct rows in the text and idf the inverse document frequency.
@@ -64,21 +76,21 @@ def fitted(config: ModelConfig, rows: EncodedRows, classes: int) -> NgramModel:
 
     Args:
         config: The settings, with a linear model.
-        rows: The training texts; the targets are `(N,)` or `(N, C)`. Unlabelled texts are not used.
+        parts: The texts; the targets are `(N,)` or `(N, C)`. Unlabelled texts are not used.
         classes: The number of labels, C.
     """
-    seed = config.training.seed
-    lengths = np.array([len(word) + 1 for word in rows.words], np.int64)
-    lengths = np.add.reduceat(lengths[rows.index - 1], rows.offsets[:-1])
-    labelled = np.flatnonzero((rows.targets.reshape(len(rows), -1) != UNLABELLED).all(axis=1))
-    chosen, with_characters = bounded(lengths[labelled], rows.targets[labelled], classes, seed)
+    seed, targets = config.training.seed, np.concatenate([part.targets for part in parts])
+    lengths = np.concatenate([_code_points(part) for part in parts])
+    labelled = np.flatnonzero((targets.reshape(len(targets), -1) != UNLABELLED).all(axis=1))
+    chosen, with_characters = bounded(lengths[labelled], targets[labelled], classes, seed)
     chosen = labelled[chosen]
     hashed = _hash(config, with_characters)
-    found = [hashed(rows.row(number)) for number in chosen.tolist()]
+    places = [(part, number) for part in parts for number in range(len(part))]
+    found = [hashed(part.row(number)) for part, number in map(places.__getitem__, chosen.tolist())]
     counts = (hashed.rows, hashed.character_rows)
     kinds = [_weighted([one[kind] for one in found], count) for kind, count in enumerate(counts) if count]
     matrix = sparse.hstack([values for values, _ in kinds], "csr")
-    machines = linear_machines(matrix, rows.targets[chosen], seed)
+    machines = linear_machines(matrix, targets[chosen], seed)
     weights = machines.coefficients.T * np.concatenate([idf for _, idf in kinds])[:, None]
     return _rounded(hashed, weights, machines)
 
@@ -113,18 +125,19 @@ def with_ngrams(model: NgramModel | None, rows: EncodedRows, logits: NDArray[Any
 
 
 def weighted(
-    task: Task[Any, Any, Any], model: NgramModel, rows: EncodedRows, logits: NDArray[np.float32]
-) -> NgramModel:
-    """The linear model with the best weights for both models on the validation split.
+    task: Task[Any, Any, Any], models: NgramModels, rows: EncodedRows, logits: NDArray[np.floating]
+) -> NgramModels:
+    """The linear models with the best weights of encoder and n-grams on the validation split.
 
     Args:
         task: The task.
-        model: The linear model.
+        models: The linear models.
         rows: The N texts of the validation split, with their true targets.
         logits: Those of the encoder, `(N, C)`.
     """
-    own = np.stack([model.logits(rows.row(number)) for number in range(len(rows))])
-    return dataclasses.replace(model, weights=best_weights(rows.targets, logits, own, task.exclusive))
+    own = np.stack([models.of_train.logits(rows.row(number)) for number in range(len(rows))])
+    weights = best_weights(rows.targets, logits, own, task.exclusive)
+    return NgramModels(*(dataclasses.replace(model, weights=weights) for model in models))
 
 
 def best_weights(
@@ -175,6 +188,12 @@ def _hash(config: ModelConfig, with_characters: bool) -> NgramHash:
     order = settings.ngram_order or (2 if in_words else 4)
     rows = min(settings.ngram_rows, MOST_CHARACTER_ROWS) if characters else 0
     return NgramHash(order, settings.ngram_rows, characters, rows)
+
+
+def _code_points(rows: EncodedRows) -> NDArray[np.int64]:
+    """The code points of each text, with a space after each word, `(N,)`."""
+    lengths = np.array([len(word) + 1 for word in rows.words], np.int64)
+    return np.asarray(np.add.reduceat(lengths[rows.index - 1], rows.offsets[:-1]))
 
 
 def _probabilities(logits: NDArray[np.float64], exclusive: bool) -> NDArray[np.float64]:

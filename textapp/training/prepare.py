@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,18 @@ from textapp.text.word_form import WordForm
 from textapp.training.pretrained import Pretrained, read_pretrained
 
 OOV_WARNING = 0.05  # share of unknown tokens above which there is a warning
+
+
+class NgramModels(NamedTuple):
+    """The linear models of n-grams of a training.
+
+    Attributes:
+        of_train: Fitted to the training split alone, to choose weights and to score the validation split.
+        final: That of the run, which may be fitted to the validation split too.
+    """
+
+    of_train: NgramModel
+    final: NgramModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +55,7 @@ class Prepared:
         pretrained: The vectors to start from, or None.
         train: The training examples, if the settings ask for a baseline and the examples are in memory; otherwise None.
         baseline: The scores of the baseline, the entry of `metrics.json`; None without a baseline.
-        ngrams: The linear model beside the encoder, or None.
+        ngrams: The linear models beside the encoder, or None.
     """
 
     tokenizer: Tokenizer
@@ -59,7 +71,7 @@ class Prepared:
     pretrained: Pretrained | None = None
     train: Any = None
     baseline: Mapping[str, Any] | None = None
-    ngrams: NgramModel | None = None
+    ngrams: NgramModels | None = None
 
 
 def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report: Report) -> Prepared:

@@ -58,9 +58,14 @@ def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) 
     """Scores a model, with its current weights, on each held-out split."""
     outputs = RowOutputs(model, task.decoded(model), task.unit == "token")
     decoded = {name: outputs(part) for name, part in data.held_out.items()}
-    ngrams = None if data.ngrams is None else weighted(task, data.ngrams, data.held_out["valid"], decoded["valid"])
-    decoded = {name: with_ngrams(ngrams, data.held_out[name], part) for name, part in decoded.items()}
-    return score_decoded(task, data, decoded)._replace(ngrams=ngrams)
+    if data.ngrams is None:
+        return score_decoded(task, data, decoded)
+    models = weighted(task, data.ngrams, data.held_out["valid"], decoded["valid"])
+    decoded = {
+        name: with_ngrams(models.of_train if name == "valid" else models.final, data.held_out[name], part)
+        for name, part in decoded.items()
+    }
+    return score_decoded(task, data, decoded)._replace(ngrams=models.final)
 
 
 def score_decoded(task: Task[Any, Any, Any], data: Prepared, decoded: Mapping[str, np.ndarray]) -> Scored:

@@ -88,7 +88,7 @@ def train(
         if config.training.baseline:
             data = with_baseline(found, config, data, report)
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
-        data = with_ngram_model(config, rows, data, report)
+        data = with_ngram_model(config, rows, data, valid is None, report)
 
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
         metrics = held_out_metrics(found, model, data, folder, report)

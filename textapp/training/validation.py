@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.data.rows import EncodedRows
-from textapp.runtime.ngram_model import NgramModel
 from textapp.task import Task
 from textapp.training.ngram_model import weighted, with_ngrams
 from textapp.training.outputs import RowOutputs
+from textapp.training.prepare import NgramModels
 
 
 class ValidationScores(keras.callbacks.Callback):
@@ -32,7 +32,7 @@ class ValidationScores(keras.callbacks.Callback):
         batch_size: Rows per batch.
         targets: The targets of the model.
         weights: Makes a context in which the model has the weights to score, such as rounded ones; by default its own.
-        ngrams: The linear model beside the encoder, whose weight is chosen anew each time; or None.
+        ngrams: The linear models beside the encoder, whose weight is chosen anew each time; or None.
 
     Attributes:
         monitor: Name of the score for early stopping.
@@ -51,7 +51,7 @@ class ValidationScores(keras.callbacks.Callback):
         batch_size: int,
         targets: Any,
         weights: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
-        ngrams: NgramModel | None = None,
+        ngrams: NgramModels | None = None,
     ):
         super().__init__()
         self.task, self.examples, self.rows, self.targets = task, examples, rows, targets
@@ -71,8 +71,8 @@ class ValidationScores(keras.callbacks.Callback):
         with self._weights():
             self.decoded = self._outputs(self.rows, self._batch_size, self._batches)
         if self._ngrams is not None:
-            ngrams = weighted(self.task, self._ngrams, self.rows, self.decoded)
-            self.decoded = with_ngrams(ngrams, self.rows, self.decoded)
+            models = weighted(self.task, self._ngrams, self.rows, self.decoded)
+            self.decoded = with_ngrams(models.of_train, self.rows, self.decoded)
         self.calibrated = self.task.calibrated(self.examples, self.rows, self.decoded, self.targets)
         self.scores = self.task.score(self.examples, self.rows, self.decoded, self.calibrated)
         if logs is not None:  # `loss` in the logs stays that of the compiled loss, perhaps of soft targets
