@@ -107,8 +107,8 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_are_resumed(
         refusal = compress(out, "--force").refusal
         assert refusal == f"{mine}: is not a file that `textapp compress` writes; move it away, or choose another --out"
         mine.unlink()
-    for name in ("students/.w16_b4.textapp-lock", "bundles/.w16_b4.textapp-a1b2c3d4"):  # of a killed process
-        (out / name).touch()
+    (out / "students/.w16_b4.textapp-lock").touch()  # of a killed process, as the next
+    (out / "bundles/.w16_b4.textapp-a1b2c3d4").mkdir()
     start = {"command": {"sha256": {}}, "words": 3}
     with monkeypatch.context() as patches:
         patches.setattr(budget, "delete_empty_folders", lambda _: 1 / 0)

@@ -26,7 +26,7 @@ from textapp.export.checks import ExportError
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export
-from textapp.files import check_writable, digest, leftovers, named_errors, read_json, write_json
+from textapp.files import check_writable, delete_leftovers, digest, named_errors, read_json, write_json
 from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in, real_path
 from textapp.search.candidates import Candidate, Shape, candidates
 from textapp.settings import MOST
@@ -259,8 +259,7 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
         InputError: The folder holds a finished search, another search, or something else.
     """
     with named_errors(folder):
-        for leftover in leftovers(folder / SEARCH):
-            leftover.unlink()
+        delete_leftovers(folder / SEARCH)
         if not folder.exists() or not any(folder.iterdir()):
             return None
     if not (folder / SEARCH).exists():

@@ -18,7 +18,7 @@ from textapp import __version__
 from textapp.config import ModelConfig
 from textapp.data.limits import check_zip
 from textapp.errors import InputError, quoted
-from textapp.files import check_writable, leftovers, named_errors, read_object, replacing, write_json
+from textapp.files import check_writable, delete_leftovers, leftovers, named_errors, read_object, replacing, write_json
 from textapp.layers import CharacterCNN
 from textapp.output_files import delete_empty_folders, link_target, locked, real_path
 from textapp.task import Task, canonical_name, names, task
@@ -242,8 +242,8 @@ def clear(folder: Path, keep_progress: bool) -> None:
     It deletes only files of a run, by name: other files in the folder stay.
     """
     with named_errors(folder):
-        for leftover in _leftovers(folder):
-            leftover.unlink()
+        for name in _names():
+            delete_leftovers(folder / name)
         if not keep_progress:
             for path in files_of_run(folder):
                 if path.name != CONFIG:
@@ -401,8 +401,3 @@ def _names() -> list[str]:
     found = (task(name) for name in names())
     of_tasks = [name for one in found for name in (*one.target_files, one.sample_name)]
     return [*dict.fromkeys((METRICS, MODEL, *common, *of_tasks, CONFIG))]
-
-
-def _leftovers(folder: Path) -> list[Path]:
-    """The temporary files in a run folder."""
-    return [leftover for name in _names() for leftover in leftovers(folder / name)]
