@@ -5,7 +5,6 @@ import dataclasses
 import math
 import os
 import time
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import tensorflow as tf
 
 from textapp import __version__
 from textapp.config import ModelConfig
-from textapp.data.limits import check_zip
 from textapp.errors import InputError, quoted
 from textapp.files import check_writable, delete_leftovers, leftovers, named_errors, read_object, replacing, write_json
 from textapp.layers import CharacterCNN
@@ -25,6 +23,7 @@ from textapp.task import Task, canonical_name, names, task
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+from textapp.training.model_file import load_keras
 from textapp.training.prepare import word_form
 
 MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
@@ -350,22 +349,6 @@ def finish(
 def history_for_json(history: Sequence[Mapping[str, float]]) -> list[dict[str, float | None]]:
     """The logs of each epoch; null for NaN and infinity, which JSON cannot hold: training diverged."""
     return [{name: value if math.isfinite(value) else None for name, value in logs.items()} for logs in history]
-
-
-def load_keras(path: Path) -> keras.Model:
-    """Loads a model of any task, not compiled. Raises `InputError` if the file is not a Keras model."""
-    with named_errors(path), path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise InputError(f"{path}: not a Keras model: the file was cut off, or has another format")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_zip(archive, path)
-        return keras.models.load_model(path, compile=False)
-    except InputError:
-        raise
-    except Exception as error:  # Keras, h5py and zipfile raise many classes of errors
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: not a Keras model, or a broken one ({reason[:200]})") from error
 
 
 def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, count: int) -> keras.Model:
