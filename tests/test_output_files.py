@@ -216,7 +216,9 @@ def test_what_somebody_else_called_like_a_temporary_file_or_folder_is_kept(tmp_p
         path.mkdir()
         (path / "文").write_text("важно")
         for write_output_there in (made, lambda place: write_output(place, "一")):
-            with pytest.raises(InputError, match="textapp did not make it, but the name is for a temporary file") as raised:
+            with pytest.raises(
+                InputError, match="textapp did not make it, but the name is for a temporary file"
+            ) as raised:
                 write_output_there(tmp_path / "包")
             assert message(raised).startswith(f"{path}: ")
         assert (path / "文").read_text() == "важно"

@@ -63,7 +63,9 @@ def _count_weights(content: bytes, path: Path) -> int:
         file.visititems(visit)
         file.visititems_links(visit_link)
         if linked:
-            raise InputError(f"{path}: its weights {quoted(linked[0])} are not in the file itself; save the model again")
+            raise InputError(
+                f"{path}: its weights {quoted(linked[0])} are not in the file itself; save the model again"
+            )
         if any(found.id.get_storage_size() < found.nbytes for found in datasets):
             raise InputError(f"{path}: its weights expand when they are read; Keras stores them whole: save it again")
         return sum(found.size or 0 for found in datasets)

@@ -17,7 +17,17 @@ from typing import IO, Any
 import numpy as np
 
 from textapp.errors import InputError
-from textapp.files import delete_leftovers, digest, leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.files import (
+    delete_leftovers,
+    digest,
+    leftovers,
+    named_errors,
+    read_json,
+    read_text,
+    replacing,
+    write_json,
+    write_text,
+)
 from textapp.output_files import delete_empty_folders
 from textapp.text.characters import counted
 from textapp.vectors.corpus import WordSplitter, read_blocks, text_files
