@@ -1,6 +1,7 @@
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.test_files import files_of_at_most, message, names
 from textapp import output_files
 from textapp.errors import InputError
-from textapp.files import write_text
+from textapp.files import OLD, write_text
 from textapp.output_files import (
     check_output,
     clear_abandoned,
@@ -108,6 +109,14 @@ def test_a_lock_changes_no_file_of_anybody(tmp_path):
     assert (tmp_path / ".Lauf.lock").read_text() == "чужой"
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_a_lock_that_is_no_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / ".Lauf.textapp-lock")
+    with pytest.raises(InputError, match="textapp-lock: is no file, but the name is for the lock"):
+        check_output(tmp_path / "Lauf")
+    assert names(tmp_path) == [".Lauf.textapp-lock"]
+
+
 # Renames
 
 
@@ -198,6 +207,39 @@ def test_what_a_killed_writer_of_a_file_left_is_cleared_away(tmp_path):
             with pytest.raises(InputError, match="exists; use --force"):
                 check_output(tmp_path / "файл.txt")
         assert names(tmp_path) == ["файл.txt"]
+
+
+def test_what_somebody_else_called_like_a_temporary_file_or_folder_is_kept(tmp_path):
+    """One line names it; neither is it deleted nor taken for the old output."""
+    theirs = [tmp_path / f".包.textapp-deadbeef{suffix}" for suffix in ("", OLD)]
+    for path in theirs:
+        path.mkdir()
+        (path / "文").write_text("важно")
+        for write_output_there in (made, lambda place: write_output(place, "一")):
+            with pytest.raises(
+                InputError, match="textapp did not make it, but the name is for a temporary file"
+            ) as raised:
+                write_output_there(tmp_path / "包")
+            assert message(raised).startswith(f"{path}: ")
+        assert (path / "文").read_text() == "важно"
+        assert names(tmp_path) == [path.name]
+        shutil.rmtree(path)
+    theirs[0].symlink_to(tmp_path)
+    for write_output_there in (made, check_output):
+        with pytest.raises(InputError, match="textapp did not make it"):
+            write_output_there(tmp_path / "包")
+
+
+def test_an_unfinished_folder_of_a_killed_command_is_deleted_whole(tmp_path, monkeypatch):
+    with monkeypatch.context() as patches:
+        patches.setattr(output_files.shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(ZeroDivisionError):
+            made(tmp_path / "包", meanwhile=lambda: 1 / 0)
+    [left] = tmp_path.iterdir()
+    (left / "знак").unlink()  # not all was written
+    made(tmp_path / "包")
+    assert names(tmp_path) == ["包"]
+    assert names(tmp_path / "包") == sorted(OURS)
 
 
 # Folders

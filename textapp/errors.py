@@ -58,3 +58,18 @@ def list_some(names: Sequence[str], noun: str = "") -> str:
     """
     more = [f"{len(names) - _NAMES:,} more{noun}"] if len(names) > _NAMES else []
     return ", ".join([*map(excerpt, names[:_NAMES]), *more])
+
+
+def quoted_name(name: str) -> str:
+    """A label or a tag as a list of names shows it: in quotation marks if it needs them, as in a CSV file.
+
+    Example:
+        >>> print(quoted_name("price"), quoted_name("food, drinks"))
+        price "food, drinks"
+    """
+    return f'"{name.replace(chr(34), chr(34) * 2)}"' if "," in name or name.startswith(('"', "[")) else name
+
+
+def list_names(names: Sequence[str], noun: str = "") -> str:
+    """The first labels or tags of a list as `list_some` shows them; a name with a comma is in quotation marks."""
+    return list_some(list(map(quoted_name, names)), noun)

@@ -204,8 +204,22 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
     return path.with_name(f".{path.name}.textapp-{secrets.token_hex(4)}{suffix}")
 
 
+def delete_leftovers(path: str | os.PathLike[str]) -> None:
+    """Deletes the temporary files beside a file. Raises `InputError` if something else has the name of one."""
+    with named_errors(path):
+        for found in leftovers(path):
+            if found.is_symlink() or not found.is_file():
+                raise foreign(found)
+            found.unlink()
+
+
+def foreign(path: Path) -> InputError:
+    """The error for something that has a name of textapp's temporary files or folders, but is none of them."""
+    return InputError(f"{path}: textapp did not make it, but the name is for a temporary file; move it away")
+
+
 def leftovers(path: str | os.PathLike[str]) -> list[Path]:
-    """The temporary files and folders beside `path`. After a killed process they stay."""
+    """What has a name of the temporary files and folders beside `path`. After a killed process they stay."""
     path = Path(path)
     with named_errors(path):
         if not path.parent.is_dir():

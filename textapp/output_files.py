@@ -21,9 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from textapp.errors import InputError
-from textapp.files import OLD, digest, leftovers, named_errors, replacing, temporary_beside, unfinished
+from textapp.files import (
+    OLD,
+    delete_leftovers,
+    digest,
+    foreign,
+    leftovers,
+    named_errors,
+    replacing,
+    temporary_beside,
+    unfinished,
+)
 
 _OF_OUTPUT = re.compile(r"^\.(.+)\.textapp-(?:lock|[0-9a-f]{8}.*)$", re.DOTALL)  # of a lock or a temporary file
+_MARK = ".textapp-unfinished"  # a file in a temporary folder, which shows that textapp made the folder
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1  # from Linux' fcntl.h and fs.h
 
 Names = Callable[[Path], Iterable[str]]
@@ -58,6 +69,8 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         if lock.is_symlink():
             raise InputError(f"{lock}: is a symbolic link, but the name is for the lock of {path}; delete the link")
+        if os.path.lexists(lock) and not lock.is_file():  # before it is opened: a pipe may wait for its other end
+            raise InputError(f"{lock}: is no file, but the name is for the lock of {path}; move it away")
         # Without truncation and without following links: a file of this name may be somebody else's.
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
@@ -176,11 +189,13 @@ def replacing_folder(path: str | os.PathLike[str], names: Names, overwrite: bool
         _check_folder(real, path, names, overwrite)
         temporary = temporary_beside(real)
         temporary.mkdir()
+        (temporary / _MARK).touch()
         old = temporary.with_name(temporary.name + OLD)
         try:
             with unfinished(temporary):
                 yield temporary
             _check_folder(real, path, names, overwrite)
+            (temporary / _MARK).unlink()
             if real.exists():
                 move_new(real, old)
                 _check_folder(old, path, names, overwrite)  # from now on nobody finds it by its name
@@ -258,17 +273,27 @@ def _delete(folder: Path, names: Names) -> None:
 
 
 def _clear_abandoned(real: Path, names: Names) -> None:
-    """Deletes the temporary folders beside a locked output, and moves an old folder back if there is no new one."""
+    """Deletes the temporary folders beside a locked output, and moves an old folder back if there is no new one.
+
+    Raises:
+        InputError: Something that textapp did not make has the name of such a folder.
+    """
     for found in leftovers(real):
+        if found.is_symlink() or not found.is_dir():
+            raise foreign(found)
         if found.name.endswith(OLD):
             if os.path.lexists(real):
                 _delete(found, names)
-            else:
+            elif any(names(found)):
                 move_new(found, real)
-        elif found.is_dir():
+            else:
+                raise foreign(found)
+        elif (found / _MARK).is_file():
             shutil.rmtree(found)
-        else:
-            found.unlink()
+        else:  # killed just before the rename, after the mark was deleted; or of somebody else
+            _delete(found, names)
+            if found.exists():
+                raise foreign(found)
 
 
 @contextlib.contextmanager
@@ -278,8 +303,7 @@ def _locked_file(real: Path) -> Iterator[None]:
         yield
         return
     with locked(real):
-        for leftover in leftovers(real):
-            leftover.unlink()
+        delete_leftovers(real)
         yield
 
 

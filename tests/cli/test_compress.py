@@ -107,8 +107,8 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_are_resumed(
         refusal = compress(out, "--force").refusal
         assert refusal == f"{mine}: is not a file that `textapp compress` writes; move it away, or choose another --out"
         mine.unlink()
-    for name in ("students/.w16_b4.textapp-lock", "bundles/.w16_b4.textapp-a1b2c3d4"):  # of a killed process
-        (out / name).touch()
+    (out / "students/.w16_b4.textapp-lock").touch()  # of a killed process, as the next
+    (out / "bundles/.w16_b4.textapp-a1b2c3d4").mkdir()
     start = {"command": {"sha256": {}}, "words": 3}
     with monkeypatch.context() as patches:
         patches.setattr(budget, "delete_empty_folders", lambda _: 1 / 0)
@@ -145,7 +145,7 @@ def test_taggers_are_students_too(textapp, tagger, tmp_path, monkeypatch, fit_at
     ("more", "budget", "message"),
     [
         ((), "150XB", "--budget 150XB: must be a number of bytes such as 150KB, 1.5MB or 200KiB"),
-        ((), "9KB", "--budget 9000: too small; the smallest student, of 352 words, takes 3"),
+        ((), "9KB", "--budget 9KB: too small; the smallest student, of 352 words, takes 3"),
         (
             ("--set", "units=8"),
             BUDGET,
@@ -183,7 +183,7 @@ def test_a_foreign_search_is_left_alone(compress, tmp_path, snapshot, content, r
 
 def test_budgets_are_read():
     assert [read_bytes(text) for text in ("150KB", "1.5 MB", "200KiB", "1000", "2mb")] == [
-        *(150_000, 1_500_000, 204_800, 1_000, 2_000_000)
+        *((150_000, "KB"), (1_500_000, "MB"), (204_800, "KiB"), (1_000, "bytes"), (2_000_000, "mb"))
     ]
     for text in ("", "KB", "0KB", "0.1", "-5KB", "1e3", "１５KB", "١٥KB", "9" * 400 + "KB"):
         with pytest.raises(InputError, match="must be a number of bytes"):

@@ -1,5 +1,6 @@
 """`textapp predict`, and any text at all."""
 
+import gzip
 import hashlib
 import re
 import sys
@@ -109,6 +110,16 @@ def test_a_megabyte_is_cut_and_a_note_says_so(textapp, classifier, kind, text):
     assert len(cut["tokens"]) == 16
 
 
+def test_many_notes_become_one_line_and_json_has_all(textapp, classifier):
+    content = "слово " * 17 + "\n"
+    for count in (5, 9):
+        outcome = textapp("predict", classifier.bundle, "--json", stdin=("short\n" + content * count).encode())
+        lines = outcome.err.splitlines()
+        assert lines[:5] == [f"note: text {number} was cut to its first 16 tokens" for number in range(2, 7)]
+        assert lines[5:] == (["note: 4 more notes like these; --json marks each such text"] if count == 9 else [])
+        assert sum(prediction["truncated"] for prediction in outcome.json["predictions"]) == count
+
+
 @pytest.mark.parametrize("text", ["Mr 好 " * 4_000, "x y\0" * 4_000])
 def test_a_long_text_is_tagged_to_its_end(textapp, tagger, text):
     outcome = textapp("predict", tagger.bundle, "--json", stdin=b"short \xc3\xa9\n" + text.encode())
@@ -179,6 +190,16 @@ def test_what_holds_no_text_is_refused(textapp, model, tmp_path, json_flag, cont
     ):
         assert outcome.refusal.startswith(f"{source}:")
         assert rule in outcome.refusal
+
+
+def test_a_gzipped_file_is_read_whatever_its_name(textapp, classifier, tmp_path):
+    path = tmp_path / "тексты.txt"
+    path.write_bytes(gzip.compress("\n".join(GOOD).encode()))
+    given = textapp("predict", classifier.bundle, "--json", *GOOD)
+    assert textapp("predict", classifier.bundle, "--json", "--file", path) == given
+    path.write_bytes(path.read_bytes()[:-8])
+    cut = textapp("predict", classifier.bundle, "--json", "--file", path)
+    assert cut.refusal.startswith(f"{path}: the gzip data are cut off or damaged; fetch the file again")
 
 
 @pytest.mark.parametrize("json_flag", [[], ["--json"]])

@@ -1,6 +1,7 @@
 """`textapp predict` answers while its input arrives, in one process or several."""
 
 import contextlib
+import gzip
 import itertools
 import multiprocessing
 import os
@@ -25,8 +26,9 @@ def request(model):
 def test_several_processes_print_what_one_prints(textapp, tagger, tmp_path):
     path = tmp_path / "много 行.txt"
     lines = [f"Mr Lusotä {number} 好\r\n".encode() for number in range(2000)]  # three blocks
-    path.write_bytes(b"".join([*lines[:1500], b"x\xff\n", *lines[1500:]]))
+    content = b"".join([*lines[:1500], b"x\xff\n", *lines[1500:]])
     for options in ([], ["--json", "--skip-bad", "--confidence"]):
+        path.write_bytes(gzip.compress(content) if options else content)
         command = ["predict", tagger.bundle, "--file", path, *options]
         one, two = textapp(*command), textapp(*command, "--workers", 2)
         assert two == one

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, read_examples
-from textapp.data.tables import label_names, quoted_name
-from textapp.errors import InputError
+from textapp.data.tables import label_names
+from textapp.errors import InputError, quoted_name
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 

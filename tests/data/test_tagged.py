@@ -254,3 +254,22 @@ def test_a_real_treebank_is_read_whole(part, sentences, words, documents):
     assert (len(examples), len(tags), len(examples.documents)) == (sentences, words, documents)
     assert len(set(tags)) == 17  # all of the universal parts of speech
     assert examples.scheme == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tsv", "text\tlabel\n好\tpos\n差\tneg\n"),
+        ("a.csv", "Label,Sentence\npos,gut und schön\n"),
+        ("a.txt", "gut und schön\tpos\nnicht gut\tneg\n"),
+        ("a.txt", "这家店的东西很好吃，服务也不错，下次还会再来，推荐给大家，真的非常喜欢\t好评\n" * 2),
+    ],
+)
+def test_a_table_of_texts_is_no_file_of_tokens(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError) as raised:
+        read_tagged(path)
+    assert str(raised.value).startswith(
+        f"{path}: a table of texts with labels; a tagger needs a token and its tag a line"
+    )

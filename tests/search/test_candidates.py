@@ -55,9 +55,9 @@ def test_a_shape_is_measured_once() -> None:
 
 def test_too_small_a_budget_is_refused_with_the_least_that_would_do() -> None:
     with pytest.raises(
-        InputError, match="--budget 20000: too small; the smallest student, of 2,000 words, takes 28,112 bytes"
+        InputError, match=r"--budget 20KB: too small; the smallest student, of 2,000 words, takes 28\.112KB; "
     ):
-        candidates(20_000, 10**6, bytes_of)
+        candidates(20_000, 10**6, bytes_of, "KB")
 
 
 def test_a_factorized_table_fits_where_one_of_one_piece_does_not():

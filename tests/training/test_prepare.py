@@ -308,3 +308,19 @@ def test_too_few_of_several_labels_are_refused_with_the_way_on(prepared):
     message = refusal(prepared, "multilabel", train="text\tlabel\nà Rome\tmusée\nà Bonn\tmusée\n")
     assert "a multilabel-classifier needs two labels or more that texts have; for one label use" in message
     assert message.endswith("Found: only 'musée'")
+
+
+def test_remedies_for_unknown_tokens_are_named_once(prepared):
+    _, lines = prepared("classification", "min_count=2")
+    warnings = [line for line in lines if "are unknown" in line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("warning: more than 5% of the tokens of train and valid are unknown; remedies: ")
+
+
+@pytest.mark.parametrize("one_label", [True, False])
+def test_several_labels_that_no_text_has_are_noted(prepared, one_label):
+    train = TEXTS if one_label else TEXTS.replace("7\tgut", "7\tgut,böse")
+    _, lines = prepared("multilabel", train=train)
+    notes = [line for line in lines if "`textapp train classifier`" in line]
+    assert len(notes) == one_label
+    assert all("has exactly one label" in note for note in notes)

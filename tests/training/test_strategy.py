@@ -71,7 +71,7 @@ def test_strategies_are_chosen_by_devices(monkeypatch):
     monkeypatch.delenv("TPU_NAME", raising=False)
     assert not tf.distribute.has_strategy()
     assert strategy.choose_strategy() is tf.distribute.get_strategy()
-    assert strategy.describe(strategy.choose_strategy()) == "1 CPU"
+    assert strategy.describe(strategy.choose_strategy()) == "the CPU"
     devices = {"GPU": ["GPU:0", "GPU:1"], "CPU": ["CPU:0"]}
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: devices.get(kind, []))
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "mirrored")

@@ -255,6 +255,31 @@ def test_a_file_that_appears_during_the_training_is_replaced_only_by_force(corpu
     assert names == ["config.json", "logs", "metrics.json"]
 
 
+def test_a_forced_training_killed_at_its_start_does_not_let_the_same_command_replace_vectors(
+    corpus, tmp_path, monkeypatch
+):
+    """Killed after it deleted the old training's metrics, before it wrote that it may replace the vectors."""
+    out = tmp_path / "v.vec"
+    train(corpus, out, "epochs=1")
+    before = out.read_bytes()
+
+    def killed(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.run, "write_json", killed)
+        with pytest.raises(Killed):
+            train(corpus, out, "epochs=1", force=True)
+    corpus.write_text(corpus.read_text(encoding="utf-8").replace("king", "abcd"), encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_train", None)  # it is refused before hours of work
+        with pytest.raises(InputError, match=r"v\.vec: exists; use --force"):
+            train(corpus, out, "epochs=1")
+    assert out.read_bytes() == before
+    train(corpus, out, "epochs=1", force=True)
+    assert "abcd" in read_vectors(out).words
+
+
 def test_a_file_of_the_user_in_the_cache_is_kept(corpus, tmp_path, monkeypatch):
     mine = tmp_path / "v.vec.training" / "cache" / "заметки"
     write = training.write_vectors

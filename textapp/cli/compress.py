@@ -13,8 +13,7 @@ from textapp.cli.export import read_lengths
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say, say_table
 from textapp.errors import InputError, excerpt
-
-UNITS = {"": 1, "B": 1, "KB": 1_000, "KIB": 1_024, "MB": 1_000_000, "MIB": 1_048_576}
+from textapp.search.candidates import UNITS
 
 
 def compress(
@@ -47,7 +46,7 @@ def compress(
     factorized embedding table, and rows of 4 bits (for one width also of 8). Each has as many words as fit. After a
     crash, the same command resumes the search.
     """
-    allowed = read_bytes(budget)
+    allowed, unit = read_bytes(budget)
     files: dict[str, Any] = {"train": train, "valid": valid}
     check_readable(train, valid, *(unlabelled or []))
     with resumable(force), native_log_hidden():
@@ -70,6 +69,7 @@ def compress(
             lengths=None if lengths is None else read_lengths(lengths),
             quantize_epochs=quantize_epochs,
             force=force,
+            unit=unit,
             report=say,
         )
     _say_candidates(result)
@@ -81,13 +81,18 @@ def compress(
         print_json(result)
 
 
-def read_bytes(text: str) -> int:
-    """Reads `150KB`: 1,000 bytes a KB, 1,024 a KiB. Raises `InputError` if the text is not a size."""
+def read_bytes(text: str) -> tuple[int, str]:
+    """Reads `150KB`: 1,000 bytes a KB, 1,024 a KiB. Raises `InputError` if the text is not a size.
+
+    Returns:
+        The bytes, and the unit as it was written, `bytes` where there is none.
+    """
     found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]*)\s*", text)
-    number = int(Decimal(found[1]) * UNITS.get(found[2].upper(), 0)) if found else 0
+    unit = (found[2] or "bytes") if found else ""
+    number = int(Decimal(found[1]) * UNITS.get(unit.upper(), 0)) if found else 0
     if not number:
         raise InputError(f"--budget {excerpt(text)}: must be a number of bytes such as 150KB, 1.5MB or 200KiB")
-    return number
+    return number, unit
 
 
 def _say_candidates(result: dict[str, Any]) -> None:

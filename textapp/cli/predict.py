@@ -14,9 +14,12 @@ from textapp.cli.arguments import as_utf8, check_confidence
 from textapp.cli.line_predictor import Answer, LinePredictor, Request, blocks_of, read_blocks
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import say
+from textapp.data.lines import open_bytes
 from textapp.errors import InputError
-from textapp.files import named_errors
 from textapp.text.characters import counted
+
+_NOTES = 5
+"""Notes that are printed; the others are only counted, so that a large file gives no thousands of lines."""
 
 
 def predict(
@@ -25,7 +28,7 @@ def predict(
         list[str] | None,
         typer.Argument(metavar="TEXT", help="Texts; by default from --file, or from standard input."),
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="File of texts, one a line.")] = None,
+    file: Annotated[Path | None, typer.Option(help="File of texts, one a line; also gzipped.")] = None,
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also give the probability of each span; for taggers.")
     ] = False,
@@ -69,10 +72,13 @@ def _print(answers: Iterator[Answer], request: Request) -> None:
     start, end = (b'{"predictions": [', b"]}\n") if request.as_json else (b"", b"")
     before = start
     skipped: list[int] = []
+    notes = 0
     try:
         for answer in answers:
             for note in answer.notes:
-                say(f"note: {note}")
+                notes += 1
+                if notes <= _NOTES:
+                    say(f"note: {note}")
             if answer.output:
                 _write(before + answer.output)
                 before = request.separator
@@ -82,11 +88,19 @@ def _print(answers: Iterator[Answer], request: Request) -> None:
     except InputError:
         if before != start:
             _write(end)
+        _say_more(notes)
         raise
     _write(end if before != start else start + end)
+    _say_more(notes)
     if skipped:
         first = f"{request.source}:{skipped[0]}"
         say(f"note: skipped {counted(len(skipped), 'line')} of bytes that are not UTF-8; the first is {first}")
+
+
+def _say_more(notes: int) -> None:
+    """Says how many notes were not printed, if any were not."""
+    if notes > _NOTES:
+        say(f"note: {counted(notes - _NOTES, 'more note')} like these; --json marks each such text")
 
 
 def _write(content: bytes) -> None:
@@ -96,17 +110,16 @@ def _write(content: bytes) -> None:
 
 
 def _opened(file: Path | None) -> contextlib.AbstractContextManager[IO[bytes]]:
-    """Opens a file, or standard input."""
+    """Opens a file, gzipped or not, or standard input."""
     if file is not None:
-        with named_errors(file):
-            return file.open("rb")
+        return open_bytes(file)
     if sys.stdin.isatty():
         say("reading texts from the terminal, one a line; end with Ctrl-D")
     return contextlib.nullcontext(sys.stdin.buffer)
 
 
 def _descriptor(stream: IO[bytes]) -> int | None:
-    """The file descriptor of a stream; None for a stream in memory."""
+    """The file descriptor of a stream; None for a stream in memory and for gzip data."""
     try:
         return stream.fileno()
     except io.UnsupportedOperation:

@@ -73,7 +73,8 @@ class Workers:
         Args:
             blocks: The blocks; those without lines get no answer.
             descriptor: The file descriptor that is readable when the next block can be read without waiting; None if it
-                always can. So answers are given while the input pauses.
+                always can. So answers are given while the input pauses. The first block is read without it: opening
+                the input may have read from it already, and there is no answer yet that could wait.
 
         Raises:
             InputError: A worker cannot open the model, or died; or the blocks end with this error, after the answers.
@@ -82,12 +83,13 @@ class Workers:
         idle: list[Connection] = []
         done: dict[int, Answer] = {}
         count = given = 0
-        ended = False
+        begun = ended = False
         broken: InputError | None = None  # the input cannot be read on; what was read before is answered first
         while busy or not ended:
             may_read = bool(idle) and not ended and count - given < _AHEAD * self._count
-            waits_for: list[Connection | int] = [*busy, *([] if descriptor is None or not may_read else [descriptor])]
-            ready = wait(waits_for, timeout=0 if may_read and descriptor is None else None)
+            awaited = descriptor if begun else None
+            waits_for: list[Connection | int] = [*busy, *([] if awaited is None or not may_read else [awaited])]
+            ready = wait(waits_for, timeout=0 if may_read and awaited is None else None)
             for connection in busy.keys() & ready:
                 answer, number = self._receive(connection), busy.pop(connection)
                 idle.append(connection)
@@ -95,7 +97,8 @@ class Workers:
                     done[number] = answer
                 elif answer.error is not None:
                     raise InputError(answer.error)
-            if may_read and (descriptor is None or descriptor in ready):
+            if may_read and (awaited is None or awaited in ready):
+                begun = True
                 try:
                     block = next(blocks, None)
                 except InputError as error:

@@ -26,7 +26,7 @@ import numpy as np
 
 from textapp.data.lines import read_lines
 from textapp.data.readers import clean_text
-from textapp.errors import InputError, excerpt, list_some, quoted
+from textapp.errors import InputError, excerpt, list_names, quoted
 from textapp.files import digest, json_fault, named_errors, replacing
 from textapp.task import Task
 from textapp.text.characters import replace_surrogates
@@ -309,8 +309,8 @@ def parse_line(
     known = None if names is None else set(names)
     for unit in units:
         if known is not None and (set(unit) != known if per_text else not set(unit) <= known):
-            shown = list_some(sorted(known))
-            raise InputError(f"{location}: the names must be {shown}. Received: {list_some(list(unit)) or 'none'}")
+            shown = list_names(sorted(known))
+            raise InputError(f"{location}: the names must be {shown}. Received: {list_names(list(unit)) or 'none'}")
         _check_probabilities(unit, location, task.exclusive)
     return item, units
 

@@ -18,8 +18,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER = 1 << 17  # bytes that are unpacked at a time
 
 
-@contextlib.contextmanager
-def open_stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def open_bytes(path: str | os.PathLike[str]) -> IO[bytes]:
     """Opens a file for reading in one pass, and decompresses it if its first bytes are those of gzip.
 
     The name of the file does not matter. Only the stream of an uncompressed file can seek.
@@ -28,15 +27,18 @@ def open_stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         InputError: The file cannot be opened; or its compressed data are cut off, damaged, or expand more than
             `textapp.data.limits` allows, which shows only while they are read.
     """
-    with named_errors(path), Path(path).open("rb") as file:
-        if file.peek(2)[:2] != _GZIP_MAGIC:
-            yield file
-            return
-        try:
-            with io.BufferedReader(_Unpacked(file, path), _BUFFER) as stream:
-                yield cast(IO[bytes], stream)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{path}: the gzip data are cut off or damaged; fetch the file again ({error})") from error
+    with named_errors(path), contextlib.ExitStack() as stack:
+        file = stack.enter_context(Path(path).open("rb"))
+        packed = file.peek(2)[:2] == _GZIP_MAGIC
+        stack.pop_all()
+    return cast(IO[bytes], io.BufferedReader(_Unpacked(file, path), _BUFFER)) if packed else file
+
+
+@contextlib.contextmanager
+def open_stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Opens a file as `open_bytes`. Each `OSError` in the block becomes an `InputError` that names the file."""
+    with named_errors(path), open_bytes(path) as stream:
+        yield stream
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
@@ -95,6 +97,7 @@ class _Unpacked(io.RawIOBase):
     """The content of a gzip file, which must not expand too much."""
 
     def __init__(self, file: IO[bytes], path: str | os.PathLike[str]) -> None:
+        self._file, self._path = file, path
         self._packed, self._expansion = _Counted(file), Expansion(path)
         self._gzip = gzip.GzipFile(fileobj=cast(IO[bytes], self._packed), mode="rb")
         self._count = 0
@@ -104,8 +107,19 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, target: Any) -> int:
-        """Reads at most `len(target)` bytes."""
-        count = self._gzip.readinto(target)
+        """Reads at most `len(target)` bytes. Raises `InputError` if the data are damaged or expand too much."""
+        try:
+            count = self._gzip.readinto(target)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(
+                f"{self._path}: the gzip data are cut off or damaged; fetch the file again ({error})"
+            ) from error
         self._count += count
         self._expansion.check(self._packed.count, self._count)
         return count
+
+    def close(self) -> None:
+        """Closes the file too."""
+        self._gzip.close()
+        self._file.close()
+        super().close()

@@ -32,7 +32,7 @@ from typing import Any
 
 from textapp.data import class_folders, slot_folders, tables
 from textapp.data.lines import read_lines
-from textapp.errors import InputError, excerpt, list_some, quoted
+from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import counted
 
@@ -86,7 +86,7 @@ class Examples:
 
     def __str__(self) -> str:
         counts = Counter(name for label in self.labels for name in names_of(label))
-        classes = list_some([f"{label} {count:,}" for label, count in sorted(counts.items())], " labels")
+        classes = list_some([f"{quoted_name(label)} {count:,}" for label, count in sorted(counts.items())], " labels")
         dropped = f"; rows left out because their text is empty: {self.empty:,}" if self.empty else ""
         return f"{self.source}: {counted(len(self), 'example')} ({classes}){dropped}"
 
@@ -351,8 +351,9 @@ def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterat
         if tables.is_plain_label(line.split(maxsplit=1)[0]):
             return "label_text", lines
         raise InputError(
-            f"{path}: neither the suffix nor the first line shows the format; give the file a suffix, as in "
-            f"{Path(path).name}.tsv, or in Python the argument `format`, one of {', '.join(FORMATS)}"
+            f"{path}: neither the suffix nor the first line shows the format; rename the file, as to "
+            f"{Path(path).name}.tsv (suffixes: {', '.join(_FORMAT_OF_SUFFIX)}); in Python there is also the argument "
+            f"`format`, one of {', '.join(FORMATS)}"
         )
     raise InputError(f"{path}: there is no example to read; the file is empty")
 

@@ -65,11 +65,6 @@ def label_names(cell: str, location: str) -> list[str]:
     return list(_json_label(names, "the cell", location))
 
 
-def quoted_name(name: str) -> str:
-    """Returns a label as `label_names` reads it in a list of several: in quotation marks if it needs them."""
-    return f'"{name.replace(chr(34), chr(34) * 2)}"' if "," in name or name.startswith(('"', "[")) else name
-
-
 def read_tsv(
     lines: Iterator[str],
     path: str | os.PathLike[str],

@@ -13,6 +13,7 @@ such as parts of speech, stay as they are.
 
 import itertools
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from textapp.data import conll, slot_folders, span_lines
+from textapp.data import conll, slot_folders, span_lines, tables
 from textapp.data.conll import TaggedSentence
 from textapp.data.lines import read_lines
-from textapp.errors import InputError, list_some, quoted
+from textapp.errors import InputError, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import counted
 from textapp.text.tag_schemes import OUTSIDE, convert, find_breaks, guess_scheme, is_tag
@@ -37,6 +38,9 @@ PLAIN = "none"
 
 CASED = Tokenizer(lowercase=False)
 """The default tokenizer of texts. It keeps capitals, because they help to find names."""
+
+LONG_TOKEN = 30
+"""A file whose tokens mostly have more characters, or spaces, holds texts."""
 
 _FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
@@ -95,7 +99,7 @@ class TaggedExamples:
             line += counted(len(counts), "different tag")
         else:
             spans = {tag[2:] or "no type": count for tag, count in sorted(counts.items()) if tag.startswith("B")}
-            shown = list_some([f"{type_} {count:,}" for type_, count in spans.items()], " types")
+            shown = list_some([f"{quoted_name(type_)} {count:,}" for type_, count in spans.items()], " types")
             line += counted(sum(spans.values()), "span") + (f" ({shown})" if shown else "")
             line += f", tags in {self.source_scheme}" if self.source_scheme else ""
         if self.empty:
@@ -160,8 +164,12 @@ def read_tagged(
         scheme = defaults.scheme
     if format == "jsonl" and scheme is not None:
         raise InputError(f"{source}: JSON lines have spans, so they have no scheme. Received: scheme={quoted(scheme)}")
+    if format == "columns":
+        lines = _without_table(lines, source)
     rows = list(_read(format, lines, source, token_column, tag_column, tokenizer))
     sentences = [row for row in rows if row.tokens]
+    if format == "columns" and _are_texts(sentences):
+        raise _is_table(source)
     if not sentences:
         raise InputError(f"{source}: there is no sentence to read; the file has no token")
     if scheme is None:
@@ -226,6 +234,29 @@ def _read(
         case _:
             numbers = (_number(path, "token_column", token_column, 0), _number(path, "tag_column", tag_column, -1))
             return conll.read_columns(lines, path, *numbers)
+
+
+def _without_table(lines: Iterator[str], path: str) -> Iterator[str]:
+    """Yields the lines of a file. Raises `InputError` if the first one is the header of a table of labelled texts."""
+    first = next(lines, "")
+    names = {name.strip().casefold() for name in re.split("[\t,]", first)}
+    if names & set(tables.TEXT_COLUMNS) and names & set(tables.LABEL_COLUMNS):
+        raise _is_table(path)
+    return itertools.chain([first], lines)
+
+
+def _are_texts(sentences: Sequence[TaggedSentence]) -> bool:
+    """Whether most tokens can only be texts: they hold a space, or are long."""
+    tokens = list(itertools.chain.from_iterable(sentence.tokens for sentence in sentences))
+    return 2 * sum(" " in token or len(token) > LONG_TOKEN for token in tokens) > len(tokens)
+
+
+def _is_table(path: str) -> InputError:
+    """The error for a table of labelled texts in place of tagged sentences."""
+    return InputError(
+        f"{path}: a table of texts with labels; a tagger needs a token and its tag a line, and a blank line after each "
+        "sentence. `textapp train classifier` learns labels of whole texts"
+    )
 
 
 def _number(path: str, name: str, column: int | str | None, default: int) -> int:

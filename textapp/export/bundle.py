@@ -12,7 +12,7 @@ import numpy as np
 
 from textapp import __version__
 from textapp.config import LONGEST, ModelConfig
-from textapp.errors import InputError, list_some, quoted
+from textapp.errors import InputError, list_names, quoted
 from textapp.export.checks import check_file
 from textapp.export.comparison import compare
 from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
@@ -89,7 +89,7 @@ def export_bundle(
         if len(true_labels) != len(texts):
             raise InputError(f"true_labels: {len(true_labels)} for {len(texts)} texts")
         if unknown := sorted(set(true_labels) - set(labels)):
-            raise InputError(f"true_labels: {quoted(unknown[0])} is none of the model's labels: {list_some(labels)}")
+            raise InputError(f"true_labels: {quoted(unknown[0])} is none of the model's labels: {list_names(labels)}")
         examples = Examples(list(texts), list(true_labels), "texts")
     longest = max(lengths, default=1)
     return export_model(

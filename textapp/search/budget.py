@@ -26,10 +26,10 @@ from textapp.export.checks import ExportError
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export
-from textapp.files import check_writable, digest, leftovers, named_errors, read_json, write_json
+from textapp.files import check_writable, delete_leftovers, digest, named_errors, read_json, write_json
 from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in, real_path
 from textapp.runtime.ngram_model import NGRAM_TABLE
-from textapp.search.candidates import Candidate, Shape, candidates
+from textapp.search.candidates import Candidate, Shape, candidates, in_unit
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
@@ -106,6 +106,7 @@ def search_within_budget(
     lengths: Sequence[int] | None = None,
     quantize_epochs: int = 2,
     force: bool = False,
+    unit: str = "bytes",
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
     """Trains and exports the students of the grid. The same call resumes a search that was killed.
@@ -121,6 +122,7 @@ def search_within_budget(
         lengths: Text lengths of their signatures; by default those of `export`.
         quantize_epochs: Epochs of quantization-aware training of each student, with the bits of its file.
         force: Whether an existing search is deleted first.
+        unit: The unit of the budget in messages, one of `textapp.search.candidates.UNITS`.
         report: Receives each line of progress.
 
     Returns:
@@ -159,13 +161,14 @@ def search_within_budget(
             budget,
             words,
             lambda shape, rows: students.file_bytes(shape, rows, read.data.targets, characters, lowering, lengths),
+            unit,
         )
         # Files, budget and settings are valid: only now delete an old search.
         _clear_abandoned(folder)
         if before is None:
             _read_unfinished(folder, command, force)  # again: the texts took time to read
             _clear(folder, {"command": command, "words": words})
-        report(f"within {budget:,} bytes {counted(len(grid), 'student')}: {'; '.join(map(_in_words, grid))}")
+        report(f"within {in_unit(budget, unit)} {counted(len(grid), 'student')}: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
         left_out: dict[str, str] = {}
         score = found.main_score(read.data.targets)
@@ -205,7 +208,9 @@ def search_within_budget(
         teaching = run.entry(first / run.METRICS, metrics, "distillation")
         within = [row for row in rows if row["bytes"] <= budget]
         if not within:
-            raise InputError(f"{folder}: no student can be exported within {budget:,} bytes; see the lines above")
+            raise InputError(
+                f"{folder}: no student can be exported within {in_unit(budget, unit)}; see the lines above"
+            )
         result = {
             "command": command,
             "words": words,
@@ -262,8 +267,7 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
         InputError: The folder holds a finished search, another search, or something else.
     """
     with named_errors(folder):
-        for leftover in leftovers(folder / SEARCH):
-            leftover.unlink()
+        delete_leftovers(folder / SEARCH)
         if not folder.exists() or not any(folder.iterdir()):
             return None
     if not (folder / SEARCH).exists():

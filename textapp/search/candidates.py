@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator
+from decimal import ROUND_UP, Decimal
 
 from textapp.errors import InputError
 
@@ -14,6 +15,23 @@ FEWEST_WORDS = 2_000  # with fewer, too many words of a text are unknown, and a 
 WIDTHS_TRIED = 3
 PROBE_WORDS = 1_000  # vocabulary of the models whose files are measured
 PADDING = 64  # bytes: parts of a file start at multiples of 16, so that the cost of a row varies a little
+
+UNITS = {"BYTES": 1, "B": 1, "KB": 1_000, "KIB": 1_024, "MB": 1_000_000, "MIB": 1_048_576}
+"""Bytes of each unit of a budget. Case does not matter."""
+
+
+def in_unit(count: int, unit: str) -> str:
+    """A number of bytes in one of `UNITS`, rounded up to three decimals.
+
+    Example:
+        >>> in_unit(28_112, "KB"), in_unit(28_112, "bytes"), in_unit(1_500_000, "MB")
+        ('28.112KB', '28,112 bytes', '1.5MB')
+    """
+    factor = UNITS[unit.upper()]
+    if factor == 1:
+        return f"{count:,} bytes"
+    number = (Decimal(count) / factor).quantize(Decimal("0.001"), ROUND_UP)
+    return f"{number.normalize():,f}{unit}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +70,7 @@ class Candidate(Shape):
     vocabulary_size: int
 
 
-def candidates(budget: int, words: int, bytes_of: Callable[[Shape, int], int]) -> list[Candidate]:
+def candidates(budget: int, words: int, bytes_of: Callable[[Shape, int], int], unit: str = "bytes") -> list[Candidate]:
     """The students to try, the widest first.
 
     These are the three widest models that have room for `FEWEST_WORDS` words, or for all words if there are fewer.
@@ -65,6 +83,7 @@ def candidates(budget: int, words: int, bytes_of: Callable[[Shape, int], int]) -
         words: Number of words in the texts.
         bytes_of: Bytes of the file for a shape and a number of words. It converts a model, so it is called once per
             shape.
+        unit: The unit of sizes in a message, one of `UNITS`.
 
     Returns:
         Seven candidates or fewer.
@@ -86,8 +105,8 @@ def candidates(budget: int, words: int, bytes_of: Callable[[Shape, int], int]) -
             for shape in _shapes(WIDTHS[0], with_8_bits=False)
         )
         raise InputError(
-            f"--budget {budget}: too small; the smallest student, of {fewest:,} words, takes {least:,} bytes; fewer "
-            "--lengths take less"
+            f"--budget {in_unit(budget, unit)}: too small; the smallest student, of {fewest:,} words, takes "
+            f"{in_unit(least, unit)}; fewer --lengths take less"
         )
     return found
 

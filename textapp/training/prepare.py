@@ -360,8 +360,9 @@ def report_counts(
         compared = f" ({without:.1%} without the extra words)" if without != part["oov_rate"] else ""
         cut = f", {part['cut']:,} {how}" if part["cut"] else ""
         report(f"{name}: {counted(int(part['count']), noun)}{cut}, {part['oov_rate']:.1%} of tokens unknown{compared}")
-        if part["oov_rate"] > OOV_WARNING and not encoder.characters:
-            report(
-                f"warning: more than {OOV_WARNING:.0%} of the tokens of {name} are unknown; remedies: a larger "
-                "vocabulary_size, a smaller min_count, characters=true, tokenizer=char, or more training text"
-            )
+    unknown = [name for name, part in counts.items() if part["oov_rate"] > OOV_WARNING]
+    if unknown and not encoder.characters:
+        report(
+            f"warning: more than {OOV_WARNING:.0%} of the tokens of {' and '.join(unknown)} are unknown; remedies: a "
+            "larger vocabulary_size, a smaller min_count, characters=true, tokenizer=char, or more training text"
+        )

@@ -5,7 +5,6 @@ import dataclasses
 import math
 import os
 import time
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,17 @@ import tensorflow as tf
 
 from textapp import __version__
 from textapp.config import ModelConfig
-from textapp.data.limits import check_zip
 from textapp.errors import InputError, quoted
-from textapp.files import check_writable, leftovers, named_errors, read_bytes, read_object, replacing, write_json
+from textapp.files import (
+    check_writable,
+    delete_leftovers,
+    leftovers,
+    named_errors,
+    read_bytes,
+    read_object,
+    replacing,
+    write_json,
+)
 from textapp.layers import CharacterCNN
 from textapp.output_files import delete_empty_folders, link_target, locked, real_path
 from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS, NgramModel
@@ -26,6 +33,7 @@ from textapp.task import Task, canonical_name, names, task
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
+from textapp.training.model_file import load_keras
 from textapp.training.prepare import word_form
 
 MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
@@ -246,8 +254,8 @@ def clear(folder: Path, keep_progress: bool) -> None:
     It deletes only files of a run, by name: other files in the folder stay.
     """
     with named_errors(folder):
-        for leftover in _leftovers(folder):
-            leftover.unlink()
+        for name in _names():
+            delete_leftovers(folder / name)
         if not keep_progress:
             for path in files_of_run(folder):
                 if path.name != CONFIG:
@@ -363,22 +371,6 @@ def history_for_json(history: Sequence[Mapping[str, float]]) -> list[dict[str, f
     return [{name: value if math.isfinite(value) else None for name, value in logs.items()} for logs in history]
 
 
-def load_keras(path: Path) -> keras.Model:
-    """Loads a model of any task, not compiled. Raises `InputError` if the file is not a Keras model."""
-    with named_errors(path), path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise InputError(f"{path}: not a Keras model: the file was cut off, or has another format")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_zip(archive, path)
-        return keras.models.load_model(path, compile=False)
-    except InputError:
-        raise
-    except Exception as error:  # Keras, h5py and zipfile raise many classes of errors
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: not a Keras model, or a broken one ({reason[:200]})") from error
-
-
 def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, count: int) -> keras.Model:
     """Loads `model.keras`. Checks its tables against the vocabularies, its outputs against the targets, all for NaN."""
     path = folder / MODEL
@@ -420,8 +412,3 @@ def _names() -> list[str]:
     found = (task(name) for name in names())
     of_tasks = [name for one in found for name in (*one.target_files, one.sample_name)]
     return [*dict.fromkeys((METRICS, MODEL, *common, *of_tasks, CONFIG))]
-
-
-def _leftovers(folder: Path) -> list[Path]:
-    """The temporary files in a run folder."""
-    return [leftover for name in _names() for leftover in leftovers(folder / name)]

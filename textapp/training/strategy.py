@@ -25,11 +25,11 @@ def choose_strategy() -> tf.distribute.Strategy:
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:
-    """A strategy as text, such as `2 GPUs (MirroredStrategy)`."""
+    """A strategy as text, such as `the CPU` or `2 GPUs (MirroredStrategy)`."""
     devices = [name for name in ("TPU", "GPU", "CPU") if tf.config.list_logical_devices(name)]
     count = strategy.num_replicas_in_sync
     kind = f" ({type(strategy).__name__})" if tf.distribute.has_strategy() or count > 1 else ""
-    return f"{count} {devices[0]}{'s' if count > 1 else ''}{kind}"
+    return f"{count} {devices[0]}s{kind}" if count > 1 else f"the {devices[0]}{kind}"
 
 
 @contextlib.contextmanager

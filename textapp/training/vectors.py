@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from textapp.dashboards.word_vectors import VectorsDashboard
 from textapp.errors import InputError, excerpt, list_some
-from textapp.files import digest, leftovers, named_errors
+from textapp.files import delete_leftovers, digest, named_errors
 from textapp.output_files import check_output, delete_empty_folders, locked, real_path
 from textapp.training import run
 from textapp.training.checkpoint import Checkpoint
@@ -96,16 +96,17 @@ def _reserved(out: Path, folder: Path, command: dict[str, Any], force: bool) -> 
     """
     run.check_place(folder, command)
     with locked(folder):
-        for leftover in leftovers(real_path(out)):  # of a process that was killed while it wrote the vectors
-            leftover.unlink()
+        delete_leftovers(real_path(out))  # of a process that was killed while it wrote the vectors
         before = run.read_command(folder) if (folder / run.CONFIG).exists() else {}
         unfinished = bool(before) and not (folder / run.METRICS).exists()
         overwrite = force or (unfinished and before.get("forced") is True)
         run.clear_abandoned(folder)
         if before and not unfinished:
             delete_cache(folder / CACHE)
-        # An unfinished training may have been killed after it wrote the vectors.
-        check_output(out, holds_vectors if overwrite or unfinished else False)
+        # A training that has a checkpoint may have been killed after it wrote the vectors. One that has none wrote no
+        # vectors: those that are there are older.
+        may_have_written = unfinished and (folder / run.CHECKPOINT).exists()
+        check_output(out, holds_vectors if overwrite or may_have_written else False)
         run.check_folder(folder, command, force)
         yield overwrite
 

@@ -165,7 +165,7 @@ def format_of_name(path: Path) -> Format:
     name = path.name.lower().removesuffix(".gz")
     format = _FORMAT_OF_SUFFIX.get(Path(name).suffix)
     if format is None:
-        raise InputError(f"{path}: the name must end in {', '.join(_FORMAT_OF_SUFFIX)}, with or without .gz")
+        raise InputError(f"--out {path}: the name must end in {', '.join(_FORMAT_OF_SUFFIX)}, with or without .gz")
     return "glove" if name.endswith(".txt") and "glove" in name else format
 
 

@@ -17,7 +17,17 @@ from typing import IO, Any
 import numpy as np
 
 from textapp.errors import InputError
-from textapp.files import digest, leftovers, named_errors, read_json, read_text, replacing, write_json, write_text
+from textapp.files import (
+    delete_leftovers,
+    digest,
+    leftovers,
+    named_errors,
+    read_json,
+    read_text,
+    replacing,
+    write_json,
+    write_text,
+)
 from textapp.output_files import delete_empty_folders
 from textapp.text.characters import counted
 from textapp.vectors.corpus import WordSplitter, read_blocks, text_files
@@ -145,19 +155,15 @@ def build_cache(
 def delete_cache(folder: Path) -> None:
     """Deletes a cache: its files by name, then the folder if nothing else is in it."""
     with named_errors(folder):
-        for path in (*_files(folder), *_leftovers(folder)):
+        for path in _files(folder):
             path.unlink(missing_ok=True)
+            delete_leftovers(path)
         delete_empty_folders(folder)
 
 
 def _files(folder: Path) -> list[Path]:
     """The files of a cache. `cache.json` is the first, so that a folder of which files are deleted is no cache."""
     return [folder / name for name in (_META, _IDS, _WORDS, _COUNTS, _UNFINISHED)]
-
-
-def _leftovers(folder: Path) -> list[Path]:
-    """The temporary files of killed processes in a cache."""
-    return [leftover for path in _files(folder) for leftover in leftovers(path)]
 
 
 def _identity(file: Path) -> list[Any]:
@@ -171,12 +177,12 @@ def _prepare(folder: Path) -> None:
     """Makes the folder of a cache, or checks that it is one and deletes temporary files of killed processes."""
     with named_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        left = _leftovers(folder)
+        left = [leftover for path in _files(folder) for leftover in leftovers(path)]
         others = sorted({*folder.iterdir()} - {*_files(folder), *left})
         if others:
             raise InputError(f"{others[0]}: is not part of a token cache, which needs a separate folder")
-        for leftover in left:
-            leftover.unlink()
+        for path in _files(folder):
+            delete_leftovers(path)
 
 
 def _open(folder: Path, source: dict[str, Any]) -> TokenCache | None:

@@ -12,7 +12,7 @@ from textapp.data.readers import Examples, check_labels, clean_text, iterate_exa
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
 from textapp.data.unlabelled import Augmentation
-from textapp.errors import InputError, excerpt, list_some, quoted
+from textapp.errors import InputError, excerpt, list_names, quoted
 from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
@@ -220,7 +220,7 @@ def student_labels(train: Examples, labels: LabelsType, teachers: Sequence[tuple
     for name, known in teachers:
         if set(known.names) != set(labels.names):
             raise InputError(
-                f"{name}: knows the labels {list_some(known.names)}, but {train.source} has {list_some(labels.names)}"
+                f"{name}: knows the labels {list_names(known.names)}, but {train.source} has {list_names(labels.names)}"
             )
     return labels
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
 from textapp.dashboards.gradients import probe_batch
+from textapp.errors import quoted_name
 from textapp.tasks.classification.dashboards import AttentionTables, write_curve
 from textapp.tasks.multilabel.scores import sigmoid
 
@@ -73,4 +74,6 @@ class LabelAttention(AttentionTables):
     def title(self, probs: np.ndarray) -> str:
         """The most probable labels."""
         names = self.label_names or tuple(map(str, range(len(probs))))
-        return ", ".join(f"{names[label]} ({probs[label]:.0%})" for label in np.argsort(-probs, kind="stable")[:3])
+        return ", ".join(
+            f"{quoted_name(names[label])} ({probs[label]:.0%})" for label in np.argsort(-probs, kind="stable")[:3]
+        )

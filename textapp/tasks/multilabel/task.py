@@ -65,6 +65,11 @@ class Multilabel(Classification):
         from textapp.tasks.classification.data import label_set
         from textapp.text.labels import IndependentLabels
 
+        if all(len(names) == 1 for names in train.labels):
+            report(
+                f"note: each text of {train.source} has exactly one label; `textapp train classifier` is made for such "
+                "data and always gives one label"
+            )
         return label_set(config, train, report, IndependentLabels)
 
     def loss(self, config: ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
@@ -178,7 +183,7 @@ class Multilabel(Classification):
         self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, colours: bool
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
-        from textapp.data.tables import quoted_name
+        from textapp.errors import quoted_name
         from textapp.tasks.classification.terminal import mark_tokens
         from textapp.text.characters import printable
 

@@ -12,7 +12,7 @@ from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.tagged import PLAIN, ReadOptions, TaggedExamples, read_tagged
 from textapp.data.tagged_splits import count_shared, cut_sentences, retokenized, split_tagged
 from textapp.data.unlabelled import unlabelled_texts
-from textapp.errors import InputError, list_some, quoted
+from textapp.errors import InputError, list_names, quoted
 from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.tagging.config import TaggingConfig
@@ -144,7 +144,7 @@ def check_tag_set(tags: TagSet, source: str, tokens: int = 0) -> TagSet:
     if tokens and len(tags) > max(MANY_TAGS, tokens / 20):  # a step would take minutes, and nothing would be learned
         raise InputError(
             f"{source}: {len(tags):,} different tags on {tokens:,} tokens, such as "
-            f"{list_some(tags.tags[1:4])}; are the tags in another column (--set tag_column=...)?"
+            f"{list_names(tags.tags[1:4])}; are the tags in another column (--set tag_column=...)?"
         )
     return tags
 
@@ -197,7 +197,7 @@ def read_saved(path: Path, tags: TagSet) -> TaggedExamples:
 def report_unseen(name: str, examples: TaggedExamples, tags: TagSet, report: Report) -> None:
     """Warns about tags or types of a held-out split that the model lacks: they count as missed."""
     if unseen := unseen_tags(examples, tags):
-        shown = list_some(unseen)
+        shown = list_names(unseen)
         report(f"warning: {name} has tags that the training split lacks; the model never predicts them: {shown}")
 
 
@@ -211,12 +211,12 @@ def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], 
     for name, known in teachers:
         if set(known.tags) != set(first.tags) or known.scheme != first.scheme:
             raise InputError(
-                f"{name}: knows the tags {list_some(known.tags)}, but {first_name} {list_some(first.tags)}; teachers "
+                f"{name}: knows the tags {list_names(known.tags)}, but {first_name} {list_names(first.tags)}; teachers "
                 "must have the same"
             )
     check_tags_known(train, first, first_name)
     if unseen := unseen_tags(train, first):
-        raise InputError(f"{train.source}: has {list_some(unseen)}, which the teacher {first_name} does not know")
+        raise InputError(f"{train.source}: has {list_names(unseen)}, which the teacher {first_name} does not know")
     if first.scheme is None:
         return first
     if lost := sum(len(read_spans(names, FILE_SCHEME)) - len(first.known_spans(names)) for names in train.tags):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textapp.data.tagged import PLAIN, TaggedExamples
-from textapp.errors import InputError, list_some, quoted
+from textapp.errors import InputError, list_names, quoted
 from textapp.text.characters import counted
 from textapp.text.tag_schemes import OUTSIDE, Span, find_breaks, is_tag, read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
@@ -172,8 +172,8 @@ def check_tags_known(examples: TaggedExamples, tag_set: TagSet, model: str = "th
     found = set(itertools.chain.from_iterable(examples.tags))
     if not of_spans and not found & set(tag_set.tags):
         raise InputError(
-            f"{examples.source}: {model} knows none of the tags {list_some(sorted(found)[:5])}, but "
-            f"{list_some(tag_set.tags[:5])} and the like; choose another tag column"
+            f"{examples.source}: {model} knows none of the tags {list_names(sorted(found)[:5])}, but "
+            f"{list_names(tag_set.tags[:5])} and the like; choose another tag column"
         )
 
 
