@@ -71,7 +71,7 @@ def main() -> None:
                     what = f"{command.name} --force" if force else command.name
                     if part not in arguments.parts or record.has(part=part, of=what):
                         continue
-                    bench = Bench(command, folder / "trials" / what, force)
+                    bench = Bench(command, folder / "trials" / f"{part} of {what}", force)
                     found = disturb(bench, arguments.count or count, random.Random(f"{part} {what}"))
                     record.add(row_of(part, what, found))
                     print(record.rows[-1], flush=True)

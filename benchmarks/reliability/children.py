@@ -156,7 +156,8 @@ def _address_space() -> int:
 def contents(output: Path) -> dict[str, str]:
     """Each file of an output -> a hash of what it says, without times and paths.
 
-    An output is a file or a folder; vectors have a folder of their training beside the file.
+    An output is a file or a folder; vectors have a folder of their training beside the file. Temporary files, whose
+    names begin with a point, may be half-written; `leftovers` names them.
     """
     beside = output.with_name(f"{output.name}.training")
     roots = [output] + ([beside] if beside.exists() else [])
@@ -165,7 +166,7 @@ def contents(output: Path) -> dict[str, str]:
     return {
         name: hashlib.sha256(_content(path)).hexdigest()
         for path, name in names.items()
-        if path.is_file() and "/logs/" not in name
+        if path.is_file() and "/logs/" not in name and not path.name.startswith(".")
     }
 
 
