@@ -219,7 +219,7 @@ def test_what_the_student_may_not_say_is_left_out():
 def test_a_sentence_without_marginals_has_its_tags_alone(tagger, crf):
     potentials = crf(LOGITS[:1], mask=MASK[:1])
     received = tag_loss(tagger, 0.25)(of_tokens(TAG_IDS[:1], np.zeros((1, T, K))), potentials)
-    true = task("tagging").loss(None, tagger)(TAG_IDS[:1], potentials)
+    true = task("tagging").loss(None, tagger, None)(TAG_IDS[:1], potentials)
     np.testing.assert_allclose(received, [0.25 * np.float32(true)], rtol=1e-6)
 
 

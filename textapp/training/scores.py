@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from textapp.config import ModelConfig
 from textapp.task import Report, Task
 from textapp.training.outputs import RowOutputs
 from textapp.training.prepare import Prepared
@@ -23,18 +24,29 @@ class Scored(NamedTuple):
     targets: Any
 
 
-def held_out_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared, report: Report) -> dict[str, Any]:
+def held_out_metrics(
+    task: Task[Any, Any, Any], config: ModelConfig, model: keras.Model, data: Prepared, report: Report
+) -> dict[str, Any]:
     """Scores the held-out splits, and returns the entries of `metrics.json` for any model of the task."""
-    scores = score_splits(task, model, data)
+    decoded = decode_splits(task, model, data)
+    scores = score_decoded(task, data, decoded)
     for name, part in scores.splits.items():
         report(f"{name}: {task.describe_scores(part)}")
+    task.report_decisions(
+        config, data.examples["valid"], data.held_out["valid"], decoded["valid"], scores.targets, report
+    )
     return model_metrics(task, model, data, scores)
 
 
 def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> Scored:
     """Scores a model, with its current weights, on each held-out split."""
+    return score_decoded(task, data, decode_splits(task, model, data))
+
+
+def decode_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> dict[str, np.ndarray]:
+    """The results of `Task.decoded` for all rows of each held-out split."""
     outputs = RowOutputs(model, task.decoded(model), task.unit == "token")
-    return score_decoded(task, data, {name: outputs(part) for name, part in data.held_out.items()})
+    return {name: outputs(part) for name, part in data.held_out.items()}
 
 
 def score_decoded(task: Task[Any, Any, Any], data: Prepared, decoded: Mapping[str, np.ndarray]) -> Scored:

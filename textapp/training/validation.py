@@ -32,7 +32,6 @@ class ValidationScores(keras.callbacks.Callback):
         weights: Makes a context in which the model has the weights to score, such as rounded ones; by default its own.
 
     Attributes:
-        monitor: Name of the score for early stopping.
         decoded: The last results of `Task.decoded` for all rows; empty before the first epoch ends.
         scores: The scores of these results.
         calibrated: The targets with the decision rule that fits these results.
@@ -51,7 +50,6 @@ class ValidationScores(keras.callbacks.Callback):
     ):
         super().__init__()
         self.task, self.examples, self.rows, self.targets = task, examples, rows, targets
-        self.monitor = f"val_{task.main_score(targets)}"
         self.decoded = np.zeros(0)
         self.scores: dict[str, Any] = {}
         self.calibrated = targets
