@@ -25,7 +25,7 @@ def label_loss(kind="kl", temperature=2.0, alpha=0.5, rows_alone=False):
     """The loss of a classifier that is a student, from its settings; with `rows_alone` that of each row."""
     found = task("classification")
     settings = {"distillation_loss": kind, "temperature": temperature, "alpha": alpha}
-    loss = student_loss(found, found.student_preset(None).replaced(**settings), None)
+    loss = student_loss(found, found.student_preset(None).replaced(**settings), None, None)
     loss.reduction = None if rows_alone else loss.reduction
     return loss
 
@@ -155,7 +155,7 @@ def _crf(tagger):
 def tag_loss(model, alpha, rows_alone=True):
     """The loss of a tagger that is a student, from its settings; with `rows_alone` that of each row."""
     found = task("tagging")
-    loss = student_loss(found, found.student_preset(None).replaced(alpha=alpha), model)
+    loss = student_loss(found, found.student_preset(None).replaced(alpha=alpha), model, None)
     loss.reduction = None if rows_alone else loss.reduction
     return loss
 
