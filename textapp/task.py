@@ -219,8 +219,17 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """The targets of a new model. Raises `InputError` if the training examples are not enough to learn from."""
 
     @abc.abstractmethod
-    def check(self, examples: ExamplesType, targets: TargetsType, model: str = "the model") -> None:
-        """Raises `InputError` if a model of these targets cannot be scored on them. Messages call the model `model`."""
+    def check(
+        self, examples: ExamplesType, targets: TargetsType, model: str = "the model", validation: bool = False
+    ) -> None:
+        """Raises `InputError` if a model of these targets cannot be scored on the examples.
+
+        Args:
+            examples: The examples.
+            targets: The targets of the model.
+            model: The name of the model in messages.
+            validation: Whether the examples also choose the epoch, by a loss or a threshold that knows their targets.
+        """
 
     def report_targets(
         self, config: ConfigType, targets: TargetsType, target_counts: "Mapping[str, np.ndarray]", report: Report

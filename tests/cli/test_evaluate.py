@@ -155,6 +155,32 @@ def test_texts_without_a_token_and_a_megabyte_long_are_scored(textapp, classifie
     assert outcome.json["count"] == 3
 
 
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+@pytest.mark.parametrize("name", ["classification", "multilabel"])
+def test_texts_with_labels_that_the_training_lacks_count_as_wrong(textapp, models, tmp_path, name, kind):
+    """As scikit-learn counts them: each such label is a class of which nothing is found."""
+    model, path = models(name), tmp_path / "проверка.tsv"
+    known, *_ = (model.run / model.target_file).read_text(encoding="utf-8").splitlines()
+    rows = [("好 film", known), ("très bon", "нет"), ("mauvais film", "ja"), ("bon", "ja"), ("好", known)]
+    path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows), encoding="utf-8")
+    folder = getattr(model, kind)
+    outcome = textapp("evaluate", folder, "--data", path, "--json")
+    assert f"{path} has labels that the training split lacks, so that the model is wrong about their" in outcome.err
+    assert "texts: 'ja' 2, 'нет' 1; correct them" in outcome.err
+    predictions = textapp("predict", folder, "--json", *(text for text, _ in rows)).json["predictions"]
+    if name == "classification":
+        true, predicted = [label for _, label in rows], [one["label"] for one in predictions]
+        assert outcome.json["accuracy"] == pytest.approx(accuracy_score(true, predicted))
+    else:
+        names = sorted({label for _, label in rows} | {label for one in predictions for label in one["labels"]})
+        true = [[name == label for name in names] for _, label in rows]
+        predicted = [[name in one["labels"] for name in names] for one in predictions]
+        assert outcome.json["micro_f1"] == pytest.approx(f1_score(true, predicted, average="micro", zero_division=0))
+        assert outcome.json["labels"]["ja"] == {"precision": 0, "recall": 0, "f1": 0, "count": 2}
+    expected = f1_score(true, predicted, average="macro", zero_division=0)
+    assert outcome.json["macro_f1"] == pytest.approx(expected)
+
+
 LABELS = "text\tlabel\n"
 BAD_DATA = [
     ("classification", None, [], ": No such file or directory"),

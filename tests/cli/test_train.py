@@ -85,11 +85,13 @@ def test_a_bad_file_is_refused_and_no_run_is_made(textapp, models, tmp_path, goo
 
 
 def test_a_label_unseen_in_training_is_named_with_its_line(textapp, tmp_path, good):
-    (tmp_path / "проверка.tsv").write_text(HEADER + "好\tда\n很\tможет быть\n", encoding="utf-8")
-    for option in ("--valid", "--test"):
-        arguments = ["--train", good("classification"), option, tmp_path / "проверка.tsv", "--out", tmp_path / "п"]
+    """Each validation label must be known, as it chooses the epoch; of test labels one."""
+    path = tmp_path / "проверка.tsv"
+    for option, rows in (("--valid", "好\tда\n很\tможет быть\n"), ("--test", "\n好\tможет быть\n很\tданет\n")):
+        path.write_text(HEADER + rows, encoding="utf-8")
+        arguments = ["--train", good("classification"), option, path, "--out", tmp_path / "п"]
         refusal = textapp("train", "classifier", *arguments).refusal
-        assert refusal.startswith(f"{tmp_path / 'проверка.tsv'}:3: the label 'может быть' does not occur")
+        assert refusal.startswith(f"{path}:3: the label 'может быть' does not occur")
         assert not (tmp_path / "п").exists()
 
 

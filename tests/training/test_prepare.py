@@ -1,5 +1,6 @@
 """Files to batches: what becomes known, what is counted, what overlaps, what is refused."""
 
+import numpy as np
 import pytest
 
 from textapp.errors import InputError
@@ -7,6 +8,7 @@ from textapp.task import Files, names, task
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.word_form import WordForm
 from textapp.training.prepare import count_characters, count_words, prepare
+from textapp.training.scores import score_decoded
 
 TEXTS = "text\tlabel\nWien schläft\tgut\nAnna Lin schläft\tböse\nwien 7\tgut\nWien schläft nie\tgut\n"
 OTHER_TEXTS = "text\tlabel\nAnna sah Rom\tböse\nWIEN schläft\tgut\n"  # the second one is a training text
@@ -350,3 +352,15 @@ def test_a_header_among_texts_with_several_labels_and_in_other_formats_is_found(
     columns = ["text_column=Satz", "label_column=Urteil"]
     lines = prepared("classification", *columns, train=named, valid="Satz\tUrteil\nRom\tgut\n")[1]
     assert any("train 名.txt:3: the text 'Satz' looks like a header" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["classification", "multilabel"])
+def test_test_texts_may_have_labels_that_the_training_lacks(prepared, name):
+    test = "text\tlabel\nWien wacht\tgut\nRom wacht\tfremd\n"
+    data, lines = prepared(name, test=test)
+    assert any("test has labels that the training split lacks" in line and "'fremd' 1" in line for line in lines)
+    decoded = {part: np.zeros((len(rows), 2)) for part, rows in data.held_out.items()}
+    scores = score_decoded(task(name), data, decoded).splits["test"]
+    assert scores["count"] == 2
+    assert scores.get("accuracy", scores.get("exact_match")) < 1
+    assert "'fremd' does not occur" in refusal(prepared, name, valid=test)

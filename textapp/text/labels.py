@@ -30,9 +30,9 @@ class Labels:
         return len(self.names)
 
     def encode(self, labels: Iterable[Any]) -> list[Any]:
-        """The number of each label."""
+        """The number of each label; labels that are not among these get C and the next numbers as they occur."""
         numbers = {name: number for number, name in enumerate(self.names)}
-        return [numbers[label] for label in labels]
+        return [numbers.setdefault(label, len(numbers)) for label in labels]
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ def encode_held_out(
     """Encodes held-out examples. Raises `InputError` if they cannot be scored with the targets."""
     encoded = {}
     for name, examples in held_out.items():
-        task.check(examples, targets)
+        task.check(examples, targets, validation=name == "valid")
         encoded[name] = encode_rows(task.rows(config, examples, targets, tokenizer), encoder)
     return encoded
 

@@ -185,3 +185,13 @@ def test_no_threshold_is_between_equal_probabilities_and_none_reaches_all():
     near = precision_thresholds(["a", "b"], ["a", "a"], [0.9, np.nextafter(0.9, 0)], 0.95)
     assert near["overall"]["min_confidence"] == 0.9
     assert precision_thresholds(["a"], ["a"], [0.7], 0.95)["overall"]["min_confidence"] == 0
+
+
+def test_classes_that_the_model_lacks_are_wrong_and_have_no_loss():
+    logits = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
+    scores = classification_scores(np.array([1, 3, 2]), logits)
+    assert scores["accuracy"] == 0
+    assert scores["macro_f1"] == 0
+    assert scores["loss"] == pytest.approx(np.log(2))
+    assert scores["count"] == 3
+    assert classification_scores(np.array([2]), logits[:1])["loss"] == 0

@@ -1,6 +1,7 @@
 """The data of a classifier: reads and splits labelled texts, and makes their rows of tokens."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -254,9 +255,22 @@ def compared_texts(examples: Examples, tokenizer: Tokenizer, longest: int) -> Co
     return Compared([tokenizer.words(text)[:longest] for text in examples.texts], examples.texts, examples)
 
 
-def check_known(examples: Examples, labels: Labels) -> None:
-    """Raises `InputError` if an example has a label that the model does not have."""
-    check_labels(examples, labels.names)
+def check_known(examples: Examples, labels: Labels, every: bool) -> None:
+    """Raises `InputError` if no label, or with `every` not each label, is one that the model has."""
+    if every or not any(name in labels.names for label in examples.labels for name in names_of(label)):
+        check_labels(examples, labels.names)
+
+
+def report_unseen(name: str, examples: Examples, labels: Labels, report: Report) -> None:
+    """Warns of labels that the model lacks. The texts with them count as wrong."""
+    known = set(labels.names)
+    counts = Counter(one for label in examples.labels for one in names_of(label) if one not in known)
+    if counts:
+        shown = list_some([f"{quoted(one)} {count:,}" for one, count in sorted(counts.items())], " labels")
+        report(
+            f"warning: {name} has labels that the training split lacks, so that the model is wrong about their texts: "
+            f"{shown}; correct them, or train on texts with them"
+        )
 
 
 def split_scope(examples: Examples, label: str, labels: Labels) -> tuple[Examples, Examples]:

@@ -20,31 +20,32 @@ def classification_scores(
     """Scores logits: accuracy, macro F1, calibration error and mean cross-entropy in nats.
 
     Args:
-        labels: The true class indices, `(N,)`.
+        labels: The true class indices, `(N,)`. From C on they are classes that the model lacks, so it is wrong.
         logits: `(N, C)`.
         temperature: Divides the logits for the calibration error. The cross-entropy is without it, as in training.
 
     Returns:
-        `accuracy`, `macro_f1`, `ece`, `loss` and `count`, ready for JSON.
+        `accuracy`, `macro_f1`, `ece`, `loss` of the texts whose class the model has, and `count`, ready for JSON.
 
     Example:
         >>> classification_scores(np.array([0, 1]), np.zeros((2, 2)))["loss"]  # log 2
         0.6931471805599453
     """
-    scores = label_scores(labels, logits.argmax(axis=1), confidences(logits, temperature), logits.shape[1])
+    scores = label_scores(labels, logits.argmax(axis=1), confidences(logits, temperature))
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    known = np.flatnonzero(labels < logits.shape[1])
     count = scores.pop("count")
-    return {**scores, "loss": float(-log_probs[np.arange(len(labels)), labels].mean()), "count": count}
+    return {**scores, "loss": float(-log_probs[known, labels[known]].sum() / max(len(known), 1)), "count": count}
 
 
-def label_scores(true: ArrayLike, predicted: ArrayLike, confidence: ArrayLike, classes: int) -> dict[str, Any]:
+def label_scores(true: ArrayLike, predicted: ArrayLike, confidence: ArrayLike) -> dict[str, Any]:
     """Scores class indices `(N,)` and their probabilities `(N,)`.
 
     Returns:
         `accuracy`, `macro_f1`, `ece` and `count`, ready for JSON. `ece` is the expected calibration error.
     """
-    matrix = confusion_matrix(true, predicted, classes)
+    matrix = confusion_matrix(true, predicted, 1 + int(np.max([true, predicted])))
     bins = reliability(np.asarray(true) == np.asarray(predicted), confidence)
     return {
         "accuracy": accuracy(matrix),

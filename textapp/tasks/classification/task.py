@@ -89,12 +89,20 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         monitor = self.monitor(config, targets, target_counts["train"])
         report_labels(config, targets.names, target_counts, monitor, report)
 
-    def check(self, examples: "Examples", targets: "Labels", model: str = "the model") -> None:
-        """See `Task`: each label must be known."""
+    def check(
+        self, examples: "Examples", targets: "Labels", model: str = "the model", validation: bool = False
+    ) -> None:
+        """See `Task`: a label must be known, of validation examples each."""
         from textapp.tasks.classification.data import check_known
 
         del model
-        check_known(examples, targets)
+        check_known(examples, targets, every=validation)
+
+    def report_unseen(self, name: str, examples: "Examples", targets: "Labels", report: Report) -> None:
+        """See `Task`."""
+        from textapp.tasks.classification.data import report_unseen
+
+        report_unseen(name, examples, targets, report)
 
     def rows(
         self,
@@ -185,7 +193,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         predicted = targets.encode(decision.label for decision in decisions)
         probs = [decision.confidence for decision in decisions]
-        return label_scores(targets.encode(examples.labels), predicted, probs, len(targets))
+        return label_scores(targets.encode(examples.labels), predicted, probs)
 
     def score(self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> dict[str, Any]:
         """See `Task`: with the mean cross-entropy."""

@@ -261,13 +261,16 @@ class Multilabel(Classification):
 
 
 def _scores(true: Sequence[Iterable[str]], decisions: Sequence[Iterable[str]], targets: Any) -> dict[str, Any]:
-    """Scores predicted labels."""
+    """Scores predicted labels. A true label that the model lacks counts as missed."""
     import numpy as np
 
     from textapp.tasks.multilabel.scores import multilabel_scores
+    from textapp.text.labels import IndependentLabels
 
-    known, chosen = (np.asarray(targets.encode(sets), bool) for sets in (true, decisions))
-    return multilabel_scores(known, chosen, targets.names)
+    unseen = {name for some in true for name in some} - set(targets.names)
+    labels = IndependentLabels((*targets.names, *sorted(unseen)))
+    known, chosen = (np.asarray(labels.encode(sets), bool) for sets in (true, decisions))
+    return multilabel_scores(known, chosen, labels.names)
 
 
 TASK = Multilabel()

@@ -86,10 +86,13 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         del report
         return tag_set(config, train)
 
-    def check(self, examples: "TaggedExamples", targets: "TagSet", model: str = "the model") -> None:
+    def check(
+        self, examples: "TaggedExamples", targets: "TagSet", model: str = "the model", validation: bool = False
+    ) -> None:
         """See `Task`: tags must be of the model's kind."""
         from textapp.tasks.tagging.scores import check_tags_known
 
+        del validation
         check_tags_known(examples, targets, model)
 
     def report_unseen(self, name: str, examples: "TaggedExamples", targets: "TagSet", report: Report) -> None:
