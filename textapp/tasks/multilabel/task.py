@@ -101,7 +101,7 @@ class Multilabel(Classification):
         return WeightedBinaryCrossentropy(weights, config.loss.focal_gamma, config.loss.label_smoothing)
 
     def monitor(self, config: ClassificationConfig, targets: Any, target_counts: "np.ndarray") -> str:
-        """See `Task`: by default micro F1, which rare labels hardly change, but whose thresholds they have."""
+        """See `Task`: by default micro F1; unlike accuracy, it sees whether rare labels are found."""
         del target_counts
         return self.main_score(targets) if config.monitor == "auto" else config.monitor
 
