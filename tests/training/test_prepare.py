@@ -323,11 +323,10 @@ def test_labels_that_may_be_mistakes_are_warned_of(prepared, stream):
     )
     assert data.target_counts.tolist() == [2, 9, 1, 2, 1]
     warnings = [line for line in lines if line.startswith("warning: ") and "are unknown" not in line]
-    header, case, space, single, unseen, skewed = warnings
+    header, similar, single, unseen, skewed = warnings
     place = "train 名.txt" if stream == "true" else "train 名.txt:11"
     assert f"{place}: the text 'text' looks like a header, but is an example; delete it" in header
-    assert "'GUT' (2 texts) and 'gut' (9 texts) are different labels" in case
-    assert "'sehr gut' (2 texts) and 'sehr_gut' (1 text) are" in space
+    assert "texts: 'GUT' 2 and 'gut' 9, 'sehr gut' 2 and 'sehr_gut' 1; if they mean the same" in similar
     assert "each of the 2 labels 'label', 'sehr_gut' has only one training text" in single
     assert "each of the 2 labels 'GUT', 'sehr gut' has no text in valid" in unseen
     assert "'gut' has 9 training texts, 'label' has 1; the best epoch is the one with the best macro F1" in skewed

@@ -31,14 +31,14 @@ class Loss(Section):
 class ClassificationConfig(ModelConfig):
     """The settings of `textapp train classifier`: data, model and training."""
 
+    text_column: Annotated[str | None, "Column of the texts; by default guessed from the header."] = None
+    label_column: Annotated[str | None, "Column of the labels, likewise."] = None
+    attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 64
     loss: Loss = Loss()
     monitor: Annotated[
         Literal["auto", "accuracy", "macro_f1", "loss"],
         "Validation score that chooses the best epoch and stops early; auto: macro_f1 for skewed classes, or accuracy.",
     ] = "auto"
-    text_column: Annotated[str | None, "Column of the texts; by default guessed from the header."] = None
-    label_column: Annotated[str | None, "Column of the labels, likewise."] = None
-    attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 64
 
     @classmethod
     def owner(cls, key: str) -> str | None:
