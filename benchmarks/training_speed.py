@@ -88,7 +88,8 @@ def compiled_model(config: ModelConfig, reviews: Reviews, total_steps: int) -> k
     """The preset's model and optimizer; both contestants start from the same weights."""
     keras.utils.set_random_seed(config.training.seed)
     model = model_of(TASK, config, reviews.encoder, reviews.labels)
-    compile_model(model, TASK, config, total_steps, TASK.loss(config, model), model)
+    loss = TASK.loss(config, model, reviews.rows.target_counts(len(reviews.labels.names)))
+    compile_model(model, TASK, config, total_steps, loss, model)
     return model
 
 

@@ -219,8 +219,29 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """The targets of a new model. Raises `InputError` if the training examples are not enough to learn from."""
 
     @abc.abstractmethod
-    def check(self, examples: ExamplesType, targets: TargetsType, model: str = "the model") -> None:
-        """Raises `InputError` if a model of these targets cannot be scored on them. Messages call the model `model`."""
+    def check(
+        self, examples: ExamplesType, targets: TargetsType, model: str = "the model", validation: bool = False
+    ) -> None:
+        """Raises `InputError` if a model of these targets cannot be scored on the examples.
+
+        Args:
+            examples: The examples.
+            targets: The targets of the model.
+            model: The name of the model in messages.
+            validation: Whether the examples also choose the epoch, by a loss or a threshold that knows their targets.
+        """
+
+    def report_targets(
+        self, config: ConfigType, targets: TargetsType, target_counts: "Mapping[str, np.ndarray]", report: Report
+    ) -> None:
+        """Warns of targets that are likely to be mistakes, or that have too few examples; by default of none.
+
+        Args:
+            config: The settings.
+            targets: The targets of the model.
+            target_counts: For `train` and `valid`, how often each target occurs, see `EncodedRows.target_counts`.
+            report: Receives each line.
+        """
 
     def report_unseen(self, name: str, examples: ExamplesType, targets: TargetsType, report: Report) -> None:
         """Warns of targets in the examples that the model lacks, if `check` allows them."""
@@ -282,8 +303,14 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """Returns a function from encoded tokens `(B, T, H)` and their mask `(B, T)` to the outputs."""
 
     @abc.abstractmethod
-    def loss(self, config: ConfigType, model: "keras.Model") -> "keras.losses.Loss":
-        """The loss of the true targets; rows with sample weight 0 do not count."""
+    def loss(self, config: ConfigType, model: "keras.Model", target_counts: "np.ndarray") -> "keras.losses.Loss":
+        """The loss of the true targets; rows with sample weight 0 do not count.
+
+        Args:
+            config: The settings.
+            model: The model.
+            target_counts: How often each target occurs in the training split, see `EncodedRows.target_counts`.
+        """
 
     def metrics(self) -> "list[keras.metrics.Metric]":
         """Weighted metrics of `fit`, for true or for soft targets; none by default."""
@@ -372,6 +399,30 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def main_score(self, targets: TargetsType) -> str:
         """The key of the score that compares models; higher is better."""
 
+    def monitor(self, config: ConfigType, targets: TargetsType, target_counts: "np.ndarray") -> str:
+        """The key of the validation score that chooses the best epoch and stops a training early.
+
+        It is one of `score`, or `loss` for the loss of `fit`; by default `main_score`.
+
+        Args:
+            config: The settings.
+            targets: The targets of the model.
+            target_counts: How often each target occurs in the training split, see `EncodedRows.target_counts`.
+        """
+        del config, target_counts
+        return self.main_score(targets)
+
+    def report_decisions(
+        self,
+        config: ConfigType,
+        examples: ExamplesType,
+        rows: "EncodedRows",
+        decoded: "np.ndarray",
+        targets: TargetsType,
+        report: Report,
+    ) -> None:
+        """Warns of what the decisions of a trained model on validation examples lack; by default of nothing."""
+
     @abc.abstractmethod
     def main_score_title(self, targets: TargetsType) -> str:
         """The name of that score in words."""
@@ -420,6 +471,25 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             `in_scope_accuracy` and `out_of_scope_recall`. They are ready for JSON.
         """
         del examples, decisions, outside, min_confidence
+        raise NotImplementedError(f"a {self.model_noun} always gives its answer")
+
+    def precision_thresholds(
+        self, examples: ExamplesType, decisions: Sequence[Any], outside: Sequence[Any], precision: float
+    ) -> dict[str, Any]:
+        """Finds the least confidence from which on answers have a precision, for all targets and for each.
+
+        Args:
+            examples: The examples.
+            decisions: The decisions about them.
+            outside: The decisions about examples that no label of the model fits; an answer to one is wrong.
+            precision: The least share of right answers.
+
+        Returns:
+            `precision`; `overall`, for the answers of all targets; `labels`, for the answers of each. The last two hold
+            `min_confidence` and the `precision`, `recall` and `coverage` that answers from it on have. They are ready
+            for JSON.
+        """
+        del examples, decisions, outside, precision
         raise NotImplementedError(f"a {self.model_noun} always gives its answer")
 
     def score_tables(self, scores: Mapping[str, Any]) -> list[tuple[Sequence[str], list[Sequence[str]]]]:

@@ -73,6 +73,30 @@ def test_a_model_may_answer_only_where_it_is_sure(textapp, classifier, tmp_path,
     assert max(map(len, table)) <= 80
 
 
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_answers_from_the_threshold_on_have_the_precision(textapp, classifier, tmp_path, kind):
+    """As `predict` answers with it, among texts of which no label fits some."""
+    folder, data = getattr(classifier, kind), Path(classifier.files["test"])
+    path = tmp_path / "всё.tsv"
+    path.write_text(data.read_text(encoding="utf-8") + "北京 天气\tне то\nж\tне то\n", encoding="utf-8")
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    command = ["evaluate", folder, "--data", path, "--out-of-scope", "не то"]
+    outcome = textapp(*command, "--precision", "0.75", "--json")
+    thresholds = outcome.json["thresholds"]
+    overall, least = thresholds["overall"], thresholds["overall"]["min_confidence"]
+    assert f"next:  textapp predict '{folder}' --min-confidence {least}" in outcome.err
+    texts = [text for text, _ in rows]
+    predictions = textapp("predict", folder, "--json", "--min-confidence", least, *texts).json["predictions"]
+    answers = [(one["label"], label) for one, (_, label) in zip(predictions, rows, strict=True) if one["label"]]
+    hits = sum(one == other for one, other in answers)
+    assert overall["precision"] == pytest.approx(hits / len(answers))
+    assert overall["precision"] >= 0.75
+    assert (overall["recall"], overall["coverage"]) == (hits / 40, len(answers) / 42)
+    assert thresholds["labels"].keys() == {"negative", "positive"}
+    assert "all labels" in outcome.err
+    assert max(map(len, outcome.err.splitlines()[-5:-1])) <= 80
+
+
 def test_silence_where_it_makes_no_sense_is_refused(textapp, model, classifier, tmp_path):
     data = ["--data", model.files["test"]]
     if model.task.name != "classification":
@@ -81,7 +105,12 @@ def test_silence_where_it_makes_no_sense_is_refused(textapp, model, classifier, 
         noun = model.task.model_noun
         expected = f"--min-confidence: is no option of a {noun}, only of a classifier that gives one label"
         assert refusal == of_predict == expected
+        refusal = textapp("evaluate", model.bundle, *data, "--precision", "0.9").refusal
+        assert refusal == expected.replace("--min-confidence", "--precision")
         return
+    for wrong in ("nan", "0", "1.5"):
+        refusal = textapp("evaluate", model.bundle, *data, "--precision", wrong).refusal
+        assert refusal == f"--precision {float(wrong):g}: must be a share, above 0 and at most 1"
     for wrong in ("nan", "-0.5", "1.5"):
         expected = f"--min-confidence {float(wrong):g}: must be a probability, from 0 to 1"
         assert textapp("evaluate", model.bundle, *data, "--min-confidence", wrong).refusal == expected
@@ -124,6 +153,32 @@ def test_texts_without_a_token_and_a_megabyte_long_are_scored(textapp, classifie
     (tmp_path / "отзывы.tsv.gz").write_bytes(gzip.compress(content.encode()))
     outcome = textapp("evaluate", getattr(classifier, kind), "--data", tmp_path / "отзывы.tsv.gz", "--json")
     assert outcome.json["count"] == 3
+
+
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+@pytest.mark.parametrize("name", ["classification", "multilabel"])
+def test_texts_with_labels_that_the_training_lacks_count_as_wrong(textapp, models, tmp_path, name, kind):
+    """As scikit-learn counts them: each such label is a class of which nothing is found."""
+    model, path = models(name), tmp_path / "проверка.tsv"
+    known, *_ = (model.run / model.target_file).read_text(encoding="utf-8").splitlines()
+    rows = [("好 film", known), ("très bon", "нет"), ("mauvais film", "ja"), ("bon", "ja"), ("好", known)]
+    path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows), encoding="utf-8")
+    folder = getattr(model, kind)
+    outcome = textapp("evaluate", folder, "--data", path, "--json")
+    assert f"{path} has labels that the training split lacks, so that the model is wrong about their" in outcome.err
+    assert "texts: 'ja' 2, 'нет' 1; correct them" in outcome.err
+    predictions = textapp("predict", folder, "--json", *(text for text, _ in rows)).json["predictions"]
+    if name == "classification":
+        true, predicted = [label for _, label in rows], [one["label"] for one in predictions]
+        assert outcome.json["accuracy"] == pytest.approx(accuracy_score(true, predicted))
+    else:
+        names = sorted({label for _, label in rows} | {label for one in predictions for label in one["labels"]})
+        true = [[name == label for name in names] for _, label in rows]
+        predicted = [[name in one["labels"] for name in names] for one in predictions]
+        assert outcome.json["micro_f1"] == pytest.approx(f1_score(true, predicted, average="micro", zero_division=0))
+        assert outcome.json["labels"]["ja"] == {"precision": 0, "recall": 0, "f1": 0, "count": 2}
+    expected = f1_score(true, predicted, average="macro", zero_division=0)
+    assert outcome.json["macro_f1"] == pytest.approx(expected)
 
 
 LABELS = "text\tlabel\n"

@@ -6,7 +6,7 @@ from shlex import quote
 import keras
 import pytest
 
-from tests.cli.commands import read_json
+from tests.cli.commands import as_options, read_json
 from textapp.output_files import locked
 from textapp.training import train
 from textapp.training.run import CHECKPOINT
@@ -85,12 +85,35 @@ def test_a_bad_file_is_refused_and_no_run_is_made(textapp, models, tmp_path, goo
 
 
 def test_a_label_unseen_in_training_is_named_with_its_line(textapp, tmp_path, good):
-    (tmp_path / "проверка.tsv").write_text(HEADER + "好\tда\n很\tможет быть\n", encoding="utf-8")
-    for option in ("--valid", "--test"):
-        arguments = ["--train", good("classification"), option, tmp_path / "проверка.tsv", "--out", tmp_path / "п"]
+    """Each validation label must be known, as it chooses the epoch; of test labels one."""
+    path = tmp_path / "проверка.tsv"
+    for option, rows in (("--valid", "好\tда\n很\tможет быть\n"), ("--test", "\n好\tможет быть\n很\tданет\n")):
+        path.write_text(HEADER + rows, encoding="utf-8")
+        arguments = ["--train", good("classification"), option, path, "--out", tmp_path / "п"]
         refusal = textapp("train", "classifier", *arguments).refusal
-        assert refusal.startswith(f"{tmp_path / 'проверка.tsv'}:3: the label 'может быть' does not occur")
+        assert refusal.startswith(f"{path}:3: the label 'может быть' does not occur")
         assert not (tmp_path / "п").exists()
+
+
+def test_macro_f1_chooses_the_epoch_of_skewed_classes(textapp, tmp_path, monkeypatch):
+    monitors: list[str] = []
+
+    def fit(*_, monitor, **__):
+        monitors.append(monitor)
+        return [{"loss": 1.0}]
+
+    monkeypatch.setattr("textapp.training.train.fit", fit)
+    rows = [f"好 Satz {number}\t{'да' if number % 8 else 'нет'}\n" for number in range(40)]
+    (tmp_path / "д.tsv").write_text(HEADER + "".join(rows), encoding="utf-8")
+    for setting in ("monitor=auto", "monitor=loss"):
+        options = as_options(["baseline=false", "encoder=none", setting])
+        command = ["train", "classifier", "--train", tmp_path / "д.tsv", "--out", tmp_path / setting, *options]
+        outcome = textapp(*command)
+        assert outcome.code == 0
+        chosen = "the best epoch is the one with the best macro F1" in outcome.err
+        assert chosen is (setting == "monitor=auto")
+        assert outcome.err.count("warning: skewed classes: 'да' has 31 training texts, 'нет' has 4; ") == 1
+    assert monitors == ["val_macro_f1", "val_loss"]
 
 
 BOTH = ("classification", "tagging")

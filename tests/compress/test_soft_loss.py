@@ -25,7 +25,7 @@ def label_loss(kind="kl", temperature=2.0, alpha=0.5, rows_alone=False):
     """The loss of a classifier that is a student, from its settings; with `rows_alone` that of each row."""
     found = task("classification")
     settings = {"distillation_loss": kind, "temperature": temperature, "alpha": alpha}
-    loss = student_loss(found, found.student_preset(None).replaced(**settings), None)
+    loss = student_loss(found, found.student_preset(None).replaced(**settings), None, None)
     loss.reduction = None if rows_alone else loss.reduction
     return loss
 
@@ -155,7 +155,7 @@ def _crf(tagger):
 def tag_loss(model, alpha, rows_alone=True):
     """The loss of a tagger that is a student, from its settings; with `rows_alone` that of each row."""
     found = task("tagging")
-    loss = student_loss(found, found.student_preset(None).replaced(alpha=alpha), model)
+    loss = student_loss(found, found.student_preset(None).replaced(alpha=alpha), model, None)
     loss.reduction = None if rows_alone else loss.reduction
     return loss
 
@@ -219,7 +219,7 @@ def test_what_the_student_may_not_say_is_left_out():
 def test_a_sentence_without_marginals_has_its_tags_alone(tagger, crf):
     potentials = crf(LOGITS[:1], mask=MASK[:1])
     received = tag_loss(tagger, 0.25)(of_tokens(TAG_IDS[:1], np.zeros((1, T, K))), potentials)
-    true = task("tagging").loss(None, tagger)(TAG_IDS[:1], potentials)
+    true = task("tagging").loss(None, tagger, None)(TAG_IDS[:1], potentials)
     np.testing.assert_allclose(received, [0.25 * np.float32(true)], rtol=1e-6)
 
 

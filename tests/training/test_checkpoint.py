@@ -71,6 +71,7 @@ def train(
     learning_rate=0.01,
     size=0,
     stream=False,
+    monitor="val_accuracy",
     **unfreezing,
 ):
     """Trains anew, or goes on from `path`. Returns weights and history."""
@@ -96,6 +97,7 @@ def train(
         patience=patience,
         checkpoint=path,
         fingerprint=fingerprint,
+        monitor=monitor,
         callbacks=[KillAt(kill_at)] if kill_at else [],
     )
     return model.get_weights(), history
@@ -163,6 +165,17 @@ def test_weights_are_those_of_the_best_epoch(uninterrupted):
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     scores = model.evaluate(evaluation_batches(examples(1), BATCH), verbose=0, return_dict=True)
     assert scores["accuracy"] == pytest.approx(max(epoch["val_accuracy"] for epoch in history))
+
+
+def test_the_least_loss_chooses_the_epoch_where_it_is_asked_for(tmp_path, monkeypatch):
+    """With a rate that soon makes the loss worse."""
+    weights, history = train(tmp_path / "c.npz", monkeypatch, monitor="val_loss", patience=1, learning_rate=0.3)
+    losses = [epoch["val_loss"] for epoch in history]
+    assert len(losses) - 2 == np.argmin(losses) < EPOCHS - 1
+    model = small_model()
+    model.set_weights(weights)
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert model.evaluate(evaluation_batches(examples(1), BATCH), verbose=0) == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_other_data_or_settings_are_refused(tmp_path, monkeypatch):

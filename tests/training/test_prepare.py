@@ -1,5 +1,6 @@
 """Files to batches: what becomes known, what is counted, what overlaps, what is refused."""
 
+import numpy as np
 import pytest
 
 from textapp.errors import InputError
@@ -7,6 +8,7 @@ from textapp.task import Files, names, task
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.word_form import WordForm
 from textapp.training.prepare import count_characters, count_words, prepare
+from textapp.training.scores import score_decoded
 
 TEXTS = "text\tlabel\nWien schläft\tgut\nAnna Lin schläft\tböse\nwien 7\tgut\nWien schläft nie\tgut\n"
 OTHER_TEXTS = "text\tlabel\nAnna sah Rom\tböse\nWIEN schläft\tgut\n"  # the second one is a training text
@@ -220,6 +222,7 @@ def test_streamed_texts_give_the_words_and_counts_of_texts_in_memory(prepared):
     assert streamed.encoder == memory.encoder
     assert streamed.counts == memory.counts
     assert streamed.num_tokens == memory.num_tokens
+    assert streamed.target_counts.tolist() == memory.target_counts.tolist() == [1, 2]
     assert "needs a validation file" in refusal(prepared, "classification", "stream=true", valid=None)
 
 
@@ -324,3 +327,55 @@ def test_several_labels_that_no_text_has_are_noted(prepared, one_label):
     notes = [line for line in lines if "`textapp train classifier`" in line]
     assert len(notes) == one_label
     assert all("has exactly one label" in note for note in notes)
+
+
+@pytest.mark.parametrize("stream", ["false", "true"])
+def test_labels_that_may_be_mistakes_are_warned_of(prepared, stream):
+    """Two files put together, a label in several spellings, classes of one text, one that valid lacks."""
+    rows = [f"Satz {number} 好\tgut" for number in range(9)]
+    rows += ["text\tlabel", "ein Wort\tGUT", "zwei Wörter\tGUT", "drei\tsehr_gut", "vier\tsehr gut ", "fünf\tsehr gut"]
+    data, lines = prepared(
+        "classification", f"stream={stream}", train="text\tlabel\n" + "\n".join(rows), valid="text\tlabel\nx\tgut\n"
+    )
+    assert data.target_counts.tolist() == [2, 9, 1, 2, 1]
+    warnings = [line for line in lines if line.startswith("warning: ") and "are unknown" not in line]
+    header, similar, single, unseen, skewed = warnings
+    place = "train 名.txt" if stream == "true" else "train 名.txt:11"
+    assert f"{place}: the text 'text' looks like a header, but is an example; delete it" in header
+    assert "texts: 'GUT' 2 and 'gut' 9, 'sehr gut' 2 and 'sehr_gut' 1; if they mean the same" in similar
+    assert "each of the 2 labels 'label', 'sehr_gut' has only one training text" in single
+    assert "each of the 2 labels 'GUT', 'sehr gut' has no text in valid" in unseen
+    assert "'gut' has 9 training texts, 'label' has 1; the best epoch is the one with the best macro F1" in skewed
+    assert "try --set class_weights=balanced" in skewed
+
+
+def test_settings_that_say_what_is_done_about_skewed_classes_are_enough(prepared):
+    settings = ["monitor=accuracy", "class_weights=effective"]
+    train = TEXTS + "Wien\tgut\nWien bleibt Wien\tgut\n"
+    assert not any("skewed" in line for line in prepared("classification", *settings, train=train)[1])
+    assert any("skewed" in line for line in prepared("classification", settings[0], train=train)[1])
+
+
+def test_a_header_among_texts_with_several_labels_and_in_other_formats_is_found(prepared):
+    header, rows = '{"text": "text", "labels": ["labels"]}\n', '{"text": "Wien", "labels": ["a", "b"]}\n'
+    lines = prepared("multilabel", "min_count=1", train=2 * header + rows, valid=rows.replace("Wien", "Rom"))[1]
+    assert any("train 名.txt:1: the text 'text' looks like a header" in line for line in lines)
+    assert any("delete it, and 1 more row like it" in line for line in lines)
+    lines = prepared("classification", train="1 Wien schläft\nlabel text\n0 Wien wacht\n", valid="1 Wien\n")[1]
+    assert any("train 名.txt:2: the text 'text' looks like a header" in line for line in lines)
+    named = "Satz\tUrteil\nWien schläft\tgut\nSatz\tUrteil\nWien wacht\tböse\n"
+    columns = ["text_column=Satz", "label_column=Urteil"]
+    lines = prepared("classification", *columns, train=named, valid="Satz\tUrteil\nRom\tgut\n")[1]
+    assert any("train 名.txt:3: the text 'Satz' looks like a header" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["classification", "multilabel"])
+def test_test_texts_may_have_labels_that_the_training_lacks(prepared, name):
+    test = "text\tlabel\nWien wacht\tgut\nRom wacht\tfremd\n"
+    data, lines = prepared(name, test=test)
+    assert any("test has labels that the training split lacks" in line and "'fremd' 1" in line for line in lines)
+    decoded = {part: np.zeros((len(rows), 2)) for part, rows in data.held_out.items()}
+    scores = score_decoded(task(name), data, decoded).splits["test"]
+    assert scores["count"] == 2
+    assert scores.get("accuracy", scores.get("exact_match")) < 1
+    assert "'fremd' does not occur" in refusal(prepared, name, valid=test)

@@ -24,7 +24,10 @@ from textapp.training.run import CHECKPOINT, Run
 from textapp.training.train import train
 
 SETTINGS = {
-    "classification": ("epochs=3", "units=4", "attention_units=4", "max_tokens=32", "cell=rnn", "batch_size=16"),
+    "classification": (
+        *("epochs=3", "units=4", "attention_units=4", "max_tokens=32", "cell=rnn", "batch_size=16"),
+        *("class_weights=balanced", "focal_gamma=0.5", "label_smoothing=0.05"),
+    ),
     "tagging": (
         "units=12",
         "encoder=convolution",
@@ -45,7 +48,7 @@ SETTINGS["multilabel"] = (
         "encoder=convolution",
         "batch_size=16",
     ),
-    *("learning_rate=0.02", "min_count=4", "dropout=0", "embedding_dropout=0"),
+    *("learning_rate=0.02", "min_count=4", "dropout=0", "embedding_dropout=0", "class_weights=effective"),
 )
 CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "encoder=convolution")
 COUNTS = {"train": 120, "valid": 30, "test": 30}

@@ -48,7 +48,6 @@ def scores_of(name, weights=contextlib.nullcontext):
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_scores_are_put_into_the_logs(name):
     scores, model = scores_of(name)
-    assert scores.monitor == "val_accuracy"
     logs = {"loss": 1.0, "val_loss": 2.0}
     scores.on_epoch_end(0, logs)
     assert logs["val_accuracy"] == pytest.approx(2 / 3)
@@ -78,8 +77,3 @@ def test_the_weights_that_count_are_scored():
 
     scores.on_epoch_end(0, logs := {})
     assert logs == {"val_accuracy": pytest.approx(1 / 3)}
-
-
-def test_taggers_of_spans_are_monitored_by_entities():
-    spans = TagSet.build([["B-人", "O"]], "IOBES")
-    assert ValidationScores(task("tagging"), None, None, None, None, 2, spans).monitor == "val_entity_f1"

@@ -114,7 +114,7 @@ def distill(
         with strategy.scope(), precision(config.training.mixed_precision):
             model = build_model(found, config, student.data)
             trained = with_adversary(model, config.training.adversarial)
-            loss = student_loss(found, config, model)
+            loss = student_loss(found, config, model, student.data.target_counts)
             compile_model(trained, found, config, config.training.epochs * steps, loss, model)
         if soft_targets_from is None:
             open_runs(teachers)
@@ -131,7 +131,7 @@ def distill(
         report(f"training on {describe(strategy)}: {size}")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
         model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe)
-        metrics = held_out_metrics(found, model, data, folder, report)
+        metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
         name = found.main_score(data.targets)
@@ -277,10 +277,10 @@ def student_config(task: Task[Any, Any, Any], command: Mapping[str, Any], source
     return task.student_config.from_dict({**command["settings"], **distillation}, source)
 
 
-def student_loss(task: Task[Any, Any, Any], config: Any, model: keras.Model) -> SoftLoss:
+def student_loss(task: Task[Any, Any, Any], config: Any, model: keras.Model, target_counts: np.ndarray) -> SoftLoss:
     """Builds the loss of the settings."""
     return SoftLoss(
-        task.loss(config, model).call,
+        task.loss(config, model, target_counts).call,
         task.soft_distance(config, model),
         config.distillation.alpha,
         per_token=task.unit == "token",

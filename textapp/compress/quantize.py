@@ -111,7 +111,8 @@ def quantize(
                 freeze=None if config.freeze == 1 or not total else max(1, round(config.freeze * total)),
                 activation_bits=config.activation_bits or None,
             )
-            loss = student_loss(task, opened.config, model) if opened.soft else task.loss(opened.config, model)
+            given = opened.config, model, data.target_counts
+            loss = student_loss(task, *given) if opened.soft else task.loss(*given)
             compile_model(aware, task, settings, settings.training.epochs * steps, loss, model)
 
         run.begin(folder, command, force)
@@ -120,7 +121,7 @@ def quantize(
             with replacing(folder / run.SOFT_TARGETS) as temporary:
                 shutil.copyfile(opened.soft.name, temporary)
         metric = task.main_score(data.targets)
-        title = task.score_titles[metric]
+        title, monitor = task.score_titles[metric], task.monitor(opened.config, data.targets, data.target_counts)
         scores = {"float": score_splits(task, model, data)}
         with aware.rounded_weights():
             scores["post_training"] = score_splits(task, model, data)
@@ -153,7 +154,7 @@ def quantize(
                 patience=config.patience,
                 checkpoint=folder / run.CHECKPOINT,
                 fingerprint=f"{config.to_dict()} {data.fingerprint} {start}",
-                monitor=validation_scores.monitor,
+                monitor=f"val_{monitor}",
                 scores=[validation_scores],
                 callbacks=[Progress(config.epochs, steps, data.num_tokens), Scalars(log), Histograms(log)],
             )
@@ -164,7 +165,8 @@ def quantize(
                 scores["quantization_aware"] = score_splits(task, model, data)
             trained = scores["quantization_aware"]
             report(f"quantization-aware: {_in_words(trained.splits, metric, title)}")
-            is_trained = trained.splits["valid"][metric] >= kept.splits["valid"][metric]
+            compared = metric if monitor == "loss" else monitor
+            is_trained = trained.splits["valid"][compared] >= kept.splits["valid"][compared]
             if is_trained:
                 kept = trained
             else:

@@ -132,6 +132,20 @@ class EncodedRows:
         """The same rows with other targets."""
         return dataclasses.replace(self, targets=targets)
 
+    def target_counts(self, classes: int) -> np.ndarray:
+        """How many rows, or tokens, have each target; rows without a target do not count.
+
+        Args:
+            classes: The number of targets, C.
+
+        Returns:
+            int64 `(C,)`. If a row may have several targets, `(C, 2)`: the rows without and with each.
+        """
+        if self.targets.ndim == 1:
+            return np.bincount(self.targets[self.targets >= 0], minlength=classes)
+        having = self.targets[(self.targets >= 0).all(axis=1)].sum(axis=0, dtype=np.int64)
+        return np.stack([int((self.targets >= 0).all(axis=1).sum()) - having, having], axis=1)
+
     def digest(self) -> bytes:
         """SHA-256 of everything that identifies these rows."""
         total = hashlib.sha256()

@@ -8,7 +8,7 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from textapp.data.limits import max_text, text_too_long
@@ -20,6 +20,14 @@ TEXT_COLUMNS = ("text", "sentence", "review", "content", "comment", "review_text
 
 LABEL_COLUMNS = ("label", "sentiment", "class", "polarity", "target", "category", "标签", "labels")
 """Known names of a label column, in order of preference. Case does not matter."""
+
+_HEADER_NAMES = frozenset(
+    TEXT_COLUMNS
+    + LABEL_COLUMNS
+    + ("texts", "sentences", "utterance", "query", "question", "document", "message", "phrase", "title")
+    + ("intent", "topic", "tag", "rating", "score", "stars", "类别")
+)
+"""Names by which a header among the rows is known; more than those that choose columns."""
 
 Row = tuple[int, str, Any]
 """Line, text and label. The label is a string, or from JSON lines also a list of strings."""
@@ -33,6 +41,23 @@ _MAX_CSV_FIELD = 2**31 - 1
 def is_plain_label(field: str) -> bool:
     """Whether a field can only be a label: a whole number, the name of a sentiment, or fastText's `__label__...`."""
     return _PLAIN_LABEL.fullmatch(field.strip()) is not None
+
+
+def is_header(text: str, labels: Sequence[str], columns: Sequence[str | None] = ()) -> bool:
+    """Whether a row looks like a header that was read as a row: its text and its only label are names of columns.
+
+    Args:
+        text: The text of the row.
+        labels: Its labels.
+        columns: More names of columns, those of the file; None for unknown ones.
+
+    Example:
+        >>> is_header("Sentence", ["label"]), is_header("label", ["positive"])
+        (True, False)
+    """
+    given = [name.casefold() for name in columns if name]
+    names = [text.casefold(), *map(str.casefold, labels)]
+    return len(set(names)) == len(names) == 2 and all(name in _HEADER_NAMES or name in given for name in names)
 
 
 def label_names(cell: str, location: str) -> list[str]:

@@ -1,5 +1,7 @@
 """The labels that a classifier chooses from."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -28,9 +30,9 @@ class Labels:
         return len(self.names)
 
     def encode(self, labels: Iterable[Any]) -> list[Any]:
-        """The number of each label."""
+        """The number of each label; labels that are not among these get C and the next numbers as they occur."""
         numbers = {name: number for number, name in enumerate(self.names)}
-        return [numbers[label] for label in labels]
+        return [numbers.setdefault(label, len(numbers)) for label in labels]
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,25 @@ class IndependentLabels(Labels):
         """The labels of a text with these probabilities, in the order of `names`."""
         rows = zip(self.names, probs, self.thresholds, strict=True)
         return tuple(name for name, prob, threshold in rows if prob >= threshold)
+
+
+def similar_labels(names: Iterable[str]) -> list[list[str]]:
+    """Groups labels that are equal but for case, spaces, underscores, Unicode normal form, or the `.0` of a number.
+
+    Example:
+        >>> similar_labels(["NEG", "neg", "pos", "1", "1.0", "very good", "very_good "])
+        [['NEG', 'neg'], ['1', '1.0'], ['very good', 'very_good ']]
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(_simplified(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _simplified(name: str) -> str:
+    """What similar labels have in common."""
+    words = re.sub(r"[\s_]+", " ", unicodedata.normalize("NFKC", name)).strip()
+    return re.sub(r"(?<=\d)\.0+$", "", words.casefold())
 
 
 def are_thresholds(value: object) -> bool:

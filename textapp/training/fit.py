@@ -33,11 +33,12 @@ def fit(
         batches: The training batches.
         validation: Batches of the validation split, for early stopping.
         epochs: The most epochs.
-        patience: Epochs without a higher `monitor` before training stops.
+        patience: Epochs without a better `monitor` before training stops.
         checkpoint: File for the state; if it exists, training resumes from it.
         fingerprint: Identifies data and settings, see `Checkpoint`.
         callbacks: More Keras callbacks.
-        monitor: Name of the value in an epoch's logs that early stopping monitors; higher is better.
+        monitor: Name of the value in an epoch's logs that early stopping monitors; higher is better, except of
+            `val_loss`.
         scores: Callbacks that add values to an epoch's logs; they run before early stopping.
 
     Returns:
@@ -46,7 +47,8 @@ def fit(
     Raises:
         InputError: The checkpoint belongs to another training, the training diverged, or there is not enough memory.
     """
-    stopping = keras.callbacks.EarlyStopping(monitor, mode="max", patience=patience)
+    mode = "min" if monitor == "val_loss" else "max"
+    stopping = keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience)
     state = Checkpoint(checkpoint, batches, stopping, fingerprint)
 
     def train(until: int, steps: int) -> None:

@@ -52,6 +52,7 @@ class Prepared:
         counts: For each split `count`, `tokens`, `cut` and `oov_rate`, and with extra words `oov_rate_without_extra`;
             ready for JSON.
         fingerprint: Identifies the data of all splits and the file of vectors, hexadecimal.
+        target_counts: How often each target occurs in the training split, see `EncodedRows.target_counts`.
         pretrained: The vectors to start from, or None.
         train: The training examples, if the settings ask for a baseline and the examples are in memory; otherwise None.
         baseline: The scores of the baseline, the entry of `metrics.json`; None without a baseline.
@@ -68,6 +69,7 @@ class Prepared:
     widths: list[int] | None
     counts: dict[str, dict[str, float]]
     fingerprint: str
+    target_counts: np.ndarray
     pretrained: Pretrained | None = None
     train: Any = None
     baseline: Mapping[str, Any] | None = None
@@ -141,8 +143,8 @@ def with_held_out(
     parts = {"train": train, **encoded}
     counts = {name: _counts(part, pretrained) for name, part in parts.items()}
     report_counts(task, counts, encoder, pretrained, report)
-    for name, examples in held_out.items():
-        task.report_unseen(name, examples, targets, report)
+    target_counts = train.target_counts(len(targets.names))
+    _report_targets(task, config, targets, target_counts, held_out, encoded, report)
     widths = None
     if config.training.static_shapes:
         longest = max(int(part.lengths.max()) for part in parts.values())
@@ -159,8 +161,25 @@ def with_held_out(
         widths=widths,
         counts=counts,
         fingerprint=fingerprint(targets, pretrained, *(part.digest() for part in parts.values())),
+        target_counts=target_counts,
         pretrained=pretrained,
     )
+
+
+def _report_targets(
+    task: Task[Any, Any, Any],
+    config: ModelConfig,
+    targets: Any,
+    target_counts: np.ndarray,
+    held_out: Mapping[str, Any],
+    encoded: Mapping[str, EncodedRows],
+    report: Report,
+) -> None:
+    """Warns of targets that the training split lacks, that are likely to be mistakes, or that have few examples."""
+    for name, examples in held_out.items():
+        task.report_unseen(name, examples, targets, report)
+    of_valid = encoded["valid"].target_counts(len(targets.names))
+    task.report_targets(config, targets, {"train": target_counts, "valid": of_valid}, report)
 
 
 def training_batches(config: ModelConfig, rows: EncodedRows, widths: list[int] | None) -> TrainingBatches:
@@ -180,7 +199,7 @@ def encode_held_out(
     """Encodes held-out examples. Raises `InputError` if they cannot be scored with the targets."""
     encoded = {}
     for name, examples in held_out.items():
-        task.check(examples, targets)
+        task.check(examples, targets, validation=name == "valid")
         encoded[name] = encode_rows(task.rows(config, examples, targets, tokenizer), encoder)
     return encoded
 
@@ -307,8 +326,8 @@ def _stream(
         **{name: _counts(part, pretrained) for name, part in encoded.items()},
     }
     report_counts(task, counts, encoder, pretrained, report)
-    for name, examples in held_out.items():
-        task.report_unseen(name, examples, targets, report)
+    target_counts = np.array([scan.names[name] for name in targets.names])
+    _report_targets(task, config, targets, target_counts, held_out, encoded, report)
     return Prepared(
         tokenizer=tokenizer,
         encoder=encoder,
@@ -322,6 +341,7 @@ def _stream(
         fingerprint=fingerprint(
             targets, pretrained, scan.fingerprint.encode(), *(part.digest() for part in encoded.values())
         ),
+        target_counts=target_counts,
         pretrained=pretrained,
     )
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from textapp.config import ModelConfig
 from textapp.runtime.ngram_model import NgramModel
 from textapp.task import Report, Task
 from textapp.training.ngram_model import weighted, with_ngrams
@@ -21,21 +22,24 @@ class Scored(NamedTuple):
     Attributes:
         splits: The scores of each held-out split.
         targets: The targets of the model, with the decision rule chosen on the validation split.
+        decoded: The results of `Task.decoded` that were scored, of each split.
         ngrams: The linear model beside the encoder, with weights chosen there too; or None.
     """
 
     splits: dict[str, dict[str, Any]]
     targets: Any
+    decoded: Mapping[str, np.ndarray]
     ngrams: NgramModel | None = None
 
 
 def held_out_metrics(
-    task: Task[Any, Any, Any], model: keras.Model, data: Prepared, folder: Path, report: Report
+    task: Task[Any, Any, Any], config: ModelConfig, model: keras.Model, data: Prepared, folder: Path, report: Report
 ) -> dict[str, Any]:
     """Scores the held-out splits, and writes the linear model of n-grams, if there is one, with its weights.
 
     Args:
         task: The task.
+        config: The settings.
         model: The trained model.
         data: The data of the training.
         folder: The run folder.
@@ -51,6 +55,9 @@ def held_out_metrics(
         encoder, ngrams = scores.ngrams.weights
         report(f"n-grams: weights {encoder:.2f} for the encoder and {ngrams:.2f} for n-grams, chosen on valid")
     save_ngrams(folder, scores.ngrams)
+    task.report_decisions(
+        config, data.examples["valid"], data.held_out["valid"], scores.decoded["valid"], scores.targets, report
+    )
     return model_metrics(task, model, data, scores)
 
 
@@ -74,6 +81,7 @@ def score_decoded(task: Task[Any, Any, Any], data: Prepared, decoded: Mapping[st
     return Scored(
         {name: task.score(data.examples[name], data.held_out[name], decoded[name], targets) for name in decoded},
         targets,
+        decoded,
     )
 
 

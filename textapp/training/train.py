@@ -78,7 +78,8 @@ def train(
         with strategy.scope(), precision(config.training.mixed_precision):
             model = build_model(found, config, data)
             trained = with_adversary(model, config.training.adversarial)
-            compile_model(trained, found, config, config.training.epochs * steps, found.loss(config, model), model)
+            loss = found.loss(config, model, data.target_counts)
+            compile_model(trained, found, config, config.training.epochs * steps, loss, model)
         # Files and settings are valid: only now delete an old run.
         run.begin(folder, command, force)
         if data.pretrained is not None:
@@ -91,7 +92,7 @@ def train(
         data = with_ngram_model(config, rows, data, valid is None, report)
 
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
-        metrics = held_out_metrics(found, model, data, folder, report)
+        metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.baseline is not None:
             report_baseline(found, config, data, metrics, len(history), report)
             metrics["baseline"] = data.baseline
@@ -200,7 +201,7 @@ def fit_model(
         patience=training.patience,
         checkpoint=folder / run.CHECKPOINT,
         fingerprint=f"{config.to_dict()} {data.fingerprint}",
-        monitor=scores.monitor,
+        monitor=f"val_{task.monitor(config, data.targets, data.target_counts)}",
         scores=[scores],
         callbacks=[
             Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),

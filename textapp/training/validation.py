@@ -35,7 +35,6 @@ class ValidationScores(keras.callbacks.Callback):
         ngrams: The linear models beside the encoder, whose weight is chosen anew each time; or None.
 
     Attributes:
-        monitor: Name of the score for early stopping.
         decoded: The last results of `Task.decoded` for all rows; empty before the first epoch ends.
         scores: The scores of these results.
         calibrated: The targets with the decision rule that fits these results.
@@ -55,7 +54,6 @@ class ValidationScores(keras.callbacks.Callback):
     ):
         super().__init__()
         self.task, self.examples, self.rows, self.targets = task, examples, rows, targets
-        self.monitor = f"val_{task.main_score(targets)}"
         self.decoded: np.ndarray = np.zeros(0)
         self.scores: dict[str, Any] = {}
         self.calibrated = targets

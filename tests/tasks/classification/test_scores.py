@@ -11,6 +11,7 @@ from textapp.tasks.classification.scores import (
     confusion_matrix,
     expected_calibration_error,
     macro_f1,
+    precision_thresholds,
     reliability,
 )
 
@@ -140,3 +141,57 @@ def test_a_model_that_may_stay_silent():
     assert (scores["in_scope_accuracy"], scores["out_of_scope_recall"]) == (0.5, pytest.approx(2 / 3))
     silent = answer_scores(right, probs, outside, 1)
     assert (silent["coverage"], silent["selective_accuracy"], silent["out_of_scope_recall"]) == (0, None, 1)
+
+
+@pytest.mark.parametrize("precision", [0.6, 0.8, 1.0])
+def test_thresholds_have_the_most_answers_of_all_that_reach_the_precision(precision):
+    """Against every threshold; some probabilities are equal, some unknown, and no label fits some texts."""
+    rng = np.random.default_rng(3)
+    names = ["好", "坏", None]
+    true = [names[number] for number in rng.choice(3, 60, p=[0.5, 0.35, 0.15])]
+    probs = rng.integers(30, 60, 60) / 60
+    right = rng.random(60) < probs
+    wrong = {"好": "坏", "坏": "好", None: "好"}
+    predicted = [name if hit and name else wrong[name] for name, hit in zip(true, right, strict=True)]
+    probs[:2] = np.nan
+    found = precision_thresholds(true, predicted, probs.tolist(), precision)
+    assert found["precision"] == precision
+    assert list(found["labels"]) == ["坏", "好"]
+    for label, row in {None: found["overall"], **found["labels"]}.items():
+
+        def answers(least, label=label):
+            return [
+                one == other
+                for one, other, prob in zip(true, predicted, probs, strict=True)
+                if prob >= least and label in (None, other)
+            ]
+
+        reaching = [hits for least in probs if (hits := answers(least)) and np.mean(hits) >= precision]
+        best = max(reaching, key=len, default=[])
+        having = sum(name is not None if label is None else name == label for name in true)
+        assert (row["recall"], row["coverage"]) == (sum(best) / having, len(best) / 60)
+        if best:
+            assert answers(row["min_confidence"]) == best
+            assert row["precision"] == np.mean(best)
+            assert row["min_confidence"] == round(row["min_confidence"], 3), "few decimals"
+        else:
+            assert row["min_confidence"] is row["precision"] is None
+
+
+def test_no_threshold_is_between_equal_probabilities_and_none_reaches_all():
+    wrong = precision_thresholds(["a", "b"], ["a", "a"], [0.9, 0.9], 0.95)
+    assert wrong["overall"] == {"min_confidence": None, "precision": None, "recall": 0.0, "coverage": 0.0}
+    assert wrong["labels"]["b"]["recall"] == 0
+    near = precision_thresholds(["a", "b"], ["a", "a"], [0.9, np.nextafter(0.9, 0)], 0.95)
+    assert near["overall"]["min_confidence"] == 0.9
+    assert precision_thresholds(["a"], ["a"], [0.7], 0.95)["overall"]["min_confidence"] == 0
+
+
+def test_classes_that_the_model_lacks_are_wrong_and_have_no_loss():
+    logits = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
+    scores = classification_scores(np.array([1, 3, 2]), logits)
+    assert scores["accuracy"] == 0
+    assert scores["macro_f1"] == 0
+    assert scores["loss"] == pytest.approx(np.log(2))
+    assert scores["count"] == 3
+    assert classification_scores(np.array([2]), logits[:1])["loss"] == 0

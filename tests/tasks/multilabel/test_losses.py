@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from textapp.tasks.multilabel.losses import soft_distance
+from textapp.tasks.multilabel.losses import WeightedBinaryCrossentropy, soft_distance
 
 PROBS = np.array([[0.2, 0.9, 0.5], [0.01, 0.99, 0.3]], "float32")
 LOGITS = np.array([[0.5, -1.0, 2.0], [0.0, 3.0, -3.0]], "float32")
@@ -37,3 +37,20 @@ def test_the_teachers_own_logits_are_nearest():
     logits = np.log(PROBS / (1 - PROBS))
     found = keras.ops.convert_to_numpy(soft_distance("kl", 2.0)(PROBS, logits, None))
     np.testing.assert_allclose(found, 0, atol=1e-5)
+
+
+TRUE = np.array([[1, 0, 1], [0, 1, 0]])
+
+
+@pytest.mark.parametrize(("gamma", "smoothing"), [(0.0, 0.0), (2.0, 0.0), (0.0, 0.2)])
+def test_focal_loss_and_smoothing_are_those_of_keras(gamma, smoothing):
+    options = {"from_logits": True, "label_smoothing": smoothing, "reduction": None}
+    expected = keras.losses.BinaryFocalCrossentropy(gamma=gamma, **options)(TRUE.astype("float32"), LOGITS)
+    found = WeightedBinaryCrossentropy(np.ones((3, 2)), gamma, smoothing).call(TRUE, LOGITS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_texts_with_and_without_a_label_have_weights_of_their_own():
+    weights = np.array([[1, 2], [3, 4], [5, 6]])
+    found = WeightedBinaryCrossentropy(weights).call(TRUE, np.zeros((2, 3)))
+    np.testing.assert_allclose(found, np.log(2) * np.array([2 + 3 + 6, 1 + 4 + 5]) / 3, rtol=1e-6)

@@ -9,12 +9,36 @@ from textapp.task import command_with
 
 
 @dataclasses.dataclass(frozen=True)
+class Loss(Section):
+    """How much each training text counts in the loss; see `losses.WeightedCrossentropy`."""
+
+    class_weights: Annotated[
+        Literal["none", "balanced", "effective"],
+        "Weight of a label: balanced is inverse to its number of texts, effective to their effective number.",
+    ] = "none"
+    focal_gamma: Annotated[
+        float, Range(0, 10), "Focal loss: how much less a text counts that the model is sure and right about; 0: none."
+    ] = 0.0
+    label_smoothing: Annotated[float, Range(0, 1, open_high=True), "Share of each target spread over all labels."] = 0.0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the loss is a plain cross-entropy."""
+        return self == Loss()
+
+
+@dataclasses.dataclass(frozen=True)
 class ClassificationConfig(ModelConfig):
     """The settings of `textapp train classifier`: data, model and training."""
 
     text_column: Annotated[str | None, "Column of the texts; by default guessed from the header."] = None
     label_column: Annotated[str | None, "Column of the labels, likewise."] = None
     attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 64
+    loss: Loss = Loss()
+    monitor: Annotated[
+        Literal["auto", "accuracy", "macro_f1", "loss"],
+        "Validation score that chooses the best epoch and stops early; auto: macro_f1 for skewed classes, or accuracy.",
+    ] = "auto"
     ngrams: Ngrams = Ngrams()
 
     @property
@@ -116,7 +140,8 @@ class StudentConfig(ClassificationConfig):
     """The settings of `textapp distill` for a classifier: those of a small classifier, and of the distillation."""
 
     in_memory = "a student"
-    decided = frozenset({"baseline"})  # a student is compared with its teachers
+    # A student is compared with its teachers, and learns from their probabilities how much a label counts.
+    decided = frozenset({"baseline", "class_weights", "focal_gamma", "label_smoothing"})
 
     words: Words = Words(vocabulary_size=4_000, embedding_dim=32, word_dropout=0.1, embedding_dropout=0.2)
     encoder: Encoder = Encoder(units=32, dropout=0.2)  # below 32 a fused LSTM stays float: 24 take more bytes

@@ -1,6 +1,7 @@
 """The data of a classifier: reads and splits labelled texts, and makes their rows of tokens."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,8 +12,9 @@ from textapp.config import ModelConfig
 from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, names_of, read_examples
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
+from textapp.data.tables import is_header
 from textapp.data.unlabelled import Augmentation
-from textapp.errors import InputError, excerpt, list_names, quoted
+from textapp.errors import InputError, excerpt, list_names, list_some, quoted
 from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
@@ -75,6 +77,7 @@ def read_splits(
     }
     for examples in held_out.values():
         report(f"read {examples}")
+        _report_headers(config, examples, report)
     if several and "valid" in held_out and not any(held_out["valid"].labels):
         raise InputError(f"{held_out['valid'].source}: no text has a label, so no threshold can be chosen; give others")
     if len(held_out) == 2 and (shared := count_overlap(held_out["valid"], held_out["test"])):
@@ -86,6 +89,7 @@ def read_splits(
         return Examples([], [], str(files.train)), held_out
     train = read_examples(files.train, *columns, several=several)
     report(f"read {train}")
+    _report_headers(config, train, report)
     train, duplicates = drop_duplicates(train)
     report(str(duplicates))
     if held_out:
@@ -98,6 +102,21 @@ def read_splits(
         held_out = {"valid": validation, **held_out}
         report(str(division))
     return train, held_out
+
+
+def _report_headers(config: ClassificationConfig, examples: Examples, report: Report) -> None:
+    """Warns about rows that look like a header among the examples, as where two files were put together."""
+    columns = config.text_column, config.label_column
+    pairs = zip(examples.texts, examples.labels, strict=True)
+    found = [number for number, (text, label) in enumerate(pairs) if is_header(text, names_of(label), columns)]
+    if found:
+        report(_header_warning(examples.location(found[0]), examples.texts[found[0]], len(found)))
+
+
+def _header_warning(location: str, text: str, count: int) -> str:
+    """The warning about rows that look like a header; `location` and `text` are those of the first one."""
+    more = f", and {counted(count - 1, 'more row')} like it" if count > 1 else ""
+    return f"warning: {location}: the text {quoted(text)} looks like a header, but is an example; delete it{more}"
 
 
 def label_set(config: ClassificationConfig, train: Examples, report: Report, kind: type[LabelsType]) -> LabelsType:
@@ -177,8 +196,12 @@ class StreamedTexts:
         held_out = {overlap_key(text) for examples in self.held_out for text in examples.texts}
         labels: set[str] = set()
         learned: set[str] = set()
-        skipped = 0
-        for text, label in iterate_examples(self.path, self.config.text_column, self.config.label_column):
+        skipped = headers = 0
+        header = ""
+        columns = self.config.text_column, self.config.label_column
+        for text, label in iterate_examples(self.path, *columns):
+            if self._report is not None and is_header(text, (label,), columns):
+                headers, header = headers + 1, header or text
             if held_out and overlap_key(text) in held_out:
                 skipped += 1
                 continue
@@ -187,6 +210,8 @@ class StreamedTexts:
                 learned.add(label)
                 yield words, label
         if self._report is not None:
+            if headers:
+                self._report(_header_warning(str(self.path), header, headers))
             if skipped:
                 self._report(f"{self.path}: {counted(skipped, 'text')} left out that are held out")
             _report_unlearned(labels - learned, self._report)
@@ -230,9 +255,22 @@ def compared_texts(examples: Examples, tokenizer: Tokenizer, longest: int) -> Co
     return Compared([tokenizer.words(text)[:longest] for text in examples.texts], examples.texts, examples)
 
 
-def check_known(examples: Examples, labels: Labels) -> None:
-    """Raises `InputError` if an example has a label that the model does not have."""
-    check_labels(examples, labels.names)
+def check_known(examples: Examples, labels: Labels, every: bool) -> None:
+    """Raises `InputError` if no label, or with `every` not each label, is one that the model has."""
+    if every or not any(name in labels.names for label in examples.labels for name in names_of(label)):
+        check_labels(examples, labels.names)
+
+
+def report_unseen(name: str, examples: Examples, labels: Labels, report: Report) -> None:
+    """Warns of labels that the model lacks. The texts with them count as wrong."""
+    known = set(labels.names)
+    counts = Counter(one for label in examples.labels for one in names_of(label) if one not in known)
+    if counts:
+        shown = list_some([f"{quoted(one)} {count:,}" for one, count in sorted(counts.items())], " labels")
+        report(
+            f"warning: {name} has labels that the training split lacks, so that the model is wrong about their texts: "
+            f"{shown}; correct them, or train on texts with them"
+        )
 
 
 def split_scope(examples: Examples, label: str, labels: Labels) -> tuple[Examples, Examples]:

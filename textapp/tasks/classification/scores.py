@@ -20,31 +20,32 @@ def classification_scores(
     """Scores logits: accuracy, macro F1, calibration error and mean cross-entropy in nats.
 
     Args:
-        labels: The true class indices, `(N,)`.
+        labels: The true class indices, `(N,)`. From C on they are classes that the model lacks, so it is wrong.
         logits: `(N, C)`.
         temperature: Divides the logits for the calibration error. The cross-entropy is without it, as in training.
 
     Returns:
-        `accuracy`, `macro_f1`, `ece`, `loss` and `count`, ready for JSON.
+        `accuracy`, `macro_f1`, `ece`, `loss` of the texts whose class the model has, and `count`, ready for JSON.
 
     Example:
         >>> classification_scores(np.array([0, 1]), np.zeros((2, 2)))["loss"]  # log 2
         0.6931471805599453
     """
-    scores = label_scores(labels, logits.argmax(axis=1), confidences(logits, temperature), logits.shape[1])
+    scores = label_scores(labels, logits.argmax(axis=1), confidences(logits, temperature))
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    known = np.flatnonzero(labels < logits.shape[1])
     count = scores.pop("count")
-    return {**scores, "loss": float(-log_probs[np.arange(len(labels)), labels].mean()), "count": count}
+    return {**scores, "loss": float(-log_probs[known, labels[known]].sum() / max(len(known), 1)), "count": count}
 
 
-def label_scores(true: ArrayLike, predicted: ArrayLike, confidence: ArrayLike, classes: int) -> dict[str, Any]:
+def label_scores(true: ArrayLike, predicted: ArrayLike, confidence: ArrayLike) -> dict[str, Any]:
     """Scores class indices `(N,)` and their probabilities `(N,)`.
 
     Returns:
         `accuracy`, `macro_f1`, `ece` and `count`, ready for JSON. `ece` is the expected calibration error.
     """
-    matrix = confusion_matrix(true, predicted, classes)
+    matrix = confusion_matrix(true, predicted, 1 + int(np.max([true, predicted])))
     bins = reliability(np.asarray(true) == np.asarray(predicted), confidence)
     return {
         "accuracy": accuracy(matrix),
@@ -131,6 +132,62 @@ def answer_scores(
         scores["in_scope_accuracy"] = float((hits & answered).mean())
         scores["out_of_scope_recall"] = float((others < min_confidence).mean())
     return scores
+
+
+def precision_thresholds(
+    true: Sequence[str | None], predicted: Sequence[str], confidence: Sequence[float], precision: float
+) -> dict[str, Any]:
+    """Finds the least confidences from which on answers have a precision, for all labels together and for each.
+
+    They fit the given texts best, and other texts a little less. So choose them on validation texts.
+
+    Args:
+        true: The true label of each text, N of them; None for a text that no label fits, so that any answer is wrong.
+        predicted: The predicted labels, likewise.
+        confidence: Their probabilities, likewise.
+        precision: The least share of right answers, above 0 and at most 1.
+
+    Returns:
+        `precision`; `overall`; and in `labels`, for each label that is true or predicted, what `overall` has for all:
+        `min_confidence`, the least one, so with the most answers; the `precision` of the answers from it on; their
+        `recall`, the share of the texts of the label, or of all labels, that are answered right; and their `coverage`,
+        the share of all texts that get such an answer. Where no confidence is enough, `min_confidence` and `precision`
+        are None, and the others 0. Ready for JSON.
+
+    Example:
+        >>> found = precision_thresholds(["a", "b", "a", "b"], ["a", "a", "a", "b"], [0.9, 0.6, 0.7, 0.8], 1.0)
+        >>> found["overall"]
+        {'min_confidence': 0.65, 'precision': 1.0, 'recall': 0.75, 'coverage': 0.75}
+    """
+    labels, answers, probs = np.asarray(true, object), np.asarray(predicted, object), np.asarray(confidence, np.float64)
+    right = labels == answers
+
+    def row(label: str | None) -> dict[str, float | None]:
+        chosen = np.ones(len(right), bool) if label is None else answers == label
+        having = sum(one is not None for one in true) if label is None else int((labels == label).sum())
+        order = np.flatnonzero(chosen & ~np.isnan(probs))
+        order = order[np.argsort(-probs[order], kind="stable")]
+        ordered, hits = probs[order], np.cumsum(right[order])
+        below = np.append(ordered[1:], 0.0)
+        ends = np.flatnonzero((ordered > below) & (hits >= precision * np.arange(1, len(hits) + 1)))
+        if not len(ends):
+            return {"min_confidence": None, "precision": None, "recall": 0.0, "coverage": 0.0}
+        end = int(ends[-1])
+        return {
+            "min_confidence": 0.0 if end + 1 == len(order) else _between(float(below[end]), float(ordered[end])),
+            "precision": float(hits[end] / (end + 1)),
+            "recall": float(hits[end] / having) if having else 0.0,
+            "coverage": (end + 1) / len(right),
+        }
+
+    names = sorted({name for name in (*true, *predicted) if name is not None})
+    return {"precision": precision, "overall": row(None), "labels": {name: row(name) for name in names}}
+
+
+def _between(low: float, high: float) -> float:
+    """A number above `low` and at most `high`, near their middle, with as few decimals as possible."""
+    rounded = (round((low + high) / 2, decimals) for decimals in range(1, 17))
+    return next((number for number in rounded if low < number <= high), high)
 
 
 def confusion_matrix(true: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:

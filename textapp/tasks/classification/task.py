@@ -28,8 +28,8 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     short_name = "sentiment"
     does = "gives each text one of its labels"
     unit = "text"
-    config = settings.ClassificationConfig
-    student_config = settings.StudentConfig
+    config: type[settings.ClassificationConfig] = settings.ClassificationConfig
+    student_config: type[settings.StudentConfig] = settings.StudentConfig
     presets = settings.PRESETS
     presets_help = settings.PRESETS_HELP
     files_help = (
@@ -76,12 +76,33 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         return label_set(config, train, report, ExclusiveLabels)
 
-    def check(self, examples: "Examples", targets: "Labels", model: str = "the model") -> None:
-        """See `Task`: each label must be known."""
+    def report_targets(
+        self,
+        config: settings.ClassificationConfig,
+        targets: "Labels",
+        target_counts: "Mapping[str, np.ndarray]",
+        report: Report,
+    ) -> None:
+        """See `Task`: labels that look the same, labels with hardly an example, skewed classes."""
+        from textapp.tasks.classification.balance import report_labels
+
+        monitor = self.monitor(config, targets, target_counts["train"])
+        report_labels(config, targets.names, target_counts, monitor, report)
+
+    def check(
+        self, examples: "Examples", targets: "Labels", model: str = "the model", validation: bool = False
+    ) -> None:
+        """See `Task`: a label must be known, of validation examples each."""
         from textapp.tasks.classification.data import check_known
 
         del model
-        check_known(examples, targets)
+        check_known(examples, targets, every=validation)
+
+    def report_unseen(self, name: str, examples: "Examples", targets: "Labels", report: Report) -> None:
+        """See `Task`."""
+        from textapp.tasks.classification.data import report_unseen
+
+        report_unseen(name, examples, targets, report)
 
     def rows(
         self,
@@ -117,12 +138,20 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         return classification_head(len(targets.names), config.attention_units, config.encoder.dropout)
 
-    def loss(self, config: settings.ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
+    def loss(
+        self, config: settings.ClassificationConfig, model: "keras.Model", target_counts: "np.ndarray"
+    ) -> "keras.losses.Loss":
         """See `Task`."""
         import keras
 
-        del config, model
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+        del model
+        if config.loss.is_plain:
+            return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+        from textapp.tasks.classification.balance import class_weights
+        from textapp.tasks.classification.losses import WeightedCrossentropy
+
+        weights = class_weights(config.loss.class_weights, target_counts)
+        return WeightedCrossentropy(weights, config.loss.focal_gamma, config.loss.label_smoothing)
 
     def metrics(self) -> "list[keras.metrics.Metric]":
         """See `Task`."""
@@ -164,7 +193,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         predicted = targets.encode(decision.label for decision in decisions)
         probs = [decision.confidence for decision in decisions]
-        return label_scores(targets.encode(examples.labels), predicted, probs, len(targets))
+        return label_scores(targets.encode(examples.labels), predicted, probs)
 
     def score(self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> dict[str, Any]:
         """See `Task`: with the mean cross-entropy."""
@@ -174,6 +203,31 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
         return classification_scores(np.asarray(labels), decoded, targets.temperature)
+
+    def monitor(self, config: settings.ClassificationConfig, targets: "Labels", target_counts: "np.ndarray") -> str:
+        """See `Task`."""
+        from textapp.tasks.classification.balance import is_skewed
+
+        if config.monitor != "auto":
+            return config.monitor
+        return "macro_f1" if is_skewed(target_counts) else self.main_score(targets)
+
+    def report_decisions(
+        self,
+        config: settings.ClassificationConfig,
+        examples: "Examples",
+        rows: "EncodedRows",
+        decoded: "np.ndarray",
+        targets: "Labels",
+        report: Report,
+    ) -> None:
+        """See `Task`: labels that no text gets."""
+        from textapp.data.readers import names_of
+        from textapp.tasks.classification.balance import report_unpredicted
+
+        chosen = self.decisions(rows, decoded, targets)
+        predicted = {name for one in chosen for name in names_of(getattr(one, "label", one))}
+        report_unpredicted(config, examples, predicted, report)
 
     def calibrated(self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> "Labels":
         """See `Task`: with the temperature of the probabilities."""
@@ -208,6 +262,17 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         probs, other_probs = ([decision.confidence for decision in part] for part in (decisions, outside))
         return answer_scores(_right(examples, decisions), probs, other_probs, min_confidence)
+
+    def precision_thresholds(
+        self, examples: "Examples", decisions: Sequence[Any], outside: Sequence[Any], precision: float
+    ) -> dict[str, Any]:
+        """See `Task`."""
+        from textapp.tasks.classification.scores import precision_thresholds
+
+        true = [*examples.labels, *[None] * len(outside)]
+        answers = [*decisions, *outside]
+        predicted, probs = [one.label for one in answers], [one.confidence for one in answers]
+        return precision_thresholds(true, predicted, probs, precision)
 
     def baseline(
         self,

@@ -1,11 +1,55 @@
-"""The distance of a multi-label student from its teachers."""
+"""The weighted loss of a multi-label classifier, and the distance of a student from its teachers."""
 
 from collections.abc import Callable
 from typing import Any, Literal
 
+import keras
+import numpy as np
 from keras import ops
 
 from textapp.tasks.classification.losses import SMALLEST
+
+
+class WeightedBinaryCrossentropy(keras.losses.Loss):
+    r"""The mean over labels of a binary cross-entropy with class weights, focal loss and label smoothing.
+
+    Each label is a choice between two classes, without (0) and with (1) it, and the loss of a label is that of
+    `textapp.tasks.classification.losses.WeightedCrossentropy` with the logits 0 and z. So `balanced` weights are those
+    of one balanced classifier for each label, as of scikit-learn's `OneVsRestClassifier`.
+
+    Args:
+        class_weights: For each label, the weight of a text without and with it, float `(C, 2)`.
+        focal_gamma: The focal parameter, at least 0.
+        label_smoothing: The share of a target that is spread over both classes, at least 0 and below 1.
+        reduction: As in `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: Whether a text has each label, `(B, C)`: 0 or 1.
+        y_pred: Logits, float `(B, C)`.
+        sample_weight: Optional weights of the texts, `(B,)`.
+    """
+
+    def __init__(
+        self,
+        class_weights: np.ndarray,
+        focal_gamma: float = 0.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean_with_sample_weight",
+        name: str = "weighted_binary_crossentropy",
+    ):
+        super().__init__(name=name, reduction=reduction)
+        self.class_weights = np.asarray(class_weights, np.float32)
+        self.focal_gamma, self.label_smoothing = focal_gamma, label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each text, float32 `(B,)`."""
+        true, logits = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        log_yes, log_no = ops.log_sigmoid(logits), ops.log_sigmoid(-logits)
+        yes = true * (1 - self.label_smoothing) + self.label_smoothing / 2
+        terms = -yes * log_yes * ops.exp(self.focal_gamma * log_no)
+        terms -= (1 - yes) * log_no * ops.exp(self.focal_gamma * log_yes)
+        without, having = self.class_weights.T
+        return ops.mean((without * (1 - true) + having * true) * terms, axis=-1)
 
 
 def soft_distance(kind: Literal["kl", "mse"], temperature: float) -> Callable[[Any, Any, Any], Any]:

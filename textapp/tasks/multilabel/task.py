@@ -1,8 +1,9 @@
 """Multi-label classification as a `textapp.task.Task`: classification, except for what several labels change."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from textapp.task import Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
@@ -18,10 +19,26 @@ if TYPE_CHECKING:
     from textapp.text.tokenizer import Tokenizer
 
 
+_Monitor = Annotated[
+    Literal["auto", "micro_f1", "macro_f1", "loss"],
+    "Validation score that chooses the best epoch and stops early; auto: micro_f1.",
+]
+
+
+@dataclasses.dataclass(frozen=True)
 class MultilabelConfig(ClassificationConfig):
     """The settings of `textapp train multilabel-classifier`: those of a classifier, without `stream`."""
 
     in_memory = "a multilabel-classifier"
+
+    monitor: _Monitor = "auto"  # type: ignore[assignment]
+
+
+@dataclasses.dataclass(frozen=True)
+class MultilabelStudentConfig(StudentConfig):
+    """The settings of `textapp distill` for a multilabel-classifier."""
+
+    monitor: _Monitor = "auto"  # type: ignore[assignment]
 
 
 class Multilabel(Classification):
@@ -33,6 +50,7 @@ class Multilabel(Classification):
     does = "gives each text any number of its labels"
     exclusive = False
     config = MultilabelConfig
+    student_config = MultilabelStudentConfig
     files_help = (
         "texts with labels: TSV or CSV with a header and `a,b` as labels, or JSON lines with a list of them, each also "
         "gzipped"
@@ -72,12 +90,25 @@ class Multilabel(Classification):
             )
         return label_set(config, train, report, IndependentLabels)
 
-    def loss(self, config: ClassificationConfig, model: "keras.Model") -> "keras.losses.Loss":
+    def loss(
+        self, config: ClassificationConfig, model: "keras.Model", target_counts: "np.ndarray"
+    ) -> "keras.losses.Loss":
         """See `Task`: a binary cross-entropy for each label."""
         import keras
 
-        del config, model
-        return keras.losses.BinaryCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+        del model
+        if config.loss.is_plain:
+            return keras.losses.BinaryCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+        from textapp.tasks.classification.balance import class_weights
+        from textapp.tasks.multilabel.losses import WeightedBinaryCrossentropy
+
+        weights = class_weights(config.loss.class_weights, target_counts)
+        return WeightedBinaryCrossentropy(weights, config.loss.focal_gamma, config.loss.label_smoothing)
+
+    def monitor(self, config: ClassificationConfig, targets: Any, target_counts: "np.ndarray") -> str:
+        """See `Task`: by default micro F1; unlike accuracy, it sees whether rare labels are found."""
+        del target_counts
+        return self.main_score(targets) if config.monitor == "auto" else config.monitor
 
     def metrics(self) -> "list[keras.metrics.Metric]":
         """See `Task`: none, because thresholds are not known before the end of an epoch."""
@@ -235,13 +266,16 @@ class Multilabel(Classification):
 
 
 def _scores(true: Sequence[Iterable[str]], decisions: Sequence[Iterable[str]], targets: Any) -> dict[str, Any]:
-    """Scores predicted labels."""
+    """Scores predicted labels. A true label that the model lacks counts as missed."""
     import numpy as np
 
     from textapp.tasks.multilabel.scores import multilabel_scores
+    from textapp.text.labels import IndependentLabels
 
-    known, chosen = (np.asarray(targets.encode(sets), bool) for sets in (true, decisions))
-    return multilabel_scores(known, chosen, targets.names)
+    unseen = {name for some in true for name in some} - set(targets.names)
+    labels = IndependentLabels((*targets.names, *sorted(unseen)))
+    known, chosen = (np.asarray(labels.encode(sets), bool) for sets in (true, decisions))
+    return multilabel_scores(known, chosen, labels.names)
 
 
 TASK = Multilabel()

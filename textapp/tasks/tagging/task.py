@@ -86,10 +86,13 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         del report
         return tag_set(config, train)
 
-    def check(self, examples: "TaggedExamples", targets: "TagSet", model: str = "the model") -> None:
+    def check(
+        self, examples: "TaggedExamples", targets: "TagSet", model: str = "the model", validation: bool = False
+    ) -> None:
         """See `Task`: tags must be of the model's kind."""
         from textapp.tasks.tagging.scores import check_tags_known
 
+        del validation
         check_tags_known(examples, targets, model)
 
     def report_unseen(self, name: str, examples: "TaggedExamples", targets: "TagSet", report: Report) -> None:
@@ -120,11 +123,13 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         allowed = targets.allowed() if config.crf else None
         return tagging_head(len(targets), config.encoder.dropout, config.crf, allowed)
 
-    def loss(self, config: settings.TaggingConfig, model: "keras.Model") -> "keras.losses.Loss":
+    def loss(
+        self, config: settings.TaggingConfig, model: "keras.Model", target_counts: "np.ndarray"
+    ) -> "keras.losses.Loss":
         """See `Task`."""
         from textapp.tasks.tagging.losses import tag_loss
 
-        del config
+        del config, target_counts
         return tag_loss(model, reduction="mean_with_sample_weight")
 
     def soft_distance(self, config: settings.StudentConfig, model: "keras.Model") -> Callable[[Any, Any, Any], Any]:
