@@ -220,7 +220,8 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
         student = StudentData.read(task, config, files, command.get("unlabelled", ()), [soft], report)
         data, valid = student.with_soft_targets(soft)
     else:
-        data = prepare(task, config, files, report)
+        # The vocabulary and the targets of a training that started from a run hold those of that run.
+        data = prepare(task, config, files, report, loaded if "init" in command else None)
         valid = data.held_out["valid"]
     same = data.encoder.vocabulary == loaded.encoder.vocabulary and data.encoder.characters == loaded.encoder.characters
     # Runs of textapp 0.1 have other fingerprints of their data.

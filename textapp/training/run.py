@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 import os
 import time
@@ -18,7 +19,7 @@ from textapp import __version__
 from textapp.config import ModelConfig
 from textapp.data.limits import check_zip
 from textapp.errors import InputError, quoted
-from textapp.files import check_writable, leftovers, named_errors, read_object, replacing, write_json
+from textapp.files import check_writable, leftovers, named_errors, read_bytes, read_object, replacing, write_json
 from textapp.layers import CharacterCNN
 from textapp.output_files import delete_empty_folders, link_target, locked, real_path
 from textapp.task import Task, canonical_name, names, task
@@ -97,6 +98,14 @@ class Run:
     def sample(self) -> Any:
         """Some validation examples. Raises `InputError` if the file is missing or broken."""
         return self.task.read_sample(self.folder / self.task.sample_name, self.targets)
+
+
+def content_hash(folder: Path, task: Task[Any, Any, Any], config: ModelConfig) -> str:
+    """SHA-256 of all files of a run that its outputs depend on, hexadecimal."""
+    files = [MODEL, CONFIG, TOKENIZER, VOCABULARY, *task.target_files]
+    files += [CHARACTERS] if config.words.characters else []
+    digests = (hashlib.sha256(read_bytes(folder / name)).digest() for name in files)
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def task_of(folder: Path, metrics: Mapping[str, Any]) -> Task[Any, Any, Any]:

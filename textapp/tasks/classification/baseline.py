@@ -27,6 +27,7 @@ MOST_WEIGHTS = 15_000_000  # of a kind, buckets times classes: 120 MB
 MOST_WORK_WITH_CHARACTERS = 120_000_000
 MOST_WORK = 800_000_000
 WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be counted
+NEVER = -10.0  # margin of a class without a training text; those of a fitted class are about -1 to 1
 CHUNK = 500  # held-out texts whose n-grams are in memory at a time
 
 
@@ -63,7 +64,7 @@ def linear_model(
     if with_characters:
         features.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
     known = [texts[number] for number in chosen.tolist()]
-    margins = _fitted(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
+    margins = _fitted(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], classes, seed)
 
     def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
         others = _texts(examples, rows)
@@ -120,23 +121,30 @@ def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> n
     return np.sort(order[: max(len(first), fitting)])
 
 
-def _fitted(matrix: Any, targets: np.ndarray, seed: int) -> Callable[[Any], np.ndarray]:
+def _fitted(matrix: Any, targets: np.ndarray, classes: int, seed: int) -> Callable[[Any], np.ndarray]:
     """Fits a machine for each class against the rest.
 
     Args:
         matrix: The features of each text, sparse `(N, F)`.
         targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
+        classes: C. A training that starts from a run may have no text of some of its classes.
         seed: Seed of the order in which the solver visits texts.
 
     Returns:
         A function from features `(M, F)` to margins float64 `(M, C)`; a text of a class has a positive one.
     """
     if targets.ndim == 1:
-        machine = _machine(seed).fit(matrix, targets)
+        present = np.unique(targets)
+        machine = _machine(seed).fit(matrix, targets) if len(present) > 1 else None
 
         def margins(features: Any) -> np.ndarray:
+            found = np.full((features.shape[0], classes), NEVER)
+            if machine is None:
+                found[:, present] = -NEVER
+                return found
             values = machine.decision_function(features)
-            return values if values.ndim == 2 else np.stack([-values, values], axis=1)
+            found[:, present] = values if values.ndim == 2 else np.stack([-values, values], axis=1)
+            return found
 
         return margins
     machines = [
