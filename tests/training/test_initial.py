@@ -2,17 +2,19 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.cli.commands import change_json
 from tests.training.killed import KillAt, Killed
 from textapp.compress.config import QuantizeConfig
 from textapp.compress.quantize import quantize
 from textapp.data.batches import model_inputs
 from textapp.data.rows import encode_untargeted
 from textapp.errors import InputError
-from textapp.task import names, task
+from textapp.task import Files, names, task
 from textapp.tasks.tagging.head import without_crf
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.initial import InitialRun
@@ -158,39 +160,52 @@ def test_a_training_begins_with_the_outputs_of_the_run(runs, tmp_path, name):
     )
 
 
-@pytest.mark.usefixtures("at_once")
-def test_the_test_file_of_the_run_is_the_default_unless_it_has_changed(tmp_path):
-    trained("classification", tmp_path / "alt", OLD["classification"], test=OLD["classification"])
-    file, lines = tmp_path / "alt.test", []
-    metrics = trained("classification", tmp_path / "eins", NEW["classification"], init=tmp_path / "alt", lines=lines)
-    assert json.loads((tmp_path / "eins/config.json").read_text(encoding="utf-8"))["test"] == str(file)
-    assert metrics["init"]["scores"]["test"]["before"] == Run.load(tmp_path / "alt").metrics["test"]
+def test_the_test_file_of_the_run_is_the_default_unless_it_has_changed(runs, tmp_path):
+    source, file, lines = tmp_path / "alt", tmp_path / "тест.jsonl", []
+    shutil.copytree(runs["classification"], source)
+    known = Path(Run.load(source).command["test"])
+    shutil.copy(known, file)
+    change_json(source / "config.json", test=str(file))
+    initial = InitialRun.open(task("classification"), source)
+    config, files = initial.config(), Files("train")
+    assert initial.with_test(files, config, lines.append) == Files("train", test=str(file))
+    assert initial.with_test(Files("train", test="other"), config, lines.append) == Files("train", test="other")
+    assert not lines
+    assert initial.with_test(files, config.replaced(text_column="text"), lines.append) == files
     write(file, "classification", OLD["classification"][:1], first=100)
-    for number, reason in enumerate(("has changed since the training of", "No such file")):
-        if number:
-            file.unlink()
-        metrics = trained(
-            "classification", tmp_path / f"zwei {number}", NEW["classification"], init=tmp_path / "alt", lines=lines
-        )
-        assert "test" not in metrics
-        assert any(line.startswith(f"note: {file}") and reason in line for line in lines)
-    columns = ("text_column=text", "label_column=label")
-    trained("classification", tmp_path / "drei", NEW["classification"], *columns, init=tmp_path / "alt", lines=lines)
-    assert lines.count(next(line for line in lines if "was read with another text_column" in line)) == 1
+    assert initial.with_test(files, config, lines.append) == files
+    write(file, "classification", NEW["classification"], first=100)
+    assert initial.with_test(files, config, lines.append) == files
+    file.unlink()
+    assert initial.with_test(files, config, lines.append) == files
+    reasons = (
+        "was read with another text_column,",
+        "has changed since",
+        "the label 'mañana' does not occur",
+        "No such",
+    )
+    for line, reason in zip(lines, reasons, strict=True):
+        assert line.startswith(f"note: {file}")
+        assert reason in line
+        assert line.endswith(f"so the test score of {source} is not compared; --test chooses a test file")
 
 
-def test_one_new_label_alone_is_learned_and_what_is_forgotten_is_said(tmp_path):
-    old = tmp_path / "alt"
-    settings = ("epochs=12", "patience=12", "learning_rate=0.05", "batch_size=4")
-    trained("classification", old, OLD["classification"], *settings, test=OLD["classification"])
+def test_one_new_label_alone_can_be_learned_and_what_is_forgotten_is_said(runs, tmp_path, monkeypatch):
+    def forget(model, *_, **__):
+        model.get_layer("logits").bias.assign([0.0, 0.0, 1e4])
+        return [{"loss": 1.0}]
+
+    monkeypatch.setattr("textapp.training.train.fit", forget)
     lines, rows = [], [("жук quiz", "mañana")]
-    metrics = trained("classification", tmp_path / "neu", rows, *settings, init=old, lines=lines)
+    metrics = trained(
+        "classification", tmp_path / "neu", rows, "baseline=true", init=runs["classification"], lines=lines
+    )
     assert metrics["labels"] == ["да", "нет", "mañana"]
-    assert metrics["valid"]["accuracy"] == 1
-    assert metrics["baseline"]["valid"]["accuracy"] == 1
+    assert metrics["valid"]["accuracy"] == metrics["baseline"]["valid"]["accuracy"] == 1
     assert metrics["init"]["without_examples"] == ["да", "нет"]
     scores = metrics["init"]["scores"]["test"]
-    assert scores["before"]["accuracy"] > 0.9 > scores["after"]["accuracy"]
+    assert scores["before"] == Run.load(runs["classification"]).metrics["test"]
+    assert scores["before"]["accuracy"] > scores["after"]["accuracy"] == 0
     assert any(line.startswith("warning: the training split has no example of да, нет;") for line in lines)
     assert any(line.startswith("warning: on test the new model is worse than") for line in lines)
 
@@ -199,19 +214,20 @@ def test_a_killed_training_ends_with_the_same_numbers_and_only_from_the_same_run
     source = tmp_path / "alt 旧"
     shutil.copytree(runs["classification"], source)
     rows, lines = NEW["classification"], []
-    expected = trained("classification", tmp_path / "ganz", rows, init=source)
+    settings = ("epochs=1", "baseline=false")
+    expected = trained("classification", tmp_path / "ganz", rows, *settings, init=source)
     monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))
     with monkeypatch.context() as patch:
-        patch.setattr(type(task("classification")), "dashboards", lambda *_: [KillAt(4)])
+        patch.setattr(type(task("classification")), "dashboards", lambda *_: [KillAt(2)])
         with pytest.raises(Killed):
-            trained("classification", tmp_path / "neu", rows, init=source)
+            trained("classification", tmp_path / "neu", rows, *settings, init=source)
     assert (tmp_path / "neu" / CHECKPOINT).exists()
     content = (source / "config.json").read_bytes()
     (source / "config.json").write_bytes(content + b" ")
     with pytest.raises(InputError, match="holds an unfinished run with other init; use --force"):
-        trained("classification", tmp_path / "neu", rows, init=source)
+        trained("classification", tmp_path / "neu", rows, *settings, init=source)
     (source / "config.json").write_bytes(content)
-    metrics = trained("classification", tmp_path / "neu", rows, init=source)
+    metrics = trained("classification", tmp_path / "neu", rows, *settings, init=source)
     assert {**metrics, "seconds": 0} == {**expected, "seconds": 0}
     weights, wanted = (Run.load(tmp_path / folder).model.get_weights() for folder in ("neu", "ganz"))
     for one, other in zip(weights, wanted, strict=True):
@@ -220,7 +236,7 @@ def test_a_killed_training_ends_with_the_same_numbers_and_only_from_the_same_run
     result = quantize(QuantizeConfig(epochs=0), tmp_path / "neu", tmp_path / "rund", report=lambda line: None)
     assert result["labels"] == metrics["labels"]
     monkeypatch.setattr("textapp.training.train.fit", scramble)
-    trained("classification", tmp_path / "weiter", rows, "baseline=false", init=tmp_path / "rund", lines=lines)
+    trained("classification", tmp_path / "weiter", rows, *settings, init=tmp_path / "rund", lines=lines)
     assert any(line.startswith(f"note: {tmp_path / 'rund'} is quantized, the new run is not;") for line in lines)
 
 
