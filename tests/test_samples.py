@@ -87,6 +87,17 @@ def test_a_run_is_exported_to_the_same_bundle(textapp, task, tmp_path):
     assert_same(predictions(textapp, bundle, task), EXPECTED[task]["bundle"]["predictions"], TOLERANCE["bundle"])
 
 
+def test_a_training_starts_from_a_run(textapp, task, tmp_path, monkeypatch):
+    """All its weights are carried over: before the first step the new model has the scores of then."""
+    monkeypatch.setattr("textapp.training.train.fit", lambda *_, **__: [{"loss": 1.0}])
+    command = ["train", task, "--train", TEST[task], "--init", SAMPLES / task / "run", "--out", tmp_path / "новый"]
+    metrics = textapp(*command, "--set", "baseline=false", "--set", "min_count=1000")
+    assert (metrics["init"]["new_words"], metrics["init"]["new_targets"]) == (0, [])
+    scores = textapp("evaluate", tmp_path / "новый", "--data", TEST[task])
+    keys = {"accuracy", "macro_f1", "entity_f1", "count"} & scores.keys()
+    assert_same(scores, {key: EXPECTED[task]["run"]["scores"][key] for key in keys}, 1e-6)
+
+
 def test_neighbours_of_vectors_are_those_of_then(textapp):
     found = textapp("vectors", "neighbors", SAMPLES / "vectors.npz", *EXPECTED["vectors"], "--count", 5)
     assert_same(found["neighbors"], EXPECTED["vectors"], 1e-5)

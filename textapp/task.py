@@ -215,8 +215,25 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """
 
     @abc.abstractmethod
-    def targets(self, config: ConfigType, train: ExamplesType, report: Report) -> TargetsType:
-        """The targets of a new model. Raises `InputError` if the training examples are not enough to learn from."""
+    def targets(
+        self, config: ConfigType, train: ExamplesType, report: Report, known: TargetsType | None = None
+    ) -> TargetsType:
+        """The targets of a new model.
+
+        Args:
+            config: The settings.
+            train: The training examples.
+            report: Receives each line of progress.
+            known: The targets of the run that the training starts from. They stay, in their order, and new ones follow.
+
+        Raises:
+            InputError: The training examples are not enough to learn from, or have targets of another kind than the
+                run.
+        """
+
+    @abc.abstractmethod
+    def known_examples(self, examples: ExamplesType, targets: TargetsType) -> ExamplesType:
+        """The examples of whose targets a model has each one."""
 
     @abc.abstractmethod
     def check(
@@ -625,8 +642,12 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """The targets of a student. Raises `InputError` if a teacher has other targets than the student's examples."""
 
     @abc.abstractmethod
-    def targets_of_names(self, names: Iterable[str], source: str) -> TargetsType:
-        """Targets with these names, in the task's order. Raises `InputError` naming `source` if there are too few."""
+    def targets_of_names(self, names: Iterable[str], source: str, known: TargetsType | None = None) -> TargetsType:
+        """Targets with these names, in the task's order, after those of `known`.
+
+        Raises:
+            InputError: There are too few; the message names `source`.
+        """
 
     @property
     def reading_settings(self) -> tuple[str, ...]:

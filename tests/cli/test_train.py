@@ -391,3 +391,49 @@ def test_ctrl_c_says_that_the_same_command_resumes(textapp, classifier, tmp_path
     outcome = textapp(*classifier.train_command(tmp_path / "run"))
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err.splitlines()[-1] == "stopped; the same command resumes it"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (["--set", "units=5"], "setting units: must stay 4 to start from {run}, whose weights or tokens depend on it"),
+        (["--set", "lowercase=false"], "setting lowercase: must stay true"),
+        (["--set", "dropout=2"], "setting dropout: must be at least 0 and below 1"),
+        (["--preset", "tiny"], "--preset: the settings are those of the run of --init"),
+        (["--vectors", "{train}"], "--vectors: the word vectors are those of {run}; leave out --vectors or --init"),
+        (["--out", "{run}", "--force"], "{run}: holds {run}, the run to start from; choose another --out"),
+        (["--init", "{bundle}"], "{bundle}: not a run folder (no config.json in it)"),
+        (["--init", "{tagger}"], "{tagger}: a tagger, from which no classifier can start; use `textapp train tagger`"),
+    ],
+)
+def test_a_run_that_cannot_be_the_start_is_refused(textapp, classifier, tagger, tmp_path, snapshot, arguments, rule):
+    names = {
+        "run": classifier.run,
+        "bundle": classifier.bundle,
+        "tagger": tagger.run,
+        "train": classifier.files["train"],
+    }
+    before = snapshot(classifier.run)
+    out, given = tmp_path / "прогон", [argument.format(**names) for argument in arguments]
+    command = ["train", "classifier", "--train", names["train"], "--out", out, "--init", classifier.run, *given]
+    assert textapp(*command).refusal.startswith(rule.format(**names))
+    assert snapshot(classifier.run) == before
+    assert not out.exists()
+
+
+def test_a_training_starts_from_a_run(textapp, model, tmp_path, fit_at_once):
+    """Its settings are those of the run, except for those of the training; so is its test file."""
+    command = ["--train", model.files["train"], "--out", tmp_path / "новый", "--init", model.run, "--set", "epochs=3"]
+    outcome = textapp("train", model.task.model_noun, *command, "--json")
+    assert outcome.code == 0, outcome.err
+    entry, scores = outcome.json["init"], outcome.json["init"]["scores"]
+    assert (entry["path"], entry["new_words"], entry["new_targets"]) == (str(model.run), 0, [])
+    assert scores["test"]["before"] == model.metrics["test"]
+    key = model.main_score
+    assert f"test: {model.task.main_score_title(None) if key != 'entity_f1' else 'strict entity F1'}" in outcome.err
+    written, known = (read_json(folder / "config.json") for folder in (tmp_path / "новый", model.run))
+    assert written["init"] == {"path": str(model.run), "sha256": entry["sha256"]}
+    assert written["test"] == model.files["test"]
+    changed = {name for name, value in known["settings"].items() if written["settings"][name] != value}
+    assert "epochs" in changed
+    assert changed <= {"epochs", "learning_rate"}

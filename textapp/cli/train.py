@@ -10,6 +10,7 @@ import typer
 from textapp.cli.arguments import AsJson, Force, Out, Settings, Vectors, check_readable, settings_help
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
+from textapp.errors import InputError
 from textapp.task import Task, names, task
 
 app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
@@ -24,6 +25,14 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         valid: Annotated[str | None, typer.Option(help="Validation examples; by default a share of --train.")] = None,
         test: Annotated[str | None, typer.Option(help="Test examples, scored once at the end.")] = None,
         vectors: Vectors = None,
+        init: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="RUN",
+                help="Finished run to start from: its weights, words, labels or tags, and settings; new ones follow. "
+                "Its test file is the default of --test.",
+            ),
+        ] = None,
         preset: Annotated[
             str | None, typer.Option(help=f"Settings for a kind of text: {', '.join(found.presets_help)}.")
         ] = None,
@@ -31,11 +40,18 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         force: Force = False,
         as_json: AsJson = False,
     ) -> None:
-        config = found.preset(preset, vectors=vectors is not None).override(settings or [])
+        if init is not None and preset is not None:
+            raise InputError("--preset: the settings are those of the run of --init; --set changes single ones")
+        config = found.preset(preset, vectors=vectors is not None)
+        config = config.override(settings or []) if init is None else config
         check_readable(train, valid, test, vectors)
         with resumable(force), native_log_hidden():
+            from textapp.training.initial import InitialRun
             from textapp.training.train import train as train_model
 
+            initial = None if init is None else InitialRun.open(found, init)
+            if initial is not None:
+                config = initial.config().override(settings or [])
             metrics = train_model(
                 found.name,
                 config,
@@ -44,6 +60,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
                 valid=valid,
                 test=test,
                 vectors=vectors,
+                init=initial,
                 force=force,
                 report=say,
             )

@@ -226,7 +226,8 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
         data, valid = student.with_soft_targets(soft)
         rows: EncodedRows | None = student.train
     else:
-        data = prepare(task, config, files, report)
+        # The vocabulary and the targets of a training that started from a run hold those of that run.
+        data = prepare(task, config, files, report, loaded if "init" in command else None)
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
         valid = data.held_out["valid"]
     same = data.encoder.vocabulary == loaded.encoder.vocabulary and data.encoder.characters == loaded.encoder.characters

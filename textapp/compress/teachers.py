@@ -11,17 +11,16 @@ import numpy as np
 
 from textapp.compress.soft_targets import SoftTargets, Teacher, parse_line
 from textapp.data.lines import read_lines
-from textapp.data.rows import encode_rows, encode_untargeted
+from textapp.data.rows import encode_untargeted
 from textapp.errors import InputError
-from textapp.files import read_bytes
 from textapp.runtime import load
-from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS
 from textapp.settings import as_text
 from textapp.task import Task, names, task
 from textapp.text.tokenizer import Tokenizer
 from textapp.training import run
 from textapp.training.ngram_model import with_ngrams
 from textapp.training.outputs import RowOutputs
+from textapp.training.predictor import run_scores
 
 EMPTY = [""]  # the tokens of a text without any: the unknown word
 
@@ -55,11 +54,7 @@ class RunTeacher:
     @functools.cached_property
     def sha256(self) -> str:
         """SHA-256 of all files that its probabilities depend on, hexadecimal."""
-        files = [run.MODEL, run.CONFIG, run.TOKENIZER, run.VOCABULARY, *self.task.target_files]
-        files += [run.CHARACTERS] if self.config.words.characters else []
-        files += [name for name in (NGRAMS, NGRAM_TABLE) if (Path(self.name) / name).exists()]
-        digests = (hashlib.sha256(read_bytes(Path(self.name) / name)).digest() for name in files)
-        return hashlib.sha256(b"".join(digests)).hexdigest()
+        return run.content_hash(Path(self.name), self.task, self.config)
 
     @property
     def split_seed(self) -> int:
@@ -95,9 +90,7 @@ class RunTeacher:
 
     def score(self, examples: Any) -> dict[str, Any]:
         """Its scores on examples."""
-        opened = self._run
-        rows = encode_rows(self.task.rows(self.config, examples, self.targets, opened.tokenizer), opened.encoder)
-        return self.task.score(examples, rows, with_ngrams(opened.ngrams, rows, self._decoded(rows)), self.targets)
+        return run_scores(self._run, examples)
 
     @functools.cached_property
     def _run(self) -> run.Run:

@@ -47,6 +47,10 @@ class TagSet:
         found = {tag for tags in sequences for tag in convert(tags, FILE_SCHEME, scheme)} - {OUTSIDE}
         return cls((OUTSIDE, *sorted(found, key=lambda tag: (tag[2:], tag[0]))), scheme)
 
+    def extended(self, tags: Iterable[str]) -> "TagSet":
+        """Returns the set followed by the tags that it lacks, of the same scheme; known tags keep their ids."""
+        return TagSet((*self.tags, *(tag for tag in tags if tag not in self.tags)), self.scheme)
+
     def __len__(self) -> int:
         return len(self.tags)
 

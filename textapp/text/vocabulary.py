@@ -85,6 +85,10 @@ class Vocabulary:
         frequent.sort(key=lambda token: (-counts[token], token))
         return cls(itertools.chain(SPECIALS, frequent[: max_size - len(SPECIALS)]))
 
+    def extended(self, tokens: Iterable[str]) -> "Vocabulary":
+        """Returns the vocabulary followed by the tokens that it lacks, in their order; known tokens keep their ids."""
+        return Vocabulary([*self.tokens, *(one for one in tokens if one not in self and one not in SPECIALS)])
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one token a line in the order of the ids, in UTF-8, completely or not at all."""
         write_text(path, "".join(f"{token}\n" for token in self.tokens))

@@ -28,6 +28,7 @@ from textapp.text.ngrams import NgramHash
 from textapp.training.prepare import NgramModels, Prepared
 
 LARGEST_INT8 = 127
+MARGIN_OF_OTHERS = -1.0  # of a text for a class that it does not have, about
 MOST_CHARACTER_ROWS = 2**14  # more changed nothing on validation data: a language has few n-grams of letters
 MOST_COLUMNS = 32  # of a row: the logits of more labels are a product with a matrix of this rank
 _PRIOR = 10  # texts, as for the temperature
@@ -90,7 +91,9 @@ def fitted(config: ModelConfig, parts: Sequence[EncodedRows], classes: int) -> N
     counts = (hashed.rows, hashed.character_rows)
     kinds = [_weighted([one[kind] for one in found], count) for kind, count in enumerate(counts) if count]
     matrix = sparse.hstack([values for values, _ in kinds], "csr")
-    machines = linear_machines(matrix, targets[chosen], seed)
+    machines = linear_machines(matrix, targets[chosen], classes, seed)
+    # Of a class without a text, which a run to start from may know, the encoder alone should judge.
+    machines.intercepts[machines.absent] = MARGIN_OF_OTHERS
     weights = machines.coefficients.T * np.concatenate([idf for _, idf in kinds])[:, None]
     return _rounded(hashed, weights, machines)
 

@@ -44,6 +44,14 @@ def run_decisions(run: Run, examples: Any) -> list[Any]:
     return task.decisions(encoded, with_ngrams(run.ngrams, encoded, outputs(encoded)), run.targets)
 
 
+def run_scores(run: Run, examples: Any) -> dict[str, Any]:
+    """The scores of a run on examples, as its training computes them: texts without tokens do not count."""
+    task = run.task
+    rows = encode_rows(task.rows(run.config, examples, run.targets, run.tokenizer), run.encoder)
+    outputs = RowOutputs(run.model, task.decoded(run.model), per_token=task.unit == "token")
+    return task.score(examples, rows, with_ngrams(run.ngrams, rows, outputs(rows)), run.targets)
+
+
 class _Scorer:
     """A Keras model on one text at a time; `textapp.runtime.predictor.Score`."""
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,14 +36,27 @@ class NgramModels(NamedTuple):
     final: NgramModel
 
 
+class Known(Protocol):
+    """What a training starts from: a run, whose words, characters and targets stay, with their ids; new ones follow."""
+
+    @property
+    def encoder(self) -> TokenEncoder:
+        """Converts tokens to ids."""
+
+    @property
+    def targets(self) -> Any:
+        """The targets of the model."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Prepared:
     """Everything that a training needs from its files.
 
     Attributes:
         tokenizer: The tokenizer of texts.
-        encoder: Converts tokens to ids; built from the training split only, plus the vectors' extra words.
-        targets: The targets of the model, from the training split only.
+        encoder: Converts tokens to ids; built from the training split only, plus the vectors' extra words, or after
+            the words of the run that the training starts from.
+        targets: The targets of the model, from the training split only, or after those of that run.
         batches: The training batches.
         num_tokens: Real tokens (no padding) per epoch.
         examples: The examples of `valid`, and of `test` if given.
@@ -57,6 +70,7 @@ class Prepared:
         train: The training examples, if the settings ask for a baseline and the examples are in memory; otherwise None.
         baseline: The scores of the baseline, the entry of `metrics.json`; None without a baseline.
         ngrams: The linear models beside the encoder, or None.
+        untrained: The targets that the training split has no example of; only a run to start from gives such.
     """
 
     tokenizer: Tokenizer
@@ -74,9 +88,12 @@ class Prepared:
     train: Any = None
     baseline: Mapping[str, Any] | None = None
     ngrams: NgramModels | None = None
+    untrained: tuple[str, ...] = ()
 
 
-def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report: Report) -> Prepared:
+def prepare(
+    task: Task[Any, Any, Any], config: ModelConfig, files: Files, report: Report, known: Known | None = None
+) -> Prepared:
     """Reads the files of a training.
 
     Args:
@@ -84,6 +101,7 @@ def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report
         config: The settings.
         files: The files.
         report: Receives each line of progress.
+        known: The run that the training starts from, or None.
 
     Raises:
         InputError: A file breaks a rule, or `stream` is set without a validation file.
@@ -93,10 +111,10 @@ def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report
     train, held_out = task.read_splits(config, files, config.training.seed, report)
     tokenizer = task.tokenizer(config)
     if config.data.stream:
-        return _stream(task, config, files, held_out, tokenizer, report)
-    targets = task.targets(config, train, report)
+        return _stream(task, config, files, held_out, tokenizer, report, known)
+    targets = task.targets(config, train, report, None if known is None else known.targets)
     rows = task.rows(config, train, targets, tokenizer, training=True)
-    encoder, pretrained = build_encoder(task, config, rows.tokens.counts(), files.vectors, report)
+    encoder, pretrained = build_encoder(task, config, rows.tokens.counts(), files.vectors, report, known)
     data = with_held_out(
         task,
         config,
@@ -107,8 +125,13 @@ def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report
         targets=targets,
         pretrained=pretrained,
         report=report,
+        known=known,
     )
-    return dataclasses.replace(data, train=train) if config.training.baseline else data
+    return dataclasses.replace(
+        data,
+        train=train if config.training.baseline else None,
+        untrained=_untrained(targets.names, rows.targets),
+    )
 
 
 def with_held_out(
@@ -122,6 +145,7 @@ def with_held_out(
     targets: Any,
     report: Report,
     pretrained: Pretrained | None = None,
+    known: Known | None = None,
 ) -> Prepared:
     """Encodes the held-out splits, counts tokens, and makes the batches.
 
@@ -135,6 +159,7 @@ def with_held_out(
         targets: The targets of the model.
         report: Receives each line of progress.
         pretrained: The vectors to start from, or None.
+        known: The run that the training starts from, or None.
 
     Raises:
         InputError: Held-out examples cannot be scored with the targets.
@@ -142,7 +167,7 @@ def with_held_out(
     encoded = encode_held_out(task, config, held_out, tokenizer, encoder, targets)
     parts = {"train": train, **encoded}
     counts = {name: _counts(part, pretrained) for name, part in parts.items()}
-    report_counts(task, counts, encoder, pretrained, report)
+    report_counts(task, counts, encoder, pretrained, report, known)
     target_counts = train.target_counts(len(targets.names))
     _report_targets(task, config, targets, target_counts, held_out, encoded, report)
     widths = None
@@ -213,9 +238,16 @@ def word_form(task: Task[Any, Any, Any], config: ModelConfig) -> WordForm | None
 
 
 def build_encoder(
-    task: Task[Any, Any, Any], config: ModelConfig, counts: Mapping[str, int], vectors: Any, report: Report
+    task: Task[Any, Any, Any],
+    config: ModelConfig,
+    counts: Mapping[str, int],
+    vectors: Any,
+    report: Report,
+    known: Known | None = None,
 ) -> tuple[TokenEncoder, Pretrained | None]:
     """Builds the vocabularies from the training split, and adds extra words from a file of vectors if given.
+
+    `vocabulary_size` limits the words of the training split, not those of `known` or of the vectors.
 
     Args:
         task: The task.
@@ -223,11 +255,14 @@ def build_encoder(
         counts: Count of each token in the training split.
         vectors: File of word vectors to start from, or None.
         report: Receives each line of progress.
+        known: The run that the training starts from, or None: its words come first.
     """
     words = config.words
     form = word_form(task, config)
     word_counts = dict(counts) if form is None else count_words(counts, form)
     vocabulary = Vocabulary.build(word_counts, words.vocabulary_size, words.min_count)
+    if known is not None:
+        vocabulary = known.encoder.vocabulary.extended(vocabulary.tokens)
     pretrained = None
     if vectors is not None:
         pretrained = read_pretrained(
@@ -247,6 +282,8 @@ def build_encoder(
         assert form is not None  # a model that reads characters has one
         spelled = count_characters(counts, form)
         characters = Vocabulary.build(spelled, words.character_vocabulary_size, words.min_count)
+        if known is not None and known.encoder.characters is not None:
+            characters = known.encoder.characters.extended(characters.tokens)
     return TokenEncoder(form, vocabulary, characters, words.max_characters, words.shapes), pretrained
 
 
@@ -286,6 +323,7 @@ def _stream(
     held_out: Mapping[str, Any],
     tokenizer: Tokenizer,
     report: Report,
+    known: Known | None,
 ) -> Prepared:
     """Prepares a training split that is read again each epoch. Duplicates stay: finding them would need memory."""
     source = str(files.train)
@@ -293,9 +331,9 @@ def _stream(
     scan = Scan.read(rows, config.data.max_tokens)
     if not scan.names:
         raise InputError(f"{source}: no text is left to train on; all texts are held out or have no token")
-    targets = task.targets_of_names(scan.names, source)
+    targets = task.targets_of_names(scan.names, source, None if known is None else known.targets)
     report(f"scanned {source}: {counted(int(scan.lengths.sum()), 'example')}, read again each epoch")
-    encoder, pretrained = build_encoder(task, config, scan.tokens, files.vectors, report)
+    encoder, pretrained = build_encoder(task, config, scan.tokens, files.vectors, report, known)
     widths = bucket_widths(config.data.max_tokens)
     batches = StreamedBatches(
         rows,
@@ -325,7 +363,7 @@ def _stream(
         },
         **{name: _counts(part, pretrained) for name, part in encoded.items()},
     }
-    report_counts(task, counts, encoder, pretrained, report)
+    report_counts(task, counts, encoder, pretrained, report, known)
     target_counts = np.array([scan.names[name] for name in targets.names])
     _report_targets(task, config, targets, target_counts, held_out, encoded, report)
     return Prepared(
@@ -343,7 +381,14 @@ def _stream(
         ),
         target_counts=target_counts,
         pretrained=pretrained,
+        untrained=tuple(name for name in targets.names if name not in scan.names),
     )
+
+
+def _untrained(names: Sequence[str], targets: np.ndarray) -> tuple[str, ...]:
+    """The targets without an example. `targets` has a number for each unit, or a column of 0 and 1 for each target."""
+    trained = set(np.unique(targets if targets.ndim == 1 else np.nonzero(targets)[1]).tolist())
+    return tuple(name for number, name in enumerate(names) if number not in trained)
 
 
 def _counts(part: EncodedRows, pretrained: Pretrained | None) -> dict[str, float]:
@@ -367,13 +412,15 @@ def report_counts(
     encoder: TokenEncoder,
     pretrained: Pretrained | None,
     report: Report,
+    known: Known | None = None,
 ) -> None:
     """Reports the size of the vocabulary, the share of unknown tokens and the number of cut texts."""
     total = len(encoder.vocabulary)
-    known = total if pretrained is None else pretrained.num_train_words
+    of_split = total if pretrained is None else pretrained.num_train_words
     characters = "" if encoder.characters is None else f", {counted(len(encoder.characters), 'character')}"
-    extra = f", {counted(total - known, 'extra word')} from the vectors" if total > known else ""
-    report(f"vocabulary: {counted(known, 'word')} of the training split{characters}{extra}")
+    extra = f", {counted(total - of_split, 'extra word')} from the vectors" if total > of_split else ""
+    source = "of the training split" if known is None else f"({total - len(known.encoder.vocabulary):,} of them new)"
+    report(f"vocabulary: {counted(of_split, 'word')} {source}{characters}{extra}")
     noun, how = ("sentence", "more by cutting long ones") if task.unit == "token" else ("text", "cut")
     for name, part in counts.items():
         without = part.get("oov_rate_without_extra", part["oov_rate"])

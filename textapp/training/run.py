@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 import os
 import time
@@ -109,6 +110,15 @@ class Run:
     def sample(self) -> Any:
         """Some validation examples. Raises `InputError` if the file is missing or broken."""
         return self.task.read_sample(self.folder / self.task.sample_name, self.targets)
+
+
+def content_hash(folder: Path, task: Task[Any, Any, Any], config: ModelConfig) -> str:
+    """SHA-256 of all files of a run that its outputs depend on, hexadecimal."""
+    files = [MODEL, CONFIG, TOKENIZER, VOCABULARY, *task.target_files]
+    files += [CHARACTERS] if config.words.characters else []
+    files += [name for name in (NGRAMS, NGRAM_TABLE) if (folder / name).exists()]
+    digests = (hashlib.sha256(read_bytes(folder / name)).digest() for name in files)
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def task_of(folder: Path, metrics: Mapping[str, Any]) -> Task[Any, Any, Any]:

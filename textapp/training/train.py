@@ -20,6 +20,7 @@ from textapp.training import run
 from textapp.training.adversarial import with_adversary
 from textapp.training.baseline import report_baseline, with_baseline
 from textapp.training.fit import fit
+from textapp.training.initial import InitialRun
 from textapp.training.ngram_model import with_ngram_model
 from textapp.training.optimizer import optimizer_of
 from textapp.training.prepare import Prepared, prepare
@@ -39,6 +40,7 @@ def train(
     valid: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
     vectors: str | os.PathLike[str] | None = None,
+    init: str | os.PathLike[str] | InitialRun | None = None,
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -53,33 +55,52 @@ def train(
         test: Examples to score once, after the training.
         vectors: Word vectors to start from, in any format of `textapp.vectors.formats`. `embedding_dim` must be their
             dimension or None. Only the training needs the file: the finished run and its export do not.
+        init: A finished run to start from: its weights, words and targets; new words and targets follow. The settings
+            must be those of `InitialRun.config`, except for `textapp.training.initial.FREE_SETTINGS` and those of the
+            training and of reading files. `test` is then by default the test file of that run.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
     Returns:
-        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `ngrams` if
-        there are any, `data`, `vectors` if given, `history`, `parameters`, and `seconds` of the process that finished
-        the training.
+        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `ngrams` if there are
+        any, `data`, `vectors` and `init` if given, `history`, `parameters`, and `seconds` of the process that finished
+        the training. `init` has `path` and `sha256` of the run, `new_words` (a number), `new_targets`,
+        `without_examples` (targets of the run that the training split lacks), and in `scores` for each split those of
+        the run (`before`) and of the new model (`after`) on the same examples, and how many were `left_out`, because
+        the run lacks their targets.
 
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished run or another one.
     """
     found, folder = task(task_name), Path(out)
+    initial = init if init is None or isinstance(init, InitialRun) else InitialRun.open(found, init)
     files = Files(train, valid, test, vectors)
-    command = {"task": found.name, "settings": config.to_dict(), **named_files(files)}
+    if initial is not None:
+        initial.check(config, folder, vectors)
+        files = initial.with_test(files, config, report)
+    command = {
+        "task": found.name,
+        "settings": config.to_dict(),
+        **named_files(files),
+        **({} if initial is None else {"init": initial.entry}),
+    }
     with run.reserved(folder, command, force):
         began = time.monotonic()
-        check_settings(config, vectors)
-        keras.utils.set_random_seed(config.training.seed)
+        if initial is None:
+            check_settings(config, vectors)
+        keras.utils.set_random_seed(config.training.seed if initial is None else initial.seed(config))
 
-        data = prepare(found, config, files, report)
+        data = prepare(found, config, files, report, None if initial is None else initial.run)
         steps = data.batches.steps_per_epoch
         strategy = choose_strategy()
         with strategy.scope(), precision(config.training.mixed_precision):
             model = build_model(found, config, data)
+            if initial is not None:
+                initial.start(model, data)
             trained = with_adversary(model, config.training.adversarial)
             loss = found.loss(config, model, data.target_counts)
             compile_model(trained, found, config, config.training.epochs * steps, loss, model)
+        before = {} if initial is None else initial.before(data, report)
         # Files and settings are valid: only now delete an old run.
         run.begin(folder, command, force)
         if data.pretrained is not None:
@@ -91,13 +112,18 @@ def train(
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
         data = with_ngram_model(config, rows, data, valid is None, report)
 
-        model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"])
+        sha256 = "" if initial is None else initial.sha256
+        model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"], start=sha256)
         metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.baseline is not None:
             report_baseline(found, config, data, metrics, len(history), report)
             metrics["baseline"] = data.baseline
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
+        if initial is not None:
+            targets = found.read_targets(folder, metrics)
+            new = run.Run(folder, found, model, config, data.tokenizer, data.encoder, targets, command, metrics)
+            metrics["init"] = initial.compare(new, data, before, report)
         return run.finish(folder, metrics, history, began)
 
 
@@ -164,6 +190,7 @@ def fit_model(
     model: keras.Model,
     valid: EncodedRows,
     probe: tuple[Any, Any] | None = None,
+    start: str = "",
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Trains a compiled model, or resumes its training, and writes all files of the run except its metrics.
 
@@ -176,6 +203,7 @@ def fit_model(
         model: The model from `build_model`: only this one is saved.
         valid: The validation split, with targets for the compiled loss.
         probe: Inputs and targets for gradient norms; by default some of the validation split.
+        start: Identifies the weights of a run that the training starts from; empty for random ones.
 
     Returns:
         The model from `build_model` with its best weights, float32, and the logs of each epoch.
@@ -200,7 +228,7 @@ def fit_model(
         epochs=training.epochs,
         patience=training.patience,
         checkpoint=folder / run.CHECKPOINT,
-        fingerprint=f"{config.to_dict()} {data.fingerprint}",
+        fingerprint=" ".join(filter(None, (str(config.to_dict()), data.fingerprint, start))),
         monitor=f"val_{task.monitor(config, data.targets, data.target_counts)}",
         scores=[scores],
         callbacks=[

@@ -37,7 +37,7 @@ def extend_vocabulary(
     """
     lacking = (word for word in vectors.words if word not in vocabulary and word not in SPECIALS)
     found = (word for word in lacking if lookup_words(word, tokenizer, form) == [word])
-    return Vocabulary([*vocabulary.tokens, *itertools.islice(found, extra_words)])
+    return vocabulary.extended(itertools.islice(found, extra_words))
 
 
 def embedding_table(

@@ -27,6 +27,7 @@ MOST_WEIGHTS = 15_000_000  # of a kind, buckets times classes: 120 MB
 MOST_WORK_WITH_CHARACTERS = 120_000_000
 MOST_WORK = 800_000_000
 WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be counted
+NEVER = -10.0  # margin of a class without a training text; those of a fitted class are about -1 to 1
 CHUNK = 500  # held-out texts whose n-grams are in memory at a time
 
 
@@ -61,7 +62,8 @@ def linear_model(
     if with_characters:
         features.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
     known = [texts[number] for number in chosen.tolist()]
-    machines = linear_machines(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
+    matrix = sparse.hstack([kind.fit(known) for kind in features], "csr")
+    machines = linear_machines(matrix, targets[chosen], classes, seed)
 
     def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
         others = _texts(examples, rows)
@@ -113,11 +115,13 @@ class LinearMachines(NamedTuple):
         coefficients: float64 `(K, F)`, K classes.
         intercepts: float64 `(K,)`.
         classes: The number of classes, C.
+        absent: The classes without a training text, int64; their margin is `NEVER`.
     """
 
     coefficients: np.ndarray
     intercepts: np.ndarray
     classes: int
+    absent: np.ndarray
 
     def margins(self, features: Any) -> np.ndarray:
         """The margins of texts with these features, sparse `(M, F)`: float64 `(M, C)`, positive for a text's class."""
@@ -125,25 +129,37 @@ class LinearMachines(NamedTuple):
         return values if values.shape[1] == self.classes else np.concatenate([-values, values], axis=1)
 
 
-def linear_machines(matrix: Any, targets: np.ndarray, seed: int) -> LinearMachines:
+def linear_machines(matrix: Any, targets: np.ndarray, classes: int, seed: int) -> LinearMachines:
     """Fits a machine for each class against the rest.
 
     Args:
         matrix: The features of each text, sparse `(N, F)`.
         targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
+        classes: C. A training that starts from a run may have no text of some of its classes.
         seed: Seed of the order in which the solver visits texts.
     """
-    if targets.ndim == 1:
-        machine = _machine(seed).fit(matrix, targets)
-        return LinearMachines(machine.coef_, machine.intercept_, len(machine.classes_))
-    coefficients, intercepts = np.zeros((targets.shape[1], matrix.shape[1])), np.zeros(targets.shape[1])
-    for label, column in enumerate(targets.T):
-        if 0 < column.sum() < len(column):
-            machine = _machine(seed).fit(matrix, column)
-            coefficients[label], intercepts[label] = machine.coef_[0], machine.intercept_[0]
-        else:  # all texts have the label, or none
-            intercepts[label] = 2 * column[0] - 1
-    return LinearMachines(coefficients, intercepts, targets.shape[1])
+    coefficients, intercepts = np.zeros((classes, matrix.shape[1])), np.zeros(classes)
+    if targets.ndim == 2:
+        for label, column in enumerate(targets.T):
+            if 0 < column.sum() < len(column):
+                machine = _machine(seed).fit(matrix, column)
+                coefficients[label], intercepts[label] = machine.coef_[0], machine.intercept_[0]
+            else:  # all texts have the label, or none
+                intercepts[label] = 2 * column[0] - 1
+        return LinearMachines(coefficients, intercepts, classes, np.zeros(0, np.int64))
+    present = np.unique(targets)
+    absent = np.setdiff1d(np.arange(classes), present)
+    intercepts[absent] = NEVER
+    if len(present) == 1:
+        intercepts[present] = -NEVER
+        return LinearMachines(coefficients, intercepts, classes, absent)
+    machine = _machine(seed).fit(matrix, targets)
+    if len(present) == classes:
+        return LinearMachines(machine.coef_, machine.intercept_, classes, absent)
+    both = len(present) == 2
+    coefficients[present] = np.concatenate([-machine.coef_, machine.coef_]) if both else machine.coef_
+    intercepts[present] = np.concatenate([-machine.intercept_, machine.intercept_]) if both else machine.intercept_
+    return LinearMachines(coefficients, intercepts, classes, absent)
 
 
 def bounded(

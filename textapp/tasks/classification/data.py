@@ -119,8 +119,14 @@ def _header_warning(location: str, text: str, count: int) -> str:
     return f"warning: {location}: the text {quoted(text)} looks like a header, but is an example; delete it{more}"
 
 
-def label_set(config: ClassificationConfig, train: Examples, report: Report, kind: type[LabelsType]) -> LabelsType:
-    """The sorted labels of training texts that have a token. Raises `InputError` if there are fewer than two."""
+def label_set(
+    config: ClassificationConfig,
+    train: Examples,
+    report: Report,
+    kind: type[LabelsType],
+    known: Labels | None = None,
+) -> LabelsType:
+    """The labels of training texts that have a token, as `labels_of`. Raises `InputError` if there are too few."""
     tokenizer = text_tokenizer(config)
     texts: dict[str, list[str]] = {}
     for text, label in zip(train.texts, train.labels, strict=True):
@@ -130,7 +136,7 @@ def label_set(config: ClassificationConfig, train: Examples, report: Report, kin
     if texts and not learned:
         raise InputError(f"{train.source}: no text has a token")
     _report_unlearned(texts.keys() - learned, report)
-    return labels_of(learned, train.source, kind)
+    return labels_of(learned, train.source, kind, known)
 
 
 def _report_unlearned(labels: Iterable[str], report: Report) -> None:
@@ -139,9 +145,10 @@ def _report_unlearned(labels: Iterable[str], report: Report) -> None:
         report(f"warning: no text of the label {quoted(label)} has a token; the model does not learn it")
 
 
-def labels_of(names: Iterable[str], source: str, kind: type[LabelsType]) -> LabelsType:
-    """Makes sorted labels. Raises `InputError` if there are fewer than two."""
-    found = sorted(names)
+def labels_of(names: Iterable[str], source: str, kind: type[LabelsType], known: Labels | None = None) -> LabelsType:
+    """Makes sorted labels, after those of `known`. Raises `InputError` if there are fewer than two."""
+    first = () if known is None else known.names
+    found = [*first, *sorted(set(names) - set(first))]
     if len(found) < 2:
         shown = f"only {quoted(found[0])}" if found else "none"
         raise InputError(f"{source}: {kind.too_few}. Found: {shown}")
@@ -271,6 +278,12 @@ def report_unseen(name: str, examples: Examples, labels: Labels, report: Report)
             f"warning: {name} has labels that the training split lacks, so that the model is wrong about their texts: "
             f"{shown}; correct them, or train on texts with them"
         )
+
+
+def known_examples(examples: Examples, labels: Labels) -> Examples:
+    """The examples of which a model has each label."""
+    known = set(labels.names)
+    return examples.select(index for index, label in enumerate(examples.labels) if known.issuperset(names_of(label)))
 
 
 def split_scope(examples: Examples, label: str, labels: Labels) -> tuple[Examples, Examples]:

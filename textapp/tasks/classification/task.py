@@ -69,12 +69,24 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         return read_splits(config, files, seed, report)
 
-    def targets(self, config: settings.ClassificationConfig, train: "Examples", report: Report) -> "Labels":
+    def targets(
+        self,
+        config: settings.ClassificationConfig,
+        train: "Examples",
+        report: Report,
+        known: "Labels | None" = None,
+    ) -> "Labels":
         """See `Task`."""
         from textapp.tasks.classification.data import label_set
         from textapp.text.labels import ExclusiveLabels
 
-        return label_set(config, train, report, ExclusiveLabels)
+        return label_set(config, train, report, ExclusiveLabels, known)
+
+    def known_examples(self, examples: "Examples", targets: "Labels") -> "Examples":
+        """See `Task`."""
+        from textapp.tasks.classification.data import known_examples
+
+        return known_examples(examples, targets)
 
     def report_targets(
         self,
@@ -472,12 +484,12 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         return student_labels(train, self.targets(config, train, report), teachers)
 
-    def targets_of_names(self, names: Iterable[str], source: str) -> "Labels":
+    def targets_of_names(self, names: Iterable[str], source: str, known: "Labels | None" = None) -> "Labels":
         """See `Task`."""
         from textapp.tasks.classification.data import labels_of
         from textapp.text.labels import ExclusiveLabels
 
-        return labels_of(names, source, ExclusiveLabels)
+        return labels_of(names, source, ExclusiveLabels, known)
 
 
 def _right(examples: "Examples", decisions: Sequence[Any]) -> list[bool]:

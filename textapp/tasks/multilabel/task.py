@@ -78,7 +78,9 @@ class Multilabel(Classification):
 
         return read_splits(config, files, seed, report, several=True)
 
-    def targets(self, config: ClassificationConfig, train: "Examples", report: Report) -> "IndependentLabels":
+    def targets(
+        self, config: ClassificationConfig, train: "Examples", report: Report, known: Any = None
+    ) -> "IndependentLabels":
         """See `Task`."""
         from textapp.tasks.classification.data import label_set
         from textapp.text.labels import IndependentLabels
@@ -88,7 +90,7 @@ class Multilabel(Classification):
                 f"note: each text of {train.source} has exactly one label; `textapp train classifier` is made for such "
                 "data and always gives one label"
             )
-        return label_set(config, train, report, IndependentLabels)
+        return label_set(config, train, report, IndependentLabels, known)
 
     def loss(
         self, config: ClassificationConfig, model: "keras.Model", target_counts: "np.ndarray"
@@ -257,12 +259,12 @@ class Multilabel(Classification):
         del config, model
         return {"thresholds": list(targets.thresholds)}
 
-    def targets_of_names(self, names: Iterable[str], source: str) -> "IndependentLabels":
+    def targets_of_names(self, names: Iterable[str], source: str, known: Any = None) -> "IndependentLabels":
         """See `Task`."""
         from textapp.tasks.classification.data import labels_of
         from textapp.text.labels import IndependentLabels
 
-        return labels_of(names, source, IndependentLabels)
+        return labels_of(names, source, IndependentLabels, known)
 
 
 def _scores(true: Sequence[Iterable[str]], decisions: Sequence[Iterable[str]], targets: Any) -> dict[str, Any]:

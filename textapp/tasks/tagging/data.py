@@ -125,12 +125,15 @@ def read_splits(
     return train, held_out
 
 
-def tag_set(config: TaggingConfig, train: TaggedExamples) -> TagSet:
-    """The tags of training sentences, in the model's scheme."""
+def tag_set(config: TaggingConfig, train: TaggedExamples, known: TagSet | None = None) -> TagSet:
+    """The tags of training sentences, in the model's scheme, after those of the run that the training starts from."""
+    if known is not None:
+        check_tags_known(train, known, "the run of --init")
     if config.retokenize:
         train, _ = retokenized(train, text_tokenizer(config))
     counts = Counter(itertools.chain.from_iterable(train.tags))
-    return check_tag_set(TagSet.build(train.tags, _model_scheme(config, train.scheme)), train.source, counts.total())
+    tags = TagSet.build(train.tags, _model_scheme(config, train.scheme))
+    return check_tag_set(tags if known is None else known.extended(tags.tags), train.source, counts.total())
 
 
 def check_tag_set(tags: TagSet, source: str, tokens: int = 0) -> TagSet:

@@ -185,6 +185,15 @@ def unseen_tags(examples: TaggedExamples, tag_set: TagSet) -> list[str]:
     return sorted({tag[2:] for tag in found - {OUTSIDE}} - tag_set.types)
 
 
+def known_sentences(examples: TaggedExamples, tag_set: TagSet) -> TaggedExamples:
+    """Returns the sentences of which the model has each type of span, or each plain tag."""
+    lacking = set(unseen_tags(examples, tag_set))
+    first = 0 if tag_set.scheme is None else len("B-")
+    return examples.select(
+        number for number, tags in enumerate(examples.tags) if lacking.isdisjoint(tag[first:] for tag in tags)
+    )
+
+
 def _entities(sentences: Sequence[Sequence[str]]) -> set[tuple[int, Span]]:
     """Returns the entities of all sentences, each with the number of its sentence.
 

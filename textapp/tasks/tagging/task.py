@@ -79,12 +79,24 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         return read_splits(config, files, seed, report)
 
-    def targets(self, config: settings.TaggingConfig, train: "TaggedExamples", report: Report) -> "TagSet":
+    def targets(
+        self,
+        config: settings.TaggingConfig,
+        train: "TaggedExamples",
+        report: Report,
+        known: "TagSet | None" = None,
+    ) -> "TagSet":
         """See `Task`."""
         from textapp.tasks.tagging.data import tag_set
 
         del report
-        return tag_set(config, train)
+        return tag_set(config, train, known)
+
+    def known_examples(self, examples: "TaggedExamples", targets: "TagSet") -> "TaggedExamples":
+        """See `Task`: the sentences of whose types or plain tags a model has each one."""
+        from textapp.tasks.tagging.scores import known_sentences
+
+        return known_sentences(examples, targets)
 
     def check(
         self, examples: "TaggedExamples", targets: "TagSet", model: str = "the model", validation: bool = False
@@ -362,11 +374,12 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         del config
         return student_tags(train, teachers, report)
 
-    def targets_of_names(self, names: Iterable[str], source: str) -> "TagSet":
+    def targets_of_names(self, names: Iterable[str], source: str, known: "TagSet | None" = None) -> "TagSet":
         """See `Task`: span tags if the names fit a scheme."""
         from textapp.tasks.tagging.data import check_tag_set, tags_of_names
 
-        return check_tag_set(tags_of_names(names), source)
+        tags = tags_of_names(names)
+        return check_tag_set(tags if known is None else known.extended(tags.tags), source)
 
 
 TASK = Tagging()
