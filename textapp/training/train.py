@@ -64,8 +64,8 @@ def train(
         The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `data`, `vectors` and
         `init` if given, `history`, `parameters`, and `seconds` of the process that finished the training. `init` has
         `path` and `sha256` of the run, `new_words` (a number), `new_targets`, `without_examples` (targets of the run
-        that the training split lacks), and in `scores` for each split those of the run (`before`) and of the new model
-        (`after`) on the same examples, and how many were `left_out`, because the run lacks their targets.
+        that the training split lacks), and in `scores` for each held-out file those of the run (`before`) and of the
+        new model (`after`) on the same examples, and how many were `left_out`, because the run lacks their targets.
 
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished run or another one.
@@ -97,7 +97,7 @@ def train(
                 initial.start(model, data)
             trained = with_adversary(model, config.training.adversarial)
             compile_model(trained, found, config, config.training.epochs * steps, found.loss(config, model), model)
-        before = {} if initial is None else initial.before(data, report)
+        before = {} if initial is None else initial.before(data, files, report)
         # Files and settings are valid: only now delete an old run.
         run.begin(folder, command, force)
         if data.pretrained is not None:
