@@ -167,8 +167,11 @@ class InitialRun:
             tables = [name in TABLES and not number for number in range(len(pairs))]
             new[name].set_weights([_grown(*pair, is_table) for pair, is_table in zip(pairs, tables, strict=True)])
 
-    def before(self, data: Prepared, report: Report) -> dict[str, Before]:
-        """Scores the run on each held-out split, as far as it has the targets; reports what is new, and what lacks."""
+    def before(self, data: Prepared, files: Files, report: Report) -> dict[str, Before]:
+        """Scores the run on each held-out file, as far as it has the targets; reports what is new, and what lacks.
+
+        A validation split that was taken from the training file is not scored: the run may have learned from its texts.
+        """
         new = data.targets.names[len(self.run.targets.names) :]
         report(f"starting from {self.name}" + (f"; new: {list_some(new)}" if new else ""))
         if "quantization" in self.run.metrics:
@@ -179,7 +182,10 @@ class InitialRun:
                 f"what {self.name} knows of it; add some examples to --train"
             )
         found = {}
-        for name, examples in data.examples.items():
+        for name in ("valid", "test"):
+            if getattr(files, name) is None:
+                continue
+            examples = data.examples[name]
             known = self.run.task.known_examples(examples, self.run.targets)
             if len(known):
                 found[name] = Before(known, len(examples) - len(known), run_scores(self.run, known))

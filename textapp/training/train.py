@@ -65,7 +65,7 @@ def train(
         The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `ngrams` if there are
         any, `data`, `vectors` and `init` if given, `history`, `parameters`, and `seconds` of the process that finished
         the training. `init` has `path` and `sha256` of the run, `new_words` (a number), `new_targets`,
-        `without_examples` (targets of the run that the training split lacks), and in `scores` for each split those of
+        `without_examples` (targets of the run that the training split lacks), and in `scores` for each held-out file those of
         the run (`before`) and of the new model (`after`) on the same examples, and how many were `left_out`, because
         the run lacks their targets.
 
@@ -100,7 +100,7 @@ def train(
             trained = with_adversary(model, config.training.adversarial)
             loss = found.loss(config, model, data.target_counts)
             compile_model(trained, found, config, config.training.epochs * steps, loss, model)
-        before = {} if initial is None else initial.before(data, report)
+        before = {} if initial is None else initial.before(data, files, report)
         # Files and settings are valid: only now delete an old run.
         run.begin(folder, command, force)
         if data.pretrained is not None:
