@@ -59,6 +59,19 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     say("\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]]))
 
 
+def shortened(text: str, columns: int) -> str:
+    """The start of a text that fits into some terminal columns, with `…` where it was cut."""
+    if _width(text[: columns + 1]) <= columns and len(text) <= columns:
+        return text
+    kept, room = 0, columns - 1  # one for the ellipsis
+    for character in text:
+        room -= _width(character)
+        if room < 0:
+            break
+        kept += 1
+    return text[:kept] + "…"
+
+
 def _width(text: str) -> int:
     """Number of terminal columns of a text: a Chinese character takes two, a combining mark none."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)

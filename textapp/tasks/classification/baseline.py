@@ -7,7 +7,7 @@ Reference: Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -30,6 +30,18 @@ WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be count
 CHUNK = 500  # held-out texts whose n-grams are in memory at a time
 
 
+class Fitted(NamedTuple):
+    """A linear model that was fitted to texts.
+
+    Attributes:
+        extent: What it was fitted to: `words and characters of 1,000 texts`.
+        margins: A function from texts to margins, float64 `(M, C)`; a text of a class has a positive one.
+    """
+
+    extent: str
+    margins: Callable[[Sequence[str]], np.ndarray]
+
+
 def linear_model(
     train: Examples,
     rows: EncodedRows,
@@ -39,10 +51,7 @@ def linear_model(
     most_work: int = MOST_WORK,
     most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS,
 ) -> Baseline:
-    """Fits the baseline to all texts, or in a bounded time to a part of large data.
-
-    Above `most_work_with_characters` the n-grams are only those of words; above `most_work` the texts are a random
-    sample, with a text of each class.
+    """Fits the baseline to the rows of training texts; see `fit_texts`.
 
     Args:
         train: The training texts.
@@ -50,10 +59,37 @@ def linear_model(
         tokenizer: Cuts texts into words.
         classes: The number of classes, `C`.
         seed: Seed of the sample and of the fit.
+        most_work: As in `fit_texts`.
+        most_work_with_characters: As in `fit_texts`.
+    """
+    texts = _texts(train, rows)
+    fitted = fit_texts(texts, rows.targets, tokenizer, classes, seed, most_work, most_work_with_characters)
+    return Baseline(TITLE, fitted.extent, lambda examples, rows: fitted.margins(_texts(examples, rows)))
+
+
+def fit_texts(
+    texts: Sequence[str],
+    targets: np.ndarray,
+    tokenizer: Tokenizer,
+    classes: int,
+    seed: int,
+    most_work: int = MOST_WORK,
+    most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS,
+) -> Fitted:
+    """Fits the linear model to all texts, or in a bounded time to a part of large data.
+
+    Above `most_work_with_characters` the n-grams are only those of words; above `most_work` the texts are a random
+    sample, with a text of each class.
+
+    Args:
+        texts: The texts, without lone surrogates, which cannot be hashed.
+        targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
+        tokenizer: Cuts texts into words.
+        classes: The number of classes, `C`.
+        seed: Seed of the sample and of the fit.
         most_work: The most code points of all texts, times the work for each.
         most_work_with_characters: The same, with n-grams of characters.
     """
-    texts, targets = _texts(train, rows), rows.targets
     lengths = np.fromiter(map(len, texts), np.int64)
     work = WORK_OF_COUNTING + classes
     with_characters = int(lengths.sum()) * work <= most_work_with_characters
@@ -65,8 +101,7 @@ def linear_model(
     known = [texts[number] for number in chosen.tolist()]
     margins = _fitted(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
 
-    def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
-        others = _texts(examples, rows)
+    def margins_of_texts(others: Sequence[str]) -> np.ndarray:
         parts = (others[start : start + CHUNK] for start in range(0, len(others), CHUNK))
         return np.concatenate(
             [margins(sparse.hstack([kind.weights(part) for kind in features], "csr")) for part in parts]
@@ -74,7 +109,7 @@ def linear_model(
 
     kinds = "words and characters" if with_characters else "words"
     share = counted(len(texts), "text") if len(chosen) == len(texts) else f"{len(chosen):,} of {len(texts):,} texts"
-    return Baseline(TITLE, f"{kinds} of {share}", decoded)
+    return Fitted(f"{kinds} of {share}", margins_of_texts)
 
 
 class NGrams:
