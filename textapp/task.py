@@ -479,7 +479,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def prediction_lines(
         self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, colours: bool
     ) -> Iterator[str]:
-        """Yields predictions for people, one line per text.
+        """Yields predictions for people, one line per text; more lines with what its tokens contribute.
 
         Args:
             texts: The texts.

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from textapp.cli.arguments import READ_OPTIONS, AsJson, check_readable, reads_examples
-from textapp.cli.opened import Opened, open_model
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, say, say_table, shortened
+from textapp.cli.opened import Opened, open_model
+from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError
 from textapp.files import check_writable, named_errors
 from textapp.output_files import check_output, link_target, write_output
 from textapp.task import Files, Task, names, task
-from textapp.text.characters import counted, one_line, printable
+from textapp.text.characters import counted, one_line, printable, shortened
 
 if TYPE_CHECKING:
     from textapp.data.doubts import Confusion, Doubt
@@ -67,7 +67,7 @@ def check(
     columns: dict[str, Any],
     task_name: Annotated[
         str | None,
-        typer.Option("--task", help=f"What the file is for: {', '.join(names())}; by default the model's, or the first."),
+        typer.Option("--task", help=f"Task of the file: {', '.join(names())}; by default the model's, or the first."),
     ] = None,
     labels: Annotated[bool, typer.Option("--labels", help="Find labels that may be wrong.")] = False,
     model: Annotated[
@@ -100,18 +100,18 @@ def check(
     try:
         if labels:
             result = _labels(found, opened, data, options, top)
-            if out is not None:
-                _write(out, force, _rows(result))
-                say(f"wrote {out}")
         else:
-            result = _summary(found, data, options)
+            summary = _summary(found, data, options)
     except InputError as error:
         if task_name is not None or opened is not None:
             raise
-        others = " or ".join(f"--task {name}" for name in names() if name != found.name)
-        raise InputError(f"{error} (the file was read as that of a {found.model_noun}; {others} reads others)") from error
+        others = " and ".join(f"--task {name}" for name in names() if name != found.name)
+        raise InputError(f"{error} (read as the file of a {found.model_noun}; {others} are for others)") from error
+    if out is not None:
+        _write(out, force, _rows(result))
+        say(f"wrote {out}")
     if as_json:
-        print_json(_as_json(result) if isinstance(result, _Found) else result)
+        print_json(_as_json(result) if labels else summary)
 
 
 def _summary(task: Task[Any, Any, Any], data: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,9 +136,7 @@ def _summary(task: Task[Any, Any, Any], data: str, options: Mapping[str, Any]) -
     }
 
 
-def _labels(
-    task: Task[Any, Any, Any], opened: Opened | None, data: str, options: dict[str, Any], top: int
-) -> _Found:
+def _labels(task: Task[Any, Any, Any], opened: Opened | None, data: str, options: dict[str, Any], top: int) -> _Found:
     """Finds and prints labels that may be wrong."""
     from textapp.data.doubts import confusions
 
@@ -150,9 +148,9 @@ def _labels(
     conflicts = task.conflicts(examples)
     found = _Found(task, examples, task.texts(examples, tokenizer), doubts, conflicts, confusions(doubts))
     _say_doubts(found, top)
-    for is_equal, what in ((True, "the same text, different labels"), (False, "nearly the same text, different labels")):
-        some = [conflict for conflict in conflicts if (conflict.similarity == 1) == is_equal]
-        _say_conflicts(found, some, f"{what}: {len(some):,}", top)
+    equal, similar = ([one for one in conflicts if (one.similarity == 1) is wanted] for wanted in (True, False))
+    _say_conflicts(found, equal, f"the same text with different labels: {len(equal):,}", top)
+    _say_conflicts(found, similar, f"nearly the same text with different labels: {len(similar):,}", top)
     return found
 
 

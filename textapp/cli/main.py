@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from textapp import __version__
-from textapp.cli import bench, compress, data, demo, distill, evaluate, export, predict, quantize, report, train, vectors
+from textapp.cli import (
+    bench,
+    compress,
+    data,
+    demo,
+    distill,
+    evaluate,
+    export,
+    predict,
+    quantize,
+    report,
+    train,
+    vectors,
+)
 from textapp.cli.arguments import settings_help, student_settings_help
 from textapp.cli.explanation import explanation
 from textapp.cli.output import say

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PREDICT_OPTIONS = {
     "confidence": "which always gives probabilities",
     "min_confidence": "only of a classifier that gives one label",
+    "explain": "only of a model that labels whole texts",
 }
 """The options of predictors, and what to know of one that does not take them."""
 
@@ -59,10 +60,10 @@ class Opened:
         """The scores of decisions about examples."""
         return self.task.score_decisions(examples, decisions, self.predictor.targets)
 
-    def check_option(self, name: str) -> None:
-        """Raises `InputError` if the predictor does not take an option of `PREDICT_OPTIONS`."""
+    def check_option(self, name: str, asked: str | None = None) -> None:
+        """Raises `InputError` if the predictor lacks an option of `PREDICT_OPTIONS`, which `asked` depends on."""
         if name not in self.predictor.predict_options:
-            option = f"--{name.replace('_', '-')}"
+            option = f"--{(asked or name).replace('_', '-')}"
             raise InputError(f"{option}: is no option of a {self.task.model_noun}, {PREDICT_OPTIONS[name]}")
 
     def _read(self, path: str, options: dict[str, Any]) -> Any:
