@@ -10,7 +10,7 @@ import typer
 from textapp.cli.arguments import READ_OPTIONS, AsJson, check_readable, reads_examples
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.opened import Opened, open_model
-from textapp.cli.output import print_json, say, say_table
+from textapp.cli.output import print_json, say
 from textapp.errors import InputError
 from textapp.files import check_writable, named_errors
 from textapp.output_files import check_output, link_target, write_output
@@ -26,6 +26,8 @@ app = typer.Typer(help="Examples: what is in a file, which labels may be wrong."
 
 _COLUMNS = 80  # of a terminal
 _ALIKE = 6  # examples of a conflict that are shown
+_SUCH_AS = 2  # examples of a confusion that are shown
+_WITHOUT = "without it"  # a label that a text lacks, or should lack
 _FIELDS = (
     *("kind", "place", "given", "suggested", "given_probability", "suggested_probability"),
     *("group", "similarity", "text"),
@@ -148,7 +150,7 @@ def _labels(task: Task[Any, Any, Any], opened: Opened | None, data: str, options
     conflicts = task.conflicts(examples)
     found = _Found(task, examples, task.texts(examples, tokenizer), doubts, conflicts, confusions(doubts))
     _say_doubts(found, top)
-    equal, similar = ([one for one in conflicts if (one.similarity == 1) is wanted] for wanted in (True, False))
+    equal, similar = ([one for one in conflicts if (one.similarity is None) is wanted] for wanted in (True, False))
     _say_conflicts(found, equal, f"the same text with different labels: {len(equal):,}", top)
     _say_conflicts(found, similar, f"nearly the same text with different labels: {len(similar):,}", top)
     return found
@@ -163,21 +165,16 @@ def _say_doubts(found: _Found, top: int) -> None:
     say(f"\nanother label is more probable: {share}; the most doubtful first")
     for doubt in found.doubts[:top]:
         given, suggested = (
-            f"{printable(name or 'without the label')} {prob:.2f}"
+            f"{printable(name or _WITHOUT)} {prob:.2f}"
             for name, prob in ((doubt.given, doubt.given_probability), (doubt.suggested, doubt.suggested_probability))
         )
         _say_example(found, doubt.number, f"{given}, rather {suggested}")
-    say(f"\nconfusions: {len(found.confusions):,} pairs of labels, the most frequent first")
-    rows = [
-        [
-            shortened(printable(pair.given or "-"), _COLUMNS // 4),
-            shortened(printable(pair.suggested or "-"), _COLUMNS // 4),
-            f"{len(pair.numbers):,}",
-            found.examples.location(pair.numbers[0]),
-        ]
-        for pair in found.confusions[:top]
-    ]
-    say_table(["given", "rather", "texts", "the most doubtful"], rows)
+    say(f"\nconfusions: {counted(len(found.confusions), 'pair')} of labels, the most frequent first")
+    for pair in found.confusions[:top]:
+        given, suggested = (printable(name or _WITHOUT) for name in (pair.given, pair.suggested))
+        say(f"\n{given}, rather {suggested}: {counted(len(pair.numbers), 'text')}, such as")
+        for number in pair.numbers[:_SUCH_AS]:
+            _say_example(found, number)
 
 
 def _say_conflicts(found: _Found, conflicts: "Sequence[Conflict]", title: str, top: int) -> None:
@@ -187,17 +184,18 @@ def _say_conflicts(found: _Found, conflicts: "Sequence[Conflict]", title: str, t
     say(f"\n{title}")
     for conflict in conflicts[:top]:
         given = found.task.describe_conflict(found.examples, conflict)
-        say("" if conflict.similarity == 1 else f"similarity {conflict.similarity:.2f}")
+        say("" if conflict.similarity is None else f"\nsimilarity {conflict.similarity:.2f}")
         for number, target in list(zip(conflict.numbers, given, strict=True))[:_ALIKE]:
             _say_example(found, number, printable(target))
         if len(conflict.numbers) > _ALIKE:
             say(f"  and {len(conflict.numbers) - _ALIKE:,} more")
 
 
-def _say_example(found: _Found, number: int, note: str) -> None:
+def _say_example(found: _Found, number: int, note: str = "") -> None:
     """Prints the place of an example, and below it a note and the start of its text."""
+    text = one_line(found.texts[number][: 2 * _COLUMNS])
     say(found.examples.location(number))
-    say("  " + shortened(f"{note}: {one_line(found.texts[number][: 2 * _COLUMNS])}", _COLUMNS - 2))
+    say("  " + shortened(f"{note}: {text}" if note else text, _COLUMNS - 2))
 
 
 def _rows(found: _Found) -> list[dict[str, Any]]:
@@ -219,7 +217,7 @@ def _rows(found: _Found) -> list[dict[str, Any]]:
         for doubt in found.doubts
     ]
     for group, conflict in enumerate(found.conflicts, start=1):
-        kind = "equal" if conflict.similarity == 1 else "similar"
+        kind = "equal" if conflict.similarity is None else "similar"
         for number, given in zip(conflict.numbers, found.task.describe_conflict(found.examples, conflict), strict=True):
             rows.append(row(kind, number, given, group=group, similarity=conflict.similarity))
     return rows
@@ -228,7 +226,13 @@ def _rows(found: _Found) -> list[dict[str, Any]]:
 def _as_json(found: _Found) -> dict[str, Any]:
     """All that was found, for `--json`."""
     pairs = [
-        {"given": pair.given, "suggested": pair.suggested, "count": len(pair.numbers)} for pair in found.confusions
+        {
+            "given": pair.given,
+            "suggested": pair.suggested,
+            "count": len(pair.numbers),
+            "places": [found.examples.location(number) for number in pair.numbers],
+        }
+        for pair in found.confusions
     ]
     return {
         "source": found.examples.source,

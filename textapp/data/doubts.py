@@ -3,8 +3,8 @@
 A doubt is about one label of one text. Where a text has exactly one label, another one is more probable. Where a text
 has any number of labels, it has a label that it probably should not have, or lacks one that it probably should have.
 
-Doubts are ordered by the ratio of the two probabilities. In a trial on TREC's questions with 5 % of the labels changed,
-half of the changed ones came first in this order (69 %), and fewer by the difference of the probabilities (64 %).
+Doubts are ordered by the ratio of the two probabilities. With 5 % of the labels of TREC's questions changed, 71 % of as
+many first doubts are changed labels in this order, and 64 % in the order of the difference (means of 3 seeds).
 
 Reference:
     Northcutt, Jiang and Chuang 2021, Confident Learning: Estimating Uncertainty in Dataset Labels, section 3.

@@ -7,7 +7,7 @@ Reference: Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -30,18 +30,6 @@ WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be count
 CHUNK = 500  # held-out texts whose n-grams are in memory at a time
 
 
-class Fitted(NamedTuple):
-    """A linear model that was fitted to texts.
-
-    Attributes:
-        extent: What it was fitted to: `words and characters of 1,000 texts`.
-        margins: A function from texts to margins, float64 `(M, C)`; a text of a class has a positive one.
-    """
-
-    extent: str
-    margins: Callable[[Sequence[str]], np.ndarray]
-
-
 def linear_model(
     train: Examples,
     rows: EncodedRows,
@@ -51,7 +39,10 @@ def linear_model(
     most_work: int = MOST_WORK,
     most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS,
 ) -> Baseline:
-    """Fits the baseline to the rows of training texts; see `fit_texts`.
+    """Fits the baseline to all texts, or in a bounded time to a part of large data.
+
+    Above `most_work_with_characters` the n-grams are only those of words; above `most_work` the texts are a random
+    sample, with a text of each class.
 
     Args:
         train: The training texts.
@@ -59,57 +50,26 @@ def linear_model(
         tokenizer: Cuts texts into words.
         classes: The number of classes, `C`.
         seed: Seed of the sample and of the fit.
-        most_work: As in `fit_texts`.
-        most_work_with_characters: As in `fit_texts`.
-    """
-    texts = _texts(train, rows)
-    fitted = fit_texts(texts, rows.targets, tokenizer, classes, seed, most_work, most_work_with_characters)
-    return Baseline(TITLE, fitted.extent, lambda examples, rows: fitted.margins(_texts(examples, rows)))
-
-
-def fit_texts(
-    texts: Sequence[str],
-    targets: np.ndarray,
-    tokenizer: Tokenizer,
-    classes: int,
-    seed: int,
-    most_work: int = MOST_WORK,
-    most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS,
-) -> Fitted:
-    """Fits the linear model to all texts, or in a bounded time to a part of large data.
-
-    Above `most_work_with_characters` the n-grams are only those of words; above `most_work` the texts are a random
-    sample, with a text of each class.
-
-    Args:
-        texts: The texts, without lone surrogates, which cannot be hashed.
-        targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
-        tokenizer: Cuts texts into words.
-        classes: The number of classes, `C`.
-        seed: Seed of the sample and of the fit.
         most_work: The most code points of all texts, times the work for each.
         most_work_with_characters: The same, with n-grams of characters.
     """
+    texts, targets = _texts(train, rows), rows.targets
     lengths = np.fromiter(map(len, texts), np.int64)
-    work = WORK_OF_COUNTING + classes
-    with_characters = int(lengths.sum()) * work <= most_work_with_characters
-    chosen = _sample(lengths, targets, most_work // work, seed)
-    buckets = min(MOST_BUCKETS, 2 ** max(1, (MOST_WEIGHTS // classes).bit_length() - 1))
-    features = [NGrams(buckets, tokenizer=tokenizer.words, token_pattern=None, lowercase=False, ngram_range=(1, 2))]
-    if with_characters:
-        features.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
+    features = ngrams(int(lengths.sum()), classes, tokenizer, most_work_with_characters)
+    chosen = sample(lengths, targets, most_work, classes, seed)
     known = [texts[number] for number in chosen.tolist()]
-    margins = _fitted(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
+    margins = fitted(sparse.hstack([kind.fit(known) for kind in features], "csr"), targets[chosen], seed)
 
-    def margins_of_texts(others: Sequence[str]) -> np.ndarray:
+    def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
+        others = _texts(examples, rows)
         parts = (others[start : start + CHUNK] for start in range(0, len(others), CHUNK))
         return np.concatenate(
             [margins(sparse.hstack([kind.weights(part) for kind in features], "csr")) for part in parts]
         )
 
-    kinds = "words and characters" if with_characters else "words"
+    kinds = "words and characters" if len(features) > 1 else "words"
     share = counted(len(texts), "text") if len(chosen) == len(texts) else f"{len(chosen):,} of {len(texts):,} texts"
-    return Fitted(f"{kinds} of {share}", margins_of_texts)
+    return Baseline(TITLE, f"{kinds} of {share}", decoded)
 
 
 class NGrams:
@@ -143,8 +103,31 @@ def _texts(examples: Examples, rows: EncodedRows) -> list[str]:
     return [replace_surrogates(examples.texts[number]) for number in rows.sources.tolist()]
 
 
-def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Numbers of texts of at most `most` code points in all, but one text of each class at least; all if they fit."""
+def ngrams(
+    code_points: int, classes: int, tokenizer: Tokenizer, most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS
+) -> list[NGrams]:
+    """The kinds of n-grams for texts of so many code points in all: those of words, and of characters if time allows.
+
+    Args:
+        code_points: The length of all texts.
+        classes: The number of classes.
+        tokenizer: Cuts texts into words.
+        most_work_with_characters: The most code points, times the work for each, with n-grams of characters.
+    """
+    buckets = min(MOST_BUCKETS, 2 ** max(1, (MOST_WEIGHTS // classes).bit_length() - 1))
+    found = [NGrams(buckets, tokenizer=tokenizer.words, token_pattern=None, lowercase=False, ngram_range=(1, 2))]
+    if code_points * (WORK_OF_COUNTING + classes) <= most_work_with_characters:
+        found.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
+    return found
+
+
+def sample(lengths: np.ndarray, targets: np.ndarray, most_work: int, classes: int, seed: int) -> np.ndarray:
+    """Chooses texts that a fit to `classes` classes takes the time `most_work` for; all if they fit.
+
+    Returns:
+        Numbers of texts, sorted; one text of each class at least.
+    """
+    most = most_work // (WORK_OF_COUNTING + classes)
     if lengths.sum() <= most:
         return np.arange(len(lengths))
     order = np.random.default_rng(seed).permutation(len(lengths))
@@ -155,7 +138,7 @@ def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> n
     return np.sort(order[: max(len(first), fitting)])
 
 
-def _fitted(matrix: Any, targets: np.ndarray, seed: int) -> Callable[[Any], np.ndarray]:
+def fitted(matrix: Any, targets: np.ndarray, seed: int) -> Callable[[Any], np.ndarray]:
     """Fits a machine for each class against the rest.
 
     Args:
