@@ -65,7 +65,7 @@ def test_results_are_replaced_only_by_force_and_nothing_else_is(textapp, labelle
     assert textapp(*command, "--force").code == 0
     out.write_text('{"text": "mine"}\n', encoding="utf-8")
     assert "this command did not write it" in textapp(*command, "--force").refusal
-    assert "this command did not write it" in textapp(*command[:-1], labelled, "--force").refusal
+    assert "is read by this command" in textapp(*command[:-1], labelled, "--force").refusal
     assert textapp(*command[:-1], tmp_path / "a.csv").refusal.endswith("must end in .tsv or .jsonl")
 
 

@@ -93,7 +93,7 @@ def check(
         if value is not None and not labels:
             raise InputError(f"{option}: needs --labels")
     if out is not None:
-        _check_out(out, force)
+        _check_out(out, data, force)
     opened = None if model is None else open_model(model)
     found = task(task_name or names()[0]) if opened is None else opened.task
     if task_name is not None and found is not task(task_name):
@@ -260,8 +260,10 @@ def _cell(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else one_line(str(value))
 
 
-def _check_out(path: Path, force: bool) -> None:
+def _check_out(path: Path, data: str, force: bool) -> None:
     """Raises `InputError` before the work if the results cannot be written to a file."""
+    if path.resolve() == Path(data).resolve():
+        raise InputError(f"--out {path}: is read by this command; choose another --out")
     if path.suffix not in (".tsv", ".jsonl"):
         raise InputError(f"--out {path}: must end in .tsv or .jsonl")
     check_writable(link_target(path).parent)

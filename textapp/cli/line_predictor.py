@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -88,6 +88,10 @@ class Answer:
     skipped: Sequence[int] = ()
     uncertainties: Sequence[float] = ()
     error: str | None = None
+
+
+Answers = Callable[[Iterator[Block]], Iterator[Answer]]
+"""A function that answers blocks, in their order."""
 
 
 class LinePredictor:

@@ -12,10 +12,9 @@ from typing import IO, Annotated
 import typer
 
 from textapp.cli.arguments import as_utf8, check_confidence
-from textapp.cli.line_predictor import Answer, Block, LinePredictor, Request, blocks_of, read_blocks
+from textapp.cli.line_predictor import Answer, Answers, Block, LinePredictor, Request, blocks_of, read_blocks
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import say
-from textapp.cli.sorting import Answers, SortedLines
 from textapp.errors import InputError, excerpt
 from textapp.files import named_errors
 from textapp.text.characters import counted
@@ -90,6 +89,8 @@ def predict(
             answers = functools.partial(stack.enter_context(Workers(workers, request)).answers, descriptor=descriptor)
         skipped: Sequence[int] = ()
         if sort is not None and stream is not None:
+            from textapp.cli.sorting import SortedLines
+
             lines = SortedLines(stream, source, answers, top)
             blocks, skipped = lines.blocks(), lines.skipped
         skipped = [*skipped, *_print(answers(blocks), request)]

@@ -3,21 +3,18 @@
 import dataclasses
 import os
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
 
-from textapp.cli.line_predictor import Answer, Block, line_content, read_blocks
+from textapp.cli.line_predictor import Answers, Block, line_content, read_blocks
 from textapp.cli.output import say
 from textapp.errors import InputError
 from textapp.files import named_errors
 from textapp.text.characters import counted
 
 _LINES = 64  # of a block: with the model, some hundredths of a second
-
-Answers = Callable[[Iterator[Block]], Iterator[Answer]]
-"""Answers blocks in their order."""
 
 
 class SortedLines:
