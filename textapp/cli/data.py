@@ -1,7 +1,8 @@
 """`textapp data check`: what is in a file of examples, and which labels in it may be wrong."""
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from textapp.text.tokenizer import Tokenizer
 
 app = typer.Typer(help="Examples: what is in a file, which labels may be wrong.", no_args_is_help=True)
+
+Hint = contextlib.AbstractContextManager[None]
+"""Adds a hint to the errors of its block."""
 
 _COLUMNS = 80  # of a terminal
 _ALIKE = 6  # examples of a conflict that are shown
@@ -99,16 +103,11 @@ def check(
     if task_name is not None and found is not task(task_name):
         raise InputError(f"--task {task_name}: {model} is a {found.model_noun}, of the task {found.name}")
     options = found.check_options(columns)
-    try:
-        if labels:
-            result = _labels(found, opened, data, options, top)
-        else:
-            summary = _summary(found, data, options)
-    except InputError as error:
-        if task_name is not None or opened is not None:
-            raise
-        others = " and ".join(f"--task {name}" for name in names() if name != found.name)
-        raise InputError(f"{error} (read as the file of a {found.model_noun}; {others} are for others)") from error
+    hint = contextlib.nullcontext() if task_name or opened else _other_tasks_named(found)
+    if labels:
+        result = _labels(found, opened, data, options, top, hint)
+    else:
+        summary = _summary(found, data, options, hint)
     if out is not None:
         _write(out, force, _rows(result))
         say(f"wrote {out}")
@@ -116,12 +115,23 @@ def check(
         print_json(_as_json(result) if labels else summary)
 
 
-def _summary(task: Task[Any, Any, Any], data: str, options: Mapping[str, Any]) -> dict[str, Any]:
+@contextlib.contextmanager
+def _other_tasks_named(task: Task[Any, Any, Any]) -> Iterator[None]:
+    """Adds to an error in a file that it may be one of another task."""
+    try:
+        yield
+    except InputError as error:
+        others = " and ".join(f"--task {name}" for name in names() if name != task.name)
+        raise InputError(f"{error} (read as the file of a {task.model_noun}; {others} are for others)") from error
+
+
+def _summary(task: Task[Any, Any, Any], data: str, options: Mapping[str, Any], hint: Hint) -> dict[str, Any]:
     """Prints what a training reports before it makes a model, and the lengths of texts."""
     import numpy as np
 
     config = task.config().replaced(**options)
-    train, held_out = task.read_splits(config, Files(data), config.training.seed, say)
+    with hint:
+        train, held_out = task.read_splits(config, Files(data), config.training.seed, say)
     targets = task.targets(config, train, say)
     tokenizer = task.tokenizer(config)
     lengths = [len(tokenizer.words(text)) for text in task.texts(train, tokenizer)]
@@ -138,12 +148,15 @@ def _summary(task: Task[Any, Any, Any], data: str, options: Mapping[str, Any]) -
     }
 
 
-def _labels(task: Task[Any, Any, Any], opened: Opened | None, data: str, options: dict[str, Any], top: int) -> _Found:
+def _labels(
+    task: Task[Any, Any, Any], opened: Opened | None, data: str, options: dict[str, Any], top: int, hint: Hint
+) -> _Found:
     """Finds and prints labels that may be wrong."""
     from textapp.data.doubts import confusions
 
     tokenizer: Tokenizer = task.tokenizer(task.config()) if opened is None else opened.predictor.tokenizer
-    examples = task.read(data, **options) if opened is None else opened.read(data, options)
+    with hint:
+        examples = task.read(data, **options) if opened is None else opened.read(data, options)
     say(str(examples))
     with native_log_hidden():
         doubts = task.doubts(examples, tokenizer, None if opened is None else opened.predictor, say)
