@@ -14,7 +14,8 @@ TABLES = {
     "tagging": "accuracy",
     "compression": "compression",
     "tagger_students": "compression",
-    **{name: name for name in ("alignment", "budget", "decoding", "latency", "quantization", "training_speed")},
+    **{name: name for name in ("alignment", "budget", "changed_labels", "decoding", "latency")},
+    **{name: name for name in ("quantization", "training_speed")},
     "vectors_case_study": "vectors_case_study",
     "reliability": "reliability.__main__",
 }
