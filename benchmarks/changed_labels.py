@@ -45,7 +45,7 @@ def measure(name: str, data: Path, seed: int) -> Row:
     classification = task("classification")
     examples, wrong = with_changed_labels(read_examples(data / file, text_column), seed)
     tokenizer = classification.tokenizer(classification.config())
-    numbers = [doubt.number for doubt in classification.doubts(examples, tokenizer, None, lambda line: None)]
+    numbers = [doubt.number for doubt in classification.doubts(examples, tokenizer, None, print)]
     count = len(wrong)
     return {
         "data": name,
@@ -65,10 +65,10 @@ def table(rows: Sequence[Row]) -> str:
     lines = [
         "# Labels that were changed, found again",
         "",
-        "`python -m benchmarks.changed_labels --data DATA`: 5 % of the labels of a training file are changed at random. "
-        "`textapp data check --labels` lists texts, the most doubtful first. Percent, means ± standard deviations of "
-        "three seeds: how many of the first 50 texts, and of as many as were changed, have a changed label; how many of "
-        "the changed ones are among twice as many texts, a tenth of the file, and in the whole list.",
+        "`python -m benchmarks.changed_labels --data DATA`: 5 % of the labels of a training file are changed at "
+        "random. `textapp data check --labels` lists texts, the most doubtful first. Percent, means ± standard "
+        "deviations of three seeds: how many of the first 50 texts, and of as many as were changed, have a changed "
+        "label; how many of the changed ones are among twice as many texts, a tenth of the file, and in the whole list.",
         "",
         "| data | texts | of the first 50 | of the first 5 % | found in 10 % | listed | found in the list |",
         "|---|--:|--:|--:|--:|--:|--:|",
