@@ -68,7 +68,8 @@ def table(rows: Sequence[Row]) -> str:
         "`python -m benchmarks.changed_labels --data DATA`: 5 % of the labels of a training file are changed at "
         "random. `textapp data check --labels` lists texts, the most doubtful first. Percent, means ± standard "
         "deviations of three seeds: how many of the first 50 texts, and of as many as were changed, have a changed "
-        "label; how many of the changed ones are among twice as many texts, a tenth of the file, and in the whole list.",
+        "label; how many of the changed ones are among twice as many texts, a tenth of the file, and in the whole "
+        "list.",
         "",
         "| data | texts | of the first 50 | of the first 5 % | found in 10 % | listed | found in the list |",
         "|---|--:|--:|--:|--:|--:|--:|",
