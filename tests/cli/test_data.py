@@ -89,6 +89,10 @@ def test_the_same_sentence_with_other_tags_is_found(textapp, tmp_path):
         f"{path}:6",
         "  Paris B-PER: Paris sang",
     ]
+    path.write_text("\n".join(blocks[:2]), encoding="utf-8")
+    outcome = textapp("data", "check", path, "--labels", "--task", "tagging", "--json")
+    assert outcome.err.splitlines()[-1] == "no label was found that may be wrong"
+    assert (outcome.json["count"], outcome.json["found"], outcome.json["confusions"]) == (2, [], [])
 
 
 def test_without_labels_it_says_what_a_training_says(textapp, labelled):

@@ -166,6 +166,8 @@ def _labels(
     equal, similar = ([one for one in conflicts if (one.similarity is None) is wanted] for wanted in (True, False))
     _say_conflicts(found, equal, f"the same text with different labels: {len(equal):,}", top)
     _say_conflicts(found, similar, f"nearly the same text with different labels: {len(similar):,}", top)
+    if not doubts and not conflicts:
+        say("no label was found that may be wrong")
     return found
 
 
