@@ -50,6 +50,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.vectors_case_study --data $(DATA)
 	$(BIN)/python -m benchmarks.alignment --data $(DATA)
 	$(BIN)/python -m benchmarks.decoding
+	$(BIN)/python -m benchmarks.changed_labels --data $(DATA)
 	$(BIN)/python -m benchmarks.compression --data $(DATA)
 	$(BIN)/python -m benchmarks.quantization
 	$(BIN)/python -m benchmarks.budget --data $(DATA)

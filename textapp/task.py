@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from textapp.config import ModelConfig
+    from textapp.data.doubts import Doubt
+    from textapp.data.near_duplicates import Conflict
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.text.tokenizer import Tokenizer
 
@@ -51,6 +53,9 @@ class Examples(Protocol):
 
     def __len__(self) -> int:
         """The number of examples."""
+
+    def location(self, index: int) -> str:
+        """Where an example is, for messages: `reviews.tsv:17`."""
 
     def select(self, indices: Any) -> Self:
         """The examples at some positions, in that order."""
@@ -313,6 +318,35 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         del config, path, held_out, tokenizer, report
         raise NotImplementedError(f"a {self.model_noun} is trained from memory")
 
+    # Targets that may be wrong
+
+    @abc.abstractmethod
+    def conflicts(self, examples: ExamplesType) -> "list[Conflict]":
+        """Finds examples that are the same, or nearly the same, and have different targets."""
+
+    @abc.abstractmethod
+    def describe_conflict(self, examples: ExamplesType, conflict: "Conflict") -> list[str]:
+        """The targets of each example of a conflict; of tokens only those on which the examples differ."""
+
+    def doubts(self, examples: ExamplesType, tokenizer: "Tokenizer", predictor: Any, report: Report) -> "list[Doubt]":
+        """Finds targets that are less probable than others, by a quick model that was fitted to the other examples.
+
+        Args:
+            examples: The examples.
+            tokenizer: The tokenizer of texts.
+            predictor: A predictor of the task whose probabilities count as well; None for none.
+            report: Receives each line of progress.
+
+        Returns:
+            The most doubtful first; none for tasks whose targets are not of texts.
+
+        Raises:
+            InputError: The examples are not enough.
+        """
+        del examples, tokenizer, predictor
+        report(f"not judged: the targets of a {self.model_noun}, which are not of whole texts")
+        return []
+
     # Model
 
     @abc.abstractmethod
@@ -532,7 +566,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def prediction_lines(
         self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, colours: bool
     ) -> Iterator[str]:
-        """Yields predictions for people, one line per text.
+        """Yields predictions for people, one line per text; more lines with what its tokens contribute.
 
         Args:
             texts: The texts.

@@ -11,8 +11,9 @@ import pytest
 from tests.cli.commands import change_json, read_json
 from textapp.data.tagged import read_tagged
 from textapp.runtime import Prediction, TaggedSpan, Tagging, TokenWeight
-from textapp.tasks.classification.terminal import mark_tokens
+from textapp.tasks.classification.terminal import contribution_lines, mark_tokens
 from textapp.tasks.tagging.terminal import mark_spans
+from textapp.text.characters import terminal_width
 
 TEXTS = [
     *(
@@ -288,3 +289,40 @@ def test_parts_of_speech_are_shown_after_their_tokens(textapp, copy, tagger, tmp
     assert textapp("evaluate", folder, "--data", data).refusal.startswith(
         f"{data}: the model knows none of the tags PRON"
     )
+
+
+@pytest.mark.parametrize("name", ["classification", "multilabel"])
+def test_explain_shows_what_each_token_contributes(textapp, models, name):
+    words = ["great", "好", "bad", "salé", "cheap"]
+    bundle = models(name).bundle
+    (explained,) = textapp("predict", bundle, "--explain", "--json", " ".join(words)).json["predictions"]
+    without = [" ".join(words[:at] + words[at + 1 :]) for at in range(len(words))]
+    others = textapp("predict", bundle, "--json", *without).json["predictions"]
+    labels = explained.get("labels", [explained.get("label")]) or [max(explained["probs"], key=explained["probs"].get)]
+    for token, other in zip(explained["tokens"], others, strict=True):
+        assert token["contributions"] == pytest.approx(
+            {label: explained["probs"][label] - other["probs"][label] for label in labels}, abs=1e-6
+        )
+    _, *lines = textapp("predict", bundle, "--explain", " ".join(words)).out.splitlines()
+    for label, line in zip(labels, lines, strict=True):
+        heaviest = max(explained["tokens"], key=lambda token: abs(token["contributions"][label]))
+        assert line.startswith(f"  {label}: {heaviest['contributions'][label]:+.2f} {heaviest['text']}, ")
+
+
+def test_a_tagger_is_not_asked_for_contributions(textapp, tagger):
+    assert textapp("predict", tagger.bundle, "--explain", "好").refusal == (
+        "--explain: is no option of a tagger, only of a model that labels whole texts"
+    )
+
+
+def test_contributions_are_green_or_red_and_fit_a_terminal():
+    tokens = (
+        TokenWeight("好", 0, 1, 0.1, {"neg": 0.4}),
+        TokenWeight("片", 2, 3, 0.9, {"neg": -0.1}),
+        *(TokenWeight("x" * 9, 3, 12, 0.0, {"neg": 0.0}) for _ in range(20)),
+    )
+    prediction = Prediction("neg", {"neg": 1.0}, tokens[:2], truncated=False)
+    assert mark_tokens("好\x07片", prediction, colours=True) == "\x1b[48;5;46m好\x1b[0m \x1b[48;5;52m片\x1b[0m"
+    (line,) = contribution_lines(tokens)
+    assert line.startswith("  neg: +0.40 好, -0.10 片, +0.00 xxxxxxxxx, ")
+    assert terminal_width(line) == 80

@@ -86,7 +86,7 @@ def test_a_line_that_is_too_long_ends_after_the_lines_before_it(textapp, classif
 def test_a_worker_that_dies_ends_the_command(classifier):
     others = set(multiprocessing.active_children())
     with Workers(2, request(classifier)) as workers:
-        answers = workers.answers(Block(number, ["好".encode()]) for number in itertools.count(1))
+        answers = workers.answers(Block([number], ["好".encode()]) for number in itertools.count(1))
         assert next(answers).output.endswith("\t好\n".encode())
         os.kill((set(multiprocessing.active_children()) - others).pop().pid, signal.SIGKILL)
         with pytest.raises(InputError, match=r"^--workers 2: a worker process was killed by signal 9; "):
@@ -103,8 +103,8 @@ def test_a_block_is_what_one_read_gives():
             return self.pieces.pop(0) if self.pieces else b""
 
     blocks = list(read_blocks(Pieces(b"\xef\xbb", b"\xbfa", b"b\r\nc\n\nd", b"e", b"\nf"), "name"))
-    assert [(block.first, block.lines) for block in blocks if block.lines] == [
-        (1, [b"ab", b"c", b""]),
-        (4, [b"de"]),
-        (5, [b"f"]),
+    assert [(list(block.numbers), block.lines, block.offsets) for block in blocks if block.lines] == [
+        ([1, 2, 3], [b"ab", b"c", b""], [0, 7, 9]),
+        ([4], [b"de"], [10]),
+        ([5], [b"f"], [13]),
     ]

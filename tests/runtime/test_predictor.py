@@ -90,6 +90,30 @@ def test_what_is_less_sure_than_asked_for_has_no_label(predictor):
             predictor.predict([], min_confidence=wrong)
 
 
+def test_a_token_contributes_what_the_probability_is_more_than_without_it(predictor, tiny_model):
+    text = "good 好 film 好"
+    tokens = text.split()
+    (plain,), (explained,) = predictor.predict([text]), predictor.predict([text], explain=True)
+    label = LABELS.index(plain.label)
+    whole = tiny_model.reference(tokens)[0][label]
+    expected = [whole - tiny_model.reference(tokens[:at] + tokens[at + 1 :])[0][label] for at in range(4)]
+    assert [list(token.contributions) for token in explained.tokens] == [[plain.label]] * 4
+    assert [token.contributions[plain.label] for token in explained.tokens] == pytest.approx(expected, abs=1e-6)
+    assert max(map(abs, expected)) > 0.01
+    assert [token._replace(contributions=None) for token in explained.tokens] == list(plain.tokens)
+    assert explained.to_dict()["tokens"][1]["contributions"] == explained.tokens[1].contributions
+    assert "contributions" not in plain.to_dict()["tokens"][1]
+    (unsure,) = predictor.predict([text], min_confidence=1, explain=True)
+    assert (unsure.label, unsure.tokens) == (None, explained.tokens)
+    assert predictor.predict([""], explain=True)[0].tokens == ()
+
+
+def test_uncertainty_is_the_margin_of_the_best_label(predictor):
+    for text, prediction in zip(TEXTS, predictor.predict(TEXTS), strict=True):
+        *_, second, first = sorted(prediction.probs.values())
+        assert predictor.uncertainty(text) == (pytest.approx(1 - first + second) if prediction.tokens else None)
+
+
 def test_a_stream_is_read_one_text_at_a_time(predictor):
     read = []
 

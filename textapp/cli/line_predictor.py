@@ -2,8 +2,9 @@
 
 import dataclasses
 import itertools
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,6 +13,7 @@ from textapp.cli.output import json_bytes, line_bytes
 from textapp.data.limits import max_text, text_too_long
 from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors
+from textapp.text.characters import printable
 
 _READ_BYTES = 1 << 14  # about 250 lines: some hundredths of a second for a bundle, much longer than a block's transfer
 _BYTE_ORDER_MARK = "\ufeff".encode()
@@ -29,6 +31,8 @@ class Request:
         as_json: Whether to print JSON.
         colours: Whether to use terminal colours.
         skip_bad: Whether to skip lines that are not UTF-8, rather than end at the first.
+        explain: Whether to compute what each token contributes.
+        sort: Whether lines are sorted by the uncertainty of their predictions.
     """
 
     model: Path
@@ -38,6 +42,8 @@ class Request:
     as_json: bool
     colours: bool
     skip_bad: bool
+    explain: bool = False
+    sort: bool = False
 
     @property
     def separator(self) -> bytes:
@@ -47,15 +53,21 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """Neighbouring lines of the input.
+    """Some lines of the input.
 
     Attributes:
-        first: Number of the first line, from 1.
+        numbers: Number of each line, from 1.
         lines: The lines, in UTF-8 and without their ends.
+        offsets: Where each line begins in the input, in bytes.
+        uncertainties: The uncertainty of each line, to be printed with its prediction; empty if it is not.
+        is_scored: Whether the answer is the uncertainty of each line rather than its prediction.
     """
 
-    first: int
+    numbers: Sequence[int]
     lines: Sequence[bytes]
+    offsets: Sequence[int] = ()
+    uncertainties: Sequence[float] = ()
+    is_scored: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +78,20 @@ class Answer:
         output: The predictions, as bytes for stdout; empty if there is none.
         notes: Notes about them for people.
         skipped: Numbers of the lines that were skipped.
+        uncertainties: The uncertainty of each line of a block that is scored; NaN for a line that was skipped, or has
+            no token.
         error: Why the line after these cannot be predicted; None if it can.
     """
 
     output: bytes = b""
     notes: Sequence[str] = ()
     skipped: Sequence[int] = ()
+    uncertainties: Sequence[float] = ()
     error: str | None = None
+
+
+Answers = Callable[[Iterator[Block]], Iterator[Answer]]
+"""A function that answers blocks, in their order."""
 
 
 class LinePredictor:
@@ -89,22 +108,27 @@ class LinePredictor:
         self._options: dict[str, Any] = {"confidence": True} if request.confidence else {}
         if request.min_confidence is not None:
             self._options["min_confidence"] = request.min_confidence
+        if request.explain:
+            self._options["explain"] = True
         for name in self._options:
             opened.check_option(name)
+        if request.sort:
+            opened.check_option("explain", "sort")
 
     def answers(self, block: Block) -> Iterator[Answer]:
         """Yields the answer of each line of a block. The answer of a line with an error is the last."""
-        for number, line in enumerate(block.lines, block.first):
+        uncertainties = block.uncertainties or itertools.repeat(None)
+        for number, line, uncertainty in zip(block.numbers, block.lines, uncertainties, strict=False):
             try:
                 text = decode_utf8(line, self._request.source, number)
             except InputError as error:
                 if not self._request.skip_bad:
                     yield Answer(error=str(error))
                     return
-                yield Answer(skipped=[number])
+                yield Answer(skipped=[number], uncertainties=[math.nan])
                 continue
             try:
-                yield self._answer(number, text)
+                yield self._scored(text) if block.is_scored else self._answer(number, text, uncertainty)
             except InputError as error:
                 yield Answer(error=str(error))
                 return
@@ -116,24 +140,33 @@ class LinePredictor:
             output=self._request.separator.join(answer.output for answer in answers if answer.output),
             notes=[note for answer in answers for note in answer.notes],
             skipped=[number for answer in answers for number in answer.skipped],
+            uncertainties=[one for answer in answers for one in answer.uncertainties],
             error=answers[-1].error,
         )
 
-    def _answer(self, number: int, text: str) -> Answer:
+    def _scored(self, text: str) -> Answer:
+        """The uncertainty of a text."""
+        uncertainty = self._predictor.uncertainty(text)
+        return Answer(uncertainties=[math.nan if uncertainty is None else uncertainty])
+
+    def _answer(self, number: int, text: str, uncertainty: float | None) -> Answer:
         """The answer of a text."""
         [prediction] = self._predictor.predict([text], **self._options)
         if self._request.as_json:
-            output = json_bytes(prediction.to_dict())
+            more = {} if uncertainty is None else {"uncertainty": uncertainty, "line": number}
+            output = json_bytes({**more, **prediction.to_dict()})
         else:
             targets, colours = self._predictor.targets, self._request.colours
             [line] = self._task.prediction_lines([text], [prediction], targets, colours=colours)
-            output = line_bytes(line)
+            place = "" if uncertainty is None else f"{uncertainty:.3f}\t{printable(self._request.source)}:{number}\t"
+            output = line_bytes(f"{place}{line}")
         return Answer(output, list(self._task.prediction_notes(prediction, number, self._predictor.max_tokens)))
 
 
 def blocks_of(texts: Iterable[str]) -> Iterator[Block]:
     """Yields one block of given texts."""
-    yield Block(1, [text.encode("utf-8") for text in texts])
+    lines = [text.encode("utf-8") for text in texts]
+    yield Block(range(1, len(lines) + 1), lines)
 
 
 def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[Block]:
@@ -149,7 +182,7 @@ def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[B
     Raises:
         InputError: The stream is empty, or a line is longer than `max_text()` bytes; the lines before it are yielded.
     """
-    first, longest = 1, max_text()
+    first, offset, longest = 1, 0, max_text()
     begun: list[bytes] = []  # the parts of a line whose end has not been read
     while True:
         with named_errors(source):
@@ -163,18 +196,24 @@ def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[B
             lines = [b"".join(begun), *others[:-1]]
             begun = others[-1:]
         whole = list(itertools.takewhile(lambda line: len(line) <= longest, lines))
-        yield _block(first, whole)
+        yield _block(first, offset, whole)
         if len(whole) < len(lines) or sum(map(len, begun)) > longest:
             raise text_too_long(f"{source}:{first + len(whole)}")
         first += len(lines)
+        offset += sum(map(len, lines)) + len(lines)
     if first == 1 and not begun:
         raise InputError(f"{source}: no text in it")
     if rest := b"".join(begun):
-        yield _block(first, [rest])
+        yield _block(first, offset, [rest])
 
 
-def _block(first: int, lines: list[bytes]) -> Block:
-    """A block of lines that may have a carriage return at the end, and a byte order mark at the start of the input."""
-    if first == 1 and lines:
-        lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
-    return Block(first, [line.removesuffix(b"\r") for line in lines])
+def _block(first: int, offset: int, lines: list[bytes]) -> Block:
+    """A block of lines, the first of which has that number and begins at that byte of the input."""
+    ends = itertools.accumulate((len(line) + 1 for line in lines), initial=offset)
+    numbers = range(first, first + len(lines))
+    return Block(numbers, list(map(line_content, numbers, lines)), list(ends)[:-1])
+
+
+def line_content(number: int, line: bytes) -> bytes:
+    """A line without a carriage return at the end, and the first one without a byte order mark."""
+    return (line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line).removesuffix(b"\r")

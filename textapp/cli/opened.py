@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PREDICT_OPTIONS = {
     "confidence": "which always gives probabilities",
     "min_confidence": "only of a classifier that gives one label",
+    "explain": "only of a model that labels whole texts",
 }
 """The options of predictors, and what to know of one that does not take them."""
 

@@ -3,11 +3,10 @@
 import contextlib
 import json
 import sys
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from textapp.text.characters import printable
+from textapp.text.characters import printable, terminal_width
 
 
 def say(text: str) -> None:
@@ -49,17 +48,11 @@ def line_bytes(line: str) -> bytes:
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table for people. The first column is aligned to the left, the others to the right."""
     cells = [list(header), *map(list, rows)]
-    widths = [max(_width(row[column]) for row in cells) for column in range(len(header))]
+    widths = [max(terminal_width(row[column]) for row in cells) for column in range(len(header))]
     lines = []
     for row in cells:
-        spaces = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        spaces = [" " * (width - terminal_width(cell)) for cell, width in zip(row, widths, strict=True)]
         lines.append(
             "  ".join([row[0] + spaces[0], *(space + cell for space, cell in zip(spaces[1:], row[1:], strict=True))])
         )
     say("\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]]))
-
-
-def _width(text: str) -> int:
-    """Number of terminal columns of a text: a Chinese character takes two, a combining mark none."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)

@@ -1,21 +1,22 @@
 """`textapp predict`: predicts texts with a run or a bundle."""
 
 import contextlib
+import functools
 import io
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Annotated
 
 import typer
 
 from textapp.cli.arguments import as_utf8, check_confidence
-from textapp.cli.line_predictor import Answer, LinePredictor, Request, blocks_of, read_blocks
+from textapp.cli.line_predictor import Answer, Answers, Block, LinePredictor, Request, blocks_of, read_blocks
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import say
 from textapp.data.lines import open_bytes
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt
 from textapp.text.characters import counted
 
 _NOTES = 5
@@ -40,6 +41,24 @@ def predict(
             "classifiers. `textapp evaluate --min-confidence` shows what a P does.",
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also show what each token contributes: the probability of the predicted label minus that of the text "
+            "without the token; for classifiers.",
+        ),
+    ] = False,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="uncertainty",
+            help="Print the lines of --file with the most uncertain first, to choose which to label; for classifiers. "
+            "Uncertainty is 1 minus the margin between the two most probable labels; with several labels a text, that "
+            "of the label closest to its threshold.",
+        ),
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="With --sort: the largest number of lines.")] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Skip lines that are not UTF-8, and count them at the end.")
     ] = False,
@@ -50,25 +69,55 @@ def predict(
     if texts and file:
         raise InputError(f"--file {file}: give texts or a file, not both")
     check_confidence(min_confidence)
+    _check_sort(sort, top, file)
     source = str(file or "standard input")
-    request = Request(model, source, confidence, min_confidence, as_json, sys.stdout.isatty(), skip_bad)
+    request = Request(
+        model, source, confidence, min_confidence, as_json, sys.stdout.isatty(), skip_bad, explain, sort is not None
+    )
     with contextlib.ExitStack() as stack:
         stream = None if texts else stack.enter_context(_opened(file))
         blocks = blocks_of(map(as_utf8, texts or ())) if stream is None else read_blocks(stream, source)
+        answers: Answers
         if workers == 1:
             stack.enter_context(native_log_hidden())
             predictor = LinePredictor(request)
-            answers: Iterator[Answer] = itertools.chain.from_iterable(map(predictor.answers, blocks))
+
+            def answers(blocks: Iterator[Block]) -> Iterator[Answer]:
+                return itertools.chain.from_iterable(map(predictor.answers, blocks))
+
         else:
             from textapp.cli.workers import Workers
 
-            descriptor = None if stream is None else _descriptor(stream)
-            answers = stack.enter_context(Workers(workers, request)).answers(blocks, descriptor)
-        _print(answers, request)
+            descriptor = None if stream is None or sort else _descriptor(stream)
+            answers = functools.partial(stack.enter_context(Workers(workers, request)).answers, descriptor=descriptor)
+        skipped: Sequence[int] = ()
+        if sort is not None and stream is not None:
+            from textapp.cli.sorting import SortedLines
+
+            lines = SortedLines(stream, source, answers, top)
+            blocks, skipped = lines.blocks(), lines.skipped
+        skipped = [*skipped, *_print(answers(blocks), request)]
+    if skipped:
+        first = f"{source}:{skipped[0]}"
+        say(f"note: skipped {counted(len(skipped), 'line')} of bytes that are not UTF-8; the first is {first}")
 
 
-def _print(answers: Iterator[Answer], request: Request) -> None:
-    """Prints each answer at once. Raises `InputError` for an answer's error, after the JSON object is complete."""
+def _check_sort(sort: str | None, top: int | None, file: Path | None) -> None:
+    """Raises `InputError` unless `--sort` and `--top` have a meaning."""
+    if sort not in (None, "uncertainty"):
+        raise InputError(f"--sort {excerpt(str(sort))}: must be uncertainty")
+    if sort is not None and file is None:
+        raise InputError(f"--sort {sort}: needs --file, because it reads the texts a second time in another order")
+    if top is not None and sort is None:
+        raise InputError(f"--top {top}: needs --sort uncertainty")
+
+
+def _print(answers: Iterator[Answer], request: Request) -> list[int]:
+    """Prints each answer at once, and returns the numbers of the lines that were skipped.
+
+    Raises:
+        InputError: An answer has an error; the JSON object is completed before.
+    """
     start, end = (b'{"predictions": [', b"]}\n") if request.as_json else (b"", b"")
     before = start
     skipped: list[int] = []
@@ -92,9 +141,7 @@ def _print(answers: Iterator[Answer], request: Request) -> None:
         raise
     _write(end if before != start else start + end)
     _say_more(notes)
-    if skipped:
-        first = f"{request.source}:{skipped[0]}"
-        say(f"note: skipped {counted(len(skipped), 'line')} of bytes that are not UTF-8; the first is {first}")
+    return skipped
 
 
 def _say_more(notes: int) -> None:

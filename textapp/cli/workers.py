@@ -40,6 +40,7 @@ class Workers:
         self._count = count
         self._request = request
         self._processes: dict[Connection, BaseProcess] = {}
+        self._opening: set[Connection] = set()  # processes that open the model
 
     def __enter__(self) -> Self:
         context = multiprocessing.get_context("spawn")
@@ -53,6 +54,7 @@ class Workers:
                     process = context.Process(target=_work, args=(there, self._request), daemon=True)
                     process.start()
                 self._processes[here] = process
+                self._opening.add(here)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         return self
@@ -68,7 +70,7 @@ class Workers:
             process.join()
 
     def answers(self, blocks: Iterator[Block], descriptor: int | None = None) -> Iterator[Answer]:
-        """Yields the answers of blocks in their order.
+        """Yields the answers of blocks in their order. It may be called again after all answers were received.
 
         Args:
             blocks: The blocks; those without lines get no answer.
@@ -79,8 +81,8 @@ class Workers:
         Raises:
             InputError: A worker cannot open the model, or died; or the blocks end with this error, after the answers.
         """
-        busy: dict[Connection, int | None] = dict.fromkeys(self._processes)  # they open the model
-        idle: list[Connection] = []
+        busy: dict[Connection, int | None] = dict.fromkeys(self._opening)
+        idle = [connection for connection in self._processes if connection not in self._opening]
         done: dict[int, Answer] = {}
         count = given = 0
         begun = ended = False
@@ -93,6 +95,7 @@ class Workers:
             for connection in busy.keys() & ready:
                 answer, number = self._receive(connection), busy.pop(connection)
                 idle.append(connection)
+                self._opening.discard(connection)
                 if number is not None:
                     done[number] = answer
                 elif answer.error is not None:

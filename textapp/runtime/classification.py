@@ -4,6 +4,7 @@ import abc
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nlargest
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -30,19 +31,29 @@ _Item = TypeVar("_Item")
 
 
 class TokenWeight(NamedTuple):
-    """A token of a text, and how much the model attended to it.
+    """A token of a text, how much the model attended to it, and what it contributes.
 
     Attributes:
         text: the token as the bundle's tokenizer gives it: normalized, and in lower case if the tokenizer says so.
         start: position of its first code point in the original text.
         end: position after its last code point.
         weight: attention weight from 0 to 1; the weights of a text sum to 1. None for a model without attention.
+        contributions: predicted label -> its probability minus the probability without the token, from -1 to 1. None
+            without `explain=True`.
     """
 
     text: str
     start: int
     end: int
     weight: float | None
+    contributions: dict[str, float] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The token as JSON values."""
+        values = self._asdict()
+        if self.contributions is None:
+            del values["contributions"]
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class Prediction:
             "label": self.label,
             **({"guess": self.guess} if self.label is None else {}),
             "probs": self.probs,
-            "tokens": [token._asdict() for token in self.tokens],
+            "tokens": [token.to_dict() for token in self.tokens],
             "truncated": self.truncated,
         }
 
@@ -97,11 +108,13 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         """The labels, by number."""
         return self.targets.names
 
-    def predict(self, texts: Iterable[str]) -> list[PredictionType]:
+    def predict(self, texts: Iterable[str], *, explain: bool = False) -> list[PredictionType]:
         """Predicts each text, with probabilities and the attention to each token.
 
         Args:
             texts: strings, of any length and content.
+            explain: whether to compute the contributions of each token, by leaving it out. This runs the model once
+                more for each token.
 
         Returns:
             One prediction per text, in their order.
@@ -111,7 +124,7 @@ class TextPredictor(Predictor, Generic[PredictionType]):
             for prediction in classifier.predict(["Très bon café ☕", ""]):
                 print(prediction.label, max(prediction.tokens, key=lambda token: token.weight, default=None))
         """
-        return [self._predict(text) for text in check_texts(texts)]
+        return [self._predict(text, explain) for text in check_texts(texts)]
 
     def decide(self, items: Iterable[Any]) -> Iterator[Any]:
         """Yields the decision about each text: a `Decision`, or a tuple of labels."""
@@ -120,6 +133,11 @@ class TextPredictor(Predictor, Generic[PredictionType]):
     def quick(self, text: str) -> Any:
         """The decision about a text, without its tokens."""
         return self.decision(self.probs(self._logits(text)))
+
+    def uncertainty(self, text: str) -> float | None:
+        """See `Predictor`."""
+        tokens = self.tokens(text)
+        return self.doubt(self.probs(self.outputs(tokens).logits)) if tokens else None
 
     def pieces(self, text: str) -> list[Inputs]:
         """The ids of a text's tokens, at most `max_tokens` of them."""
@@ -143,6 +161,14 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         """The decision about a text with these probabilities."""
 
     @abc.abstractmethod
+    def doubt(self, probs: Sequence[float]) -> float:
+        """How unsure the model is about a text with these probabilities, from 0 (sure) to 1."""
+
+    @abc.abstractmethod
+    def explained(self, probs: Sequence[float]) -> Sequence[int]:
+        """The numbers of the labels to which tokens contribute, of a text with these probabilities."""
+
+    @abc.abstractmethod
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> PredictionType:
         """The prediction of a text with these probabilities."""
 
@@ -157,30 +183,45 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         """The logits of a text, `(C,)`."""
         return self.outputs(self.tokens(text)).logits
 
-    def _predict(self, text: str) -> PredictionType:
+    def _predict(self, text: str, explain: bool) -> PredictionType:
         """The prediction for one text."""
         tokens, truncated = _first(self.tokenizer.tokenize, text, self.max_tokens)
-        logits, weights = self.outputs([token.text for token in tokens])
+        words = [token.text for token in tokens]
+        logits, weights = self.outputs(words)
+        probs = self.probs(logits)
         weighed = tuple(
-            TokenWeight(token.text, token.start, token.end, weight)
-            for token, weight in zip(tokens, repeat(None) if weights is None else weights.tolist(), strict=False)
+            TokenWeight(token.text, token.start, token.end, weight, contributions)
+            for token, weight, contributions in zip(
+                tokens,
+                repeat(None) if weights is None else weights.tolist(),
+                self._contributions(words, probs) if explain else repeat(None),
+                strict=False,
+            )
         )
-        return self.prediction(self.probs(logits), weighed, truncated)
+        return self.prediction(probs, weighed, truncated)
+
+    def _contributions(self, words: list[str], probs: Sequence[float]) -> Iterator[dict[str, float]]:
+        """Yields the contributions of each token of a text to labels that have these probabilities."""
+        labels = self.explained(probs)
+        for number in range(len(words)):
+            others = self.probs(self.outputs(words[:number] + words[number + 1 :]).logits)
+            yield {self.labels[label]: probs[label] - others[label] for label in labels}
 
 
 class Classifier(TextPredictor[Prediction]):
     """Predicts the label of texts."""
 
     task = "classification"
-    predict_options = ("min_confidence",)
+    predict_options = ("min_confidence", "explain")
     targets: ExclusiveLabels
 
-    def predict(self, texts: Iterable[str], min_confidence: float = 0.0) -> list[Prediction]:
+    def predict(self, texts: Iterable[str], min_confidence: float = 0.0, *, explain: bool = False) -> list[Prediction]:
         """Predicts each text, with probabilities and the attention to each token.
 
         Args:
             texts: strings, of any length and content.
             min_confidence: probability from 0 to 1. A prediction whose most probable label has less has no label.
+            explain: as in `TextPredictor.predict`. Tokens contribute to the most probable label.
 
         Returns:
             One prediction per text, in their order.
@@ -191,7 +232,7 @@ class Classifier(TextPredictor[Prediction]):
         """
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"`min_confidence` must be from 0 to 1. Received: min_confidence={min_confidence}")
-        predictions = super().predict(texts)
+        predictions = super().predict(texts, explain=explain)
         return [one if one.confidence >= min_confidence else replace(one, label=None) for one in predictions]
 
     def quick(self, text: str) -> int:
@@ -214,6 +255,15 @@ class Classifier(TextPredictor[Prediction]):
         """The most probable label."""
         confidence = max(probs)
         return Decision(self.labels[probs.index(confidence)], confidence)
+
+    def doubt(self, probs: Sequence[float]) -> float:
+        """1 minus the margin between the two most probable labels."""
+        first, second = nlargest(2, probs)
+        return 1 - (first - second)
+
+    def explained(self, probs: Sequence[float]) -> Sequence[int]:
+        """The most probable label."""
+        return [probs.index(max(probs))]
 
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> Prediction:
         """The prediction of a text with these probabilities."""

@@ -45,7 +45,7 @@ class MultilabelPrediction:
         return {
             "labels": list(self.labels),
             "probs": self.probs,
-            "tokens": [token._asdict() for token in self.tokens],
+            "tokens": [token.to_dict() for token in self.tokens],
             "truncated": self.truncated,
         }
 
@@ -60,6 +60,7 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
     """
 
     task = "multilabel"
+    predict_options = ("explain",)
     targets: IndependentLabels
 
     @property
@@ -81,6 +82,16 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
     def decision(self, probs: Sequence[float]) -> tuple[str, ...]:
         """The labels whose probabilities reach their thresholds."""
         return self.targets.chosen(probs)
+
+    def doubt(self, probs: Sequence[float]) -> float:
+        """1 minus the distance of the least sure probability from its threshold, divided by the largest distance."""
+        rows = zip(probs, self.targets.thresholds, strict=True)
+        return 1 - min(abs(prob - least) / ((1 - least if prob >= least else least) or 1.0) for prob, least in rows)
+
+    def explained(self, probs: Sequence[float]) -> Sequence[int]:
+        """The labels of the text; if it has none, the most probable one."""
+        chosen = [self.labels.index(label) for label in self.decision(probs)]
+        return chosen or [list(probs).index(max(probs))]
 
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> MultilabelPrediction:
         """The prediction of a text with these probabilities."""

@@ -100,6 +100,14 @@ class Predictor(abc.ABC):
     def probabilities(self, items: Sequence[Any]) -> NDArray[np.float64]:
         """Probabilities of items, as `textapp.task.Task.items` gives them: `(N, C)`, or `(tokens of all, K)`."""
 
+    def uncertainty(self, text: str) -> float | None:
+        """How unsure the model is about a text, from 0 (sure) to 1; None for a text without tokens.
+
+        Only models that label whole texts have it.
+        """
+        del text
+        raise NotImplementedError(f"a model of {self.task} has no probability of a whole text")
+
     def unknown_share(self, items: Iterable[Any]) -> float:
         """The share of tokens of items of labelled data whose words are not in the vocabulary."""
         form = self.encoder.form

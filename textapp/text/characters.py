@@ -27,7 +27,9 @@ Reference: The Unicode Standard 14.0, UnicodeData.txt and DerivedCoreProperties.
 
 import bisect
 import functools
+import itertools
 import re
+import unicodedata
 from collections.abc import Mapping
 
 SPACES = "0-20 7F-A0 1680 2000-200B 2028-2029 202F 205F 3000 FFF9-FFFB"
@@ -222,6 +224,25 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Returns a text with control characters, line breaks among them, as spaces."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def terminal_width(text: str) -> int:
+    """Number of terminal columns of a text: a Chinese character takes two, a combining mark none."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
+
+
+def shortened(text: str, columns: int) -> str:
+    """The start of a text that fits into some terminal columns, with an ellipsis where it was cut.
+
+    Example:
+        >>> shortened("très bien", 20), shortened("很好吃的面", 7)
+        ('très bien', '很好吃…')
+    """
+    if len(text) <= 2 * columns and terminal_width(text) <= columns:
+        return text
+    ends = itertools.accumulate(map(terminal_width, text))
+    return text[: sum(1 for _ in itertools.takewhile(lambda end: end < columns, ends))] + "…"
 
 
 def replace_surrogates(text: str) -> str:

@@ -22,7 +22,7 @@ from textapp.config import ModelConfig
 from textapp.data.rows import UNLABELLED, EncodedRows
 from textapp.runtime.ngram_model import NgramModel
 from textapp.task import Report, Task
-from textapp.tasks.classification.baseline import LinearMachines, bounded, linear_machines
+from textapp.tasks.classification.baseline import MOST_WORK, LinearMachines, affords_characters, linear_machines, sample
 from textapp.text.characters import counted
 from textapp.text.ngrams import NgramHash
 from textapp.training.prepare import NgramModels, Prepared
@@ -83,8 +83,9 @@ def fitted(config: ModelConfig, parts: Sequence[EncodedRows], classes: int) -> N
     seed, targets = config.training.seed, np.concatenate([part.targets for part in parts])
     lengths = np.concatenate([_code_points(part) for part in parts])
     labelled = np.flatnonzero((targets.reshape(len(targets), -1) != UNLABELLED).all(axis=1))
-    chosen, with_characters = bounded(lengths[labelled], targets[labelled], classes, seed)
-    chosen = labelled[chosen]
+    lengths = lengths[labelled]
+    chosen = labelled[sample(lengths, targets[labelled], MOST_WORK, classes, seed)]
+    with_characters = affords_characters(int(lengths.sum()), classes)
     hashed = _hash(config, with_characters)
     places = [(part, number) for part in parts for number in range(len(part))]
     found = [hashed(part.row(number)) for part, number in map(places.__getitem__, chosen.tolist())]

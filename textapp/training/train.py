@@ -65,9 +65,9 @@ def train(
         The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `ngrams` if there are
         any, `data`, `vectors` and `init` if given, `history`, `parameters`, and `seconds` of the process that finished
         the training. `init` has `path` and `sha256` of the run, `new_words` (a number), `new_targets`,
-        `without_examples` (targets of the run that the training split lacks), and in `scores` for each held-out file those of
-        the run (`before`) and of the new model (`after`) on the same examples, and how many were `left_out`, because
-        the run lacks their targets.
+        `without_examples` (targets of the run that the training split lacks), and in `scores` for each held-out file
+        those of the run (`before`) and of the new model (`after`) on the same examples, and how many were `left_out`,
+        because the run lacks their targets.
 
     Raises:
         InputError: A file or a setting is wrong, or `out` holds a finished run or another one.

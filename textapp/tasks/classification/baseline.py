@@ -56,11 +56,8 @@ def linear_model(
     """
     texts, targets = _texts(train, rows), rows.targets
     lengths = np.fromiter(map(len, texts), np.int64)
-    chosen, with_characters = bounded(lengths, targets, classes, seed, most_work, most_work_with_characters)
-    buckets = min(MOST_BUCKETS, 2 ** max(1, (MOST_WEIGHTS // classes).bit_length() - 1))
-    features = [NGrams(buckets, tokenizer=tokenizer.words, token_pattern=None, lowercase=False, ngram_range=(1, 2))]
-    if with_characters:
-        features.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
+    features = ngrams(int(lengths.sum()), classes, tokenizer, most_work_with_characters)
+    chosen = sample(lengths, targets, most_work, classes, seed)
     known = [texts[number] for number in chosen.tolist()]
     matrix = sparse.hstack([kind.fit(known) for kind in features], "csr")
     machines = linear_machines(matrix, targets[chosen], classes, seed)
@@ -72,7 +69,7 @@ def linear_model(
             [machines.margins(sparse.hstack([kind.weights(part) for kind in features], "csr")) for part in parts]
         )
 
-    kinds = "words and characters" if with_characters else "words"
+    kinds = "words and characters" if len(features) > 1 else "words"
     share = counted(len(texts), "text") if len(chosen) == len(texts) else f"{len(chosen):,} of {len(texts):,} texts"
     return Baseline(TITLE, f"{kinds} of {share}", decoded)
 
@@ -162,31 +159,36 @@ def linear_machines(matrix: Any, targets: np.ndarray, classes: int, seed: int) -
     return LinearMachines(coefficients, intercepts, classes, absent)
 
 
-def bounded(
-    lengths: np.ndarray,
-    targets: np.ndarray,
-    classes: int,
-    seed: int,
-    most_work: int = MOST_WORK,
-    most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS,
-) -> tuple[np.ndarray, bool]:
-    """What a fit can use in a bounded time: the numbers of some texts or of all, and whether n-grams of characters.
+def ngrams(
+    code_points: int, classes: int, tokenizer: Tokenizer, most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS
+) -> list[NGrams]:
+    """The kinds of n-grams for texts of so many code points in all: those of words, and of characters if time allows.
 
     Args:
-        lengths: The code points of each text, `(N,)`.
-        targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
+        code_points: The length of all texts.
         classes: The number of classes.
-        seed: Seed of the sample.
-        most_work: The most code points of all texts, times the work for each.
-        most_work_with_characters: The same, with n-grams of characters.
+        tokenizer: Cuts texts into words.
+        most_work_with_characters: The most code points, times the work for each, with n-grams of characters.
     """
-    work = WORK_OF_COUNTING + classes
-    with_characters = int(lengths.sum()) * work <= most_work_with_characters
-    return _sample(lengths, targets, most_work // work, seed), with_characters
+    buckets = min(MOST_BUCKETS, 2 ** max(1, (MOST_WEIGHTS // classes).bit_length() - 1))
+    found = [NGrams(buckets, tokenizer=tokenizer.words, token_pattern=None, lowercase=False, ngram_range=(1, 2))]
+    if affords_characters(code_points, classes, most_work_with_characters):
+        found.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
+    return found
 
 
-def _sample(lengths: np.ndarray, targets: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Numbers of texts of at most `most` code points in all, but one text of each class at least; all if they fit."""
+def affords_characters(code_points: int, classes: int, most_work: int = MOST_WORK_WITH_CHARACTERS) -> bool:
+    """Whether n-grams of characters take no more than the time `most_work`, for texts of so many code points in all."""
+    return code_points * (WORK_OF_COUNTING + classes) <= most_work
+
+
+def sample(lengths: np.ndarray, targets: np.ndarray, most_work: int, classes: int, seed: int) -> np.ndarray:
+    """Chooses texts that a fit to `classes` classes takes the time `most_work` for; all if they fit.
+
+    Returns:
+        Numbers of texts, sorted; one text of each class at least.
+    """
+    most = most_work // (WORK_OF_COUNTING + classes)
     if lengths.sum() <= most:
         return np.arange(len(lengths))
     order = np.random.default_rng(seed).permutation(len(lengths))

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from textapp.data.doubts import Doubt
+    from textapp.data.near_duplicates import Conflict
     from textapp.data.readers import Examples
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.text.labels import Labels
@@ -143,6 +145,26 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         from textapp.tasks.classification.data import StreamedTexts
 
         return StreamedTexts(config, path, held_out, tokenizer, report)
+
+    def conflicts(self, examples: "Examples") -> "list[Conflict]":
+        """See `Task`: nearly the same texts with different labels."""
+        from textapp.data.near_duplicates import text_conflicts
+
+        return text_conflicts(examples.texts, examples.labels)
+
+    def describe_conflict(self, examples: "Examples", conflict: "Conflict") -> list[str]:
+        """See `Task`."""
+        from textapp.data.readers import names_of
+        from textapp.errors import quoted_name
+
+        labels = [names_of(examples.labels[number]) for number in conflict.numbers]
+        return [names[0] if self.exclusive else ",".join(map(quoted_name, names)) for names in labels]
+
+    def doubts(self, examples: "Examples", tokenizer: "Tokenizer", predictor: Any, report: Report) -> "list[Doubt]":
+        """See `Task`: by a linear model over n-grams."""
+        from textapp.tasks.classification.label_check import label_doubts
+
+        return label_doubts(examples, self.exclusive, tokenizer, predictor, report)
 
     def head(self, config: settings.ClassificationConfig, targets: "Labels") -> Callable[[Any, Any], Any]:
         """See `Task`: attention pooling and class logits."""

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from textapp.text.characters import one_line, printable
+from textapp.text.characters import one_line, printable, shortened
 
 if TYPE_CHECKING:
-    from textapp.runtime.classification import Prediction
+    from textapp.runtime.classification import Prediction, TokenWeight
+
+_COLUMNS = 80  # of a line of contributions
 
 
 def prediction_lines(
@@ -14,10 +16,12 @@ def prediction_lines(
 ) -> Iterator[str]:
     """Yields one line per text: label (`?` for none), probability of the best, and the text with its attention.
 
+    After it come lines of contributions, if they were computed.
+
     Args:
         texts: The texts.
         predictions: Their predictions.
-        colours: Whether to colour tokens: more red for more attention.
+        colours: Whether to colour tokens, see `mark_tokens`.
         heaviest: Number of tokens with the most attention to list after the text, with their weights.
     """
     for text, prediction in zip(texts, predictions, strict=True):
@@ -27,17 +31,37 @@ def prediction_lines(
         if heaviest:
             tokens = sorted(prediction.tokens, key=lambda token: -(token.weight or 0.0))[:heaviest]
             line += "\t" + ", ".join(f"{one_line(token.text)} {token.weight or 0.0:.2f}" for token in tokens)
-        yield line
+        yield "\n".join([line, *contribution_lines(prediction.tokens)])
 
 
 def mark_tokens(text: str, prediction: "Prediction", colours: bool) -> str:
-    """The text that the model read, on one line; with `colours`, tokens with more attention are more red."""
+    """The text that the model read, on one line.
+
+    With `colours`, tokens with more attention are more red. If contributions are known, a token is more green the more
+    it speaks for a predicted label, and more red the more it speaks against it.
+    """
     shown, end = "", 0
-    heaviest = max((token.weight or 0.0 for token in prediction.tokens), default=0.0)
-    for token in prediction.tokens:
+    strengths = list(map(_strength, prediction.tokens))
+    heaviest = max(map(abs, strengths), default=0.0)
+    for token, strength in zip(prediction.tokens, strengths, strict=True):
         shown += one_line(text[end : token.start])
         surface = one_line(text[token.start : token.end])
-        red = round(5 * token.weight / heaviest) if colours and heaviest and token.weight else 0
-        shown += f"\x1b[48;5;{16 + 36 * red}m{surface}\x1b[0m" if red else surface  # the 6 reds of the 256 colours
+        level = round(5 * abs(strength) / heaviest) if colours and heaviest else 0
+        step = 6 if token.contributions and strength > 0 else 36  # the 6 greens and the 6 reds of the 256 colours
+        shown += f"\x1b[48;5;{16 + step * level}m{surface}\x1b[0m" if level else surface
         end = token.end
     return shown + ("…" if prediction.truncated else one_line(text[end:]))
+
+
+def contribution_lines(tokens: "Sequence[TokenWeight]") -> Iterator[str]:
+    """Yields a line for each label that tokens contribute to: the tokens that matter most, as far as it has room."""
+    known = [(token, token.contributions) for token in tokens if token.contributions is not None]
+    for label in known[0][1] if known else ():
+        ordered = sorted(known, key=lambda pair: -abs(pair[1][label]))
+        shown = ", ".join(f"{some[label]:+.2f} {one_line(token.text)}" for token, some in ordered[:_COLUMNS])
+        yield shortened(f"  {printable(label)}: {shown}", _COLUMNS)
+
+
+def _strength(token: "TokenWeight") -> float:
+    """The largest contribution of a token, positive or negative; its attention if contributions are not known."""
+    return max(token.contributions.values(), key=abs) if token.contributions else token.weight or 0.0

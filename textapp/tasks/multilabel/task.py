@@ -217,7 +217,7 @@ class Multilabel(Classification):
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
         from textapp.errors import quoted_name
-        from textapp.tasks.classification.terminal import mark_tokens
+        from textapp.tasks.classification.terminal import contribution_lines, mark_tokens
         from textapp.text.characters import printable
 
         del targets
@@ -225,7 +225,8 @@ class Multilabel(Classification):
             labels = ", ".join(
                 f"{printable(quoted_name(label))} {prediction.probs[label]:.3f}" for label in prediction.labels
             )
-            yield f"{labels or '-'}\t{mark_tokens(text, prediction, colours)}"
+            line = f"{labels or '-'}\t{mark_tokens(text, prediction, colours)}"
+            yield "\n".join([line, *contribution_lines(prediction.tokens)])
 
     def describe_targets(self, targets: Any) -> dict[str, Any]:
         """See `Task`."""

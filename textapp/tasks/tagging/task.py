@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from textapp.data.near_duplicates import Conflict
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.data.tagged import TaggedExamples
     from textapp.text.tag_set import TagSet
@@ -127,6 +128,19 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         del keep_empty  # each sentence has a token
         return sentence_rows(config, examples, targets, tokenizer, training)
+
+    def conflicts(self, examples: "TaggedExamples") -> "list[Conflict]":
+        """See `Task`: the same tokens with different tags."""
+        from textapp.data.near_duplicates import equal_conflicts
+
+        return equal_conflicts(list(map(tuple, examples.sentences)), list(map(tuple, examples.tags)))
+
+    def describe_conflict(self, examples: "TaggedExamples", conflict: "Conflict") -> list[str]:
+        """See `Task`: the tokens whose tags differ, `Paris B-LOC, Hilton O`."""
+        sentence = examples.sentences[conflict.numbers[0]]
+        rows = [examples.tags[number] for number in conflict.numbers]
+        places = [place for place, tags in enumerate(zip(*rows, strict=True)) if len(set(tags)) > 1]
+        return [", ".join(f"{sentence[place]} {tags[place]}" for place in places) for tags in rows]
 
     def head(self, config: settings.TaggingConfig, targets: "TagSet") -> Callable[[Any, Any], Any]:
         """See `Task`: tag logits and, with `crf`, a conditional random field."""
