@@ -9,6 +9,7 @@ import pytest
 from textapp.data import profile as profiles
 from textapp.data.profile import Profile, sample_numbers, sample_of_stream
 from textapp.errors import InputError
+from textapp.settings import as_text
 from textapp.task import Files, names, task
 from textapp.training.automatic import choose_settings
 
@@ -138,9 +139,12 @@ def test_what_is_given_stays_and_is_no_choice(name):
     free, reasons = chosen(name)
     for setting in reasons:
         value = free.get(setting)
-        other = "char" if value == "word" else (not value if isinstance(value, bool) else value / 2)
-        other = int(other) if isinstance(value, int) and not isinstance(value, bool) else other
-        settings, others = chosen(name, f"{setting}={str(other).lower()}")
+        other = (
+            {"word": "char"}[value] if isinstance(value, str) else not value if isinstance(value, bool) else value / 2
+        )
+        if isinstance(value, int) and not isinstance(value, bool):
+            other = value * 2
+        settings, others = chosen(name, f"{setting}={as_text(other)}")
         assert settings.get(setting) == other
         assert setting not in others
 
@@ -154,7 +158,13 @@ def test_a_setting_of_a_part_keeps_the_part():
 @each_task
 def test_given_settings_change_the_choice_of_others(name):
     assert chosen(name, "encoder=transformer")[0].training.learning_rate <= 1e-3
-    assert chosen(name, "freeze_epochs=40", "epochs=80", vectors=True)[0].training.patience == 40
+    assert chosen(name, "encoder=none")[1].keys().isdisjoint({"units"})
+
+
+def test_patience_is_not_below_the_epochs_with_frozen_vectors():
+    settings, _ = chosen("tagging", "freeze_epochs=5", spans=False, vectors=True)
+    assert settings.training.patience == 5
+    assert chosen("tagging", spans=False, vectors=True)[0].training.patience < 5
 
 
 @each_task

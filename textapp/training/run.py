@@ -206,15 +206,13 @@ def differences(before: Mapping[str, Any], command: Mapping[str, Any]) -> list[s
     keys = [*command, *(key for key in before if key not in command and key not in NOT_OF_COMMAND)]
     # The source run of `quantize` may have another path now: the checkpoint identifies it by its model.
     differing = [key for key in keys if before.get(key) != command.get(key) and key != "quantized_from"]
-    if FIXED in before and FIXED in command:
-        given, ignored = FIXED, {FIXED, "settings"}
-    else:
-        given, ignored = "settings", {"settings"}
-    if given in differing:
-        old, new = before[given], command[given]
-        differing += [key for key in {**new, **old} if old.get(key) != new.get(key)]
-    names = {FIXED: "way to choose settings"}
-    return [names.get(key, key) for key in differing if key not in ignored]
+    if FIXED in before or FIXED in command:  # the settings then follow from what was given, and from the data
+        differing = [key for key in differing if key != "settings"]
+    for part in {"settings", FIXED} & {*differing} & before.keys() & command.keys():
+        old, new = before[part], command[part]
+        differing += [key for key in (new if part == "settings" else {**new, **old}) if old.get(key) != new.get(key)]
+        differing.remove(part)
+    return ["way to choose settings" if key == FIXED else key for key in differing]
 
 
 def resumed_settings(folder: Path, command: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]] | None:
