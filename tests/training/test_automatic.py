@@ -22,7 +22,6 @@ TEXTS = Profile(
     unspaced=0.0,
     tokens=11.0,
     long=22,
-    longest=37,
     long_characters=90,
     words=8_000,
     once=0.6,
@@ -57,7 +56,7 @@ def test_texts_are_measured(tmp_path):
     (tmp_path / "valid.tsv").write_text("text\tlabel\nneu\tja\n", encoding="utf-8")
     data = profile_of("classification", path, valid=tmp_path / "valid.tsv")
     assert (data.count, data.targets, data.largest) == (3, 2, pytest.approx(2 / 3))
-    assert (data.unspaced, data.tokens, data.longest) == (pytest.approx(2 / 10), pytest.approx(10 / 3), 4)
+    assert (data.unspaced, data.tokens, data.long) == (pytest.approx(2 / 10), pytest.approx(10 / 3), 3)
     assert (data.words, data.once) == (8, pytest.approx(7 / 8))  # "wien" occurs three times
     assert not data.per_token
     assert str(data).startswith("3 texts of 3 tokens (98 % have at most 3), 2 labels (the most frequent has 67%)")
@@ -68,7 +67,7 @@ def test_sentences_are_measured(tmp_path):
     path.write_text("U.S. B-LOC\n. O\n\nAnna B-PER\nLin I-PER\n\n北 B-LOC\n京 I-LOC\n", encoding="utf-8")
     data = profile_of("tagging", path, valid=path)
     assert (data.count, data.targets, data.largest, data.spans) == (3, 2, pytest.approx(2 / 3), True)
-    assert data.longest == 5  # "U.S." is cut to four tokens, as a device will cut it
+    assert data.tokens == 3  # "U.S." is cut to four tokens, as a device will cut it
     assert data.unspaced == pytest.approx(2 / 9)
     plain = tmp_path / "词性.txt"
     plain.write_text("Anna NOUN\nsingt VERB\n\nWien NOUN\n", encoding="utf-8")
@@ -102,7 +101,7 @@ def test_measuring_stops_at_the_most_tokens(monkeypatch):
     data = Profile.measure(
         (["a"] * 5 for _ in range(100)), count=100, targets=Counter(a=3), per_token=False, spans=False, vectors=False
     )
-    assert (data.count, data.longest, data.words) == (100, 5, 1)
+    assert (data.count, data.tokens, data.words) == (100, 5, 1)
 
 
 PROFILES = [
@@ -122,6 +121,26 @@ def test_all_data_give_settings_that_are_allowed(name, encoder):
         assert settings == type(settings).from_dict(settings.to_dict())  # in range, without contradictions
         assert not reasons.keys() & settings.unused().keys()
         assert all(reason and "\n" not in reason for reason in reasons.values())
+
+
+VECTORS = ("zero_digits=false", "word_dropout=0.2", "extra_words=20000", "embedding_rate=0.3", "epochs=12")
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings", "properties"),
+    [
+        ("english", (), {"count": 14_000}),
+        ("english", VECTORS, {"count": 14_000, "vectors": True}),
+        ("chinese", (), {"count": 3_800, "unspaced": 0.8}),
+        ("chinese_large", (), {"count": 50_000, "unspaced": 0.9}),
+        ("tags", ("scheme=none",), {"count": 12_500, "spans": False}),
+    ],
+)
+def test_taggers_of_measured_sizes_get_the_settings_with_the_published_figures(preset, settings, properties):
+    """The results of these presets are recorded in results/tagging.md."""
+    wanted = task("tagging").preset(preset, vectors=properties.get("vectors", False)).override(settings)
+    fixed = [setting for setting in settings if setting.startswith("scheme")]
+    assert chosen("tagging", *fixed, **properties)[0].to_dict() == wanted.to_dict()
 
 
 @each_task
@@ -179,7 +198,8 @@ def test_vectors_give_their_dimension_and_more_words(name):
     settings, reasons = chosen(name, vectors=True)
     assert settings.words.embedding_dim is None
     assert settings.words.extra_words > 0
-    assert "embedding_dim" not in reasons
+    assert "embedding_dim" in reasons
+    assert chosen(name, "embedding_dim=7", vectors=True)[0].words.embedding_dim == 7
 
 
 def test_texts_are_read_as_far_as_most_go():

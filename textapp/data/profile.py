@@ -31,7 +31,6 @@ class Profile:
         unspaced: The share of tokens from scripts without spaces between words, such as Han, from 0 to 1.
         tokens: Mean number of tokens of a text.
         long: The number of tokens that 98 % of the texts do not exceed.
-        longest: The number of tokens of the longest text.
         long_characters: The number of characters, without spaces, that 98 % of the texts do not exceed.
         words: The number of different words.
         once: The share of these that occur once, from 0 to 1.
@@ -46,7 +45,6 @@ class Profile:
     unspaced: float
     tokens: float
     long: int
-    longest: int
     long_characters: int
     words: int
     once: float
@@ -93,7 +91,6 @@ class Profile:
             unspaced=unspaced / max(1, total),
             tokens=float(np.mean(lengths)),
             long=int(np.quantile(lengths, 0.98)),
-            longest=max(lengths),
             long_characters=int(np.quantile(characters, 0.98)),
             words=len(words),
             once=sum(number == 1 for number in words.values()) / max(1, len(words)),

@@ -125,7 +125,7 @@ def _steps(data: Profile, settings: Choices) -> None:
         epochs, why = 5, "many texts: few passes are enough"
     else:
         epochs, why = 10, "then the rate has fallen before the model knows the texts by heart"
-    _passes(epochs, max(3, epochs // 4), why, settings)
+    _passes(epochs, why, settings)
 
 
 def _of_sentences(data: Profile, settings: Choices) -> None:
@@ -139,17 +139,21 @@ def _of_sentences(data: Profile, settings: Choices) -> None:
         _characters_to_tag(large, settings)
     else:
         _words_to_tag(data, settings)
+    patience = 5 if data.spans else 3
     if data.count <= 2_000:
         settings.choose(f"{size}: few need many small steps", batch_size=8)
-        _passes(40, 8, f"{size}: more passes", settings)
+        _passes(40, f"{size}: more passes", settings, patience)
     elif large and characters:
         settings.choose(f"{size}: larger steps save time", batch_size=64)
-        _passes(10, 5, f"{size}: fewer passes are enough", settings)
+        _passes(10, f"{size}: fewer passes are enough", settings, patience)
     else:
         settings.choose(f"{size}: small steps learn more", batch_size=16)
-        epochs, why = (20, "spans are rare, so they take many passes") if data.spans else (10, "each token has a tag")
-        epochs, why = (12, "with word vectors it learns sooner") if data.vectors and not characters else (epochs, why)
-        _passes(epochs, epochs // 4, why, settings)
+        if not data.spans:
+            _passes(10, "each token has a tag to learn from", settings, patience)
+        elif data.vectors and not characters:
+            _passes(12, "word vectors shorten the training", settings, patience)
+        else:
+            _passes(20, "spans are rare, so they take many passes", settings, patience)
     rate = 3e-3 if settings["batch_size"] >= 64 else 2e-3
     settings.choose("larger batches allow larger steps", learning_rate=_rate(rate, settings))
 
@@ -193,25 +197,27 @@ def _tokens(data: Profile, settings: Choices) -> bool:
         settings.choose("rarer words teach little", vocabulary_size=30_000 if data.per_token else 20_000)
     if data.vectors and not characters:
         settings.choose("words of the vectors that the training texts lack", extra_words=20_000)
-    if data.count * data.tokens < 100_000:
-        settings.choose("little text: each word counts", min_count=1)
+    if data.once > 0.9:
+        settings.choose(f"{data.once:.0%} of the words are seen once", min_count=1)
     else:
-        settings.choose("much text: a word seen once teaches little", min_count=2)
+        settings.choose("words seen once teach what an unknown word is", min_count=2)
     return characters
 
 
 def _width(units: int, why: str, data: Profile, settings: Choices, embedding_dim: int | None = None) -> None:
     """Chooses the width of the encoder and of the word vectors, which given vectors have already."""
     settings.choose(why, units=units)
-    if not data.vectors:
+    if data.vectors:
+        settings.choose("the width of the given vectors", embedding_dim=None)
+    else:
         settings.choose(why, embedding_dim=embedding_dim or units)
 
 
-def _passes(epochs: int, patience: int, why: str, settings: Choices) -> None:
+def _passes(epochs: int, why: str, settings: Choices, patience: int = 3) -> None:
     """Chooses the number of epochs, and the patience, which is not below the epochs with frozen vectors."""
     settings.choose(why, epochs=epochs)
-    patience = max(patience, settings["freeze_epochs"])
-    settings.choose("a score that rises again is waited for", patience=patience)
+    patience = max(patience, settings["epochs"] // 4, settings["freeze_epochs"])
+    settings.choose("scores waver, more so in long trainings", patience=patience)
 
 
 def _rate(rate: float, settings: Choices) -> float:
