@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-from textapp.config import LONGEST, PARTS, ModelConfig
+from textapp.config import PARTS, ModelConfig
 from textapp.data.profile import Profile
 from textapp.settings import as_text
 from textapp.task import Report
@@ -82,50 +82,79 @@ def _of_texts(data: Profile, settings: Choices) -> None:
     """Chooses the settings of a model that labels texts."""
     characters = _tokens(data, settings)
     longest = data.long_characters if characters else data.long
-    most = _rounded(longest, 64, 600)
-    why = f"98 % of the texts have at most {longest:,} tokens"
-    settings.choose(f"{why}; longer models take too long" if most < longest else why, max_tokens=most)
-    paragraphs = not characters and data.tokens >= 100
-    if paragraphs:
+    most = min(max(-(-longest // 32) * 32, 64), 600)  # 600 tokens hold 93 % of the film reviews whole
+    held = f"98 % of the texts have at most {longest:,} tokens"
+    settings.choose(held if most >= longest else f"{held}; more take too long", max_tokens=most)
+    if characters:
+        _of_characters(data, settings)
+    elif data.tokens >= 100:
         _of_paragraphs(data, settings)
     else:
         _of_short_texts(data, settings)
 
 
 def _of_short_texts(data: Profile, settings: Choices) -> None:
-    """Chooses size, regularization and training of a model of short texts, or of texts as characters."""
-    _width(128, "short texts: a wider model gains more than it takes", data, settings)
-    if data.targets > 2:
-        why = f"{counted(data.targets, 'label')} tell the model much"
-        settings.choose(why, word_dropout=0.1, embedding_dropout=0.3, dropout=0.3)
+    """Chooses size, regularization and training for sentences of words."""
+    _width(128, "texts are short, so a wider model costs little", data, settings)
+    texts, labels = counted(data.count, "text"), counted(data.targets, "label")
+    if data.targets <= 2 and data.count > 3_000:
+        why = f"{labels} for {texts}: the model would learn the texts by heart"
+        settings.choose(why, word_dropout=0.3, embedding_dropout=0.6, dropout=0.6)
+        if not data.vectors:  # which do the same
+            settings.choose(why, adversarial=0.3)
+    elif data.targets <= 20:
+        settings.choose(labels, word_dropout=0.2, embedding_dropout=0.5, dropout=0.5)
     else:
-        settings.choose("two labels tell little", word_dropout=0.2, embedding_dropout=0.5, dropout=0.5)
-    _steps(data, settings)
-    settings.choose("short texts: a recurrent model learns fast", learning_rate=_rate(2e-3, settings))
+        settings.choose(f"{labels} tell much of a text", word_dropout=0.1, embedding_dropout=0.3, dropout=0.3)
+    _batches(data, settings)
+    if data.count <= 500:
+        _passes(30, f"{texts}: few need many passes", settings)
+    elif data.targets > 20:
+        _passes(15, f"{labels} take long to tell apart", settings)
+    elif data.count > 20_000:
+        _passes(5, f"{texts}: a few passes are enough", settings)
+    else:
+        _passes(10, "the rate falls before the texts are known by heart", settings)
+    settings.choose("a recurrent encoder of short texts learns fast", learning_rate=_rate(2e-3, settings))
 
 
 def _of_paragraphs(data: Profile, settings: Choices) -> None:
-    """Chooses size, regularization and training of a model of long texts of words."""
-    _width(64, f"texts of {data.tokens:.0f} tokens: a wider model gains little", data, settings)
-    settings.choose("long texts", word_dropout=0.1, embedding_dropout=0.5, dropout=0.5, adversarial=0.02)
-    _steps(data, settings)
-    settings.choose("long texts: a lower rate", learning_rate=_rate(1e-3, settings))
+    """Chooses size, regularization and training for long texts of words."""
+    why = f"texts of {data.tokens:.0f} tokens"
+    _width(64, f"{why}: a wider model gains little", data, settings)
+    settings.choose(why, word_dropout=0.1, embedding_dropout=0.5, dropout=0.5)
+    if data.count > 3_000:
+        settings.choose(f"{why}: a small adversary is enough", adversarial=0.02)
+    _batches(data, settings)
+    _long_passes(6, 4, data, settings)
+    settings.choose(f"{why}: larger steps do harm", learning_rate=1e-3)
 
 
-def _steps(data: Profile, settings: Choices) -> None:
-    """Chooses batches and epochs of a model of texts: with fewer steps it learns too little, with more by heart."""
-    sizes = {1_000: 8, 3_000: 16, 20_000: 32, 40_000: 64, math.inf: 128}
+def _of_characters(data: Profile, settings: Choices) -> None:
+    """Chooses size, regularization and training for texts whose tokens are characters."""
+    _width(128, "characters say little alone, so the encoder does more", data, settings)
+    settings.choose("most characters are known", word_dropout=0.1, embedding_dropout=0.5, dropout=0.5)
+    _batches(data, settings)
+    _long_passes(8, 5, data, settings)
+    settings.choose("a recurrent encoder of characters learns fast", learning_rate=_rate(2e-3, settings))
+
+
+def _batches(data: Profile, settings: Choices) -> None:
+    """Chooses the batch size of a model of texts."""
+    sizes = {500: 8, 3_000: 16, 20_000: 64 if data.tokens >= 50 else 32, 40_000: 64, math.inf: 128}
     size = next(size for most, size in sizes.items() if data.count <= most)
     settings.choose(f"{counted(data.count, 'text')}: few need many small steps", batch_size=size)
-    if data.targets > 20:
-        epochs, why = 20, f"{data.targets:,} labels take long to tell apart"
-    elif data.count <= 1_000:
-        epochs, why = 20, "few texts: more passes"
+
+
+def _long_passes(most: int, fewest: int, data: Profile, settings: Choices) -> None:
+    """Chooses the number of epochs over texts with many tokens, between that for some thousands and that for many."""
+    texts = counted(data.count, "text")
+    if data.count <= 500:
+        _passes(20, f"{texts}: few need many passes", settings)
     elif data.count > 20_000:
-        epochs, why = 5, "many texts: few passes are enough"
+        _passes(fewest, f"{texts}: a few passes are enough", settings)
     else:
-        epochs, why = 10, "then the rate has fallen before the model knows the texts by heart"
-    _passes(epochs, why, settings)
+        _passes(most, "the rate falls before the texts are known by heart", settings)
 
 
 def _of_sentences(data: Profile, settings: Choices) -> None:
@@ -221,10 +250,5 @@ def _passes(epochs: int, why: str, settings: Choices, patience: int = 3) -> None
 
 
 def _rate(rate: float, settings: Choices) -> float:
-    """The learning rate: a transformer diverges with that of a recurrent encoder."""
+    """The learning rate: that of a recurrent encoder is too high for a transformer."""
     return min(rate, 1e-3) if settings["encoder"] == "transformer" else rate
-
-
-def _rounded(length: int, low: int, high: int) -> int:
-    """A length as a multiple of 32, within limits."""
-    return min(max(-(-length // 32) * 32, low), high, LONGEST)
