@@ -4,35 +4,35 @@ Each rule looks at a `Profile` of the training split and at the settings that ar
 gave, which no rule changes, and those of the rules before it. So the same data give the same settings. Settings that
 reading needs (columns, format, normalization, the validation share, `stream`) are never chosen.
 
-Scores on validation parts, in %: accuracy, of sentences strict entity F1 or accuracy. `±` is over three seeds; the others
-are of one seed, where a point is noise. Those of the presets are in `results/accuracy.md` and `results/tagging.md`.
+Scores on validation parts, in %: accuracy, of sentences strict entity F1 or accuracy. `±` is over three seeds; the
+others are of one seed, where a point is noise. Those of the presets are in `results/accuracy.md` and `results/tagging.md`.
 
-| texts or sentences                  | settings                                                       | score        |
-|-------------------------------------|----------------------------------------------------------------|--------------|
-| 3,000 review sentences, 2 labels    | dropout 0.3, 20 epochs, words seen once                        | 80.5         |
-|                                     | dropout 0.5, 8 epochs, words seen once                         | 81.2         |
-|                                     | the same without words seen once                               | 81.5         |
-|                                     | dropout 0.6, batches of 64, adversary of 0.3, 10 epochs        | 81.0         |
-|                                     | the preset `sentences` (dropout 0.7, 64 units, 14 epochs)      | 80.0         |
-| 6,900 review sentences, 2 labels    | dropout 0.5, 8 epochs                                          | 79.2         |
-|                                     | `sentences`, without and with its adversary                    | 81.2, 81.3 ± 0.1 |
-| 4,800 questions, 6 labels           | dropout 0.3, 20 epochs; dropout 0.5, 10 epochs                 | 87.3; 87.2   |
-| 200 of them                         | batches of 32, 40 epochs                                       | 61.1         |
-|                                     | batches of 8, 30 epochs; 20 epochs                             | 67.3; 64.3   |
-|                                     | batches of 8, 20 epochs, without words seen once               | 66.2         |
-| 200 review sentences, 2 labels      | batches of 8, dropout 0.3, 15 epochs; 30 epochs                | 67.6; 67.1   |
-| 15,000 intents, 150 labels          | dropout 0.3, 10 epochs; the defaults (test)                    | 90.9; 74.7   |
-| 25,000 film reviews                 | `reviews`, without and with its adversary                      | 89.8, 90.3 ± 0.5 |
-| 50,000 Chinese reviews              | `chinese`                                                      | 92.5 ± 0.3   |
-| 14,000 sentences of news, names     | `english`                                                      | 91.5 ± 0.2   |
-| 5,400 medical sentences             | `english`                                                      | 83.9 ± 0.6   |
-| 3,800 Chinese sentences             | `chinese`; without context; also without its adversary         | 93.9, 93.6, 93.0 |
-| 48,000 Chinese sentences            | `chinese_large`, with vectors; without pairs and vectors       | 93.6, 91.6   |
-| 12,500 sentences, parts of speech   | `tags`                                                         | 94.5 ± 0.1   |
+| texts or sentences                | settings                                                       | score            |
+|-----------------------------------|----------------------------------------------------------------|------------------|
+| 3,000 review sentences, 2 labels  | dropout 0.3, 20 epochs, words seen once                        | 80.5             |
+|                                   | dropout 0.5, 8 epochs, words seen once                         | 81.2             |
+|                                   | the same without words seen once                               | 81.5             |
+|                                   | dropout 0.6, batches of 64, adversary of 0.3, 10 epochs        | 81.0             |
+|                                   | the preset `sentences` (dropout 0.7, 64 units, 14 epochs)      | 80.0             |
+| 6,900 review sentences, 2 labels  | dropout 0.5, 8 epochs                                          | 79.2             |
+|                                   | `sentences`, without and with its adversary                    | 81.2, 81.3 ± 0.1 |
+| 4,800 questions, 6 labels         | dropout 0.3, 20 epochs; dropout 0.5, 10 epochs                 | 87.3; 87.2       |
+| 200 of them                       | batches of 32, 40 epochs                                       | 61.1             |
+|                                   | batches of 8, 30 epochs; 20 epochs                             | 67.3; 64.3       |
+|                                   | batches of 8, 20 epochs, without words seen once               | 66.2             |
+| 200 review sentences, 2 labels    | batches of 8, dropout 0.3, 15 epochs; 30 epochs                | 67.6; 67.1       |
+| 15,000 intents, 150 labels        | dropout 0.3, 10 epochs; the defaults (test)                    | 90.9; 74.7       |
+| 25,000 film reviews               | `reviews`, without and with its adversary                      | 89.8, 90.3 ± 0.5 |
+| 50,000 Chinese reviews            | `chinese`                                                      | 92.5 ± 0.3       |
+| 14,000 sentences of news, names   | `english`                                                      | 91.5 ± 0.2       |
+| 5,400 medical sentences           | `english`                                                      | 83.9 ± 0.6       |
+| 3,800 Chinese sentences           | `chinese`; without context; also without its adversary         | 93.9, 93.6, 93.0 |
+| 48,000 Chinese sentences          | `chinese_large`, with vectors; without pairs and vectors       | 93.6, 91.6       |
+| 12,500 sentences, parts of speech | `tags`                                                         | 94.5 ± 0.1       |
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from textapp.config import PARTS, ModelConfig
@@ -119,27 +119,28 @@ def _of_texts(data: Profile, settings: Choices) -> None:
 
 def _of_short_texts(data: Profile, settings: Choices) -> None:
     """Chooses size, regularization and training for sentences of words."""
-    _width(128, "texts are short, so a wider model costs little", data, settings)
     texts, labels = counted(data.count, "text"), counted(data.targets, "label")
-    if data.targets <= 2 and data.count > 3_000:
-        why = f"{labels} for {texts}: the model would learn the texts by heart"
-        settings.choose(why, word_dropout=0.3, embedding_dropout=0.6, dropout=0.6)
-        if not data.vectors:  # which do the same
-            settings.choose(why, adversarial=0.3)
-    elif data.targets <= 20:
-        settings.choose(labels, word_dropout=0.2, embedding_dropout=0.5, dropout=0.5)
+    few_texts, two, many = data.count <= 500, data.targets <= 2, data.targets > 20
+    if two:
+        _width(64, f"{labels}: a wider model gains nothing", data, settings)
     else:
-        settings.choose(f"{labels} tell much of a text", word_dropout=0.1, embedding_dropout=0.3, dropout=0.3)
-    _batches(data, settings)
-    if data.count <= 500:
+        _width(128, f"{labels}: a wider model tells them apart", data, settings)
+    dropout = 0.3 if many else 0.4
+    why = f"{labels} tell much of a text" if many else f"{labels} tell little of a text"
+    settings.choose(why, word_dropout=0.1, embedding_dropout=dropout, dropout=dropout)
+    _batches({500: 8, 3_000: 16, 20_000: 64 if two else 32, 40_000: 64, math.inf: 128}, data, settings)
+    if few_texts:
         _passes(30, f"{texts}: few need many passes", settings)
-    elif data.targets > 20:
+    elif many:
         _passes(20, f"{labels} take long to tell apart", settings)
     elif data.count > 20_000:
         _passes(5, f"{texts}: a few passes are enough", settings)
     else:
-        _passes(10, "the rate falls before the texts are known by heart", settings)
-    settings.choose("a recurrent encoder of short texts learns fast", learning_rate=_rate(2e-3, settings))
+        _passes(10 if two else 12, "the rate falls before the texts are known by heart", settings)
+    if few_texts or many:
+        settings.choose("much to learn in few steps", learning_rate=_rate(2e-3, settings))
+    else:
+        settings.choose("larger steps learn the texts by heart", learning_rate=1e-3)
 
 
 def _of_paragraphs(data: Profile, settings: Choices) -> None:
@@ -149,7 +150,7 @@ def _of_paragraphs(data: Profile, settings: Choices) -> None:
     settings.choose(why, word_dropout=0.1, embedding_dropout=0.5, dropout=0.5)
     if data.count > 3_000:
         settings.choose(f"{why}: a small adversary is enough", adversarial=0.02)
-    _batches(data, settings)
+    _batches({500: 8, 3_000: 16, 40_000: 64, math.inf: 128}, data, settings)
     _long_passes(6, 4, data, settings)
     settings.choose(f"{why}: larger steps do harm", learning_rate=1e-3)
 
@@ -158,14 +159,13 @@ def _of_characters(data: Profile, settings: Choices) -> None:
     """Chooses size, regularization and training for texts whose tokens are characters."""
     _width(128, "characters say little alone, so the encoder does more", data, settings)
     settings.choose("most characters are known", word_dropout=0.1, embedding_dropout=0.5, dropout=0.5)
-    _batches(data, settings)
+    _batches({500: 8, 3_000: 16, 40_000: 64, math.inf: 128}, data, settings)
     _long_passes(8, 5, data, settings)
     settings.choose("a recurrent encoder of characters learns fast", learning_rate=_rate(2e-3, settings))
 
 
-def _batches(data: Profile, settings: Choices) -> None:
-    """Chooses the batch size of a model of texts."""
-    sizes = {500: 8, 3_000: 16, 20_000: 64 if data.tokens >= 50 else 32, 40_000: 64, math.inf: 128}
+def _batches(sizes: Mapping[float, int], data: Profile, settings: Choices) -> None:
+    """Chooses the batch size of a model of texts, by the largest number of texts that a size is for."""
     size = next(size for most, size in sizes.items() if data.count <= most)
     settings.choose(f"{counted(data.count, 'text')}: few need many small steps", batch_size=size)
 
@@ -267,7 +267,7 @@ def _width(units: int, why: str, data: Profile, settings: Choices, embedding_dim
         settings.choose(why, embedding_dim=embedding_dim or units)
 
 
-def _passes(epochs: int, why: str, settings: Choices, patience: int = 3) -> None:
+def _passes(epochs: int, why: str, settings: Choices, patience: int = 4) -> None:
     """Chooses the number of epochs, and the patience, which is not below the epochs with frozen vectors."""
     settings.choose(why, epochs=epochs)
     patience = max(patience, settings["epochs"] // 4, settings["freeze_epochs"])
