@@ -1,0 +1,284 @@
+"""Chooses settings from training data, so that no preset is needed.
+
+Each rule looks at a `Profile` of the training split and at the settings that are known already: those that the user
+gave, which no rule changes, and those of the rules before it. So the same data give the same settings. Settings that
+reading needs (columns, format, normalization, the validation share, `stream`) are never chosen.
+
+Scores on validation parts, in %: accuracy, of sentences strict entity F1 or accuracy. `±` is over three seeds; the
+others are of one seed, where a point is noise. Those of the presets are in `results/accuracy.md` and
+`results/tagging.md`. All are of an encoder alone, without n-grams beside it.
+
+| texts or sentences                | settings                                                      | score            |
+|-----------------------------------|---------------------------------------------------------------|------------------|
+| 3,000 review sentences, 2 labels  | dropout 0.3, 20 epochs, words seen once                       | 80.5             |
+|                                   | dropout 0.5, 8 epochs, words seen once                        | 81.2             |
+|                                   | the same without words seen once                              | 81.5             |
+|                                   | dropout 0.6, batches of 64, adversary of 0.3, 10 epochs       | 81.0             |
+|                                   | the preset `sentences` (dropout 0.7, 64 units, 14 epochs)     | 80.0             |
+| 6,900 review sentences, 2 labels  | dropout 0.5, 8 epochs                                         | 79.2             |
+|                                   | `sentences`, without and with its adversary                   | 81.2, 81.3 ± 0.1 |
+| 4,800 questions, 6 labels         | dropout 0.3, 20 epochs; dropout 0.5, 10 epochs                | 87.3; 87.2       |
+| 200 of them                       | batches of 32, 40 epochs                                      | 61.1             |
+|                                   | batches of 8, 30 epochs; 20 epochs                            | 67.3; 64.3       |
+|                                   | batches of 8, 20 epochs, without words seen once              | 66.2             |
+| 200 review sentences, 2 labels    | batches of 8, dropout 0.3, 15 epochs; 30 epochs               | 67.6; 67.1       |
+| 15,000 intents, 150 labels        | dropout 0.3, 10 epochs; the defaults (test)                   | 90.9; 74.7       |
+| 25,000 film reviews               | `reviews`, without and with its adversary                     | 89.8, 90.3 ± 0.5 |
+| 50,000 Chinese reviews            | `chinese`                                                     | 92.5 ± 0.3       |
+| 14,000 sentences of news, names   | `english`                                                     | 91.5 ± 0.2       |
+| 5,400 medical sentences           | `english`                                                     | 83.9 ± 0.6       |
+| 3,800 Chinese sentences           | `chinese`; without context; also without its adversary        | 93.9, 93.6, 93.0 |
+| 48,000 Chinese sentences          | `chinese_large`, with vectors; without pairs and vectors      | 93.6, 91.6       |
+| 12,500 sentences, parts of speech | `tags`                                                        | 94.5 ± 0.1       |
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from textapp.config import PARTS, ModelConfig
+from textapp.data.profile import Profile
+from textapp.settings import as_text
+from textapp.task import Report
+from textapp.text.characters import counted
+
+
+class Choices:
+    """Settings that are chosen one after the other.
+
+    Args:
+        config: The settings to begin with.
+        fixed: Names of the settings that stay.
+    """
+
+    def __init__(self, config: ModelConfig, fixed: Collection[str]):
+        self._config = config
+        # A setting of a part, such as `character_dim`, says that the model has the part.
+        self._fixed = {*fixed, *(part for part, names in PARTS.items() if not {*names}.isdisjoint(fixed))}
+        self._values: dict[str, Any] = {}
+        self.reasons: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of a setting so far."""
+        return self._values.get(name, self._config.get(name))
+
+    def choose(self, reason: str, **values: Any) -> None:
+        """Chooses the values of settings, except of those that stay."""
+        for name, value in values.items():
+            if name not in self._fixed:
+                self._values[name] = value
+                self.reasons[name] = reason
+
+    def config(self) -> ModelConfig:
+        """The settings with all choices. Raises `InputError` if one contradicts a setting that stays."""
+        return self._config.replaced(**self._values)
+
+
+def choose_settings(
+    profile: Profile, config: ModelConfig, fixed: Collection[str], report: Report
+) -> tuple[ModelConfig, dict[str, str]]:
+    """Chooses all settings that have a rule and are not fixed.
+
+    Args:
+        profile: The measured properties of the training split.
+        config: The settings to begin with.
+        fixed: Names of the settings that stay as they are.
+        report: Receives a line about the data, and one about each choice.
+
+    Returns:
+        The settings, and the reason of each one that was chosen.
+
+    Raises:
+        InputError: A choice contradicts a fixed setting.
+    """
+    choices = Choices(config, fixed)
+    (_of_sentences if profile.per_token else _of_texts)(profile, choices)
+    chosen = choices.config()
+    unused = chosen.unused()
+    reasons = {name: reason for name, reason in choices.reasons.items() if name not in unused}
+    report(f"training data: {profile}")
+    width = max((len(f"{name}={as_text(chosen.get(name))}") for name in reasons), default=0)
+    for name, reason in reasons.items():
+        report(f"chosen: {f'{name}={as_text(chosen.get(name))}':{width}}  {reason}")
+    return chosen, reasons
+
+
+def _of_texts(data: Profile, settings: Choices) -> None:
+    """Chooses the settings of a model that labels texts."""
+    characters = _tokens(data, settings)
+    longest = data.long_characters if characters else data.long
+    most = min(max(-(-longest // 32) * 32, 64), 600)  # 600 tokens hold 93 % of the film reviews whole
+    held = f"98 % of the texts have at most {longest:,} tokens"
+    settings.choose(held if most >= longest else f"{held}; more take too long", max_tokens=most)
+    if characters:
+        _of_characters(data, settings)
+    elif data.tokens >= 100:
+        _of_paragraphs(data, settings)
+    else:
+        _of_short_texts(data, settings)
+    if not settings["stream"]:
+        rows = 2**18 if data.targets <= 2 else 2**16 if data.targets <= 20 else 2**14
+        why = "n-grams tell at once what an encoder learns from many texts"
+        settings.choose(f"{why}; more rows for fewer labels, as bytes are their product", ngram_rows=rows)
+
+
+def _of_short_texts(data: Profile, settings: Choices) -> None:
+    """Chooses size, regularization and training for sentences of words."""
+    texts, labels = counted(data.count, "text"), counted(data.targets, "label")
+    few_texts, two, many = data.count <= 500, data.targets <= 2, data.targets > 20
+    if two:
+        _width(64, f"{labels}: a wider model gains nothing", data, settings)
+    else:
+        _width(128, f"{labels}: a wider model tells them apart", data, settings)
+    dropout = 0.3 if many else 0.4
+    why = f"{labels} tell much of a text" if many else f"{labels} tell little of a text"
+    settings.choose(why, word_dropout=0.1, embedding_dropout=dropout, dropout=dropout)
+    _batches({500: 8, 3_000: 16, 20_000: 64 if two else 32, 40_000: 64, math.inf: 128}, data, settings)
+    if few_texts:
+        _passes(30, f"{texts}: few need many passes", settings)
+    elif many:
+        _passes(20, f"{labels} take long to tell apart", settings)
+    elif data.count > 20_000:
+        _passes(5, f"{texts}: a few passes are enough", settings)
+    else:
+        _passes(10 if two else 12, "the rate falls before the texts are known by heart", settings)
+    if few_texts or many:
+        settings.choose("much to learn in few steps", learning_rate=_rate(2e-3, settings))
+    else:
+        settings.choose("larger steps learn the texts by heart", learning_rate=1e-3)
+
+
+def _of_paragraphs(data: Profile, settings: Choices) -> None:
+    """Chooses size, regularization and training for long texts of words."""
+    why = f"texts of {data.tokens:.0f} tokens"
+    _width(64, f"{why}: a wider model gains little", data, settings)
+    settings.choose(why, word_dropout=0.1, embedding_dropout=0.5, dropout=0.5)
+    if data.count > 3_000:
+        settings.choose(f"{why}: a small adversary is enough", adversarial=0.02)
+    _batches({500: 8, 3_000: 16, 40_000: 64, math.inf: 128}, data, settings)
+    _long_passes(6, 4, data, settings)
+    settings.choose(f"{why}: larger steps do harm", learning_rate=1e-3)
+
+
+def _of_characters(data: Profile, settings: Choices) -> None:
+    """Chooses size, regularization and training for texts whose tokens are characters."""
+    _width(128, "characters say little alone, so the encoder does more", data, settings)
+    settings.choose("most characters are known", word_dropout=0.1, embedding_dropout=0.5, dropout=0.5)
+    _batches({500: 8, 3_000: 16, 40_000: 64, math.inf: 128}, data, settings)
+    _long_passes(8, 5, data, settings)
+    settings.choose("a recurrent encoder of characters learns fast", learning_rate=_rate(2e-3, settings))
+
+
+def _batches(sizes: Mapping[float, int], data: Profile, settings: Choices) -> None:
+    """Chooses the batch size of a model of texts, by the largest number of texts that a size is for."""
+    size = next(size for most, size in sizes.items() if data.count <= most)
+    settings.choose(f"{counted(data.count, 'text')}: few need many small steps", batch_size=size)
+
+
+def _long_passes(most: int, fewest: int, data: Profile, settings: Choices) -> None:
+    """Chooses the number of epochs over texts with many tokens, between that for some thousands and that for many."""
+    texts = counted(data.count, "text")
+    if data.count <= 500:
+        _passes(20, f"{texts}: few need many passes", settings)
+    elif data.count > 20_000:
+        _passes(fewest, f"{texts}: a few passes are enough", settings)
+    else:
+        _passes(most, "the rate falls before the texts are known by heart", settings)
+
+
+def _of_sentences(data: Profile, settings: Choices) -> None:
+    """Chooses the settings of a model that tags tokens."""
+    characters = _tokens(data, settings)
+    size = counted(data.count, "sentence")
+    _width(128, "tags depend on the words around", data, settings, embedding_dim=100)
+    settings.choose("a tagger learns its sentences by heart otherwise", embedding_dropout=0.5, dropout=0.5)
+    large = data.count > 10_000
+    if characters:
+        _characters_to_tag(large, settings)
+    else:
+        _words_to_tag(data, settings)
+    patience = 5 if data.spans else 3
+    if data.count <= 2_000:
+        settings.choose(f"{size}: few need many small steps", batch_size=8)
+        epochs = 40 if data.count <= 500 else 20
+        _passes(epochs, f"{size}: few need many passes", settings, patience)
+    elif large and characters:
+        settings.choose(f"{size}: larger steps save time", batch_size=64)
+        _passes(10, f"{size}: fewer passes are enough", settings, patience)
+    else:
+        settings.choose(f"{size}: small steps learn more", batch_size=16)
+        if not data.spans:
+            _passes(10, "each token has a tag to learn from", settings, patience)
+        elif data.vectors and not characters:
+            _passes(12, "word vectors shorten the training", settings, patience)
+        else:
+            _passes(20, "spans are rare, so they take many passes", settings, patience)
+    rate = 3e-3 if settings["batch_size"] >= 64 else 2e-3
+    settings.choose("larger batches allow larger steps", learning_rate=_rate(rate, settings))
+
+
+def _characters_to_tag(large: bool, settings: Choices) -> None:
+    """Chooses what a tagger reads of text without spaces."""
+    settings.choose("a token is one character", characters=False, lowercase=False)
+    settings.choose("rare characters are learned less by heart", weight_decay=0.01)
+    if large:
+        why = "many sentences teach pairs of characters"
+        settings.choose(why, bigrams=50_000, bigram_dropout=0.4, word_dropout=0.05)
+    else:
+        settings.choose("a character says little without its neighbours", context_filters=100)
+        settings.choose("too few sentences to know each character", word_dropout=0.2, adversarial=0.3)
+
+
+def _words_to_tag(data: Profile, settings: Choices) -> None:
+    """Chooses what a tagger reads of words."""
+    settings.choose("prefixes, suffixes and capitals tell of unknown words", characters=True)
+    if not data.spans:
+        settings.choose("most words have one usual tag", word_dropout=0.05)
+        return
+    settings.choose("names are mostly unknown words, known by their letters", character_filters=60, weight_decay=0.01)
+    if data.vectors:
+        settings.choose("vectors know the words that are rare here", word_dropout=0.2, embedding_rate=0.3)
+    else:
+        settings.choose("unknown words are many, so the model must do without some", word_dropout=0.4)
+        settings.choose("numbers differ, their forms do not", zero_digits=True)
+
+
+def _tokens(data: Profile, settings: Choices) -> bool:
+    """Chooses what a token is, and which tokens the vocabulary has. Returns whether tokens are characters."""
+    if data.unspaced > 0.5:
+        settings.choose(f"{data.unspaced:.0%} of the tokens are of scripts without spaces", tokenizer="char")
+    else:
+        settings.choose("words have spaces between them", tokenizer="word")
+    characters = bool(settings["tokenizer"] == "char")
+    if characters:
+        settings.choose("more characters than most texts have", vocabulary_size=6_000)
+    else:
+        settings.choose("rarer words teach little", vocabulary_size=30_000 if data.per_token else 20_000)
+    if data.vectors and not characters:
+        settings.choose("words of the vectors that the training texts lack", extra_words=20_000)
+    if data.once > 0.9:
+        settings.choose(f"{data.once:.0%} of the words are seen once", min_count=1)
+    else:
+        settings.choose("words seen once teach what an unknown word is", min_count=2)
+    return characters
+
+
+def _width(units: int, why: str, data: Profile, settings: Choices, embedding_dim: int | None = None) -> None:
+    """Chooses the width of the encoder and of the word vectors, which given vectors have already."""
+    settings.choose(why, units=units)
+    if data.vectors:
+        settings.choose("the width of the given vectors", embedding_dim=None)
+    else:
+        settings.choose(why, embedding_dim=embedding_dim or units)
+
+
+def _passes(epochs: int, why: str, settings: Choices, patience: int = 4) -> None:
+    """Chooses the number of epochs, and the patience, which is not below the epochs with frozen vectors."""
+    settings.choose(why, epochs=epochs)
+    patience = max(patience, settings["epochs"] // 4, settings["freeze_epochs"])
+    settings.choose("scores waver, more so in long trainings", patience=patience)
+
+
+def _rate(rate: float, settings: Choices) -> float:
+    """The learning rate: that of a recurrent encoder is too high for a transformer."""
+    return min(rate, 1e-3) if settings["encoder"] == "transformer" else rate
