@@ -94,7 +94,7 @@ def test_what_cannot_be_sorted_is_refused(textapp, classifier, tagger, pool, tmp
     )
     packed = Path(f"{pool}.gz")
     packed.write_bytes(gzip.compress(pool.read_bytes()))
-    assert "unpack it first" in refusal("--sort", "uncertainty", "--file", packed)
+    assert "is compressed, a pipe or a device" in refusal("--sort", "uncertainty", "--file", packed)
     os.mkfifo(tmp_path / "pipe")
     handle = os.open(tmp_path / "pipe", os.O_RDWR)
     assert "is compressed, a pipe or a device" in refusal("--sort", "uncertainty", "--file", tmp_path / "pipe")
