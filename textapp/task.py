@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from textapp.config import ModelConfig
+    from textapp.data.profile import Profile
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.text.tokenizer import Tokenizer
 
@@ -212,6 +213,22 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
         Returns:
             Training examples, and the held-out examples by name: `valid`, and `test` if given.
+        """
+
+    @abc.abstractmethod
+    def profile(
+        self, config: ConfigType, files: Files, train: ExamplesType, held_out: Mapping[str, ExamplesType]
+    ) -> "Profile":
+        """Measures the training examples, for the choice of settings, on a sample and within seconds.
+
+        Args:
+            config: The settings; only those for reading files matter.
+            files: The files.
+            train: The training examples, from `read_splits`.
+            held_out: The held-out examples by name.
+
+        Raises:
+            InputError: With `stream`, the training file breaks a rule.
         """
 
     @abc.abstractmethod

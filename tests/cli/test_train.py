@@ -1,6 +1,7 @@
 """`textapp train`: what it makes, what it refuses, and that it then loses nothing."""
 
 import errno
+import re
 from shlex import quote
 
 import keras
@@ -8,8 +9,10 @@ import pytest
 
 from tests.cli.commands import read_json
 from textapp.output_files import locked
+from textapp.settings import as_text
+from textapp.task import names
 from textapp.training import train
-from textapp.training.run import CHECKPOINT
+from textapp.training.run import CHECKPOINT, Run
 
 HEADER, NAMES = "text\tlabel\n", ("да", "нет")
 LABELLED = HEADER + "".join(f"хороший 好 {i}\tда\nплохой 坏 {i}\tнет\n" for i in range(30))
@@ -157,6 +160,22 @@ def test_a_presets_dimension_gives_way_to_the_vectors(textapp, models, tmp_path,
     assert outcome.json["vectors"]["dim"] == 3
     assert "vectors: " in outcome.err
     assert read_json(tmp_path / "прогон/config.json")["vectors"] == str(path)
+
+
+@pytest.mark.parametrize("task", names())
+def test_without_a_preset_settings_are_chosen(textapp, models, tmp_path, fit_at_once, task):
+    folder, model = tmp_path / "прогон", models(task)
+    command = ["train", model.task.model_noun, "--train", model.files["train"], "--out", folder]
+    outcome = textapp(*command, "--set", "units=8", "--set", "encoder=convolution")
+    assert outcome.code == 0, outcome.err
+    content = read_json(folder / "config.json")
+    assert content["fixed"] == {"units": 8, "encoder": "convolution"}
+    for name, reason in content["chosen"].items():
+        assert re.search(
+            rf"^chosen: {name}={as_text(content['settings'][name])} +{re.escape(reason)}$", outcome.err, re.M
+        )
+    assert content["chosen"].keys() >= {"tokenizer", "batch_size", "epochs"}
+    assert Run.load(folder).config.encoder.units == 8
 
 
 def test_a_run_is_made_and_described(model, old_run):

@@ -156,6 +156,47 @@ def test_a_run_killed_anywhere_ends_with_the_same_numbers(runs, corpora, tmp_pat
         trained(name, folder, corpora[name], *settings)
 
 
+def test_settings_are_chosen_once(corpora, tmp_path, monkeypatch):
+    """A killed training resumes with the settings that it chose; other given settings and other data are refused."""
+    name, folder, files = "classification", tmp_path / "убитый 死", {**corpora["classification"]}
+    files["train"] = shutil.copy(files["train"], tmp_path / "тексты.tsv")
+    given = {"units": 4, "encoder": "convolution", "epochs": 2, "max_tokens": 32}
+    config = task(name).config().replaced(**given)
+    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(task(name)), "dashboards", lambda *_: [KillAt(3)])
+        with pytest.raises(Killed):
+            trained(name, folder, files, config=config, fixed=given)
+    command = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert command["fixed"] == given
+    assert command["chosen"].keys() >= {"tokenizer", "batch_size", "learning_rate"}
+    assert not command["chosen"].keys() & given.keys()
+
+    monkeypatch.setattr(type(task(name)), "dashboards", lambda *_: [])
+    with pytest.raises(InputError, match="holds an unfinished run with other units; use --force"):
+        trained(name, folder, files, config=config.replaced(units=5), fixed=given)
+    with pytest.raises(InputError, match="holds an unfinished run with other epochs; use --force"):
+        trained(
+            name,
+            folder,
+            files,
+            config=task(name).config().replaced(**{**given, "epochs": 10}),
+            fixed={*given} - {"epochs"},
+        )
+    with pytest.raises(InputError, match="holds an unfinished run with other way to choose settings; use --force"):
+        trained(name, folder, files, config=config)
+    text = Path(files["train"]).read_text(encoding="utf-8")
+    Path(files["train"]).write_text(f"{text}好 новое слово\tpositive\n", encoding="utf-8")
+    with pytest.raises(InputError, match="--force"):
+        trained(name, folder, files, config=config, fixed=given)
+    Path(files["train"]).write_text(text, encoding="utf-8")
+
+    monkeypatch.setattr("textapp.training.train.choose_settings", None)  # no second choice
+    trained(name, folder, files, config=config, fixed=given)
+    assert Run.load(folder).config.to_dict() == command["settings"]
+    assert json.loads((folder / "config.json").read_text(encoding="utf-8")) == command
+
+
 BROKEN_ANYWHERE = [  # file, what is replaced (None: all of it; "": nothing, as it is added), by what, the message
     ("vocabulary.txt", "", "ずっと好\n", r"vocabulary.txt: has \d+ entries, but model.keras \d+ rows"),
     ("model.keras", None, "чепуха", "not a Keras model: the file was cut"),

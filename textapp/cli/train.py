@@ -1,6 +1,6 @@
 """`textapp train`: trains a model and writes a run folder; there is a command for each task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -25,7 +25,11 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         test: Annotated[str | None, typer.Option(help="Test examples, scored once at the end.")] = None,
         vectors: Vectors = None,
         preset: Annotated[
-            str | None, typer.Option(help=f"Settings for a kind of text: {', '.join(found.presets_help)}.")
+            str | None,
+            typer.Option(
+                help=f"Fixed settings for a kind of text: {', '.join(found.presets_help)}. By default settings are "
+                "chosen from the training examples, and printed with their reasons."
+            ),
         ] = None,
         settings: Settings = None,
         force: Force = False,
@@ -44,6 +48,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
                 valid=valid,
                 test=test,
                 vectors=vectors,
+                fixed=names_of(settings or []) if preset is None else None,
                 force=force,
                 report=say,
             )
@@ -52,6 +57,11 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
             print_json(metrics)
 
     return train
+
+
+def names_of(settings: Sequence[str]) -> list[str]:
+    """The names in `KEY=VALUE` settings."""
+    return [setting.partition("=")[0].strip() for setting in settings]
 
 
 def say_next(out: Path) -> None:

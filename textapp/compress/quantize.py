@@ -78,7 +78,8 @@ def quantize(
         raise InputError(f"{folder}: is the run itself; choose another --out")
     command = {
         # The teachers do not run again: `metrics.json` of the run has them.
-        **{key: value for key, value in command.items() if key not in ("teachers", "textapp_version")},
+        # The settings are those of the run, however they were chosen.
+        **{key: value for key, value in command.items() if key not in (*run.NOT_OF_COMMAND, run.FIXED, "teachers")},
         "quantized_from": os.fspath(source),
         "quantize": config.to_dict(),
     }

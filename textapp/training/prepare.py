@@ -74,9 +74,39 @@ def prepare(task: Task[Any, Any, Any], config: ModelConfig, files: Files, report
     Raises:
         InputError: A file breaks a rule, or `stream` is set without a validation file.
     """
+    return prepare_splits(task, config, files, *read_splits(task, config, files, report), report)
+
+
+def read_splits(
+    task: Task[Any, Any, Any], config: ModelConfig, files: Files, report: Report
+) -> tuple[Any, dict[str, Any]]:
+    """Reads training and held-out examples, see `Task.read_splits`. Raises `InputError` as `prepare` does."""
     if config.data.stream and files.valid is None:
         raise InputError("setting stream: needs a validation file (--valid)")
-    train, held_out = task.read_splits(config, files, config.training.seed, report)
+    return task.read_splits(config, files, config.training.seed, report)
+
+
+def prepare_splits(
+    task: Task[Any, Any, Any],
+    config: ModelConfig,
+    files: Files,
+    train: Any,
+    held_out: dict[str, Any],
+    report: Report,
+) -> Prepared:
+    """Prepares examples that were read already: the second half of `prepare`.
+
+    Args:
+        task: The task.
+        config: The settings. Those for reading files must be the same as in `read_splits`.
+        files: The files.
+        train: The training examples.
+        held_out: The held-out examples by name.
+        report: Receives each line of progress.
+
+    Raises:
+        InputError: There is nothing to learn from the examples, or the word vectors cannot be used.
+    """
     tokenizer = task.tokenizer(config)
     if config.data.stream:
         return _stream(task, config, files, held_out, tokenizer, report)

@@ -37,7 +37,9 @@ EARLIER_FILES = (  # files of runs of textapp 0.1
     *("soft_tags.npz", "soft_tags.part"),
 )
 SAMPLE_SIZE = 500
-NOT_OF_COMMAND = ("textapp_version", "forced")  # keys of `config.json` that do not tell one command from another
+FIXED = "fixed"  # key of `config.json`: the settings that the command gave; the others were chosen from the data
+CHOSEN = "chosen"  # key of `config.json`: the reason of each setting that was chosen
+NOT_OF_COMMAND = ("textapp_version", "forced", CHOSEN)  # keys that do not tell one command from another
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,15 +203,38 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
 
 
 def differences(before: Mapping[str, Any], command: Mapping[str, Any]) -> list[str]:
-    """The settings and files in which the command of a run, the content of `config.json`, differs from a new one."""
+    """The settings and files in which the command of a run, the content of `config.json`, differs from a new one.
+
+    Of settings that are chosen from the data, only those that the commands give are compared.
+    """
     keys = [*command, *(key for key in before if key not in command and key not in NOT_OF_COMMAND)]
     # The source run of `quantize` may have another path now: the checkpoint identifies it by its model.
     differing = [key for key in keys if before.get(key) != command.get(key) and key != "quantized_from"]
-    if "settings" in differing:
-        old, new = before["settings"], command["settings"]
-        differing += [key for key in new if old.get(key) != new[key]]
-        differing.remove("settings")
-    return differing
+    if FIXED in before or FIXED in command:  # the settings then follow from what was given, and from the data
+        differing = [key for key in differing if key != "settings"]
+    for part in {"settings", FIXED} & {*differing} & before.keys() & command.keys():
+        old, new = before[part], command[part]
+        differing += [key for key in (new if part == "settings" else {**new, **old}) if old.get(key) != new.get(key)]
+        differing.remove(part)
+    return ["way to choose settings" if key == FIXED else key for key in differing]
+
+
+def resumed_settings(folder: Path, command: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]] | None:
+    """The settings that an unfinished run of the same command chose from its data, and their reasons.
+
+    Args:
+        folder: The run folder, reserved.
+        command: The new command, with `FIXED`.
+
+    Returns:
+        None if no training of the command was interrupted here.
+    """
+    if not (folder / CONFIG).exists() or not (folder / CHECKPOINT).exists():
+        return None
+    before = read_command(folder)
+    if FIXED not in before or differences(before, command):  # with `force`, the run is another one
+        return None
+    return before["settings"], before.get(CHOSEN, {})
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.training import run
 from textapp.training.adversarial import with_adversary
+from textapp.training.automatic import choose_settings
 from textapp.training.baseline import report_baseline, with_baseline
 from textapp.training.fit import fit
 from textapp.training.ngram_model import with_ngram_model
 from textapp.training.optimizer import optimizer_of
-from textapp.training.prepare import Prepared, prepare
+from textapp.training.prepare import Prepared, prepare_splits, read_splits
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.progress import Progress
 from textapp.training.scores import held_out_metrics
@@ -39,6 +41,7 @@ def train(
     valid: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
     vectors: str | os.PathLike[str] | None = None,
+    fixed: Collection[str] | None = None,
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -53,6 +56,9 @@ def train(
         test: Examples to score once, after the training.
         vectors: Word vectors to start from, in any format of `textapp.vectors.formats`. `embedding_dim` must be their
             dimension or None. Only the training needs the file: the finished run and its export do not.
+        fixed: Names of the settings that stay as `config` has them. The others are chosen from the training examples by
+            `textapp.training.automatic`, except those for reading files, and are reported with their reasons. By
+            default all settings stay.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -66,13 +72,31 @@ def train(
     """
     found, folder = task(task_name), Path(out)
     files = Files(train, valid, test, vectors)
-    command = {"task": found.name, "settings": config.to_dict(), **named_files(files)}
+    command: dict[str, Any] = {"task": found.name, "settings": config.to_dict(), **named_files(files)}
+    if fixed is not None:
+        defaults = found.config()
+        command[run.FIXED] = {
+            name: value for name, value in command["settings"].items() if name in fixed or value != defaults.get(name)
+        }
     with run.reserved(folder, command, force):
         began = time.monotonic()
         check_settings(config, vectors)
         keras.utils.set_random_seed(config.training.seed)
 
-        data = prepare(found, config, files, report)
+        train_examples, held_out = read_splits(found, config, files, report)
+        more = {}
+        if fixed is not None:
+            resumed = None if force else run.resumed_settings(folder, command)
+            if resumed is None:
+                profile = found.profile(config, files, train_examples, held_out)
+                config, reasons = choose_settings(profile, config, fixed, report)
+            else:
+                config, reasons = found.config.from_dict(resumed[0], str(folder / run.CONFIG)), resumed[1]
+                report("settings: as they were chosen when this training began")
+            check_settings(config, vectors)
+            command["settings"], more[run.CHOSEN] = config.to_dict(), reasons
+        data = prepare_splits(found, config, files, train_examples, held_out, report)
+        del train_examples
         steps = data.batches.steps_per_epoch
         strategy = choose_strategy()
         with strategy.scope(), precision(config.training.mixed_precision):
@@ -80,7 +104,7 @@ def train(
             trained = with_adversary(model, config.training.adversarial)
             compile_model(trained, found, config, config.training.epochs * steps, found.loss(config, model), model)
         # Files and settings are valid: only now delete an old run.
-        run.begin(folder, command, force)
+        run.begin(folder, command, force, **more)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"

@@ -1,6 +1,7 @@
 """The data of a classifier: reads and splits labelled texts, and makes their rows of tokens."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from textapp.config import ModelConfig
+from textapp.data.profile import Profile, sample_numbers, sample_of_stream
 from textapp.data.readers import Examples, check_labels, clean_text, iterate_examples, names_of, read_examples
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.splits import count_overlap, drop_duplicates, drop_overlap, overlap_key, split_examples
@@ -98,6 +100,32 @@ def read_splits(
         held_out = {"valid": validation, **held_out}
         report(str(division))
     return train, held_out
+
+
+def profile(config: ClassificationConfig, files: Files, train: Examples, held_out: Mapping[str, Examples]) -> Profile:
+    """See `textapp.task.Task`."""
+    tokenizer = Tokenizer("word", normalization=config.data.normalization)
+    labels: Counter[str] = Counter()
+    rows: Iterable[list[str]]
+    if config.data.stream:
+
+        def streamed() -> Iterator[list[str]]:
+            for tokens, label in StreamedTexts(config, files.train, tuple(held_out.values()), tokenizer, _silent):
+                labels[label] += 1
+                yield tokens
+
+        rows, count = sample_of_stream(streamed())
+    else:
+        labels.update(name for label in train.labels for name in names_of(label))
+        rows = (tokenizer.words(train.texts[number]) for number in sample_numbers(len(train)))
+        count = len(train)
+    return Profile.measure(
+        rows, count=count, targets=labels, per_token=False, spans=False, vectors=files.vectors is not None
+    )
+
+
+def _silent(line: str) -> None:
+    """Receives what is reported again later."""
 
 
 def label_set(config: ClassificationConfig, train: Examples, report: Report, kind: type[LabelsType]) -> LabelsType:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from textapp.data.profile import Profile
     from textapp.data.readers import Examples
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.text.labels import Labels
@@ -68,6 +69,18 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         from textapp.tasks.classification.data import read_splits
 
         return read_splits(config, files, seed, report)
+
+    def profile(
+        self,
+        config: settings.ClassificationConfig,
+        files: Files,
+        train: "Examples",
+        held_out: "Mapping[str, Examples]",
+    ) -> "Profile":
+        """See `Task`."""
+        from textapp.tasks.classification.data import profile
+
+        return profile(config, files, train, held_out)
 
     def targets(self, config: settings.ClassificationConfig, train: "Examples", report: Report) -> "Labels":
         """See `Task`."""

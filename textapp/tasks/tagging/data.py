@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from textapp.data.profile import Profile, sample_numbers
 from textapp.data.rows import TargetRows, TokenRows
 from textapp.data.tagged import PLAIN, ReadOptions, TaggedExamples, read_tagged
 from textapp.data.tagged_splits import count_shared, cut_sentences, retokenized, split_tagged
@@ -123,6 +124,25 @@ def read_splits(
             "the test score is too high"
         )
     return train, held_out
+
+
+def profile(config: TaggingConfig, files: Files, train: TaggedExamples) -> Profile:
+    """See `textapp.task.Task`. Tokens are those of the files, or with `retokenize` those of the tokenizer `word`."""
+    sample = train.select(sample_numbers(len(train)))
+    if config.retokenize:
+        sample, _ = retokenized(sample, Tokenizer("word", lowercase=False, normalization=config.data.normalization))
+    spans = train.scheme != PLAIN
+    tags = Counter(itertools.chain.from_iterable(train.tags))
+    if spans:
+        tags = Counter({tag[2:]: number for tag, number in tags.items() if tag.startswith("B")})
+    return Profile.measure(
+        sample.sentences,
+        count=len(train),
+        targets=tags,
+        per_token=True,
+        spans=spans,
+        vectors=files.vectors is not None,
+    )
 
 
 def tag_set(config: TaggingConfig, train: TaggedExamples) -> TagSet:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from textapp.data.profile import Profile
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.data.tagged import TaggedExamples
     from textapp.text.tag_set import TagSet
@@ -78,6 +79,19 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         from textapp.tasks.tagging.data import read_splits
 
         return read_splits(config, files, seed, report)
+
+    def profile(
+        self,
+        config: settings.TaggingConfig,
+        files: Files,
+        train: "TaggedExamples",
+        held_out: "Mapping[str, TaggedExamples]",
+    ) -> "Profile":
+        """See `Task`."""
+        from textapp.tasks.tagging.data import profile
+
+        del held_out
+        return profile(config, files, train)
 
     def targets(self, config: settings.TaggingConfig, train: "TaggedExamples", report: Report) -> "TagSet":
         """See `Task`."""
