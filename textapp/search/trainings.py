@@ -1,0 +1,112 @@
+"""The trainings of a search: as `textapp train` does them, on data that they share, without run folders.
+
+They run in one process, one after the other. A process for each would load TensorFlow and prepare the data each time,
+which takes longer than a training on small data. If a training takes more memory than there is, the system ends the
+process; the journal of the search then says where to go on.
+"""
+
+import dataclasses
+import gc
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+
+from textapp.config import ModelConfig
+from textapp.data.batches import TrainingBatches
+from textapp.task import Files, Report, Task
+from textapp.training.prepare import Prepared, prepare, training_batches
+from textapp.training.strategy import choose_strategy
+from textapp.training.train import compiled_model, fit_scored
+
+OF_DATA = ("min_count", "seed")
+"""The settings of a search that change how the data is prepared. For all others `batch_size` alone is applied anew."""
+
+_KEPT = 3  # prepared data, one for each value of `min_count`
+
+
+class TrainingEnded(Exception):
+    """A training was ended before its last epoch."""
+
+
+class Trained(NamedTuple):
+    """The result of a training.
+
+    Attributes:
+        score: The validation score of its best epoch.
+        epochs: The number of its epochs.
+    """
+
+    score: float
+    epochs: int
+
+
+Watch = Callable[[int, float], None]
+"""Receives the number of finished epochs and the validation score of the last one. It may raise `TrainingEnded`."""
+
+
+class Trainings:
+    """Trains models with different settings on the same files.
+
+    Args:
+        task: The task.
+        files: The files. The test file is not read.
+        report: Receives the lines about the data, once.
+    """
+
+    def __init__(self, task: Task[Any, Any, Any], files: Files, report: Report):
+        self._task, self._files, self._report = task, files._replace(test=None), report
+        self._strategy = choose_strategy()
+        self._prepared: dict[tuple[Any, ...], Prepared] = {}
+
+    def data(self, config: ModelConfig) -> Prepared:
+        """The data of a training. Raises `InputError` if a file breaks a rule."""
+        key = tuple(config.get(name) for name in OF_DATA)
+        if key not in self._prepared:
+            if len(self._prepared) == _KEPT:
+                del self._prepared[next(iter(self._prepared))]
+            plain = config.replaced(baseline=False)  # only a baseline needs the texts themselves
+            self._prepared[key] = prepare(self._task, plain, self._files, self._report)
+            self._report = lambda _: None
+        data = self._prepared[key]
+        assert isinstance(data.batches, TrainingBatches)
+        return dataclasses.replace(data, batches=training_batches(config, data.batches.rows, data.widths))
+
+    def train(self, config: ModelConfig, checkpoint: Path, watch: Watch) -> Trained:
+        """Trains a model, or resumes its training from the checkpoint.
+
+        Raises:
+            InputError: The training diverged, or there is not enough memory.
+            TrainingEnded: `watch` ended it.
+        """
+        data = self.data(config)
+        keras.utils.clear_session()  # the names and graphs of the last model
+        gc.collect()
+        keras.utils.set_random_seed(config.training.seed)
+        trained, model = compiled_model(self._task, config, data, self._strategy)
+        names: list[str] = []
+
+        def callbacks(scores: Any, validation: Any) -> list[keras.callbacks.Callback]:
+            del validation
+            names.append(scores.monitor)
+            return [_Watched(scores.monitor, watch)]
+
+        history = fit_scored(self._task, config, data, trained, model, data.held_out["valid"], checkpoint, callbacks)
+        scores = [logs[names[0]] for logs in history]
+        return Trained(max(filter(math.isfinite, scores)), len(history))
+
+
+class _Watched(keras.callbacks.Callback):
+    """Calls a function at the end of each epoch."""
+
+    def __init__(self, monitor: str, watch: Watch):
+        super().__init__()
+        self._monitor, self._watch = monitor, watch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Hands over the score. After a loss that is not finite the training stops anyway."""
+        score = (logs or {})[self._monitor]
+        if math.isfinite(score):
+            self._watch(epoch + 1, float(score))
