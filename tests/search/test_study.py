@@ -1,5 +1,7 @@
 """The study of a search, restored from a journal as a kill leaves it."""
 
+import os
+
 import pytest
 from optuna.trial import TrialState
 
@@ -13,7 +15,8 @@ SPACE = search_space(START)
 
 
 @pytest.fixture(name="journal")
-def _journal(tmp_path):
+def _journal(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # most of the time of these tests
     return tmp_path / "журнал.jsonl"
 
 

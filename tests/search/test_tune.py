@@ -94,6 +94,7 @@ def _search(tmp_path, monkeypatch):
             lines,
         )
 
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # most of the time of these tests
     monkeypatch.setattr(tune, "Trainings", FreeTrainings)
     monkeypatch.setattr(tune, "train_run", train_run)
     monkeypatch.setattr(tune, "draw", lambda result, path: path.write_bytes(b""))
@@ -176,6 +177,26 @@ def test_settings_whose_training_kills_the_process_are_given_up(search):
     killed = [trial for trial in result["trials"] if trial["why"] == "the process was killed"]
     assert len(killed) == trials.ATTEMPTS
     assert killed[0]["settings"]["learning_rate"] not in {rate for _, rate in log}
+
+
+def test_slow_settings_do_not_spend_the_budget(search, monkeypatch):
+    train = FreeTrainings.train
+
+    def slowly(self, config, checkpoint, watch):
+        def later(epoch, score):
+            if config.training.learning_rate > 0.002:
+                self.clock.now += 60
+            watch(epoch, 0.0 if config.training.learning_rate > 0.002 else score)
+
+        return train(self, config, checkpoint, later)
+
+    monkeypatch.setattr(FreeTrainings, "train", slowly)
+    before = search.clock.now
+    result, *_ = search()
+    assert search.clock.now - before <= 720
+    slow = [trial for trial in result["trials"] if trial["settings"]["learning_rate"] > 0.002]
+    assert slow
+    assert all(trial["why"] == trials.NO_TIME and trial["seconds"] == 140 for trial in slow)
 
 
 def test_a_training_that_fails_does_not_end_the_search(search):

@@ -5,14 +5,17 @@ which takes longer than a training on small data. If a training takes more memor
 process; the journal of the search then says where to go on.
 """
 
+import contextlib
 import dataclasses
 import gc
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
+import tensorflow as tf
 
 from textapp.config import ModelConfig
 from textapp.data.batches import TrainingBatches
@@ -93,9 +96,26 @@ class Trainings:
             names.append(scores.monitor)
             return [_Watched(scores.monitor, watch)]
 
-        history = fit_scored(self._task, config, data, trained, model, data.held_out["valid"], checkpoint, callbacks)
+        with _expected_tracing():
+            valid = data.held_out["valid"]
+            history = fit_scored(self._task, config, data, trained, model, valid, checkpoint, callbacks)
         scores = [logs[names[0]] for logs in history]
         return Trained(max(filter(math.isfinite, scores)), len(history))
+
+
+@contextlib.contextmanager
+def _expected_tracing() -> Iterator[None]:
+    """Hides TensorFlow's warning that a function is traced often: each model of a search has graphs of its own."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger = tf.get_logger()
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 class _Watched(keras.callbacks.Callback):

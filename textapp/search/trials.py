@@ -22,7 +22,7 @@ from textapp.task import Report
 FINALISTS = 3  # with the start point
 SEEDS = 3  # of each finalist: with one seed, a point of difference is often chance
 SEEDS_SHARE = 0.3  # of the budget, at most, for the further seeds
-TRIAL_SHARE = 1 / 8  # of the budget, at most, for a trial; but as much as the start point takes
+TRIAL_SHARE = 0.25  # of the budget, at most, for a trial that is not the best so far; but as much as the start point
 RUN_FACTOR = 1.25  # the run of the winner takes longer than its trial: baseline, dashboards, test
 OVERTIME = 1.1  # of the budget; a search that needs more from the beginning is refused
 PARTS = 4  # of a training; at the end of each but the last, Optuna's pruner may end it
@@ -193,8 +193,7 @@ class Trials:
         self._study.tell(trial, score, state=state)
         self._save_time()
         shown = f"ended: {why}" if score is None else f"{self._title} {score:.4f}, {trained.epochs} epochs"
-        finished = self._trials(TrialState.COMPLETE)
-        best = max(finished, key=lambda one: one.value, default=None)
+        best = max(self._trials(TrialState.COMPLETE), key=lambda one: one.value, default=None)
         best_shown = "" if best is None else f"; best {best.value:.4f} (trial {best.number})"
         self._report(f"  {shown}, {seconds:.0f} s{best_shown}; {max(self._left(), 0) / 60:.1f} minutes left")
         return why in (None, WORSE, NO_TIME)
@@ -240,7 +239,7 @@ class Trials:
             if "start" in trial.user_attrs:
                 self._check_budget(rest, seconds + rest)
                 return
-            if self._left() - self._reserve() < rest or seconds + rest > self._longest():
+            if self._left() - self._reserve() < rest or (best <= self._best() and seconds + rest > self._longest()):
                 raise TrainingEnded(NO_TIME)
             if (reached := PARTS * epoch // epochs) > part and reached < PARTS:
                 part = reached
@@ -291,6 +290,10 @@ class Trials:
         seconds = [trial.user_attrs["seconds"] for trial in self.finalists()]
         further = min((SEEDS - 1) * sum(seconds), SEEDS_SHARE * self._seconds)
         return RUN_FACTOR * max(seconds, default=0.0) + further
+
+    def _best(self) -> float:
+        """The best score of a finished trial."""
+        return max((trial.value for trial in self._trials(TrialState.COMPLETE)), default=-math.inf)
 
     def _longest(self) -> float:
         """Seconds that a trial may take."""
