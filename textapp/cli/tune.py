@@ -78,4 +78,3 @@ for _task in map(task, names()):
         f"{settings_help(_start)}"
     )
     app.command(_task.model_noun, help=_help, epilog=_end)(_command(_task))
-    app.command(_task.short_name, help=f"Short for {_task.model_noun}.", epilog=_end, hidden=True)(_command(_task))
