@@ -206,6 +206,15 @@ def test_a_training_that_fails_does_not_end_the_search(search):
     assert any("ended: training diverged" in line for line in lines)
 
 
+def test_a_finalist_that_fails_with_another_seed_does_not_win(search):
+    result, *_ = search(stopped={("begin", 18): InputError("training diverged")})
+    start, failed, other = result["finalists"]
+    assert failed["scores"][1] is None
+    assert failed["mean"] is None
+    assert result["chosen"] == other["trial"]
+    assert other["mean"] > start["mean"]
+
+
 def test_a_search_in_which_all_fails_ends_with_the_reason(search):
     stopped = {("begin", number): InputError("training diverged") for number in range(1, 50)}
     with pytest.raises(InputError, match="no training of the search ended well: training diverged"):

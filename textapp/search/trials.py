@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import optuna
 from optuna.trial import TrialState
@@ -29,6 +29,8 @@ PARTS = 4  # of a training; at the end of each but the last, Optuna's pruner may
 ATTEMPTS = 3  # at a training during which the process was killed: it may take more memory than there is
 MOST_FAILURES = 10  # in a row
 LONG = 30.0  # seconds; after that the score of an epoch is reported
+UNSAVED = 5.0  # seconds; after that the time that is spent is recorded
+COMPILING = 60.0  # seconds at most in a first epoch
 WORSE = "worse than most others so far"
 NO_TIME = "too slow for the budget"
 
@@ -129,12 +131,15 @@ class Trials:
 
     def winner(self) -> Any:
         """The finalist with the highest mean; of equal ones the start point."""
-        return max(self.finalists(), key=self.mean)
+        means = [self.mean(trial) for trial in self.finalists()]
+        return max(zip(self.finalists(), means, strict=True), key=lambda one: -math.inf if one[1] is None else one[1])[
+            0
+        ]
 
-    def mean(self, trial: Any) -> float:
-        """The mean score of a finalist over the seeds that all finalists have; minus infinity if a training failed."""
+    def mean(self, trial: Any) -> float | None:
+        """The mean score of a finalist over the seeds that all finalists have; None if one of its trainings failed."""
         scores = self.scores(trial)
-        return -math.inf if None in scores else statistics.fmean(scores)
+        return None if None in scores else statistics.fmean(scores)
 
     def scores(self, trial: Any) -> list[Any]:
         """The scores of a finalist with each of the seeds that all finalists have."""
@@ -168,10 +173,10 @@ class Trials:
         """Trains one trial. Returns False if its training failed."""
         trial = self._study.ask(distributions(self._space))
         values = settings(self._space, self._start, trial.params)
-        changes = ", ".join(f"{name}={as_text(value)}" for name, value in values.items())
+        changes = [f"{name}={as_text(value)}" for name, value in values.items() if value != self._start.get(name)]
         again = ", again" if "attempts" in trial.user_attrs else ""
         is_start = "start" in trial.user_attrs
-        self._report(f"trial {trial.number}{again}: {'the start point' if is_start else changes}")
+        self._report(f"trial {trial.number}{again}: {'the start point' if is_start else ', '.join(changes)}")
         began, earlier = self._clock(), float(trial.user_attrs.get("seconds", 0.0))
         score, state, why = None, TrialState.PRUNED, None
         try:
@@ -217,35 +222,42 @@ class Trials:
     ) -> Watch:
         """A function to call after each epoch, which ends trials. Without a trial, it records the time alone."""
         epochs = (values or {}).get("epochs", self._start.training.epochs)
-        last = reported = self._clock()
+        last = reported = saved = self._clock()
         first, part = 0, 0
         best = -math.inf if trial is None else trial.user_attrs.get("best", -math.inf)
 
+        def end(why: str) -> NoReturn:
+            trial.set_user_attr("best", best)
+            raise TrainingEnded(why)
+
         def watch(epoch: int, score: float) -> None:
-            nonlocal last, reported, first, part, best
+            nonlocal last, reported, saved, first, part, best
             now = self._clock()
-            # The first epoch of a process also compiles the model, so it says nothing about the next ones.
-            rest = (now - last) * (epochs - epoch) if first else 0.0
+            # The first epoch of a process also compiles the model.
+            rest = (now - last if first else max(now - last - COMPILING, 0)) * (epochs - epoch)
             first, last, best = first or epoch, now, max(best, score)
-            self._save_time()
             if now - reported > LONG:
                 self._report(f"  epoch {epoch} of {epochs}: {self._title} {score:.4f}")
                 reported = now
+            seconds = earlier + now - began
+            if now - saved > UNSAVED:
+                self._save_time()
+                if trial is not None:
+                    trial.set_user_attr("best", best)
+                    trial.set_user_attr("seconds", round(seconds, 1))
+                saved = now
             if trial is None:
                 return
-            seconds = earlier + now - began
-            trial.set_user_attr("best", best)
-            trial.set_user_attr("seconds", round(seconds, 1))
             if "start" in trial.user_attrs:
                 self._check_budget(rest, seconds + rest)
                 return
             if self._left() - self._reserve() < rest or (best <= self._best() and seconds + rest > self._longest()):
-                raise TrainingEnded(NO_TIME)
+                end(NO_TIME)
             if (reached := PARTS * epoch // epochs) > part and reached < PARTS:
                 part = reached
                 trial.report(best, part)
                 if trial.should_prune():
-                    raise TrainingEnded(WORSE)
+                    end(WORSE)
 
         return watch
 
@@ -254,9 +266,9 @@ class Trials:
 
         Args:
             rest: Seconds of the start point that are left, if all epochs are trained.
-            whole: Seconds of its whole training.
+            whole: Seconds of its whole training. Both may be too small during the first epochs.
         """
-        if rest and self.spent() + rest + RUN_FACTOR * whole > OVERTIME * self._seconds:
+        if self.spent() + rest + RUN_FACTOR * whole > OVERTIME * self._seconds:
             minutes = whole / 60
             raise BudgetError(
                 f"--minutes {self._seconds / 60:g}: too few; one training takes about {minutes:.1f} minutes, and a "

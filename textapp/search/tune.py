@@ -28,6 +28,7 @@ from textapp.search.trainings import Trainings
 from textapp.search.trials import Trials
 from textapp.search.tuning_report import draw, markdown
 from textapp.task import Files, Report, Task, task
+from textapp.text.characters import counted
 from textapp.training import run
 from textapp.training.pretrained import check_settings
 from textapp.training.train import named_files
@@ -128,7 +129,8 @@ def tune(
             replaced = digest(old) if old.exists() else None
             study.set_user_attr("run", {"trial": trials.winner().number, "replaced": replaced})
         chosen = study.trials[study.user_attrs["run"]["trial"]]
-        report(f"chosen: trial {chosen.number}, {title} {trials.mean(chosen):.4f}; now its run")
+        seeds = len(trials.scores(chosen))
+        report(f"chosen: trial {chosen.number}, the best mean of {counted(seeds, 'seed')}; now its run")
         metrics = _train_run(found, trials.config(chosen), place, files, study.user_attrs["run"], forced, report)
         for path in folder.glob("checkpoint-*.npz"):  # of trials that were not tried again
             path.unlink()

@@ -31,7 +31,7 @@ def table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         ]
         for name, searched in sorted(result["space"].items(), key=lambda item: -importances.get(item[0], 0))
     ]
-    means = [f"{one['mean']:.4f}" for one in result["finalists"]]
+    means = ["failed" if one["mean"] is None else f"{one['mean']:.4f}" for one in result["finalists"]]
     spreads = [_spread(one["scores"]) for one in result["finalists"]]
     seeds = len(result["finalists"][0]["scores"])
     return header, [
