@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from textapp.figures import new_figure
+from textapp.search.space import OF_VECTORS, SPACE, Interval
 from textapp.settings import as_text
 
 _SHOWN = 3  # settings in the picture, the most important ones
@@ -80,33 +81,44 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     """
     finished = [trial for trial in result["trials"] if trial["finished"]]
     importances = result["importances"]
-    shown = list(importances)[:_SHOWN]
-    figure = new_figure(4.5 * (1 + bool(importances)) + 3 * len(shown), 4.2)
-    axes = figure.subplots(1, 1 + bool(importances) + len(shown), squeeze=False)[0]
+    numbers, scores = [trial["trial"] for trial in finished], [trial["score"] for trial in finished]
     title = f"validation {result['score']['title']}"
+    figure = new_figure(11, 8 if importances else 4)
+    grid = figure.add_gridspec(2 if importances else 1, 2 * _SHOWN)
 
-    scores = [trial["score"] for trial in finished]
-    _scatter(axes[0], [trial["trial"] for trial in finished], scores, finished, result["chosen"])
+    axis = figure.add_subplot(grid[0, : _SHOWN if importances else 2 * _SHOWN])
     best = [max(scores[: place + 1]) for place in range(len(scores))]
-    axes[0].step([trial["trial"] for trial in finished], best, where="post", color=_GREY, zorder=1, label="best so far")
-    axes[0].set(xlabel="trial", ylabel=title, title="finished trials")
-    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].legend(loc="best", frameon=False)
+    axis.step(numbers, best, where="post", color=_GREY, zorder=1, label="best so far")
+    _scatter(axis, numbers, scores, finished, result["chosen"])
+    axis.set(xlabel="trial", ylabel=title, title="finished trials")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(loc="outside upper left", ncols=4, frameon=False)
     if importances:
         names = list(importances)[::-1]
-        axes[1].barh(names, [100 * importances[name] for name in names], color=_BLUE)
-        axes[1].set(xlabel="share in the differences of scores, %", title="what mattered")
-    for axis, name in zip(axes[2:], shown, strict=True):
+        axis = figure.add_subplot(grid[0, _SHOWN:])
+        axis.barh(names, [100 * importances[name] for name in names], color=_BLUE)
+        axis.set(xlabel="share in the differences of scores, %", title="what mattered")
+    for place, name in enumerate(list(importances)[:_SHOWN]):
+        axis = figure.add_subplot(grid[1, 2 * place : 2 * place + 2])
         values = [trial["settings"][name] for trial in finished]
-        if isinstance(values[0], str):
-            values = [as_text(value) for value in values]
-        elif min(values) > 0 and max(values) >= 8 * min(values):
+        if _is_logarithmic(name, values):
             axis.set_xscale("log")
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.xaxis.set_minor_locator(NullLocator())
         _scatter(axis, values, scores, finished, result["chosen"])
-        axis.set(xlabel=name, ylabel=title, title=f"{importances[name]:.0%} of the differences")
-    for axis in axes:
+        axis.set(xlabel=name, ylabel=title if not place else "", title=f"{importances[name]:.0%} of the differences")
+    for axis in figure.axes:
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, format="png")
+
+
+def _is_logarithmic(name: str, values: list[Any]) -> bool:
+    """Whether values of a setting differ in their ratio: sizes, and settings that are searched so."""
+    kind = {**SPACE, **OF_VECTORS}[name]
+    if isinstance(kind, Interval):
+        return kind.log
+    return all(not isinstance(value, str) and value > 0 for value in values) and max(values) >= 8 * min(values)
 
 
 def _scatter(axis: Any, values: list[Any], scores: list[float], trials: list[Any], chosen: int) -> None:
@@ -118,7 +130,8 @@ def _scatter(axis: Any, values: list[Any], scores: list[float], trials: list[Any
     ):
         points = [(value, score) for value, score, is_one in zip(values, scores, wanted, strict=True) if is_one]
         if points:
-            axis.scatter(*zip(*points, strict=True), color=colour, marker=marker, label=label, zorder=2)
+            in_legend = label if axis is axis.figure.axes[0] else None  # once for all
+            axis.scatter(*zip(*points, strict=True), color=colour, marker=marker, label=in_legend, zorder=2)
 
 
 def _lines(header: list[str], rows: list[list[str]]) -> list[str]:
