@@ -94,13 +94,12 @@ def tune(
             "setting stream: a search holds the texts in memory; leave it false and search on a part of the file, then "
             "train on the whole file with the settings found"
         )
-    space = search_space(config, fixed, vectors is not None)
     of_run = {"task": found.name, "settings": config.to_dict(), **named_files(files)}
     command = {
         **of_run,
         "minutes": minutes,
+        "fixed": sorted(fixed),
         "seed": seed,
-        "space": {name: str(kind) for name, kind in space.items()},
         "sha256": {os.fspath(path): digest(file_of(path)) for path in (train, valid, vectors) if path is not None},
     }
     run.check_place(place, of_run)
@@ -113,8 +112,15 @@ def tune(
         trainings = Trainings(found, files, report)
         targets = trainings.data(config).targets
         score, title = found.main_score(targets), found.main_score_title(targets)
+        space = search_space(config, fixed, vectors is not None)
+        start = {
+            "command": command,
+            "forced": forced,
+            "space": {name: str(kind) for name, kind in space.items()},
+        }
+        if before is not None and before.get("space") != start["space"]:
+            raise InputError(f"{folder}: holds an unfinished search of other values; use --force, or another --out")
         # Files and settings are valid: only now delete an old search.
-        start = {"command": command, "forced": forced}
         if study is None:
             _clear(folder, start)
             study = open_study(folder / JOURNAL, seed)
@@ -137,7 +143,6 @@ def tune(
         result = {
             **start,
             "score": {"key": score, "title": title},
-            "space": command["space"],
             "trials": [trials.entry(trial) for trial in study.trials if trial.state.is_finished()],
             "finalists": [
                 {"trial": trial.number, "scores": trials.scores(trial), "mean": trials.mean(trial)}
