@@ -61,7 +61,7 @@ def test_the_version_is_printed(textapp):
 
 
 def test_all_commands_are_there():
-    assert len(COMMANDS) == 9 + 2 * len(names()) + 7  # and those of train and of vectors
+    assert len(COMMANDS) == 9 + 3 * len(names()) + 7  # and those of train, of tune and of vectors
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

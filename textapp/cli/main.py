@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from textapp import __version__
-from textapp.cli import bench, compress, demo, distill, evaluate, export, predict, quantize, report, train, vectors
+from textapp.cli import (
+    bench,
+    compress,
+    demo,
+    distill,
+    evaluate,
+    export,
+    predict,
+    quantize,
+    report,
+    train,
+    tune,
+    vectors,
+)
 from textapp.cli.arguments import settings_help, student_settings_help
 from textapp.cli.explanation import explanation
 from textapp.cli.output import say
@@ -24,6 +37,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
+app.add_typer(tune.app, name="tune")
 app.command("distill", epilog=student_settings_help())(distill.distill)
 app.command("compress", epilog=student_settings_help())(compress.compress)
 app.command("evaluate")(evaluate.evaluate)
