@@ -26,8 +26,8 @@ def _command(tagger):
 
 def test_a_search_makes_the_run_of_its_best_settings(textapp, command, tagger, tmp_path, monkeypatch):
     out, ticks = tmp_path / "прогон 好", itertools.count()
-    # Each look at the clock takes two seconds, so that the number of trials does not depend on the machine.
-    monkeypatch.setattr(tune, "tune", functools.partial(tune.tune, clock=lambda: 2.0 * next(ticks)))
+    # Each look at the clock takes 1.5 seconds, so that the number of trials does not depend on the machine.
+    monkeypatch.setattr(tune, "tune", functools.partial(tune.tune, clock=lambda: 1.5 * next(ticks)))
     monkeypatch.setattr(trials, "SEEDS", 2)
     monkeypatch.setattr(trials, "FINALISTS", 2)
     found = textapp(*command(out, "--json"))

@@ -101,7 +101,7 @@ def tune(
     command = {
         **of_run,
         "minutes": minutes,
-        "fixed": sorted(fixed),
+        "not_searched": sorted(fixed),
         "automatic": automatic,
         "seed": seed,
         "sha256": {os.fspath(path): digest(file_of(path)) for path in (train, valid, vectors) if path is not None},
