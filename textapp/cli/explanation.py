@@ -2,10 +2,13 @@
 
 from textapp.errors import InputError
 
-_EXTRAS = dict.fromkeys(
-    ("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "scipy", "sklearn", "threadpoolctl"),
-    "train",
-)
+_EXTRAS = {
+    **dict.fromkeys(
+        ("tensorflow", "keras", "tensorflow_text", "tensorboard", "matplotlib", "scipy", "sklearn", "threadpoolctl"),
+        "train",
+    ),
+    "optuna": "tune",
+}
 
 
 def explanation(error: BaseException) -> str | None:

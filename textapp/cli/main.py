@@ -19,6 +19,7 @@ from textapp.cli import (
     quantize,
     report,
     train,
+    tune,
     vectors,
 )
 from textapp.cli.arguments import settings_help, student_settings_help
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
 app.add_typer(data.app, name="data")
+app.add_typer(tune.app, name="tune")
 app.command("distill", epilog=student_settings_help())(distill.distill)
 app.command("compress", epilog=student_settings_help())(compress.compress)
 app.command("evaluate")(evaluate.evaluate)

@@ -1,1 +1,1 @@
-"""Searches that train, compress and export: the best student within a budget of bytes."""
+"""Searches that train: the best student within a budget of bytes, the best settings within a budget of minutes."""

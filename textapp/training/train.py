@@ -3,11 +3,12 @@
 import os
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from textapp.config import ModelConfig
 from textapp.dashboards import BaselineScalars
@@ -118,13 +119,7 @@ def train(
         del train_examples
         steps = data.batches.steps_per_epoch
         strategy = choose_strategy()
-        with strategy.scope(), precision(config.training.mixed_precision):
-            model = build_model(found, config, data)
-            if initial is not None:
-                initial.start(model, data)
-            trained = with_adversary(model, config.training.adversarial)
-            loss = found.loss(config, model, data.target_counts)
-            compile_model(trained, found, config, config.training.epochs * steps, loss, model)
+        trained, model = compiled_model(found, config, data, strategy, initial)
         before = {} if initial is None else initial.before(data, files, report)
         # Files and settings are valid: only now delete an old run.
         run.begin(folder, command, force, **more)
@@ -183,6 +178,28 @@ def model_of(
     )
 
 
+def compiled_model(
+    task: Task[Any, Any, Any],
+    config: ModelConfig,
+    data: Prepared,
+    strategy: tf.distribute.Strategy,
+    initial: InitialRun | None = None,
+) -> tuple[keras.Model, keras.Model]:
+    """Builds and compiles the model of the settings for true targets, perhaps with the weights of a run to start from.
+
+    Returns:
+        The model to `fit`, which may wrap the other one, and the model from `build_model`.
+    """
+    total_steps = config.training.epochs * data.batches.steps_per_epoch
+    with strategy.scope(), precision(config.training.mixed_precision):
+        model = build_model(task, config, data)
+        if initial is not None:
+            initial.start(model, data)
+        trained = with_adversary(model, config.training.adversarial)
+        compile_model(trained, task, config, total_steps, task.loss(config, model, data.target_counts), model)
+    return trained, model
+
+
 def compile_model(
     trained: keras.Model,
     task: Task[Any, Any, Any],
@@ -235,6 +252,55 @@ def fit_model(
     """
     training = config.training
     run.save_text_side(folder, task, data.tokenizer, data.encoder, data.targets, data.examples["valid"])
+
+    def dashboards(scores: ValidationScores, validation: tf.data.Dataset) -> list[keras.callbacks.Callback]:
+        return [
+            Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),
+            *task.dashboards(folder / run.LOGS, data, scores, validation, probe),
+            *([] if data.baseline is None else [BaselineScalars(folder / run.LOGS, data.baseline["valid"])]),
+        ]
+
+    history = fit_scored(task, config, data, trained, model, valid, folder / run.CHECKPOINT, dashboards, start)
+    if training.mixed_precision:  # a float32 copy: the export must not have this policy
+        half, model = model, build_model(task, config, data)
+        model.set_weights(half.get_weights())
+    run.save_model(folder, model)
+    return model, history
+
+
+def monitor_of(task: Task[Any, Any, Any], config: ModelConfig, data: Prepared) -> str:
+    """The name in the logs of the validation score that chooses the best epoch."""
+    return f"val_{task.monitor(config, data.targets, data.target_counts)}"
+
+
+def fit_scored(
+    task: Task[Any, Any, Any],
+    config: ModelConfig,
+    data: Prepared,
+    trained: keras.Model,
+    model: keras.Model,
+    valid: EncodedRows,
+    checkpoint: Path,
+    callbacks: Callable[[ValidationScores, tf.data.Dataset], Sequence[keras.callbacks.Callback]],
+    start: str = "",
+) -> list[dict[str, float]]:
+    """Trains a compiled model with the task's score of the validation split, or resumes its training.
+
+    Args:
+        task: The task.
+        config: The settings of the model.
+        data: The data of the training.
+        trained: The compiled model.
+        model: The model from `build_model`. It gets its best weights.
+        valid: The validation split, with targets for the compiled loss.
+        checkpoint: File for the state of the training.
+        callbacks: Makes more callbacks from the scores and the batches of the validation split.
+        start: As for `fit_model`.
+
+    Returns:
+        The logs of each epoch. They have the score that chose the best epoch under the name `monitor_of`.
+    """
+    training = config.training
     validation = evaluation_batches(valid, training.batch_size, data.widths, training.static_shapes)
     scores = ValidationScores(
         task,
@@ -246,24 +312,15 @@ def fit_model(
         data.targets,
         ngrams=data.ngrams,
     )
-    history = fit(
+    return fit(
         trained,
         data.batches,
         validation,
         epochs=training.epochs,
         patience=training.patience,
-        checkpoint=folder / run.CHECKPOINT,
+        checkpoint=checkpoint,
         fingerprint=" ".join(filter(None, (str(config.to_dict()), data.fingerprint, start))),
-        monitor=f"val_{task.monitor(config, data.targets, data.target_counts)}",
+        monitor=monitor_of(task, config, data),
         scores=[scores],
-        callbacks=[
-            Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),
-            *task.dashboards(folder / run.LOGS, data, scores, validation, probe),
-            *([] if data.baseline is None else [BaselineScalars(folder / run.LOGS, data.baseline["valid"])]),
-        ],
+        callbacks=callbacks(scores, validation),
     )
-    if training.mixed_precision:  # a float32 copy: the export must not have this policy
-        half, model = model, build_model(task, config, data)
-        model.set_weights(half.get_weights())
-    run.save_model(folder, model)
-    return model, history

@@ -1,0 +1,97 @@
+"""The trainings of a search are those of `textapp train`, on data that they share."""
+
+import json
+
+import pytest
+
+from textapp.data.samples import write_samples
+from textapp.search.space import Interval, search_space
+from textapp.search.trainings import OF_DATA, TrainingEnded, Trainings
+from textapp.task import Files, names, task
+from textapp.training import train as train_module
+from textapp.training.prepare import prepare
+from textapp.training.train import train
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+SETTINGS = ("epochs=2", "encoder=convolution", "units=4", "embedding_dim=8", "max_tokens=16", "batch_size=16")
+COUNTS = {"train": 80, "valid": 20}
+
+
+@pytest.fixture(scope="module", name="files")
+def _files(tmp_path_factory, tagged_corpus, topic_corpus):
+    folder = tmp_path_factory.mktemp("Körper 语料")
+    made = {
+        "classification": write_samples(folder, COUNTS, seed=2),
+        "tagging": {split: tagged_corpus(folder / split, "english", count, 1) for split, count in COUNTS.items()},
+        "multilabel": {split: topic_corpus(folder / f"{split}.jsonl", count, 1) for split, count in COUNTS.items()},
+    }
+    # A search never reads the test file: there is none.
+    return {name: Files(files["train"], files["valid"], folder / "missing") for name, files in made.items()}
+
+
+def test_a_training_has_the_score_that_train_gives_also_after_a_kill(files, tmp_path):
+    found, of_task = task("classification"), files["classification"]
+    config = found.preset("tiny").override(SETTINGS)
+    lines, scores = [], []
+    trainings = Trainings(found, of_task, lines.append)
+
+    def end_at_once(epoch, score):
+        scores.append(score)
+        raise TrainingEnded("too slow")
+
+    with pytest.raises(TrainingEnded, match="too slow"):
+        trainings.train(config, tmp_path / "checkpoint.npz", end_at_once)
+    trained = trainings.train(config, tmp_path / "checkpoint.npz", lambda epoch, score: scores.append(score))
+    assert trained == (max(scores), 2)
+    assert len(scores) == 2  # the first epoch was not trained again
+
+    metrics = train(found.name, config, tmp_path / "run", **of_task._replace(test=None)._asdict(), report=lines.append)
+    assert trained.score == metrics["valid"]["accuracy"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_start_point_is_what_train_chooses(name, files, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module, "fit_model", stop)
+    config = task(name).config().override(["units=9", "baseline=false"])
+    without_test = files[name]._replace(test=None)._asdict()
+    with pytest.raises(KeyboardInterrupt):
+        train(name, config, tmp_path / "run", **without_test, fixed=["units"], report=lambda _: None)
+    chosen = json.loads((tmp_path / "run/config.json").read_text(encoding="utf-8"))["settings"]
+    trainings = Trainings(task(name), files[name], lambda _: None)
+    start = trainings.choose(config, ["units"])
+    assert start.to_dict() == chosen != config.to_dict()
+    assert start.encoder.units == 9
+    assert trainings.data(start).ngrams is None or start.get("ngram_rows") > 0
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_files_are_read_once_and_each_training_gets_its_batches(name, files):
+    config = task(name).preset("tiny").override(SETTINGS)
+    lines = []
+    trainings = Trainings(task(name), files[name], lines.append)
+    rows, read = trainings.data(config).batches.rows, len(lines)
+    assert trainings.data(config.replaced(batch_size=8)).batches.batch_size == 8
+    assert trainings.data(config.replaced(batch_size=8)).batches.rows is rows
+    assert trainings.data(config.replaced(seed=1)).batches.seed == 1
+    fewer = trainings.data(config.replaced(min_count=3)).encoder.vocabulary
+    assert len(fewer) < len(trainings.data(config.replaced(min_count=1)).encoder.vocabulary)
+    assert len(lines) == read > 0  # the lines about the data come once
+
+
+@pytest.mark.parametrize("name", names())
+def test_other_settings_of_a_search_do_not_change_the_data(name, files):
+    found = task(name)
+    start = found.preset("tiny").override(SETTINGS)
+    trained_on = files[name]._replace(test=None)
+    data = prepare(found, start, trained_on, lambda _: None).fingerprint
+    for setting, kind in search_space(start).items():
+        values = (kind.low, kind.high) if isinstance(kind, Interval) else kind.values
+        other = next(value for value in values if value != start.get(setting))
+        if setting not in (*OF_DATA, "batch_size"):
+            changed = prepare(
+                found, start.replaced(**{setting: other}), files[name]._replace(test=None), lambda _: None
+            )
+            assert changed.fingerprint == data, setting
