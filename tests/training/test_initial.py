@@ -261,6 +261,17 @@ def test_word_vectors_of_a_run_are_kept_without_their_file(tmp_path):
 
 
 @pytest.mark.usefixtures("at_once")
+def test_n_grams_of_a_run_are_kept_beside_those_of_new_texts(tmp_path):
+    trained("classification", tmp_path / "alt", OLD["classification"], "ngram_rows=1024", "baseline=false")
+    rows = [("жук quiz", "mañana"), ("жук plus", "нет")]
+    settings = ("class_weights=balanced", "monitor=loss")  # no settings of the model's shape
+    trained("classification", tmp_path / "neu", rows, *settings, init=tmp_path / "alt")
+    ngrams = Run.load(tmp_path / "neu").ngrams
+    for words, label in (("好 film", 0), ("плохой film", 1), ("жук quiz", 2), ("жук plus", 1)):
+        assert ngrams.logits(words.split()).argmax() == label
+
+
+@pytest.mark.usefixtures("at_once")
 def test_a_streamed_training_starts_from_a_run(runs, tmp_path):
     data, valid = (
         write(tmp_path / name, "classification", NEW["classification"][:2], n, first)

@@ -35,7 +35,7 @@ FREE_SETTINGS = frozenset(
         *("valid_fraction", "max_tokens", "stream", "vocabulary_size", "character_vocabulary_size", "min_count"),
         *("word_dropout", "embedding_dropout", "character_dropout", "bigram_dropout", "dropout"),
         *("class_weights", "focal_gamma", "label_smoothing", "monitor"),
-        *("ngram_rows", "ngram_order", "ngram_characters"),  # fitted anew to the new texts
+        *("ngram_rows", "ngram_order", "ngram_characters"),  # if they change, the n-grams of the run are left out
     }
 )
 """Settings that may differ from the run's, besides those of the training and of reading files.

@@ -36,7 +36,12 @@ _EXPECTED = (0.5, 2.0)  # weights that few texts may not be far from
 
 
 def with_ngram_model(
-    config: ModelConfig, rows: EncodedRows | None, data: Prepared, valid_is_share: bool, report: Report
+    config: ModelConfig,
+    rows: EncodedRows | None,
+    data: Prepared,
+    valid_is_share: bool,
+    report: Report,
+    known: NgramModel | None = None,
 ) -> Prepared:
     """Fits the linear model of the settings to the training split.
 
@@ -49,6 +54,7 @@ def with_ngram_model(
         data: The data of the training.
         valid_is_share: Whether the validation split was taken from the training file.
         report: Receives each line of progress.
+        known: The linear model of the run that the training starts from, or None.
 
     Returns:
         The data with the models in `ngrams`, if the settings have one.
@@ -60,8 +66,8 @@ def with_ngram_model(
         return data
     began = time.monotonic()
     classes, valid = len(data.targets.names), data.held_out["valid"]
-    model = fitted(config, [rows], classes)
-    final = fitted(config, [rows, valid], classes) if valid_is_share else model
+    model = fitted(config, [rows], classes, known)
+    final = fitted(config, [rows, valid], classes, known) if valid_is_share else model
     size = f"{model.table.size:,} bytes"
     also = f", at the end to the {counted(len(valid), 'validation text')} too" if valid_is_share else ""
     took = time.monotonic() - began
@@ -69,7 +75,9 @@ def with_ngram_model(
     return dataclasses.replace(data, ngrams=NgramModels(model, final))
 
 
-def fitted(config: ModelConfig, parts: Sequence[EncodedRows], classes: int) -> NgramModel:
+def fitted(
+    config: ModelConfig, parts: Sequence[EncodedRows], classes: int, known: NgramModel | None = None
+) -> NgramModel:
     """Fits a linear model to rows with targets, and rounds it to int8.
 
     An n-gram of a text counts `idf / sqrt(n)`, with n distinct rows in the text and idf the inverse document frequency.
@@ -79,6 +87,8 @@ def fitted(config: ModelConfig, parts: Sequence[EncodedRows], classes: int) -> N
         config: The settings, with a linear model.
         parts: The texts; the targets are `(N,)` or `(N, C)`. Unlabelled texts are not used.
         classes: The number of labels, C.
+        known: A linear model of the first labels, or None. If it has the same hash, the result is the sum of both, so
+            that each says what its own texts taught it.
     """
     seed, targets = config.training.seed, np.concatenate([part.targets for part in parts])
     lengths = np.concatenate([_code_points(part) for part in parts])
@@ -96,6 +106,11 @@ def fitted(config: ModelConfig, parts: Sequence[EncodedRows], classes: int) -> N
     # Of a class without a text, which a run to start from may know, the encoder alone should judge.
     machines.intercepts[machines.absent] = MARGIN_OF_OTHERS
     weights = machines.coefficients.T * np.concatenate([idf for _, idf in kinds])[:, None]
+    if known is not None and known.hashed == hashed:
+        others, bias = _expanded(known, classes)
+        columns = slice(classes - weights.shape[1], None)  # of two classes, the second alone
+        weights = weights + others[:, columns]
+        machines = machines._replace(intercepts=machines.intercepts + bias[columns])
     return _rounded(hashed, weights, machines)
 
 
@@ -220,6 +235,16 @@ def _weighted(rows: list[list[int]], count: int) -> tuple[sparse.csr_matrix, NDA
     idf /= np.sqrt(np.mean(idf[indices] ** 2)) if len(indices) else 1.0
     values = idf[indices] / np.sqrt(np.repeat(sizes, sizes))
     return sparse.csr_matrix((values, indices, np.concatenate([[0], np.cumsum(sizes)])), (len(rows), count)), idf
+
+
+def _expanded(model: NgramModel, classes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The weights `(F, C)` and the bias `(C,)` of a model of the first of `classes` labels; other labels have none."""
+    scales = np.repeat(model.scales.astype(np.float64), (model.hashed.rows, model.hashed.character_rows), axis=0)
+    weights = model.table * scales
+    weights = weights if model.projection is None else weights @ model.projection
+    more = ((0, classes - model.classes),)
+    bias = np.pad(model.bias.astype(np.float64), more, constant_values=MARGIN_OF_OTHERS)
+    return np.pad(weights, ((0, 0), *more)), bias
 
 
 def _rounded(hashed: NgramHash, weights: NDArray[np.float64], machines: LinearMachines) -> NgramModel:

@@ -106,7 +106,7 @@ class Run:
             targets=targets,
             command=command,
             metrics=metrics,
-            ngrams=_load_ngrams(folder, len(targets.names)),
+            ngrams=load_ngrams(folder, len(targets.names)),
         )
 
     def sample(self) -> Any:
@@ -433,7 +433,7 @@ def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, 
     return model
 
 
-def _load_ngrams(folder: Path, classes: int) -> NgramModel | None:
+def load_ngrams(folder: Path, classes: int) -> NgramModel | None:
     """Reads the linear model of n-grams; None if the run has none."""
     if not (folder / NGRAMS).exists():
         return None

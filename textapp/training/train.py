@@ -130,7 +130,8 @@ def train(
         if config.training.baseline:
             data = with_baseline(found, config, data, report)
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
-        data = with_ngram_model(config, rows, data, valid is None, report)
+        known = None if initial is None else initial.run.ngrams
+        data = with_ngram_model(config, rows, data, valid is None, report, known)
 
         sha256 = "" if initial is None else initial.sha256
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"], start=sha256)
@@ -142,7 +143,8 @@ def train(
             metrics["vectors"] = data.pretrained.summary
         if initial is not None:
             targets = found.read_targets(folder, metrics)
-            new = run.Run(folder, found, model, config, data.tokenizer, data.encoder, targets, command, metrics)
+            ngrams = run.load_ngrams(folder, len(targets.names))
+            new = run.Run(folder, found, model, config, data.tokenizer, data.encoder, targets, command, metrics, ngrams)
             metrics["init"] = initial.compare(new, data, before, report)
         return run.finish(folder, metrics, history, began)
 
