@@ -130,8 +130,8 @@ def train(
         if config.training.baseline:
             data = with_baseline(found, config, data, report)
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
-        known = None if initial is None else initial.run.ngrams
-        data = with_ngram_model(config, rows, data, valid is None, report, known)
+        ngrams = None if initial is None else initial.run.ngrams
+        data = with_ngram_model(config, rows, data, valid is None, report, ngrams)
 
         sha256 = "" if initial is None else initial.sha256
         model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"], start=sha256)
