@@ -11,6 +11,7 @@ import os
 import re
 import resource
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -99,8 +100,13 @@ class Child:
             main()
 
         self.log = log
+        # Another process writes what it prints, which a limit for its own files would cut off.
+        with log.open("wb") as file:
+            self._printer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file)
+        assert self._printer.stdin is not None
         self.began = time.monotonic()
-        self.pid = forked(command, log)
+        with self._printer.stdin as pipe:
+            self.pid = forked(command, pipe.fileno())
 
     def wait(self, after: float | None = None, number: int = signal.SIGKILL, at_most: float = 300) -> Ended:
         """Waits for the end. Sends a signal `after` so many seconds, and SIGKILL after `at_most`."""
@@ -109,6 +115,7 @@ class Child:
             pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             seconds = time.monotonic() - self.began
             if pid:
+                self._printer.wait()
                 log = self.log.read_text(encoding="utf-8", errors="replace")
                 megabytes = usage.ru_maxrss / 1024
                 return Ended(os.waitstatus_to_exitcode(status), log, seconds, megabytes, sent)
@@ -120,8 +127,8 @@ class Child:
             time.sleep(0.005)
 
 
-def forked(function: Callable[[], Any], log: Path) -> int:
-    """Starts a function in a fork of this process, with its output in a file. Returns the process id."""
+def forked(function: Callable[[], Any], output: int) -> int:
+    """Starts a function in a fork of this process, with its output in an open file. Returns the process id."""
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -130,7 +137,6 @@ def forked(function: Callable[[], Any], log: Path) -> int:
     code = 1
     try:
         os.setsid()
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)

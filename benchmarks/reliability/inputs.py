@@ -60,7 +60,8 @@ def in_children(trial: Callable[[random.Random], str], count: int, seed: float, 
             for number in range(begin, min(count, begin + 200)):  # some at a time: memory that leaks is not one trial's
                 print(f"\n@{_ended(trial, random.Random(f'{seed} {number}'))}", flush=True)
 
-        pid = forked(trials, log)
+        with log.open("wb") as file:
+            pid = forked(trials, file.fileno())
         status, words, moved = None, 0, time.monotonic()
         while status is None:
             ended, code = os.waitpid(pid, os.WNOHANG)
