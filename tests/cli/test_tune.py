@@ -19,15 +19,15 @@ def _command(tagger):
     def command(out, *more):
         files = ["--train", tagger.files["train"], "--valid", tagger.files["valid"], "--test", tagger.files["test"]]
         sets = [part for setting in (*FIXED, *SIZES) for part in ("--set", setting)]
-        return ["tune", "tagger", *files, "--preset", "tiny", *sets, "--minutes", "1", "--out", out, *more]
+        return ["tune", "tagger", *files, "--preset", "tiny", *sets, "--minutes", "2", "--out", out, *more]
 
     return command
 
 
 def test_a_search_makes_the_run_of_its_best_settings(textapp, command, tagger, tmp_path, monkeypatch):
     out, ticks = tmp_path / "прогон 好", itertools.count()
-    # Each look at the clock takes 1.5 seconds, so that the number of trials does not depend on the machine.
-    monkeypatch.setattr(tune, "tune", functools.partial(tune.tune, clock=lambda: 1.5 * next(ticks)))
+    # Each look at the clock takes 2.5 seconds, so that the number of trials does not depend on the machine.
+    monkeypatch.setattr(tune, "tune", functools.partial(tune.tune, clock=lambda: 2.5 * next(ticks)))
     monkeypatch.setattr(trials, "SEEDS", 2)
     monkeypatch.setattr(trials, "FINALISTS", 2)
     found = textapp(*command(out, "--json"))

@@ -23,7 +23,7 @@ FINALISTS = 3  # with the start point
 SEEDS = 3  # of each finalist: with one seed, a point of difference is often chance
 SEEDS_SHARE = 0.3  # of the budget, at most, for the further seeds
 TRIAL_SHARE = 0.25  # of the budget, at most, for a trial that is not the best so far; but as much as the start point
-RUN_FACTOR = 1.25  # the run of the winner takes longer than its trial: baseline, dashboards, test
+RUN_FACTOR, RUN_SECONDS = 1.25, 20.0  # the run of the winner takes longer than its trial: baseline, dashboards, test
 OVERTIME = 1.1  # of the budget; a search that needs more from the beginning is refused
 PARTS = 4  # of a training; at the end of each but the last, Optuna's pruner may end it
 ATTEMPTS = 3  # at a training during which the process was killed: it may take more memory than there is
@@ -113,7 +113,7 @@ class Trials:
                 of_trial = scores.get(str(trial.number), {})
                 if str(seed) in of_trial:
                     continue
-                if self._left() - RUN_FACTOR * longest < trial.user_attrs["seconds"]:
+                if self._left() - RUN_FACTOR * longest - RUN_SECONDS < trial.user_attrs["seconds"]:
                     return
                 score: float | None = None
                 try:
@@ -268,7 +268,7 @@ class Trials:
             rest: Seconds of the start point that are left, if all epochs are trained.
             whole: Seconds of its whole training. Both may be too small during the first epochs.
         """
-        if self.spent() + rest + RUN_FACTOR * whole > OVERTIME * self._seconds:
+        if self.spent() + rest + RUN_FACTOR * whole + RUN_SECONDS > OVERTIME * self._seconds:
             minutes = whole / 60
             raise BudgetError(
                 f"--minutes {self._seconds / 60:g}: too few; one training takes about {minutes:.1f} minutes, and a "
@@ -301,7 +301,7 @@ class Trials:
         """Seconds that the further seeds of the finalists and the run will take."""
         seconds = [trial.user_attrs["seconds"] for trial in self.finalists()]
         further = min((SEEDS - 1) * sum(seconds), SEEDS_SHARE * self._seconds)
-        return RUN_FACTOR * max(seconds, default=0.0) + further
+        return RUN_FACTOR * max(seconds, default=0.0) + RUN_SECONDS + further
 
     def _best(self) -> float:
         """The best score of a finished trial."""
