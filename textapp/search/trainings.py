@@ -99,7 +99,7 @@ class Trainings:
         plain = config.replaced(baseline=False)  # only a baseline needs the texts themselves
         data = prepare_splits(self._task, plain, self._files, *splits, self._report)
         assert isinstance(data.batches, TrainingBatches)
-        data = with_ngram_model(config, data.batches.rows, data, self._files.valid is None, self._report)
+        data = with_ngram_model(config, data.batches.rows, data, False, self._report)
         self._report = lambda _: None
         return data
 
