@@ -97,6 +97,7 @@ def test_what_cannot_be_sorted_is_refused(textapp, classifier, tagger, pool, tmp
     assert "is compressed, a pipe or a device" in refusal("--sort", "uncertainty", "--file", packed)
     os.mkfifo(tmp_path / "pipe")
     handle = os.open(tmp_path / "pipe", os.O_RDWR)
+    os.write(handle, "好\n".encode())
     assert "is compressed, a pipe or a device" in refusal("--sort", "uncertainty", "--file", tmp_path / "pipe")
     os.close(handle)
 
