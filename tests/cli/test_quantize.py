@@ -130,7 +130,7 @@ def test_without_epochs_it_is_rounded_only(textapp, wide_run, tmp_path):
 def test_rounding_alone_is_kept_where_no_epoch_is_as_good(textapp, wide_run, tmp_path, monkeypatch):
     def worse(model, *_, **__):
         model.set_weights([np.zeros_like(value) for value in model.get_weights()])
-        monkeypatch.setattr(quantize, "score_splits", lambda *_: scores.Scored({"valid": {"accuracy": 0.01}}, None))
+        monkeypatch.setattr(quantize, "score_splits", lambda *_: scores.Scored({"valid": {"accuracy": 0.01}}, None, {}))
         return [{"val_accuracy": 0.01}]
 
     monkeypatch.setattr(quantize, "fit", worse)

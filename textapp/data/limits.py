@@ -18,7 +18,7 @@ import zipfile
 
 from textapp.errors import InputError, quoted
 
-FREE_BYTES = 1 << 20
+FREE_BYTES = 16 << 20
 """Unpacked bytes that no file is refused for, however well they compress."""
 
 _DEFAULTS = {"TEXTAPP_MAX_TEXT": 1 << 26, "TEXTAPP_MAX_EXPANSION": 100}

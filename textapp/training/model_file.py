@@ -3,6 +3,7 @@
 import io
 import math
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -74,11 +75,18 @@ def _count_weights(content: bytes, path: Path) -> int:
 def _check_layers(config: bytes, weights: int, path: Path) -> None:
     """Raises `InputError` if a model of this config has more weights than the file holds.
 
-    The model is built without values: in a `StatelessScope` a variable has only a shape.
+    The model is built without values: in a `StatelessScope` a variable has only a shape. Keras remembers such variables
+    for its thread, and would give them values later. So the model is built in a thread that ends with it.
     """
-    with keras.StatelessScope(initialize_variables=False):
-        model = keras.saving.deserialize_keras_object(parse_json(config, f"{path}: {_CONFIG}"))
-    wanted = sum(math.prod(variable.shape) for variable in model.weights)
+    fields = parse_json(config, f"{path}: {_CONFIG}")
+
+    def count() -> int:
+        with keras.StatelessScope(initialize_variables=False):
+            model = keras.saving.deserialize_keras_object(fields)
+        return sum(math.prod(variable.shape) for variable in model.weights)
+
+    with ThreadPoolExecutor(1) as thread:
+        wanted = thread.submit(count).result()
     if wanted > weights:
         raise InputError(
             f"{path}: its layers have {wanted:,} weights, but the file holds {weights:,}; it was changed or cut off: "
