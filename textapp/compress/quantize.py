@@ -145,7 +145,6 @@ def quantize(
                 size,
                 data.targets,
                 aware.rounded_weights,
-                data.ngrams,
             )
             history = fit(
                 aware,

@@ -69,9 +69,10 @@ def with_ngram_model(
     model = fitted(config, [rows], classes, known)
     final = fitted(config, [rows, valid], classes, known) if valid_is_share else model
     size = f"{model.table.size:,} bytes"
-    also = f", at the end to the {counted(len(valid), 'validation text')} too" if valid_is_share else ""
+    also = f", and at the end to the {counted(len(valid), 'validation text')} too" if valid_is_share else ""
     took = time.monotonic() - began
     report(f"n-grams: a linear model of {size} beside the encoder, fitted in {took:.1f} s{also}")
+    report("n-grams: the scores of the epochs are those of the encoder alone")
     return dataclasses.replace(data, ngrams=NgramModels(model, final))
 
 

@@ -312,7 +312,6 @@ def fit_scored(
         validation,
         training.batch_size,
         data.targets,
-        ngrams=data.ngrams,
     )
     return fit(
         trained,

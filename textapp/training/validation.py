@@ -11,9 +11,7 @@ import tensorflow as tf
 
 from textapp.data.rows import EncodedRows
 from textapp.task import Task
-from textapp.training.ngram_model import weighted, with_ngrams
 from textapp.training.outputs import RowOutputs
-from textapp.training.prepare import NgramModels
 
 
 class ValidationScores(keras.callbacks.Callback):
@@ -21,7 +19,8 @@ class ValidationScores(keras.callbacks.Callback):
 
     Not every score can be a Keras metric of a batch: strict entity F1 needs whole sentences and their best tag
     sequences. So scores are computed here and added to the epoch's logs, as `val_entity_f1` or `val_accuracy`. Put this
-    callback before all callbacks that read them.
+    callback before all callbacks that read them. If n-grams stand beside the encoder, these are the scores of the
+    encoder alone: scores of both together hardly change from epoch to epoch, and would end the training too early.
 
     Args:
         task: The task.
@@ -32,7 +31,6 @@ class ValidationScores(keras.callbacks.Callback):
         batch_size: Rows per batch.
         targets: The targets of the model.
         weights: Makes a context in which the model has the weights to score, such as rounded ones; by default its own.
-        ngrams: The linear models beside the encoder, whose weight is chosen anew each time; or None.
 
     Attributes:
         decoded: The last results of `Task.decoded` for all rows; empty before the first epoch ends.
@@ -50,14 +48,12 @@ class ValidationScores(keras.callbacks.Callback):
         batch_size: int,
         targets: Any,
         weights: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
-        ngrams: NgramModels | None = None,
     ):
         super().__init__()
         self.task, self.examples, self.rows, self.targets = task, examples, rows, targets
         self.decoded: np.ndarray = np.zeros(0)
         self.scores: dict[str, Any] = {}
         self.calibrated = targets
-        self._ngrams = ngrams
         self._core, self._batches, self._batch_size, self._weights = model, batches, batch_size, weights
         self._outputs: RowOutputs | None = None
 
@@ -68,9 +64,6 @@ class ValidationScores(keras.callbacks.Callback):
             self._outputs = RowOutputs(self._core, self.task.decoded(self._core), self.task.unit == "token")
         with self._weights():
             self.decoded = self._outputs(self.rows, self._batch_size, self._batches)
-        if self._ngrams is not None:
-            models = weighted(self.task, self._ngrams, self.rows, self.decoded)
-            self.decoded = with_ngrams(models.of_train, self.rows, self.decoded)
         self.calibrated = self.task.calibrated(self.examples, self.rows, self.decoded, self.targets)
         self.scores = self.task.score(self.examples, self.rows, self.decoded, self.calibrated)
         if logs is not None:  # `loss` in the logs stays that of the compiled loss, perhaps of soft targets
