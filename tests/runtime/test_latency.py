@@ -83,7 +83,7 @@ def test_percentiles_worked_by_hand_on_a_clock_that_calls_turn(monkeypatch):
         quick=lambda text: spend("text", len(text), len(text)),
         score=lambda ids: spend("model", len(ids), len(ids) / 2),
         model=types.SimpleNamespace(lengths=(4, 8)),
-        bundle=types.SimpleNamespace(model=b"12345"),
+        bundle=types.SimpleNamespace(model_bytes=5),
     )
     monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
     texts = ["好" * n for n in range(1, 22)]  # 1 to 21 ms: the median is 11, 95 % of the way from 1 to 21 is 20

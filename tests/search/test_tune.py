@@ -4,6 +4,7 @@ import json
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from textapp.errors import InputError
@@ -30,7 +31,9 @@ class FreeTrainings:
         assert files.test is not None
 
     def data(self, config):
-        return SimpleNamespace(targets=self.task.targets_of_names(["O", "S-好"], "here"))
+        return SimpleNamespace(
+            targets=self.task.targets_of_names(["O", "S-好"], "here"), target_counts=np.array([2, 2])
+        )
 
     def train(self, config, checkpoint, watch):
         training = config.training

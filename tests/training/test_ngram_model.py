@@ -13,6 +13,7 @@ from textapp.compress.distill import distill
 from textapp.compress.teachers import open_teachers
 from textapp.data.rows import UNLABELLED, TargetRows, TokenRows, encode_rows
 from textapp.data.samples import write_samples
+from textapp.errors import InputError
 from textapp.export.run import export
 from textapp.runtime import load
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
@@ -209,3 +210,26 @@ def test_the_bytes_of_a_table_are_known_before_the_fit(run):
     assert table_bytes(opened.config, 3, False) == 3 * 8192
     assert table_bytes(opened.config, 500, True) == MOST_COLUMNS * 8192
     assert table_bytes(ClassificationConfig(), 2, True) == 0
+
+
+def test_validation_texts_are_judged_by_the_n_grams_of_the_training_split(samples, tmp_path):
+    chosen = ClassificationConfig().override([*SETTINGS, *NGRAMS])
+    with untrained():
+        metrics = train("classification", chosen, tmp_path / "run", train=samples["train"], **QUIET)
+    opened = Run.load(tmp_path / "run")
+    assert (opened.ngrams.table != opened.ngrams_of_train.table).any()
+    assert opened.ngrams.weights == opened.ngrams_of_train.weights
+    description = export(opened, tmp_path / "bundle")
+    assert description["metrics"]["before"]["accuracy"] == pytest.approx(metrics["valid"]["accuracy"])
+    np.testing.assert_array_equal(load(tmp_path / "bundle").ngrams.table, opened.ngrams.table)
+    examples = opened.sample()
+    teacher = open_teachers([opened.folder])[1][0]
+    assert teacher.score(examples)["accuracy"] == pytest.approx(metrics["valid"]["accuracy"])
+    (opened.folder / "ngrams.json").unlink()
+    with pytest.raises(InputError, match=r"ngrams\.json: missing, but metrics\.json names n-grams"):
+        Run.load(opened.folder)
+
+
+def test_n_grams_are_not_of_a_stream():
+    with pytest.raises(InputError, match="setting ngram_rows: not used with stream=true"):
+        ClassificationConfig().override(["stream=true", "ngram_rows=1024"])

@@ -174,7 +174,8 @@ def quantize(
                 report("no epoch was as good on the validation split as rounding without training: that is kept")
         weights = round_and_summarize(aware)
         run.save_model(folder, model)
-        run.save_ngrams(folder, kept.ngrams)
+        if kept.ngrams is not None:
+            run.save_ngrams(folder, kept.ngrams.final, kept.ngrams.of_train)
         metrics = model_metrics(task, model, data, kept)
         if opened.soft is not None:
             metrics["distillation"] = add_retention(before["distillation"], metric, kept.splits["valid"][metric])

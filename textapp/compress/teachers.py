@@ -1,5 +1,6 @@
 """Teachers of any task: finished runs, bundles, files of soft targets."""
 
+import dataclasses
 import functools
 import hashlib
 import os
@@ -83,14 +84,15 @@ class RunTeacher:
         tokenizer, longest = self._run.tokenizer, self.config.data.max_tokens
         tokens = [self.task.item_tokens(item, tokenizer, longest) or EMPTY for item in items]
         rows = encode_untargeted(tokens, self._run.encoder)
-        if self._run.ngrams is None:
+        ngrams = self._run.ngrams_of_train  # a student is judged on validation texts, which the final one may know
+        if ngrams is None:
             return self._probabilities(rows)
-        logits = with_ngrams(self._run.ngrams, rows, self._decoded(rows))
+        logits = with_ngrams(ngrams, rows, self._decoded(rows))
         return np.asarray(self.task.probabilities(self._run.model)(logits, None))
 
     def score(self, examples: Any) -> dict[str, Any]:
         """Its scores on examples."""
-        return run_scores(self._run, examples)
+        return run_scores(dataclasses.replace(self._run, ngrams=self._run.ngrams_of_train), examples)
 
     @functools.cached_property
     def _run(self) -> run.Run:

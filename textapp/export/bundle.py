@@ -123,6 +123,7 @@ def export_model(
     recipe: Recipe = "dynamic_wi8_afp32",
     lowering: Lowering = "fused",
     ngrams: NgramModel | None = None,
+    judged: NgramModel | None = None,
     lineage: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -146,6 +147,7 @@ def export_model(
         recipe: How weights are stored; see `convert`.
         lowering: How recurrent layers run; see `lower`.
         ngrams: The linear model of n-grams beside the model, or None.
+        judged: The one to score `compared` with, if they are texts that `ngrams` knows; by default `ngrams`.
         lineage: What was done to the model before, for reports.
         overwrite: Whether a bundle that is already there may be replaced. A folder with other files never is.
 
@@ -193,7 +195,7 @@ def export_model(
         predictor = device(task.name).predictor(
             tokenizer, encoder, targets, fields, contents, folder, lengths[-1], None
         )
-        predictor.ngrams = ngrams
+        predictor.ngrams = judged or ngrams
         description = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

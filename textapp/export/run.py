@@ -53,6 +53,7 @@ def export(
     if lengths and max(lengths) > longest:
         raise InputError(f"lengths {quoted(list(lengths))}: the run was trained on texts of at most {longest} tokens")
     lengths = list(lengths) if lengths else bucket_widths(longest)
+    is_sample = not examples  # validation texts, which the final n-grams may know
     examples = examples or trained.sample()
     trained.task.check(examples, trained.targets)
     bundle = export_model(
@@ -68,6 +69,7 @@ def export(
         recipe=recipe or known_recipe,
         lowering=lowering or known_lowering,
         ngrams=trained.ngrams,
+        judged=trained.ngrams_of_train if is_sample else trained.ngrams,
         lineage=Lineage.of_run(trained.folder).to_dict(),
         overwrite=overwrite,
     )

@@ -43,6 +43,11 @@ class Bundle:
         """The content of model.tflite."""
         return self.files[MODEL]
 
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of the model: of model.tflite, and of ngrams.bin if there is one."""
+        return len(self.model) + len(self.files.get(NGRAM_TABLE, b""))
+
 
 def read_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Reads a bundle folder.

@@ -29,7 +29,7 @@ class Latency:
         model_ms_p95: 95th percentile of this time.
         peak_memory_mb: largest resident memory of the process so far, in 10^6 bytes: Python, NumPy, LiteRT and all else
             that the process loaded; None if the system does not report it.
-        model_bytes: size of model.tflite.
+        model_bytes: size of model.tflite, and of ngrams.bin if there is one.
     """
 
     count: int
@@ -85,7 +85,7 @@ def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 5
         model_ms_p50=float(np.percentile(model, 50)),
         model_ms_p95=float(np.percentile(model, 95)),
         peak_memory_mb=None if peak is None else peak / 1e6,
-        model_bytes=len(predictor.bundle.model),
+        model_bytes=predictor.bundle.model_bytes,
     )
 
 

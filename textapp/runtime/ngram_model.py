@@ -77,8 +77,8 @@ class NgramModel:
         encoder, ngrams = self.weights
         return np.asarray(encoder * logits + ngrams * self.logits(words), np.float32)
 
-    def files(self) -> dict[str, bytes]:
-        """The content of the model's files, by name."""
+    def files(self, names: tuple[str, str] = (NGRAMS, NGRAM_TABLE)) -> dict[str, bytes]:
+        """The content of the model's files, by name: that of its settings and that of its table."""
         fields = {
             **dataclasses.asdict(self.hashed),
             "scales": self.scales.tolist(),
@@ -87,7 +87,7 @@ class NgramModel:
             "weights": list(self.weights),
         }
         content = json.dumps(fields, indent=None, separators=(", ", ": "), allow_nan=False) + "\n"
-        return {NGRAMS: content.encode(), NGRAM_TABLE: self.table.tobytes()}
+        return dict(zip(names, (content.encode(), self.table.tobytes()), strict=True))
 
     @classmethod
     def parse(cls, files: Mapping[str, bytes], folder: Path, classes: int) -> "NgramModel":

@@ -117,8 +117,9 @@ def tune(
         if automatic:
             config = trainings.choose(config, fixed)
             check_settings(config, vectors)
-        targets = trainings.data(config).targets
-        score, title = found.main_score(targets), found.main_score_title(targets)
+        data = trainings.data(config)
+        score = found.monitor(config, data.targets, data.target_counts)
+        title = {"loss": "negative loss", **found.score_titles}.get(score, found.main_score_title(data.targets))
         space = search_space(config, fixed, vectors is not None)
         start = {
             "command": command,
@@ -157,7 +158,7 @@ def tune(
             ],
             "importances": importances(study, space),
             "chosen": chosen.number,
-            "run": {name: metrics[name][score] for name in ("valid", "test") if name in metrics},
+            "run": {name: metrics[name][score] for name in ("valid", "test") if score in metrics.get(name, {})},
             "seconds": round(trials.spent(), 1),
         }
         write_text(folder / TABLE, markdown(result))

@@ -236,7 +236,7 @@ def _of_sentences(data: Profile, settings: Choices) -> None:
         else:
             _passes(20, "spans are rare, so they take many passes", settings, patience)
     rate = 3e-3 if settings["batch_size"] >= 64 else 2e-3
-    settings.choose("larger batches allow larger steps", learning_rate=_rate(rate, settings))
+    settings.choose("the rate that suits batches of this size", learning_rate=_rate(rate, settings))
 
 
 def _characters_to_tag(large: bool, settings: Choices) -> None:

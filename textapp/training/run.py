@@ -39,6 +39,7 @@ from textapp.training.prepare import word_form
 
 MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
 TOKENIZER, VOCABULARY, CHARACTERS = "tokenizer.json", "vocabulary.txt", "characters.txt"
+NGRAMS_OF_TRAIN = ("ngrams_of_train.json", "ngrams_of_train.bin")
 CHECKPOINT, LOGS = "checkpoint.npz", "logs"
 SOFT_TARGETS, SOFT_TARGETS_PART = "soft_targets.jsonl.gz", "soft_targets.jsonl.part"  # of a distilled student
 EARLIER_FILES = (  # files of runs of textapp 0.1
@@ -66,6 +67,7 @@ class Run:
         command: The content of `config.json`.
         metrics: The content of `metrics.json`.
         ngrams: The linear model of n-grams beside the model; None for a model alone.
+        ngrams_of_train: The same, fitted to the training split alone, which judges validation texts rightly.
     """
 
     folder: Path
@@ -78,6 +80,7 @@ class Run:
     command: Mapping[str, Any]
     metrics: Mapping[str, Any]
     ngrams: NgramModel | None = None
+    ngrams_of_train: NgramModel | None = None
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Run":
@@ -95,6 +98,7 @@ class Run:
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         characters = Vocabulary.load(folder / CHARACTERS) if config.words.characters else None
         words = config.words
+        ngrams = load_ngrams(folder, metrics, len(targets.names))
         encoder = TokenEncoder(word_form(found, config), vocabulary, characters, words.max_characters, words.shapes)
         return cls(
             folder=folder,
@@ -106,7 +110,8 @@ class Run:
             targets=targets,
             command=command,
             metrics=metrics,
-            ngrams=load_ngrams(folder, len(targets.names)),
+            ngrams=ngrams,
+            ngrams_of_train=_load_ngrams(folder, NGRAMS_OF_TRAIN, len(targets.names)) or ngrams,
         )
 
     def sample(self) -> Any:
@@ -118,7 +123,7 @@ def content_hash(folder: Path, task: Task[Any, Any, Any], config: ModelConfig) -
     """SHA-256 of all files of a run that its outputs depend on, hexadecimal."""
     files = [MODEL, CONFIG, TOKENIZER, VOCABULARY, *task.target_files]
     files += [CHARACTERS] if config.words.characters else []
-    files += [name for name in (NGRAMS, NGRAM_TABLE) if (folder / name).exists()]
+    files += [name for name in (NGRAMS, NGRAM_TABLE, *NGRAMS_OF_TRAIN) if (folder / name).exists()]
     digests = (hashlib.sha256(read_bytes(folder / name)).digest() for name in files)
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
@@ -368,9 +373,10 @@ def save_model(folder: Path, model: keras.Model) -> None:
         keras.Model(model.input, model.output, name=model.name).save(temporary)
 
 
-def save_ngrams(folder: Path, ngrams: NgramModel | None) -> None:
-    """Writes the linear model of n-grams of a run, if it has one."""
-    for name, content in ({} if ngrams is None else ngrams.files()).items():
+def save_ngrams(folder: Path, ngrams: NgramModel, of_train: NgramModel) -> None:
+    """Writes the linear model of n-grams of a run, and that of the training split alone, if it is another one."""
+    files = ngrams.files() | (of_train.files(NGRAMS_OF_TRAIN) if of_train.table is not ngrams.table else {})
+    for name, content in files.items():
         with replacing(folder / name) as temporary:
             temporary.write_bytes(content)
 
@@ -433,16 +439,27 @@ def _load_model(folder: Path, task: Task[Any, Any, Any], encoder: TokenEncoder, 
     return model
 
 
-def load_ngrams(folder: Path, classes: int) -> NgramModel | None:
-    """Reads the linear model of n-grams; None if the run has none."""
-    if not (folder / NGRAMS).exists():
+def load_ngrams(folder: Path, metrics: Mapping[str, Any], classes: int) -> NgramModel | None:
+    """Reads the linear model of n-grams; None if the run has none. Raises `InputError` if its files are lost."""
+    ngrams = _load_ngrams(folder, (NGRAMS, NGRAM_TABLE), classes)
+    if ngrams is None and metrics.get("ngrams") is not None:
+        raise InputError(
+            f"{folder / NGRAMS}: missing, but {METRICS} names n-grams; copy the run again, or train it again"
+        )
+    return ngrams
+
+
+def _load_ngrams(folder: Path, names: tuple[str, str], classes: int) -> NgramModel | None:
+    """Reads a linear model of n-grams; None if there is none."""
+    if not (folder / names[0]).exists():
         return None
-    return NgramModel.parse({name: read_bytes(folder / name) for name in (NGRAMS, NGRAM_TABLE)}, folder, classes)
+    contents = [read_bytes(folder / name) for name in names]
+    return NgramModel.parse(dict(zip((NGRAMS, NGRAM_TABLE), contents, strict=True)), folder, classes)
 
 
 def _names() -> list[str]:
     """The names of all files of a run, in the order of `files_of_run`."""
-    text_side = (TOKENIZER, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE)
+    text_side = (TOKENIZER, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE, *NGRAMS_OF_TRAIN)
     common = (*text_side, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
     found = (task(name) for name in names())
     of_tasks = [name for one in found for name in (*one.target_files, one.sample_name)]

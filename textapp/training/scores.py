@@ -8,12 +8,13 @@ import keras
 import numpy as np
 
 from textapp.config import ModelConfig
-from textapp.runtime.ngram_model import NgramModel
 from textapp.task import Report, Task
 from textapp.training.ngram_model import weighted, with_ngrams
 from textapp.training.outputs import RowOutputs
-from textapp.training.prepare import Prepared
+from textapp.training.prepare import NgramModels, Prepared
 from textapp.training.run import save_ngrams
+
+LEAST_WEIGHT = 0.01  # of an encoder: with less it hardly changes a label
 
 
 class Scored(NamedTuple):
@@ -23,13 +24,13 @@ class Scored(NamedTuple):
         splits: The scores of each held-out split.
         targets: The targets of the model, with the decision rule chosen on the validation split.
         decoded: The results of `Task.decoded` that were scored, of each split.
-        ngrams: The linear model beside the encoder, with weights chosen there too; or None.
+        ngrams: The linear models beside the encoder, with weights chosen there too; or None.
     """
 
     splits: dict[str, dict[str, Any]]
     targets: Any
     decoded: Mapping[str, np.ndarray]
-    ngrams: NgramModel | None = None
+    ngrams: NgramModels | None = None
 
 
 def held_out_metrics(
@@ -52,9 +53,11 @@ def held_out_metrics(
     for name, part in scores.splits.items():
         report(f"{name}: {task.describe_scores(part)}")
     if scores.ngrams is not None:
-        encoder, ngrams = scores.ngrams.weights
+        encoder, ngrams = scores.ngrams.final.weights
         report(f"n-grams: weights {encoder:.2f} for the encoder and {ngrams:.2f} for n-grams, chosen on valid")
-    save_ngrams(folder, scores.ngrams)
+        if encoder < LEAST_WEIGHT:
+            report("note: the encoder adds nothing to the n-grams on valid; more epochs or more texts may change that")
+        save_ngrams(folder, scores.ngrams.final, scores.ngrams.of_train)
     task.report_decisions(
         config, data.examples["valid"], data.held_out["valid"], scores.decoded["valid"], scores.targets, report
     )
@@ -72,7 +75,7 @@ def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) 
         name: with_ngrams(models.of_train if name == "valid" else models.final, data.held_out[name], part)
         for name, part in decoded.items()
     }
-    return score_decoded(task, data, decoded)._replace(ngrams=models.final)
+    return score_decoded(task, data, decoded)._replace(ngrams=models)
 
 
 def score_decoded(task: Task[Any, Any, Any], data: Prepared, decoded: Mapping[str, np.ndarray]) -> Scored:
@@ -94,5 +97,5 @@ def model_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared,
         "data": data.counts,
         "fingerprint": data.fingerprint,
         "parameters": model.count_params(),
-        **({} if scores.ngrams is None else {"ngrams": {"weights": list(scores.ngrams.weights)}}),
+        **({} if scores.ngrams is None else {"ngrams": {"weights": list(scores.ngrams.final.weights)}}),
     }

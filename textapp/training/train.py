@@ -143,7 +143,7 @@ def train(
             metrics["vectors"] = data.pretrained.summary
         if initial is not None:
             targets = found.read_targets(folder, metrics)
-            ngrams = run.load_ngrams(folder, len(targets.names))
+            ngrams = run.load_ngrams(folder, metrics, len(targets.names))
             new = run.Run(folder, found, model, config, data.tokenizer, data.encoder, targets, command, metrics, ngrams)
             metrics["init"] = initial.compare(new, data, before, report)
         return run.finish(folder, metrics, history, began)

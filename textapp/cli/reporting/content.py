@@ -92,7 +92,7 @@ class Variant:
         path: The path on the command line.
         scores: The scores of `textapp evaluate`.
         score: The score by which models are compared, from 0 to 1.
-        model_bytes: Size of model.tflite, or of a run's model.keras.
+        model_bytes: Size of model.tflite and ngrams.bin, or of a run's model.keras.
         lineage: What was done to the model before its export; None if its bundle does not say.
         device: The properties that only a bundle has; None for a run.
         reliability: How often its predictions are right, by their confidence; empty if they have none.

@@ -79,7 +79,7 @@ def measure(
                 path=os.fspath(path),
                 scores=scores,
                 score=scores[comparison.metric],
-                model_bytes=_size(path / "model.keras") if bundle is None else len(bundle.model),
+                model_bytes=_size(path / "model.keras") if bundle is None else bundle.model_bytes,
                 lineage=Lineage.of_run(path) if bundle is None else _lineage(bundle),
                 device=None if bundle is None else _device(bundle, timings[path]),
                 reliability=opened.task.reliability(given, decisions, opened.predictor.targets),

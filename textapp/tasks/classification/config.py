@@ -41,6 +41,13 @@ class ClassificationConfig(ModelConfig):
     ] = "auto"
     ngrams: Ngrams = Ngrams()
 
+    def unused(self) -> dict[str, str]:
+        """See `Config`: n-grams are of texts in memory."""
+        found = super().unused()
+        if self.data.stream and self.ngrams.ngram_rows:
+            found["ngram_rows"] = not_with("stream", True)
+        return found
+
     @property
     def beside(self) -> Ngrams | None:
         """See `ModelConfig`."""
