@@ -74,7 +74,7 @@ def test_many_labels_share_columns():
     texts, labels = made(rng, 800, classes, words=400)
     labels[:classes] = np.arange(classes)
     model = fitted(config(), [rows_of(texts, labels)], classes)
-    assert model.table.shape == (65536 + 16384, MOST_COLUMNS)
+    assert model.table.shape == (65536 + 65536, MOST_COLUMNS)
     assert model.classes == classes
     found = [int(model.logits(text.split()).argmax()) for text in texts]
     assert (found == labels).mean() > 0.9
@@ -101,7 +101,7 @@ def test_a_fit_to_two_splits_is_that_to_all_their_texts():
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_weights_are_the_most_likely(exclusive):
     rng = np.random.default_rng(5)
-    labels = rng.integers(3, size=4000)
+    labels = rng.integers(3, size=100_000)
     truth = np.eye(3)[labels]
     encoder, ngrams = (truth * scale + rng.normal(size=truth.shape) for scale in (2.0, 1.0))
     targets = labels if exclusive else truth.astype(int)
@@ -116,7 +116,7 @@ def test_weights_are_the_most_likely(exclusive):
 
     best = loss(first, second)
     for a, b in ((1.05, 1), (0.95, 1), (1, 1.05), (1, 0.95)):
-        assert loss(first * a, second * b) > best - 0.5
+        assert loss(first * a, second * b) > best - 5
     assert first > second > 0
 
 
