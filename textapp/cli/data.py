@@ -126,7 +126,7 @@ def _other_tasks_named(task: Task[Any, Any, Any]) -> Iterator[None]:
 
 
 def _summary(task: Task[Any, Any, Any], data: str, options: Mapping[str, Any], hint: Hint) -> dict[str, Any]:
-    """Prints what a training reports before it makes a model, and the lengths of texts."""
+    """Prints what a training reports when it reads its files, and the lengths of texts."""
     import numpy as np
 
     config = task.config().replaced(**options)

@@ -7,7 +7,7 @@ reading needs (columns, format, normalization, the validation share, `stream`) a
 The rules follow these scores on validation parts, in %: accuracy, for spans strict entity F1. Those with `±` are of
 three seeds, from `results/accuracy.md` and `results/tagging.md`; others of one seed, so a point is noise. `rate` is
 the learning rate, `d` dropout. What is not named is as in the defaults: 64 units, rate 0.001, batches of 64, d 0.4. All
-are of an encoder alone, without n-grams beside it.
+are of an encoder alone, without n-grams beside it. No command repeats the trials of one seed.
 
 | texts or sentences              | settings                                                  | score            |
 |---------------------------------|-----------------------------------------------------------|------------------|
