@@ -1,0 +1,70 @@
+/* The loops that take the time, once for each kind of processor. kernels_scalar.c is the definition: on the same inputs
+ * the integers of every kernel equal its, and floats are within 1e-6 of the largest.
+ *
+ * Weights are packed at load, outputs first in groups of inputs, so that a vector times a matrix is broadcasts and
+ * lanes with no horizontal sum. */
+#ifndef TA_KERNELS_H
+#define TA_KERNELS_H
+
+#include "base.h"
+
+/* A packed matrix of `outputs` rows and `inputs` columns. */
+typedef struct {
+  uint32_t outputs, inputs;
+  const void *weights;  /* in the layout of the kernel set */
+  const int32_t *sums;  /* int8: of each output's weights, padded as the kernels need; float: NULL */
+  const float *scales;  /* int8: of each output, padded with 0; float: NULL */
+  int is_float;
+} ta_matrix;
+
+typedef struct {
+  const char *name; /* "scalar", "avx2", ... */
+
+  /* Bytes of a packed matrix (weights, sums and scales together), and packing it into 64-aligned memory. int8 weights
+   * are row-major (outputs, inputs), from -128 to 127; `scales` (outputs). */
+  size_t (*int8_size)(size_t outputs, size_t inputs);
+  void (*int8_pack)(ta_matrix *out, void *memory, const int8_t *weights, const float *scales, size_t outputs,
+                    size_t inputs);
+  size_t (*float_size)(size_t outputs, size_t inputs);
+  void (*float_pack)(ta_matrix *out, void *memory, const float *weights, size_t outputs, size_t inputs);
+
+  /* Rounds a row to int8 as LiteRT's dynamic-range kernels do: symmetric, 127 steps, scale = largest / 127, numbers
+   * rounded to the nearest, halves away from zero. A row of zeros has the scale 1 and zeros. Returns the scale. `out` has
+   * room for `count` rounded up to 64, and is zero there. */
+  float (*quantize)(const float *row, size_t count, int8_t *out);
+
+  /* For each of `rows` rows: y[n] = (add ? y[n] : bias ? bias[n] : 0) + x_scale * scales[n] * sum_k x[k] w[n][k].
+   * x: int8 rows `x_stride` bytes apart, each readable up to `inputs` rounded up to 64, zero there. `x_scales` (rows).
+   * y: float rows `y_stride` floats apart, not padded: exactly `outputs` are written. */
+  void (*int8_product)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, const float *x_scales, size_t rows,
+                       const float *bias, int add, float *y, size_t y_stride);
+  /* The integer sums themselves, of static int8 models: sums[n] = sum_k (x[k] - zero_point) * w[n][k]. */
+  void (*int8_sums)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point, size_t rows,
+                    int32_t *sums, size_t sums_stride);
+  void (*float_product)(const ta_matrix *matrix, const float *x, size_t x_stride, size_t rows, const float *bias,
+                        int add, float *y, size_t y_stride);
+
+  /* Element by element; in and out may be the same. tanh and sigmoid are within 4e-7 of the true value, exp within 1e-6 of
+   * it relatively. */
+  void (*tanh)(const float *x, size_t count, float *y);
+  void (*sigmoid)(const float *x, size_t count, float *y);
+  void (*exp)(const float *x, size_t count, float *y);
+
+  /* One step of an LSTM: gates (4, units) are input, forget, candidate and output before their functions. cell and
+   * hidden (units) are the state, in and out. */
+  void (*lstm_step)(const float *gates, size_t units, float *cell, float *hidden);
+
+  /* y[i] += a * x[i]; sum of x[i] * y[i]; y = x1 + x2; y = x1 * x2. */
+  void (*add_scaled)(float a, const float *x, size_t count, float *y);
+  float (*dot)(const float *x, const float *y, size_t count);
+  void (*add)(const float *x1, const float *x2, size_t count, float *y);
+  void (*multiply)(const float *x1, const float *x2, size_t count, float *y);
+
+  /* Sums rows of int8: out[k] = sum over rows of table[row * columns + k]. For n-grams. */
+  void (*sum_rows)(const int8_t *table, size_t columns, const uint32_t *rows, size_t count, int32_t *out);
+} ta_kernels;
+
+/* The fastest set that the features allow, of those in this build; never NULL. */
+const ta_kernels *ta_kernels_for(uint32_t features);
+
+#endif
