@@ -6,7 +6,7 @@ data sets it is hard to beat.
 Reference: Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification" (2012).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ MOST_WORK = 800_000_000
 WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be counted
 NEVER = -10.0  # margin of a class without a training text; those of a fitted class are about -1 to 1
 CHUNK = 500  # held-out texts whose n-grams are in memory at a time
+Weigh = Callable[[Any, np.ndarray], np.ndarray]
 
 
 def linear_model(
@@ -126,7 +127,9 @@ class LinearMachines(NamedTuple):
         return values if values.shape[1] == self.classes else np.concatenate([-values, values], axis=1)
 
 
-def linear_machines(matrix: Any, targets: np.ndarray, classes: int, seed: int) -> LinearMachines:
+def linear_machines(
+    matrix: Any, targets: np.ndarray, classes: int, seed: int, weigh: Weigh | None = None
+) -> LinearMachines:
     """Fits a machine for each class against the rest.
 
     Args:
@@ -134,13 +137,14 @@ def linear_machines(matrix: Any, targets: np.ndarray, classes: int, seed: int) -
         targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
         classes: C. A training that starts from a run may have no text of some of its classes.
         seed: Seed of the order in which the solver visits texts.
+        weigh: Gives the factors `(F,)` of the features, from them and from which texts have a class, `(N,)`. None for
+            features as they are.
     """
     coefficients, intercepts = np.zeros((classes, matrix.shape[1])), np.zeros(classes)
     if targets.ndim == 2:
         for label, column in enumerate(targets.T):
             if 0 < column.sum() < len(column):
-                machine = _machine(seed).fit(matrix, column)
-                coefficients[label], intercepts[label] = machine.coef_[0], machine.intercept_[0]
+                coefficients[label], intercepts[label] = _fitted(matrix, column, seed, weigh)
             else:  # all texts have the label, or none
                 intercepts[label] = 2 * column[0] - 1
         return LinearMachines(coefficients, intercepts, classes, np.zeros(0, np.int64))
@@ -150,12 +154,17 @@ def linear_machines(matrix: Any, targets: np.ndarray, classes: int, seed: int) -
     if len(present) == 1:
         intercepts[present] = -NEVER
         return LinearMachines(coefficients, intercepts, classes, absent)
-    machine = _machine(seed).fit(matrix, targets)
+    both = len(present) == 2  # one machine for the second
+    if weigh is None:
+        machine = _machine(seed).fit(matrix, targets)
+        found, biases = machine.coef_, machine.intercept_
+    else:
+        machines = [_fitted(matrix, targets == label, seed, weigh) for label in present[both:]]
+        found, biases = (np.stack(parts) for parts in zip(*machines, strict=True))
     if len(present) == classes:
-        return LinearMachines(machine.coef_, machine.intercept_, classes, absent)
-    both = len(present) == 2
-    coefficients[present] = np.concatenate([-machine.coef_, machine.coef_]) if both else machine.coef_
-    intercepts[present] = np.concatenate([-machine.intercept_, machine.intercept_]) if both else machine.intercept_
+        return LinearMachines(found, biases, classes, absent)
+    coefficients[present] = np.concatenate([-found, found]) if both else found
+    intercepts[present] = np.concatenate([-biases, biases]) if both else biases
     return LinearMachines(coefficients, intercepts, classes, absent)
 
 
@@ -197,6 +206,14 @@ def sample(lengths: np.ndarray, targets: np.ndarray, most_work: int, classes: in
     order = np.concatenate([order[first], np.delete(order, first)])
     fitting = int(np.searchsorted(np.cumsum(lengths[order]), most, side="right"))
     return np.sort(order[: max(len(first), fitting)])
+
+
+def _fitted(matrix: Any, positive: np.ndarray, seed: int, weigh: Weigh | None) -> tuple[np.ndarray, float]:
+    """The coefficients `(F,)` and the intercept of the machine that tells some texts from the others."""
+    factors = np.ones(matrix.shape[1]) if weigh is None else weigh(matrix, positive)
+    weighed = sparse.csr_matrix((matrix.data * factors[matrix.indices], matrix.indices, matrix.indptr), matrix.shape)
+    machine = _machine(seed).fit(weighed, positive)
+    return machine.coef_[0] * factors, float(machine.intercept_[0])
 
 
 def _machine(seed: int) -> LinearSVC:
