@@ -34,7 +34,7 @@ from textapp.data import class_folders, slot_folders, tables
 from textapp.data.lines import read_lines
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
-from textapp.text.characters import counted
+from textapp.text.characters import agreeing, counted
 
 FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar", "slots")
 
@@ -248,10 +248,9 @@ def _read_rows(
         kept += 1
         yield location, text, parse(label, _location(path, location))
     if not kept:
-        raise InputError(
-            f"{path}: there is no example to read; "
-            + (f"the texts of all {empty:,} rows are empty" if empty else "the file is empty or has only a header")
-        )
+        texts = agreeing(empty, "the text of its only row is empty", f"the texts of all {empty:,} rows are empty")
+        why = texts if empty else "the file is empty or has only a header"
+        raise InputError(f"{path}: there is no example to read; {why}")
 
 
 def _one_label(label: Any, location: str) -> str:
