@@ -30,6 +30,7 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     model_noun = "classifier"
     short_name = "sentiment"
     does = "gives each text one of its labels"
+    target_noun = "label"
     unit = "text"
     config: type[settings.ClassificationConfig] = settings.ClassificationConfig
     student_config: type[settings.StudentConfig] = settings.StudentConfig

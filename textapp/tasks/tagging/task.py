@@ -28,6 +28,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
     model_noun = "tagger"
     short_name = "ner"
     does = "finds spans or tags tokens"
+    target_noun = "tag"
     unit = "token"
     config = settings.TaggingConfig
     student_config = settings.StudentConfig
