@@ -59,7 +59,8 @@ SHARED = ()
 def _search(tmp_path, monkeypatch):
     """Calls `tune` with a learning rate to search alone. Gives the result, the trainings and the lines."""
     global SHARED
-    (tmp_path / "данные.tsv").write_text("好\t1\n", encoding="utf-8")
+    for name in ("данные.tsv", "тест.tsv"):
+        (tmp_path / name).write_text("好\t1\n", encoding="utf-8")
     found, clock, out = task("classification"), Clock(), tmp_path / "搜索"
     runs, stops = [], {}
 

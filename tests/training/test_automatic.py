@@ -66,7 +66,7 @@ def test_texts_are_measured(tmp_path):
 
 def test_the_most_frequent_of_several_labels_has_a_share_of_the_texts(tmp_path):
     path = tmp_path / "标签.tsv"
-    path.write_text('text\tlabels\nun\t"été,hiver"\ndeux\tété\ntrois\t"été,好"\nquatre\thiver\n', encoding="utf-8")
+    path.write_text("text\tlabels\nun\tété,hiver\ndeux\tété\ntrois\tété,好\nquatre\thiver\n", encoding="utf-8")
     valid = tmp_path / "valid.tsv"
     valid.write_text("text\tlabels\nneu\tété\n", encoding="utf-8")
     data = profile_of("multilabel", path, valid=valid)

@@ -1,7 +1,7 @@
 """Finds the best student within a budget of bytes: distilled, factorized, quantization-aware, exported.
 
 It trains a small grid of students (`textapp.search.candidates`) on the same soft targets and chooses the one with the
-best validation score. It never reads the test split: test the chosen student afterwards.
+best validation score. No student learns from a text of the test split, and no choice depends on its scores.
 """
 
 import dataclasses
@@ -101,6 +101,7 @@ def search_within_budget(
     budget: int,
     train: str | os.PathLike[str],
     valid: str | os.PathLike[str] | None = None,
+    test: str | os.PathLike[str] | None = None,
     unlabelled: Sequence[str | os.PathLike[str]] = (),
     lowering: Lowering = "fused",
     lengths: Sequence[int] | None = None,
@@ -117,6 +118,7 @@ def search_within_budget(
         budget: Largest size in bytes of a bundle's `model.tflite` and `ngrams.bin`; vocabulary and labels do not count.
         train: As for `distill`.
         valid: Likewise. The score on it chooses the student.
+        test: Likewise. The scores on it stand in the `metrics.json` of each student and choose nothing.
         unlabelled: Likewise.
         lowering: How the bundles' recurrent layers run.
         lengths: Text lengths of their signatures; by default those of `export`.
@@ -139,7 +141,7 @@ def search_within_budget(
     lengths = list(lengths) if lengths else bucket_widths(longest)
     if max(lengths) > longest:
         raise InputError(f"lengths {lengths}: the students read {longest} tokens; --set max_tokens={max(lengths)}")
-    files = {"train": train, "valid": valid}
+    files = {"train": train, "valid": valid, "test": test}
     command: dict[str, Any] = {
         "task": found.name,
         "settings": {key: value for key, value in config.to_dict().items() if key not in students.decided},
@@ -149,12 +151,12 @@ def search_within_budget(
         "lengths": lengths,
         "quantize_epochs": quantize_epochs,
     }
-    paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
-    command["sha256"] = {path: digest(file_of(path)) for path in paths}
+    paths = [path for path in (*files.values(), *unlabelled) if path is not None]
+    command["sha256"] = {os.fspath(path): digest(file_of(path)) for path in paths}
     check_writable(link_target(folder))
     with locked(folder):
         before = _read_unfinished(folder, command, force)
-        read = students.read(Files(train, valid), unlabelled)
+        read = students.read(Files(train, valid, test), unlabelled)
         words = len(read.data.encoder.vocabulary)
         characters = 0 if read.data.encoder.characters is None else len(read.data.encoder.characters)
         grid = candidates(
@@ -184,6 +186,7 @@ def search_within_budget(
                     teachers=students.teachers,
                     train=train,
                     valid=valid,
+                    test=test,
                     unlabelled=unlabelled,
                     soft_targets_from=None if student == first else first / run.SOFT_TARGETS,
                     report=report,

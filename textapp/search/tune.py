@@ -6,7 +6,7 @@
    and so is one that would take too long.
 3. The finalists, the start point and the two best others, are trained with more seeds. The best mean wins. So the
    winner's mean is never below that of the start point.
-4. The run of the winner is trained as `textapp train` does it. Only this training reads the test file.
+4. The run of the winner is trained as `textapp train` does it. Only this run is scored on the test file.
 """
 
 import math
@@ -69,7 +69,8 @@ def tune(
             before; its budget may then be another one.
         train: Training examples, as for `textapp.training.train.train`.
         valid: Examples that choose the settings; by default a share of `train`, another one for each seed.
-        test: Examples to score the run once, after the search.
+        test: Examples to score the run once, after the search. Before, they are only read, because no training learns
+            from a text of them.
         vectors: Word vectors to start from.
         fixed: Names of settings that are not searched.
         automatic: Whether the start point is what `textapp train` chooses for the data.
@@ -104,7 +105,7 @@ def tune(
         "not_searched": sorted(fixed),
         "automatic": automatic,
         "seed": seed,
-        "sha256": {os.fspath(path): digest(file_of(path)) for path in (train, valid, vectors) if path is not None},
+        "sha256": {os.fspath(path): digest(file_of(path)) for path in files if path is not None},
     }
     run.check_place(place, of_run)
     with locked(folder):
