@@ -583,7 +583,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, colours: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, terminal: bool
     ) -> Iterator[str]:
         """Yields predictions for people, one line per text; more lines with what its tokens contribute.
 
@@ -591,7 +591,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             texts: The texts.
             predictions: Their predictions, from a predictor.
             targets: The targets of the model.
-            colours: Whether to use terminal colours.
+            terminal: Whether they are for a terminal: in colours, and cut to its width where only a part matters.
         """
 
     def prediction_notes(self, prediction: Any, number: int, longest: int) -> Iterator[str]:

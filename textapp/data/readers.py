@@ -200,9 +200,15 @@ def check_labels(examples: Examples, labels: Sequence[str]) -> None:
     """Checks that each label of held-out examples is one of the classes of the training set.
 
     Raises:
-        InputError: A label is not; the message names its first row.
+        InputError: A label is not; the message names its first row, or several labels of which none is known.
     """
     known = set(labels)
+    found = {name for label in examples.labels for name in names_of(label)}
+    if len(found) > 1 and found.isdisjoint(known):
+        shown, others = (list_some(list(map(quoted, some)), " labels") for some in (sorted(found), labels))
+        raise InputError(
+            f"{examples.source}: none of its labels occurs in the training data. Its labels: {shown}. Known: {others}"
+        )
     for index, label in enumerate(examples.labels):
         for name in names_of(label):
             if name not in known:

@@ -24,6 +24,7 @@ SEEDS = 3  # of each finalist: with one seed, a point of difference is often cha
 SEEDS_SHARE = 0.3  # of the budget, at most, for the further seeds
 TRIAL_SHARE = 0.25  # of the budget, at most, for a trial that is not the best so far; but as much as the start point
 RUN_FACTOR, RUN_SECONDS = 1.25, 20.0  # the run of the winner takes longer than its trial: baseline, dashboards, test
+TRIALS_WORTH = 10  # trainings as long as that of the start point: fewer hardly find better settings
 OVERTIME = 1.1  # of the budget; a search that needs more from the beginning is refused
 PARTS = 4  # of a training; at the end of each but the last, Optuna's pruner may end it
 ATTEMPTS = 3  # at a training during which the process was killed: it may take more memory than there is
@@ -268,12 +269,15 @@ class Trials:
             rest: Seconds of the start point that are left, if all epochs are trained.
             whole: Seconds of its whole training. Both may be too small during the first epochs.
         """
-        if self.spent() + rest + RUN_FACTOR * whole + RUN_SECONDS > OVERTIME * self._seconds:
-            minutes = whole / 60
+        before = self.spent() + rest - whole
+        least = before + whole + RUN_FACTOR * whole + RUN_SECONDS
+        if least > OVERTIME * self._seconds:
+            enough = before + TRIALS_WORTH * whole + RUN_SECONDS
             raise BudgetError(
-                f"--minutes {self._seconds / 60:g}: too few; one training takes about {minutes:.1f} minutes, and a "
-                f"search ten times as long: set --minutes {math.ceil(10 * minutes)}, or --set a smaller model or fewer "
-                "epochs, or use `textapp train`"
+                f"--minutes {self._seconds / 60:g}: is {self._seconds:.0f} seconds, too short to train the start point "
+                f"once and then a run with the best settings, which take at least {least:.0f} seconds with the reading "
+                f"of the data; give --minutes {math.ceil(enough / 60)}, enough to compare some settings, or use "
+                "`textapp train`"
             )
 
     def _enqueue_preset(self) -> None:

@@ -385,13 +385,13 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         return [text for text, _ in islice(iterate_examples(path, **options), count)]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: "Labels", colours: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "Labels", terminal: bool
     ) -> Iterator[str]:
         """See `Task`: label, probability, and the text with its attention."""
         from textapp.tasks.classification.terminal import prediction_lines
 
         del targets
-        return prediction_lines(texts, predictions, colours)
+        return prediction_lines(texts, predictions, terminal)
 
     def prediction_notes(self, prediction: Any, number: int, longest: int) -> Iterator[str]:
         """See `Task`: whether the text was cut."""

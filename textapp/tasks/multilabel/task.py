@@ -213,7 +213,7 @@ class Multilabel(Classification):
         return self.read(path, **options).texts[:count]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, colours: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, terminal: bool
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
         from textapp.errors import quoted_name
@@ -225,8 +225,8 @@ class Multilabel(Classification):
             labels = ", ".join(
                 f"{printable(quoted_name(label))} {prediction.probs[label]:.3f}" for label in prediction.labels
             )
-            line = f"{labels or '-'}\t{mark_tokens(text, prediction, colours)}"
-            yield "\n".join([line, *contribution_lines(prediction.tokens)])
+            line = f"{labels or '-'}\t{mark_tokens(text, prediction, colours=terminal)}"
+            yield "\n".join([line, *contribution_lines(prediction.tokens, terminal)])
 
     def describe_targets(self, targets: Any) -> dict[str, Any]:
         """See `Task`."""
