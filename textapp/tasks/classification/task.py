@@ -189,17 +189,14 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     def loss(
         self, config: settings.ClassificationConfig, model: "keras.Model", target_counts: "np.ndarray"
     ) -> "keras.losses.Loss":
-        """See `Task`."""
+        """See `Task`: a cross-entropy."""
         import keras
 
-        del model
-        if config.loss.is_plain:
-            return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
-        from textapp.tasks.classification.balance import class_weights
-        from textapp.tasks.classification.losses import WeightedCrossentropy
+        from textapp.tasks.classification.losses import WeightedCrossentropy, label_loss
 
-        weights = class_weights(config.loss.class_weights, target_counts)
-        return WeightedCrossentropy(weights, config.loss.focal_gamma, config.loss.label_smoothing)
+        del model
+        plain = keras.losses.SparseCategoricalCrossentropy
+        return label_loss(config.loss, target_counts, plain, WeightedCrossentropy)
 
     def metrics(self) -> "list[keras.metrics.Metric]":
         """See `Task`."""

@@ -98,14 +98,12 @@ class Multilabel(Classification):
         """See `Task`: a binary cross-entropy for each label."""
         import keras
 
-        del model
-        if config.loss.is_plain:
-            return keras.losses.BinaryCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
-        from textapp.tasks.classification.balance import class_weights
+        from textapp.tasks.classification.losses import label_loss
         from textapp.tasks.multilabel.losses import WeightedBinaryCrossentropy
 
-        weights = class_weights(config.loss.class_weights, target_counts)
-        return WeightedBinaryCrossentropy(weights, config.loss.focal_gamma, config.loss.label_smoothing)
+        del model
+        plain = keras.losses.BinaryCrossentropy
+        return label_loss(config.loss, target_counts, plain, WeightedBinaryCrossentropy)
 
     def monitor(self, config: ClassificationConfig, targets: Any, target_counts: "np.ndarray") -> str:
         """See `Task`: by default micro F1; unlike accuracy, it sees whether rare labels are found."""
