@@ -232,6 +232,4 @@ def test_a_malformed_vocabulary_is_named(write_bundle):
 
 def test_a_run_is_not_a_bundle_and_the_message_says_how_to_make_one(tmp_path):
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    assert load_error(tmp_path).startswith(
-        f"{tmp_path}: is a run, not a bundle; make a bundle of it with `textapp export"
-    )
+    assert load_error(tmp_path).startswith(f"{tmp_path}: is a run, not a bundle; make a bundle with `textapp export")

@@ -239,8 +239,8 @@ def plot(
             say(f"picture: {path} ({picture.labelled:,} of {len(word_map.words):,} words labelled)")
             if picture.without_font:
                 verb = agreeing(picture.without_font, "has", "have")
-                words = counted(picture.without_font, "word")
-                say(f"note: {words} {verb} characters that no installed font can draw")
+                undrawn = counted(picture.without_font, "word")
+                say(f"note: {undrawn} {verb} characters that no installed font can draw")
     if as_json:
         print_json(result)
 

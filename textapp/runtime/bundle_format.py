@@ -32,8 +32,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not _exists(path):
         if _exists(folder / "config.json"):
             raise InputError(
-                f"{folder}: is a run, not a bundle; make a bundle of it with `textapp export {folder} --out BUNDLE`, in "
-                "Python `textapp.export(RUN, BUNDLE)`, and load that"
+                f"{folder}: is a run, not a bundle; make a bundle with `textapp export {folder} --out BUNDLE`, "
+                "in Python `textapp.export(RUN, BUNDLE)`, and load that"
             )
         raise InputError(f"{path}: missing; a bundle is a folder with bundle.json in it, as `textapp export` writes it")
     description = read_json(path)

@@ -19,7 +19,7 @@ from textapp.config import ModelConfig
 from textapp.errors import InputError, list_some
 from textapp.settings import MOST, as_text
 from textapp.task import Files, Report, Task
-from textapp.text.characters import counted
+from textapp.text.characters import agreeing, counted
 from textapp.text.vocabulary import UNKNOWN_ID
 from textapp.training.baseline import is_better
 from textapp.training.optimizer import WORD_TABLE
@@ -188,6 +188,12 @@ class InitialRun:
             examples = data.examples[name]
             known = self.run.task.known_examples(examples, self.run.targets)
             if len(known):
+                if left_out := len(examples) - len(known):
+                    having, verb = counted(left_out, "example"), agreeing(left_out, "has", "have")
+                    report(
+                        f"warning: {having} of {name} {verb} targets that {self.name} lacks; the two are compared "
+                        f"without {agreeing(left_out, 'it', 'them')}, and the new model alone is scored on all"
+                    )
                 found[name] = Before(known, len(examples) - len(known), run_scores(self.run, known))
             else:
                 report(f"{name}: not compared, because each example has a target that {self.name} lacks")
