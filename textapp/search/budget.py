@@ -26,10 +26,11 @@ from textapp.export.checks import ExportError
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export
-from textapp.files import check_writable, delete_leftovers, digest, named_errors, read_json, write_json
-from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in, real_path
+from textapp.files import check_writable, digest, write_json
+from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in
 from textapp.runtime.ngram_model import NGRAM_TABLE
 from textapp.search.candidates import Candidate, Shape, candidates, in_unit
+from textapp.search.folder import read_search, replace_search, resumed
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
@@ -169,7 +170,7 @@ def search_within_budget(
         _clear_abandoned(folder)
         if before is None:
             _read_unfinished(folder, command, force)  # again: the texts took time to read
-            _clear(folder, {"command": command, "words": words})
+            replace_search(folder, SEARCH, {"command": command, "words": words}, lambda: _delete(folder))
         report(f"within {in_unit(budget, unit)} {counted(len(grid), 'student')}: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
         left_out: dict[str, str] = {}
@@ -269,16 +270,14 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
     Raises:
         InputError: The folder holds a finished search, another search, or something else.
     """
-    with named_errors(folder):
-        delete_leftovers(folder / SEARCH)
-        if not folder.exists() or not any(folder.iterdir()):
-            return None
-    if not (folder / SEARCH).exists():
-        raise InputError(f"{folder}: exists and holds no search; choose another --out")
-    before = read_json(folder / SEARCH)
-    known = isinstance(before, dict) and isinstance(before.get("command"), dict) and type(before.get("words")) is int
-    if not known or not isinstance(before["command"].get("sha256"), dict):
-        raise InputError(f"{folder / SEARCH}: not what `textapp compress` writes; choose another --out")
+    before = read_search(
+        folder,
+        SEARCH,
+        "textapp compress",
+        lambda found: type(found.get("words")) is int and isinstance(found["command"].get("sha256"), dict),
+    )
+    if before is None:
+        return None
     if force:
         _clear_abandoned(folder)
         if others := _foreign_files(folder):
@@ -286,32 +285,16 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
                 f"{others[0]}: is not a file that `textapp compress` writes; move it away, or choose another --out"
             )
         return None
-    if "chosen" in before:
-        raise InputError(f"{folder}: holds a finished search; use --force to search again, or another --out")
     differing = [key for key in command if key != "sha256" and before["command"].get(key) != command[key]]
-    if differing:
-        raise InputError(
-            f"{folder}: holds an unfinished search with other {', '.join(differing)}; use --force, or another --out"
-        )
-    if "clearing" in before:
-        return None
-    for path, sha256 in command["sha256"].items():
-        if before["command"]["sha256"].get(path) != sha256:
-            raise InputError(f"{path}: has changed since the search in {folder} began; restore it, or use --force")
-    return before
+    return resumed(folder, before, differing, command["sha256"])
 
 
-def _clear(folder: Path, start: dict[str, Any]) -> None:
-    """Deletes an earlier search, by the names of its files, and writes the start of a new one. Other files stay."""
-    with named_errors(folder):
-        real_path(folder).mkdir(parents=True, exist_ok=True)
-    write_json(folder / SEARCH, {**start, "clearing": True})  # if this is killed, the same command clears again
-    with named_errors(folder):
-        for path in _own_files(folder):
-            path.unlink()
-        for kind in (STUDENTS, QUANTIZED, BUNDLES):
-            delete_empty_folders(folder / kind)
-    write_json(folder / SEARCH, start)
+def _delete(folder: Path) -> None:
+    """Deletes the students and bundles of an earlier search."""
+    for path in _own_files(folder):
+        path.unlink()
+    for kind in (STUDENTS, QUANTIZED, BUNDLES):
+        delete_empty_folders(folder / kind)
 
 
 def _own_files(folder: Path) -> list[Path]:
