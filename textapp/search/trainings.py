@@ -21,6 +21,7 @@ from textapp.config import ModelConfig
 from textapp.data.batches import TrainingBatches
 from textapp.task import Files, Report, Task
 from textapp.training.automatic import choose_settings
+from textapp.training.initial import Start
 from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, prepare_splits, read_splits, training_batches
 from textapp.training.strategy import choose_strategy
@@ -124,7 +125,7 @@ class Trainings:
         keras.utils.clear_session()  # the names and graphs of the last model
         gc.collect()
         keras.utils.set_random_seed(config.training.seed)
-        trained, model = compiled_model(self._task, config, data, self._strategy)
+        trained, model = compiled_model(self._task, config, data, self._strategy, Start())
         monitor = monitor_of(self._task, config, data)
 
         def callbacks(scores: Any, validation: Any) -> list[keras.callbacks.Callback]:
