@@ -229,9 +229,15 @@ def test_a_search_in_which_all_fails_ends_with_the_reason(search):
 
 def test_too_few_minutes_are_refused_and_more_go_on(search):
     before = search.clock.now
-    rule = r"--minutes 1: is 60 seconds, too short to train the start point once.* at least 110 seconds .*--minutes 7"
-    with pytest.raises(InputError, match=rule):
-        search(minutes=1)
+    for minutes, rule in (
+        (
+            0.1,
+            "--minutes 0.1: is 6 seconds, too short to read .* 20 seconds or more; give --minutes 4 to compare",
+        ),
+        (1, "--minutes 1: is 60 seconds, too short .*, which take 110 seconds or more; give --minutes 7 to compare"),
+    ):
+        with pytest.raises(InputError, match=rule):
+            search(minutes=minutes)
     assert search.clock.now - before <= 66
     result, log, _ = search(minutes=7)
     assert log[0] == (0, 0.001)

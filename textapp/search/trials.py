@@ -90,6 +90,8 @@ class Trials:
             InputError: No training ended well.
         """
         self._try_killed_again()
+        if not self._trials(TrialState.COMPLETE) and (least := self.spent() + RUN_SECONDS) > self._seconds:
+            raise self._too_short(least, TRIALS_WORTH * least)
         if not self._study.get_trials(deepcopy=False):
             self._study.enqueue_trial(parameters(self._space, self._start), user_attrs={"start": True})
         failures = 0
@@ -272,13 +274,20 @@ class Trials:
         before = self.spent() + rest - whole
         least = before + whole + RUN_FACTOR * whole + RUN_SECONDS
         if least > OVERTIME * self._seconds:
-            enough = before + TRIALS_WORTH * whole + RUN_SECONDS
-            raise BudgetError(
-                f"--minutes {self._seconds / 60:g}: is {self._seconds:.0f} seconds, too short to train the start point "
-                f"once and then a run with the best settings, which take at least {least:.0f} seconds with the reading "
-                f"of the data; give --minutes {math.ceil(enough / 60)}, enough to compare some settings, or use "
-                "`textapp train`"
-            )
+            raise self._too_short(least, before + TRIALS_WORTH * whole + RUN_SECONDS)
+
+    def _too_short(self, least: float, enough: float) -> BudgetError:
+        """The error for a budget that is too small for a search.
+
+        Args:
+            least: Seconds that the reading of the data, the start point and the run take at least.
+            enough: Seconds that are enough to compare some settings.
+        """
+        return BudgetError(
+            f"--minutes {self._seconds / 60:g}: is {self._seconds:.0f} seconds, too short to read the data, train the "
+            f"start point and then a run with the best settings, which take {least:.0f} seconds or more; give "
+            f"--minutes {math.ceil(enough / 60)} to compare some settings, or use `textapp train`"
+        )
 
     def _enqueue_preset(self) -> None:
         """Lets the next trial be that of a preset, if one is left."""
