@@ -22,7 +22,7 @@ from textapp.config import ModelConfig
 from textapp.data.rows import UNLABELLED, EncodedRows
 from textapp.runtime.ngram_model import MOST_COLUMNS, NgramModel
 from textapp.task import Report, Task
-from textapp.tasks.classification.baseline import MOST_WORK, affords_characters, linear_machines, sample
+from textapp.tasks.classification.linear_machines import MOST_WORK, affords_characters, linear_machines, sample
 from textapp.text.characters import counted
 from textapp.text.ngrams import NgramHash
 from textapp.training.prepare import NgramModels, Prepared
