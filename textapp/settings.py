@@ -125,8 +125,12 @@ class Config:
         section = self.settings()[name].section
         return getattr(getattr(self, section) if section else self, name)
 
-    def override(self, settings: Iterable[str]) -> Self:
+    def override(self, settings: Iterable[str], automatic: bool = False) -> Self:
         """Applies `key=value` settings. Each value is parsed as the type of its field.
+
+        Args:
+            settings: The settings.
+            automatic: Whether other settings will be chosen from data, so that `check_used` has to wait for them.
 
         Raises:
             InputError: A setting is not written so, its key is unknown (the message suggests the nearest), its value
@@ -140,10 +144,16 @@ class Config:
             kind = self._setting(key.strip(), "--set").kind
             changes[key.strip()] = _parse(text.strip(), kind, f"--set {excerpt(setting)}")
         changed = self.replaced(**changes)
-        for name, reason in changed.unused().items():
-            if name in changes and changed.get(name) != self.get(name):
-                raise InputError(f"setting {name}: {reason}")
+        if not automatic:
+            changed.check_used(name for name in changes if changed.get(name) != self.get(name))
         return changed
+
+    def check_used(self, names: Iterable[str]) -> None:
+        """Raises `InputError` if one of the settings has no effect because of the values of others."""
+        unused = self.unused()
+        for name in names:
+            if name in unused:
+                raise InputError(f"setting {name}: {unused[name]}")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "config") -> Self:

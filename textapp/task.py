@@ -135,6 +135,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         model_noun: Name of a model of the task, as in `textapp train classifier`.
         short_name: Another name of that command.
         does: What a model of the task does, as a verb and its object.
+        target_noun: What a model chooses for a unit, as a noun: a label or a tag.
         unit: What one prediction is about. Outputs are `(B, ...)` for a text, `(B, T, ...)` for a token.
         config: The class of its settings.
         student_config: The class of a student's settings, which add a section `distillation`.
@@ -157,6 +158,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     model_noun: ClassVar[str]
     short_name: ClassVar[str]
     does: ClassVar[str]
+    target_noun: ClassVar[str]
     unit: ClassVar[Literal["text", "token"]]
     exclusive: ClassVar[bool] = True
     config: type[ConfigType]
@@ -581,7 +583,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, colours: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, terminal: bool
     ) -> Iterator[str]:
         """Yields predictions for people, one line per text; more lines with what its tokens contribute.
 
@@ -589,7 +591,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             texts: The texts.
             predictions: Their predictions, from a predictor.
             targets: The targets of the model.
-            colours: Whether to use terminal colours.
+            terminal: Whether they are for a terminal: in colours, and cut to its width where only a part matters.
         """
 
     def prediction_notes(self, prediction: Any, number: int, longest: int) -> Iterator[str]:

@@ -91,7 +91,7 @@ def test_the_same_sentence_with_other_tags_is_found(textapp, tmp_path):
     ]
     path.write_text("\n".join(blocks[:2]), encoding="utf-8")
     outcome = textapp("data", "check", path, "--labels", "--task", "tagging", "--json")
-    assert outcome.err.splitlines()[-1] == "no label was found that may be wrong"
+    assert outcome.err.splitlines()[-1] == "no tag was found that may be wrong"
     assert (outcome.json["count"], outcome.json["found"], outcome.json["confusions"]) == (2, [], [])
 
 
@@ -100,12 +100,23 @@ def test_without_labels_it_says_what_a_training_says(textapp, labelled):
     assert outcome.err.splitlines()[0] == f"read {labelled}: 102 examples (за 50, против 52)"
     assert (outcome.json["train"] + outcome.json["valid"], outcome.json["labels"]) == (102, ["за", "против"])
     assert outcome.json["tokens"] == {"median": 21, "quantile_98": 22, "longest": 22, "texts_without": 0}
+    assert "training data: " in outcome.err
+    assert "warning" not in outcome.err
+
+
+def test_without_labels_it_warns_of_labels_as_a_training_does(textapp, labelled, tmp_path):
+    path = tmp_path / "отзывы.tsv"
+    path.write_text(labelled.read_text(encoding="utf-8") + "q r s\tза \nt u v\tЗА\nw x y\tseul\n", encoding="utf-8")
+    warnings = [line for line in textapp("data", "check", path).err.splitlines() if line.startswith("warning: ")]
+    assert ["differ in case" in line or "only one training text" in line or "skewed" in line for line in warnings] == [
+        True
+    ] * 3
 
 
 def test_the_files_of_each_task_are_summed_up(textapp, model):
     outcome = textapp("data", "check", model.files["train"], "--task", model.task.name)
     assert outcome.code == 0
-    assert outcome.err.splitlines()[-1].startswith("tokens of a training text: median ")
+    assert "tokens of a training text: median " in outcome.err
 
 
 def test_what_cannot_be_checked_is_refused(textapp, labelled, classifier, tmp_path):

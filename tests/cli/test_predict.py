@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import random
 import re
 import sys
 from pathlib import Path
@@ -198,9 +199,21 @@ def test_a_gzipped_file_is_read_whatever_its_name(textapp, classifier, tmp_path)
     path.write_bytes(gzip.compress("\n".join(GOOD).encode()))
     given = textapp("predict", classifier.bundle, "--json", *GOOD)
     assert textapp("predict", classifier.bundle, "--json", "--file", path) == given
-    path.write_bytes(path.read_bytes()[:-8])
-    cut = textapp("predict", classifier.bundle, "--json", "--file", path)
-    assert cut.refusal.startswith(f"{path}: the gzip data are cut off or damaged; fetch the file again")
+
+
+def test_the_whole_lines_of_a_gzipped_file_that_is_cut_off_are_predicted(textapp, classifier, tmp_path):
+    path, rng = tmp_path / "тексты.gz", random.Random(1)
+    lines = ["".join(rng.choices("abcdefghé", k=60)) for _ in range(100)]
+    content = gzip.compress("\n".join(lines).encode())
+    command = ["predict", classifier.bundle, "--file", path]
+    path.write_bytes(content)
+    whole = textapp(*command).out.splitlines()
+    path.write_bytes(content[: len(content) // 2])
+    cut = textapp(*command)
+    assert cut.code == 2
+    assert cut.err.startswith(f"textapp: {path}: the gzip data are cut off or damaged; fetch the file again")
+    assert 40 < len(cut.out.splitlines()) < 60
+    assert whole[: len(cut.out.splitlines())] == cut.out.splitlines()
 
 
 @pytest.mark.parametrize("json_flag", [[], ["--json"]])
@@ -323,6 +336,8 @@ def test_contributions_are_green_or_red_and_fit_a_terminal():
     )
     prediction = Prediction("neg", {"neg": 1.0}, tokens[:2], truncated=False)
     assert mark_tokens("好\x07片", prediction, colours=True) == "\x1b[48;5;46m好\x1b[0m \x1b[48;5;52m片\x1b[0m"
-    (line,) = contribution_lines(tokens)
+    (whole,) = contribution_lines(tokens, terminal=False)
+    assert whole.count("xxxxxxxxx") == 20
+    (line,) = contribution_lines(tokens, terminal=True)
     assert line.startswith("  neg: +0.40 好, -0.10 片, +0.00 xxxxxxxxx, ")
     assert terminal_width(line) == 80

@@ -19,7 +19,7 @@ from textapp.errors import InputError
 
 def request(model):
     return Request(
-        model.bundle, "файл", confidence=False, min_confidence=None, as_json=False, colours=False, skip_bad=False
+        model.bundle, "файл", confidence=False, min_confidence=None, as_json=False, terminal=False, skip_bad=False
     )
 
 

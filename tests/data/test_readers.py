@@ -231,3 +231,10 @@ def test_several_labels_are_not_read_from_lines_of_label_and_text(tmp_path):
     path.write_text("1, 2 très bon\n", encoding="utf-8")
     with pytest.raises(InputError, match="texts with several labels are read from TSV, CSV and JSON lines"):
         read_examples(path, format="label_text", several=True)
+
+
+def test_labels_of_which_none_is_known_are_all_named():
+    examples = Examples(["a", "b"], ["да", "нет"], "à.tsv")
+    rule = r"^à\.tsv: none of its labels occurs in the training data\. Its labels: 'да', 'нет'\. Known: 'oui'$"
+    with pytest.raises(InputError, match=rule):
+        check_labels(examples, ["oui"])

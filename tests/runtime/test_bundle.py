@@ -228,3 +228,8 @@ def test_only_a_newline_ends_a_label(write_bundle):
 def test_a_malformed_vocabulary_is_named(write_bundle):
     folder = write_bundle({"vocabulary.txt": lines_of((*TOKENS, "好"))})
     assert load_error(folder).startswith(f"{folder / 'vocabulary.txt'}:{len(TOKENS) + 1}: ")
+
+
+def test_a_run_is_not_a_bundle_and_the_message_says_how_to_make_one(tmp_path):
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    assert load_error(tmp_path).startswith(f"{tmp_path}: is a run, not a bundle; make a bundle with `textapp export")

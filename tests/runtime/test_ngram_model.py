@@ -40,6 +40,24 @@ def test_logits_are_scaled_sums_of_rows(columns):
     assert ngrams.combined(logits, []) is logits
 
 
+def test_rows_of_zeros_are_counted_only_in_files_of_the_first_version(tmp_path):
+    ngrams = model()
+    rows = HASH(TEXT)
+    ngrams.table[rows.words[0]] = 0
+    scale = ngrams.scales[0] * ngrams.table[rows.words].sum(axis=0)
+    others = ngrams.scales[1] * ngrams.table[np.array(rows.characters) + HASH.rows].sum(axis=0)
+    rest = others / len(rows.characters) ** 0.5 + ngrams.bias
+    count = len(rows.words)
+    np.testing.assert_allclose(ngrams.logits(TEXT), scale / (count - 1) ** 0.5 + rest, rtol=1e-5, atol=1e-5)
+    files = ngrams.files()
+    fields = json.loads(files[NGRAMS])
+    del fields["count_zero_rows"]
+    first = NgramModel.parse(files | {NGRAMS: json.dumps(fields).encode()}, tmp_path, 3)
+    np.testing.assert_allclose(first.logits(TEXT), scale / count**0.5 + rest, rtol=1e-5, atol=1e-5)
+    ngrams.table[:] = 0
+    np.testing.assert_array_equal(ngrams.logits(TEXT), ngrams.bias)
+
+
 @pytest.mark.parametrize("columns", [None, 2])
 @pytest.mark.parametrize("hashed", [HASH, NgramHash(4, 256)])
 def test_files_are_read_back(tmp_path, columns, hashed):
@@ -59,6 +77,7 @@ BROKEN = {
     "bias": [[], [1.0, 2.0], ["1", 2.0, 3.0], None],
     "projection": [[], [[1.0] * 3] * 2, 3, [[1.0] * 2] * 3],
     "weights": [[1.0], [1.0, None], {}],
+    "count_zero_rows": [None, 0, "true"],
 }
 
 

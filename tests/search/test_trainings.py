@@ -14,7 +14,7 @@ from textapp.training.train import train
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SETTINGS = ("epochs=2", "encoder=convolution", "units=4", "embedding_dim=8", "max_tokens=16", "batch_size=16")
-COUNTS = {"train": 80, "valid": 20}
+COUNTS = {"train": 80, "valid": 20, "test": 10}
 
 
 @pytest.fixture(scope="module", name="files")
@@ -25,8 +25,7 @@ def _files(tmp_path_factory, tagged_corpus, topic_corpus):
         "tagging": {split: tagged_corpus(folder / split, "english", count, 1) for split, count in COUNTS.items()},
         "multilabel": {split: topic_corpus(folder / f"{split}.jsonl", count, 1) for split, count in COUNTS.items()},
     }
-    # A search never reads the test file: there is none.
-    return {name: Files(files["train"], files["valid"], folder / "missing") for name, files in made.items()}
+    return {name: Files(files["train"], files["valid"], files["test"]) for name, files in made.items()}
 
 
 def test_a_training_has_the_score_that_train_gives_also_after_a_kill(files, tmp_path):
@@ -45,7 +44,7 @@ def test_a_training_has_the_score_that_train_gives_also_after_a_kill(files, tmp_
     assert trained == (max(scores), 2)
     assert len(scores) == 2  # the first epoch was not trained again
 
-    metrics = train(found.name, config, tmp_path / "run", **of_task._replace(test=None)._asdict(), report=lines.append)
+    metrics = train(found.name, config, tmp_path / "run", **of_task._asdict(), report=lines.append)
     assert trained.score == metrics["valid"]["accuracy"]
 
 
@@ -56,15 +55,27 @@ def test_the_start_point_is_what_train_chooses(name, files, tmp_path, monkeypatc
 
     monkeypatch.setattr(train_module, "fit_model", stop)
     config = task(name).config().override(["units=9", "baseline=false"])
-    without_test = files[name]._replace(test=None)._asdict()
     with pytest.raises(KeyboardInterrupt):
-        train(name, config, tmp_path / "run", **without_test, fixed=["units"], report=lambda _: None)
+        train(name, config, tmp_path / "run", **files[name]._asdict(), fixed=["units"], report=lambda _: None)
     chosen = json.loads((tmp_path / "run/config.json").read_text(encoding="utf-8"))["settings"]
     trainings = Trainings(task(name), files[name], lambda _: None)
     start = trainings.choose(config, ["units"])
     assert start.to_dict() == chosen != config.to_dict()
     assert start.encoder.units == 9
     assert trainings.data(start).ngrams is None or start.get("ngram_rows") > 0
+
+
+def test_no_training_learns_from_a_text_of_the_test_file(files, tmp_path):
+    found, of_task = task("classification"), files["classification"]
+    first = found.read(of_task.train).select([0])
+    path = tmp_path / "тест.tsv"
+    path.write_text(f"text\tlabel\n{first.texts[0]}\t{first.labels[0]}\n", encoding="utf-8")
+    config = found.preset("tiny").override(SETTINGS)
+    data = Trainings(found, of_task._replace(test=path), lambda _: None).data(config)
+    other = prepare(found, config, of_task._replace(test=path), lambda _: None)
+    assert data.counts["train"] == other.counts["train"]
+    assert other.counts["train"]["count"] < prepare(found, config, of_task, lambda _: None).counts["train"]["count"]
+    assert data.held_out.keys() == {"valid"}
 
 
 @pytest.mark.parametrize("name", names())

@@ -59,7 +59,8 @@ SHARED = ()
 def _search(tmp_path, monkeypatch):
     """Calls `tune` with a learning rate to search alone. Gives the result, the trainings and the lines."""
     global SHARED
-    (tmp_path / "данные.tsv").write_text("好\t1\n", encoding="utf-8")
+    for name in ("данные.tsv", "тест.tsv"):
+        (tmp_path / name).write_text("好\t1\n", encoding="utf-8")
     found, clock, out = task("classification"), Clock(), tmp_path / "搜索"
     runs, stops = [], {}
 
@@ -228,8 +229,15 @@ def test_a_search_in_which_all_fails_ends_with_the_reason(search):
 
 def test_too_few_minutes_are_refused_and_more_go_on(search):
     before = search.clock.now
-    with pytest.raises(InputError, match=r"--minutes 1: too few; one training takes about 0\.7 minutes.*--minutes 7"):
-        search(minutes=1)
+    for minutes, rule in (
+        (
+            0.1,
+            "--minutes 0.1: is 6 seconds, too short to read .* 20 seconds or more; give --minutes 4 to compare",
+        ),
+        (1, "--minutes 1: is 60 seconds, too short .*, which take 110 seconds or more; give --minutes 7 to compare"),
+    ):
+        with pytest.raises(InputError, match=rule):
+            search(minutes=minutes)
     assert search.clock.now - before <= 66
     result, log, _ = search(minutes=7)
     assert log[0] == (0, 0.001)

@@ -124,7 +124,8 @@ def test_surrogates_are_replaced_one_by_one():
 
 
 @pytest.mark.parametrize(
-    ("count", "noun", "text"), [(1, "text", "1 text"), (1_000, "entity", "1,000 entities"), (0, "step", "0 steps")]
+    ("count", "noun", "text"),
+    [(1, "text", "1 text"), (1_000, "entity", "1,000 entities"), (0, "step", "0 steps"), (2, "key", "2 keys")],
 )
 def test_a_count_has_the_form_of_its_number(count, noun, text):
     assert counted(count, noun) == text

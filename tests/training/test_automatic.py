@@ -21,6 +21,7 @@ TEXTS = Profile(
     spans=False,
     unspaced=0.0,
     tokens=11.0,
+    characters=60.0,
     long=22,
     long_characters=90,
     words=8_000,
@@ -56,10 +57,28 @@ def test_texts_are_measured(tmp_path):
     (tmp_path / "valid.tsv").write_text("text\tlabel\nneu\tja\n", encoding="utf-8")
     data = profile_of("classification", path, valid=tmp_path / "valid.tsv")
     assert (data.count, data.targets, data.largest) == (3, 2, pytest.approx(2 / 3))
-    assert (data.unspaced, data.tokens, data.long) == (pytest.approx(2 / 10), pytest.approx(10 / 3), 3)
+    assert (data.unspaced, data.tokens, data.long) == (pytest.approx(2 / 10), pytest.approx(10 / 3), 4)
     assert (data.words, data.once) == (8, pytest.approx(7 / 8))  # "wien" occurs three times
     assert not data.per_token
-    assert str(data).startswith("3 texts of 3 tokens (98 % have at most 3), 2 labels (the most frequent has 67%)")
+    line = "3 texts of 3 tokens (98 % have at most 4), 2 labels (the most frequent has 67% of the texts)"
+    assert str(data).startswith(line)
+
+
+def test_the_most_frequent_of_several_labels_has_a_share_of_the_texts(tmp_path):
+    path = tmp_path / "标签.tsv"
+    path.write_text("text\tlabels\nun\tété,hiver\ndeux\tété\ntrois\tété,好\nquatre\thiver\n", encoding="utf-8")
+    valid = tmp_path / "valid.tsv"
+    valid.write_text("text\tlabels\nneu\tété\n", encoding="utf-8")
+    data = profile_of("multilabel", path, valid=valid)
+    assert data.largest == 0.75
+
+
+def test_text_without_spaces_is_counted_in_characters_everywhere():
+    data = dataclasses.replace(TEXTS, unspaced=0.9, characters=31.0, long_characters=77)
+    assert str(data).startswith("5,000 texts of 31 characters (98 % have at most 77)")
+    assert data.length(["文", "Wien"]) == 5
+    _, reasons = choose_settings(data, task("classification").config(), (), lambda line: None)
+    assert reasons["max_tokens"] == "98 % of the texts have at most 77 tokens"
 
 
 def test_sentences_are_measured(tmp_path):
@@ -172,6 +191,26 @@ def test_a_setting_of_a_part_keeps_the_part():
     """`character_filters` says that characters are read, also where text has no spaces."""
     assert not chosen("tagging", unspaced=0.9)[0].words.characters
     assert chosen("tagging", "character_filters=9", unspaced=0.9)[0].words.characters
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "properties", "rule"),
+    [
+        ("classification", "ngram_characters=3", {}, None),  # the rules choose the rows
+        ("tagging", "bigram_dim=9", {"unspaced": 0.9, "count": 20_000}, None),
+        ("tagging", "bigram_dim=9", {}, "setting bigram_dim: not used with bigrams=0"),
+        ("classification", "heads=2", {}, "setting heads: not used by encoder=recurrent"),
+    ],
+)
+def test_a_given_setting_is_refused_only_if_the_choices_do_not_use_it(name, setting, properties, rule):
+    config, data = task(name).config().override([setting], automatic=True), OF_TASK[name]
+    data, fixed = dataclasses.replace(data, **properties), [setting.partition("=")[0]]
+    if rule is not None:
+        with pytest.raises(InputError, match=rule):
+            choose_settings(data, config, fixed, lambda line: None)
+    else:
+        settings, _ = choose_settings(data, config, fixed, lambda line: None)
+        assert as_text(settings.get(fixed[0])) == setting.partition("=")[2]
 
 
 @each_task

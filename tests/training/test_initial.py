@@ -152,6 +152,8 @@ def test_a_training_begins_with_the_outputs_of_the_run(runs, tmp_path, name):
     assert entry["new_targets"] == list(new.targets.names[count:]) == (["S-人"] if name == "tagging" else ["mañana"])
     assert entry["scores"].keys() == {"test"}
     assert any(line.startswith("valid: not compared, because each example has a target") for line in lines)
+    warning = f"warning: 8 examples of test have targets that {runs[name]} lacks; the two are compared without them, "
+    assert any(line.startswith(warning) for line in lines)
     before, after, left_out = entry["scores"]["test"].values()
     assert (before["count"], after["count"], left_out) == (8 * len(OLD[name]), 8 * len(OLD[name]), 8)
     key = task(name).main_score(old.targets)

@@ -186,10 +186,10 @@ def test_held_out_examples_that_are_training_examples_too_are_counted(prepared, 
     data, lines = prepared(name, f"stream={stream}")
     if name != "tagging":  # the text goes from the training split
         [line] = [line for line in lines if "held out" in line]
-        assert ("1 text left out" if stream == "true" else "1 dropped") in line
+        assert ("1 text left out that is" if stream == "true" else "1 dropped that is") in line
         assert data.counts["train"]["count"] == 3
     else:  # the sentence stays, as in published figures
-        assert "note: 1 of the 2 sentences of valid are training sentences too" in lines
+        assert "note: 1 of the 2 sentences of valid is a training sentence too" in lines
         assert data.counts["train"]["count"] == 3
 
 
@@ -317,7 +317,13 @@ def test_remedies_for_unknown_tokens_are_named_once(prepared):
     _, lines = prepared("classification", "min_count=2")
     warnings = [line for line in lines if "are unknown" in line]
     assert len(warnings) == 1
-    assert warnings[0].startswith("warning: more than 5% of the tokens of train and valid are unknown; remedies: ")
+    assert warnings[0] == (
+        "warning: more than 5% of the tokens of train and valid are unknown; try --set min_count=1, "
+        "--set characters=true, --set tokenizer=char, or more training text"
+    )
+    _, lines = prepared("classification", "min_count=1", "tokenizer=char", "vocabulary_size=4")
+    [warning] = [line for line in lines if "are unknown" in line]
+    assert warning.endswith("; try --set vocabulary_size=8, --set characters=true, or more training text")
 
 
 @pytest.mark.parametrize("one_label", [True, False])

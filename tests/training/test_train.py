@@ -20,7 +20,7 @@ from textapp.text.word_shape import SHAPES
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.predictor import run_decisions, run_predictor
-from textapp.training.run import CHECKPOINT, Run
+from textapp.training.run import CHECKPOINT, Run, check_folder
 from textapp.training.train import train
 
 SETTINGS = {
@@ -186,7 +186,7 @@ def test_settings_are_chosen_once(corpora, tmp_path, monkeypatch):
             config=task(name).config().replaced(**{**given, "epochs": 10}),
             fixed={*given} - {"epochs"},
         )
-    with pytest.raises(InputError, match="holds an unfinished run with other way to choose settings; use --force"):
+    with pytest.raises(InputError, match="settings were chosen from its examples; without --preset"):
         trained(name, folder, files, config=config)
     text = Path(files["train"]).read_text(encoding="utf-8")
     Path(files["train"]).write_text(f"{text}好 новое слово\tpositive\n", encoding="utf-8")
@@ -451,3 +451,21 @@ def test_parts_of_speech_are_learned_with_static_shapes_and_without_a_crf(tmp_pa
     (tmp_path / "spans.jsonl").write_text('{"text": "好", "spans": []}\n', encoding="utf-8")
     with pytest.raises(InputError, match="holds spans, but the model gives plain tags"):
         scores_of(run, tmp_path / "spans.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "rule"),
+    [
+        (
+            {"fixed": {}},
+            {},
+            "the run goes on with them: leave these options out, or --force to start anew, or another --out",
+        ),
+        ({}, {"fixed": {}}, "give its --preset to go on with it, or --force to start anew, or another --out"),
+    ],
+)
+def test_a_run_whose_settings_were_given_in_another_way_is_refused_with_the_way_on(tmp_path, before, now, rule):
+    config = {"task": "tagging", "settings": {"units": 2}, "textapp_version": "0", **before}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(InputError, match=rule):
+        check_folder(tmp_path, {"task": "tagging", "settings": {"units": 3}, **now}, force=False)

@@ -28,6 +28,13 @@ def compress(
         str | None,
         typer.Option(help="Validation texts, which choose the student; by default the file of the first teacher."),
     ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="Test texts, from which no student learns, and which choose nothing; by default the file of the first "
+            "teacher."
+        ),
+    ] = None,
     unlabelled: Unlabelled = None,
     lowering: Annotated[
         Literal["fused", "unrolled"], typer.Option(help="How the bundles' recurrent layers run; see `export`.")
@@ -47,8 +54,8 @@ def compress(
     crash, the same command resumes the search.
     """
     allowed, unit = read_bytes(budget)
-    files: dict[str, Any] = {"train": train, "valid": valid}
-    check_readable(train, valid, *(unlabelled or []))
+    files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
+    check_readable(train, valid, test, *(unlabelled or []))
     with resumable(force), native_log_hidden():
         from textapp.compress.teachers import open_teachers, student_settings
         from textapp.search.budget import Students, search_within_budget

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -15,6 +16,7 @@ from textapp.cli.output import print_json, say
 from textapp.errors import InputError
 from textapp.files import check_writable, named_errors
 from textapp.output_files import check_output, link_target, write_output
+from textapp.settings import MOST
 from textapp.task import Files, Task, names, task
 from textapp.text.characters import counted, one_line, printable, shortened
 
@@ -126,25 +128,37 @@ def _other_tasks_named(task: Task[Any, Any, Any]) -> Iterator[None]:
 
 
 def _summary(task: Task[Any, Any, Any], data: str, options: Mapping[str, Any], hint: Hint) -> dict[str, Any]:
-    """Prints what a training reports when it reads its files, and the lengths of texts."""
-    import numpy as np
+    """Prints what a training reports when it reads its files: what they hold, and which labels are too few or alike."""
+    from textapp.data.rows import count_targets
 
-    config = task.config().replaced(**options)
+    config, files = task.config().replaced(**options), Files(data)
     with hint:
-        train, held_out = task.read_splits(config, Files(data), config.training.seed, say)
+        train, held_out = task.read_splits(config, files, config.training.seed, say)
+    profile = task.profile(config, files, train, held_out)
+    say(f"training data: {profile}")
     targets = task.targets(config, train, say)
     tokenizer = task.tokenizer(config)
-    lengths = [len(tokenizer.words(text)) for text in task.texts(train, tokenizer)]
-    median, long = (int(value) for value in np.quantile(lengths, (0.5, 0.98), method="higher"))
-    say(f"tokens of a training text: median {median:,}, 98 % have at most {long:,}, the longest has {max(lengths):,}")
-    if empty := lengths.count(0):
+    items = task.items(config, train, tokenizer, training=False)
+    empty = len(train) - len(items)
+    lengths = [profile.length(task.item_tokens(item, tokenizer, MOST)) for item in items] + [0] * empty
+    median, long = statistics.median_high(lengths), profile.long_characters if profile.in_characters else profile.long
+    unit = "characters" if profile.in_characters else "tokens"
+    say(f"{unit} of a training text: median {median:,}, the longest has {max(lengths):,}")
+    if empty:
         say(f"warning: {counted(empty, 'text')} without a token")
+    target_counts = {}
+    for name, part in {"train": train, **held_out}.items():
+        if name != "train":
+            task.check(part, targets, validation=True)
+        rows = task.rows(config, part, targets, tokenizer, training=name == "train")
+        target_counts[name] = count_targets(rows.targets, len(targets.names))
+    task.report_targets(config, targets, target_counts, say)
     return {
         "source": data,
         "train": len(train),
         **{name: len(part) for name, part in held_out.items()},
         **task.describe_targets(targets),
-        "tokens": {"median": median, "quantile_98": long, "longest": max(lengths), "texts_without": empty},
+        unit: {"median": median, "quantile_98": long, "longest": max(lengths), "texts_without": empty},
     }
 
 
@@ -164,10 +178,11 @@ def _labels(
     found = _Found(task, examples, task.texts(examples, tokenizer), doubts, conflicts, confusions(doubts))
     _say_doubts(found, top)
     equal, similar = ([one for one in conflicts if (one.similarity is None) is wanted] for wanted in (True, False))
-    _say_conflicts(found, equal, f"the same text with different labels: {len(equal):,}", top)
-    _say_conflicts(found, similar, f"nearly the same text with different labels: {len(similar):,}", top)
+    _say_conflicts(found, equal, f"the same text with different {task.target_noun}s: {len(equal):,}", top)
+    title = f"nearly the same text with different {task.target_noun}s: {len(similar):,}"
+    _say_conflicts(found, similar, title, top)
     if not doubts and not conflicts:
-        say("no label was found that may be wrong")
+        say(f"no {task.target_noun} was found that may be wrong")
     return found
 
 

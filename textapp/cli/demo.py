@@ -85,7 +85,7 @@ def demo(
         shipped = load(chosen)
         predictions = shipped.predict(texts)
     if not as_json:
-        for line in prediction_lines(texts, predictions, colours=sys.stdout.isatty(), heaviest=3):
+        for line in prediction_lines(texts, predictions, terminal=sys.stdout.isatty(), heaviest=3):
             print_line(line)
         sys.stdout.flush()
     say("")

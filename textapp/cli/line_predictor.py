@@ -29,7 +29,7 @@ class Request:
         confidence: Whether to compute the probability of each span.
         min_confidence: The least probability of a label; None to give one always.
         as_json: Whether to print JSON.
-        colours: Whether to use terminal colours.
+        terminal: Whether stdout is a terminal.
         skip_bad: Whether to skip lines that are not UTF-8, rather than end at the first.
         explain: Whether to compute what each token contributes.
         sort: Whether lines are sorted by the uncertainty of their predictions.
@@ -40,7 +40,7 @@ class Request:
     confidence: bool
     min_confidence: float | None
     as_json: bool
-    colours: bool
+    terminal: bool
     skip_bad: bool
     explain: bool = False
     sort: bool = False
@@ -156,8 +156,8 @@ class LinePredictor:
             more = {} if uncertainty is None else {"uncertainty": uncertainty, "line": number}
             output = json_bytes({**more, **prediction.to_dict()})
         else:
-            targets, colours = self._predictor.targets, self._request.colours
-            [line] = self._task.prediction_lines([text], [prediction], targets, colours=colours)
+            targets, terminal = self._predictor.targets, self._request.terminal
+            [line] = self._task.prediction_lines([text], [prediction], targets, terminal=terminal)
             place = "" if uncertainty is None else f"{uncertainty:.3f}\t{printable(self._request.source)}:{number}\t"
             output = line_bytes(f"{place}{line}")
         return Answer(output, list(self._task.prediction_notes(prediction, number, self._predictor.max_tokens)))

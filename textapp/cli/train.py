@@ -47,7 +47,8 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         if init is not None and preset is not None:
             raise InputError("--preset: the settings are those of the run of --init; --set changes single ones")
         config = found.preset(preset, vectors=vectors is not None)
-        config = config.override(settings or []) if init is None else config
+        if init is None:
+            config = config.override(settings or [], automatic=preset is None)
         check_readable(train, valid, test, vectors)
         with resumable(force), native_log_hidden():
             from textapp.training.initial import InitialRun

@@ -40,7 +40,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         force: Annotated[bool, typer.Option(help="Replace an existing search, and then an existing run.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
     ) -> None:
-        config = found.preset(preset, vectors=vectors is not None).override(settings or [])
+        config = found.preset(preset, vectors=vectors is not None).override(settings or [], automatic=preset is None)
         check_readable(train, valid, test, vectors)
         with resumable(force), native_log_hidden():
             from textapp.search.tune import tune as search

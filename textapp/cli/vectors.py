@@ -14,7 +14,7 @@ from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
 from textapp.errors import InputError
 from textapp.files import named_errors
 from textapp.output_files import check_output, locked
-from textapp.text.characters import counted
+from textapp.text.characters import agreeing, counted
 from textapp.vectors.config import VectorsConfig
 
 app = typer.Typer(help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None)
@@ -238,7 +238,9 @@ def plot(
             result |= {"labelled": picture.labelled, "without_font": picture.without_font}
             say(f"picture: {path} ({picture.labelled:,} of {len(word_map.words):,} words labelled)")
             if picture.without_font:
-                say(f"note: {picture.without_font:,} words have characters that no installed font can draw")
+                verb = agreeing(picture.without_font, "has", "have")
+                undrawn = counted(picture.without_font, "word")
+                say(f"note: {undrawn} {verb} characters that no installed font can draw")
     if as_json:
         print_json(result)
 
@@ -304,7 +306,8 @@ def align(
     if out:
         check_words(one.words, out)
     known = index_pairs(pairs, one, other)
-    say(f"dictionary: {len(known.pairs):,} of {known.total:,} pairs are in both vocabularies")
+    verb = agreeing(len(known.pairs), "is", "are")
+    say(f"dictionary: {len(known.pairs):,} of {counted(known.total, 'pair')} {verb} in both vocabularies")
     rotation = learn_rotation(one, other, known.pairs, refinements, report=say)
     result: dict[str, Any] = {"dictionary": {"pairs": known.total, "pairs_known": len(known.pairs)}}
     if questions:

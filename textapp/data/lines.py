@@ -109,11 +109,14 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, target: Any) -> int:
         """Reads at most `len(target)` bytes. Raises `InputError` if the data are damaged or expand too much."""
         try:
-            count = self._gzip.readinto(target)
+            # One step of unpacking, so that an error does not take with it what was unpacked before.
+            content = self._gzip.read1(len(target))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(
                 f"{self._path}: the gzip data are cut off or damaged; fetch the file again ({error})"
             ) from error
+        count = len(content)
+        target[:count] = content
         self._count += count
         self._expansion.check(self._packed.count, self._count)
         return count

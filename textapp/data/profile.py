@@ -26,10 +26,12 @@ class Profile:
         count: The number of texts or sentences.
         per_token: Whether tokens have targets, rather than whole texts.
         targets: The number of labels, of types of spans, or of plain tags.
-        largest: The share of the most frequent target among all, from 0 to 1.
+        largest: The share of the texts that have the most frequent label, or of all spans or tags that are of the most
+            frequent type or tag, from 0 to 1.
         spans: Whether targets are spans of tokens.
         unspaced: The share of tokens from scripts without spaces between words, such as Han, from 0 to 1.
         tokens: Mean number of tokens of a text.
+        characters: Mean number of characters of a text, without spaces.
         long: The number of tokens that 98 % of the texts do not exceed.
         long_characters: The number of characters, without spaces, that 98 % of the texts do not exceed.
         words: The number of different words.
@@ -44,6 +46,7 @@ class Profile:
     spans: bool
     unspaced: float
     tokens: float
+    characters: float
     long: int
     long_characters: int
     words: int
@@ -86,25 +89,44 @@ class Profile:
             count=count,
             per_token=per_token,
             targets=len(targets),
-            largest=max(targets.values(), default=0) / max(1, sum(targets.values())),
+            largest=max(targets.values(), default=0) / max(1, sum(targets.values()) if per_token else count),
             spans=spans,
             unspaced=unspaced / max(1, total),
             tokens=float(np.mean(lengths)),
-            long=int(np.quantile(lengths, 0.98)),
-            long_characters=int(np.quantile(characters, 0.98)),
+            characters=float(np.mean(characters)),
+            long=_long(lengths),
+            long_characters=_long(characters),
             words=len(words),
             once=sum(number == 1 for number in words.values()) / max(1, len(words)),
             vectors=vectors,
         )
 
+    @property
+    def in_characters(self) -> bool:
+        """Whether most tokens are written without spaces, so that a character is the better token."""
+        return self.unspaced > 0.5
+
+    def length(self, tokens: Sequence[str]) -> int:
+        """The length of a text in what `str()` counts: tokens, or characters where they are the better tokens."""
+        return sum(map(len, tokens)) if self.in_characters else len(tokens)
+
     def __str__(self) -> str:
         unit = "sentence" if self.per_token else "text"
-        target = "label" if not self.per_token else "type" if self.spans else "tag"
-        return (
-            f"{counted(self.count, unit)} of {self.tokens:.0f} tokens (98 % have at most {self.long:,}), "
-            f"{counted(self.targets, target)} (the most frequent has {self.largest:.0%}), {self.unspaced:.0%} of the "
-            f"tokens are written without spaces, {counted(self.words, 'word')}, {self.once:.0%} of them seen once"
+        target, of = (
+            ("label", "texts") if not self.per_token else ("type", "spans") if self.spans else ("tag", "tokens")
         )
+        mean, long = (self.characters, self.long_characters) if self.in_characters else (self.tokens, self.long)
+        return (
+            f"{counted(self.count, unit)} of {mean:.0f} {'characters' if self.in_characters else 'tokens'} (98 % have "
+            f"at most {long:,}), {counted(self.targets, target)} (the most frequent has {self.largest:.0%} of the "
+            f"{of}), {self.unspaced:.0%} of the tokens are written without spaces, {counted(self.words, 'word')}, "
+            f"{self.once:.0%} of them seen once"
+        )
+
+
+def _long(lengths: Sequence[int]) -> int:
+    """The smallest length that 98 % of the texts do not exceed."""
+    return int(np.quantile(lengths, 0.98, method="higher"))
 
 
 def sample_numbers(count: int) -> list[int]:

@@ -34,7 +34,7 @@ from textapp.data import class_folders, slot_folders, tables
 from textapp.data.lines import read_lines
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
-from textapp.text.characters import counted
+from textapp.text.characters import agreeing, counted
 
 FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar", "slots")
 
@@ -200,9 +200,15 @@ def check_labels(examples: Examples, labels: Sequence[str]) -> None:
     """Checks that each label of held-out examples is one of the classes of the training set.
 
     Raises:
-        InputError: A label is not; the message names its first row.
+        InputError: A label is not; the message names its first row, or several labels of which none is known.
     """
     known = set(labels)
+    found = {name for label in examples.labels for name in names_of(label)}
+    if len(found) > 1 and found.isdisjoint(known):
+        shown, others = (list_some(list(map(quoted, some)), " labels") for some in (sorted(found), labels))
+        raise InputError(
+            f"{examples.source}: none of its labels occurs in the training data. Its labels: {shown}. Known: {others}"
+        )
     for index, label in enumerate(examples.labels):
         for name in names_of(label):
             if name not in known:
@@ -248,10 +254,9 @@ def _read_rows(
         kept += 1
         yield location, text, parse(label, _location(path, location))
     if not kept:
-        raise InputError(
-            f"{path}: there is no example to read; "
-            + (f"the texts of all {empty:,} rows are empty" if empty else "the file is empty or has only a header")
-        )
+        texts = agreeing(empty, "the text of its only row is empty", f"the texts of all {empty:,} rows are empty")
+        why = texts if empty else "the file is empty or has only a header"
+        raise InputError(f"{path}: there is no example to read; {why}")
 
 
 def _one_label(label: Any, location: str) -> str:

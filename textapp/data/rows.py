@@ -141,10 +141,7 @@ class EncodedRows:
         Returns:
             int64 `(C,)`. If a row may have several targets, `(C, 2)`: the rows without and with each.
         """
-        if self.targets.ndim == 1:
-            return np.bincount(self.targets[self.targets >= 0], minlength=classes)
-        having = self.targets[(self.targets >= 0).all(axis=1)].sum(axis=0, dtype=np.int64)
-        return np.stack([int((self.targets >= 0).all(axis=1).sum()) - having, having], axis=1)
+        return count_targets(self.targets, classes)
 
     def digest(self) -> bytes:
         """SHA-256 of everything that identifies these rows."""
@@ -157,6 +154,15 @@ class EncodedRows:
         """The target of a padding token: `NO_TARGET`, and 0 for the probabilities of a soft target."""
         rank_1 = self.targets.ndim == 1
         return np.asarray(NO_TARGET if rank_1 else [NO_TARGET] + [0] * (self.targets.shape[1] - 1), self.targets.dtype)
+
+
+def count_targets(targets: np.ndarray, classes: int) -> np.ndarray:
+    """See `EncodedRows.target_counts`; `targets` are those of rows that need not be encoded."""
+    if targets.ndim == 1:
+        return np.bincount(targets[targets >= 0], minlength=classes)
+    labelled = (targets >= 0).all(axis=1)
+    having = targets[labelled].sum(axis=0, dtype=np.int64)
+    return np.stack([int(labelled.sum()) - having, having], axis=1)
 
 
 def encode_rows(rows: TargetRows, encoder: TokenEncoder) -> EncodedRows:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from textapp.data.readers import Examples, names_of
 from textapp.errors import InputError
-from textapp.text.characters import counted
+from textapp.text.characters import agreeing, counted
 
 # White space and the punctuation of ASCII, Latin-1, General Punctuation, CJK and the full-width forms. It has no emoji
 # and no combining marks of Indic scripts, because these distinguish words.
@@ -40,7 +40,7 @@ class SplitReport:
     def __str__(self) -> str:
         return (
             f"{self.source}: {counted(self.train, 'example')} for training, {self.held_out:,} held out, "
-            f"{self.dropped:,} dropped that equal a held-out text"
+            f"{self.dropped:,} dropped that {agreeing(self.dropped, 'equals', 'equal')} a held-out text"
         )
 
 
@@ -86,8 +86,8 @@ class OverlapReport:
 
     def __str__(self) -> str:
         causes = ", ".join(f"{source} {count:,}" for source, count in self.held_out)
-        kept = counted(self.kept, "example")
-        return f"{self.source}: {kept} kept, {self.dropped:,} dropped that are held out ({causes})"
+        kept, verb = counted(self.kept, "example"), agreeing(self.dropped, "is", "are")
+        return f"{self.source}: {kept} kept, {self.dropped:,} dropped that {verb} held out ({causes})"
 
 
 def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples, SplitReport]:

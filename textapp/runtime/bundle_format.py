@@ -30,6 +30,11 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not _exists(folder):
         raise InputError(f"{folder}: no such folder; give the folder that `textapp export` wrote")
     if not _exists(path):
+        if _exists(folder / "config.json"):
+            raise InputError(
+                f"{folder}: is a run, not a bundle; make a bundle with `textapp export {folder} --out BUNDLE`, "
+                "in Python `textapp.export(RUN, BUNDLE)`, and load that"
+            )
         raise InputError(f"{path}: missing; a bundle is a folder with bundle.json in it, as `textapp export` writes it")
     description = read_json(path)
     require(isinstance(description, dict), path, "must hold one JSON object", description)

@@ -2,7 +2,7 @@
 
 Its file `ngrams.bin` has a row of K int8 numbers for each row of the hash: first those of n-grams of words, then those
 of n-grams of characters. `ngrams.json` has the rest. For a text whose n-grams of each kind have n rows, each counted
-once, the K numbers are
+once, and rows of zeros not at all, the K numbers are
 
     sum over kinds of scales[kind] * (sum of the n rows) / sqrt(n)
 
@@ -10,6 +10,9 @@ The sums are whole numbers, so that they are the same on every device. A `projec
 those of C labels; without one K is C. With the `bias` they are logits. The logits of both models together are
 
     weights[0] * (logits of model.tflite) + weights[1] * (these logits)
+
+Without rows of zeros, n-grams that no training text has do not make the others count less. Where `count_zero_rows` is
+true, or missing as in bundles of the first version with n-grams, n counts them too.
 """
 
 import dataclasses
@@ -27,8 +30,19 @@ from textapp.text.ngrams import NgramHash
 
 NGRAMS, NGRAM_TABLE = "ngrams.json", "ngrams.bin"
 MOST_ROWS = 2**20
+MOST_COLUMNS = 256  # that a training gives the table: the logits of more labels are a product with a matrix
 _LONGEST = 8  # words or characters of an n-gram
-_FIELDS = {"order", "rows", "characters", "character_rows", "scales", "bias", "projection", "weights"}
+_FIELDS = {
+    "order",
+    "rows",
+    "characters",
+    "character_rows",
+    "scales",
+    "bias",
+    "projection",
+    "weights",
+    "count_zero_rows",
+}
 _LARGEST = 1e9  # of a number in ngrams.json: sums of products stay finite in float32
 
 
@@ -43,6 +57,7 @@ class NgramModel:
         bias: float32 `(C,)`.
         projection: float32 `(K, C)`; None if K is C.
         weights: The weight of the encoder's logits, and that of these logits.
+        count_zero_rows: Whether n counts rows of zeros.
     """
 
     hashed: NgramHash
@@ -51,6 +66,7 @@ class NgramModel:
     bias: NDArray[np.float32]
     projection: NDArray[np.float32] | None = None
     weights: tuple[float, float] = (1.0, 1.0)
+    count_zero_rows: bool = False
 
     @property
     def classes(self) -> int:
@@ -63,8 +79,9 @@ class NgramModel:
         values = np.zeros(self.table.shape[1], np.float32)
         for kind, (scale, start) in enumerate(zip(self.scales, (0, self.hashed.rows), strict=True)):
             if numbers := rows[kind]:
-                total = self.table[np.asarray(numbers) + start].sum(axis=0, dtype=np.int32)
-                values = values + scale * (total / np.float32(len(numbers) ** 0.5))
+                found = self.table[np.asarray(numbers) + start]
+                count = len(found) if self.count_zero_rows else int(found.any(axis=1).sum())
+                values = values + scale * (found.sum(axis=0, dtype=np.int32) / np.float32(max(count, 1) ** 0.5))
         return np.asarray((values if self.projection is None else values @ self.projection) + self.bias, np.float32)
 
     def combined(self, logits: NDArray[np.float32], words: Sequence[str]) -> NDArray[np.float32]:
@@ -85,6 +102,7 @@ class NgramModel:
             "bias": self.bias.tolist(),
             "projection": None if self.projection is None else self.projection.tolist(),
             "weights": list(self.weights),
+            "count_zero_rows": self.count_zero_rows,
         }
         content = json.dumps(fields, indent=None, separators=(", ", ": "), allow_nan=False) + "\n"
         return dict(zip(names, (content.encode(), self.table.tobytes()), strict=True))
@@ -103,8 +121,12 @@ class NgramModel:
         """
         path = folder / NGRAMS
         fields = parse_json(files[NGRAMS], path)
+        if isinstance(fields, dict):
+            fields = {"count_zero_rows": True, **fields}
         if not isinstance(fields, dict) or set(fields) != _FIELDS:
             raise InputError(f"{path}: must be an object of {', '.join(sorted(_FIELDS))}")
+        if type(fields["count_zero_rows"]) is not bool:
+            raise InputError(f'{path}: "count_zero_rows" must be true or false')
         hashed = _hash(fields, path)
         projection = fields["projection"]
         columns = classes if projection is None else len(projection) if isinstance(projection, list) else 0
@@ -121,6 +143,7 @@ class NgramModel:
             bias=_numbers(fields, "bias", (classes,), path),
             projection=None if projection is None else _numbers(fields, "projection", (columns, classes), path),
             weights=_weights(fields, path),
+            count_zero_rows=fields["count_zero_rows"],
         )
 
 

@@ -1,7 +1,7 @@
 """Finds the best student within a budget of bytes: distilled, factorized, quantization-aware, exported.
 
 It trains a small grid of students (`textapp.search.candidates`) on the same soft targets and chooses the one with the
-best validation score. It never reads the test split: test the chosen student afterwards.
+best validation score. No student learns from a text of the test split, and no choice depends on its scores.
 """
 
 import dataclasses
@@ -26,10 +26,11 @@ from textapp.export.checks import ExportError
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export
-from textapp.files import check_writable, delete_leftovers, digest, named_errors, read_json, write_json
-from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in, real_path
+from textapp.files import check_writable, digest, write_json
+from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in
 from textapp.runtime.ngram_model import NGRAM_TABLE
 from textapp.search.candidates import Candidate, Shape, candidates, in_unit
+from textapp.search.folder import read_search, replace_search, resumed
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
@@ -101,6 +102,7 @@ def search_within_budget(
     budget: int,
     train: str | os.PathLike[str],
     valid: str | os.PathLike[str] | None = None,
+    test: str | os.PathLike[str] | None = None,
     unlabelled: Sequence[str | os.PathLike[str]] = (),
     lowering: Lowering = "fused",
     lengths: Sequence[int] | None = None,
@@ -117,6 +119,7 @@ def search_within_budget(
         budget: Largest size in bytes of a bundle's `model.tflite` and `ngrams.bin`; vocabulary and labels do not count.
         train: As for `distill`.
         valid: Likewise. The score on it chooses the student.
+        test: Likewise. The scores on it stand in the `metrics.json` of each student and choose nothing.
         unlabelled: Likewise.
         lowering: How the bundles' recurrent layers run.
         lengths: Text lengths of their signatures; by default those of `export`.
@@ -139,7 +142,7 @@ def search_within_budget(
     lengths = list(lengths) if lengths else bucket_widths(longest)
     if max(lengths) > longest:
         raise InputError(f"lengths {lengths}: the students read {longest} tokens; --set max_tokens={max(lengths)}")
-    files = {"train": train, "valid": valid}
+    files = {"train": train, "valid": valid, "test": test}
     command: dict[str, Any] = {
         "task": found.name,
         "settings": {key: value for key, value in config.to_dict().items() if key not in students.decided},
@@ -149,12 +152,12 @@ def search_within_budget(
         "lengths": lengths,
         "quantize_epochs": quantize_epochs,
     }
-    paths = [path for path in (command["train"], command["valid"], *command["unlabelled"]) if path is not None]
-    command["sha256"] = {path: digest(file_of(path)) for path in paths}
+    paths = [path for path in (*files.values(), *unlabelled) if path is not None]
+    command["sha256"] = {os.fspath(path): digest(file_of(path)) for path in paths}
     check_writable(link_target(folder))
     with locked(folder):
         before = _read_unfinished(folder, command, force)
-        read = students.read(Files(train, valid), unlabelled)
+        read = students.read(Files(train, valid, test), unlabelled)
         words = len(read.data.encoder.vocabulary)
         characters = 0 if read.data.encoder.characters is None else len(read.data.encoder.characters)
         grid = candidates(
@@ -167,7 +170,7 @@ def search_within_budget(
         _clear_abandoned(folder)
         if before is None:
             _read_unfinished(folder, command, force)  # again: the texts took time to read
-            _clear(folder, {"command": command, "words": words})
+            replace_search(folder, SEARCH, {"command": command, "words": words}, lambda: _delete(folder))
         report(f"within {in_unit(budget, unit)} {counted(len(grid), 'student')}: {'; '.join(map(_in_words, grid))}")
         rows: list[dict[str, Any]] = []
         left_out: dict[str, str] = {}
@@ -184,6 +187,7 @@ def search_within_budget(
                     teachers=students.teachers,
                     train=train,
                     valid=valid,
+                    test=test,
                     unlabelled=unlabelled,
                     soft_targets_from=None if student == first else first / run.SOFT_TARGETS,
                     report=report,
@@ -266,16 +270,14 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
     Raises:
         InputError: The folder holds a finished search, another search, or something else.
     """
-    with named_errors(folder):
-        delete_leftovers(folder / SEARCH)
-        if not folder.exists() or not any(folder.iterdir()):
-            return None
-    if not (folder / SEARCH).exists():
-        raise InputError(f"{folder}: exists and holds no search; choose another --out")
-    before = read_json(folder / SEARCH)
-    known = isinstance(before, dict) and isinstance(before.get("command"), dict) and type(before.get("words")) is int
-    if not known or not isinstance(before["command"].get("sha256"), dict):
-        raise InputError(f"{folder / SEARCH}: not what `textapp compress` writes; choose another --out")
+    before = read_search(
+        folder,
+        SEARCH,
+        "textapp compress",
+        lambda found: type(found.get("words")) is int and isinstance(found["command"].get("sha256"), dict),
+    )
+    if before is None:
+        return None
     if force:
         _clear_abandoned(folder)
         if others := _foreign_files(folder):
@@ -283,32 +285,16 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
                 f"{others[0]}: is not a file that `textapp compress` writes; move it away, or choose another --out"
             )
         return None
-    if "chosen" in before:
-        raise InputError(f"{folder}: holds a finished search; use --force to search again, or another --out")
     differing = [key for key in command if key != "sha256" and before["command"].get(key) != command[key]]
-    if differing:
-        raise InputError(
-            f"{folder}: holds an unfinished search with other {', '.join(differing)}; use --force, or another --out"
-        )
-    if "clearing" in before:
-        return None
-    for path, sha256 in command["sha256"].items():
-        if before["command"]["sha256"].get(path) != sha256:
-            raise InputError(f"{path}: has changed since the search in {folder} began; restore it, or use --force")
-    return before
+    return resumed(folder, before, differing, command["sha256"])
 
 
-def _clear(folder: Path, start: dict[str, Any]) -> None:
-    """Deletes an earlier search, by the names of its files, and writes the start of a new one. Other files stay."""
-    with named_errors(folder):
-        real_path(folder).mkdir(parents=True, exist_ok=True)
-    write_json(folder / SEARCH, {**start, "clearing": True})  # if this is killed, the same command clears again
-    with named_errors(folder):
-        for path in _own_files(folder):
-            path.unlink()
-        for kind in (STUDENTS, QUANTIZED, BUNDLES):
-            delete_empty_folders(folder / kind)
-    write_json(folder / SEARCH, start)
+def _delete(folder: Path) -> None:
+    """Deletes the students and bundles of an earlier search."""
+    for path in _own_files(folder):
+        path.unlink()
+    for kind in (STUDENTS, QUANTIZED, BUNDLES):
+        delete_empty_folders(folder / kind)
 
 
 def _own_files(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from decimal import ROUND_UP, Decimal
 
 from textapp.errors import InputError
+from textapp.text.characters import counted
 
 # Below 32 units a fused LSTM stays float, see `textapp.compress.granularity`: 24 units take more bytes than 32. With 16
 # units even the float LSTM is small.
@@ -29,7 +30,7 @@ def in_unit(count: int, unit: str) -> str:
     """
     factor = UNITS[unit.upper()]
     if factor == 1:
-        return f"{count:,} bytes"
+        return counted(count, "byte")
     number = (Decimal(count) / factor).quantize(Decimal("0.001"), ROUND_UP)
     return f"{number.normalize():,f}{unit}"
 

@@ -21,6 +21,7 @@ from textapp.config import ModelConfig
 from textapp.data.batches import TrainingBatches
 from textapp.task import Files, Report, Task
 from textapp.training.automatic import choose_settings
+from textapp.training.initial import Start
 from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, prepare_splits, read_splits, training_batches
 from textapp.training.strategy import choose_strategy
@@ -57,12 +58,13 @@ class Trainings:
 
     Args:
         task: The task.
-        files: The files. The test file is not read.
+        files: The files. Texts of the test file are left out of the training split, as `train` does; nothing is scored
+            on them.
         report: Receives the lines about the data, once.
     """
 
     def __init__(self, task: Task[Any, Any, Any], files: Files, report: Report):
-        self._task, self._files, self._report = task, files._replace(test=None), report
+        self._task, self._files, self._report = task, files, report
         self._strategy = choose_strategy()
         self._prepared: dict[tuple[Any, ...], Prepared] = {}
 
@@ -76,7 +78,7 @@ class Trainings:
         Raises:
             InputError: A file breaks a rule, or a choice contradicts a fixed setting.
         """
-        splits = read_splits(self._task, config, self._files, self._report)
+        splits = self._splits(config)
         profile = self._task.profile(config, self._files, *splits)
         config, _ = choose_settings(profile, config, fixed, self._report)
         self._prepared[self._key(config)] = self._from_splits(config, splits)
@@ -88,11 +90,15 @@ class Trainings:
         if key not in self._prepared:
             if len(self._prepared) == _KEPT:
                 del self._prepared[next(iter(self._prepared))]
-            splits = read_splits(self._task, config, self._files, self._report)
-            self._prepared[key] = self._from_splits(config, splits)
+            self._prepared[key] = self._from_splits(config, self._splits(config))
         data = self._prepared[key]
         assert isinstance(data.batches, TrainingBatches)
         return dataclasses.replace(data, batches=training_batches(config, data.batches.rows, data.widths))
+
+    def _splits(self, config: ModelConfig) -> tuple[Any, dict[str, Any]]:
+        """The training and the validation examples, as `train` has them."""
+        train, held_out = read_splits(self._task, config, self._files, self._report)
+        return train, {"valid": held_out["valid"]}
 
     def _from_splits(self, config: ModelConfig, splits: tuple[Any, dict[str, Any]]) -> Prepared:
         """Prepares examples that were read already. Only the first time, it reports the lines about the data."""
@@ -119,7 +125,7 @@ class Trainings:
         keras.utils.clear_session()  # the names and graphs of the last model
         gc.collect()
         keras.utils.set_random_seed(config.training.seed)
-        trained, model = compiled_model(self._task, config, data, self._strategy)
+        trained, model = compiled_model(self._task, config, data, self._strategy, Start())
         monitor = monitor_of(self._task, config, data)
 
         def callbacks(scores: Any, validation: Any) -> list[keras.callbacks.Callback]:

@@ -24,6 +24,7 @@ SEEDS = 3  # of each finalist: with one seed, a point of difference is often cha
 SEEDS_SHARE = 0.3  # of the budget, at most, for the further seeds
 TRIAL_SHARE = 0.25  # of the budget, at most, for a trial that is not the best so far; but as much as the start point
 RUN_FACTOR, RUN_SECONDS = 1.25, 20.0  # the run of the winner takes longer than its trial: baseline, dashboards, test
+TRIALS_WORTH = 10  # trainings as long as that of the start point: fewer hardly find better settings
 OVERTIME = 1.1  # of the budget; a search that needs more from the beginning is refused
 PARTS = 4  # of a training; at the end of each but the last, Optuna's pruner may end it
 ATTEMPTS = 3  # at a training during which the process was killed: it may take more memory than there is
@@ -89,6 +90,8 @@ class Trials:
             InputError: No training ended well.
         """
         self._try_killed_again()
+        if not self._trials(TrialState.COMPLETE) and (least := self.spent() + RUN_SECONDS) > self._seconds:
+            raise self._too_short(least, TRIALS_WORTH * least)
         if not self._study.get_trials(deepcopy=False):
             self._study.enqueue_trial(parameters(self._space, self._start), user_attrs={"start": True})
         failures = 0
@@ -268,13 +271,23 @@ class Trials:
             rest: Seconds of the start point that are left, if all epochs are trained.
             whole: Seconds of its whole training. Both may be too small during the first epochs.
         """
-        if self.spent() + rest + RUN_FACTOR * whole + RUN_SECONDS > OVERTIME * self._seconds:
-            minutes = whole / 60
-            raise BudgetError(
-                f"--minutes {self._seconds / 60:g}: too few; one training takes about {minutes:.1f} minutes, and a "
-                f"search ten times as long: set --minutes {math.ceil(10 * minutes)}, or --set a smaller model or fewer "
-                "epochs, or use `textapp train`"
-            )
+        before = self.spent() + rest - whole
+        least = before + whole + RUN_FACTOR * whole + RUN_SECONDS
+        if least > OVERTIME * self._seconds:
+            raise self._too_short(least, before + TRIALS_WORTH * whole + RUN_SECONDS)
+
+    def _too_short(self, least: float, enough: float) -> BudgetError:
+        """The error for a budget that is too small for a search.
+
+        Args:
+            least: Seconds that the reading of the data, the start point and the run take at least.
+            enough: Seconds that are enough to compare some settings.
+        """
+        return BudgetError(
+            f"--minutes {self._seconds / 60:g}: is {self._seconds:.0f} seconds, too short to read the data, train the "
+            f"start point and then a run with the best settings, which take {least:.0f} seconds or more; give "
+            f"--minutes {math.ceil(enough / 60)} to compare some settings, or use `textapp train`"
+        )
 
     def _enqueue_preset(self) -> None:
         """Lets the next trial be that of a preset, if one is left."""

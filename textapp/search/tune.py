@@ -6,7 +6,7 @@
    and so is one that would take too long.
 3. The finalists, the start point and the two best others, are trained with more seeds. The best mean wins. So the
    winner's mean is never below that of the start point.
-4. The run of the winner is trained as `textapp train` does it. Only this training reads the test file.
+4. The run of the winner is trained as `textapp train` does it. Only this run is scored on the test file.
 """
 
 import math
@@ -20,8 +20,9 @@ from typing import Any
 from textapp.config import ModelConfig
 from textapp.data.readers import file_of
 from textapp.errors import InputError
-from textapp.files import digest, leftovers, named_errors, read_json, replacing, write_json, write_text
-from textapp.output_files import locked, real_path
+from textapp.files import delete_leftovers, digest, named_errors, replacing, write_json, write_text
+from textapp.output_files import locked
+from textapp.search.folder import read_search, replace_search, resumed
 from textapp.search.space import search_space
 from textapp.search.study import importances, open_study
 from textapp.search.trainings import Trainings
@@ -69,7 +70,8 @@ def tune(
             before; its budget may then be another one.
         train: Training examples, as for `textapp.training.train.train`.
         valid: Examples that choose the settings; by default a share of `train`, another one for each seed.
-        test: Examples to score the run once, after the search.
+        test: Examples to score the run once, after the search. Before, they are only read, because no training learns
+            from a text of them.
         vectors: Word vectors to start from.
         fixed: Names of settings that are not searched.
         automatic: Whether the start point is what `textapp train` chooses for the data.
@@ -104,7 +106,7 @@ def tune(
         "not_searched": sorted(fixed),
         "automatic": automatic,
         "seed": seed,
-        "sha256": {os.fspath(path): digest(file_of(path)) for path in (train, valid, vectors) if path is not None},
+        "sha256": {os.fspath(path): digest(file_of(path)) for path in files if path is not None},
     }
     run.check_place(place, of_run)
     with locked(folder):
@@ -130,7 +132,7 @@ def tune(
             raise InputError(f"{folder}: holds an unfinished search of other values; use --force, or another --out")
         # Files and settings are valid: only now delete an old search.
         if study is None:
-            _clear(folder, start)
+            replace_search(folder, TUNING, start, lambda: _delete(folder))
             study = open_study(folder / JOURNAL, seed)
         else:
             write_json(folder / TUNING, start)  # perhaps with another budget
@@ -211,42 +213,21 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
         InputError: The folder holds a finished search, another search, or something else.
     """
     with named_errors(folder):
-        for name in (TUNING, TABLE, PICTURE):
-            for leftover in leftovers(folder / name):
-                leftover.unlink()
-        if not folder.exists() or not any(folder.iterdir()):
-            return None
-    if not (folder / TUNING).exists():
-        raise InputError(f"{folder}: exists and holds no search; choose another --out")
-    before = read_json(folder / TUNING)
-    if not isinstance(before, dict) or not isinstance(before.get("command"), dict) or "forced" not in before:
-        raise InputError(f"{folder / TUNING}: not what `textapp tune` writes; choose another --out")
-    if force or "clearing" in before:
+        for name in (TABLE, PICTURE):
+            delete_leftovers(folder / name)
+    before = read_search(folder, TUNING, "textapp tune", lambda found: "forced" in found)
+    if before is None or force:
         return None
-    if "chosen" in before:
-        raise InputError(f"{folder}: holds a finished search; use --force to search again, or another --out")
     known = dict(before["command"])
     hashes = known.pop("sha256", None)
     asked = {name: value for name, value in command.items() if name not in ("sha256", "minutes")}
     known.pop("minutes", None)
     if known.keys() != asked.keys() or not isinstance(known["settings"], dict) or not isinstance(hashes, dict):
         raise InputError(f"{folder / TUNING}: not what this version of `textapp tune` writes; use --force")
-    if differing := run.differences(known, asked):
-        raise InputError(
-            f"{folder}: holds an unfinished search with other {', '.join(differing)}; use --force, or another --out"
-        )
-    for path, sha256 in command["sha256"].items():
-        if hashes.get(path) != sha256:
-            raise InputError(f"{path}: has changed since the search in {folder} began; restore it, or use --force")
-    return before
+    return resumed(folder, before, run.differences(known, asked), command["sha256"])
 
 
-def _clear(folder: Path, start: dict[str, Any]) -> None:
-    """Deletes an earlier search, by the names of its files, and writes the start of a new one. Other files stay."""
-    with named_errors(folder):
-        real_path(folder).mkdir(parents=True, exist_ok=True)
-    write_json(folder / TUNING, {**start, "clearing": True})  # if this is killed, the same command clears again
-    with named_errors(folder):
-        for path in (folder / JOURNAL, folder / TABLE, folder / PICTURE, *folder.glob("checkpoint-*.npz")):
-            path.unlink(missing_ok=True)
-    write_json(folder / TUNING, start)
+def _delete(folder: Path) -> None:
+    """Deletes the files of an earlier search except `tune.json`."""
+    for path in (folder / JOURNAL, folder / TABLE, folder / PICTURE, *folder.glob("checkpoint-*.npz")):
+        path.unlink(missing_ok=True)

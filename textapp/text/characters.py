@@ -212,8 +212,26 @@ def parse_lower(table: str = LOWER) -> list[tuple[range, int]]:
 
 def counted(count: int, noun: str) -> str:
     """A number and a noun for a message: `1 text`, `2 texts`, `1,000 entities`."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"
+    return f"{count:,} {agreeing(count, noun)}"
+
+
+def agreeing(count: int, singular: str, plural: str | None = None) -> str:
+    """The form of a noun or verb that a count asks for.
+
+    Args:
+        count: The count.
+        singular: The form for 1.
+        plural: The form for other counts; by default the regular plural of a noun.
+
+    Example:
+        >>> agreeing(1, "is", "are"), agreeing(2, "is", "are"), agreeing(0, "entity"), agreeing(3, "key")
+        ('is', 'are', 'entities', 'keys')
+    """
+    if count == 1:
+        return singular
+    if plural is not None:
+        return plural
+    return f"{singular[:-1]}ies" if re.search("[^aeiou]y$", singular) else f"{singular}s"
 
 
 def printable(text: str) -> str:

@@ -1,14 +1,15 @@
-"""Starts a training from a finished run: its weights, words, characters and targets, with new examples.
+"""Where a training starts: at random weights, or at a finished run.
 
-A run of a year ago meets new texts, new words and new labels. To train on from it keeps what it has learned, needs the
-new texts alone, and shows what it forgets: the run and the new model are scored on the same held-out texts.
+From a run it takes its weights, words, characters and targets, with new examples. A run of a year ago meets new texts,
+new words and new labels. To train on from it keeps what it has learned, needs the new texts alone, and shows what it
+forgets: the run and the new model are scored on the same held-out texts.
 
 Reference: Howard and Ruder 2018, Universal Language Model Fine-tuning.
 """
 
 import dataclasses
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +20,13 @@ from textapp.config import ModelConfig
 from textapp.errors import InputError, list_some
 from textapp.settings import MOST, as_text
 from textapp.task import Files, Report, Task
-from textapp.text.characters import counted
+from textapp.text.characters import agreeing, counted
 from textapp.text.vocabulary import UNKNOWN_ID
 from textapp.training.baseline import is_better
 from textapp.training.optimizer import WORD_TABLE
 from textapp.training.predictor import run_scores
 from textapp.training.prepare import Known, Prepared
+from textapp.training.pretrained import check_settings
 from textapp.training.run import CONFIG, MODEL, Run, content_hash
 
 TABLES = (WORD_TABLE, "characters")
@@ -63,8 +65,56 @@ class Before(NamedTuple):
     scores: Mapping[str, Any]
 
 
+class Start:
+    """The start at random weights, or at given word vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the weights; empty for random ones."""
+        return ""
+
+    @property
+    def known(self) -> Run | None:
+        """The run whose words, characters, targets and n-grams stay; None if there is none."""
+        return None
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What it adds to `config.json`."""
+        return {}
+
+    def seed(self, config: ModelConfig) -> int:
+        """The seed of new weights and of dropout."""
+        return config.training.seed
+
+    def check(self, config: ModelConfig, folder: Path, vectors: Any) -> None:
+        """Raises `InputError` if a training with these settings cannot start here, or would write into a run."""
+        del folder
+        check_settings(config, vectors)
+
+    def with_test(self, files: Files, config: ModelConfig, report: Report) -> Files:
+        """The files with a default test file; by default there is none."""
+        del config, report
+        return files
+
+    def set_weights(self, model: keras.Model, data: Prepared) -> None:
+        """Gives a new model the first weights; by default those that it has."""
+
+    def before(self, data: Prepared, files: Files, report: Report) -> Mapping[str, "Before"]:
+        """The scores on held-out splits before the training; none by default."""
+        del data, files, report
+        return {}
+
+    def compare(
+        self, new: Callable[[], Run], data: Prepared, before: Mapping[str, "Before"], report: Report
+    ) -> dict[str, Any]:
+        """What a comparison with the result of `before` adds to `metrics.json`; by default nothing."""
+        del new, data, before, report
+        return {}
+
+
 @dataclasses.dataclass(frozen=True)
-class InitialRun:
+class InitialRun(Start):
     """The run that a training starts from.
 
     Attributes:
@@ -92,8 +142,23 @@ class InitialRun:
         return os.fspath(self.run.folder)
 
     @property
-    def entry(self) -> dict[str, str]:
-        """The entry of `config.json`."""
+    def fingerprint(self) -> str:
+        """The hash of the run."""
+        return self.sha256
+
+    @property
+    def known(self) -> Run:
+        """The run."""
+        return self.run
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What it adds to `config.json`."""
+        return {"init": self._identity}
+
+    @property
+    def _identity(self) -> dict[str, str]:
+        """The path and the hash of the run."""
         return {"path": self.name, "sha256": self.sha256}
 
     def config(self) -> ModelConfig:
@@ -144,7 +209,7 @@ class InitialRun:
             return files
         return files._replace(test=path)
 
-    def start(self, model: keras.Model, data: Prepared) -> None:
+    def set_weights(self, model: keras.Model, data: Prepared) -> None:
         """Gives a new model the run's weights.
 
         The run's words, characters and targets come first in the new model, so each weight of the run is the first part
@@ -188,16 +253,24 @@ class InitialRun:
             examples = data.examples[name]
             known = self.run.task.known_examples(examples, self.run.targets)
             if len(known):
+                if left_out := len(examples) - len(known):
+                    having, verb = counted(left_out, "example"), agreeing(left_out, "has", "have")
+                    report(
+                        f"warning: {having} of {name} {verb} targets that {self.name} lacks; the two are compared "
+                        f"without {agreeing(left_out, 'it', 'them')}, and the new model alone is scored on all"
+                    )
                 found[name] = Before(known, len(examples) - len(known), run_scores(self.run, known))
             else:
                 report(f"{name}: not compared, because each example has a target that {self.name} lacks")
         return found
 
-    def compare(self, new: Run, data: Prepared, before: Mapping[str, Before], report: Report) -> dict[str, Any]:
+    def compare(
+        self, new: Callable[[], Run], data: Prepared, before: Mapping[str, Before], report: Report
+    ) -> dict[str, Any]:
         """Compares the new model with the run, on the same examples.
 
         Args:
-            new: The new run; its metrics have the scores of whole splits.
+            new: Gives the new run; its metrics have the scores of whole splits.
             data: The data of its training.
             before: The result of `before`.
             report: Receives a line for each split.
@@ -205,10 +278,10 @@ class InitialRun:
         Returns:
             The entry of `metrics.json`; see `textapp.training.train.train`.
         """
-        task, scores = self.run.task, {}
-        key, title = task.main_score(new.targets), task.main_score_title(new.targets)
+        task, made, scores = self.run.task, new(), {}
+        key, title = task.main_score(made.targets), task.main_score_title(made.targets)
         for name, (examples, left_out, old) in before.items():
-            after = run_scores(new, examples) if left_out else new.metrics[name]
+            after = run_scores(made, examples) if left_out else made.metrics[name]
             without = f", without {counted(left_out, 'example')} of targets that it lacks" if left_out else ""
             report(f"{name}: {title} {after[key]:.4f}, before {old[key]:.4f} ({self.name}){without}")
             if is_better(old[key], after[key], old["count"]):
@@ -217,13 +290,14 @@ class InitialRun:
                     "learned from to --train, or set a lower learning_rate"
                 )
             scores[name] = {"before": old, "after": after, "left_out": left_out}
-        return {
-            **self.entry,
-            "new_words": len(new.encoder.vocabulary) - len(self.run.encoder.vocabulary),
-            "new_targets": list(new.targets.names[len(self.run.targets.names) :]),
+        entry = {
+            **self._identity,
+            "new_words": len(made.encoder.vocabulary) - len(self.run.encoder.vocabulary),
+            "new_targets": list(made.targets.names[len(self.run.targets.names) :]),
             "without_examples": list(data.untrained),
             "scores": scores,
         }
+        return {"init": entry}
 
 
 def _sizes(known: Known) -> tuple[int, ...]:

@@ -199,7 +199,7 @@ def with_held_out(
     encoded = encode_held_out(task, config, held_out, tokenizer, encoder, targets)
     parts = {"train": train, **encoded}
     counts = {name: _counts(part, pretrained) for name, part in parts.items()}
-    report_counts(task, counts, encoder, pretrained, report, known)
+    report_counts(task, config, counts, encoder, pretrained, report, known)
     target_counts = train.target_counts(len(targets.names))
     _report_targets(task, config, targets, target_counts, held_out, encoded, report)
     widths = None
@@ -395,7 +395,7 @@ def _stream(
         },
         **{name: _counts(part, pretrained) for name, part in encoded.items()},
     }
-    report_counts(task, counts, encoder, pretrained, report, known)
+    report_counts(task, config, counts, encoder, pretrained, report, known)
     target_counts = np.array([scan.names[name] for name in targets.names])
     _report_targets(task, config, targets, target_counts, held_out, encoded, report)
     return Prepared(
@@ -440,6 +440,7 @@ def _unknown(ids: np.ndarray, pretrained: Pretrained | None, times: np.ndarray |
 
 def report_counts(
     task: Task[Any, Any, Any],
+    config: ModelConfig,
     counts: dict[str, dict[str, float]],
     encoder: TokenEncoder,
     pretrained: Pretrained | None,
@@ -461,7 +462,27 @@ def report_counts(
         report(f"{name}: {counted(int(part['count']), noun)}{cut}, {part['oov_rate']:.1%} of tokens unknown{compared}")
     unknown = [name for name, part in counts.items() if part["oov_rate"] > OOV_WARNING]
     if unknown and not encoder.characters:
+        settings = ", ".join(_remedies(config, of_split, known))
+        remedies = f"{settings}, or more training text" if settings else "more training text"
         report(
-            f"warning: more than {OOV_WARNING:.0%} of the tokens of {' and '.join(unknown)} are unknown; remedies: a "
-            "larger vocabulary_size, a smaller min_count, characters=true, tokenizer=char, or more training text"
+            f"warning: more than {OOV_WARNING:.0%} of the tokens of {' and '.join(unknown)} are unknown; try {remedies}"
         )
+
+
+def _remedies(config: ModelConfig, vocabulary_size: int, known: Known | None) -> list[str]:
+    """What makes fewer tokens unknown, as far as the settings have not done so, whoever chose them.
+
+    Args:
+        config: The settings.
+        vocabulary_size: The number of words that come from the training split.
+        known: The run that the training starts from, whose words and tokens stay; None for none.
+    """
+    words, found = config.words, []
+    if vocabulary_size >= words.vocabulary_size:
+        found.append(f"--set vocabulary_size={2 * words.vocabulary_size}")
+    if words.min_count > 1:
+        found.append("--set min_count=1")
+    if known is None:
+        found.append("--set characters=true")
+        found += ["--set tokenizer=char"] if config.data.tokenizer == "word" else []
+    return found

@@ -49,6 +49,7 @@ EARLIER_FILES = (  # files of runs of textapp 0.1
 SAMPLE_SIZE = 500
 FIXED = "fixed"  # key of `config.json`: the settings that the command gave; the others were chosen from the data
 CHOSEN = "chosen"  # key of `config.json`: the reason of each setting that was chosen
+WAY_TO_CHOOSE = "way to choose settings"  # in messages, the difference between a command with `FIXED` and one without
 NOT_OF_COMMAND = ("textapp_version", "forced", CHOSEN)  # keys that do not tell one command from another
 
 
@@ -221,6 +222,8 @@ def check_folder(folder: Path, command: dict[str, Any], force: bool) -> None:
     if (folder / METRICS).exists():
         raise InputError(f"{folder}: holds a finished run; use --force to train it again, or another --out")
     if differing := differences(before, command):
+        if differing == [WAY_TO_CHOOSE]:
+            raise InputError(f"{folder}: {_other_way_to_choose(before)}, or --force to start anew, or another --out")
         shown = ", ".join(differing[:8]) + (f" and {len(differing) - 8} more" if len(differing) > 8 else "")
         raise InputError(f"{folder}: holds an unfinished run with other {shown}; use --force, or another --out")
 
@@ -239,7 +242,17 @@ def differences(before: Mapping[str, Any], command: Mapping[str, Any]) -> list[s
         old, new = before[part], command[part]
         differing += [key for key in (new if part == "settings" else {**new, **old}) if old.get(key) != new.get(key)]
         differing.remove(part)
-    return ["way to choose settings" if key == FIXED else key for key in differing]
+    return [WAY_TO_CHOOSE if key == FIXED else key for key in differing]
+
+
+def _other_way_to_choose(before: Mapping[str, Any]) -> str:
+    """What an unfinished run is whose settings were given in another way than those of the new command."""
+    if FIXED in before:
+        return (
+            "holds an unfinished run whose settings were chosen from its examples; without --preset and --init the run "
+            "goes on with them: leave these options out"
+        )
+    return "holds an unfinished run whose settings were all given; give its --preset to go on with it"
 
 
 def resumed_settings(folder: Path, command: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]] | None:

@@ -23,7 +23,7 @@ from textapp.training.adversarial import with_adversary
 from textapp.training.automatic import choose_settings
 from textapp.training.baseline import report_baseline, with_baseline
 from textapp.training.fit import fit
-from textapp.training.initial import InitialRun
+from textapp.training.initial import InitialRun, Start
 from textapp.training.ngram_model import with_ngram_model
 from textapp.training.optimizer import optimizer_of
 from textapp.training.prepare import Prepared, prepare_splits, read_splits
@@ -43,7 +43,7 @@ def train(
     valid: str | os.PathLike[str] | None = None,
     test: str | os.PathLike[str] | None = None,
     vectors: str | os.PathLike[str] | None = None,
-    init: str | os.PathLike[str] | InitialRun | None = None,
+    init: str | os.PathLike[str] | Start | None = None,
     fixed: Collection[str] | None = None,
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
@@ -59,9 +59,10 @@ def train(
         test: Examples to score once, after the training.
         vectors: Word vectors to start from, in any format of `textapp.vectors.formats`. `embedding_dim` must be their
             dimension or None. Only the training needs the file: the finished run and its export do not.
-        init: A finished run to start from: its weights, words and targets; new words and targets follow. The settings
-            must be those of `InitialRun.config`, except for `textapp.training.initial.FREE_SETTINGS` and those of the
-            training and of reading files. `test` is then by default the test file of that run.
+        init: Where to start; by default at random weights or the given vectors. A path is that of a finished run: its
+            weights, words and targets stay, new words and targets follow. The settings must be those of
+            `InitialRun.config`, except for `textapp.training.initial.FREE_SETTINGS` and those of the training and of
+            reading files. `test` is then by default the test file of that run.
         fixed: Names of the settings that stay as `config` has them. The others are chosen from the training examples by
             `textapp.training.automatic`, except those for reading files, and are reported with their reasons. By
             default all settings stay.
@@ -80,16 +81,14 @@ def train(
         InputError: A file or a setting is wrong, or `out` holds a finished run or another one.
     """
     found, folder = task(task_name), Path(out)
-    initial = init if init is None or isinstance(init, InitialRun) else InitialRun.open(found, init)
-    files = Files(train, valid, test, vectors)
-    if initial is not None:
-        initial.check(config, folder, vectors)
-        files = initial.with_test(files, config, report)
+    start = Start() if init is None else init if isinstance(init, Start) else InitialRun.open(found, init)
+    start.check(config, folder, vectors)
+    files = start.with_test(Files(train, valid, test, vectors), config, report)
     command: dict[str, Any] = {
         "task": found.name,
         "settings": config.to_dict(),
         **named_files(files),
-        **({} if initial is None else {"init": initial.entry}),
+        **start.entry,
     }
     if fixed is not None:
         defaults = found.config()
@@ -98,9 +97,7 @@ def train(
         }
     with run.reserved(folder, command, force):
         began = time.monotonic()
-        if initial is None:
-            check_settings(config, vectors)
-        keras.utils.set_random_seed(config.training.seed if initial is None else initial.seed(config))
+        keras.utils.set_random_seed(start.seed(config))
 
         train_examples, held_out = read_splits(found, config, files, report)
         more = {}
@@ -114,13 +111,13 @@ def train(
                 report("settings: as they were chosen when this training began")
             check_settings(config, vectors)
             command["settings"], more[run.CHOSEN] = config.to_dict(), reasons
-        known = None if initial is None else initial.run
+        known = start.known
         data = prepare_splits(found, config, files, train_examples, held_out, report, known)
         del train_examples
         steps = data.batches.steps_per_epoch
         strategy = choose_strategy()
-        trained, model = compiled_model(found, config, data, strategy, initial)
-        before = {} if initial is None else initial.before(data, files, report)
+        trained, model = compiled_model(found, config, data, strategy, start)
+        before = start.before(data, files, report)
         # Files and settings are valid: only now delete an old run.
         run.begin(folder, command, force, **more)
         if data.pretrained is not None:
@@ -130,22 +127,25 @@ def train(
         if config.training.baseline:
             data = with_baseline(found, config, data, report)
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
-        ngrams = None if initial is None else initial.run.ngrams
-        data = with_ngram_model(config, rows, data, valid is None, report, ngrams)
+        data = with_ngram_model(config, rows, data, valid is None, report, None if known is None else known.ngrams)
 
-        sha256 = "" if initial is None else initial.sha256
-        model, history = fit_model(found, config, folder, data, trained, model, data.held_out["valid"], start=sha256)
+        valid_rows = data.held_out["valid"]
+        model, history = fit_model(found, config, folder, data, trained, model, valid_rows, start=start.fingerprint)
         metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.baseline is not None:
             report_baseline(found, config, data, metrics, len(history), report)
             metrics["baseline"] = data.baseline
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
-        if initial is not None:
+
+        def new_run() -> run.Run:
             targets = found.read_targets(folder, metrics)
             ngrams = run.load_ngrams(folder, metrics, len(targets.names))
-            new = run.Run(folder, found, model, config, data.tokenizer, data.encoder, targets, command, metrics, ngrams)
-            metrics["init"] = initial.compare(new, data, before, report)
+            return run.Run(
+                folder, found, model, config, data.tokenizer, data.encoder, targets, command, metrics, ngrams
+            )
+
+        metrics |= start.compare(new_run, data, before, report)
         return run.finish(folder, metrics, history, began)
 
 
@@ -185,9 +185,9 @@ def compiled_model(
     config: ModelConfig,
     data: Prepared,
     strategy: tf.distribute.Strategy,
-    initial: InitialRun | None = None,
+    start: Start,
 ) -> tuple[keras.Model, keras.Model]:
-    """Builds and compiles the model of the settings for true targets, perhaps with the weights of a run to start from.
+    """Builds and compiles the model of the settings for true targets, with the first weights of a start.
 
     Returns:
         The model to `fit`, which may wrap the other one, and the model from `build_model`.
@@ -195,8 +195,7 @@ def compiled_model(
     total_steps = config.training.epochs * data.batches.steps_per_epoch
     with strategy.scope(), precision(config.training.mixed_precision):
         model = build_model(task, config, data)
-        if initial is not None:
-            initial.start(model, data)
+        start.set_weights(model, data)
         trained = with_adversary(model, config.training.adversarial)
         compile_model(trained, task, config, total_steps, task.loss(config, model, data.target_counts), model)
     return trained, model

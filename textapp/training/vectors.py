@@ -19,6 +19,7 @@ from textapp.dashboards.word_vectors import VectorsDashboard
 from textapp.errors import InputError, excerpt, list_some
 from textapp.files import delete_leftovers, digest, named_errors
 from textapp.output_files import check_output, delete_empty_folders, locked, real_path
+from textapp.text.characters import agreeing, counted
 from textapp.training import run
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
@@ -149,7 +150,7 @@ def _train(
     if init:
         _start_from(model, init, cache)
     model.compile(config.learning_rate, total_steps=config.epochs * blocks.steps_per_epoch)
-    report(f"training {model.count_params():,} parameters with {threads} thread{'s' if threads > 1 else ''}")
+    report(f"training {model.count_params():,} parameters with {counted(threads, 'thread')}")
 
     state = Checkpoint(folder / run.CHECKPOINT, blocks, None, _fingerprint(command, cache))
     steps_before = state.epoch * blocks.steps_per_epoch + state.step
@@ -208,7 +209,8 @@ def _prepare(
         )
         check_words(cache.words, out)
         if cache.num_words < FEW_WORDS:
-            report(f"warning: {cache.num_words:,} words are few to learn vectors from; use a million or more")
+            words, verb = counted(cache.num_words, "word"), agreeing(cache.num_words, "is", "are")
+            report(f"warning: {words} {verb} few to learn vectors from; use a million or more")
         return cache, _probes(config, cache)
     except InputError:
         if fresh or (folder / run.METRICS).exists():  # a finished training stays as it was

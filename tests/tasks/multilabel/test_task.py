@@ -32,5 +32,5 @@ def test_a_text_without_tokens_has_no_labels():
 def test_labels_with_a_comma_are_shown_in_quotation_marks():
     names = ("goût, odeur", "价格")
     predictions = [MultilabelPrediction(chosen, dict.fromkeys(names, 0.75), (), False) for chosen in (names, ())]
-    lines = task("multilabel").prediction_lines(["好", ""], predictions, IndependentLabels(names), colours=False)
+    lines = task("multilabel").prediction_lines(["好", ""], predictions, IndependentLabels(names), terminal=False)
     assert list(lines) == ['"goût, odeur" 0.750, 价格 0.750\t好', "-\t"]

@@ -177,8 +177,7 @@ class Report:
     def title(self) -> str:
         """A headline."""
         count = len(self.variants)
-        models = "1 model" if count == 1 else f"{count} models"
-        return f"{models}: {self.comparison.title}, bytes, latency"
+        return f"{counted(count, 'model')}: {self.comparison.title}, bytes, latency"
 
     def notes(self) -> list[str]:
         """Notes on how the figures were measured, one or two sentences each."""

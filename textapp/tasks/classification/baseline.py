@@ -7,27 +7,28 @@ Reference: Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and 
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-from sklearn.svm import LinearSVC
 
 from textapp.data.readers import Examples
 from textapp.data.rows import EncodedRows
 from textapp.task import Baseline
+from textapp.tasks.classification.linear_machines import (
+    MOST_WORK,
+    MOST_WORK_WITH_CHARACTERS,
+    affords_characters,
+    linear_machines,
+    sample,
+)
 from textapp.text.characters import counted, replace_surrogates
 from textapp.text.tokenizer import Tokenizer
 
 TITLE = "linear model over n-grams"
 MOST_BUCKETS = 2**18  # n-grams of a kind are hashed to: text without spaces has millions of them, mostly rare
 MOST_WEIGHTS = 15_000_000  # of a kind, buckets times classes: 120 MB
-# What a fit may cost, in units of the time that the n-grams of a code point take for each class: 0.1 microseconds.
-MOST_WORK_WITH_CHARACTERS = 120_000_000
-MOST_WORK = 800_000_000
-WORK_OF_COUNTING = 20  # units that the n-grams of a code point take to be counted
-NEVER = -10.0  # margin of a class without a training text; those of a fitted class are about -1 to 1
 CHUNK = 500  # held-out texts whose n-grams are in memory at a time
 
 
@@ -105,60 +106,6 @@ def _texts(examples: Examples, rows: EncodedRows) -> list[str]:
     return [replace_surrogates(examples.texts[number]) for number in rows.sources.tolist()]
 
 
-class LinearMachines(NamedTuple):
-    """Linear support vector machines, one for each class against the rest; of two classes, for the second.
-
-    Attributes:
-        coefficients: float64 `(K, F)`, K classes.
-        intercepts: float64 `(K,)`.
-        classes: The number of classes, C.
-        absent: The classes without a training text, int64; their margin is `NEVER`.
-    """
-
-    coefficients: np.ndarray
-    intercepts: np.ndarray
-    classes: int
-    absent: np.ndarray
-
-    def margins(self, features: Any) -> np.ndarray:
-        """The margins of texts with these features, sparse `(M, F)`: float64 `(M, C)`, positive for a text's class."""
-        values = np.asarray(features @ self.coefficients.T) + self.intercepts
-        return values if values.shape[1] == self.classes else np.concatenate([-values, values], axis=1)
-
-
-def linear_machines(matrix: Any, targets: np.ndarray, classes: int, seed: int) -> LinearMachines:
-    """Fits a machine for each class against the rest.
-
-    Args:
-        matrix: The features of each text, sparse `(N, F)`.
-        targets: The class of each text, `(N,)`, or which labels it has, `(N, C)`.
-        classes: C. A training that starts from a run may have no text of some of its classes.
-        seed: Seed of the order in which the solver visits texts.
-    """
-    coefficients, intercepts = np.zeros((classes, matrix.shape[1])), np.zeros(classes)
-    if targets.ndim == 2:
-        for label, column in enumerate(targets.T):
-            if 0 < column.sum() < len(column):
-                machine = _machine(seed).fit(matrix, column)
-                coefficients[label], intercepts[label] = machine.coef_[0], machine.intercept_[0]
-            else:  # all texts have the label, or none
-                intercepts[label] = 2 * column[0] - 1
-        return LinearMachines(coefficients, intercepts, classes, np.zeros(0, np.int64))
-    present = np.unique(targets)
-    absent = np.setdiff1d(np.arange(classes), present)
-    intercepts[absent] = NEVER
-    if len(present) == 1:
-        intercepts[present] = -NEVER
-        return LinearMachines(coefficients, intercepts, classes, absent)
-    machine = _machine(seed).fit(matrix, targets)
-    if len(present) == classes:
-        return LinearMachines(machine.coef_, machine.intercept_, classes, absent)
-    both = len(present) == 2
-    coefficients[present] = np.concatenate([-machine.coef_, machine.coef_]) if both else machine.coef_
-    intercepts[present] = np.concatenate([-machine.intercept_, machine.intercept_]) if both else machine.intercept_
-    return LinearMachines(coefficients, intercepts, classes, absent)
-
-
 def ngrams(
     code_points: int, classes: int, tokenizer: Tokenizer, most_work_with_characters: int = MOST_WORK_WITH_CHARACTERS
 ) -> list[NGrams]:
@@ -175,30 +122,3 @@ def ngrams(
     if affords_characters(code_points, classes, most_work_with_characters):
         found.append(NGrams(buckets, analyzer="char_wb", ngram_range=(2, 5)))
     return found
-
-
-def affords_characters(code_points: int, classes: int, most_work: int = MOST_WORK_WITH_CHARACTERS) -> bool:
-    """Whether n-grams of characters take no more than the time `most_work`, for texts of so many code points in all."""
-    return code_points * (WORK_OF_COUNTING + classes) <= most_work
-
-
-def sample(lengths: np.ndarray, targets: np.ndarray, most_work: int, classes: int, seed: int) -> np.ndarray:
-    """Chooses texts that a fit to `classes` classes takes the time `most_work` for; all if they fit.
-
-    Returns:
-        Numbers of texts, sorted; one text of each class at least.
-    """
-    most = most_work // (WORK_OF_COUNTING + classes)
-    if lengths.sum() <= most:
-        return np.arange(len(lengths))
-    order = np.random.default_rng(seed).permutation(len(lengths))
-    shuffled = targets[order]
-    first = np.unique(shuffled.argmax(axis=0) if targets.ndim == 2 else np.unique(shuffled, return_index=True)[1])
-    order = np.concatenate([order[first], np.delete(order, first)])
-    fitting = int(np.searchsorted(np.cumsum(lengths[order]), most, side="right"))
-    return np.sort(order[: max(len(first), fitting)])
-
-
-def _machine(seed: int) -> LinearSVC:
-    """The linear support vector machine; its tolerance is that of liblinear, as scikit-learn's takes longer."""
-    return LinearSVC(C=1.0, dual=True, tol=0.1, random_state=seed)

@@ -19,7 +19,7 @@ from textapp.errors import InputError, excerpt, list_names, list_some, quoted
 from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.classification.config import ClassificationConfig, StudentConfig
-from textapp.text.characters import counted, replace_surrogates
+from textapp.text.characters import agreeing, counted, replace_surrogates
 from textapp.text.labels import ExclusiveLabels, Labels
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
@@ -83,8 +83,8 @@ def read_splits(
         raise InputError(f"{held_out['valid'].source}: no text has a label, so no threshold can be chosen; give others")
     if len(held_out) == 2 and (shared := count_overlap(held_out["valid"], held_out["test"])):
         report(
-            f"warning: {shared:,} of the {len(held_out['test']):,} texts of test are validation texts too; the test "
-            "score is too high"
+            f"warning: {shared:,} of the {counted(len(held_out['test']), 'text')} of test "
+            f"{agreeing(shared, 'is a validation text', 'are validation texts')} too; the test score is too high"
         )
     if config.data.stream:
         return Examples([], [], str(files.train)), held_out
@@ -247,7 +247,8 @@ class StreamedTexts:
             if headers:
                 self._report(_header_warning(str(self.path), header, headers))
             if skipped:
-                self._report(f"{self.path}: {counted(skipped, 'text')} left out that are held out")
+                verb = agreeing(skipped, "is", "are")
+                self._report(f"{self.path}: {counted(skipped, 'text')} left out that {verb} held out")
             _report_unlearned(labels - learned, self._report)
             self._report = None
 

@@ -17,7 +17,8 @@ from textapp.data.readers import Examples, names_of
 from textapp.data.splits import overlap_key
 from textapp.errors import InputError
 from textapp.task import Report
-from textapp.tasks.classification.baseline import MOST_WORK, TITLE, linear_machines, ngrams, sample
+from textapp.tasks.classification.baseline import TITLE, ngrams
+from textapp.tasks.classification.linear_machines import MOST_WORK, linear_machines, sample
 from textapp.tasks.classification.temperature import best_temperature
 from textapp.text.characters import counted, replace_surrogates
 from textapp.text.tokenizer import Tokenizer

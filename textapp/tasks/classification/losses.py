@@ -7,10 +7,54 @@ import keras
 import numpy as np
 from keras import ops
 
+from textapp.tasks.classification.balance import class_weights
+from textapp.tasks.classification.config import Loss
+
 SMALLEST = 1e-7  # smallest probability of a teacher: float32 cannot resolve less beside 1
 
 
-class WeightedCrossentropy(keras.losses.Loss):
+class WeightedLoss(keras.losses.Loss):
+    """A cross-entropy of labels with class weights, focal loss and label smoothing; a subclass gives the formula.
+
+    Args:
+        class_weights: The weight of a text by its class, see the subclass.
+        focal_gamma: The focal parameter, at least 0.
+        label_smoothing: The share of a target that is spread over the classes, at least 0 and below 1.
+        reduction: As in `keras.losses.Loss`.
+        name: Likewise.
+    """
+
+    def __init__(
+        self,
+        class_weights: np.ndarray,
+        focal_gamma: float = 0.0,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean_with_sample_weight",
+        name: str | None = None,
+    ):
+        super().__init__(name=name, reduction=reduction)
+        self.class_weights = np.asarray(class_weights, np.float32)
+        self.focal_gamma, self.label_smoothing = focal_gamma, label_smoothing
+
+
+def label_loss(
+    settings: Loss, target_counts: np.ndarray, plain: type[keras.losses.Loss], weighted: type[WeightedLoss]
+) -> keras.losses.Loss:
+    """The loss of the settings: Keras' own where they ask for no more.
+
+    Args:
+        settings: The settings.
+        target_counts: How many training texts each label has, see `EncodedRows.target_counts`.
+        plain: Keras' class, of logits.
+        weighted: The class with weights, focal loss and label smoothing.
+    """
+    if settings.is_plain:
+        return plain(from_logits=True, reduction="mean_with_sample_weight")
+    weights = class_weights(settings.class_weights, target_counts)
+    return weighted(weights, settings.focal_gamma, settings.label_smoothing)
+
+
+class WeightedCrossentropy(WeightedLoss):
     r"""The cross-entropy with class weights, focal loss and label smoothing.
 
     For a text with label y it is
@@ -42,18 +86,6 @@ class WeightedCrossentropy(keras.losses.Loss):
         >>> round(float(loss(np.array([1]), np.zeros((1, 2)))), 4)  # 3 * (1 - 1/2)^2 * log 2
         0.5199
     """
-
-    def __init__(
-        self,
-        class_weights: np.ndarray,
-        focal_gamma: float = 0.0,
-        label_smoothing: float = 0.0,
-        reduction: str = "mean_with_sample_weight",
-        name: str = "weighted_crossentropy",
-    ):
-        super().__init__(name=name, reduction=reduction)
-        self.class_weights = np.asarray(class_weights, np.float32)
-        self.focal_gamma, self.label_smoothing = focal_gamma, label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each text, float32 `(B,)`."""

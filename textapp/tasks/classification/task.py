@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Baseline, Compared, Files, PathLike, ReliabilityBin, Report, Save, Task
+from textapp.task import Compared, Files, PathLike, Report, Save
 from textapp.tasks.classification import config as settings
+from textapp.tasks.classification.scoring import LabelScoring
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from textapp.data.near_duplicates import Conflict
     from textapp.data.profile import Profile
     from textapp.data.readers import Examples
-    from textapp.data.rows import EncodedRows, TargetRows
+    from textapp.data.rows import TargetRows
     from textapp.text.labels import Labels
     from textapp.text.tokenizer import Tokenizer
 
@@ -23,13 +24,14 @@ LABELS = "labels.txt"
 SHOWN_TEXTS = 8  # number of validation texts whose attention TensorBoard shows
 
 
-class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
+class Classification(LabelScoring):
     """Each text has exactly one label: topic, intent, sentiment."""
 
     name = "classification"
     model_noun = "classifier"
     short_name = "sentiment"
     does = "gives each text one of its labels"
+    target_noun = "label"
     unit = "text"
     config: type[settings.ClassificationConfig] = settings.ClassificationConfig
     student_config: type[settings.StudentConfig] = settings.StudentConfig
@@ -188,17 +190,14 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
     def loss(
         self, config: settings.ClassificationConfig, model: "keras.Model", target_counts: "np.ndarray"
     ) -> "keras.losses.Loss":
-        """See `Task`."""
+        """See `Task`: a cross-entropy."""
         import keras
 
-        del model
-        if config.loss.is_plain:
-            return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
-        from textapp.tasks.classification.balance import class_weights
-        from textapp.tasks.classification.losses import WeightedCrossentropy
+        from textapp.tasks.classification.losses import WeightedCrossentropy, label_loss
 
-        weights = class_weights(config.loss.class_weights, target_counts)
-        return WeightedCrossentropy(weights, config.loss.focal_gamma, config.loss.label_smoothing)
+        del model
+        plain = keras.losses.SparseCategoricalCrossentropy
+        return label_loss(config.loss, target_counts, plain, WeightedCrossentropy)
 
     def metrics(self) -> "list[keras.metrics.Metric]":
         """See `Task`."""
@@ -212,158 +211,6 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
 
         del model
         return soft_distance(config.distillation.distillation_loss, config.distillation.temperature)
-
-    def decoded(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
-        """See `Task`: the logits themselves, which also give the loss."""
-        del model
-        return lambda outputs, _: outputs
-
-    def probabilities(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
-        """See `Task`."""
-        from keras import ops
-
-        del model
-        return lambda outputs, _: ops.softmax(outputs, axis=-1)
-
-    def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> list[Any]:
-        """See `Task`: the label of the highest logit of each row."""
-        from textapp.tasks.classification.scores import confidences
-        from textapp.text.labels import Decision
-
-        del rows
-        pairs = zip(decoded.argmax(axis=1).tolist(), confidences(decoded, targets.temperature).tolist(), strict=True)
-        return [Decision(targets.names[number], confidence) for number, confidence in pairs]
-
-    def score_decisions(self, examples: "Examples", decisions: Sequence[Any], targets: "Labels") -> dict[str, Any]:
-        """See `Task`."""
-        from textapp.tasks.classification.scores import label_scores
-
-        predicted = targets.encode(decision.label for decision in decisions)
-        probs = [decision.confidence for decision in decisions]
-        return label_scores(targets.encode(examples.labels), predicted, probs)
-
-    def score(self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> dict[str, Any]:
-        """See `Task`: with the mean cross-entropy."""
-        import numpy as np
-
-        from textapp.tasks.classification.scores import classification_scores
-
-        labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
-        return classification_scores(np.asarray(labels), decoded, targets.temperature)
-
-    def monitor(self, config: settings.ClassificationConfig, targets: "Labels", target_counts: "np.ndarray") -> str:
-        """See `Task`."""
-        from textapp.tasks.classification.balance import is_skewed
-
-        if config.monitor != "auto":
-            return config.monitor
-        return "macro_f1" if is_skewed(target_counts) else self.main_score(targets)
-
-    def report_decisions(
-        self,
-        config: settings.ClassificationConfig,
-        examples: "Examples",
-        rows: "EncodedRows",
-        decoded: "np.ndarray",
-        targets: "Labels",
-        report: Report,
-    ) -> None:
-        """See `Task`: labels that no text gets."""
-        from textapp.data.readers import names_of
-        from textapp.tasks.classification.balance import report_unpredicted
-
-        chosen = self.decisions(rows, decoded, targets)
-        predicted = {name for one in chosen for name in names_of(getattr(one, "label", one))}
-        report_unpredicted(config, examples, predicted, report)
-
-    def calibrated(self, examples: "Examples", rows: "EncodedRows", decoded: "np.ndarray", targets: Any) -> "Labels":
-        """See `Task`: with the temperature of the probabilities."""
-        import numpy as np
-
-        from textapp.tasks.classification.temperature import best_temperature
-        from textapp.text.labels import ExclusiveLabels
-
-        labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
-        return ExclusiveLabels(targets.names, best_temperature(np.asarray(labels), decoded))
-
-    def reliability(
-        self, examples: "Examples", decisions: Sequence[Any], targets: "Labels"
-    ) -> tuple[ReliabilityBin, ...]:
-        """See `Task`."""
-        from textapp.tasks.classification.scores import reliability
-
-        del targets
-        return reliability(_right(examples, decisions), [decision.confidence for decision in decisions])
-
-    def split_scope(self, examples: "Examples", label: str, targets: "Labels") -> "tuple[Examples, Examples]":
-        """See `Task`."""
-        from textapp.tasks.classification.data import split_scope
-
-        return split_scope(examples, label, targets)
-
-    def score_answers(
-        self, examples: "Examples", decisions: Sequence[Any], outside: Sequence[Any], min_confidence: float
-    ) -> dict[str, float | None]:
-        """See `Task`."""
-        from textapp.tasks.classification.scores import answer_scores
-
-        probs, other_probs = ([decision.confidence for decision in part] for part in (decisions, outside))
-        return answer_scores(_right(examples, decisions), probs, other_probs, min_confidence)
-
-    def precision_thresholds(
-        self, examples: "Examples", decisions: Sequence[Any], outside: Sequence[Any], precision: float
-    ) -> dict[str, Any]:
-        """See `Task`."""
-        from textapp.tasks.classification.scores import precision_thresholds
-
-        true = [*examples.labels, *[None] * len(outside)]
-        answers = [*decisions, *outside]
-        predicted, probs = [one.label for one in answers], [one.confidence for one in answers]
-        return precision_thresholds(true, predicted, probs, precision)
-
-    def baseline(
-        self,
-        config: settings.ClassificationConfig,
-        train: "Examples",
-        rows: "EncodedRows",
-        targets: "Labels",
-        tokenizer: "Tokenizer",
-    ) -> Baseline:
-        """See `Task`: a linear model over n-grams."""
-        from textapp.tasks.classification.baseline import linear_model
-
-        return linear_model(train, rows, tokenizer, len(targets), config.training.seed)
-
-    def score_soft(
-        self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: "Labels"
-    ) -> dict[str, Any]:
-        """See `Task`."""
-        labels = targets.encode(examples.labels[row] for row in rows.sources.tolist())
-        return {"accuracy": float((probs.argmax(axis=1) == labels).mean()), "count": len(labels)}
-
-    def main_score(self, targets: "Labels") -> str:
-        """See `Task`."""
-        del targets
-        return "accuracy"
-
-    def main_score_title(self, targets: "Labels") -> str:
-        """See `Task`."""
-        return self.main_score(targets)
-
-    def counted(self, targets: "Labels") -> str:
-        """See `Task`."""
-        del targets
-        return "text"
-
-    def describe_scores(self, scores: Mapping[str, Any]) -> str:
-        """See `Task`."""
-        from textapp.text.characters import counted
-
-        texts = counted(scores["count"], "text")
-        return (
-            f"accuracy {scores['accuracy']:.4f}, macro F1 {scores['macro_f1']:.4f}, calibration error "
-            f"{scores['ece']:.4f} on {texts}"
-        )
 
     def questions(self, examples: "Examples") -> Sequence[str]:
         """See `Task`: the texts."""
@@ -384,13 +231,13 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         return [text for text, _ in islice(iterate_examples(path, **options), count)]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: "Labels", colours: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "Labels", terminal: bool
     ) -> Iterator[str]:
         """See `Task`: label, probability, and the text with its attention."""
         from textapp.tasks.classification.terminal import prediction_lines
 
         del targets
-        return prediction_lines(texts, predictions, colours)
+        return prediction_lines(texts, predictions, terminal)
 
     def prediction_notes(self, prediction: Any, number: int, longest: int) -> Iterator[str]:
         """See `Task`: whether the text was cut."""
@@ -525,11 +372,6 @@ class Classification(Task[settings.ClassificationConfig, "Examples", "Labels"]):
         from textapp.text.labels import ExclusiveLabels
 
         return labels_of(names, source, ExclusiveLabels, known)
-
-
-def _right(examples: "Examples", decisions: Sequence[Any]) -> list[bool]:
-    """Whether each decision is the true label."""
-    return [decision.label == label for decision, label in zip(decisions, examples.labels, strict=True)]
 
 
 def evenly_spaced(texts: Sequence[str]) -> list[str]:

@@ -8,11 +8,11 @@ from textapp.text.characters import one_line, printable, shortened
 if TYPE_CHECKING:
     from textapp.runtime.classification import Prediction, TokenWeight
 
-_COLUMNS = 80  # of a line of contributions
+_COLUMNS = 80  # of a line of contributions on a terminal
 
 
 def prediction_lines(
-    texts: Sequence[str], predictions: "Sequence[Prediction]", colours: bool, heaviest: int = 0
+    texts: Sequence[str], predictions: "Sequence[Prediction]", terminal: bool, heaviest: int = 0
 ) -> Iterator[str]:
     """Yields one line per text: label (`?` for none), probability of the best, and the text with its attention.
 
@@ -21,17 +21,17 @@ def prediction_lines(
     Args:
         texts: The texts.
         predictions: Their predictions.
-        colours: Whether to colour tokens, see `mark_tokens`.
+        terminal: Whether they are for a terminal: tokens are coloured, see `mark_tokens`, and contributions cut.
         heaviest: Number of tokens with the most attention to list after the text, with their weights.
     """
     for text, prediction in zip(texts, predictions, strict=True):
         label = "?" if prediction.label is None else printable(prediction.label)
         line = f"{label}\t{prediction.confidence:.3f}\t"
-        line += mark_tokens(text, prediction, colours)
+        line += mark_tokens(text, prediction, colours=terminal)
         if heaviest:
             tokens = sorted(prediction.tokens, key=lambda token: -(token.weight or 0.0))[:heaviest]
             line += "\t" + ", ".join(f"{one_line(token.text)} {token.weight or 0.0:.2f}" for token in tokens)
-        yield "\n".join([line, *contribution_lines(prediction.tokens)])
+        yield "\n".join([line, *contribution_lines(prediction.tokens, terminal)])
 
 
 def mark_tokens(text: str, prediction: "Prediction", colours: bool) -> str:
@@ -53,13 +53,18 @@ def mark_tokens(text: str, prediction: "Prediction", colours: bool) -> str:
     return shown + ("…" if prediction.truncated else one_line(text[end:]))
 
 
-def contribution_lines(tokens: "Sequence[TokenWeight]") -> Iterator[str]:
-    """Yields a line for each label that tokens contribute to: the tokens that matter most, as far as it has room."""
+def contribution_lines(tokens: "Sequence[TokenWeight]", terminal: bool) -> Iterator[str]:
+    """Yields a line for each label that tokens contribute to, the tokens that matter most first.
+
+    On a terminal it has only as many as there is room for, in a file or a pipe all.
+    """
     known = [(token, token.contributions) for token in tokens if token.contributions is not None]
     for label in known[0][1] if known else ():
         ordered = sorted(known, key=lambda pair: -abs(pair[1][label]))
-        shown = ", ".join(f"{some[label]:+.2f} {one_line(token.text)}" for token, some in ordered[:_COLUMNS])
-        yield shortened(f"  {printable(label)}: {shown}", _COLUMNS)
+        chosen = ordered[:_COLUMNS] if terminal else ordered
+        shown = ", ".join(f"{some[label]:+.2f} {one_line(token.text)}" for token, some in chosen)
+        line = f"  {printable(label)}: {shown}"
+        yield shortened(line, _COLUMNS) if terminal else line
 
 
 def _strength(token: "TokenWeight") -> float:

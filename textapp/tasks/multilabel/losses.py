@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-import keras
-import numpy as np
 from keras import ops
 
-from textapp.tasks.classification.losses import SMALLEST
+from textapp.tasks.classification.losses import SMALLEST, WeightedLoss
 
 
-class WeightedBinaryCrossentropy(keras.losses.Loss):
+class WeightedBinaryCrossentropy(WeightedLoss):
     r"""The mean over labels of a binary cross-entropy with class weights, focal loss and label smoothing.
 
     Each label is a choice between two classes, without (0) and with (1) it, and the loss of a label is that of
@@ -28,18 +26,6 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
         y_pred: Logits, float `(B, C)`.
         sample_weight: Optional weights of the texts, `(B,)`.
     """
-
-    def __init__(
-        self,
-        class_weights: np.ndarray,
-        focal_gamma: float = 0.0,
-        label_smoothing: float = 0.0,
-        reduction: str = "mean_with_sample_weight",
-        name: str = "weighted_binary_crossentropy",
-    ):
-        super().__init__(name=name, reduction=reduction)
-        self.class_weights = np.asarray(class_weights, np.float32)
-        self.focal_gamma, self.label_smoothing = focal_gamma, label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each text, float32 `(B,)`."""

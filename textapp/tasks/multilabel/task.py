@@ -98,14 +98,12 @@ class Multilabel(Classification):
         """See `Task`: a binary cross-entropy for each label."""
         import keras
 
-        del model
-        if config.loss.is_plain:
-            return keras.losses.BinaryCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
-        from textapp.tasks.classification.balance import class_weights
+        from textapp.tasks.classification.losses import label_loss
         from textapp.tasks.multilabel.losses import WeightedBinaryCrossentropy
 
-        weights = class_weights(config.loss.class_weights, target_counts)
-        return WeightedBinaryCrossentropy(weights, config.loss.focal_gamma, config.loss.label_smoothing)
+        del model
+        plain = keras.losses.BinaryCrossentropy
+        return label_loss(config.loss, target_counts, plain, WeightedBinaryCrossentropy)
 
     def monitor(self, config: ClassificationConfig, targets: Any, target_counts: "np.ndarray") -> str:
         """See `Task`: by default micro F1; unlike accuracy, it sees whether rare labels are found."""
@@ -213,7 +211,7 @@ class Multilabel(Classification):
         return self.read(path, **options).texts[:count]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, colours: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, terminal: bool
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
         from textapp.errors import quoted_name
@@ -225,8 +223,8 @@ class Multilabel(Classification):
             labels = ", ".join(
                 f"{printable(quoted_name(label))} {prediction.probs[label]:.3f}" for label in prediction.labels
             )
-            line = f"{labels or '-'}\t{mark_tokens(text, prediction, colours)}"
-            yield "\n".join([line, *contribution_lines(prediction.tokens)])
+            line = f"{labels or '-'}\t{mark_tokens(text, prediction, colours=terminal)}"
+            yield "\n".join([line, *contribution_lines(prediction.tokens, terminal)])
 
     def describe_targets(self, targets: Any) -> dict[str, Any]:
         """See `Task`."""

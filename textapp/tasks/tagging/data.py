@@ -18,7 +18,7 @@ from textapp.files import write_text
 from textapp.task import Compared, Files, PathLike, Report
 from textapp.tasks.tagging.config import TaggingConfig
 from textapp.tasks.tagging.scores import check_tags_known, unseen_tags
-from textapp.text.characters import counted
+from textapp.text.characters import agreeing, counted
 from textapp.text.tag_schemes import OUTSIDE, is_tag, read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.tokenizer import Tokenizer
@@ -117,13 +117,16 @@ def read_splits(
     for name, part in held_out.items():
         if shared := count_shared(train, part):
             kind = "warning" if shared == len(part) else "note"  # published corpora have some
-            report(f"{kind}: {shared:,} of the {len(part):,} sentences of {name} are training sentences too")
+            report(f"{kind}: {_shared(shared, part, name, 'training')}")
     if "test" in held_out and (shared := count_shared(held_out["valid"], held_out["test"])):
-        report(
-            f"warning: {shared:,} of the {len(held_out['test']):,} sentences of test are validation sentences too; "
-            "the test score is too high"
-        )
+        report(f"warning: {_shared(shared, held_out['test'], 'test', 'validation')}; the test score is too high")
     return train, held_out
+
+
+def _shared(count: int, part: TaggedExamples, name: str, other: str) -> str:
+    """How many sentences of a split are in another one too."""
+    verb = agreeing(count, f"is a {other} sentence", f"are {other} sentences")
+    return f"{count:,} of the {counted(len(part), 'sentence')} of {name} {verb} too"
 
 
 def profile(config: TaggingConfig, files: Files, train: TaggedExamples) -> Profile:
@@ -243,7 +246,11 @@ def student_tags(train: TaggedExamples, teachers: Sequence[tuple[str, TagSet]], 
     if first.scheme is None:
         return first
     if lost := sum(len(read_spans(names, FILE_SCHEME)) - len(first.known_spans(names)) for names in train.tags):
-        report(f"warning: {lost:,} spans of {train.source} need tags that the teachers lack; they are learned as O")
+        verb, pronoun = agreeing(lost, "needs", "need"), agreeing(lost, "it is", "they are")
+        report(
+            f"warning: {counted(lost, 'span')} of {train.source} {verb} tags that the teachers lack; {pronoun} learned "
+            "as O"
+        )
     return first
 
 

@@ -28,6 +28,7 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
     model_noun = "tagger"
     short_name = "ner"
     does = "finds spans or tags tokens"
+    target_noun = "tag"
     unit = "token"
     config = settings.TaggingConfig
     student_config = settings.StudentConfig
@@ -275,12 +276,12 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         return self.texts(read_tagged(path, **{"repair": True, **options}, tokenizer=tokenizer), tokenizer)[:count]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: "TagSet", colours: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "TagSet", terminal: bool
     ) -> Iterator[str]:
         """See `Task`: the text with its spans marked, or its tokens and their tags."""
         from textapp.tasks.tagging.terminal import prediction_lines
 
-        return prediction_lines(texts, predictions, targets, colours)
+        return prediction_lines(texts, predictions, targets, terminal)
 
     def describe_targets(self, targets: "TagSet") -> dict[str, Any]:
         """See `Task`."""
