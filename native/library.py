@@ -23,10 +23,27 @@ NATIVE = Path(__file__).parent
 NAMES = {"linux": "libtextapp.so", "darwin": "libtextapp.dylib", "win32": "textapp.dll"}
 """The name of the library by `sys.platform`."""
 
-COMPILE = "-std=c99 -O2 -g0 -fPIC -ffreestanding -fno-stack-protector -fvisibility=hidden -DTEXTAPP_BUILD_SHARED".split()
-LINK = "-shared -fPIC -nostdlib -s".split()
-SANITIZE = "-std=c99 -O1 -g -fPIC -fvisibility=hidden -DTEXTAPP_BUILD_SHARED -fsanitize=address,undefined".split()
-WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wdouble-promotion".split()
+COMPILE = [
+    "-std=c99",
+    "-O2",
+    "-g0",
+    "-fPIC",
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fvisibility=hidden",
+    "-DTEXTAPP_BUILD_SHARED",
+]
+LINK = ["-shared", "-fPIC", "-nostdlib", "-s"]
+SANITIZE = [
+    "-std=c99",
+    "-O1",
+    "-g",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-DTEXTAPP_BUILD_SHARED",
+    "-fsanitize=address,undefined",
+]
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wdouble-promotion"]
 _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 
 
@@ -96,12 +113,15 @@ def build(
 
         def compile_file(source: Path) -> str:
             own = kernels.get(source.name, [])
-            if own and subprocess.run(
-                [*command, *own, "-c", str(empty), "-o", str(Path(folder, f"{source.stem}.empty.o"))],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            ).returncode:
+            if (
+                own
+                and subprocess.run(
+                    [*command, *own, "-c", str(empty), "-o", str(Path(folder, f"{source.stem}.empty.o"))],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                ).returncode
+            ):
                 own = []
             made = str(Path(folder, f"{source.stem}.o"))
             includes = ["-I", str(NATIVE / "include"), "-I", str(NATIVE / "src")]
