@@ -52,10 +52,9 @@ class TokenWeight(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The token as JSON values."""
-        values = self._asdict()
-        if self.contributions is None:
-            del values["contributions"]
-        return values
+        text, start, end, weight, contributions = self
+        values = {"text": text, "start": start, "end": end, "weight": weight}
+        return values if contributions is None else {**values, "contributions": contributions}
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def _opened(path: Path) -> Any:
         "run": (code, (pointer, pointer, size, pointer, pointer, message)),
         "probabilities": (
             code,
-            (pointer, ctypes.c_char_p, pointer, size, pointer, pointer, ctypes.POINTER(size), message),
+            (pointer, ctypes.c_char_p, pointer, size, pointer, pointer, pointer, ctypes.POINTER(size), message),
         ),
     }
     for name, (result, arguments) in functions.items():
@@ -352,10 +352,11 @@ class NativeModel:
         try:
             contents = [_utf8(text) for text in texts]
         except BeyondCoreError:
-            return Scored(texts, None, None)
+            return Scored(texts)
         ends = np.fromiter(itertools.accumulate(map(len, contents)), np.uintp, len(contents))
         probs = np.empty((len(contents), self._classes))
         logits = np.empty((len(contents), self._classes), np.float32)
+        truncated = np.empty(len(contents), np.bool_)
         context = self._take(max(map(len, contents)))
         try:
             self._call(
@@ -366,11 +367,12 @@ class NativeModel:
                 len(contents),
                 probs.ctypes.data,
                 logits.ctypes.data,
+                truncated.ctypes.data,
                 context.done,
             )
         finally:
             self._give(context)
-        return Scored(texts, probs, logits)
+        return Scored(texts, probs, logits, truncated)
 
     def _predict(self, text: str, flags: int) -> "tuple[_Context, _Prediction]":
         """The prediction of a text, and the context that it lies in, which the caller gives back."""
@@ -424,11 +426,13 @@ class Scored(NamedTuple):
         texts: `N` texts.
         probs: float64 `(N, C)`: the probability of each label. None if the core cannot read one of the texts.
         logits: float32 `(N, C)`, likewise.
+        truncated: bool `(N,)`: whether each text was cut, likewise.
     """
 
     texts: list[str]
-    probs: NDArray[np.float64] | None
-    logits: NDArray[np.float32] | None
+    probs: NDArray[np.float64] | None = None
+    logits: NDArray[np.float32] | None = None
+    truncated: NDArray[np.bool_] | None = None
 
 
 class _Context:
