@@ -109,13 +109,15 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         """The labels, by number."""
         return self.targets.names
 
-    def predict(self, texts: Iterable[str], *, explain: bool = False) -> list[PredictionType]:
+    def predict(self, texts: Iterable[str], *, explain: bool = False, tokens: bool = True) -> list[PredictionType]:
         """Predicts each text, with probabilities and the attention to each token.
 
         Args:
             texts: strings, of any length and content.
             explain: whether to compute the contributions of each token, by leaving it out. This runs the model once
                 more for each token.
+            tokens: whether predictions have their tokens. Without them the core in C predicts many texts at once, and
+                threads share them.
 
         Returns:
             One prediction per text, in their order.
@@ -125,6 +127,8 @@ class TextPredictor(Predictor, Generic[PredictionType]):
             for prediction in classifier.predict(["Très bon café ☕", ""]):
                 print(prediction.label, max(prediction.tokens, key=lambda token: token.weight, default=None))
         """
+        if not tokens and not explain:
+            return list(self._without_tokens(check_texts(texts)))
         return [self._predict(text, explain) for text in check_texts(texts)]
 
     def decide(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -210,6 +214,18 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         for part in core.probabilities(texts):
             yield from map(self._logits, part.texts) if part.logits is None else part.logits
 
+    def _without_tokens(self, texts: Iterable[str]) -> Iterator[PredictionType]:
+        """Yields the prediction of each text, without its tokens."""
+        parts = map(Scored, ([text] for text in texts)) if self.core is None else self.core.probabilities(texts)
+        for part in parts:
+            if part.probs is None or part.truncated is None:
+                for text in part.texts:
+                    words, truncated = _first(self.tokenizer.words, text, self.max_tokens)
+                    yield self.prediction(self.probs(self.outputs(words).logits), (), truncated)
+            else:
+                for probs, truncated in zip(part.probs.tolist(), part.truncated.tolist(), strict=True):
+                    yield self.prediction(probs, (), truncated)
+
     def _predict(self, text: str, explain: bool) -> PredictionType:
         """The prediction for one text."""
         if self.core is not None and not explain:
@@ -249,16 +265,19 @@ class Classifier(TextPredictor[Prediction]):
     """Predicts the label of texts."""
 
     task = "classification"
-    predict_options = ("min_confidence", "explain")
+    predict_options = ("min_confidence", "explain", "tokens")
     targets: ExclusiveLabels
 
-    def predict(self, texts: Iterable[str], min_confidence: float = 0.0, *, explain: bool = False) -> list[Prediction]:
+    def predict(
+        self, texts: Iterable[str], min_confidence: float = 0.0, *, explain: bool = False, tokens: bool = True
+    ) -> list[Prediction]:
         """Predicts each text, with probabilities and the attention to each token.
 
         Args:
             texts: strings, of any length and content.
             min_confidence: probability from 0 to 1. A prediction whose most probable label has less has no label.
             explain: as in `TextPredictor.predict`. Tokens contribute to the most probable label.
+            tokens: as in `TextPredictor.predict`.
 
         Returns:
             One prediction per text, in their order.
@@ -269,7 +288,9 @@ class Classifier(TextPredictor[Prediction]):
         """
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"`min_confidence` must be from 0 to 1. Received: min_confidence={min_confidence}")
-        predictions = super().predict(texts, explain=explain)
+        predictions = super().predict(texts, explain=explain, tokens=tokens)
+        if min_confidence == 0:
+            return predictions
         return [one if one.confidence >= min_confidence else replace(one, label=None) for one in predictions]
 
     def quick(self, text: str) -> int:
@@ -308,7 +329,7 @@ class Classifier(TextPredictor[Prediction]):
 
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> Prediction:
         """The prediction of a text with these probabilities."""
-        label = self.decision(probs).label
+        label = self.labels[probs.index(max(probs))]
         return Prediction(label, dict(zip(self.labels, probs, strict=True)), tokens, truncated)
 
 
