@@ -436,22 +436,4 @@ int ta_json_is(ta_json value, const char *text) {
   return ta_json_string(value, bytes, sizeof bytes) == length && !ta_compare(bytes, text, length);
 }
 
-const char *ta_excerpt(const char *text, size_t length, char out[TA_EXCERPT]) {
-  size_t size = TA_MIN(length, 80);
-  size = ta_valid_utf8(text, size);
-  ta_copy(out, text, size);
-  if (size < length) {
-    ta_copy(out + size, "...", 3);
-    size += 3;
-  }
-  out[size] = 0;
-  for (size_t place = 0; place < size; place++) {
-    if ((unsigned char)out[place] < 0x20) out[place] = ' ';
-  }
-  return out;
-}
-
-const char *ta_json_excerpt(ta_json value, char out[TA_EXCERPT]) {
-  if (!value.at) return "nothing";
-  return ta_excerpt(value.at, (size_t)(value_end(value) - value.at), out);
-}
+size_t ta_json_size(ta_json value) { return (size_t)(value_end(value) - value.at); }

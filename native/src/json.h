@@ -35,18 +35,15 @@ int ta_json_whole(ta_json value, int64_t least, int64_t most, int64_t *out);
 int ta_json_number(ta_json value, double *out);
 int ta_json_numbers(ta_json array, double least, double most, size_t count, double *out);
 
-/* Whether a value is this string; the bytes of a string, at most `room` of them, and their whole number; and whether they
- * are valid UTF-8: escapes may give lone surrogates, which have three bytes each. */
+/* Whether a value is this string of at most 64 bytes. The bytes of a string, of which `out` gets at most `room`; a lone
+ * surrogate, which an escape may give, has three. */
 int ta_json_is(ta_json value, const char *text);
 size_t ta_json_string(ta_json value, char *out, size_t room);
 
-/* The first 80 bytes of a value as it is written, for a message; ends with 0. */
-#define TA_EXCERPT 84
-const char *ta_json_excerpt(ta_json value, char out[TA_EXCERPT]);
-/* The same of any bytes. Cuts at a whole code point. */
-const char *ta_excerpt(const char *text, size_t length, char out[TA_EXCERPT]);
+/* The bytes of a value as it is written. */
+size_t ta_json_size(ta_json value);
 
-/* The number of a line's bytes that are valid UTF-8, up to the first that is not. Strict: no surrogates, nothing overlong. */
+/* The bytes of a text before the first that is no UTF-8. Strict: no surrogates, nothing overlong. */
 size_t ta_valid_utf8(const char *text, size_t length);
 
 /* The nearest double to a decimal number, halves to even: at most TA_DIGITS digits without a point, the first not 0, times 10
