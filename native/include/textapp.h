@@ -155,6 +155,37 @@ TEXTAPP_API textapp_status textapp_tag(textapp_context *context, const char *con
                                        size_t count, uint32_t flags, const textapp_prediction **prediction,
                                        textapp_message *message);
 
+/* ---- The model alone: for callers with their own text code, who want logits, or who time the model. ---- */
+
+/* The tokens that one call of the model reads at most. */
+TEXTAPP_API size_t textapp_longest(const textapp_model *model);
+
+/* An input of the model: "token_ids", and where the model has them "char_ids" and "shape_ids", in this order. */
+typedef struct {
+  const char *name; /* ends with 0 */
+  size_t width;     /* ids a token: 1, or the characters of a token */
+  int32_t entries;  /* ids are from 0 to this, without it */
+} textapp_input;
+TEXTAPP_API size_t textapp_input_count(const textapp_model *model);
+TEXTAPP_API const textapp_input *textapp_model_input(const textapp_model *model, size_t number);
+
+/* Whether the model attends to tokens, so that they have weights. */
+TEXTAPP_API int textapp_has_attention(const textapp_model *model);
+
+/* Runs the model, without n-grams, on `count` tokens, from 0 to `textapp_longest`. ids[i] is (count, width) of input i.
+ * `logits` gets one float for each label, or (count, tags); `attention`, which may be NULL, gets (count). */
+TEXTAPP_API textapp_status textapp_run(textapp_context *context, const int32_t *const *ids, size_t count,
+                                       float *logits, float *attention, textapp_message *message);
+
+/* ---- Many texts at once: for bindings, in whose language a call costs more than a short text. ---- */
+
+/* Predicts only the probabilities of labels, as textapp_predict does with TEXTAPP_DECISION; not for tagging. Text i is the
+ * bytes from ends[i - 1], or 0, to ends[i]. `probs` gets (count, labels); `logits` too, unless it is NULL. No text may be
+ * longer than the context allows. Stops at the first text that fails, and `*done` is the number of texts before it. */
+TEXTAPP_API textapp_status textapp_probabilities(textapp_context *context, const char *texts, const size_t *ends,
+                                                 size_t count, double *probs, float *logits, size_t *done,
+                                                 textapp_message *message);
+
 #ifdef __cplusplus
 }
 #endif
