@@ -96,6 +96,10 @@ TEXTAPP_API textapp_task textapp_model_task(const textapp_model *model);
 TEXTAPP_API size_t textapp_label_count(const textapp_model *model);
 TEXTAPP_API const char *textapp_label(const textapp_model *model, size_t number);
 
+/* The number of logits of a text, or of a token. A tagger may have others than `textapp_label_count`: its model may know the
+ * tags of IOBES, where predictions have those of IOB2. */
+TEXTAPP_API size_t textapp_logit_count(const textapp_model *model);
+
 /* The bytes of a context for texts of at most `longest_text` bytes, and a context in a block of at least so many,
  * aligned to 64. A context is never freed: the block is. NULL where an argument is wrong. */
 TEXTAPP_API size_t textapp_context_size(const textapp_model *model, size_t longest_text);
@@ -127,7 +131,7 @@ typedef struct {
   size_t label_count;  /* of `probs` and `chosen` */
   const double *probs; /* probability of each label; NULL where tokens have tags */
   const uint8_t *chosen; /* multi-label: 1 for each label of the text, else 0; NULL for other tasks */
-  const float *logits; /* of each label, or of each token and tag (token_count, tags) */
+  const float *logits; /* (textapp_logit_count), or (token_count, textapp_logit_count) */
   size_t token_count;
   const textapp_token *tokens;
   size_t span_count;
@@ -150,7 +154,9 @@ enum {
 TEXTAPP_API textapp_status textapp_predict(textapp_context *context, const char *text, size_t length, uint32_t flags,
                                            const textapp_prediction **prediction, textapp_message *message);
 
-/* Tags tokens that the caller has cut, as `textapp evaluate` does; only for tagging. */
+/* Tags tokens that the caller has cut, as `textapp evaluate` does; only for tagging. Places are numbers of tokens. All
+ * together may have as many bytes as the context allows, where an empty token counts as one byte. Logits are those of the
+ * first piece of each token. `confidence` is not computed. */
 TEXTAPP_API textapp_status textapp_tag(textapp_context *context, const char *const *tokens, const size_t *lengths,
                                        size_t count, uint32_t flags, const textapp_prediction **prediction,
                                        textapp_message *message);
