@@ -83,7 +83,7 @@ def kernel_options(of: str) -> dict[str, list[str]]:
     """Name of each kernel file -> its options for a processor."""
     table = NATIVE / "kernels.txt"
     rows = [line.partition("#")[0].split() for line in table.read_text(encoding="utf-8").splitlines()]
-    return {file: options for file, architecture, *options in filter(None, rows) if architecture == of}
+    return {file: options for file, processors, *options in filter(None, rows) if of in processors.split(",")}
 
 
 def build(

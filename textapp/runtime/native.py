@@ -38,8 +38,7 @@ _TOKEN = struct.Struct("@PNNNfid")  # text, length, start, end, weight, tag, con
 _SPAN = struct.Struct("@PNNNd")  # type, length, start, end, confidence
 _ALIGNMENT = 64  # bytes
 _SHORT = 1 << 10  # bytes of text: no context is made for less
-_KEPT = 1 << 17  # bytes of text: a context for a longer one is not kept
-_LONGEST = (1 << 28) - 1  # bytes of a text
+_LONGEST = 1 << 16  # bytes of a text: a context for a longer one has memory for many times the text
 _PART_TEXTS, _PART_CHARACTERS = 256, 1 << 18  # of texts that are handed over together
 
 
@@ -48,7 +47,7 @@ class UnsupportedError(InputError):
 
 
 class BeyondCoreError(Exception):
-    """The core reads UTF-8 of less than 256 MiB: not a text with lone surrogates. Python's code reads any string."""
+    """A text has lone surrogates, so that it is no UTF-8, or is long: Python's text code reads it, in little memory."""
 
 
 class _Message(ctypes.Structure):
@@ -402,9 +401,8 @@ class NativeModel:
         return context if context.longest >= size else self._new_context(size)
 
     def _give(self, context: "_Context") -> None:
-        """Keeps a context for the next call, if it is small."""
-        if context.longest <= _KEPT:
-            self._free.append(context)
+        """Keeps a context for the next call."""
+        self._free.append(context)
 
     def _new_context(self, size: int) -> "_Context":
         """A context for texts of `size` bytes, or somewhat more."""
