@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from textapp.errors import InputError
-from textapp.runtime import load, native
+from textapp.runtime import load
+from textapp.runtime import native as binding
 from textapp.runtime.native import LIBRARY, library_path
 from textapp.text.retokenization import retokenize
 
@@ -200,7 +201,7 @@ def test_a_broken_library_is_named(tmp_path, monkeypatch):
     [
         ("int textapp_abi(void) { return 999; }", "is of version 999"),
         ("int other(void) { return 1; }", "is no library of textapp"),
-        (f"int textapp_abi(void) {{ return {native.ABI}; }}", "lacks the function textapp_"),
+        (f"int textapp_abi(void) {{ return {binding.ABI}; }}", "lacks the function textapp_"),
     ],
 )
 def test_a_foreign_library_is_named(tmp_path, monkeypatch, compiler, content, reason):
@@ -222,10 +223,10 @@ def test_a_changed_file_is_refused_in_the_words_of_python(tmp_path):
 
 def test_neither_litert_nor_the_library_is_loaded_before_it_is_needed():
     script = (
-        "import sys, textapp.runtime, textapp.runtime.native as native\n"
-        "assert native._opened.cache_info().currsize == 0\n"
+        "import sys, textapp.runtime, textapp.runtime.native as binding\n"
+        "assert binding._opened.cache_info().currsize == 0\n"
         f"textapp.runtime.load({str(SAMPLES / 'classifier/bundle')!r}, engine='native').predict(['good'])\n"
-        "assert native._opened.cache_info().currsize == 1\n"
+        "assert binding._opened.cache_info().currsize == 1\n"
         "assert not [name for name in sys.modules if name.startswith('ai_edge_litert')]\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -233,4 +234,4 @@ def test_neither_litert_nor_the_library_is_loaded_before_it_is_needed():
 
 def test_the_library_of_the_package_lies_beside_its_module(monkeypatch):
     monkeypatch.delenv(LIBRARY)
-    assert library_path().parent == Path(native.__file__).parent
+    assert library_path().parent == Path(binding.__file__).parent
