@@ -82,9 +82,9 @@ def measure(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
     Args:
         job: `contestants`, each with `name`, `runtime` (a key of `RUNTIMES`), `rows` (a key of `rows` below) and
-            `file`, for LiteRT also `signatures` (length to name) and `output`, for the core `features`; `rows`, lists of
-            token ids by name;
-            `turns`, the number of parts of the rows. All contestants run the first part, then all the second...
+            `file`, for LiteRT also `signatures` (length to name) and `output`, for the core `features`; `rows`, lists
+            of token ids by name; `turns`, the number of parts of the rows. All contestants run the first part, then all
+            the second...
 
     Returns:
         By contestant: `ms_p50`, `ms_p95`, `ms_mean` and `logits`.

@@ -363,7 +363,7 @@ def table(result: dict[str, Any]) -> str:
             "",
             f"## Loading; the library has {found['bytes']:,} bytes",
             "",
-            "| bundle | engine | import, ms | load, ms | first text, ms | file, bytes | memory, bytes | a context, bytes |",
+            "| bundle | engine | import, ms | load, ms | first, ms | file, bytes | model, bytes | context, bytes |",
             "|---|---|--:|--:|--:|--:|--:|--:|",
         ]
         for row in found["loads"]:

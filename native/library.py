@@ -43,6 +43,7 @@ SANITIZE = [
     "-DTEXTAPP_BUILD_SHARED",
     "-fsanitize=address,undefined",
 ]
+LINK_SANITIZED = ["-shared", "-fPIC", "-fsanitize=address,undefined"]
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wdouble-promotion"]
 _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 
@@ -157,7 +158,7 @@ def main() -> int:
     arguments = parser.parse_args()
     options, link = [*COMPILE], [*LINK]
     if arguments.sanitize:
-        options, link = [*SANITIZE], ["-shared", "-fPIC", "-fsanitize=address,undefined"]
+        options, link = [*SANITIZE], LINK_SANITIZED
     if arguments.warnings:
         options += [*WARNINGS, "-Werror"]
     try:
