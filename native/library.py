@@ -94,6 +94,7 @@ def build(
     processor: str = "",
     options: Sequence[str] = COMPILE,
     link: Sequence[str] = LINK,
+    more: Sequence[Path] = (),
 ) -> Path:
     """Compiles the library.
 
@@ -103,6 +104,7 @@ def build(
         processor: The processor that it compiles for; by default this one.
         options: Options of each file.
         link: Options of the linker.
+        more: More files to compile, such as a program.
 
     Raises:
         CompileError: The compiler failed.
@@ -126,11 +128,13 @@ def build(
                 own = []
             made = str(Path(folder, f"{source.stem}.o"))
             includes = ["-I", str(NATIVE / "include"), "-I", str(NATIVE / "src")]
+            if source.parent.name == "command":  # a program, which may use the C library
+                own = [*own, "-fno-freestanding"]
             _run([*command, *options, *own, *includes, "-c", str(source), "-o", made])
             return made
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(compile_file, sorted((NATIVE / "src").glob("*.c"))))
+            objects = list(pool.map(compile_file, [*sorted((NATIVE / "src").glob("*.c")), *more]))
         path.parent.mkdir(parents=True, exist_ok=True)
         made = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
