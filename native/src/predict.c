@@ -78,7 +78,7 @@ static textapp_status score(textapp_context *context, textapp_message *message) 
   return TEXTAPP_OK;
 }
 
-static void decide(textapp_context *context) {
+void ta_decide(textapp_context *context) {
   const ta_bundle *bundle = &context->model->bundle;
   textapp_prediction *out = &context->prediction;
   size_t count = bundle->name_count, best = 0;
@@ -105,7 +105,7 @@ textapp_status ta_classify(textapp_context *context, const char *text, size_t le
   if (status) return ta_say(message, status, "text: cannot be cut into tokens");
   status = score(context, message);
   if (status) return status;
-  decide(context);
+  ta_decide(context);
   context->prediction.logits = context->logits;
   context->prediction.truncated = context->tokens.more;
   return TEXTAPP_OK;

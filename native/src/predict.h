@@ -49,6 +49,10 @@ textapp_status ta_classify(textapp_context *context, const char *text, size_t le
 textapp_status ta_tag_text(textapp_context *context, const char *text, size_t length, uint32_t flags,
                            textapp_message *message);
 
+/* Decodes the context's logits into its prediction: labels; or tags and spans of the tokens of this text. */
+void ta_decide(textapp_context *context);
+void ta_decode_logits(textapp_context *context, const char *text, size_t length, uint32_t flags);
+
 /* Checks the arguments of a call. */
 textapp_status ta_check_call(const textapp_context *context, const char *text, size_t length, uint32_t flags,
                              textapp_message *message);
