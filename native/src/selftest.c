@@ -76,7 +76,7 @@ static textapp_status check_ids(const test *of, size_t count) {
     rest[number] = ta_json_inside(values[number]);
   }
   for (size_t token = 0; token < count; token++) {
-    ta_encode(of->context, token, 0, 0);
+    ta_encode_token(of->context, token, 0, 0);
     for (size_t number = 0; number < model->input_count; number++) {
       ta_json_next(&rest[number], NULL, &one);
       if (are_ids(one, of->context->ids[number], model->inputs[number].width)) continue;

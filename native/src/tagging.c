@@ -17,7 +17,7 @@ static textapp_status score(textapp_context *context, textapp_message *message) 
     size_t read = window.end - window.start;
     float *logits = read == count ? context->logits : context->window;
     textapp_status status;
-    for (size_t row = 0; row < read; row++) ta_encode(context, window.start + row, row, 0);
+    for (size_t row = 0; row < read; row++) ta_encode_token(context, window.start + row, row, 0);
     status = ta_run(context, read, logits, NULL, message);
     if (status) return status;
     if (read == count) continue;
@@ -104,7 +104,7 @@ void ta_decode_logits(textapp_context *context, const char *text, size_t length,
 textapp_status ta_tag_text(textapp_context *context, const char *text, size_t length, uint32_t flags,
                            textapp_message *message) {
   const ta_tokenizer *tokenizer = &context->model->bundle.tokenizer;
-  textapp_status status = ta_tokenize(tokenizer, text, length, context->most_tokens, &context->tokens);
+  textapp_status status = ta_tokenize(tokenizer, text, length, SIZE_MAX, &context->tokens);
   if (status) return ta_say(message, status, "text: cannot be cut into tokens");
   status = score(context, message);
   if (!status) ta_decode_logits(context, text, length, flags);
@@ -130,7 +130,7 @@ static textapp_status add_pieces(const ta_tokenizer *tokenizer, ta_tokens *out, 
   pieces.text_room -= out->text_size;
   pieces.tokens += out->count;
   pieces.room -= out->count;
-  status = ta_tokenize(tokenizer, text, length, pieces.room, &pieces);
+  status = ta_tokenize(tokenizer, text, length, SIZE_MAX, &pieces);
   if (status) return status;
   if (!pieces.count) {
     add_whole(out, text, length);
