@@ -1,5 +1,6 @@
-/* The loops that take the time, once for each kind of processor. kernels_scalar.c is the definition: on the same inputs
- * the integers of every kernel equal its, and floats are within 1e-6 of the largest.
+/* The loops that take the time, once for each kind of processor. kernels_scalar.c is the definition. On the same inputs
+ * the integers of every set equal its integers. Floats are equal too, because all sets multiply and add in the same order
+ * without a fused multiply-add; only `float_product` may fuse, and is within 1e-6 of the largest value.
  *
  * Weights are packed at load, outputs first in groups of inputs, so that a vector times a matrix is broadcasts and
  * lanes with no horizontal sum. */
@@ -8,7 +9,14 @@
 
 #include "base.h"
 
-/* A packed matrix of `outputs` rows and `inputs` columns. */
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF /* gcc: -ffp-contract=off, which -std=c99 says too */
+#endif
+
+/* With more inputs, a sum of products of 8-bit numbers could pass 32 bits. */
+#define TA_MOST_INPUTS 65536
+
+/* A packed matrix of `outputs` rows and `inputs` columns; from 1 to TA_MOST_INPUTS inputs. */
 typedef struct {
   uint32_t outputs, inputs;
   const void *weights;  /* in the layout of the kernel set */
@@ -29,7 +37,7 @@ typedef struct {
   void (*float_pack)(ta_matrix *out, void *memory, const float *weights, size_t outputs, size_t inputs);
 
   /* Rounds a row to int8 as LiteRT's dynamic-range kernels do: symmetric, 127 steps, scale = largest / 127, numbers
-   * rounded to the nearest, halves away from zero. A row of zeros has the scale 1 and zeros. Returns the scale. `out` has
+   * rounded to the nearest, halves away from zero. A row of zeros (all below 1e-36) has the scale 1 and zeros. Returns the scale. `out` has
    * room for `count` rounded up to 64, and is zero there. */
   float (*quantize)(const float *row, size_t count, int8_t *out);
 
@@ -64,7 +72,18 @@ typedef struct {
   void (*sum_rows)(const int8_t *table, size_t columns, const uint32_t *rows, size_t count, int32_t *out);
 } ta_kernels;
 
-/* The fastest set that the features allow, of those in this build; never NULL. */
+/* The fastest set that the features (bits of textapp.h) allow, of those in this build; never NULL. */
 const ta_kernels *ta_kernels_for(uint32_t features);
+
+/* Each set, or NULL where its file was compiled without its instructions. Only kernels.c and tests call these. */
+const ta_kernels *ta_kernels_scalar(void);
+const ta_kernels *ta_kernels_sse41(void);
+const ta_kernels *ta_kernels_avx2(void);
+const ta_kernels *ta_kernels_avx_vnni(void);
+const ta_kernels *ta_kernels_avx512_vnni(void);
+const ta_kernels *ta_kernels_neon(void);
+const ta_kernels *ta_kernels_neon_dot(void);
+const ta_kernels *ta_kernels_wasm_simd(void);
+const ta_kernels *ta_kernels_wasm_relaxed(void);
 
 #endif
