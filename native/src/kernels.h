@@ -23,6 +23,7 @@ typedef struct {
   const int32_t *sums;  /* int8: of each output's weights, padded as the kernels need; float: NULL */
   const float *scales;  /* int8: of each output, padded with 0; float: NULL */
   int is_float;
+  int is_packed; /* 0: in the scalar layout, whatever the set */
 } ta_matrix;
 
 typedef struct {
@@ -71,6 +72,11 @@ typedef struct {
   /* Sums rows of int8: out[k] = sum over rows of table[row * columns + k]. For n-grams. */
   void (*sum_rows)(const int8_t *table, size_t columns, const uint32_t *rows, size_t count, int32_t *out);
 } ta_kernels;
+
+/* 4 bytes that are read at once, at any address, to be spread over a vector. */
+#ifdef __GNUC__
+typedef int32_t ta_int32_anywhere __attribute__((aligned(1), may_alias));
+#endif
 
 /* The fastest set that the features (bits of textapp.h) allow, of those in this build; never NULL. */
 const ta_kernels *ta_kernels_for(uint32_t features);

@@ -31,6 +31,7 @@ static void scalar_int8_pack(ta_matrix *out, void *memory, const int8_t *weights
   out->sums = sums;
   out->scales = packed_scales;
   out->is_float = 0;
+  out->is_packed = 0;
 }
 
 /* float: blocks of outputs; in a block, the outputs of an input lie together. */
@@ -47,6 +48,7 @@ static void scalar_float_pack(ta_matrix *out, void *memory, const float *weights
   out->sums = NULL;
   out->scales = NULL;
   out->is_float = 1;
+  out->is_packed = 0;
 }
 
 static float scalar_quantize(const float *row, size_t count, int8_t *out) {

@@ -10,7 +10,7 @@ import pytest
 
 NATIVE = Path(__file__).parents[2] / "native"
 COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wdouble-promotion -Werror".split()
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wdouble-promotion", "-Werror"]
 
 
 def kernel_flags():

@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import itertools
 import math
 import random
 import struct
@@ -68,7 +69,8 @@ def test_rounding(internals):
     for x in [*np.arange(-8, 8, 0.25), 0.49999999999999994, 2.0**52 - 0.5, -(2.0**52) - 1, 1e300, -1e300, -0.0]:
         assert struct.pack("d", nearest(x)) == struct.pack("d", np.rint(x)), x
         assert floor(x) == math.floor(x), x
-    assert nearest(math.inf) == floor(math.inf) == math.inf and math.isnan(nearest(math.nan))
+    assert nearest(math.inf) == floor(math.inf) == math.inf
+    assert math.isnan(nearest(math.nan))
 
 
 def test_every_half(internals):
@@ -76,7 +78,9 @@ def test_every_half(internals):
     for half in range(1 << 16):
         right = float(np.uint16(half).view(np.float16))
         value = core(half)
-        assert value == right and math.copysign(1, value) == math.copysign(1, right) or value != value and right != right
+        assert (value == right and math.copysign(1, value) == math.copysign(1, right)) or (
+            value != value and right != right
+        )
 
 
 @pytest.mark.parametrize("size", [*range(0, 10), *range(54, 66), 119, 120, 127, 128, 1000])
@@ -112,7 +116,8 @@ def test_memory(internals):
         fill(base + to, 0x1AB, size)
         content[to : to + size] = b"\xab" * size
         assert bytes(memory) == content
-    assert [compare(b"ab\xff", b"ab\x01", size) for size in (2, 3)] == [0, 1] and compare(b"a", b"b", 1) == -1
+    assert [compare(b"ab\xff", b"ab\x01", size) for size in (2, 3)] == [0, 1]
+    assert compare(b"a", b"b", 1) == -1
 
 
 def test_little_endian_numbers_at_any_address(internals):
@@ -140,7 +145,9 @@ def test_messages(internals):
     assert said(internals, b"%s:%z: at most %d%% of '%c'", b"a.txt", size(3), number(-(2**63)), ord("x")) == (
         f"a.txt:3: at most {-(2**63)}% of 'x'"
     )
-    assert said(internals, b"Received: %q", b"a\nb\x1b\xc2\x85c\xffd\xed\xa0\x80e", size(13)) == "Received: 'a b  c?d???e'"
+    assert (
+        said(internals, b"Received: %q", b"a\nb\x1b\xc2\x85c\xffd\xed\xa0\x80e", size(13)) == "Received: 'a b  c?d???e'"
+    )
     assert said(internals, b"%q", "é".encode() * 81, size(162)) == "'" + "é" * 80 + "'…"
     assert said(internals, b"x%s%s", "é".encode() * 400, b"y") == "x" + "é" * 255
     assert internals.ta_say(None, 3, b"%s", b"nobody reads it") == 3
@@ -180,12 +187,15 @@ def test_the_arena_gives_zeros_within_its_limit(internals):
     seeded, pieces = random.Random(7), []
     while piece := new(ctypes.byref(arena), count := seeded.choice((0, 1, 7, 100, 9000)), 3):
         pieces.append((piece, piece + 3 * count))
-        assert piece % 64 == 0 and not any(ctypes.string_at(piece, 3 * count))
-    assert (1 << 20) - 30_000 < arena.used <= 1 << 20 and arena.used == sum(map(len, blocks))
+        assert piece % 64 == 0
+        assert not any(ctypes.string_at(piece, 3 * count))
+    assert (1 << 20) - 30_000 < arena.used <= 1 << 20
+    assert arena.used == sum(map(len, blocks))
     pieces.sort()
-    assert all(end <= start for (_, end), (start, _) in zip(pieces, pieces[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(pieces))
     assert len(blocks) < len(pieces) / 2
-    assert new(ctypes.byref(arena), 2**63, 2) is None and new(ctypes.byref(arena), 2**64 - 1, 1) is None
+    assert new(ctypes.byref(arena), 2**63, 2) is None
+    assert new(ctypes.byref(arena), 2**64 - 1, 1) is None
 
 
 class Block(ctypes.Structure):
@@ -201,4 +211,5 @@ def test_a_block_is_counted_before_it_is_cut(internals):
     assert counted.used == cut.used == 320
     assert take(ctypes.byref(counted), 2**62, 8) is None
     assert counted.used == 2**64 - 1
-    assert take(ctypes.byref(counted), 1, 1) is None and counted.used == 2**64 - 1
+    assert take(ctypes.byref(counted), 1, 1) is None
+    assert counted.used == 2**64 - 1
