@@ -41,7 +41,8 @@ typedef enum {
   TEXTAPP_ERROR_BUNDLE = 2,      /* a file is missing, changed, or breaks a rule of its format */
   TEXTAPP_ERROR_UNSUPPORTED = 3, /* a right model with an operator that this core does not have: use LiteRT */
   TEXTAPP_ERROR_ARGUMENT = 4,    /* a call breaks a rule of this header */
-  TEXTAPP_ERROR_TOO_LONG = 5     /* the text is longer than the context was made for */
+  TEXTAPP_ERROR_TOO_LONG = 5,    /* the text is longer than the context was made for */
+  TEXTAPP_ERROR_SELFTEST = 6     /* this build computes something else than `textapp export` has recorded */
 } textapp_status;
 
 /* What went wrong, in one line of UTF-8 that names the file, the place and the rule; ends with 0. */
@@ -160,6 +161,12 @@ TEXTAPP_API textapp_status textapp_predict(textapp_context *context, const char 
 TEXTAPP_API textapp_status textapp_tag(textapp_context *context, const char *const *tokens, const size_t *lengths,
                                        size_t count, uint32_t flags, const textapp_prediction **prediction,
                                        textapp_message *message);
+
+/* Predicts the texts of selftest.json, which `textapp export` writes, and compares: tokens, places and ids must be equal,
+ * logits within the tolerance of the file, and the recorded logits must give the recorded labels, tags and spans. The
+ * message names the first difference. Texts have at most 1,024 bytes; the context must be made for as many. */
+#define TEXTAPP_SELFTEST_TEXT 1024
+TEXTAPP_API textapp_status textapp_selftest(textapp_context *context, textapp_message *message);
 
 /* ---- The model alone: for callers with their own text code, who want logits, or who time the model. ---- */
 

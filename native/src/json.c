@@ -429,11 +429,24 @@ size_t ta_json_string(ta_json value, char *out, size_t room) {
   return length;
 }
 
-int ta_json_is(ta_json value, const char *text) {
-  char bytes[64];
-  size_t length = ta_length(text);
-  if (ta_json_kind_of(value) != TA_JSON_STRING || length > sizeof bytes) return 0;
-  return ta_json_string(value, bytes, sizeof bytes) == length && !ta_compare(bytes, text, length);
+int ta_json_equals(ta_json value, const char *text, size_t length) {
+  const char *at = value.at + 1;
+  size_t found = 0;
+  if (ta_json_kind_of(value) != TA_JSON_STRING) return 0;
+  while (*at != '"') {
+    char bytes[4];
+    size_t count = 1;
+    if (*at == '\\') {
+      count = encoded(escaped(&at), bytes);
+    } else {
+      bytes[0] = *at++;
+    }
+    if (count > length - found || ta_compare(bytes, text + found, count)) return 0;
+    found += count;
+  }
+  return found == length;
 }
+
+int ta_json_is(ta_json value, const char *text) { return ta_json_equals(value, text, ta_length(text)); }
 
 size_t ta_json_size(ta_json value) { return (size_t)(value_end(value) - value.at); }

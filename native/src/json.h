@@ -35,10 +35,12 @@ int ta_json_whole(ta_json value, int64_t least, int64_t most, int64_t *out);
 int ta_json_number(ta_json value, double *out);
 int ta_json_numbers(ta_json array, double least, double most, size_t count, double *out);
 
-/* Whether a value is this string of at most 64 bytes. The bytes of a string, of which `out` gets at most `room`; a lone
- * surrogate, which an escape may give, has three. */
-int ta_json_is(ta_json value, const char *text);
+/* The bytes of a string, of which `out` gets at most `room`. A lone surrogate, which an escape may give, has three. */
 size_t ta_json_string(ta_json value, char *out, size_t room);
+
+/* Whether a value is this string. */
+int ta_json_is(ta_json value, const char *text);
+int ta_json_equals(ta_json value, const char *text, size_t length);
 
 /* The bytes of a value as it is written. */
 size_t ta_json_size(ta_json value);

@@ -110,12 +110,10 @@ static void take_text(textapp_context *out, ta_block *block) {
   const ta_bundle *bundle = &out->model->bundle;
   /* The longest word of the vocabulary and one more byte, and the code points of a word that n-grams read. */
   out->word_room = TA_MAX(bundle->vocabulary.longest + 4, (size_t)160);
-  out->spelling_room = bundle->has_shapes ? 0 : (size_t)bundle->max_characters * 4 + 4;
+  out->spelling_room = (size_t)bundle->max_characters * 4 + 4;
   ta_tokens_take(&out->tokens, block, out->longest_text, out->most_tokens);
-  if (bundle->has_shapes) out->spelling_room = 20 * out->longest_text + 160; /* the whole spelling has a shape */
   out->word = ta_take(block, out->word_room, 1);
   out->spelling = ta_take(block, out->spelling_room, 1);
-  out->text_scratch = ta_take(block, ta_scratch_size(), 1);
   for (size_t number = 0; number < out->model->input_count; number++) {
     out->ids[number] = ta_take(block, bundle->longest * out->model->inputs[number].width, sizeof **out->ids);
   }
@@ -170,8 +168,8 @@ textapp_context *textapp_context_init(const textapp_model *model, void *memory, 
   ta_block block = {memory, 0};
   textapp_context *out;
   if (!needed || !memory || size < needed || (uintptr_t)memory % 64) return NULL;
-  ta_fill(memory, 0, needed);
   out = ta_take(&block, 1, sizeof *out);
+  ta_fill(out, 0, sizeof *out);
   take_context(out, &block, model, longest_text);
   return out;
 }

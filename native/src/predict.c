@@ -31,7 +31,7 @@ size_t ta_unit(const ta_units *units, ta_places *places, size_t byte) {
   return units->in_bytes ? byte : ta_place(places, byte);
 }
 
-void ta_encode(textapp_context *context, size_t token, size_t row, int ngrams) {
+void ta_encode_token(textapp_context *context, size_t token, size_t row, int ngrams) {
   const ta_bundle *bundle = &context->model->bundle;
   const ta_token *one = &context->tokens.tokens[token];
   const char *text = context->tokens.text + one->first, *word = text;
@@ -39,18 +39,19 @@ void ta_encode(textapp_context *context, size_t token, size_t row, int ngrams) {
   int cut = 0;
   if (bundle->has_form) {
     word = context->word;
-    word_length = ta_word(&bundle->form, text, length, context->word, context->word_room, &cut, context->text_scratch);
+    word_length = ta_word(&bundle->form, text, length, context->word, context->word_room, &cut, context->tokens.scratch);
   }
   context->ids[0][row] = cut ? 1 : ta_id(&bundle->vocabulary, word, word_length);
   if (ngrams) ta_ngrams_add(&context->ngrams, &bundle->ngrams.hash, word, word_length);
-  if (!bundle->has_characters && !bundle->has_shapes) return;
-  spelling_length = ta_spelling(bundle->form.form, text, length, context->spelling, context->spelling_room, &cut,
-                                context->text_scratch);
   if (bundle->has_characters) {
     int32_t *ids = context->ids[number++] + row * bundle->max_characters;
+    spelling_length = ta_spelling(bundle->form.form, text, length, context->spelling, context->spelling_room, &cut,
+                                  context->tokens.scratch);
     ta_character_ids(&bundle->characters, context->spelling, spelling_length, bundle->max_characters, ids);
   }
-  if (bundle->has_shapes) context->ids[number][row] = ta_shape(context->spelling, spelling_length);
+  if (bundle->has_shapes) {
+    context->ids[number][row] = ta_token_shape(bundle->form.form, text, length, context->tokens.scratch);
+  }
 }
 
 textapp_status ta_run(textapp_context *context, size_t count, float *logits, float *attention,
@@ -65,7 +66,7 @@ static textapp_status score(textapp_context *context, textapp_message *message) 
   const ta_bundle *bundle = &context->model->bundle;
   textapp_status status;
   if (bundle->has_ngrams) ta_ngrams_start(&context->ngrams);
-  for (size_t token = 0; token < context->tokens.count; token++) ta_encode(context, token, token, bundle->has_ngrams);
+  for (size_t token = 0; token < context->tokens.count; token++) ta_encode_token(context, token, token, bundle->has_ngrams);
   status = ta_run(context, context->tokens.count, context->logits, context->attention, message);
   if (status) return status;
   if (context->tokens.count && bundle->has_ngrams) {
@@ -78,7 +79,7 @@ static textapp_status score(textapp_context *context, textapp_message *message) 
   return TEXTAPP_OK;
 }
 
-static void decide(textapp_context *context) {
+void ta_decide(textapp_context *context) {
   const ta_bundle *bundle = &context->model->bundle;
   textapp_prediction *out = &context->prediction;
   size_t count = bundle->name_count, best = 0;
@@ -105,7 +106,7 @@ textapp_status ta_classify(textapp_context *context, const char *text, size_t le
   if (status) return ta_say(message, status, "text: cannot be cut into tokens");
   status = score(context, message);
   if (status) return status;
-  decide(context);
+  ta_decide(context);
   context->prediction.logits = context->logits;
   context->prediction.truncated = context->tokens.more;
   return TEXTAPP_OK;

@@ -22,7 +22,7 @@ struct textapp_context {
   int32_t *ids[TA_INPUTS]; /* (longest, width) of each input */
   char *word, *spelling;
   size_t word_room, spelling_room;
-  void *text_scratch, *engine_scratch;
+  void *engine_scratch;
   float *logits;    /* (C), or (most_tokens, K) */
   float *window;    /* tagging: (longest, K) */
   float *attention; /* (longest); NULL without attention */
@@ -39,7 +39,7 @@ struct textapp_context {
 };
 
 /* Writes the ids of a token of `context->tokens` into a row of the model's inputs, and finds its n-grams if `ngrams`. */
-void ta_encode(textapp_context *context, size_t token, size_t row, int ngrams);
+void ta_encode_token(textapp_context *context, size_t token, size_t row, int ngrams);
 
 /* Runs the model on the first rows of the context's ids. */
 textapp_status ta_run(textapp_context *context, size_t count, float *logits, float *attention, textapp_message *message);
@@ -48,6 +48,10 @@ textapp_status ta_run(textapp_context *context, size_t count, float *logits, flo
 textapp_status ta_classify(textapp_context *context, const char *text, size_t length, textapp_message *message);
 textapp_status ta_tag_text(textapp_context *context, const char *text, size_t length, uint32_t flags,
                            textapp_message *message);
+
+/* Decodes the context's logits into its prediction: labels; or tags and spans of the tokens of this text. */
+void ta_decide(textapp_context *context);
+void ta_decode_logits(textapp_context *context, const char *text, size_t length, uint32_t flags);
 
 /* Checks the arguments of a call. */
 textapp_status ta_check_call(const textapp_context *context, const char *text, size_t length, uint32_t flags,

@@ -17,7 +17,7 @@ static textapp_status score(textapp_context *context, textapp_message *message) 
     size_t read = window.end - window.start;
     float *logits = read == count ? context->logits : context->window;
     textapp_status status;
-    for (size_t row = 0; row < read; row++) ta_encode(context, window.start + row, row, 0);
+    for (size_t row = 0; row < read; row++) ta_encode_token(context, window.start + row, row, 0);
     status = ta_run(context, read, logits, NULL, message);
     if (status) return status;
     if (read == count) continue;
@@ -89,22 +89,26 @@ static size_t decode(textapp_context *context, int confidence) {
   return spans;
 }
 
-textapp_status ta_tag_text(textapp_context *context, const char *text, size_t length, uint32_t flags,
-                           textapp_message *message) {
+void ta_decode_logits(textapp_context *context, const char *text, size_t length, uint32_t flags) {
   ta_units units = ta_units_of(text, length, flags);
   textapp_prediction *out = &context->prediction;
-  textapp_status status =
-      ta_tokenize(&context->model->bundle.tokenizer, text, length, context->most_tokens, &context->tokens);
-  if (status) return ta_say(message, status, "text: cannot be cut into tokens");
-  status = score(context, message);
-  if (status) return status;
+  ta_fill(out, 0, sizeof *out);
   list_spans(context, &units, decode(context, (flags & TEXTAPP_CONFIDENCE) != 0));
   list_tokens(context, text, length, flags);
   out->label = -1;
   out->logits = context->logits;
   out->tokens = context->out_tokens;
   out->token_count = context->tokens.count;
-  return TEXTAPP_OK;
+}
+
+textapp_status ta_tag_text(textapp_context *context, const char *text, size_t length, uint32_t flags,
+                           textapp_message *message) {
+  const ta_tokenizer *tokenizer = &context->model->bundle.tokenizer;
+  textapp_status status = ta_tokenize(tokenizer, text, length, SIZE_MAX, &context->tokens);
+  if (status) return ta_say(message, status, "text: cannot be cut into tokens");
+  status = score(context, message);
+  if (!status) ta_decode_logits(context, text, length, flags);
+  return status;
 }
 
 /* Adds a token as it is. */
@@ -126,7 +130,7 @@ static textapp_status add_pieces(const ta_tokenizer *tokenizer, ta_tokens *out, 
   pieces.text_room -= out->text_size;
   pieces.tokens += out->count;
   pieces.room -= out->count;
-  status = ta_tokenize(tokenizer, text, length, pieces.room, &pieces);
+  status = ta_tokenize(tokenizer, text, length, SIZE_MAX, &pieces);
   if (status) return status;
   if (!pieces.count) {
     add_whole(out, text, length);
