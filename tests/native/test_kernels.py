@@ -175,7 +175,8 @@ def quantized(kernels, row):
     """(int8, scale) of a row; what is behind the row is zero."""
     out = np.full((len(row) + 63) // 64 * 64 + 1, 99, np.int8)
     scale = kernels.quantize(at(row), len(row), at(out))
-    assert out[-1] == 99 and (out[len(row) : -1] == 0).all()
+    assert out[-1] == 99
+    assert not out[len(row) : -1].any()
     return out[: len(row)], scale
 
 
@@ -255,7 +256,8 @@ def check_quantization(kernels, scalar):
         assert scale == expected_scale
         largest = np.abs(row).max()
         if largest < 1e-36:
-            assert scale == 1 and not values.any()
+            assert scale == 1
+            assert not values.any()
         else:
             steps = row * (np.float32(127) / largest)
             rounded = np.sign(steps) * np.floor(np.abs(steps.astype(float)) + 0.5)
@@ -308,7 +310,7 @@ def check_lstm_steps(kernels, scalar):
                 np.testing.assert_allclose(cell[:units], true_cell, 1e-5, 3e-6)
                 np.testing.assert_allclose(hidden[:units], o * np.tanh(true_cell), 1e-5, 3e-6)
                 true_cell = cell[:units].astype(float)
-            assert cell[units] == 0 and hidden[units] == 0
+            assert cell[units] == hidden[units] == 0
             states[id(which)] = cell, hidden
         (cell, hidden), (expected_cell, expected_hidden) = states[id(kernels)], states[id(scalar)]
         np.testing.assert_array_equal(cell, expected_cell)
