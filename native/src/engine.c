@@ -161,8 +161,7 @@ textapp_status ta_engine_load(ta_engine **out, ta_arena *arena, const ta_kernels
     return ta_say(message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": must have an input, an output and a length");
   textapp_status status = ta_file_open(&builder.file, data, size, message);
   if (status) return status;
-  builder.constants = ta_memory(&builder, (size_t)builder.file.buffers.count + 1, sizeof *builder.constants);
-  builder.constant_types = ta_memory(&builder, (size_t)builder.file.buffers.count + 1, 1);
+  builder.natives = ta_memory(&builder, (size_t)builder.file.buffers.count + 1, sizeof *builder.natives);
   ta_engine *engine = ta_memory(&builder, 1, sizeof *engine);
   ta_program *programs = ta_memory(&builder, wanted->signature_count, sizeof *programs);
   ta_engine_input *inputs = ta_memory(&builder, wanted->input_count, sizeof *inputs);

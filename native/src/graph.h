@@ -95,14 +95,21 @@ typedef struct ta_packed {
   struct ta_packed *next;
 } ta_packed;
 
+/* A constant in numbers of this machine. Tensors of different types may share a buffer, such as one of zeros. */
+typedef struct ta_native {
+  int32_t type;
+  int32_t from_halves;
+  struct ta_native *next;
+  void *memory;
+} ta_native;
+
 /* What programs of one file share. */
 typedef struct {
   ta_file file;
   ta_arena *arena;
   const ta_kernels *kernels;
   textapp_message *message;
-  const void **constants; /* of each buffer */
-  uint8_t *constant_types;
+  struct ta_native **natives; /* of each buffer */
   ta_packed *packed;
   const ta_engine_wanted *wanted;
   /* The operator that is being read. */

@@ -42,20 +42,21 @@ const void *ta_constant(ta_builder *builder, uint32_t number) {
   uint32_t buffer = slot->halves != NULL ? slot->buffer : tensor->buffer;
   if (tensor->type == TA_INT8 || tensor->type == TA_INT4 || tensor->type == TA_INT2) return tensor->data;
   if (tensor->type == TA_FLOAT16) return tensor->data;
-  uint8_t kind = (uint8_t)(1 + tensor->type + (slot->halves != NULL ? 64 : 0));
-  if (builder->constants[buffer] != NULL) {
-    ta_rule(builder, builder->constant_types[buffer] == kind, "two tensors of different types share a buffer");
-    return builder->constants[buffer];
-  }
+  for (const ta_native *old = builder->natives[buffer]; old != NULL; old = old->next)
+    if (old->type == tensor->type && old->from_halves == (slot->halves != NULL)) return old->memory;
+  ta_native *new = ta_memory(builder, 1, sizeof *new);
   void *memory = ta_memory(builder, tensor->size, 1);
-  if (memory == NULL) return NULL;
+  if (memory == NULL || new == NULL) return NULL;
   if (slot->halves != NULL) {
     for (size_t i = 0; i < tensor->count; i++) ((float *)memory)[i] = ta_from_half(ta_u16(slot->halves + 2 * i));
   } else if (!ta_rule(builder, to_native(tensor->type, tensor->data, tensor->count, memory), "a constant holds NaN")) {
     return NULL;
   }
-  builder->constants[buffer] = memory;
-  builder->constant_types[buffer] = kind;
+  new->type = tensor->type;
+  new->from_halves = slot->halves != NULL;
+  new->memory = memory;
+  new->next = builder->natives[buffer];
+  builder->natives[buffer] = new;
   return memory;
 }
 
