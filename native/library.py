@@ -23,10 +23,28 @@ NATIVE = Path(__file__).parent
 NAMES = {"linux": "libtextapp.so", "darwin": "libtextapp.dylib", "win32": "textapp.dll"}
 """The name of the library by `sys.platform`."""
 
-COMPILE = "-std=c99 -O2 -g0 -fPIC -ffreestanding -fno-stack-protector -fvisibility=hidden -DTEXTAPP_BUILD_SHARED".split()
-LINK = "-shared -fPIC -nostdlib -s".split()
-SANITIZE = "-std=c99 -O1 -g -fPIC -fvisibility=hidden -DTEXTAPP_BUILD_SHARED -fsanitize=address,undefined".split()
-WARNINGS = "-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wdouble-promotion".split()
+COMPILE = [
+    "-std=c99",
+    "-O2",
+    "-g0",
+    "-fPIC",
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fvisibility=hidden",
+    "-DTEXTAPP_BUILD_SHARED",
+]
+LINK = ["-shared", "-fPIC", "-nostdlib", "-s"]
+SANITIZE = [
+    "-std=c99",
+    "-O1",
+    "-g",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-DTEXTAPP_BUILD_SHARED",
+    "-fsanitize=address,undefined",
+]
+LINK_SANITIZED = ["-shared", "-fPIC", "-fsanitize=address,undefined"]
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wdouble-promotion"]
 _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
 
 
@@ -66,7 +84,7 @@ def kernel_options(of: str) -> dict[str, list[str]]:
     """Name of each kernel file -> its options for a processor."""
     table = NATIVE / "kernels.txt"
     rows = [line.partition("#")[0].split() for line in table.read_text(encoding="utf-8").splitlines()]
-    return {file: options for file, architecture, *options in filter(None, rows) if architecture == of}
+    return {file: options for file, processors, *options in filter(None, rows) if of in processors.split(",")}
 
 
 def build(
@@ -76,6 +94,7 @@ def build(
     processor: str = "",
     options: Sequence[str] = COMPILE,
     link: Sequence[str] = LINK,
+    more: Sequence[Path] = (),
 ) -> Path:
     """Compiles the library.
 
@@ -85,6 +104,7 @@ def build(
         processor: The processor that it compiles for; by default this one.
         options: Options of each file.
         link: Options of the linker.
+        more: More files to compile, such as a program.
 
     Raises:
         CompileError: The compiler failed.
@@ -96,20 +116,25 @@ def build(
 
         def compile_file(source: Path) -> str:
             own = kernels.get(source.name, [])
-            if own and subprocess.run(
-                [*command, *own, "-c", str(empty), "-o", str(Path(folder, f"{source.stem}.empty.o"))],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            ).returncode:
+            if (
+                own
+                and subprocess.run(
+                    [*command, *own, "-c", str(empty), "-o", str(Path(folder, f"{source.stem}.empty.o"))],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                ).returncode
+            ):
                 own = []
             made = str(Path(folder, f"{source.stem}.o"))
             includes = ["-I", str(NATIVE / "include"), "-I", str(NATIVE / "src")]
+            if source.parent.name == "command":  # a program, which may use the C library
+                own = [*own, "-fno-freestanding"]
             _run([*command, *options, *own, *includes, "-c", str(source), "-o", made])
             return made
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(compile_file, sorted((NATIVE / "src").glob("*.c"))))
+            objects = list(pool.map(compile_file, [*sorted((NATIVE / "src").glob("*.c")), *more]))
         path.parent.mkdir(parents=True, exist_ok=True)
         made = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
@@ -137,7 +162,7 @@ def main() -> int:
     arguments = parser.parse_args()
     options, link = [*COMPILE], [*LINK]
     if arguments.sanitize:
-        options, link = [*SANITIZE], ["-shared", "-fPIC", "-fsanitize=address,undefined"]
+        options, link = [*SANITIZE], LINK_SANITIZED
     if arguments.warnings:
         options += [*WARNINGS, "-Werror"]
     try:

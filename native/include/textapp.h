@@ -109,7 +109,7 @@ TEXTAPP_API textapp_context *textapp_context_init(const textapp_model *model, vo
 
 /* A token of a text, as the bundle's tokenizer gives it. */
 typedef struct {
-  const char *text; /* UTF-8, normalized; does not end with 0 */
+  const char *text; /* UTF-8, normalized; does not end with 0. Texts of tokens lie one after another in one block */
   size_t length;    /* bytes of `text` */
   size_t start;     /* place of its first unit in the original text, and the place behind its last */
   size_t end;
@@ -193,11 +193,12 @@ TEXTAPP_API textapp_status textapp_run(textapp_context *context, const int32_t *
 /* ---- Many texts at once: for bindings, in whose language a call costs more than a short text. ---- */
 
 /* Predicts only the probabilities of labels, as textapp_predict does with TEXTAPP_DECISION; not for tagging. Text i is the
- * bytes from ends[i - 1], or 0, to ends[i]. `probs` gets (count, labels); `logits` too, unless it is NULL. No text may be
- * longer than the context allows. Stops at the first text that fails, and `*done` is the number of texts before it. */
+ * bytes from ends[i - 1], or 0, to ends[i]. `probs` and `logits` get (count, labels), `truncated` gets (count): whether
+ * each text was cut. No text may be longer than the context allows. Stops at the first text that fails, and `*done` is
+ * the number of texts before it. */
 TEXTAPP_API textapp_status textapp_probabilities(textapp_context *context, const char *texts, const size_t *ends,
-                                                 size_t count, double *probs, float *logits, size_t *done,
-                                                 textapp_message *message);
+                                                 size_t count, double *probs, float *logits, uint8_t *truncated,
+                                                 size_t *done, textapp_message *message);
 
 #ifdef __cplusplus
 }

@@ -149,10 +149,11 @@ textapp_status textapp_predict(textapp_context *context, const char *text, size_
 }
 
 textapp_status textapp_probabilities(textapp_context *context, const char *texts, const size_t *ends, size_t count,
-                                     double *probs, float *logits, size_t *done, textapp_message *message) {
+                                     double *probs, float *logits, uint8_t *truncated, size_t *done,
+                                     textapp_message *message) {
   size_t labels, start = 0;
   if (done) *done = 0;
-  if (!context || !probs || !done || (count && (!texts || !ends)) ||
+  if (!context || !probs || !logits || !truncated || !done || (count && (!texts || !ends)) ||
       context->model->bundle.task == TEXTAPP_TAGGING) {
     return ta_say(message, TEXTAPP_ERROR_ARGUMENT,
                   "textapp_probabilities: needs a context of a model that labels texts, texts, and places for results");
@@ -165,7 +166,8 @@ textapp_status textapp_probabilities(textapp_context *context, const char *texts
     status = textapp_predict(context, texts + start, ends[number] - start, TEXTAPP_DECISION, &prediction, message);
     if (status) return status;
     ta_copy(probs + number * labels, prediction->probs, labels * sizeof *probs);
-    if (logits) ta_copy(logits + number * labels, prediction->logits, labels * sizeof *logits);
+    ta_copy(logits + number * labels, prediction->logits, labels * sizeof *logits);
+    truncated[number] = (uint8_t)(prediction->truncated != 0);
     start = ends[number];
     *done = number + 1;
   }
