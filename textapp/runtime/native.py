@@ -288,7 +288,9 @@ class NativeModel:
         context = self._take(sum(map(len, encoded)) + count)
         try:
             self._call("tag", context, texts, lengths, count, 0, context.prediction_place)
-            return _tokens(context.prediction.contents).tags
+            prediction = context.prediction.contents
+            content = ctypes.string_at(prediction.tokens, prediction.token_count * _TOKEN.size) if count else b""
+            return [tag for _, _, _, _, _, tag, _ in _TOKEN.iter_unpack(content)]
         finally:
             self._give(context)
 
