@@ -74,31 +74,47 @@ static float scalar_quantize(const float *row, size_t count, int8_t *out) {
   return largest / 127.0f;
 }
 
-static int32_t int8_dot(const int8_t *x, const int8_t *weights, size_t inputs) {
-  int32_t sum = 0;
-  for (size_t k = 0; k < inputs; k++) sum += x[k] * weights[k];
-  return sum;
+/* Sums of products of a row with the weights of 4 outputs, or fewer at the end: independent sums that a processor adds at
+ * the same time. */
+static void int8_dots(const ta_matrix *matrix, const int8_t *x, size_t n, int32_t *sums) {
+  const size_t inputs = matrix->inputs, last = matrix->outputs - 1;
+  const int8_t *weights = matrix->weights, *w0 = weights + n * inputs, *w1 = weights + TA_MIN(n + 1, last) * inputs;
+  const int8_t *w2 = weights + TA_MIN(n + 2, last) * inputs, *w3 = weights + TA_MIN(n + 3, last) * inputs;
+  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  for (size_t k = 0; k < inputs; k++) {
+    s0 += x[k] * w0[k];
+    s1 += x[k] * w1[k];
+    s2 += x[k] * w2[k];
+    s3 += x[k] * w3[k];
+  }
+  sums[0] = s0;
+  sums[1] = s1;
+  sums[2] = s2;
+  sums[3] = s3;
 }
 
 static void scalar_int8_product(const ta_matrix *matrix, const int8_t *x, size_t x_stride, const float *x_scales,
                                 size_t rows, const float *bias, int add, float *y, size_t y_stride) {
-  const int8_t *weights = matrix->weights;
   for (size_t row = 0; row < rows; row++)
-    for (size_t n = 0; n < matrix->outputs; n++) {
-      int32_t sum = int8_dot(x + row * x_stride, weights + n * matrix->inputs, matrix->inputs);
-      float *to = y + row * y_stride + n;
-      float base = add ? *to : bias ? bias[n] : 0;
-      *to = base + x_scales[row] * matrix->scales[n] * (float)sum;
+    for (size_t first = 0; first < matrix->outputs; first += 4) {
+      int32_t sums[4];
+      int8_dots(matrix, x + row * x_stride, first, sums);
+      for (size_t n = first; n < matrix->outputs && n < first + 4; n++) {
+        float *to = y + row * y_stride + n;
+        float base = add ? *to : bias ? bias[n] : 0;
+        *to = base + x_scales[row] * matrix->scales[n] * (float)sums[n - first];
+      }
     }
 }
 
 static void scalar_int8_sums(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point,
-                             size_t rows, int32_t *sums, size_t sums_stride) {
-  const int8_t *weights = matrix->weights;
+                             size_t rows, int32_t *out, size_t sums_stride) {
   for (size_t row = 0; row < rows; row++)
-    for (size_t n = 0; n < matrix->outputs; n++) {
-      int32_t sum = int8_dot(x + row * x_stride, weights + n * matrix->inputs, matrix->inputs);
-      sums[row * sums_stride + n] = sum - zero_point * matrix->sums[n];
+    for (size_t first = 0; first < matrix->outputs; first += 4) {
+      int32_t sums[4];
+      int8_dots(matrix, x + row * x_stride, first, sums);
+      for (size_t n = first; n < matrix->outputs && n < first + 4; n++)
+        out[row * sums_stride + n] = sums[n - first] - zero_point * matrix->sums[n];
     }
 }
 

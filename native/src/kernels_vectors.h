@@ -237,8 +237,26 @@ static void SET(int8_product)(const ta_matrix *matrix, const int8_t *x, size_t x
   SET(int8_run)(&job, rows);
 }
 
+#ifdef SUMS_IN_C
+/* One sum in C, from weights where PLACE put them. */
+static int32_t SET(sum)(const ta_matrix *matrix, const int8_t *x, size_t n) {
+  const size_t first = n / (WIDE * LANES) * (WIDE * LANES), padded_inputs = SET(up)(matrix->inputs, 4);
+  const size_t block = TA_MIN(SET(up)(matrix->outputs, LANES) - first, WIDE * LANES);
+  const WEIGHT *weights = (const WEIGHT *)matrix->weights + first * padded_inputs + (n - first) / LANES * LANES * 4;
+  int32_t sum = 0;
+  for (size_t k = 0; k < matrix->inputs; k++) sum += x[k] * weights[k / 4 * 4 * block + PLACE(n % LANES, k % 4)];
+  return sum;
+}
+#endif
+
 static void SET(int8_sums)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point, size_t rows,
                            int32_t *sums, size_t sums_stride) {
+#ifdef SUMS_IN_C
+  for (size_t row = 0; matrix->is_packed && row < rows; row++)
+    for (size_t n = 0; n < matrix->outputs; n++)
+      sums[row * sums_stride + n] = SET(sum)(matrix, x + row * x_stride, n) - zero_point * matrix->sums[n];
+  if (matrix->is_packed) return;
+#endif
   if (!matrix->is_packed) {
     ta_kernels_scalar()->int8_sums(matrix, x, x_stride, zero_point, rows, sums, sums_stride);
     return;
@@ -502,6 +520,7 @@ static const ta_kernels SET(set) = {.name = NAME,
 #undef PLACE
 #undef EXCLUDES_LEAST
 #undef CORRECTS
+#undef SUMS_IN_C
 #undef VF
 #undef VI
 #undef INLINE
