@@ -1,4 +1,5 @@
 /* Products with weights: FULLY_CONNECTED, CONV_2D, BATCH_MATMUL and EMBEDDING_LOOKUP. */
+#include "fixed_point.h"
 #include "operators.h"
 
 /* -- What products with a packed matrix share. */
@@ -311,7 +312,7 @@ void ta_prepare_convolution(ta_builder *builder) {
 
 typedef struct {
   int32_t transposed;
-  float factor; /* int8 */
+  ta_multiplier factor; /* int8 */
   int32_t x_zero, y_zero, out_zero;
 } matmul_params;
 
@@ -377,7 +378,8 @@ static void run_matmul_int8(const ta_step *step, ta_frame *frame) {
           int32_t a = x[i * sizes.inner + k] - params->x_zero, c = y[k * down + n * across] - params->y_zero;
           sum += (uint32_t)(a * c);
         }
-        *out++ = ta_to_int8((float)(int32_t)sum * params->factor, params->out_zero, -128);
+        int64_t moved = (int64_t)ta_multiply((int32_t)sum, params->factor) + params->out_zero;
+        *out++ = (int8_t)(moved > 127 ? 127 : moved < -128 ? -128 : moved);
       }
 }
 
@@ -393,7 +395,7 @@ void ta_prepare_batch_matmul(ta_builder *builder) {
   if (params == NULL) return;
   params->transposed = ta_flag(builder, 1);
   if (integers) {
-    params->factor = x->scale * y->scale / out->scale;
+    params->factor = ta_multiplier_of((double)x->scale * (double)y->scale / (double)out->scale);
     params->x_zero = x->zero_point;
     params->y_zero = y->zero_point;
     params->out_zero = out->zero_point;
