@@ -112,16 +112,16 @@ static int32_t exponent_of(float scale) {
 
 void ta_lstm_int8(ta_builder *builder) {
   static const uint32_t input_at[GATES] = {1, 2, 3, 4}, recurrent_at[GATES] = {5, 6, 7, 8};
-  const ta_tensor *x = ta_input(builder, 0), *state = ta_input(builder, STATE), *out = ta_output(builder, 0);
+  const ta_tensor *x = ta_input(builder, 0), *state = ta_input(builder, STATE);
   const ta_vector *middles = &builder->operator->middles;
   if (!ta_rule(builder, middles->count == 5, "needs five intermediate tensors")) return;
   int32_t number = ta_element(&builder->file, middles, 4);
   int exists = number >= 0 && (uint32_t)number < builder->program->graph.tensor_count;
   if (!ta_rule(builder, exists, "an intermediate tensor does not exist")) return;
   const ta_tensor *hidden = &builder->program->graph.tensors[number];
-  int scales = hidden->type == TA_INT8 && hidden->scale_count == 1 && state->scale_count == 1 &&
-               state->scale == out->scale && state->zero_point == out->zero_point;
-  ta_rule(builder, scales, "its state, output and last intermediate must have one scale each");
+  /* The output may have another scale than the state: like LiteRT, this copies the integers of the state. */
+  int scales = hidden->type == TA_INT8 && hidden->scale_count == 1 && state->scale_count == 1;
+  ta_rule(builder, scales, "its state and last intermediate must have one scale each");
   int8_lstm *params = ta_work(builder, run_int8_lstm, fits_int8_lstm, sizeof *params);
   if (params == NULL || builder->status) return;
   params->cell_exponent = exponent_of(ta_input(builder, CELL)->scale);
