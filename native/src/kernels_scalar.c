@@ -94,31 +94,47 @@ static float scalar_quantize_range(const float *row, size_t count, ta_rounding r
   return scale;
 }
 
-static int32_t int8_dot(const int8_t *x, const int8_t *weights, size_t inputs) {
-  int32_t sum = 0;
-  for (size_t k = 0; k < inputs; k++) sum += x[k] * weights[k];
-  return sum;
+/* Sums of products of a row with the weights of 4 outputs, or fewer at the end: independent sums that a processor adds at
+ * the same time. */
+static void int8_dots(const ta_matrix *matrix, const int8_t *x, size_t n, int32_t *sums) {
+  const size_t inputs = matrix->inputs, last = matrix->outputs - 1;
+  const int8_t *weights = matrix->weights, *w0 = weights + n * inputs, *w1 = weights + TA_MIN(n + 1, last) * inputs;
+  const int8_t *w2 = weights + TA_MIN(n + 2, last) * inputs, *w3 = weights + TA_MIN(n + 3, last) * inputs;
+  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  for (size_t k = 0; k < inputs; k++) {
+    s0 += x[k] * w0[k];
+    s1 += x[k] * w1[k];
+    s2 += x[k] * w2[k];
+    s3 += x[k] * w3[k];
+  }
+  sums[0] = s0;
+  sums[1] = s1;
+  sums[2] = s2;
+  sums[3] = s3;
 }
 
 static void scalar_int8_product(const ta_matrix *matrix, const int8_t *x, size_t x_stride, const float *x_scales,
                                 size_t rows, const float *bias, int add, float *y, size_t y_stride) {
-  const int8_t *weights = matrix->weights;
   for (size_t row = 0; row < rows; row++)
-    for (size_t n = 0; n < matrix->outputs; n++) {
-      int32_t sum = int8_dot(x + row * x_stride, weights + n * matrix->inputs, matrix->inputs);
-      float *to = y + row * y_stride + n;
-      float base = add ? *to : bias ? bias[n] : 0;
-      *to = base + x_scales[row] * matrix->scales[n] * (float)sum;
+    for (size_t first = 0; first < matrix->outputs; first += 4) {
+      int32_t sums[4];
+      int8_dots(matrix, x + row * x_stride, first, sums);
+      for (size_t n = first; n < matrix->outputs && n < first + 4; n++) {
+        float *to = y + row * y_stride + n;
+        float base = add ? *to : bias ? bias[n] : 0;
+        *to = base + x_scales[row] * matrix->scales[n] * (float)sums[n - first];
+      }
     }
 }
 
 static void scalar_int8_sums(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point,
-                             size_t rows, int32_t *sums, size_t sums_stride) {
-  const int8_t *weights = matrix->weights;
+                             size_t rows, int32_t *out, size_t sums_stride) {
   for (size_t row = 0; row < rows; row++)
-    for (size_t n = 0; n < matrix->outputs; n++) {
-      int32_t sum = int8_dot(x + row * x_stride, weights + n * matrix->inputs, matrix->inputs);
-      sums[row * sums_stride + n] = sum - zero_point * matrix->sums[n];
+    for (size_t first = 0; first < matrix->outputs; first += 4) {
+      int32_t sums[4];
+      int8_dots(matrix, x + row * x_stride, first, sums);
+      for (size_t n = first; n < matrix->outputs && n < first + 4; n++)
+        out[row * sums_stride + n] = sums[n - first] - zero_point * matrix->sums[n];
     }
 }
 
@@ -139,26 +155,33 @@ static void scalar_float_product(const ta_matrix *matrix, const float *x, size_t
   }
 }
 
-/* The rational function of Eigen (generic_fast_tanh_float): the quotient of two polynomials, odd by even, that were
- * fitted to tanh where it differs from 1 in float. */
-static float tanh_of(float x) {
-  x = x < -7.90531f ? -7.90531f : x;
-  x = x > 7.90531f ? 7.90531f : x;
+typedef struct {
+  float p, q;
+} quotient;
+
+static quotient tanh_parts(float x) {
+  x = x < -8.0f ? -8.0f : x;
+  x = x > 8.0f ? 8.0f : x;
   float s = x * x;
-  float p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
-  p = p * s + -8.60467152213735e-11f;
-  p = p * s + 5.12229709037114e-08f;
-  p = p * s + 1.48572235717979e-05f;
-  p = p * s + 6.37261928875436e-04f;
-  p = p * s + 4.89352455891786e-03f;
-  p = p * x;
-  float q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
-  q = q * s + 2.26843463243900e-03f;
-  q = q * s + 4.89352518554385e-03f;
-  return p / q;
+  float p = s * TA_TANH_P4 + TA_TANH_P3, q = s * TA_TANH_Q4 + TA_TANH_Q3;
+  p = p * s + TA_TANH_P2, q = q * s + TA_TANH_Q2;
+  p = p * s + TA_TANH_P1, q = q * s + TA_TANH_Q1;
+  p = p * s + TA_TANH_P0, q = q * s + TA_TANH_P0;
+  return (quotient){p * x, q};
+}
+
+static float tanh_of(float x) {
+  quotient tanh = tanh_parts(x);
+  return tanh.p / tanh.q;
 }
 
 static float sigmoid_of(float x) { return tanh_of(x * 0.5f) * 0.5f + 0.5f; }
+
+/* Twice the sigmoid: the quotient of p + q and q. */
+static quotient sigmoid_parts(float x) {
+  quotient tanh = tanh_parts(x * 0.5f);
+  return (quotient){tanh.p + tanh.q, tanh.q};
+}
 
 static float power_of_2(int32_t exponent) { /* from -126 to 127 */
   union {
@@ -198,12 +221,16 @@ static void scalar_exp(const float *x, size_t count, float *y) {
   for (size_t i = 0; i < count; i++) y[i] = exp_of(x[i]);
 }
 
+/* A division takes as long as ten products in vectors. So the quotients of the gates are brought to one denominator:
+ * two divisions a unit instead of five. */
 static void scalar_lstm_step(const float *gates, size_t units, float *cell, float *hidden) {
   for (size_t u = 0; u < units; u++) {
-    float input = sigmoid_of(gates[u]), forget = sigmoid_of(gates[units + u]);
-    float candidate = tanh_of(gates[2 * units + u]), output = sigmoid_of(gates[3 * units + u]);
-    cell[u] = forget * cell[u] + input * candidate;
-    hidden[u] = output * tanh_of(cell[u]);
+    quotient i = sigmoid_parts(gates[u]), f = sigmoid_parts(gates[units + u]);
+    quotient g = tanh_parts(gates[2 * units + u]), o = sigmoid_parts(gates[3 * units + u]);
+    float q = i.q * g.q;
+    cell[u] = (f.p * cell[u] * q + i.p * g.p * f.q) * 0.5f / (f.q * q);
+    quotient c = tanh_parts(cell[u]);
+    hidden[u] = o.p * c.p * 0.5f / (o.q * c.q);
   }
 }
 

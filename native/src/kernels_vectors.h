@@ -111,7 +111,7 @@ static void SET(float_pack)(ta_matrix *out, void *memory, const float *weights, 
 
 /* ---- Products ---- */
 
-/* What is to be computed; either y or sums is given. */
+/* What is to be computed: floats into y, or int32 sums into sums. */
 typedef struct {
   const ta_matrix *matrix;
   const void *x;
@@ -124,30 +124,20 @@ typedef struct {
   size_t y_stride;
 } SET(job);
 
-/* Adds LANES results, from output n on, to what was there or to the bias. `is_last` is a constant where this is called:
- * whether less than LANES outputs may be left. */
-INLINE void SET(finish)(const SET(job) *job, VF results, size_t row, size_t n, const int is_last) {
-  size_t count = job->matrix->outputs - n;
-  float *to = job->y + row * job->y_stride + n;
-  const float *from = job->add ? to : job->bias != NULL ? job->bias + n : NULL;
+/* Adds LANES results to what was there or to the bias. `count` outputs are left; `is_last` is a constant where this is
+ * called: whether they may be less than LANES. */
+INLINE void SET(finish)(VF results, float *to, const float *from, size_t count, const int is_last) {
   if (is_last && count < LANES) {
-    if (from != NULL) results = SET(load_some)(from, count) + results;
-    SET(store_some)(to, results, count);
+    SET(store_some)(to, from != NULL ? SET(load_some)(from, count) + results : results, count);
     return;
   }
-  if (from != NULL) results = SET(load)(from) + results;
-  SET(store)(to, results);
+  SET(store)(to, from != NULL ? SET(load)(from) + results : results);
 }
 
-INLINE void SET(finish_sums)(const SET(job) *job, VI sums, size_t row, size_t n, const int is_last) {
-  if (job->sums == NULL) {
-    VF scales = job->x_scales[row] * SET(load)(job->matrix->scales + n);
-    SET(finish)(job, scales * __builtin_convertvector(sums, VF), row, n, is_last);
-    return;
-  }
-  int32_t *to = job->sums + row * job->y_stride + n;
-  sums -= job->zero_point * *(const SET(viu) *)(job->matrix->sums + n);
-  size_t count = job->matrix->outputs - n;
+/* The same for sums: takes off what the zero point of the inputs adds. */
+INLINE void SET(finish_sums)(VI sums, int32_t *to, const int32_t *weight_sums, int32_t zero_point, size_t count,
+                             const int is_last) {
+  sums -= zero_point * *(const SET(viu) *)weight_sums;
   if (!is_last || count >= LANES)
     *(SET(viu) *)to = sums;
   else
@@ -158,9 +148,10 @@ INLINE void SET(finish_sums)(const SET(job) *job, VI sums, size_t row, size_t n,
  * before those of the next 4. `rows` and `vectors` are constants where this is called. */
 INLINE void SET(int8_tile)(const SET(job) *job, const size_t rows, const size_t vectors, size_t row, size_t n,
                            const WEIGHT *weights, size_t step, const int32_t *corrections) {
-  VI sums[TILE];
-  size_t inputs = job->matrix->inputs, stride = job->x_stride;
+  const int is_last = vectors == 1;
+  const size_t inputs = job->matrix->inputs, stride = job->x_stride, count = job->matrix->outputs - n;
   const int8_t *x = (const int8_t *)job->x + row * stride;
+  VI sums[TILE];
   UNROLL for (size_t i = 0; i < rows * vectors; i++) sums[i] = (VI){0};
   for (size_t k = 0; k < inputs; k += 4, weights += step) {
     UNROLL for (size_t r = 0; r < rows; r++) {
@@ -169,11 +160,32 @@ INLINE void SET(int8_tile)(const SET(job) *job, const size_t rows, const size_t 
         sums[r * vectors + v] = SET(dot4)(sums[r * vectors + v], weights + v * LANES * 4, four);
     }
   }
+  if (CORRECTS)
+    UNROLL for (size_t i = 0; i < rows * vectors; i++) sums[i] -= corrections[row % MOST_ROWS + i / vectors];
+  if (job->sums != NULL) {
+    const int32_t *weight_sums = job->matrix->sums + n, zero_point = job->zero_point;
+    UNROLL for (size_t i = 0; i < rows * vectors; i++) {
+      size_t r = i / vectors, at = i % vectors * LANES;
+      int32_t *to = job->sums + (row + r) * job->y_stride + n + at;
+      SET(finish_sums)(sums[i], to, weight_sums + at, zero_point, count, is_last);
+    }
+    return;
+  }
+  const float *scales = job->matrix->scales + n, *bias = job->bias != NULL ? job->bias + n : NULL;
   UNROLL for (size_t r = 0; r < rows; r++) {
-    UNROLL for (size_t v = 0; v < vectors; v++) {
-      VI sum = sums[r * vectors + v];
-      if (CORRECTS) sum -= corrections[row % MOST_ROWS + r];
-      SET(finish_sums)(job, sum, row + r, n + v * LANES, vectors == 1);
+    float *to = job->y + (row + r) * job->y_stride + n;
+    const float *from = job->add ? to : bias;
+    VF x_scale = SET(all)(job->x_scales[row + r]);
+    if (from != NULL) {
+      UNROLL for (size_t v = 0; v < vectors; v++) {
+        VF results = x_scale * SET(load)(scales + v * LANES) * __builtin_convertvector(sums[r * vectors + v], VF);
+        SET(finish)(results, to + v * LANES, from + v * LANES, count, is_last);
+      }
+    } else {
+      UNROLL for (size_t v = 0; v < vectors; v++) {
+        VF results = x_scale * SET(load)(scales + v * LANES) * __builtin_convertvector(sums[r * vectors + v], VF);
+        SET(finish)(results, to + v * LANES, NULL, count, is_last);
+      }
     }
   }
 }
@@ -225,8 +237,26 @@ static void SET(int8_product)(const ta_matrix *matrix, const int8_t *x, size_t x
   SET(int8_run)(&job, rows);
 }
 
+#ifdef SUMS_IN_C
+/* One sum in C, from weights where PLACE put them. */
+static int32_t SET(sum)(const ta_matrix *matrix, const int8_t *x, size_t n) {
+  const size_t first = n / (WIDE * LANES) * (WIDE * LANES), padded_inputs = SET(up)(matrix->inputs, 4);
+  const size_t block = TA_MIN(SET(up)(matrix->outputs, LANES) - first, WIDE * LANES);
+  const WEIGHT *weights = (const WEIGHT *)matrix->weights + first * padded_inputs + (n - first) / LANES * LANES * 4;
+  int32_t sum = 0;
+  for (size_t k = 0; k < matrix->inputs; k++) sum += x[k] * weights[k / 4 * 4 * block + PLACE(n % LANES, k % 4)];
+  return sum;
+}
+#endif
+
 static void SET(int8_sums)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point, size_t rows,
                            int32_t *sums, size_t sums_stride) {
+#ifdef SUMS_IN_C
+  for (size_t row = 0; matrix->is_packed && row < rows; row++)
+    for (size_t n = 0; n < matrix->outputs; n++)
+      sums[row * sums_stride + n] = SET(sum)(matrix, x + row * x_stride, n) - zero_point * matrix->sums[n];
+  if (matrix->is_packed) return;
+#endif
   if (!matrix->is_packed) {
     ta_kernels_scalar()->int8_sums(matrix, x, x_stride, zero_point, rows, sums, sums_stride);
     return;
@@ -238,7 +268,7 @@ static void SET(int8_sums)(const ta_matrix *matrix, const int8_t *x, size_t x_st
 INLINE void SET(float_tile)(const SET(job) *job, const size_t rows, const size_t vectors, size_t row, size_t n,
                             const float *weights, size_t step) {
   VF sums[TILE];
-  size_t inputs = job->matrix->inputs, stride = job->x_stride;
+  const size_t inputs = job->matrix->inputs, stride = job->x_stride, count = job->matrix->outputs - n;
   const float *x = (const float *)job->x + row * stride;
   UNROLL for (size_t i = 0; i < rows * vectors; i++) sums[i] = (VF){0};
   for (size_t k = 0; k < inputs; k++, weights += step) {
@@ -248,9 +278,13 @@ INLINE void SET(float_tile)(const SET(job) *job, const size_t rows, const size_t
         sums[r * vectors + v] = SET(fuse)(input, SET(load)(weights + v * LANES), sums[r * vectors + v]);
     }
   }
-  UNROLL for (size_t r = 0; r < rows; r++)
+  const float *bias = job->bias != NULL ? job->bias + n : NULL;
+  UNROLL for (size_t r = 0; r < rows; r++) {
+    float *to = job->y + (row + r) * job->y_stride + n;
+    const float *from = job->add ? to : bias;
     UNROLL for (size_t v = 0; v < vectors; v++)
-      SET(finish)(job, sums[r * vectors + v], row + r, n + v * LANES, vectors == 1);
+      SET(finish)(sums[r * vectors + v], to + v * LANES, from != NULL ? from + v * LANES : NULL, count, vectors == 1);
+  }
 }
 
 static void SET(float_block)(const SET(job) *job, size_t rows, size_t n, size_t vectors, const float *weights) {
@@ -349,20 +383,23 @@ static float SET(quantize_range)(const float *row, size_t count, ta_rounding rou
 
 /* ---- Functions, as in kernels_scalar.c ---- */
 
-INLINE VF SET(tanh_of)(VF x) {
-  x = SET(minimum)(SET(all)(7.90531f), SET(maximum)(SET(all)(-7.90531f), x));
+typedef struct {
+  VF p, q;
+} SET(quotient);
+
+INLINE SET(quotient) SET(tanh_parts)(VF x) {
+  x = SET(minimum)(SET(all)(8.0f), SET(maximum)(SET(all)(-8.0f), x));
   VF s = x * x;
-  VF p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
-  p = p * s + -8.60467152213735e-11f;
-  p = p * s + 5.12229709037114e-08f;
-  p = p * s + 1.48572235717979e-05f;
-  p = p * s + 6.37261928875436e-04f;
-  p = p * s + 4.89352455891786e-03f;
-  p = p * x;
-  VF q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
-  q = q * s + 2.26843463243900e-03f;
-  q = q * s + 4.89352518554385e-03f;
-  return p / q;
+  VF p = s * TA_TANH_P4 + TA_TANH_P3, q = s * TA_TANH_Q4 + TA_TANH_Q3;
+  p = p * s + TA_TANH_P2, q = q * s + TA_TANH_Q2;
+  p = p * s + TA_TANH_P1, q = q * s + TA_TANH_Q1;
+  p = p * s + TA_TANH_P0, q = q * s + TA_TANH_P0;
+  return (SET(quotient)){p * x, q};
+}
+
+INLINE VF SET(tanh_of)(VF x) {
+  SET(quotient) tanh = SET(tanh_parts)(x);
+  return tanh.p / tanh.q;
 }
 
 INLINE VF SET(sigmoid_of)(VF x) { return SET(tanh_of)(x * 0.5f) * 0.5f + 0.5f; }
@@ -400,26 +437,39 @@ EACH(sigmoid, SET(sigmoid_of)(value))
 EACH(exp, SET(exp_of)(value))
 #undef EACH
 
-INLINE VF SET(next_state)(VF input, VF forget, VF candidate, VF cell) {
-  return SET(sigmoid_of)(forget) * cell + SET(sigmoid_of)(input) * SET(tanh_of)(candidate);
+/* Twice the sigmoid: the quotient of p + q and q. */
+INLINE SET(quotient) SET(sigmoid_parts)(VF x) {
+  SET(quotient) tanh = SET(tanh_parts)(x * 0.5f);
+  return (SET(quotient)){tanh.p + tanh.q, tanh.q};
 }
-INLINE VF SET(next_hidden)(VF output, VF cell) { return SET(sigmoid_of)(output) * SET(tanh_of)(cell); }
 
+INLINE VF SET(next_state)(VF input, VF forget, VF candidate, VF cell) {
+  SET(quotient) i = SET(sigmoid_parts)(input), f = SET(sigmoid_parts)(forget), g = SET(tanh_parts)(candidate);
+  VF q = i.q * g.q;
+  return (f.p * cell * q + i.p * g.p * f.q) * 0.5f / (f.q * q);
+}
+
+INLINE VF SET(next_hidden)(VF output, VF cell) {
+  SET(quotient) o = SET(sigmoid_parts)(output), c = SET(tanh_parts)(cell);
+  return o.p * c.p * 0.5f / (o.q * c.q);
+}
+
+/* All cells come before all hidden states: so a processor works on several vectors at a time, and none waits for its cell. */
 static void SET(lstm_step)(const float *gates, size_t units, float *cell, float *hidden) {
   const float *input = gates, *forget = gates + units, *candidate = forget + units, *output = candidate + units;
-  size_t u = 0;
-  for (; u + LANES <= units; u += LANES) {
-    VF state = SET(next_state)(SET(load)(input + u), SET(load)(forget + u), SET(load)(candidate + u),
-                               SET(load)(cell + u));
-    SET(store)(cell + u, state);
-    SET(store)(hidden + u, SET(next_hidden)(SET(load)(output + u), state));
-  }
-  size_t some = units - u;
-  if (some == 0) return;
-  VF state = SET(next_state)(SET(load_some)(input + u, some), SET(load_some)(forget + u, some),
-                             SET(load_some)(candidate + u, some), SET(load_some)(cell + u, some));
-  SET(store_some)(cell + u, state, some);
-  SET(store_some)(hidden + u, SET(next_hidden)(SET(load_some)(output + u, some), state), some);
+  const size_t some = units % LANES, whole = units - some;
+  for (size_t u = 0; u < whole; u += LANES)
+    SET(store)(cell + u, SET(next_state)(SET(load)(input + u), SET(load)(forget + u), SET(load)(candidate + u),
+                                         SET(load)(cell + u)));
+  if (some > 0)
+    SET(store_some)(cell + whole,
+                    SET(next_state)(SET(load_some)(input + whole, some), SET(load_some)(forget + whole, some),
+                                    SET(load_some)(candidate + whole, some), SET(load_some)(cell + whole, some)), some);
+  for (size_t u = 0; u < whole; u += LANES)
+    SET(store)(hidden + u, SET(next_hidden)(SET(load)(output + u), SET(load)(cell + u)));
+  if (some > 0)
+    SET(store_some)(hidden + whole,
+                    SET(next_hidden)(SET(load_some)(output + whole, some), SET(load_some)(cell + whole, some)), some);
 }
 
 /* ---- Element by element ---- */
@@ -507,6 +557,7 @@ static const ta_kernels SET(set) = {.name = NAME,
 #undef PLACE
 #undef EXCLUDES_LEAST
 #undef CORRECTS
+#undef SUMS_IN_C
 #undef VF
 #undef VI
 #undef INLINE

@@ -3,8 +3,8 @@
     python native/tools/tables.py
 
 The source is textapp/text, whose tables are Unicode 14's, and Python's `unicodedata` for decompositions, which are the
-same in every later version. Code points that are not in textapp's tables take no part, so that the files do not depend on
-Python's version.
+same in every later version. Code points that are not in textapp's tables take no part, so that the files do not depend
+on Python's version.
 """
 
 import re
@@ -17,7 +17,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from textapp.runtime.windows import SENTENCE_ENDS
-from textapp.text.characters import CLASS_OF, LOWER_OF, RangeMap, parse_lower
+from textapp.text.characters import CLASS_OF, CLASSES, LOWER_OF, RangeMap, parse_lower, parse_ranges
 from textapp.text.normalization import LONGEST_CHUNK, ROLES
 from textapp.text.word_shape import DIGIT, FIRST_CAPITAL, MARK, OTHER_CAPITAL, SMALL
 
@@ -27,11 +27,14 @@ SOURCES = Path(__file__).parents[1] / "src"
 CLASS_NAMES = {"S": "SPACE", "L": "LETTER", "D": "DIGIT", "M": "MARK", "Q": "APOSTROPHE", "P": "POINT", "U": "UNSPACED"}
 CLASS_NAMES |= {"I": "IGNORABLE", "O": "OTHER"}
 ROLE_NAMES = {".": "FIXED", "i": "DROPPED", "q": "QUOTE", "j": "JOINING", "b": "BASE", "c": "CHANGING"}
+CLASS_LETTERS, ROLE_LETTERS = "".join(CLASS_NAMES), "".join(ROLE_NAMES)
 # UTF-8 holds no surrogates, so they need no role.
 ROLE_OF = RangeMap({role: table for role, table in ROLES.items() if role != "s"}, default=".")
 
+CODE_POINTS = [*range(0x40000), *range(0xE0000, 0xE1000)]
+"""The tables of textapp/text have no others."""
+
 TRIE_END = 0x20000  # code points from here on are a few ranges
-CODE_POINTS = 0x110000
 HANGUL = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
 
 # Most bytes of tokens: GROWTH for each byte of the text, and TOKEN_GROWTH for each token.
@@ -60,9 +63,9 @@ class Decompositions(NamedTuple):
 def decompositions() -> Decompositions:
     """Reads them from `unicodedata`, from the code points of textapp's tables on."""
     found = Decompositions({}, {}, {}, [], {})
-    waiting = [point for point in range(CODE_POINTS) if ROLE_OF[point] in "cbj"]
+    waiting = [point for point in CODE_POINTS if ROLE_OF[point] in "cbj"]
     # What a chunk composes to may be decomposed again.
-    waiting += [point for point in range(CODE_POINTS) if _is_composite(point)]
+    waiting += [point for point in CODE_POINTS if _is_composite(point)]
     while waiting:
         point = waiting.pop()
         if point in found.ranks or point in HANGUL:
@@ -98,23 +101,26 @@ def _is_composite(point: int) -> bool:
 
 def info(point: int) -> int:
     """The byte of a code point."""
-    letter, role = list(CLASS_NAMES).index(CLASS_OF[point]), list(ROLE_NAMES).index(ROLE_OF[point])
+    letter, role = CLASS_LETTERS.index(CLASS_OF[point]), ROLE_LETTERS.index(ROLE_OF[point])
     return letter | role << 4 | (LOWER_OF[point] != point) << 7
 
 
 def check_rules(found: Decompositions) -> None:
     """Checks what the core takes for granted."""
-    for point in range(CODE_POINTS):
+    covered = {*CODE_POINTS}
+    for table in (*CLASSES.values(), *ROLES.values()):
+        assert all({first, last} <= covered for first, last in parse_ranges(table))
+    for point in CODE_POINTS:
         lower = LOWER_OF[point]
         assert CLASS_OF[lower] == CLASS_OF[point], "the byte of a capital is that of its small letter, but for bit 7"
         assert LOWER_OF[lower] == lower
     for point, parts in found.pairs.items():
         assert {part >> 16 for part in parts} == {point >> 16}, "a pair is in the plane of its code point"
         assert not {parts[1]} & {*found.pairs, *found.singles, *found.compatible, *HANGUL}, "the second is final"
-    for point, part in found.singles.items():
+    for part in found.singles.values():
         assert part >> 16 in (0, 2)
         assert part not in found.singles
-        assert (part in HANGUL) is (part in HANGUL and point in HANGUL)
+        assert part not in HANGUL
     for parts in found.compatible.values():
         assert not {*parts} & {*found.pairs, *found.singles, *found.compatible, *HANGUL}, "the parts are final"
     check_growth(found)
@@ -132,13 +138,15 @@ def check_growth(found: Decompositions) -> None:
 
     for composite in found.composites:
         assert weight(composite) <= sum(map(weight, found.pairs[composite]))
-    for point in range(CODE_POINTS):
-        if 0xD800 <= point < 0xE000 or point in HANGUL:
+    for capitals, delta in parse_lower():
+        for point in capitals:
+            assert len(chr(point + delta).encode()) <= GROWTH * len(chr(point).encode())
+    for point in CODE_POINTS:
+        if ROLE_OF[point] not in "cbj" or point in HANGUL:
             continue
         size = len(chr(point).encode())
-        assert weight(point) <= GROWTH * size
         for form in ("NFD", "NFKD"):
-            parts = "" if ROLE_OF[point] not in "cbj" else unicodedata.normalize(form, chr(point))
+            parts = unicodedata.normalize(form, chr(point))
             # Jamo that stand together always compose.
             parts = re.sub("[\u1100-\u11c2]+", lambda jamo: unicodedata.normalize("NFC", jamo[0]), parts)
             letters = "".join(CLASS_OF[ord(part)] for part in parts)
@@ -165,7 +173,7 @@ def trie() -> tuple[list[int], list[int], list[int]]:
 def ranges_of(function: Callable[[int], int], default: int) -> list[tuple[int, int, int]]:
     """(first, last, value) of the code points from `TRIE_END` on whose value is not the default."""
     ranges: list[tuple[int, int, int]] = []
-    for point in range(TRIE_END, CODE_POINTS):
+    for point in CODE_POINTS[TRIE_END:]:
         value = function(point)
         if value == default:
             continue
@@ -243,7 +251,7 @@ def arrays(found: Decompositions) -> dict[str, tuple[str, list[int]]]:
         "ta_sentence_ends": ("uint16_t", sorted(ord(end) for end in SENTENCE_ENDS if len(end) == 1)),
         "ta_planes": (
             "uint16_t",
-            [number for keys in (pairs, singles, ones, more) for number in (first_beyond(keys),)],
+            list(map(first_beyond, (pairs, singles, ones, more))),
         ),
     }
 

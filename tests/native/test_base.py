@@ -11,6 +11,8 @@ import zlib
 import numpy as np
 import pytest
 
+from .core_text import Arena, Block, Options
+
 NUMBERS = {"ta_exp": math.exp, "ta_log": math.log, "ta_tanh": math.tanh, "ta_sqrt": math.sqrt}
 
 
@@ -153,26 +155,6 @@ def test_messages(internals):
     assert internals.ta_say(None, 3, b"%s", b"nobody reads it") == 3
 
 
-class Options(ctypes.Structure):
-    ALLOCATE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-    _fields_ = (
-        ("allocate", ALLOCATE),
-        ("user", ctypes.c_void_p),
-        ("features", ctypes.c_uint32),
-        ("most_memory", ctypes.c_size_t),
-    )
-
-
-class Arena(ctypes.Structure):
-    _fields_ = (
-        ("options", ctypes.c_void_p),
-        ("used", ctypes.c_size_t),
-        ("limit", ctypes.c_size_t),
-        ("block", ctypes.c_void_p),
-        ("left", ctypes.c_size_t),
-    )
-
-
 def test_the_arena_gives_zeros_within_its_limit(internals):
     blocks = []
 
@@ -196,10 +178,6 @@ def test_the_arena_gives_zeros_within_its_limit(internals):
     assert len(blocks) < len(pieces) / 2
     assert new(ctypes.byref(arena), 2**63, 2) is None
     assert new(ctypes.byref(arena), 2**64 - 1, 1) is None
-
-
-class Block(ctypes.Structure):
-    _fields_ = (("memory", ctypes.c_void_p), ("used", ctypes.c_size_t))
 
 
 def test_a_block_is_counted_before_it_is_cut(internals):
