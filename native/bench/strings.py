@@ -15,10 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "native")]
 
-from core_text import CoreTokenizer, contents, decoded
+from core_text import CoreTokenizer, contents, decoded  # noqa: E402
 
-from native import library
-from textapp.text.tokenizer import FORMS, KINDS, Tokenizer
+from native import library  # noqa: E402
+from textapp.text.tokenizer import FORMS, KINDS, Tokenizer  # noqa: E402
 
 
 def differences(core: CoreTokenizer, tokenizer: Tokenizer, count: int) -> int:

@@ -1,4 +1,4 @@
-/* Compares this build with what `textapp export` has recorded; textapp/export/selftest.py writes the file. */
+/* Compares this build with what `textapp export` has recorded; textapp/runtime/selftest.py writes the file. */
 #include "predict.h"
 
 enum { TEXT, TOKENS, IDS, LOGITS, LABEL, LABELS, TAGS, SPANS, FIELDS };
