@@ -6,7 +6,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo setup lock test test-next test-jax test-wheel lint bench clean
+.PHONY: demo setup lock test test-native test-next test-jax test-wheel lint bench bench-native clean
 
 demo: setup
 	$(BIN)/textapp demo
@@ -15,6 +15,11 @@ setup: .venv/installed
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile --durations=15
+
+# The core in C: with each compiler that is here, with addresses checked, and for other processors; what is missing is
+# skipped with its reason.
+test-native: setup
+	$(BIN)/python native/check.py
 
 # Layers and models with the Keras of tomorrow: what it changes is known before it is released.
 test-next: .venv-next/installed
@@ -55,6 +60,10 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.quantization
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
 	$(BIN)/python -m benchmarks.reliability
+
+# The core in C beside other runtimes: half an hour on a quiet machine.
+bench-native: .venv/installed-bench
+	$(BIN)/python -m benchmarks.native --data $(DATA)
 
 # The versions and hashes of constraints.txt, so that a build in a year is that of today. pip first: an old one, and an
 # old setuptools, come with Python. pip cannot check the hash of a folder: the project is installed last and alone.

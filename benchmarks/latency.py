@@ -70,6 +70,7 @@ class Contestant:
     runtime: str = "litert"
     signatures: dict[int, str] = dataclasses.field(default_factory=dict)  # by length in tokens
     output: str = ""
+    features: int = 0  # of the core in C
 
 
 def prepare(model: keras.Model, length: int, kinds: Sequence[str], folder: Path) -> list[Contestant]:

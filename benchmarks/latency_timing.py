@@ -20,6 +20,10 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from textapp.runtime.bundle import read_bundle
+from textapp.runtime.native import NativeModel
+from textapp.task import device
+
 WARM_UP = 5  # untimed calls at the start of each turn, because the previous contestant has filled the caches
 CHECKED_ROWS = 32  # rows whose logits are returned, to check them
 
@@ -56,7 +60,21 @@ def onnx_calls(contestant: dict[str, Any], rows: Sequence[Sequence[int]]) -> lis
     return [call(row) for row in rows]
 
 
-RUNTIMES = {"litert": litert_calls, "onnxruntime": onnx_calls}
+def native_calls(contestant: dict[str, Any], rows: Sequence[Sequence[int]]) -> list[Call]:
+    """A call of the core in C for each row, without padding. The file is a bundle; `features` chooses the kernels."""
+    bundle = read_bundle(contestant["file"])
+    half = device(bundle.task)
+    shape = half.logits_shape(half.read_targets(bundle.description, bundle.files, bundle.folder))
+    model = NativeModel(bundle, shape, threads=1, features=contestant["features"])
+
+    def call(row: Sequence[int]) -> Call:
+        run = model.prepared({"token_ids": np.asarray(row, np.int32)})
+        return lambda: run().logits[None]
+
+    return [call(row) for row in rows]
+
+
+RUNTIMES = {"litert": litert_calls, "onnxruntime": onnx_calls, "native": native_calls}
 
 
 def measure(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -64,11 +82,12 @@ def measure(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
     Args:
         job: `contestants`, each with `name`, `runtime` (a key of `RUNTIMES`), `rows` (a key of `rows` below) and
-            `file`, for LiteRT also `signatures` (length to name) and `output`; `rows`, lists of token ids by name;
-            `turns`, the number of parts of the rows. All contestants run the first part, then all the second...
+            `file`, for LiteRT also `signatures` (length to name) and `output`, for the core `features`; `rows`, lists
+            of token ids by name; `turns`, the number of parts of the rows. All contestants run the first part, then all
+            the second...
 
     Returns:
-        By contestant: `ms_p50`, `ms_mean` and `logits`.
+        By contestant: `ms_p50`, `ms_p95`, `ms_mean` and `logits`.
     """
     calls = [RUNTIMES[each["runtime"]](each, job["rows"][each["rows"]]) for each in job["contestants"]]
     if "tensorflow" in sys.modules:
@@ -81,6 +100,7 @@ def measure(job: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         each["name"]: {
             "ms_p50": 1e3 * float(np.median(spent)),
+            "ms_p95": 1e3 * float(np.percentile(spent, 95)),
             "ms_mean": 1e3 * float(np.mean(spent)),
             "logits": of_one,
         }

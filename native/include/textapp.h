@@ -41,7 +41,8 @@ typedef enum {
   TEXTAPP_ERROR_BUNDLE = 2,      /* a file is missing, changed, or breaks a rule of its format */
   TEXTAPP_ERROR_UNSUPPORTED = 3, /* a right model with an operator that this core does not have: use LiteRT */
   TEXTAPP_ERROR_ARGUMENT = 4,    /* a call breaks a rule of this header */
-  TEXTAPP_ERROR_TOO_LONG = 5     /* the text is longer than the context was made for */
+  TEXTAPP_ERROR_TOO_LONG = 5,    /* the text is longer than the context was made for */
+  TEXTAPP_ERROR_SELFTEST = 6     /* this build computes something else than `textapp export` has recorded */
 } textapp_status;
 
 /* What went wrong, in one line of UTF-8 that names the file, the place and the rule; ends with 0. */
@@ -96,6 +97,10 @@ TEXTAPP_API textapp_task textapp_model_task(const textapp_model *model);
 TEXTAPP_API size_t textapp_label_count(const textapp_model *model);
 TEXTAPP_API const char *textapp_label(const textapp_model *model, size_t number);
 
+/* The number of logits of a text, or of a token. A tagger may have others than `textapp_label_count`: its model may know the
+ * tags of IOBES, where predictions have those of IOB2. */
+TEXTAPP_API size_t textapp_logit_count(const textapp_model *model);
+
 /* The bytes of a context for texts of at most `longest_text` bytes, and a context in a block of at least so many,
  * aligned to 64. A context is never freed: the block is. NULL where an argument is wrong. */
 TEXTAPP_API size_t textapp_context_size(const textapp_model *model, size_t longest_text);
@@ -104,7 +109,7 @@ TEXTAPP_API textapp_context *textapp_context_init(const textapp_model *model, vo
 
 /* A token of a text, as the bundle's tokenizer gives it. */
 typedef struct {
-  const char *text; /* UTF-8, normalized; does not end with 0 */
+  const char *text; /* UTF-8, normalized; does not end with 0. Those of textapp_predict lie in one block, in order */
   size_t length;    /* bytes of `text` */
   size_t start;     /* place of its first unit in the original text, and the place behind its last */
   size_t end;
@@ -127,7 +132,7 @@ typedef struct {
   size_t label_count;  /* of `probs` and `chosen` */
   const double *probs; /* probability of each label; NULL where tokens have tags */
   const uint8_t *chosen; /* multi-label: 1 for each label of the text, else 0; NULL for other tasks */
-  const float *logits; /* of each label, or of each token and tag (token_count, tags) */
+  const float *logits; /* (textapp_logit_count), or (token_count, textapp_logit_count) */
   size_t token_count;
   const textapp_token *tokens;
   size_t span_count;
@@ -150,10 +155,50 @@ enum {
 TEXTAPP_API textapp_status textapp_predict(textapp_context *context, const char *text, size_t length, uint32_t flags,
                                            const textapp_prediction **prediction, textapp_message *message);
 
-/* Tags tokens that the caller has cut, as `textapp evaluate` does; only for tagging. */
+/* Tags tokens that the caller has cut, as `textapp evaluate` does; only for tagging. Places are numbers of tokens. All
+ * together may have as many bytes as the context allows, where an empty token counts as one byte. Logits are those of the
+ * first piece of each token. `confidence` is not computed. */
 TEXTAPP_API textapp_status textapp_tag(textapp_context *context, const char *const *tokens, const size_t *lengths,
                                        size_t count, uint32_t flags, const textapp_prediction **prediction,
                                        textapp_message *message);
+
+/* Predicts the texts of selftest.json, which `textapp export` writes, and compares: tokens, places and ids must be equal,
+ * logits within the tolerance of the file, and the recorded logits must give the recorded labels, tags and spans. The
+ * message names the first difference. Texts have at most 1,024 bytes; the context must be made for as many. */
+#define TEXTAPP_SELFTEST_TEXT 1024
+TEXTAPP_API textapp_status textapp_selftest(textapp_context *context, textapp_message *message);
+
+/* ---- The model alone: for callers with their own text code, who want logits, or who time the model. ---- */
+
+/* The tokens that one call of the model reads at most. */
+TEXTAPP_API size_t textapp_longest(const textapp_model *model);
+
+/* An input of the model: "token_ids", and where the model has them "char_ids" and "shape_ids", in this order. */
+typedef struct {
+  const char *name; /* ends with 0 */
+  size_t width;     /* ids a token: 1, or the characters of a token */
+  int32_t entries;  /* ids are from 0 to this, without it */
+} textapp_input;
+TEXTAPP_API size_t textapp_input_count(const textapp_model *model);
+TEXTAPP_API const textapp_input *textapp_model_input(const textapp_model *model, size_t number);
+
+/* Whether the model attends to tokens, so that they have weights. */
+TEXTAPP_API int textapp_has_attention(const textapp_model *model);
+
+/* Runs the model, without n-grams, on `count` tokens, from 0 to `textapp_longest`. ids[i] is (count, width) of input i.
+ * `logits` gets one float for each label, or (count, tags); `attention`, which may be NULL, gets (count). */
+TEXTAPP_API textapp_status textapp_run(textapp_context *context, const int32_t *const *ids, size_t count,
+                                       float *logits, float *attention, textapp_message *message);
+
+/* ---- Many texts at once: for bindings, in whose language a call costs more than a short text. ---- */
+
+/* Predicts only the probabilities of labels, as textapp_predict does with TEXTAPP_DECISION; not for tagging. Text i is the
+ * bytes from ends[i - 1], or 0, to ends[i]. `probs` and `logits` get (count, labels), `truncated` gets (count): whether
+ * each text was cut. No text may be longer than the context allows. Stops at the first text that fails, and `*done` is
+ * the number of texts before it. */
+TEXTAPP_API textapp_status textapp_probabilities(textapp_context *context, const char *texts, const size_t *ends,
+                                                 size_t count, double *probs, float *logits, uint8_t *truncated,
+                                                 size_t *done, textapp_message *message);
 
 #ifdef __cplusplus
 }

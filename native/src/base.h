@@ -57,8 +57,9 @@ typedef struct {
 } ta_block;
 void *ta_take(ta_block *block, size_t count, size_t size);
 
-/* Writes one line: what with %s (text), %z (size_t), %d (int64_t), %c (char) for `parts`; cut at the end. It takes
- * varargs, which a freestanding compiler has. Control characters become spaces. Returns `status`. */
+/* Writes one line: what with %s (text), %z (size_t), %d (int64_t), %c (char) for `parts`; cut at the end. %q takes a text
+ * and its length in bytes: a part of an input, in quotation marks, at most 80 code points of it. It takes varargs, which a
+ * freestanding compiler has. Control characters become spaces. Returns `status`. */
 textapp_status ta_say(textapp_message *message, textapp_status status, const char *what, ...);
 
 #endif

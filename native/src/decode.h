@@ -9,33 +9,70 @@
 void ta_softmax(const float *logits, size_t count, double temperature, double *probs);
 void ta_sigmoids(const float *logits, size_t count, double *probs);
 
-typedef enum { TA_PLAIN, TA_IOB1, TA_IOB2, TA_IOBES } ta_scheme; /* the schemes of tag_schemes.py: complete this list */
+typedef enum { TA_PLAIN, TA_IOB2, TA_IOB1, TA_IOBES, TA_BILOU, TA_BMES } ta_scheme;
+#define TA_SCHEMES 6
+extern const char *const ta_scheme_names[TA_SCHEMES]; /* NULL for plain tags */
 
-typedef struct ta_tags ta_tags; /* the tags of a model: names, scheme, types, and a CRF's scores if it has one */
+/* The K tags of a model: names, scheme, types, and a CRF's scores if it has one. */
+typedef struct {
+  ta_scheme scheme;
+  uint32_t count;           /* K */
+  const char *const *names; /* (K), each ends with 0 */
+  const uint32_t *types;    /* (K): number of each tag's type; O has a number of its own */
+  uint32_t out_count;       /* tags that predictions have: plain, or in IOB2 */
+  const char *const *out_names;
+  const int32_t *begins; /* (K): number in `out_names` of the tag that begins a span of the tag's type; I-TYPE is next */
+  int has_crf, large;    /* large: whether scores are so large that sums of their powers may overflow */
+  const double *into;    /* (K, K): scores of the tags before (columns) each tag (rows) */
+  const double *from;    /* (K, K): scores of the tags after (columns) each tag (rows) */
+  const double *start, *end;
+  const double *into_powers, *from_powers; /* exp of into and from */
+  const uint32_t *before_starts;           /* (K + 1): where the allowed tags before each tag begin in `before` */
+  const uint16_t *before;
+} ta_tags;
 
-/* `transitions` (count, count), `start`, `end` (count) in double; NULL without a CRF. Names are checked as
- * textapp/runtime/tagging.py does. */
-textapp_status ta_tags_load(ta_tags **out, ta_arena *arena, ta_scheme scheme, const char *const *names, size_t count,
+#define TA_MOST_TAGS 4096
+
+/* Copies tags.txt's names (count) and a CRF's scores `transitions` (count, count), `start` and `end` (count), which are
+ * finite; NULL without a CRF. Checks the rules of textapp/runtime/tagging.py for them. */
+textapp_status ta_tags_load(ta_tags *out, ta_arena *arena, ta_scheme scheme, const char *const *names, size_t count,
                             const double *transitions, const double *start, const double *end, textapp_message *message);
+
+/* Whether a tag continues the span of the tag before it. */
+int ta_continues(const ta_tags *tags, size_t before, size_t after);
 
 typedef struct {
   uint32_t start, end; /* tokens */
-  const char *type;
-  size_t type_length;
   double confidence;
 } ta_span;
 
 /* Working memory for `most_tokens`, counted and cut. */
-typedef struct ta_decoding ta_decoding;
-ta_decoding *ta_decoding_take(ta_block *block, const ta_tags *tags, size_t most_tokens);
+typedef struct {
+  double *scores; /* (6, K) */
+  uint16_t *back; /* (most_tokens, K) */
+  int32_t *ids;   /* (most_tokens): the model's tags */
+  ta_span *spans; /* (most_tokens) */
+} ta_decoding;
+void ta_decoding_take(ta_decoding *out, ta_block *block, const ta_tags *tags, size_t most_tokens);
 
-/* The best tags of `count` tokens with their logits (count, K): ids of names as the predictor gives them (in IOB2, after
- * repair, or plain), and spans. `names[i]` is the tag of token i in IOB2 or plain; confidence where asked for. */
-void ta_decode(const ta_tags *tags, ta_decoding *work, const float *logits, size_t count, int confidence,
-               int32_t *tag_ids, double *tag_confidences, ta_span *spans, size_t *span_count);
+/* The best tags `work->ids` of `count` tokens with logits (count, K), which are finite. */
+void ta_viterbi(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count);
 
-/* The number and the names of the tags that `ta_decode` gives (IOB2 or plain). */
-size_t ta_tag_count(const ta_tags *tags);
-const char *ta_tag_name(const ta_tags *tags, size_t number);
+/* The probability of the tag `work->ids` of each token. */
+void ta_tag_confidences(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count,
+                        double *confidences);
+
+/* The confidence of spans: the probability that its tokens have the tags `work->ids`, and that it ends at both sides. */
+void ta_span_confidences(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count, ta_span *spans,
+                         size_t span_count);
+
+/* The spans of the tags `work->ids`, into `work->spans`. Returns their number; 0 for plain tags. */
+size_t ta_read_spans(const ta_tags *tags, const ta_decoding *work, size_t count);
+
+/* Numbers in `out_names` of tokens, of which some are in spans; plain tags are unchanged. `out` may be `work->ids`. */
+void ta_write_tags(const ta_tags *tags, const ta_decoding *work, size_t count, size_t span_count, int32_t *out);
+
+/* Repairs tags in IOB2, as numbers of `out_names`, where spans were taken apart: an I that continues nothing becomes a B. */
+void ta_repair_iob2(const ta_tags *tags, int32_t *numbers, size_t count);
 
 #endif

@@ -32,6 +32,8 @@ textapp_status ta_engine_load(ta_engine **out, ta_arena *arena, const ta_kernels
 int ta_engine_has_attention(const ta_engine *engine);
 /* Bytes of working memory of a run; the block that `ta_engine_run` gets is aligned to 64. */
 size_t ta_engine_scratch(const ta_engine *engine);
+/* Whether a text costs its own length, and no padding is computed. */
+int ta_engine_is_by_length(const ta_engine *engine);
 
 /* Runs one text of `count` tokens, from 0 to the largest length. ids[i] is (count, width) of input i; they are in range,
  * as the vocabulary made them. A text costs its own length where the signatures show that padding can be left out, else

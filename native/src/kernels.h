@@ -1,5 +1,6 @@
-/* The loops that take the time, once for each kind of processor. kernels_scalar.c is the definition: on the same inputs
- * the integers of every kernel equal its, and floats are within 1e-6 of the largest.
+/* The loops that take the time, once for each kind of processor. kernels_scalar.c is the definition. On the same inputs
+ * the integers of every set equal its integers. Floats are equal too, because all sets multiply and add in the same order
+ * without a fused multiply-add; only `float_product` may fuse, and is within 1e-6 of the largest value.
  *
  * Weights are packed at load, outputs first in groups of inputs, so that a vector times a matrix is broadcasts and
  * lanes with no horizontal sum. */
@@ -8,14 +9,26 @@
 
 #include "base.h"
 
-/* A packed matrix of `outputs` rows and `inputs` columns. */
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF /* gcc: -ffp-contract=off, which -std=c99 says too */
+#endif
+
+/* With more inputs, a sum of products of 8-bit numbers could pass 32 bits. */
+#define TA_MOST_INPUTS 65536
+
+/* A packed matrix of `outputs` rows and `inputs` columns; from 1 to TA_MOST_INPUTS inputs. */
 typedef struct {
   uint32_t outputs, inputs;
   const void *weights;  /* in the layout of the kernel set */
   const int32_t *sums;  /* int8: of each output's weights, padded as the kernels need; float: NULL */
   const float *scales;  /* int8: of each output, padded with 0; float: NULL */
   int is_float;
+  int is_packed; /* 0: in the scalar layout, whatever the set */
 } ta_matrix;
+
+/* TA_EVEN: as XNNPACK does before products: halves to even, then the zero point is added.
+ * TA_AWAY: as LiteRT's LSTM does: the zero point is added, then halves are rounded away from zero. */
+typedef enum { TA_EVEN, TA_AWAY } ta_rounding;
 
 typedef struct {
   const char *name; /* "scalar", "avx2", ... */
@@ -29,9 +42,14 @@ typedef struct {
   void (*float_pack)(ta_matrix *out, void *memory, const float *weights, size_t outputs, size_t inputs);
 
   /* Rounds a row to int8 as LiteRT's dynamic-range kernels do: symmetric, 127 steps, scale = largest / 127, numbers
-   * rounded to the nearest, halves away from zero. A row of zeros has the scale 1 and zeros. Returns the scale. `out` has
+   * rounded to the nearest, halves away from zero. A row of zeros (all below 1e-36) has the scale 1 and zeros. Returns the scale. `out` has
    * room for `count` rounded up to 64, and is zero there. */
   float (*quantize)(const float *row, size_t count, int8_t *out);
+
+  /* The same with a zero point: 255 steps from the least number to the largest, and 0 is one of them. A row of zeros has
+   * the scale 1, and zeros. A number is about scale * (out - zero_point), so a product must subtract the zero point times
+   * the sum of an output's weights. LiteRT rounds in two ways, which differ for halves: those of int8 tables are many. */
+  float (*quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out, int32_t *zero_point);
 
   /* For each of `rows` rows: y[n] = (add ? y[n] : bias ? bias[n] : 0) + x_scale * scales[n] * sum_k x[k] w[n][k].
    * x: int8 rows `x_stride` bytes apart, each readable up to `inputs` rounded up to 64, zero there. `x_scales` (rows).
@@ -64,7 +82,65 @@ typedef struct {
   void (*sum_rows)(const int8_t *table, size_t columns, const uint32_t *rows, size_t count, int32_t *out);
 } ta_kernels;
 
-/* The fastest set that the features allow, of those in this build; never NULL. */
+/* tanh(x) is nearly x P(x^2) / Q(x^2) from -8 to 8: a minimax fit of the absolute error (6e-9; rounding makes it 3e-7)
+ * with P and Q of degree 4, scaled so that the rounded numbers err least, and P0 = Q0. Beyond 8 it differs from 1 by
+ * less than 3e-7, and is held there. */
+#define TA_TANH_P0 1.942355871e+00f
+#define TA_TANH_P1 2.610174119e-01f
+#define TA_TANH_P2 6.922850851e-03f
+#define TA_TANH_P3 4.229124897e-05f
+#define TA_TANH_P4 2.925519382e-08f
+#define TA_TANH_Q1 9.084691405e-01f
+#define TA_TANH_Q2 5.076541007e-02f
+#define TA_TANH_Q3 6.602401845e-04f
+#define TA_TANH_Q4 1.641993777e-06f
+
+/* 4 bytes that are read at once, at any address, to be spread over a vector. */
+#ifdef __GNUC__
+typedef int32_t ta_int32_anywhere __attribute__((aligned(1), may_alias));
+#endif
+
+/* Of `quantize_range`: the scale of a row whose least and largest number, or 0, are known; what to multiply numbers by;
+ * the zero point.
+ *
+ * References: xnn_f32_qd8_asymmetric_quantization_params of XNNPACK, src/xnnpack/quantization.h;
+ * PortableAsymmetricQuantizeFloats of tensorflow/lite/kernels/internal/reference/portable_tensor_utils.cc. */
+static inline float ta_range_scale(float least, float largest, ta_rounding rounding, float *factor, int32_t *zero_point) {
+  *factor = 0;
+  *zero_point = 0;
+  if (!(largest - least >= 1e-36f)) return 1; /* 255 / range would not be finite */
+  if (rounding == TA_EVEN) {
+    float steps = 255.0f / (largest - least);
+    float from_least = -128.0f + least * steps, from_largest = 127.0f + largest * steps;
+    float zero = from_least + from_largest > 0 ? -128.0f - least * steps : 127.0f - largest * steps;
+    zero = zero > -128.0f ? zero : -128.0f;
+    zero = zero < 127.0f ? zero : 127.0f;
+    *zero_point = (int32_t)((zero + 12582912.0f) - 12582912.0f); /* 1.5 * 2^23: to the nearest whole number */
+    *factor = steps;
+    return (largest - least) / 255.0f;
+  }
+  double exact = ((double)largest - (double)least) / 255.0, low = (double)least / exact, high = (double)largest / exact;
+  double zero = 128.0 - low < 127.0 + high ? -128.0 - low : 127.0 - high;
+  zero = zero > -128.0 ? zero : -128.0;
+  zero = zero < 127.0 ? zero : 127.0;
+  *zero_point = (int32_t)(zero + (zero < 0 ? -0.5 : 0.5));
+  float scale = (float)exact;
+  *factor = 1.0f / scale;
+  return scale;
+}
+
+/* The fastest set that the features (bits of textapp.h) allow, of those in this build; never NULL. */
 const ta_kernels *ta_kernels_for(uint32_t features);
+
+/* Each set, or NULL where its file was compiled without its instructions. Only kernels.c and tests call these. */
+const ta_kernels *ta_kernels_scalar(void);
+const ta_kernels *ta_kernels_sse41(void);
+const ta_kernels *ta_kernels_avx2(void);
+const ta_kernels *ta_kernels_avx_vnni(void);
+const ta_kernels *ta_kernels_avx512_vnni(void);
+const ta_kernels *ta_kernels_neon(void);
+const ta_kernels *ta_kernels_neon_dot(void);
+const ta_kernels *ta_kernels_wasm_simd(void);
+const ta_kernels *ta_kernels_wasm_relaxed(void);
 
 #endif

@@ -5,10 +5,10 @@
 #include "base.h"
 
 typedef enum { TA_NONE, TA_NFC, TA_NFKC } ta_form;
-typedef enum { TA_WORD, TA_CHAR } ta_kind;
+typedef enum { TA_WORD, TA_CHAR } ta_tokenizer_kind;
 
 typedef struct {
-  ta_kind kind;
+  ta_tokenizer_kind kind;
   int lowercase;
   ta_form form;
 } ta_tokenizer;
@@ -24,8 +24,8 @@ typedef struct {
   uint32_t start, end;    /* bytes of the original text */
 } ta_token;
 
-/* The tokens of a text. The caller gives the room, which `ta_tokens_take` cuts for texts of at most `longest` bytes:
- * longest < 2^28. */
+/* The tokens of a text. The caller gives the room, which `ta_tokens_take` cuts for texts of at most `longest` bytes,
+ * longest < 2^28: about 3 bytes a byte of the text, and 24 a token. */
 typedef struct {
   char *text;
   size_t text_size, text_room;
@@ -38,14 +38,17 @@ void ta_tokens_take(ta_tokens *tokens, ta_block *block, size_t longest, size_t m
 
 /* Cuts a text into its first `most` tokens. Invalid UTF-8 is U+FFFD, a byte at a time as in the WHATWG standard's
  * "maximal subpart" rule (Python's errors="replace"). It works through the text once, from left to right, and stops
- * soon after the last token that is wanted. */
+ * soon after the last token that is wanted. TEXTAPP_ERROR_TOO_LONG if the room is for shorter texts or fewer tokens. */
 textapp_status ta_tokenize(const ta_tokenizer *tokenizer, const char *text, size_t length, size_t most, ta_tokens *out);
 
-/* Turns places in bytes into places in code points or UTF-16 units of the original text, for ascending places. */
+/* Turns places in bytes into places in code points or UTF-16 units of the original text. It walks along with ascending
+ * places, of which the one before may come again, as in the start, end, start, end, ... of tokens. Begin with
+ * {text, length, 0, 0, utf16, 0, 0}. */
 typedef struct {
   const char *text;
   size_t length, at, unit; /* the byte that was reached, and its place in units */
   int utf16;
+  size_t before_at, before_unit; /* those of the call before */
 } ta_places;
 size_t ta_place(ta_places *places, size_t byte);
 
@@ -54,7 +57,9 @@ size_t ta_place(ta_places *places, size_t byte);
 size_t ta_word(const ta_word_form *form, const char *token, size_t length, char *out, size_t room, int *cut, void *scratch);
 size_t ta_spelling(ta_form form, const char *token, size_t length, char *out, size_t room, int *cut, void *scratch);
 size_t ta_scratch_size(void); /* of `scratch` above */
-int32_t ta_shape(const char *spelling, size_t length); /* textapp/text/word_shape.py */
+int32_t ta_word_shape(const char *spelling, size_t length); /* textapp/text/word_shape.py */
+/* The shape of the spelling of a token, which needs no room: the spelling of a long token may be cut. */
+int32_t ta_token_shape(ta_form form, const char *token, size_t length, void *scratch);
 
 /* A vocabulary: a line each. The lines are read in place; `slots` is a hash table of open addressing. */
 typedef struct {

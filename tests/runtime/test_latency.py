@@ -83,6 +83,7 @@ def test_percentiles_worked_by_hand_on_a_clock_that_calls_turn(monkeypatch):
         quick=lambda text: spend("text", len(text), len(text)),
         score=lambda ids: spend("model", len(ids), len(ids) / 2),
         model=types.SimpleNamespace(lengths=(4, 8)),
+        core=None,
         bundle=types.SimpleNamespace(model_bytes=5),
     )
     monkeypatch.setattr(latency.time, "perf_counter", lambda: now)

@@ -1,14 +1,19 @@
 """`textapp bench`: measures time and size of a bundle on this machine."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from textapp.cli.arguments import check_readable, reads_examples
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, say_table
+from textapp.cli.output import print_json, say, say_table
+from textapp.errors import InputError
 from textapp.task import task
+
+if TYPE_CHECKING:
+    from textapp.runtime import Predictor
 
 
 @reads_examples("text_column", "label_column", "token_column", "tag_column")
@@ -20,25 +25,54 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="Threads that a call may use.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
-    """Time a bundle on real texts: from text to result and the model only, with memory and bytes."""
-    from textapp.runtime import load
-    from textapp.runtime.latency import measure_latency
+    """Time a bundle on real texts, in each engine: from text to result and the model only, with memory and bytes."""
+    from textapp.runtime.latency import Latency, measure_latency
 
     check_readable(data)
-    with native_log_hidden():
-        predictor = load(bundle, threads)
-    found = task(predictor.task)
-    texts = found.read_texts(data, predictor.tokenizer, count, **found.check_options(columns))
-    latency = measure_latency(predictor, texts)
-    peak = latency.peak_memory_mb
+    measured: dict[str, Latency] = {}
+    for engine, predictor in _in_each_engine(bundle, threads):
+        found = task(predictor.task)
+        texts = found.read_texts(data, predictor.tokenizer, count, **found.check_options(columns))
+        measured[engine] = measure_latency(predictor, texts)
+    figures = list(measured.values())
     say_table(
-        ("", "p50", "p95"),
+        ("", *(f"{engine}, {percentile}" for engine in measured for percentile in ("p50", "p95"))),
         [
-            (f"text to {latency.result}, ms", f"{latency.ms_p50:.3f}", f"{latency.ms_p95:.3f}"),
-            ("model alone, ms", f"{latency.model_ms_p50:.3f}", f"{latency.model_ms_p95:.3f}"),
-            ("peak memory, MB", "unknown" if peak is None else f"{peak:.1f}", ""),
-            ("model file, bytes", f"{latency.model_bytes:,}", ""),
+            (f"text to {figures[0].result}, ms", *(cell for one in figures for cell in _ms(one.ms_p50, one.ms_p95))),
+            ("model alone, ms", *(cell for one in figures for cell in _ms(one.model_ms_p50, one.model_ms_p95))),
+            ("peak memory, MB", *(cell for one in figures for cell in (_megabytes(one.peak_memory_mb), ""))),
+            ("model file, bytes", f"{figures[0].model_bytes:,}", *[""] * (2 * len(figures) - 1)),
         ],
     )
     if as_json:
-        print_json(latency.to_dict())
+        engines = {engine: one.to_dict() for engine, one in measured.items()}
+        print_json({**figures[0].to_dict(), "engine": next(iter(engines)), "engines": engines})
+
+
+def _in_each_engine(bundle: Path, threads: int) -> "Iterator[tuple[str, Predictor]]":
+    """Yields the bundle in each engine that runs it: first the core in C, whose memory is then without LiteRT's."""
+    from textapp.runtime import load
+
+    try:
+        with native_log_hidden():
+            predictor = load(bundle, threads, engine="native")
+    except InputError as error:
+        refusal = str(error)
+    else:
+        refusal = ""
+        yield "native", predictor
+    with native_log_hidden():
+        predictor = load(bundle, threads, engine="litert")  # which refuses a broken bundle in its own words
+    if refusal:
+        say(f"note: not timed in the core in C: {refusal}")
+    yield "litert", predictor
+
+
+def _ms(*times: float) -> list[str]:
+    """Milliseconds as cells."""
+    return [f"{one:.3f}" for one in times]
+
+
+def _megabytes(peak: float | None) -> str:
+    """A peak of memory as a cell."""
+    return "unknown" if peak is None else f"{peak:.1f}"

@@ -15,7 +15,11 @@ from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors
 from textapp.text.characters import printable
 
-_READ_BYTES = 1 << 14  # about 250 lines: some hundredths of a second for a bundle, much longer than a block's transfer
+READ_BYTES = 1 << 14
+"""The most bytes of a block, about 250 lines: some hundredths of a second for a bundle, much longer than its transfer
+to another process."""
+
+_SHARED_BYTES = 1 << 18  # of a block that threads share
 _BYTE_ORDER_MARK = "\ufeff".encode()
 
 
@@ -114,9 +118,23 @@ class LinePredictor:
             opened.check_option(name)
         if request.sort:
             opened.check_option("explain", "sort")
+        shows_tokens = request.as_json or request.colours or request.explain or request.sort
+        has_core = opened.predictor.core is not None
+        self._is_at_once = has_core and "tokens" in opened.predictor.predict_options and not shows_tokens
+
+    @property
+    def read_bytes(self) -> int:
+        """The most bytes of a block."""
+        return _SHARED_BYTES if self._is_at_once else READ_BYTES
 
     def answers(self, block: Block) -> Iterator[Answer]:
-        """Yields the answer of each line of a block. The answer of a line with an error is the last."""
+        """Yields the answers of the lines of a block, in order. The answer of a line with an error is the last."""
+        if self._is_at_once:
+            try:
+                yield self._answer_at_once(block)
+                return
+            except InputError:  # of the model: one by one, the lines before it have answers
+                pass
         uncertainties = block.uncertainties or itertools.repeat(None)
         for number, line, uncertainty in zip(block.numbers, block.lines, uncertainties, strict=False):
             try:
@@ -132,6 +150,28 @@ class LinePredictor:
             except InputError as error:
                 yield Answer(error=str(error))
                 return
+
+    def _answer_at_once(self, block: Block) -> Answer:
+        """One answer of all lines of a block, up to the first that is not UTF-8. The threads of the core share them."""
+        texts: dict[int, str] = {}
+        skipped, error = [], None
+        for number, line in zip(block.numbers, block.lines, strict=True):
+            try:
+                texts[number] = decode_utf8(line, self._request.source, number)
+            except InputError as refusal:
+                if not self._request.skip_bad:
+                    error = str(refusal)
+                    break
+                skipped.append(number)
+        options = {**self._options, "tokens": False}
+        predictions = list(self._predictor.predict(texts.values(), **options))
+        notes: list[str] = []
+        for place, (number, text) in enumerate(texts.items()):
+            if predictions[place].truncated:
+                [predictions[place]] = self._predictor.predict([text], **self._options)  # its tokens show where
+                notes += self._task.prediction_notes(predictions[place], number, self._predictor.max_tokens)
+        lines = self._task.prediction_lines(list(texts.values()), predictions, self._predictor.targets, colours=False)
+        return Answer(b"".join(map(line_bytes, lines)), notes, skipped, error=error)
 
     def answer(self, block: Block) -> Answer:
         """The answers of all lines of a block in one."""
@@ -169,7 +209,7 @@ def blocks_of(texts: Iterable[str]) -> Iterator[Block]:
     yield Block(range(1, len(lines) + 1), lines)
 
 
-def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[Block]:
+def read_blocks(stream: IO[bytes], source: str | os.PathLike[str], size: int = READ_BYTES) -> Iterator[Block]:
     r"""Yields the lines of a stream in blocks, as they arrive: a block is what one read gives.
 
     A read that ends no line gives a block without lines. Only `\n` and `\r\n` end a line. A byte order mark at the
@@ -178,6 +218,7 @@ def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[B
     Args:
         stream: A buffered stream. Nothing may have been read from it, so that its buffer is empty.
         source: Its name, for messages.
+        size: The most bytes of a read.
 
     Raises:
         InputError: The stream is empty, or a line is longer than `max_text()` bytes; the lines before it are yielded.
@@ -186,7 +227,7 @@ def read_blocks(stream: IO[bytes], source: str | os.PathLike[str]) -> Iterator[B
     begun: list[bytes] = []  # the parts of a line whose end has not been read
     while True:
         with named_errors(source):
-            content = stream.read1(_READ_BYTES)  # type: ignore[attr-defined] # each buffered stream has it
+            content = stream.read1(size)  # type: ignore[attr-defined] # each buffered stream has it
         if not content:
             break
         head, *others = content.split(b"\n")

@@ -12,7 +12,16 @@ from typing import IO, Annotated
 import typer
 
 from textapp.cli.arguments import as_utf8, check_confidence
-from textapp.cli.line_predictor import Answer, Answers, Block, LinePredictor, Request, blocks_of, read_blocks
+from textapp.cli.line_predictor import (
+    READ_BYTES,
+    Answer,
+    Answers,
+    Block,
+    LinePredictor,
+    Request,
+    blocks_of,
+    read_blocks,
+)
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import say
 from textapp.data.lines import open_bytes
@@ -76,11 +85,12 @@ def predict(
     )
     with contextlib.ExitStack() as stack:
         stream = None if texts else stack.enter_context(_opened(file))
-        blocks = blocks_of(map(as_utf8, texts or ())) if stream is None else read_blocks(stream, source)
         answers: Answers
+        size = READ_BYTES
         if workers == 1:
             stack.enter_context(native_log_hidden())
             predictor = LinePredictor(request)
+            size = predictor.read_bytes
 
             def answers(blocks: Iterator[Block]) -> Iterator[Answer]:
                 return itertools.chain.from_iterable(map(predictor.answers, blocks))
@@ -90,6 +100,7 @@ def predict(
 
             descriptor = None if stream is None or sort else _descriptor(stream)
             answers = functools.partial(stack.enter_context(Workers(workers, request)).answers, descriptor=descriptor)
+        blocks = blocks_of(map(as_utf8, texts or ())) if stream is None else read_blocks(stream, source, size)
         skipped: Sequence[int] = ()
         if sort is not None and stream is not None:
             from textapp.cli.sorting import SortedLines

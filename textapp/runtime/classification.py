@@ -3,6 +3,7 @@
 import abc
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from heapq import nlargest
 from itertools import repeat
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textapp.runtime.bundle_format import Fields, parse_names
+from textapp.runtime.native import BeyondCoreError, NativeModel, Scored
 from textapp.runtime.predictor import Inputs, Outputs, Predictor, Score, check_texts
 from textapp.text.labels import TEMPERATURE_RULE, Decision, ExclusiveLabels, Labels, is_temperature
 from textapp.text.normalization import LONGEST_CHUNK
@@ -50,10 +52,9 @@ class TokenWeight(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The token as JSON values."""
-        values = self._asdict()
-        if self.contributions is None:
-            del values["contributions"]
-        return values
+        text, start, end, weight, contributions = self
+        values = {"text": text, "start": start, "end": end, "weight": weight}
+        return values if contributions is None else {**values, "contributions": contributions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,15 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         """The labels, by number."""
         return self.targets.names
 
-    def predict(self, texts: Iterable[str], *, explain: bool = False) -> list[PredictionType]:
+    def predict(self, texts: Iterable[str], *, explain: bool = False, tokens: bool = True) -> list[PredictionType]:
         """Predicts each text, with probabilities and the attention to each token.
 
         Args:
             texts: strings, of any length and content.
             explain: whether to compute the contributions of each token, by leaving it out. This runs the model once
                 more for each token.
+            tokens: whether predictions have their tokens. Without them the core in C predicts many texts at once, and
+                threads share them.
 
         Returns:
             One prediction per text, in their order.
@@ -124,18 +127,30 @@ class TextPredictor(Predictor, Generic[PredictionType]):
             for prediction in classifier.predict(["Très bon café ☕", ""]):
                 print(prediction.label, max(prediction.tokens, key=lambda token: token.weight, default=None))
         """
+        if not tokens and not explain:
+            return list(self._without_tokens(check_texts(texts)))
         return [self._predict(text, explain) for text in check_texts(texts)]
 
     def decide(self, items: Iterable[Any]) -> Iterator[Any]:
         """Yields the decision about each text: a `Decision`, or a tuple of labels."""
-        return (self.decision(self.probs(self._logits(text))) for text in check_texts(items))
+        texts = check_texts(items)
+        if self.core is None:
+            return (self.decision(self.probs(self._logits(text))) for text in texts)
+        return (self.decision(probs) for part in self.core.probabilities(texts) for probs in self._probs_of(part))
 
     def quick(self, text: str) -> Any:
         """The decision about a text, without its tokens."""
+        if self.core is not None:
+            with suppress(BeyondCoreError):
+                return self.decision(self.core.label_probs(text))
         return self.decision(self.probs(self._logits(text)))
 
     def uncertainty(self, text: str) -> float | None:
         """See `Predictor`."""
+        if self.core is not None:
+            with suppress(BeyondCoreError):
+                probs, read, _ = self.core.classify(text)
+                return self.doubt(probs) if read.texts else None
         tokens = self.tokens(text)
         return self.doubt(self.probs(self.outputs(tokens).logits)) if tokens else None
 
@@ -149,7 +164,11 @@ class TextPredictor(Predictor, Generic[PredictionType]):
 
     def probabilities(self, items: Sequence[str]) -> NDArray[np.float64]:
         """The probability of each label for each text, `(N, C)`."""
-        rows = [self.probs(self._logits(text)) for text in check_texts(items)]
+        texts = check_texts(items)
+        if self.core is None:
+            rows = [self.probs(self._logits(text)) for text in texts]
+        else:
+            rows = [probs for part in self.core.probabilities(texts) for probs in self._probs_of(part)]
         return np.array(rows).reshape(-1, len(self.labels))
 
     @abc.abstractmethod
@@ -183,8 +202,42 @@ class TextPredictor(Predictor, Generic[PredictionType]):
         """The logits of a text, `(C,)`."""
         return self.outputs(self.tokens(text)).logits
 
+    def _probs_of(self, part: Scored) -> Iterable[list[float]]:
+        """The probability of each label, for each text of a part that the core has scored."""
+        if part.probs is None:  # it has a text that the core cannot read
+            return [self.probs(self._logits(text)) for text in part.texts]
+        rows: list[list[float]] = part.probs.tolist()
+        return rows
+
+    def _logits_by_core(self, core: NativeModel, texts: Iterable[str]) -> Iterator[NDArray[np.float32]]:
+        """Yields the logits of each text."""
+        for part in core.probabilities(texts):
+            yield from map(self._logits, part.texts) if part.logits is None else part.logits
+
+    def _without_tokens(self, texts: Iterable[str]) -> Iterator[PredictionType]:
+        """Yields the prediction of each text, without its tokens."""
+        parts = map(Scored, ([text] for text in texts)) if self.core is None else self.core.probabilities(texts)
+        for part in parts:
+            if part.probs is None or part.truncated is None:
+                for text in part.texts:
+                    words, truncated = _first(self.tokenizer.words, text, self.max_tokens)
+                    yield self.prediction(self.probs(self.outputs(words).logits), (), truncated)
+            else:
+                for probs, truncated in zip(part.probs.tolist(), part.truncated.tolist(), strict=True):
+                    yield self.prediction(probs, (), truncated)
+
     def _predict(self, text: str, explain: bool) -> PredictionType:
         """The prediction for one text."""
+        if self.core is not None and not explain:
+            with suppress(BeyondCoreError):
+                probs, read, truncated = self.core.classify(text)
+                weights = read.weights if self.core.has_attention else repeat(None)
+                tokens = tuple(map(TokenWeight, read.texts, read.starts, read.ends, weights))
+                return self.prediction(probs, tokens, truncated)
+        return self._predict_in_parts(text, explain)
+
+    def _predict_in_parts(self, text: str, explain: bool) -> PredictionType:
+        """The prediction for one text, by Python's tokenizer and `score`."""
         tokens, truncated = _first(self.tokenizer.tokenize, text, self.max_tokens)
         words = [token.text for token in tokens]
         logits, weights = self.outputs(words)
@@ -212,16 +265,19 @@ class Classifier(TextPredictor[Prediction]):
     """Predicts the label of texts."""
 
     task = "classification"
-    predict_options = ("min_confidence", "explain")
+    predict_options = ("min_confidence", "explain", "tokens")
     targets: ExclusiveLabels
 
-    def predict(self, texts: Iterable[str], min_confidence: float = 0.0, *, explain: bool = False) -> list[Prediction]:
+    def predict(
+        self, texts: Iterable[str], min_confidence: float = 0.0, *, explain: bool = False, tokens: bool = True
+    ) -> list[Prediction]:
         """Predicts each text, with probabilities and the attention to each token.
 
         Args:
             texts: strings, of any length and content.
             min_confidence: probability from 0 to 1. A prediction whose most probable label has less has no label.
             explain: as in `TextPredictor.predict`. Tokens contribute to the most probable label.
+            tokens: as in `TextPredictor.predict`.
 
         Returns:
             One prediction per text, in their order.
@@ -232,11 +288,16 @@ class Classifier(TextPredictor[Prediction]):
         """
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"`min_confidence` must be from 0 to 1. Received: min_confidence={min_confidence}")
-        predictions = super().predict(texts, explain=explain)
+        predictions = super().predict(texts, explain=explain, tokens=tokens)
+        if min_confidence == 0:
+            return predictions
         return [one if one.confidence >= min_confidence else replace(one, label=None) for one in predictions]
 
     def quick(self, text: str) -> int:
         """The number of a text's label, without probabilities or tokens."""
+        if self.core is not None:
+            with suppress(BeyondCoreError):
+                return self.core.best_label(text)
         return int(self._logits(text).argmax())
 
     def probabilities(self, items: Sequence[str]) -> NDArray[np.float64]:
@@ -244,8 +305,9 @@ class Classifier(TextPredictor[Prediction]):
 
         Students learn from them, with a temperature of their own, from a bundle as from its run.
         """
-        rows = [_softmax(self._logits(text).tolist(), 1.0) for text in check_texts(items)]
-        return np.array(rows).reshape(-1, len(self.labels))
+        texts = check_texts(items)
+        rows = map(self._logits, texts) if self.core is None else self._logits_by_core(self.core, texts)
+        return np.array([_softmax(logits.tolist(), 1.0) for logits in rows]).reshape(-1, len(self.labels))
 
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
         """The probability of each label."""
@@ -267,7 +329,7 @@ class Classifier(TextPredictor[Prediction]):
 
     def prediction(self, probs: list[float], tokens: tuple[TokenWeight, ...], truncated: bool) -> Prediction:
         """The prediction of a text with these probabilities."""
-        label = self.decision(probs).label
+        label = self.labels[probs.index(max(probs))]
         return Prediction(label, dict(zip(self.labels, probs, strict=True)), tokens, truncated)
 
 

@@ -1,5 +1,6 @@
 """Measures the time of a bundle from text to result, and its memory, on this machine."""
 
+import functools
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from textapp.runtime.predictor import Inputs, Predictor
+from textapp.runtime.predictor import Predictor
 
 _Item = TypeVar("_Item")
 
@@ -27,8 +28,8 @@ class Latency:
         model_ms_p50: median time of the model only, from ids to logits; for a long text that a tagger reads in windows,
             the time of all windows.
         model_ms_p95: 95th percentile of this time.
-        peak_memory_mb: largest resident memory of the process so far, in 10^6 bytes: Python, NumPy, LiteRT and all else
-            that the process loaded; None if the system does not report it.
+        peak_memory_mb: largest resident memory of the process so far, in 10^6 bytes: Python, NumPy, the engine and all
+            else that the process loaded; None if the system does not report it.
         model_bytes: size of model.tflite, and of ngrams.bin if there is one.
     """
 
@@ -66,16 +67,17 @@ def measure_latency(predictor: Predictor, texts: Sequence[str], warm_up: int = 5
     _check(texts, warm_up)
     if predictor.model is None or predictor.bundle is None:
         raise ValueError("`predictor` must be of a bundle. Received: one of a run")
-    pieces = [predictor.pieces(text) for text in texts]
+    run = functools.partial(functools.partial, predictor.score) if predictor.core is None else predictor.core.prepared
+    calls = [[run(inputs) for inputs in predictor.pieces(text)] for text in texts]
 
-    def run_model(parts: Sequence[Inputs]) -> None:
-        for inputs in parts:
-            predictor.score(inputs)
+    def run_model(parts: Sequence[Callable[[], object]]) -> None:
+        for call in parts:
+            call()
 
     for length in predictor.model.lengths:
         predictor.score(predictor.encode(["a"] * length))
     times = _times(predictor.quick, texts, warm_up)
-    model = _times(run_model, pieces, warm_up)
+    model = _times(run_model, calls, warm_up)
     peak = peak_memory()
     return Latency(
         count=len(times),

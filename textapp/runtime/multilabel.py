@@ -60,7 +60,7 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
     """
 
     task = "multilabel"
-    predict_options = ("explain",)
+    predict_options = ("explain", "tokens")
     targets: IndependentLabels
 
     @property

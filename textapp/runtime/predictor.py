@@ -14,6 +14,7 @@ from textapp.text.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from textapp.runtime.bundle import Bundle
     from textapp.runtime.model import DeviceModel
+    from textapp.runtime.native import NativeModel
     from textapp.runtime.ngram_model import NgramModel
 
 Inputs = Mapping[str, NDArray[np.int32]]
@@ -39,8 +40,8 @@ Score = Callable[[Inputs], Outputs]
 class Predictor(abc.ABC):
     """Predicts from texts. Any string is accepted: empty, of NULs or lone surrogates, or of a megabyte.
 
-    Threads may share a predictor if they may share `score`. Threads that share a bundle's predictor run its model in
-    turn.
+    Threads may share a predictor if they may share `score`. Threads that share a bundle's predictor run at the same
+    time with the core in C, and in turn with LiteRT.
 
     Args:
         tokenizer: cuts texts into tokens.
@@ -52,6 +53,7 @@ class Predictor(abc.ABC):
     Attributes:
         bundle: the bundle that the predictor was loaded from; None for a run.
         model: the bundle's model; None for a run.
+        core: the bundle in the core in C, which predicts whole texts; None where Python and `score` do so.
         ngrams: the linear model of n-grams beside the model; None for a model alone.
     """
 
@@ -68,7 +70,8 @@ class Predictor(abc.ABC):
         self.max_tokens = max_tokens
         self.score = score
         self.bundle: Bundle | None = None
-        self.model: DeviceModel | None = None
+        self.model: DeviceModel | NativeModel | None = None
+        self.core: NativeModel | None = None
         self.ngrams: NgramModel | None = None
 
     @property

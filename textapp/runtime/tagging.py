@@ -1,5 +1,6 @@
 """Tagging on the device: from text to spans and tags."""
 
+import contextlib
 import itertools
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from textapp.errors import InputError, quoted
 from textapp.files import parse_json
 from textapp.runtime.bundle_format import Fields, parse_names, require
 from textapp.runtime.decoding import Booleans, TagDecoder, TagsOfSpan
+from textapp.runtime.native import BeyondCoreError, NativeModel
 from textapp.runtime.predictor import Inputs, Predictor, Score, check_texts
 from textapp.runtime.windows import Window, windows
 from textapp.text.retokenization import retokenize
@@ -213,11 +215,36 @@ class Tagger(Predictor):
 
     def _tag(self, tokens: Sequence[str]) -> list[str]:
         """The tags of one sentence."""
+        if self.core is not None:
+            with contextlib.suppress(BeyondCoreError):
+                return [self.core.names[tag] for tag in self.core.tag_tokens(tokens)]
         tags = self.tag_set.decode(self._best(self._logits(self.tokens(tokens))))
         return self.tag_set.of_tokens(tags, retokenize(tokens, self.tokenizer).word_starts) if self.retokenize else tags
 
     def _predict(self, text: str, confidence: bool) -> Tagging:
         """The tagging of one text."""
+        if self.core is not None:
+            with contextlib.suppress(BeyondCoreError):
+                return self._predict_by_core(self.core, text, confidence)
+        return self._predict_in_parts(text, confidence)
+
+    def _predict_by_core(self, core: NativeModel, text: str, confidence: bool) -> Tagging:
+        """The tagging of one text, by the core."""
+        read, found = core.tag(text, confidence)
+        confidences: Iterable[float | None] = itertools.repeat(None)
+        if confidence and self.tag_set.scheme is None:
+            confidences = read.confidences
+        tags = map(core.names.__getitem__, read.tags)
+        return Tagging(
+            tuple(map(TaggedToken, read.texts, read.starts, read.ends, tags, confidences)),
+            tuple(
+                TaggedSpan(name, text[start:end], start, end, chance if confidence else None)
+                for name, start, end, chance in found
+            ),
+        )
+
+    def _predict_in_parts(self, text: str, confidence: bool) -> Tagging:
+        """The tagging of one text, by Python's tokenizer, `score` and the decoder."""
         tokens = _Tokens.of(self.tokenizer.blocks(text))
         decoder = self.decoder or TagDecoder.of_single_tags(len(self.tag_set))
         logits = self.logits(tokens.texts) if confidence else None

@@ -236,11 +236,15 @@ def agreeing(count: int, singular: str, plural: str | None = None) -> str:
 
 def printable(text: str) -> str:
     """Returns a text with control characters and lone surrogates as escapes: none may move a terminal's cursor."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def one_line(text: str) -> str:
     """Returns a text with control characters, line breaks among them, as spaces."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else " " for character in text)
 
 

@@ -40,13 +40,16 @@ def mark_tokens(text: str, prediction: "Prediction", colours: bool) -> str:
     With `colours`, tokens with more attention are more red. If contributions are known, a token is more green the more
     it speaks for a predicted label, and more red the more it speaks against it.
     """
+    if not colours:
+        end = prediction.tokens[-1].end if prediction.truncated else len(text)
+        return one_line(text[:end]) + ("…" if prediction.truncated else "")
     shown, end = "", 0
     strengths = list(map(_strength, prediction.tokens))
     heaviest = max(map(abs, strengths), default=0.0)
     for token, strength in zip(prediction.tokens, strengths, strict=True):
         shown += one_line(text[end : token.start])
         surface = one_line(text[token.start : token.end])
-        level = round(5 * abs(strength) / heaviest) if colours and heaviest else 0
+        level = round(5 * abs(strength) / heaviest) if heaviest else 0
         step = 6 if token.contributions and strength > 0 else 36  # the 6 greens and the 6 reds of the 256 colours
         shown += f"\x1b[48;5;{16 + step * level}m{surface}\x1b[0m" if level else surface
         end = token.end

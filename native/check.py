@@ -1,0 +1,146 @@
+"""Tests the core in each way that this machine has the tools for, for `make test-native`.
+
+    python native/check.py [gcc clang sanitizers aarch64 armv7 ...]
+
+Each way prints one line: passed, failed, or skipped with the reason. The compilers build the core with warnings taken
+for errors, and run `tests/native`. `sanitizers` does the same with a library that checks addresses and undefined
+behaviour. The other processors run the program `textapp-native` in QEMU over the sample bundles; their answers must be
+those of Python.
+"""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from native import library  # noqa: E402
+
+SAMPLES = ROOT / "tests/samples"
+CROSS = {  # processor -> compiler, and what runs its programs
+    "aarch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64"),
+    "armv7l": ("arm-linux-gnueabihf-gcc", "qemu-arm"),
+    "riscv64": ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
+}
+_TOLERANCE = 0.02  # of probabilities, of int8 recipes
+
+
+class Skipped(Exception):
+    """A tool is missing."""
+
+
+def needed(tool: str) -> str:
+    """The path of a tool. Raises `Skipped` if it is missing."""
+    found = shutil.which(tool) or shutil.which(f"{tool}-static")
+    if found is None:
+        raise Skipped(f"no {tool} here")
+    return found
+
+
+def test_with(compiler: str, **variables: str) -> None:
+    """Runs the tests of the core with a compiler."""
+    command = [sys.executable, "-m", "pytest", "tests/native", "-q", "-x"]
+    environment = {**os.environ, "CC": needed(compiler), **variables}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+
+
+def test_sanitized() -> None:
+    """Runs the tests with a library that checks addresses and undefined behaviour."""
+    gcc = needed("gcc")
+    found = [
+        subprocess.run([gcc, f"-print-file-name={name}"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    if not all(map(os.path.isabs, found)):
+        raise Skipped("gcc has no libasan or libubsan")
+    test_with(
+        "gcc",
+        TEXTAPP_SANITIZE="1",
+        LD_PRELOAD=" ".join(found),
+        ASAN_OPTIONS="detect_leaks=0:halt_on_error=1",  # Python's own leaks
+        UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1",
+    )
+
+
+def test_elsewhere(processor: str) -> None:
+    """Runs textapp-native of another processor over the samples, and compares with what Python predicts."""
+    compiler, emulator = map(needed, CROSS[processor])
+    texts = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))["texts"]
+    texts = [" ".join(text.split("\n")) for text in texts] + ["don’t mp3 80s ㍿ ½ ﬁn 北京", "", "word " * 40]
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "textapp-native")
+        options = [option for option in library.COMPILE if option not in ("-fPIC", "-DTEXTAPP_BUILD_SHARED")]
+        library.build(
+            program,
+            [compiler],
+            processor=processor,
+            options=options,
+            link=["-static"],
+            more=[library.NATIVE / "command/main.c"],
+        )
+        for bundle in (SAMPLES / "classifier/bundle", SAMPLES / "tagger/bundle"):
+            lines = "".join(f"{text}\n" for text in texts).encode()
+            done = subprocess.run(
+                [emulator, program, "--offsets", "code-points", bundle], input=lines, stdout=subprocess.PIPE, check=True
+            )
+            found = [json.loads(line) for line in done.stdout.splitlines()]
+            for text, one, expected in zip(texts, found, _by_python(bundle, texts), strict=True):
+                if not close(one, expected):
+                    raise AssertionError(f"{bundle.parent.name}: {text!r}: {one} is not {expected}")
+
+
+def _by_python(bundle: Path, texts: list[str]) -> list[Any]:
+    """What Python and LiteRT predict, as JSON."""
+    from textapp.runtime import load
+
+    return [prediction.to_dict() for prediction in load(bundle, engine="litert").predict(texts)]
+
+
+def close(found: Any, expected: Any) -> bool:
+    """Whether two JSON values are equal but for probabilities, which may differ by little."""
+    if isinstance(expected, float):
+        return isinstance(found, float | int) and math.isclose(found, expected, abs_tol=_TOLERANCE)
+    if isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(close(found[key], expected[key]) for key in expected)
+    if isinstance(expected, list | tuple):
+        return len(found) == len(expected) and all(map(close, found, expected))
+    return bool(found == expected)
+
+
+def main() -> int:
+    """Tests in each way, or in those that are named; 1 if one fails."""
+    ways: dict[str, Callable[[], None]] = {
+        "gcc": lambda: test_with("gcc"),
+        "clang": lambda: test_with("clang"),
+        "sanitizers": test_sanitized,
+    }
+    for processor in CROSS:
+        ways[processor] = lambda processor=processor: test_elsewhere(processor)  # type: ignore[misc]
+    wanted = sys.argv[1:] or list(ways)
+    if unknown := set(wanted) - set(ways):
+        print(f"{', '.join(sorted(unknown))}: must be of {', '.join(ways)}", file=sys.stderr)
+        return 2
+    results = {}
+    for name in wanted:
+        try:
+            ways[name]()
+            results[name] = "passed"
+        except Skipped as reason:
+            results[name] = f"skipped: {reason}"
+        except (subprocess.CalledProcessError, library.CompileError, AssertionError) as error:
+            results[name] = f"failed: {error}"
+    for name, result in results.items():
+        print(f"{name}: {result}")
+    return int(any(result.startswith("failed") for result in results.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+/* AVX2 with FMA: vectors of 256 bits. */
+#include "kernels.h"
+
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+
+#define NAME "avx2"
+#define SET(name) avx2_##name
+#define LANES 8u
+#define WIDE 8u
+#define ROWS 2u
+/* VPMADDUBSW adds pairs of products of unsigned and signed bytes, and saturates. The unsigned side is the size of an input,
+ * the signed one the weight with the input's sign: 2 * 128 * 127 fits into 16 bits, and -128 is no weight. */
+#define WEIGHT int8_t
+#define WEIGHT_OF(weight) (weight)
+#define PLACE(n, k) ((n) * 4 + (k))
+#define EXCLUDES_LEAST 1
+#define CORRECTS 0
+#define SOME 0
+
+typedef float SET(vf) __attribute__((vector_size(32)));
+typedef int32_t SET(vi) __attribute__((vector_size(32)));
+
+static inline SET(vf) SET(minimum)(SET(vf) a, SET(vf) b) { return (SET(vf))_mm256_min_ps((__m256)a, (__m256)b); }
+static inline SET(vf) SET(maximum)(SET(vf) a, SET(vf) b) { return (SET(vf))_mm256_max_ps((__m256)a, (__m256)b); }
+static inline SET(vf) SET(fuse)(SET(vf) a, SET(vf) b, SET(vf) c) {
+  return (SET(vf))_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+
+typedef struct {
+  __m256i sizes, signs;
+} SET(inputs);
+static inline SET(inputs) SET(spread)(const int8_t *x) {
+  __m256i four = _mm256_set1_epi32(*(const ta_int32_anywhere *)(const void *)x);
+  return (SET(inputs)){_mm256_abs_epi8(four), four};
+}
+static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, SET(inputs) inputs) {
+  __m256i signed_weights = _mm256_sign_epi8(_mm256_loadu_si256((const __m256i *)(const void *)weights), inputs.signs);
+  __m256i pairs = _mm256_maddubs_epi16(inputs.sizes, signed_weights);
+  return sums + (SET(vi))_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
+  (void)x, (void)inputs;
+  return 0;
+}
+
+static inline __m128i SET(narrow8)(SET(vf) values) {
+  __m256i whole = _mm256_cvttps_epi32((__m256)values);
+  return _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+}
+static inline void SET(narrow)(const SET(vf) * values, int8_t *out) {
+  __m128i bytes = _mm_packs_epi16(SET(narrow8)(values[0]), SET(narrow8)(values[1]));
+  _mm_storeu_si128((__m128i *)(void *)out, bytes);
+}
+
+static inline float SET(largest)(SET(vf) x) {
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+  __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+static inline float SET(total)(SET(vf) x) {
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+#include "kernels_vectors.h"
+
+const ta_kernels *ta_kernels_avx2(void) { return &avx2_set; }
+#else
+const ta_kernels *ta_kernels_avx2(void) { return NULL; }
+#endif

@@ -1,0 +1,72 @@
+/* AVX-VNNI: VPDPBUSD on vectors of 256 bits, as desktop processors without AVX-512 have it. */
+#include "kernels.h"
+
+/* The compilers' names for the instruction are those of AVX-512 VNNI on short vectors, and stand for either. */
+#if defined(__AVX2__) && defined(__FMA__) && \
+    (defined(__AVXVNNI__) || (defined(__AVX512VNNI__) && defined(__AVX512VL__)))
+#include <immintrin.h>
+
+#define NAME "avx-vnni"
+#define SET(name) avx_vnni_##name
+#define LANES 8u
+#define WIDE 8u
+#define ROWS 2u
+#define WEIGHT uint8_t
+#define WEIGHT_OF(weight) ((uint8_t)((weight) + 128))
+#define PLACE(n, k) ((n) * 4 + (k))
+#define EXCLUDES_LEAST 0
+#define CORRECTS 1
+#define SOME 0
+
+typedef float SET(vf) __attribute__((vector_size(32)));
+typedef int32_t SET(vi) __attribute__((vector_size(32)));
+
+static inline SET(vf) SET(minimum)(SET(vf) a, SET(vf) b) { return (SET(vf))_mm256_min_ps((__m256)a, (__m256)b); }
+static inline SET(vf) SET(maximum)(SET(vf) a, SET(vf) b) { return (SET(vf))_mm256_max_ps((__m256)a, (__m256)b); }
+static inline SET(vf) SET(fuse)(SET(vf) a, SET(vf) b, SET(vf) c) {
+  return (SET(vf))_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+
+typedef __m256i SET(inputs);
+static inline __m256i SET(spread)(const int8_t *x) {
+  return _mm256_set1_epi32(*(const ta_int32_anywhere *)(const void *)x);
+}
+static inline SET(vi) SET(dot4)(SET(vi) sums, const uint8_t *weights, __m256i inputs) {
+  return (SET(vi))_mm256_dpbusd_epi32((__m256i)sums, _mm256_loadu_si256((const __m256i *)(const void *)weights), inputs);
+}
+
+static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
+  typedef int32_t four __attribute__((vector_size(16)));
+  __m256i sums = _mm256_setzero_si256(), ones = _mm256_set1_epi8(1);
+  for (size_t k = 0; k < inputs; k += 32)
+    sums = _mm256_dpbusd_epi32(sums, ones, _mm256_loadu_si256((const __m256i *)(const void *)(x + k)));
+  four sum = (four)_mm256_castsi256_si128(sums) + (four)_mm256_extracti128_si256(sums, 1);
+  return 128 * (sum[0] + sum[1] + sum[2] + sum[3]);
+}
+
+static inline __m128i SET(narrow8)(SET(vf) values) {
+  __m256i whole = _mm256_cvttps_epi32((__m256)values);
+  return _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+}
+static inline void SET(narrow)(const SET(vf) * values, int8_t *out) {
+  __m128i bytes = _mm_packs_epi16(SET(narrow8)(values[0]), SET(narrow8)(values[1]));
+  _mm_storeu_si128((__m128i *)(void *)out, bytes);
+}
+
+static inline float SET(largest)(SET(vf) x) {
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+  __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+static inline float SET(total)(SET(vf) x) {
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
+  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+#include "kernels_vectors.h"
+
+const ta_kernels *ta_kernels_avx_vnni(void) { return &avx_vnni_set; }
+#else
+const ta_kernels *ta_kernels_avx_vnni(void) { return NULL; }
+#endif

@@ -1,0 +1,68 @@
+/* A loaded model and a context, which model.c makes and predict.c, tagging.c and selftest.c use. */
+#ifndef TA_PREDICT_H
+#define TA_PREDICT_H
+
+#include "bundle.h"
+
+#define TA_INPUTS 3 /* words, characters, shapes */
+#define TA_LONGEST_TEXT ((size_t)1 << 28)
+
+struct textapp_model {
+  ta_bundle bundle;
+  ta_engine *engine;
+  const ta_kernels *kernels;
+  textapp_input inputs[TA_INPUTS];
+  size_t input_count;
+};
+
+struct textapp_context {
+  const textapp_model *model;
+  size_t longest_text, most_tokens;
+  ta_tokens tokens;
+  int32_t *ids[TA_INPUTS]; /* (longest, width) of each input */
+  char *word, *spelling;
+  size_t word_room, spelling_room;
+  void *engine_scratch;
+  float *logits;    /* (C), or (most_tokens, K) */
+  float *window;    /* tagging: (longest, K) */
+  float *attention; /* (longest); NULL without attention */
+  double *probs;    /* (C) */
+  uint8_t *chosen;  /* (C), multi-label */
+  textapp_token *out_tokens; /* (most_tokens) */
+  textapp_span *out_spans;   /* (most_tokens), tagging */
+  ta_decoding decoding;
+  double *confidences; /* (most_tokens), plain tags */
+  ta_ngrams ngrams;
+  int32_t *sums; /* (K) of n-grams, and as `values` */
+  double *values;
+  textapp_prediction prediction;
+};
+
+/* Writes the ids of a token of `context->tokens` into a row of the model's inputs, and finds its n-grams if `ngrams`. */
+void ta_encode_token(textapp_context *context, size_t token, size_t row, int ngrams);
+
+/* Runs the model on the first rows of the context's ids. */
+textapp_status ta_run(textapp_context *context, size_t count, float *logits, float *attention, textapp_message *message);
+
+/* Predicts a text with labels, without its tokens; and tags a text. */
+textapp_status ta_classify(textapp_context *context, const char *text, size_t length, textapp_message *message);
+textapp_status ta_tag_text(textapp_context *context, const char *text, size_t length, uint32_t flags,
+                           textapp_message *message);
+
+/* Decodes the context's logits into its prediction: labels; or tags and spans of the tokens of this text. */
+void ta_decide(textapp_context *context);
+void ta_decode_logits(textapp_context *context, const char *text, size_t length, uint32_t flags);
+
+/* Checks the arguments of a call. */
+textapp_status ta_check_call(const textapp_context *context, const char *text, size_t length, uint32_t flags,
+                             textapp_message *message);
+
+/* A token's places in the unit that the flags ask for. */
+typedef struct {
+  ta_places starts, ends;
+  int in_bytes;
+} ta_units;
+ta_units ta_units_of(const char *text, size_t length, uint32_t flags);
+size_t ta_unit(const ta_units *units, ta_places *places, size_t byte);
+
+#endif

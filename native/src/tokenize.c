@@ -1,0 +1,178 @@
+/* Cuts a text into tokens: the grammars of textapp/text/tokenizer.py as an automaton over classes of characters. */
+#include "normalize.h"
+
+#define RUN 512 /* bytes of ASCII that are read before their tokens are cut */
+
+typedef enum { OUTSIDE, SYMBOL, LETTERS, DIGITS } token_state;
+
+typedef struct {
+  const ta_tokenizer *how;
+  ta_tokens *out;
+  size_t most, end; /* where the token ends that is open */
+  token_state state;
+  int stopped;
+  textapp_status status;
+  /* An apostrophe after letters or a point after digits is held: what follows says whether it is in the token. */
+  int holds;
+  uint32_t held;
+  size_t held_start, held_end;
+} cutter;
+
+void ta_tokens_take(ta_tokens *tokens, ta_block *block, size_t longest, size_t most_tokens) {
+  /* Each byte of a text is at most TA_TOKENS_A_BYTE tokens. All tokens together have at most TA_GROWTH bytes for each
+   * byte of the text and TA_TOKEN_GROWTH for each token; tables.py checks this for every code point. */
+  size_t limit = longest < (size_t)1 << 28 ? longest * TA_TOKENS_A_BYTE : 0;
+  size_t room = TA_MIN(most_tokens, limit);
+  uint64_t text_room = (uint64_t)longest * TA_GROWTH + (uint64_t)room * TA_TOKEN_GROWTH + 8;
+  if (longest >= (size_t)1 << 28 || text_room > UINT32_MAX || text_room > SIZE_MAX) text_room = SIZE_MAX;
+  tokens->text_size = tokens->count = 0;
+  tokens->more = 0;
+  tokens->room = room;
+  tokens->text_room = (size_t)text_room;
+  tokens->text = ta_take(block, (size_t)text_room, 1);
+  tokens->tokens = ta_take(block, room, sizeof *tokens->tokens);
+  tokens->scratch = ta_take(block, 1, ta_scratch_size());
+}
+
+static int stop(cutter *one, textapp_status status) {
+  one->stopped = 1;
+  one->status = status;
+  return 0;
+}
+
+static int write(cutter *one, uint32_t point, unsigned info, size_t end) {
+  ta_tokens *out = one->out;
+  if (out->text_room - out->text_size < 4) return stop(one, TEXTAPP_ERROR_TOO_LONG);
+  if (TA_IS_CAPITAL(info) && one->how->lowercase) point = ta_lower(point);
+  out->text_size += ta_encode(point, (uint8_t *)out->text + out->text_size);
+  one->end = end;
+  return 1;
+}
+
+/* Opens a token. One that is not wanted is only noted. */
+static int open_token(cutter *one, uint32_t point, unsigned info, size_t start, size_t end) {
+  ta_tokens *out = one->out;
+  if (out->count == one->most) {
+    out->more = 1;
+    one->state = OUTSIDE;
+    return stop(one, TEXTAPP_OK);
+  }
+  if (out->count == out->room) return stop(one, TEXTAPP_ERROR_TOO_LONG);
+  out->tokens[out->count].first = (uint32_t)out->text_size;
+  out->tokens[out->count].start = (uint32_t)start;
+  unsigned kind = TA_CLASS(info);
+  one->state = kind == TA_CLASS_LETTER ? LETTERS : kind == TA_CLASS_DIGIT ? DIGITS : SYMBOL;
+  return write(one, point, info, end);
+}
+
+static void close_token(cutter *one) {
+  ta_tokens *out = one->out;
+  if (one->state == OUTSIDE) return;
+  out->tokens[out->count].behind = (uint32_t)out->text_size;
+  out->tokens[out->count].end = (uint32_t)one->end;
+  out->count++;
+  one->state = OUTSIDE;
+}
+
+/* The held character is no part of the token: it is a token of its own. */
+static int release(cutter *one) {
+  one->holds = 0;
+  close_token(one);
+  return open_token(one, one->held, ta_info(one->held), one->held_start, one->held_end);
+}
+
+/* WORD_GRAMMAR: a token goes on, holds a character, or ends. Returns 0 to stop. */
+static int feed_word(cutter *one, uint32_t point, unsigned info, size_t start, size_t end) {
+  unsigned kind = TA_CLASS(info);
+  if (one->holds) {
+    if (kind == (one->state == LETTERS ? TA_CLASS_LETTER : TA_CLASS_DIGIT)) {
+      one->holds = 0;
+      return write(one, one->held, ta_info(one->held), one->held_end) && write(one, point, info, end);
+    }
+    if (!release(one)) return 0;
+  }
+  if (one->state != OUTSIDE) {
+    if (kind == TA_CLASS_MARK) return write(one, point, info, end);
+    if (one->state != SYMBOL) {
+      if (kind == TA_CLASS_LETTER || kind == TA_CLASS_DIGIT) {
+        one->state = kind == TA_CLASS_LETTER ? LETTERS : DIGITS;
+        return write(one, point, info, end);
+      }
+      if (kind == (one->state == LETTERS ? TA_CLASS_APOSTROPHE : TA_CLASS_POINT)) {
+        one->holds = 1;
+        one->held = point;
+        one->held_start = start;
+        one->held_end = end;
+        return 1;
+      }
+    }
+    close_token(one);
+  }
+  return kind == TA_CLASS_SPACE || open_token(one, point, info, start, end);
+}
+
+/* CHAR_GRAMMAR: every character is a token. */
+static int feed_character(cutter *one, uint32_t point, unsigned info, size_t start, size_t end) {
+  if (TA_CLASS(info) == TA_CLASS_SPACE) return 1;
+  if (!open_token(one, point, info, start, end)) return 0;
+  close_token(one);
+  return 1;
+}
+
+static int feed(void *user, uint32_t point, size_t start, size_t end) {
+  cutter *one = user;
+  unsigned info = ta_info(point);
+  if (one->how->kind == TA_CHAR) return feed_character(one, point, info, start, end);
+  return feed_word(one, point, info, start, end);
+}
+
+/* The letters of ASCII that follow the first of a word. Returns the place after them. */
+static size_t take_letters(cutter *one, const uint8_t *text, size_t at, size_t end) {
+  ta_tokens *out = one->out;
+  uint8_t small = one->how->lowercase ? 0x20 : 0;
+  end = TA_MIN(end, at + (out->text_room - out->text_size));
+  size_t start = at;
+  uint8_t *to = (uint8_t *)out->text + out->text_size;
+  while (at < end && (uint8_t)((text[at] | 0x20) - 'a') < 26) *to++ = text[at++] | small;
+  out->text_size += at - start;
+  if (at > start) one->end = at;
+  return at;
+}
+
+/* Cuts ASCII, in which nothing changes but capitals. Returns the place after it. */
+static size_t cut_ascii(cutter *one, const uint8_t *text, size_t at, size_t end) {
+  int words = one->how->kind == TA_WORD;
+  while (at < end && !one->stopped) {
+    unsigned info = ta_ascii[text[at]];
+    if (!words) {
+      feed_character(one, text[at], info, at, at + 1);
+      at++;
+      continue;
+    }
+    feed_word(one, text[at], info, at, at + 1);
+    at++;
+    if (one->state == LETTERS && !one->holds && !one->stopped) at = take_letters(one, text, at, end);
+  }
+  return at;
+}
+
+textapp_status ta_tokenize(const ta_tokenizer *tokenizer, const char *text, size_t length, size_t most, ta_tokens *out) {
+  const uint8_t *bytes = (const uint8_t *)text;
+  cutter one = {tokenizer, out, most, 0, OUTSIDE, 0, TEXTAPP_OK, 0, 0, 0, 0};
+  out->text_size = out->count = 0;
+  out->more = 0;
+  if (length >= (size_t)1 << 28) return TEXTAPP_ERROR_TOO_LONG; /* places in tokens have 32 bits */
+  for (size_t at = 0; at < length && !one.stopped;) {
+    size_t end = ta_ascii_run(bytes, length, at, RUN);
+    if (end > at) {
+      at = cut_ascii(&one, bytes, at, end);
+    } else {
+      at = ta_normalize_next(tokenizer->form, bytes, length, at, out->scratch, feed, &one);
+    }
+  }
+  if (!one.stopped) {
+    if (one.holds) release(&one);
+    close_token(&one);
+  }
+  return one.status;
+}
