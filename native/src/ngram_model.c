@@ -8,9 +8,9 @@
 #define LONGEST 8    /* words or characters of an n-gram */
 #define LARGEST 1e9
 
-enum { ORDER, ROWS, CHARACTERS, CHARACTER_ROWS, SCALES, BIAS, PROJECTION, WEIGHTS, FIELDS };
-static const char *const names[FIELDS] = {"order",  "rows", "characters", "character_rows",
-                                          "scales", "bias", "projection", "weights"};
+enum { ORDER, ROWS, CHARACTERS, CHARACTER_ROWS, SCALES, BIAS, PROJECTION, WEIGHTS, COUNT_ZERO_ROWS, FIELDS };
+static const char *const names[FIELDS] = {"order", "rows",       "characters", "character_rows", "scales",
+                                          "bias",  "projection", "weights",    "count_zero_rows"};
 
 static textapp_status no_whole(size_t field, int64_t least, int64_t most, textapp_message *message) {
   return ta_say(message, TEXTAPP_ERROR_BUNDLE, "ngrams.json: \"%s\" must be a whole number from %d to %d", names[field],
@@ -91,11 +91,15 @@ textapp_status ta_ngram_model_load(ta_ngram_model *out, ta_arena *arena, const t
   textapp_status status = ta_json_check(&object, "ngrams.json", settings->data, settings->size, message);
   if (status) return status;
   if (ta_json_kind_of(object) == TA_JSON_OBJECT) others = ta_json_members(object, names, FIELDS, fields);
-  for (size_t field = 0; !others && field < FIELDS; field++) others = !fields[field].at;
+  for (size_t field = 0; !others && field < COUNT_ZERO_ROWS; field++) others = !fields[field].at;
   if (others) {
     return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                  "ngrams.json: must be an object of bias, character_rows, characters, order, projection, rows, scales, "
-                  "weights");
+                  "ngrams.json: must be an object of bias, character_rows, characters, count_zero_rows, order, "
+                  "projection, rows, scales, weights");
+  }
+  out->count_zero_rows = 1; /* the first version with n-grams had no such field */
+  if (fields[COUNT_ZERO_ROWS].at && !ta_json_bool(fields[COUNT_ZERO_ROWS], &out->count_zero_rows)) {
+    return ta_say(message, TEXTAPP_ERROR_BUNDLE, "ngrams.json: \"count_zero_rows\" must be true or false");
   }
   status = load_hash(&out->hash, fields, message);
   if (status) return status;
@@ -115,12 +119,25 @@ textapp_status ta_ngram_model_load(ta_ngram_model *out, ta_arena *arena, const t
   return load_numbers(out, arena, fields, message);
 }
 
+/* How many rows have a number other than 0. */
+static size_t count_known(const int8_t *table, size_t columns, const uint32_t *rows, size_t count) {
+  size_t known = 0;
+  for (size_t row = 0; row < count; row++) {
+    const int8_t *from = table + rows[row] * columns;
+    size_t place = 0;
+    while (place < columns && from[place] == 0) place++;
+    known += place < columns;
+  }
+  return known;
+}
+
 static void add_kind(const ta_ngram_model *model, const ta_kernels *kernels, size_t kind, const uint32_t *rows,
                      size_t count, int32_t *sums, double *values) {
   const int8_t *table = model->table + (kind ? (size_t)model->hash.rows * model->columns : 0);
   const float *scales = model->scales + kind * model->columns;
-  double root = (double)(float)ta_sqrt((double)count);
-  if (!count) return;
+  size_t counted = model->count_zero_rows ? count : count_known(table, model->columns, rows, count);
+  double root = (double)(float)ta_sqrt((double)counted);
+  if (!counted) return;
   kernels->sum_rows(table, model->columns, rows, count, sums);
   for (size_t place = 0; place < model->columns; place++) {
     values[place] += (double)scales[place] * ((double)sums[place] / root);

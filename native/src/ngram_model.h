@@ -13,6 +13,7 @@ typedef struct {
   const float *bias;         /* (C) */
   const float *projection;   /* (K, C); NULL if K is C */
   float weights[2];          /* of the encoder's logits, and of these */
+  int count_zero_rows;       /* whether rows of zeros count in n */
 } ta_ngram_model;
 
 /* Reads ngrams.json and ngrams.bin, the table, which stays where it is. */

@@ -42,9 +42,7 @@ RECIPES = ["float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", 
 def build(words: str, encoder: str, head: str, seed: int = 1) -> keras.Model:
     """A model with random weights, without its CRF."""
     keras.utils.set_random_seed(seed)
-    model = text_model(
-        WORDS[words], ENCODERS[encoder], HEADS[head](), vocabulary_size=V, character_vocabulary_size=V
-    )
+    model = text_model(WORDS[words], ENCODERS[encoder], HEADS[head](), vocabulary_size=V, character_vocabulary_size=V)
     rng = np.random.default_rng(seed)
     for variable in model.trainable_variables:
         if variable.path.endswith(("gamma", "bias")):
@@ -67,7 +65,11 @@ def random_ids(model_inputs: Any, count: int, rng: np.random.Generator) -> dict[
 
 
 def files(
-    words: str, encoder: str, head: str, lowerings: Any = ("fused", "unrolled"), recipes: Any = RECIPES,
+    words: str,
+    encoder: str,
+    head: str,
+    lowerings: Any = ("fused", "unrolled"),
+    recipes: Any = RECIPES,
     lengths: Any = LENGTHS,
 ) -> Iterator[tuple[str, str, bytes]]:
     """The files of a model: lowering, recipe, content."""
@@ -80,6 +82,4 @@ def files(
             if recipe == STATIC and "transformer" in encoder:
                 continue
             lowered = lower(model, lowering, integer=recipe == STATIC)
-            yield lowering, recipe, convert(
-                lowered, lengths, recipe, CHARACTERS, texts if recipe == STATIC else ()
-            )
+            yield lowering, recipe, convert(lowered, lengths, recipe, CHARACTERS, texts if recipe == STATIC else ())

@@ -11,7 +11,7 @@ import pytest
 
 import textapp
 from textapp.errors import InputError
-from textapp.runtime.ngram_model import NgramModel
+from textapp.runtime.ngram_model import NGRAMS, NgramModel
 from textapp.runtime.selftest import selftest
 from textapp.text.ngrams import NgramHash
 
@@ -43,19 +43,24 @@ def texts(count, seed=7):
     return [(one, one.decode("utf-8", "replace")) for one in found if len(one) <= LONGEST]
 
 
-def ngram_files(labels, projected):
-    """A random model of n-grams."""
+def ngram_files(labels, projected, first_version=False):
+    """A random model of n-grams, of whose rows half are zeros."""
     rng = np.random.default_rng(5)
     columns = 3 if projected else labels
+    table = rng.integers(-128, 128, (384, columns), np.int8)
+    table[::2] = 0
     model = NgramModel(
         hashed=NgramHash(order=3, rows=256, characters=4, character_rows=128),
-        table=rng.integers(-128, 128, (384, columns), np.int8),
+        table=table,
         scales=rng.normal(size=(2, columns)).astype(np.float32) / 100,
         bias=rng.normal(size=labels).astype(np.float32),
         projection=rng.normal(size=(columns, labels)).astype(np.float32) if projected else None,
         weights=(0.8, 0.35),
     )
-    return model.files()
+    files = model.files()
+    if first_version:
+        files[NGRAMS] = files[NGRAMS].replace(b', "count_zero_rows": false', b"")
+    return files
 
 
 def variants(folder):
@@ -66,17 +71,31 @@ def variants(folder):
     none = {"tokenizer": {"kind": "word", "lowercase": False, "normalization": "none"}}
     form = {"word_form": {"lowercase": True, "zero_digits": True, "normalization": "nfc"}}
     yield "classifier", CLASSIFIER
-    yield "ngrams", with_files(
-        CLASSIFIER, folder / "ngrams", ngram_files(2, False), fields={"ngrams": True, "temperature": 1.7, **form}
+    yield (
+        "ngrams",
+        with_files(
+            CLASSIFIER, folder / "ngrams", ngram_files(2, False), fields={"ngrams": True, "temperature": 1.7, **form}
+        ),
     )
-    yield "multilabel", with_files(
-        CLASSIFIER, folder / "many", ngram_files(2, True), fields={**many, "ngrams": True, **chars}
+    yield (
+        "first n-grams",
+        with_files(CLASSIFIER, folder / "first", ngram_files(2, False, first_version=True), fields={"ngrams": True}),
+    )
+    yield (
+        "multilabel",
+        with_files(CLASSIFIER, folder / "many", ngram_files(2, True), fields={**many, "ngrams": True, **chars}),
     )
     yield "tagger", TAGGER
     yield "no CRF", with_files(TAGGER, folder / "free", remove=["crf.json"], fields={"crf": False, "retokenize": False})
     yield "plain", with_files(TAGGER, folder / "plain", fields={**plain, **none, **form})
-    yield "plain, no CRF", with_files(
-        TAGGER, folder / "plain-free", remove=["crf.json"], fields={**plain, **chars, "crf": False, "retokenize": False}
+    yield (
+        "plain, no CRF",
+        with_files(
+            TAGGER,
+            folder / "plain-free",
+            remove=["crf.json"],
+            fields={**plain, **chars, "crf": False, "retokenize": False},
+        ),
     )
 
 
@@ -93,7 +112,7 @@ def assert_same_tokens(found, wanted, text):
     assert [token[:3] for token in found["tokens"]] == token_values(wanted), text
 
 
-@pytest.mark.parametrize("name", ["classifier", "ngrams", "multilabel"])
+@pytest.mark.parametrize("name", ["classifier", "ngrams", "first n-grams", "multilabel"])
 def test_labels_are_those_of_python(native, bundles, name):
     core, predictor = Core(native, bundle_files(bundles[name]), LONGEST), load(bundles[name])
     differ = 0
@@ -277,6 +296,7 @@ def test_files_that_break_a_rule_are_refused(native, tmp_path):
         (CLASSIFIER, {"vocabulary.txt": b"[PAD]\n[UNK]\na\n"}, {}, ""),
         (CLASSIFIER, {"vocabulary.txt": b"[PAD]\nx\n"}, {}, "vocabulary.txt:2"),
         (CLASSIFIER, {**ngrams, "ngrams.bin": b"0"}, {"ngrams": True}, "ngrams.bin: must have"),
+        (CLASSIFIER, ngrams | {NGRAMS: ngrams[NGRAMS].replace(b"false", b"0")}, {"ngrams": True}, '"count_zero_rows"'),
         (CLASSIFIER, {**ngrams, "ngrams.json": b"{}"}, {"ngrams": True}, "ngrams.json: must be an object"),
         (CLASSIFIER, {}, {"task": "multilabel", "thresholds": [0.5]}, '"thresholds" must be 2'),
         (CLASSIFIER, {}, {"task": "multilabel", "thresholds": [0.5, 1.5]}, '"thresholds" must be 2'),
