@@ -57,6 +57,9 @@ def main() -> None:
     """Runs the trials that are not in results/reliability.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="Kinds of trials (all).")
+    parser.add_argument(
+        "--commands", nargs="+", metavar="NAME", help="Commands that are disturbed, by their row (all)."
+    )
     parser.add_argument("--count", type=int, help="Trials of each row (50 kills, 20 signals, ...).")
     parser.add_argument("--out", type=Path, default=RESULTS / "reliability.json", help="File of the rows.")
     arguments = parser.parse_args()
@@ -68,8 +71,9 @@ def main() -> None:
         for command in commands:
             for part, (disturb, count, also_forced) in DISTURBANCES.items():
                 for force in [False, True][: 1 + also_forced]:
-                    what = f"{command.name} --force" if force else command.name
-                    if part not in arguments.parts or record.has(part=part, of=what):
+                    what, wanted = command.row(force), arguments.commands
+                    skipped = part not in arguments.parts or (wanted is not None and what not in wanted)
+                    if skipped or record.has(part=part, of=what):
                         continue
                     bench = Bench(command, folder / "trials" / f"{part} of {what}", force)
                     found = disturb(bench, arguments.count or count, random.Random(f"{part} {what}"))

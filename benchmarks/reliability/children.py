@@ -185,10 +185,20 @@ def _content(path: Path) -> bytes:
         return _keras(path)
     if path.suffix == ".json":
         return json.dumps(_without_times(json.loads(path.read_text(encoding="utf-8"))), sort_keys=True).encode()
+    if path.suffix == ".html":
+        return _page(path)
     if path.suffix == ".jsonl":
         for line in path.read_text(encoding="utf-8").splitlines():
             json.loads(line)
     return path.read_bytes()
+
+
+def _page(path: Path) -> bytes:
+    """A report without its times: without numbers and drawings. Raises if its end is missing."""
+    content = path.read_bytes()
+    if not content.rstrip().endswith(b"</html>"):
+        raise ValueError("the end of the page is missing")
+    return re.sub(rb"<svg.*?</svg>|[0-9.,]+", b"", content, flags=re.DOTALL)
 
 
 def _keras(path: Path) -> bytes:

@@ -22,15 +22,21 @@ class Command:
         name: Its row of the table.
         arguments: Those without its output; the command comes first.
         suffix: The suffix of its output file; empty for a folder.
+        replaces: Whether it replaces an earlier output without `--force`, so that of two at once both may end.
     """
 
     name: str
     arguments: Sequence[str]
     suffix: str = ""
+    replaces: bool = False
 
     def to(self, output: Path, force: bool = False) -> list[str]:
         """The arguments of the command that writes to a place."""
-        return [*self.arguments, "--out", str(output), *(["--force"] if force else [])]
+        return [*self.arguments, "--out", str(output), *(["--force"] if force and not self.replaces else [])]
+
+    def row(self, force: bool) -> str:
+        """The name of its row of the table where a finished output is replaced, or where there is none."""
+        return f"{self.name}{' over an earlier one' if self.replaces else ' --force'}" if force else self.name
 
 
 def prepare(folder: Path) -> list[Command]:
@@ -62,7 +68,7 @@ def prepare(folder: Path) -> list[Command]:
         Command("quantize", ["quantize", str(folder / "classifier"), *small]),
         export,
         Command("export of a tagger", ["export", str(folder / "tagger")]),
-        Command("report", ["report", str(bundle), "--data", files["reviews test"]], ".html"),
+        Command("report", ["report", str(bundle), "--data", files["reviews test"]], ".html", replaces=True),
         Command(
             "vectors train",
             ["vectors", "train", corpus, *("--dim", "16"), *("--epochs", "2"), *("--set", "threads=1")],
