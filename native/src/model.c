@@ -59,7 +59,8 @@ static textapp_status load_engine(textapp_model *model, ta_arena *arena, textapp
 static textapp_status try_model(const textapp_model *model, ta_arena *arena, textapp_message *message) {
   int32_t *ids[TA_INPUTS] = {NULL};
   float *logits = ta_new(arena, model->bundle.name_count, sizeof *logits);
-  void *scratch = ta_new(arena, ta_engine_scratch(model->engine), 1);
+  size_t size = ta_engine_scratch(model->engine);
+  void *scratch = ta_new(arena, size, 1);
   textapp_status status = TEXTAPP_OK;
   int has_memory = logits && scratch;
   for (size_t number = 0; number < model->input_count; number++) {
@@ -73,6 +74,10 @@ static textapp_status try_model(const textapp_model *model, ta_arena *arena, tex
       ids[number][place] = model->inputs[number].entries - 1;
     }
     status = ta_engine_run(model->engine, scratch, (const int32_t *const *)ids, 1, logits, NULL, message);
+  }
+  if (size > arena->left) { /* what is loaded next goes there */
+    arena->block = ta_fill(scratch, 0, size / 64 * 64);
+    arena->left = size / 64 * 64;
   }
   return status;
 }
@@ -93,6 +98,7 @@ textapp_status textapp_load(const textapp_file *files, size_t count, const texta
   status = ta_bundle_load(&out->bundle, &arena, files, count, message);
   if (!status) status = load_engine(out, &arena, message);
   if (!status) status = try_model(out, &arena, message);
+  if (!status) status = ta_bundle_complete(&out->bundle, &arena, message);
   if (!status) *model = out;
   return status;
 }
