@@ -1,5 +1,8 @@
 /* textapp-native: predicts the lines of its input with a bundle, without Python. One JSON object a line, as `textapp predict
  * --json` writes them. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
