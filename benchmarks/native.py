@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environment import describe_environment, environment_line
-from benchmarks.latency_timing import CHECKED_ROWS
 from textapp.files import read_object, write_json, write_text
 from textapp.runtime import Predictor, load
 from textapp.runtime.native import LIBRARY, library, library_path, processors
@@ -83,6 +82,7 @@ def measure_latency(units: int, length: int, arguments: argparse.Namespace) -> d
 
     from benchmarks.latency import EMBEDDING_DIM, RECIPES, TOLERANCE, Contestant, time_round
     from benchmarks.latency_rivals import STOCK_OUTPUT, STOCK_SIGNATURE, convert_stock, export_onnx
+    from benchmarks.latency_timing import CHECKED_ROWS
     from textapp.config import Encoder, Words
     from textapp.export import convert, lower
     from textapp.export.conversion import signature_name

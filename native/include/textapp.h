@@ -109,7 +109,7 @@ TEXTAPP_API textapp_context *textapp_context_init(const textapp_model *model, vo
 
 /* A token of a text, as the bundle's tokenizer gives it. */
 typedef struct {
-  const char *text; /* UTF-8, normalized; does not end with 0. Texts of tokens lie one after another in one block */
+  const char *text; /* UTF-8, normalized; does not end with 0. Those of textapp_predict lie in one block, in order */
   size_t length;    /* bytes of `text` */
   size_t start;     /* place of its first unit in the original text, and the place behind its last */
   size_t end;

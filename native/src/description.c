@@ -50,7 +50,7 @@ static int read_tokenizer(ta_tokenizer *out, ta_json value) {
   kind = among(given[0], kind_names, 2);
   form = among(given[2], form_names, 3);
   if (kind == 2 || form == 3 || !ta_json_bool(given[1], &out->lowercase)) return 0;
-  out->kind = (ta_kind)kind;
+  out->kind = (ta_tokenizer_kind)kind;
   out->form = (ta_form)form;
   return 1;
 }

@@ -6,7 +6,7 @@
 typedef struct {
   const char *at, *end;
   const char *error; /* what is wrong at `at`; NULL so far */
-} ta_reader;
+} json_reader;
 
 static int is_space(char one) { return one == ' ' || one == '\t' || one == '\n' || one == '\r'; }
 
@@ -19,7 +19,7 @@ static int hex_value(char one) {
   return -1;
 }
 
-static void skip_space(ta_reader *reader) {
+static void skip_space(json_reader *reader) {
   while (reader->at < reader->end && is_space(*reader->at)) reader->at++;
 }
 
@@ -53,12 +53,12 @@ size_t ta_valid_utf8(const char *text, size_t length) {
   return (size_t)(at - text);
 }
 
-static int fail(ta_reader *reader, const char *error) {
+static int fail(json_reader *reader, const char *error) {
   reader->error = error;
   return 0;
 }
 
-static int check_escape(ta_reader *reader) {
+static int check_escape(json_reader *reader) {
   const char *at = reader->at + 1;
   if (at >= reader->end) return fail(reader, "a string without an end");
   switch (*at) {
@@ -76,7 +76,7 @@ static int check_escape(ta_reader *reader) {
   }
 }
 
-static int check_string(ta_reader *reader) {
+static int check_string(json_reader *reader) {
   reader->at++;
   while (reader->at < reader->end) {
     unsigned char one = (unsigned char)*reader->at;
@@ -97,13 +97,13 @@ static int check_string(ta_reader *reader) {
   return fail(reader, "a string without an end");
 }
 
-static size_t skip_digits(ta_reader *reader) {
+static size_t skip_digits(json_reader *reader) {
   const char *start = reader->at;
   while (reader->at < reader->end && is_digit(*reader->at)) reader->at++;
   return (size_t)(reader->at - start);
 }
 
-static int check_number(ta_reader *reader) {
+static int check_number(json_reader *reader) {
   if (*reader->at == '-') reader->at++;
   if (reader->at < reader->end && *reader->at == '0') {
     reader->at++;
@@ -122,7 +122,7 @@ static int check_number(ta_reader *reader) {
   return 1;
 }
 
-static int check_word(ta_reader *reader, const char *word) {
+static int check_word(json_reader *reader, const char *word) {
   size_t length = ta_length(word);
   if ((size_t)(reader->end - reader->at) < length || ta_compare(reader->at, word, length)) {
     return fail(reader, "no JSON value");
@@ -132,7 +132,7 @@ static int check_word(ta_reader *reader, const char *word) {
 }
 
 /* A value that holds no others. */
-static int check_scalar(ta_reader *reader) {
+static int check_scalar(json_reader *reader) {
   switch (*reader->at) {
     case '"': return check_string(reader);
     case 't': return check_word(reader, "true");
@@ -142,7 +142,7 @@ static int check_scalar(ta_reader *reader) {
   }
 }
 
-static int check_key(ta_reader *reader) {
+static int check_key(json_reader *reader) {
   skip_space(reader);
   if (reader->at >= reader->end || *reader->at != '"') return fail(reader, "no name of a member");
   if (!check_string(reader)) return 0;
@@ -153,7 +153,7 @@ static int check_key(ta_reader *reader) {
 }
 
 /* Opens a container if one begins here. Returns 1 if a value must follow, 0 if a value has ended, -1 after an error. */
-static int begin_value(ta_reader *reader, char *open, size_t *levels) {
+static int begin_value(json_reader *reader, char *open, size_t *levels) {
   skip_space(reader);
   if (reader->at >= reader->end) return (fail(reader, "the text ends here"), -1);
   if (*reader->at != '{' && *reader->at != '[') return check_scalar(reader) ? 0 : -1;
@@ -170,7 +170,7 @@ static int begin_value(ta_reader *reader, char *open, size_t *levels) {
 }
 
 /* Closes containers after a value has ended. Returns as begin_value. */
-static int end_value(ta_reader *reader, const char *open, size_t *levels) {
+static int end_value(json_reader *reader, const char *open, size_t *levels) {
   while (*levels) {
     char start = open[*levels - 1];
     skip_space(reader);
@@ -186,7 +186,7 @@ static int end_value(ta_reader *reader, const char *open, size_t *levels) {
   return 0;
 }
 
-static int check_document(ta_reader *reader) {
+static int check_document(json_reader *reader) {
   char open[MOST_LEVELS];
   size_t levels = 0;
   int follows = 1;
@@ -200,7 +200,7 @@ static int check_document(ta_reader *reader) {
 }
 
 textapp_status ta_json_check(ta_json *out, const char *file, const void *data, size_t size, textapp_message *message) {
-  ta_reader reader = {(const char *)data, (const char *)data + size, NULL};
+  json_reader reader = {(const char *)data, (const char *)data + size, NULL};
   size_t line = 1;
   out->at = (const char *)data;
   out->end = reader.end;

@@ -1,7 +1,9 @@
 /* AVX-VNNI: VPDPBUSD on vectors of 256 bits, as desktop processors without AVX-512 have it. */
 #include "kernels.h"
 
-#if defined(__AVXVNNI__) && defined(__AVX2__) && defined(__FMA__)
+/* The compilers' names for the instruction are those of AVX-512 VNNI on short vectors, and stand for either. */
+#if defined(__AVX2__) && defined(__FMA__) && \
+    (defined(__AVXVNNI__) || (defined(__AVX512VNNI__) && defined(__AVX512VL__)))
 #include <immintrin.h>
 
 #define NAME "avx-vnni"
@@ -30,14 +32,14 @@ static inline __m256i SET(spread)(const int8_t *x) {
   return _mm256_set1_epi32(*(const ta_int32_anywhere *)(const void *)x);
 }
 static inline SET(vi) SET(dot4)(SET(vi) sums, const uint8_t *weights, __m256i inputs) {
-  return (SET(vi))_mm256_dpbusd_avx_epi32((__m256i)sums, _mm256_loadu_si256((const __m256i *)(const void *)weights), inputs);
+  return (SET(vi))_mm256_dpbusd_epi32((__m256i)sums, _mm256_loadu_si256((const __m256i *)(const void *)weights), inputs);
 }
 
 static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
   typedef int32_t four __attribute__((vector_size(16)));
   __m256i sums = _mm256_setzero_si256(), ones = _mm256_set1_epi8(1);
   for (size_t k = 0; k < inputs; k += 32)
-    sums = _mm256_dpbusd_avx_epi32(sums, ones, _mm256_loadu_si256((const __m256i *)(const void *)(x + k)));
+    sums = _mm256_dpbusd_epi32(sums, ones, _mm256_loadu_si256((const __m256i *)(const void *)(x + k)));
   four sum = (four)_mm256_castsi256_si128(sums) + (four)_mm256_extracti128_si256(sums, 1);
   return 128 * (sum[0] + sum[1] + sum[2] + sum[3]);
 }

@@ -74,31 +74,67 @@ static float scalar_quantize(const float *row, size_t count, int8_t *out) {
   return largest / 127.0f;
 }
 
-static int32_t int8_dot(const int8_t *x, const int8_t *weights, size_t inputs) {
-  int32_t sum = 0;
-  for (size_t k = 0; k < inputs; k++) sum += x[k] * weights[k];
-  return sum;
+static float scalar_quantize_range(const float *row, size_t count, ta_rounding rounding, int8_t *out,
+                                   int32_t *zero_point) {
+  float least = 0, largest = 0, factor;
+  for (size_t k = 0; k < count; k++) {
+    least = row[k] < least ? row[k] : least;
+    largest = row[k] > largest ? row[k] : largest;
+  }
+  float scale = ta_range_scale(least, largest, rounding, &factor, zero_point), zero = (float)*zero_point;
+  for (size_t k = 0; k < count; k++) {
+    float value = row[k] * factor;
+    if (rounding == TA_EVEN) value = (value + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23 */
+    value += zero;
+    value = value > -128.0f ? value : -128.0f; /* NaN, of an infinite row, becomes the least */
+    value = value < 127.0f ? value : 127.0f;
+    out[k] = (int8_t)(value + (value < 0 ? -0.49999997f : 0.49999997f));
+  }
+  for (size_t k = count; k < round_up(count, 64); k++) out[k] = 0;
+  return scale;
+}
+
+/* Sums of products of a row with the weights of 4 outputs, or fewer at the end: independent sums that a processor adds at
+ * the same time. */
+static void int8_dots(const ta_matrix *matrix, const int8_t *x, size_t n, int32_t *sums) {
+  const size_t inputs = matrix->inputs, last = matrix->outputs - 1;
+  const int8_t *weights = matrix->weights, *w0 = weights + n * inputs, *w1 = weights + TA_MIN(n + 1, last) * inputs;
+  const int8_t *w2 = weights + TA_MIN(n + 2, last) * inputs, *w3 = weights + TA_MIN(n + 3, last) * inputs;
+  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  for (size_t k = 0; k < inputs; k++) {
+    s0 += x[k] * w0[k];
+    s1 += x[k] * w1[k];
+    s2 += x[k] * w2[k];
+    s3 += x[k] * w3[k];
+  }
+  sums[0] = s0;
+  sums[1] = s1;
+  sums[2] = s2;
+  sums[3] = s3;
 }
 
 static void scalar_int8_product(const ta_matrix *matrix, const int8_t *x, size_t x_stride, const float *x_scales,
                                 size_t rows, const float *bias, int add, float *y, size_t y_stride) {
-  const int8_t *weights = matrix->weights;
   for (size_t row = 0; row < rows; row++)
-    for (size_t n = 0; n < matrix->outputs; n++) {
-      int32_t sum = int8_dot(x + row * x_stride, weights + n * matrix->inputs, matrix->inputs);
-      float *to = y + row * y_stride + n;
-      float base = add ? *to : bias ? bias[n] : 0;
-      *to = base + x_scales[row] * matrix->scales[n] * (float)sum;
+    for (size_t first = 0; first < matrix->outputs; first += 4) {
+      int32_t sums[4];
+      int8_dots(matrix, x + row * x_stride, first, sums);
+      for (size_t n = first; n < matrix->outputs && n < first + 4; n++) {
+        float *to = y + row * y_stride + n;
+        float base = add ? *to : bias ? bias[n] : 0;
+        *to = base + x_scales[row] * matrix->scales[n] * (float)sums[n - first];
+      }
     }
 }
 
 static void scalar_int8_sums(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point,
-                             size_t rows, int32_t *sums, size_t sums_stride) {
-  const int8_t *weights = matrix->weights;
+                             size_t rows, int32_t *out, size_t sums_stride) {
   for (size_t row = 0; row < rows; row++)
-    for (size_t n = 0; n < matrix->outputs; n++) {
-      int32_t sum = int8_dot(x + row * x_stride, weights + n * matrix->inputs, matrix->inputs);
-      sums[row * sums_stride + n] = sum - zero_point * matrix->sums[n];
+    for (size_t first = 0; first < matrix->outputs; first += 4) {
+      int32_t sums[4];
+      int8_dots(matrix, x + row * x_stride, first, sums);
+      for (size_t n = first; n < matrix->outputs && n < first + 4; n++)
+        out[row * sums_stride + n] = sums[n - first] - zero_point * matrix->sums[n];
     }
 }
 
@@ -235,6 +271,7 @@ static const ta_kernels scalar_set = {.name = "scalar",
                                       .float_size = scalar_float_size,
                                       .float_pack = scalar_float_pack,
                                       .quantize = scalar_quantize,
+                                      .quantize_range = scalar_quantize_range,
                                       .int8_product = scalar_int8_product,
                                       .int8_sums = scalar_int8_sums,
                                       .float_product = scalar_float_product,

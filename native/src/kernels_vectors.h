@@ -237,8 +237,26 @@ static void SET(int8_product)(const ta_matrix *matrix, const int8_t *x, size_t x
   SET(int8_run)(&job, rows);
 }
 
+#ifdef SUMS_IN_C
+/* One sum in C, from weights where PLACE put them. */
+static int32_t SET(sum)(const ta_matrix *matrix, const int8_t *x, size_t n) {
+  const size_t first = n / (WIDE * LANES) * (WIDE * LANES), padded_inputs = SET(up)(matrix->inputs, 4);
+  const size_t block = TA_MIN(SET(up)(matrix->outputs, LANES) - first, WIDE * LANES);
+  const WEIGHT *weights = (const WEIGHT *)matrix->weights + first * padded_inputs + (n - first) / LANES * LANES * 4;
+  int32_t sum = 0;
+  for (size_t k = 0; k < matrix->inputs; k++) sum += x[k] * weights[k / 4 * 4 * block + PLACE(n % LANES, k % 4)];
+  return sum;
+}
+#endif
+
 static void SET(int8_sums)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point, size_t rows,
                            int32_t *sums, size_t sums_stride) {
+#ifdef SUMS_IN_C
+  for (size_t row = 0; matrix->is_packed && row < rows; row++)
+    for (size_t n = 0; n < matrix->outputs; n++)
+      sums[row * sums_stride + n] = SET(sum)(matrix, x + row * x_stride, n) - zero_point * matrix->sums[n];
+  if (matrix->is_packed) return;
+#endif
   if (!matrix->is_packed) {
     ta_kernels_scalar()->int8_sums(matrix, x, x_stride, zero_point, rows, sums, sums_stride);
     return;
@@ -325,6 +343,42 @@ static float SET(quantize)(const float *row, size_t count, int8_t *out) {
   }
   for (; k < padded; k++) out[k] = 0;
   return is_zero ? 1 : largest / 127.0f;
+}
+
+static float SET(quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out,
+                                 int32_t *zero_point) {
+  VF largest_of = {0}, least_of = {0}; /* the least one is negated */
+  size_t k = 0, padded = SET(up)(count, 64);
+  for (; k + LANES <= count; k += LANES) {
+    largest_of = SET(maximum)(SET(load)(row + k), largest_of);
+    least_of = SET(maximum)(-SET(load)(row + k), least_of);
+  }
+  if (k < count) {
+    largest_of = SET(maximum)(SET(load_some)(row + k, count - k), largest_of);
+    least_of = SET(maximum)(-SET(load_some)(row + k, count - k), least_of);
+  }
+  float factor_of, scale;
+  scale = ta_range_scale(-SET(largest)(least_of), SET(largest)(largest_of), rounding, &factor_of, zero_point);
+  VF factor = SET(all)(factor_of), zero = SET(all)((float)*zero_point), low = SET(all)(-128), high = SET(all)(127);
+  VF whole = SET(all)(rounding == TA_EVEN ? 12582912.0f : 0); /* 1.5 * 2^23: to the nearest whole number */
+  for (k = 0; k < count; k += 16) {
+    VF values[16 / LANES];
+    UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
+      size_t at = k + i * LANES;
+      VF value = {0};
+      if (at + LANES <= count)
+        value = SET(load)(row + at);
+      else if (at < count)
+        value = SET(load_some)(row + at, count - at);
+      value = ((value * factor + whole) - whole) + zero;
+      value = SET(minimum)(SET(maximum)(value, low), high);
+      VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
+      values[i] = value + (VF)half;
+    }
+    SET(narrow)(values, out + k);
+  }
+  for (k = count; k < padded; k++) out[k] = 0; /* where there is no number, not even a zero point */
+  return scale;
 }
 
 /* ---- Functions, as in kernels_scalar.c ---- */
@@ -475,6 +529,7 @@ static const ta_kernels SET(set) = {.name = NAME,
                                     .float_size = SET(float_size),
                                     .float_pack = SET(float_pack),
                                     .quantize = SET(quantize),
+                                    .quantize_range = SET(quantize_range),
                                     .int8_product = SET(int8_product),
                                     .int8_sums = SET(int8_sums),
                                     .float_product = SET(float_product),
@@ -502,6 +557,7 @@ static const ta_kernels SET(set) = {.name = NAME,
 #undef PLACE
 #undef EXCLUDES_LEAST
 #undef CORRECTS
+#undef SUMS_IN_C
 #undef VF
 #undef VI
 #undef INLINE

@@ -1,3 +1,68 @@
+/* WebAssembly with relaxed SIMD, whose dot product of bytes becomes the processor's own. */
 #include "kernels.h"
 
+#if defined(__wasm_relaxed_simd__)
+#include <wasm_simd128.h>
+
+#define NAME "wasm-relaxed"
+#define SET(name) wasm_relaxed_##name
+#define LANES 4u
+#define WIDE 8u
+#define ROWS 2u
+/* The relaxed dot product is defined where one side is from 0 to 127: the size of an input. The other side is the weight
+ * with the input's sign, so that -128 is no weight. An input of -128, which only static int8 models have, has no such size:
+ * their sums are computed in C. */
+#define WEIGHT int8_t
+#define WEIGHT_OF(weight) (weight)
+#define PLACE(n, k) ((n) * 4 + (k))
+#define EXCLUDES_LEAST 1
+#define SUMS_IN_C 1
+#define CORRECTS 0
+#define SOME 0
+
+typedef float SET(vf) __attribute__((vector_size(16)));
+typedef int32_t SET(vi) __attribute__((vector_size(16)));
+
+/* b < a ? b : a, that is a where one is NaN; so the arguments change places. */
+static inline SET(vf) SET(minimum)(SET(vf) a, SET(vf) b) { return (SET(vf))wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
+static inline SET(vf) SET(maximum)(SET(vf) a, SET(vf) b) { return (SET(vf))wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
+static inline SET(vf) SET(fuse)(SET(vf) a, SET(vf) b, SET(vf) c) {
+  return (SET(vf))wasm_f32x4_relaxed_madd((v128_t)a, (v128_t)b, (v128_t)c);
+}
+
+typedef struct {
+  v128_t sizes, signs;
+} SET(inputs);
+static inline SET(inputs) SET(spread)(const int8_t *x) {
+  v128_t four = wasm_i32x4_splat(*(const ta_int32_anywhere *)(const void *)x);
+  return (SET(inputs)){wasm_i8x16_abs(four), wasm_i8x16_shr(four, 7)};
+}
+static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, SET(inputs) inputs) {
+  v128_t signed_weights = wasm_i8x16_sub(wasm_v128_xor(wasm_v128_load(weights), inputs.signs), inputs.signs);
+  return (SET(vi))wasm_i32x4_relaxed_dot_i8x16_i7x16_add(signed_weights, inputs.sizes, (v128_t)sums);
+}
+static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
+  (void)x, (void)inputs;
+  return 0;
+}
+
+static inline v128_t SET(narrow8)(SET(vf) low, SET(vf) high) {
+  return wasm_i16x8_narrow_i32x4(wasm_i32x4_trunc_sat_f32x4((v128_t)low), wasm_i32x4_trunc_sat_f32x4((v128_t)high));
+}
+static inline void SET(narrow)(const SET(vf) *values, int8_t *out) {
+  v128_t low = SET(narrow8)(values[0], values[1]), high = SET(narrow8)(values[2], values[3]);
+  wasm_v128_store(out, wasm_i8x16_narrow_i16x8(low, high));
+}
+
+static inline float SET(largest)(SET(vf) x) {
+  float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
+  return a > b ? a : b;
+}
+static inline float SET(total)(SET(vf) x) { return (x[0] + x[2]) + (x[1] + x[3]); }
+
+#include "kernels_vectors.h"
+
+const ta_kernels *ta_kernels_wasm_relaxed(void) { return &wasm_relaxed_set; }
+#else
 const ta_kernels *ta_kernels_wasm_relaxed(void) { return NULL; }
+#endif

@@ -1,4 +1,4 @@
-/* Compares this build with what `textapp export` has recorded; textapp/export/selftest.py writes the file. */
+/* Compares this build with what `textapp export` has recorded; textapp/runtime/selftest.py writes the file. */
 #include "predict.h"
 
 enum { TEXT, TOKENS, IDS, LOGITS, LABEL, LABELS, TAGS, SPANS, FIELDS };
@@ -176,7 +176,7 @@ static textapp_status read_file(ta_json *texts, double *tolerance, const textapp
 
 textapp_status textapp_selftest(textapp_context *context, textapp_message *message) {
   test of;
-  ta_json texts, rest, one;
+  ta_json texts = {NULL, NULL}, rest, one;
   textapp_status status;
   if (!context || !context->model->bundle.selftest) {
     return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "textapp_selftest: needs a bundle with selftest.json");

@@ -5,10 +5,10 @@
 #include "base.h"
 
 typedef enum { TA_NONE, TA_NFC, TA_NFKC } ta_form;
-typedef enum { TA_WORD, TA_CHAR } ta_kind;
+typedef enum { TA_WORD, TA_CHAR } ta_tokenizer_kind;
 
 typedef struct {
-  ta_kind kind;
+  ta_tokenizer_kind kind;
   int lowercase;
   ta_form form;
 } ta_tokenizer;
@@ -57,7 +57,7 @@ size_t ta_place(ta_places *places, size_t byte);
 size_t ta_word(const ta_word_form *form, const char *token, size_t length, char *out, size_t room, int *cut, void *scratch);
 size_t ta_spelling(ta_form form, const char *token, size_t length, char *out, size_t room, int *cut, void *scratch);
 size_t ta_scratch_size(void); /* of `scratch` above */
-int32_t ta_shape(const char *spelling, size_t length); /* textapp/text/word_shape.py */
+int32_t ta_word_shape(const char *spelling, size_t length); /* textapp/text/word_shape.py */
 /* The shape of the spelling of a token, which needs no room: the spelling of a long token may be cut. */
 int32_t ta_token_shape(ta_form form, const char *token, size_t length, void *scratch);
 

@@ -77,7 +77,7 @@ static int add_kind(void *user, uint32_t point, size_t start, size_t end) {
   return 1;
 }
 
-int32_t ta_shape(const char *spelling, size_t length) {
+int32_t ta_word_shape(const char *spelling, size_t length) {
   shape one = {0, 0};
   for (size_t at = 0; at < length;) {
     uint32_t point;

@@ -14,6 +14,7 @@ from pathlib import Path
 NATIVE = Path(__file__).parents[1]
 _INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
 _SKIPPED = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
+_MACRO = re.compile(r"^#\s*define (\w+)", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -32,9 +33,23 @@ def amalgamation() -> str:
     sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted((NATIVE / "src").glob("*.c"))}
     users = Counter(word for text in sources.values() for word in set(_WORD.findall(_SKIPPED.sub(" ", text))))
     headers: list[str] = []
-    parts = [_with_headers(_renamed(stem, text, users), headers) + _undefined(text) for stem, text in sources.items()]
+    parts: list[str] = []
+    for stem, text in sources.items():
+        whole = _with_templates(text)
+        parts += [_with_headers(_renamed(stem, whole, users), headers), _undefined(whole)]
     start = "/* The core of textapp in one file, written by native/tools/amalgamate.py. textapp.h is its manual. */\n"
     return start + "\n".join(parts)
+
+
+def _with_templates(text: str) -> str:
+    """A file with the headers in place that have no include guard, as each file that includes them needs them."""
+
+    def content(match: re.Match[str]) -> str:
+        header = NATIVE / "src" / match[1]
+        template = header.read_text(encoding="utf-8") if header.exists() else "#ifndef"
+        return match[0] if re.search(r"^#ifndef", template, re.MULTILINE) else template
+
+    return _INCLUDE.sub(content, text)
 
 
 def _with_headers(text: str, done: list[str]) -> str:
@@ -60,6 +75,7 @@ def _renamed(stem: str, text: str, users: Counter[str]) -> str:
     found |= set(re.findall(r"^typedef\s[^;{]*?(\w+)\s*;", plain, re.MULTILINE))
     for names in re.findall(r"^(?:typedef )?enum\s*\w*\s*{([^}]*)}", plain, re.MULTILINE):
         found |= set(re.findall(r"(\w+)\s*(?:=[^,]*)?(?:,|$)", names.strip()))
+    found -= set(_MACRO.findall(text))
     renamed = {name for name in found if users[name] > 1 and not name.startswith("ta_")}
     pieces: list[str] = []
     end = 0
@@ -80,7 +96,7 @@ def _renamed(stem: str, text: str, users: Counter[str]) -> str:
 
 def _undefined(text: str) -> str:
     """The end of a file's macros."""
-    names = dict.fromkeys(re.findall(r"^#\s*define (\w+)", text, re.MULTILINE))
+    names = dict.fromkeys(_MACRO.findall(text))
     return "".join(f"#undef {name}\n" for name in names)
 
 

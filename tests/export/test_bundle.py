@@ -78,7 +78,7 @@ def test_a_bundle_says_what_it_is(export_any, request, tmp_path):
     name = "tagging" if (folder / "tags.txt").exists() else "classification"
     assert name in request.node.name
     files = {"classification": ["labels.txt"], "tagging": ["characters.txt", "crf.json", "tags.txt"]}[name]
-    names = sorted([*files, "model.tflite", "vocabulary.txt"])
+    names = sorted([*files, "model.tflite", "selftest.json", "vocabulary.txt"])
     assert sorted(path.name for path in folder.iterdir()) == sorted(["bundle.json", *names])
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
     assert description["sha256"] == hashes
@@ -112,6 +112,21 @@ def test_a_classifier_is_scored_before_and_after(export, attentive, vocabulary):
     np.testing.assert_allclose(got, expected, atol=0.1 * np.abs(expected).max())
 
 
+def test_a_bundle_records_what_it_computes(export_any):
+    folder = export_any(recipe="dynamic_wi8_afp32")
+    recorded = json.loads((folder / "selftest.json").read_text(encoding="utf-8"))
+    assert len(recorded["texts"]) == 12
+    predictor = load(folder)
+    for row, prediction in zip(recorded["texts"], predictor.predict([row["text"] for row in recorded["texts"]]), strict=True):
+        assert len(row["text"].encode()) <= 1024
+        assert row["tokens"] == [[token.text, token.start, token.end] for token in prediction.tokens]
+        assert {name: len(ids) for name, ids in row["ids"].items()} == dict.fromkeys(
+            predictor.encoder.inputs, len(row["tokens"])
+        )
+        units = len(row["tokens"]) if predictor.task == "tagging" else 1
+        assert len(row["logits"]) == units * len(predictor.targets)
+
+
 def test_a_bundle_is_not_overwritten_by_accident(export_any, tmp_path):
     folder = export_any(recipe="float32")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -125,7 +140,8 @@ def test_an_overwritten_bundle_is_replaced_whole(export, tmp_path):
     folder = export_tagger(tmp_path / "包", recipe="float32")
     export(overwrite=True, recipe="float16")
     assert described(folder)["recipe"] == "float16"
-    assert {path.name for path in folder.iterdir()} == {"bundle.json", "labels.txt", "model.tflite", "vocabulary.txt"}
+    names = {"bundle.json", "labels.txt", "model.tflite", "selftest.json", "vocabulary.txt"}
+    assert {path.name for path in folder.iterdir()} == names
     assert [path.name for path in tmp_path.iterdir()] == ["包"]
     assert load(folder).labels == tuple(LABELS)
 

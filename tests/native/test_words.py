@@ -69,7 +69,7 @@ def test_shapes(internals, scratch, normalization):
         right = form.spelling(token.decode("utf-8", "replace"))
         content = right.encode()
         size = ctypes.c_size_t
-        assert internals.ta_shape(content, size(len(content))) == word_shape(right)
+        assert internals.ta_word_shape(content, size(len(content))) == word_shape(right)
         of_token = internals.ta_token_shape(FORMS.index(normalization), token, size(len(token)), scratch)
         assert of_token == word_shape(right), token
 

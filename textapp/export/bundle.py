@@ -23,10 +23,12 @@ from textapp.files import write_json
 from textapp.layers import CharacterCNN
 from textapp.layers.leaves import flat_layers
 from textapp.output_files import replacing_folder
-from textapp.runtime.bundle_format import FORMAT, FORMAT_VERSION, check_fields, read_description
+from textapp.runtime.bundle_format import FORMAT, FORMAT_VERSION, SELFTEST, check_fields, read_description
 from textapp.runtime.loading import table_entries
+from textapp.runtime.model import DeviceModel
 from textapp.runtime.model_check import check_model
 from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS, NgramModel
+from textapp.runtime.selftest import selftest
 from textapp.task import Compared, Save, Task, device, task
 from textapp.text.labels import ExclusiveLabels
 from textapp.text.token_encoder import TokenEncoder
@@ -196,6 +198,13 @@ def export_model(
             tokenizer, encoder, targets, fields, contents, folder, lengths[-1], None
         )
         predictor.ngrams = judged or ngrams
+        metrics = compare(task, predictor, content, reference, lengths, compared)
+        predictor.ngrams = ngrams
+        signatures = {length: signature_name(length) for length in lengths}
+        shape = device(task.name).logits_shape(targets)
+        predictor.score = DeviceModel(content, signatures, encoder.inputs, shape, source=folder / MODEL).run
+        contents[SELFTEST] = selftest(predictor, recipe)
+        (temporary / SELFTEST).write_bytes(contents[SELFTEST])
         description = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -206,13 +215,14 @@ def export_model(
             "max_characters": max_characters,
             "shapes": encoder.shapes,
             "ngrams": ngrams is not None,
+            "selftest": True,
             **fields,
             "textapp_version": __version__,
             "lengths": lengths,
-            "signatures": {str(length): signature_name(length) for length in lengths},
+            "signatures": {str(length): name for length, name in signatures.items()},
             "lowering": lowering,
             "recipe": recipe,
-            "metrics": compare(task, predictor, content, reference, lengths, compared),
+            "metrics": metrics,
             "checks": checks,
             "versions": {name: version(name.replace("_", "-")) for name in PACKAGES},
             "sha256": {name: hashlib.sha256(part).hexdigest() for name, part in {MODEL: content, **contents}.items()},
@@ -232,7 +242,7 @@ def bundle_files(folder: Path) -> list[str]:
         check_fields(description, path, half.FIELDS)
     except InputError:
         return []
-    names = (MODEL, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE, *half.file_names(description))
+    names = (MODEL, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE, SELFTEST, *half.file_names(description))
     return [*(name for name in names if name in description["sha256"]), path.name]
 
 

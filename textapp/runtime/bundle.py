@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from textapp.errors import InputError
-from textapp.runtime.bundle_format import CHARACTERS, MODEL, VOCABULARY, check_fields, read_description, read_files
+from textapp.runtime.bundle_format import (
+    CHARACTERS,
+    MODEL,
+    SELFTEST,
+    VOCABULARY,
+    check_fields,
+    read_description,
+    read_files,
+)
 from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS
 from textapp.task import device
 from textapp.text.token_encoder import TokenEncoder
@@ -65,8 +73,13 @@ def read_bundle(folder: str | os.PathLike[str]) -> Bundle:
     half = device(description["task"])
     check_fields(description, path, half.FIELDS)
     reads_characters = description["max_characters"] is not None
-    optional = [*([CHARACTERS] if reads_characters else []), *([NGRAMS, NGRAM_TABLE] if description["ngrams"] else [])]
-    names = (MODEL, VOCABULARY, *optional, *half.file_names(description))
+    optional = {
+        CHARACTERS: reads_characters,
+        NGRAMS: description["ngrams"],
+        NGRAM_TABLE: description["ngrams"],
+        SELFTEST: description["selftest"],
+    }
+    names = (MODEL, VOCABULARY, *(name for name, is_there in optional.items() if is_there), *half.file_names(description))
     files = read_files(folder, description, names)
     try:
         tokenizer = Tokenizer.from_dict(description["tokenizer"])

@@ -14,6 +14,7 @@ from textapp.text.normalization import FORMS
 FORMAT = "textapp-bundle"
 FORMAT_VERSION = 1
 MODEL, VOCABULARY, CHARACTERS = "model.tflite", "vocabulary.txt", "characters.txt"
+SELFTEST = "selftest.json"
 LONGEST = 4096  # tokens of a signature, and characters of a token: the most that a training takes
 
 Fields = Mapping[str, tuple[Callable[[object], bool], str]]
@@ -188,6 +189,7 @@ _EARLIER: Mapping[str, Any] = {
     "shapes": False,
     "temperature": 1.0,
     "ngrams": False,
+    "selftest": False,
 }
 """Fields that bundles of earlier versions may lack, and what their absence means."""
 
@@ -204,6 +206,7 @@ _FIELDS: Fields = {
     ),
     "shapes": (lambda value: type(value) is bool, "true or false"),
     "ngrams": (lambda value: type(value) is bool, "true or false"),
+    "selftest": (lambda value: type(value) is bool, "true or false"),
     "textapp_version": (_is_string, "a string"),
     "tokenizer": (_is_object, "an object"),
     "lengths": (_are_lengths, "a list of positive integers in ascending order"),

@@ -33,7 +33,9 @@ LIBRARY = "TEXTAPP_LIBRARY"
 
 _NAMES = {"darwin": "libtextapp.dylib", "win32": "textapp.dll"}
 _CODE_POINTS, _CONFIDENCE, _DECISION = 1 << 0, 1 << 2, 1 << 3
-_OK, _UNSUPPORTED, _TOO_LONG = 0, 3, 5
+_OK, _TOO_LONG = 0, 5
+_NEON_DOT = 1 << 9
+_AT_HWCAP, _HWCAP_ASIMDDP = 16, 1 << 20  # of Linux on AArch64
 _TOKEN = struct.Struct("@PNNNfid")  # text, length, start, end, weight, tag, confidence
 _SPAN = struct.Struct("@PNNNd")  # type, length, start, end, confidence
 _ALIGNMENT = 64  # bytes
@@ -214,7 +216,7 @@ class NativeModel:
         self._blocks: list[NDArray[np.uint8]] = []  # what the core got
         self._free: list[_Context] = []
         self._model = ctypes.c_void_p()
-        self._load(self._core.textapp_features() if features is None else features)
+        self._load(usable_features(self._core.textapp_features()) if features is None else features)
         self.names = tuple(self._names())
         self._classes, self._per_token = logits(1)[-1], len(logits(1)) == 3
         self._inputs = tuple(self._read_inputs())
@@ -288,7 +290,9 @@ class NativeModel:
         context = self._take(sum(map(len, encoded)) + count)
         try:
             self._call("tag", context, texts, lengths, count, 0, context.prediction_place)
-            return _tokens(context.prediction.contents).tags
+            prediction = context.prediction.contents
+            content = ctypes.string_at(prediction.tokens, prediction.token_count * _TOKEN.size) if count else b""
+            return [tag for _, _, _, _, _, tag, _ in _TOKEN.iter_unpack(content)]
         finally:
             self._give(context)
 
@@ -443,6 +447,20 @@ class _Context:
         self.message, self.done = _Message(), ctypes.c_size_t()
         self.prediction = ctypes.POINTER(_Prediction)()
         self.prediction_place = ctypes.pointer(self.prediction)
+
+
+def usable_features(built: int) -> int:
+    """The kernels that this processor runs, of those in the library.
+
+    On x86 the library asks the processor. On ARM a program cannot: the system knows whether there is a dot product.
+    """
+    if built & _NEON_DOT and sys.platform != "darwin":  # each of Apple's has it
+        capabilities = getattr(ctypes.CDLL(None), "getauxval", None) if os.name == "posix" else None
+        if capabilities is not None:
+            capabilities.restype, capabilities.argtypes = ctypes.c_ulong, (ctypes.c_ulong,)
+        if capabilities is None or not capabilities(_AT_HWCAP) & _HWCAP_ASIMDDP:
+            return built & ~_NEON_DOT
+    return built
 
 
 def processors() -> int:
