@@ -98,6 +98,18 @@ double ta_sqrt(double x) {
   double root;
   __asm__("fsqrt %d0, %d1" : "=w"(root) : "w"(x));
   return root;
+#elif defined(__arm__) && defined(__GNUC__) && defined(__ARM_FP) && (__ARM_FP & 8) && !defined(__SOFTFP__)
+  double root;
+  __asm__("vsqrt.f64 %P0, %P1" : "=w"(root) : "w"(x));
+  return root;
+#elif defined(__riscv_flen) && __riscv_flen >= 64
+  double root;
+  __asm__("fsqrt.d %0, %1" : "=f"(root) : "f"(x));
+  return root;
+#elif defined(__wasm__)
+  double root;
+  __asm__("local.get %1\n\tf64.sqrt\n\tlocal.set %0" : "=r"(root) : "r"(x));
+  return root;
 #else
   if (x != x || x < 0) return not_a_number();
   if (!(x > 0) || !ta_is_finite(x)) return x;
