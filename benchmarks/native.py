@@ -167,10 +167,10 @@ def trained_bundles(data: Path, runs: Path) -> dict[str, tuple[Path, Path]]:
     sst2, conll = data / "sst2", data / "conll2003"
     files = {
         "classification": {"train": sst2 / "stsa.binary.train", "valid": sst2 / "stsa.binary.dev"},
-        "tagging": {"train": conll / "eng.train", "valid": conll / "eng.testa"},
+        "tagging": {"train": conll / "eng.testa"},  # its smaller file: the weights matter little for the time
     }
     tests = {"classification": sst2 / "stsa.binary.test", "tagging": conll / "eng.testb"}
-    settings = {"classification": ["units=64", "max_tokens=64", "epochs=1"], "tagging": ["epochs=1"]}
+    settings = {"classification": ["units=64", "max_tokens=64", "epochs=1"], "tagging": ["epochs=1", "repair=true"]}
     bundles = {}
     for name, parts in files.items():
         found = task(name)
