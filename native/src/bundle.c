@@ -31,8 +31,8 @@ static void list_files(const ta_bundle *bundle, entry *entries) {
 
 static textapp_status no_hashes(const char *file, textapp_message *message) {
   return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                "bundle.json: \"sha256\" must be an object from each of the bundle's files to 64 lower-case hexadecimal "
-                "digits, and from no other. This is wrong for %s",
+                "bundle.json: \"sha256\" must be an object from each of the bundle's files to 64 lower-case "
+                "hexadecimal digits, and from no other. This is wrong for %s",
                 file);
 }
 
@@ -82,8 +82,8 @@ static textapp_status check_file(const entry *one, textapp_message *message) {
   if (!ta_compare(wanted, found, 64)) return TEXTAPP_OK;
   wanted[12] = found[12] = 0;
   return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                "%s: its SHA-256 %s... is not the %s... in bundle.json: the file (%z bytes) was cut or changed after the "
-                "export; copy or export the bundle again",
+                "%s: its SHA-256 %s... is not the %s... in bundle.json: the file (%z bytes) was cut or changed after "
+                "the export; copy or export the bundle again",
                 one->name, found, wanted, one->file->size);
 }
 
@@ -105,8 +105,8 @@ static textapp_status read_thresholds(ta_bundle *out, ta_arena *arena, ta_json v
   out->thresholds = thresholds;
   if (ta_json_numbers(value, 0.0, 1.0, out->name_count, thresholds)) return TEXTAPP_OK;
   return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                "bundle.json: \"thresholds\" must be %z numbers from 0 to 1, one a label. Received: %z", out->name_count,
-                ta_json_count(value));
+                "bundle.json: \"thresholds\" must be %z numbers from 0 to 1, one a label. Received: %z",
+                out->name_count, ta_json_count(value));
 }
 
 /* The lines of a file whose last one may have an end. */

@@ -88,7 +88,8 @@ textapp_status textapp_load(const textapp_file *files, size_t count, const texta
   textapp_model *out;
   textapp_status status;
   if (!model || !options || !options->allocate || (!files && count)) {
-    return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "textapp_load: needs files, options with allocate, and a place for the model");
+    return ta_say(message, TEXTAPP_ERROR_ARGUMENT,
+                  "textapp_load: needs files, options with allocate, and a place for the model");
   }
   *model = NULL;
   ta_arena_init(&arena, options);
@@ -103,8 +104,9 @@ textapp_status textapp_load(const textapp_file *files, size_t count, const texta
   return status;
 }
 
-/* The most tokens that texts of so many bytes have. Normalization may make several of one character: U+33B0 of three bytes
- * is two, U+3316 six; where each code point is a token, U+FDFA is fifteen. Others have a byte a token, or more. */
+/* The most tokens that texts of so many bytes have. Normalization may make several of one character: U+33B0 of three
+ * bytes is two, U+3316 six; where each code point is a token, U+FDFA is fifteen. Others have a byte a token, or
+ * more. */
 static size_t most_tokens(const ta_bundle *bundle, size_t longest) {
   size_t factor = 1;
   if (bundle->task != TEXTAPP_TAGGING) return bundle->longest;
