@@ -1,6 +1,6 @@
 """Writes bundles as inputs of the fuzz target bundle.c.
 
-    python native/fuzz/seeds.py OUT BUNDLE...
+python native/fuzz/seeds.py OUT BUNDLE...
 """
 
 import sys
