@@ -1,5 +1,5 @@
-/* Reads and computes the linear model of n-grams; see ngram_model.h. Sums of rows are whole numbers, and what follows is
- * computed in the precision of textapp/runtime/ngram_model.py: in double, then rounded to float. */
+/* Reads and computes the linear model of n-grams; see ngram_model.h. Sums of rows are whole numbers, and what
+ * follows is computed in the precision of textapp/runtime/ngram_model.py: in double, then rounded to float. */
 #include "ngram_model.h"
 
 #include "json.h"
@@ -94,8 +94,8 @@ textapp_status ta_ngram_model_load(ta_ngram_model *out, ta_arena *arena, const t
   for (size_t field = 0; !others && field < FIELDS; field++) others = !fields[field].at;
   if (others) {
     return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                  "ngrams.json: must be an object of bias, character_rows, characters, order, projection, rows, scales, "
-                  "weights");
+                  "ngrams.json: must be an object of bias, character_rows, characters, order, projection, rows, "
+                  "scales, weights");
   }
   status = load_hash(&out->hash, fields, message);
   if (status) return status;
@@ -105,8 +105,8 @@ textapp_status ta_ngram_model_load(ta_ngram_model *out, ta_arena *arena, const t
   rows = (uint64_t)out->hash.rows + out->hash.character_rows;
   if (!columns || columns > table->size || rows * columns != table->size) {
     return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                  "ngrams.bin: must have %z rows of %z bytes by ngrams.json for %z labels. Received: %z bytes; the files "
-                  "are of another model: copy or export them again",
+                  "ngrams.bin: must have %z rows of %z bytes by ngrams.json for %z labels. Received: %z bytes; the "
+                  "files are of another model: copy or export them again",
                   (size_t)rows, columns, classes, table->size);
   }
   out->columns = (uint32_t)columns;

@@ -117,4 +117,6 @@ void ta_prepare_lstm(ta_builder *builder) {
   params->input = ta_pack(builder, input_at, GATES);
   params->recurrent = ta_pack(builder, recurrent_at, GATES);
   params->time_major = time_major;
+  if (params->input != NULL && params->recurrent != NULL)
+    builder->step->work = 4 * (params->input->matrix.inputs + params->recurrent->matrix.inputs);
 }

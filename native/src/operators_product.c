@@ -89,6 +89,7 @@ static int prepare_product(ta_builder *builder, product_params *params, int32_t 
   if (builder->status) return 0;
   params->weights = ta_pack(builder, weights_at, 1);
   params->activation = activation;
+  if (params->weights != NULL) builder->step->work = params->weights->matrix.inputs;
   if (params->weights == NULL || !integers) return builder->status == TEXTAPP_OK;
   uint32_t outputs = params->weights->matrix.outputs;
   float *factors = ta_memory(builder, outputs, sizeof *factors);
@@ -394,6 +395,7 @@ void ta_prepare_batch_matmul(ta_builder *builder) {
   matmul_params *params = ta_work(builder, integers ? run_matmul_int8 : run_matmul, fits_matmul, sizeof *params);
   if (params == NULL) return;
   params->transposed = ta_flag(builder, 1);
+  builder->step->work = (uint32_t)x->shape[x->rank - 1];
   if (integers) {
     params->factor = ta_multiplier_of((double)x->scale * (double)y->scale / (double)out->scale);
     params->x_zero = x->zero_point;

@@ -147,9 +147,7 @@ class Core:
         lengths = (ctypes.c_size_t * len(contents))(*map(len, contents))
         found = ctypes.POINTER(Prediction)()
         count = ctypes.c_size_t(len(contents))
-        self._check(
-            self.library.textapp_tag(self.context, rows, lengths, count, 0, ctypes.byref(found), self.message)
-        )
+        self._check(self.library.textapp_tag(self.context, rows, lengths, count, 0, ctypes.byref(found), self.message))
         return self._values(found.contents)
 
     def selftest(self):
