@@ -157,6 +157,9 @@ textapp_status ta_engine_load(ta_engine **out, ta_arena *arena, const ta_kernels
   builder.message = message;
   builder.wanted = wanted;
   *out = NULL;
+  for (size_t i = 0; i < wanted->input_count; i++)
+    if (wanted->inputs[i].width == 0 || wanted->inputs[i].width > MOST_LENGTH)
+      return ta_say(message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": an input must have from 1 to 4096 numbers a token");
   if (wanted->signature_count == 0 || wanted->input_count == 0 || wanted->outputs == 0 || wanted->outputs > 1 << 20)
     return ta_say(message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": must have an input, an output and a length");
   textapp_status status = ta_file_open(&builder.file, data, size, message);

@@ -129,6 +129,7 @@ static void check_inputs(ta_builder *builder) {
     const ta_tensor *tensor = &program->graph.tensors[number];
     int known = program->slots[number].written || tensor->data != NULL || tensor->is_variable;
     if (!ta_rule(builder, known, "reads a tensor before it is written")) return;
+    if (!ta_rule(builder, tensor->count > 0, "reads an empty tensor")) return;
     int needs = tensor->type == TA_INT8 || tensor->type == TA_INT4 || tensor->type == TA_INT2;
     if (!ta_rule(builder, !needs || tensor->scale_count > 0, "a tensor of few bits must have a scale")) return;
     if (step_reads(step, i) && tensor->data != NULL && program->slots[number].constant == NULL)
@@ -144,6 +145,7 @@ static void check_outputs(ta_builder *builder) {
   for (uint32_t i = 0; i < step->out_count; i++) {
     const ta_tensor *tensor = ta_output(builder, i);
     ta_slot *slot = &program->slots[step->out[i]];
+    if (!ta_rule(builder, tensor->count > 0, "writes an empty tensor")) return;
     int fresh = !slot->written && tensor->data == NULL;
     if (!ta_rule(builder, fresh, "writes a tensor twice")) return;
     if (!ta_rule(builder, !tensor->is_variable || builder->operator->code == 6, "writes a variable")) return;

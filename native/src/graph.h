@@ -42,6 +42,7 @@ struct ta_step {
   const uint32_t *in, *out; /* numbers of tensors; TA_NO_TENSOR where one is left out */
   uint32_t in_count, out_count;
   uint32_t reads; /* a bit for each input whose numbers are read at run time; the last bit stands for all that follow */
+  uint32_t work; /* multiply-adds for each number of its first output, beside moving it */
   const void *params; /* equal bytes mean equal work */
   size_t params_size;
 };
@@ -92,6 +93,7 @@ typedef struct ta_packed {
   uint32_t part_count;
   uint32_t inputs;
   uint32_t buffers[4];
+  const float *lowered; /* int8: scale of each output times the sum of its weights: what a zero point of 1 adds */
   struct ta_packed *next;
 } ta_packed;
 

@@ -60,38 +60,112 @@ static uint32_t big_endian(const uint8_t *at) {
   return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* Mixes a block of 64 bytes into the state. The words of the message are made in a ring of 16. */
-static void mix(uint32_t state[8], const uint8_t *block) {
-  uint32_t w[16], a = state[0], b = state[1], c = state[2], d = state[3];
-  uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
-  for (size_t i = 0; i < 16; i++) w[i] = big_endian(block + 4 * i);
-  for (size_t i = 0; i < 64; i++) {
-    if (i >= 16) {
-      uint32_t x = w[(i + 1) % 16], y = w[(i + 14) % 16];
-      w[i % 16] += (rotated(x, 7) ^ rotated(x, 18) ^ x >> 3) + w[(i + 9) % 16] +
-                   (rotated(y, 17) ^ rotated(y, 19) ^ y >> 10);
-    }
-    uint32_t first = h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + ((e & f) ^ (~e & g)) + round_constants[i] +
-                     w[i % 16];
-    uint32_t second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g;
-    g = f;
-    f = e;
-    e = d + first;
-    d = c;
-    c = b;
-    b = a;
-    a = first + second;
-  }
-  uint32_t mixed[8] = {a, b, c, d, e, f, g, h};
-  for (size_t i = 0; i < 8; i++) state[i] += mixed[i];
+/* One round; the caller turns the names of the eight words instead of moving them. */
+#define ROUND(a, b, c, d, e, f, g, h, word, constant)                                                         \
+  do {                                                                                                        \
+    h += (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + (g ^ (e & (f ^ g))) + (constant) + (word);       \
+    d += h;                                                                                                   \
+    h += (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) | (c & (a | b)));                       \
+  } while (0)
+
+/* The words of the message from 16 on, in a ring of 16. */
+static uint32_t next_word(uint32_t w[16], size_t i) {
+  uint32_t x = w[(i + 1) % 16], y = w[(i + 14) % 16];
+  w[i] += (rotated(x, 7) ^ rotated(x, 18) ^ x >> 3) + w[(i + 9) % 16] + (rotated(y, 17) ^ rotated(y, 19) ^ y >> 10);
+  return w[i];
 }
+
+/* Mixes blocks of 64 bytes into the state. */
+static void mix_plain(uint32_t state[8], const uint8_t *block, size_t blocks) {
+  uint32_t w[16];
+  for (; blocks > 0; blocks--, block += 64) {
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    for (size_t i = 0; i < 16; i++) w[i] = big_endian(block + 4 * i);
+    for (size_t round = 0; round < 64; round += 8) {
+      const uint32_t *k = round_constants + round;
+      size_t at = round % 16;
+      if (round >= 16) {
+        for (size_t i = at; i < at + 8; i++) next_word(w, i);
+      }
+      ROUND(a, b, c, d, e, f, g, h, w[at], k[0]);
+      ROUND(h, a, b, c, d, e, f, g, w[at + 1], k[1]);
+      ROUND(g, h, a, b, c, d, e, f, w[at + 2], k[2]);
+      ROUND(f, g, h, a, b, c, d, e, w[at + 3], k[3]);
+      ROUND(e, f, g, h, a, b, c, d, w[at + 4], k[4]);
+      ROUND(d, e, f, g, h, a, b, c, w[at + 5], k[5]);
+      ROUND(c, d, e, f, g, h, a, b, w[at + 6], k[6]);
+      ROUND(b, c, d, e, f, g, h, a, w[at + 7], k[7]);
+    }
+    uint32_t mixed[8] = {a, b, c, d, e, f, g, h};
+    for (size_t i = 0; i < 8; i++) state[i] += mixed[i];
+  }
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#include <immintrin.h>
+
+/* Four rounds with words of `m0`, which becomes the words of four rounds later. */
+#define FOUR_ROUNDS(m0, m1, m2, m3, number)                                                                       \
+  do {                                                                                                            \
+    __m128i sums = _mm_add_epi32(m0, _mm_loadu_si128((const __m128i *)(const void *)(round_constants + number))); \
+    cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sums);                                                               \
+    abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sums, 0x0E));                                      \
+    m0 = _mm_add_epi32(_mm_sha256msg1_epu32(m0, m1), _mm_alignr_epi8(m3, m2, 4));                                 \
+    m0 = _mm_sha256msg2_epu32(m0, m3);                                                                            \
+  } while (0)
+
+/* The same with the processor's instructions for SHA-256, ten times as fast: a bundle may have megabytes. */
+__attribute__((target("sha,sse4.1"))) static void mix_sha(uint32_t state[8], const uint8_t *block, size_t blocks) {
+  const __m128i order = _mm_set_epi64x(0x0C0D0E0F08090A0B, 0x0405060700010203);
+  __m128i abef = _mm_set_epi32((int)state[0], (int)state[1], (int)state[4], (int)state[5]);
+  __m128i cdgh = _mm_set_epi32((int)state[2], (int)state[3], (int)state[6], (int)state[7]);
+  for (; blocks > 0; blocks--, block += 64) {
+    const __m128i *at = (const __m128i *)(const void *)block;
+    __m128i start = abef, other_start = cdgh;
+    __m128i m0 = _mm_shuffle_epi8(_mm_loadu_si128(at), order);
+    __m128i m1 = _mm_shuffle_epi8(_mm_loadu_si128(at + 1), order);
+    __m128i m2 = _mm_shuffle_epi8(_mm_loadu_si128(at + 2), order);
+    __m128i m3 = _mm_shuffle_epi8(_mm_loadu_si128(at + 3), order);
+    for (size_t round = 0; round < 64; round += 16) {
+      FOUR_ROUNDS(m0, m1, m2, m3, round);
+      FOUR_ROUNDS(m1, m2, m3, m0, round + 4);
+      FOUR_ROUNDS(m2, m3, m0, m1, round + 8);
+      FOUR_ROUNDS(m3, m0, m1, m2, round + 12);
+    }
+    abef = _mm_add_epi32(abef, start);
+    cdgh = _mm_add_epi32(cdgh, other_start);
+  }
+  uint32_t words[8];
+  _mm_storeu_si128((__m128i *)(void *)words, abef);
+  _mm_storeu_si128((__m128i *)(void *)(words + 4), cdgh);
+  static const uint8_t places[8] = {3, 2, 7, 6, 1, 0, 5, 4};
+  for (size_t i = 0; i < 8; i++) state[i] = words[places[i]];
+}
+
+static int has_sha(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSE4_1) || !(c & bit_SSSE3)) return 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+}
+
+static void mix(uint32_t state[8], const uint8_t *block, size_t blocks) {
+  if (blocks > 64 && has_sha()) { /* asking the processor takes long in a virtual machine */
+    mix_sha(state, block, blocks);
+  } else {
+    mix_plain(state, block, blocks);
+  }
+}
+#else
+static void mix(uint32_t state[8], const uint8_t *block, size_t blocks) { mix_plain(state, block, blocks); }
+#endif
 
 void ta_sha256(const void *data, size_t size, uint8_t digest[32]) {
   uint32_t state[8] = {0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19};
   const uint8_t *bytes = data;
   size_t whole = size / 64 * 64, rest = size - whole;
-  for (size_t at = 0; at < whole; at += 64) mix(state, bytes + at);
+  mix(state, bytes, whole / 64);
   /* The last bytes, a bit that is set, zeros, and the number of bits: one block or two. */
   uint8_t end[128] = {0};
   size_t end_size = rest < 56 ? 64 : 128;
@@ -99,6 +173,6 @@ void ta_sha256(const void *data, size_t size, uint8_t digest[32]) {
   end[rest] = 0x80;
   uint64_t bits = (uint64_t)size * 8;
   for (size_t i = 0; i < 8; i++) end[end_size - 1 - i] = (uint8_t)(bits >> (8 * i));
-  for (size_t at = 0; at < end_size; at += 64) mix(state, end + at);
+  mix(state, end, end_size / 64);
   for (size_t i = 0; i < 32; i++) digest[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
 }

@@ -26,6 +26,10 @@ typedef struct {
   int is_packed; /* 0: in the scalar layout, whatever the set */
 } ta_matrix;
 
+/* TA_EVEN: as XNNPACK does before products: halves to even, then the zero point is added.
+ * TA_AWAY: as LiteRT's LSTM does: the zero point is added, then halves are rounded away from zero. */
+typedef enum { TA_EVEN, TA_AWAY } ta_rounding;
+
 typedef struct {
   const char *name; /* "scalar", "avx2", ... */
 
@@ -41,6 +45,11 @@ typedef struct {
    * rounded to the nearest, halves away from zero. A row of zeros (all below 1e-36) has the scale 1 and zeros. Returns the scale. `out` has
    * room for `count` rounded up to 64, and is zero there. */
   float (*quantize)(const float *row, size_t count, int8_t *out);
+
+  /* The same with a zero point: 255 steps from the least number to the largest, and 0 is one of them. A row of zeros has
+   * the scale 1, and zeros. A number is about scale * (out - zero_point), so a product must subtract the zero point times
+   * the sum of an output's weights. LiteRT rounds in two ways, which differ for halves: those of int8 tables are many. */
+  float (*quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out, int32_t *zero_point);
 
   /* For each of `rows` rows: y[n] = (add ? y[n] : bias ? bias[n] : 0) + x_scale * scales[n] * sum_k x[k] w[n][k].
    * x: int8 rows `x_stride` bytes apart, each readable up to `inputs` rounded up to 64, zero there. `x_scales` (rows).
@@ -90,6 +99,35 @@ typedef struct {
 #ifdef __GNUC__
 typedef int32_t ta_int32_anywhere __attribute__((aligned(1), may_alias));
 #endif
+
+/* Of `quantize_range`: the scale of a row whose least and largest number, or 0, are known; what to multiply numbers by;
+ * the zero point.
+ *
+ * References: xnn_f32_qd8_asymmetric_quantization_params of XNNPACK, src/xnnpack/quantization.h;
+ * PortableAsymmetricQuantizeFloats of tensorflow/lite/kernels/internal/reference/portable_tensor_utils.cc. */
+static inline float ta_range_scale(float least, float largest, ta_rounding rounding, float *factor, int32_t *zero_point) {
+  *factor = 0;
+  *zero_point = 0;
+  if (!(largest - least >= 1e-36f)) return 1; /* 255 / range would not be finite */
+  if (rounding == TA_EVEN) {
+    float steps = 255.0f / (largest - least);
+    float from_least = -128.0f + least * steps, from_largest = 127.0f + largest * steps;
+    float zero = from_least + from_largest > 0 ? -128.0f - least * steps : 127.0f - largest * steps;
+    zero = zero > -128.0f ? zero : -128.0f;
+    zero = zero < 127.0f ? zero : 127.0f;
+    *zero_point = (int32_t)((zero + 12582912.0f) - 12582912.0f); /* 1.5 * 2^23: to the nearest whole number */
+    *factor = steps;
+    return (largest - least) / 255.0f;
+  }
+  double exact = ((double)largest - (double)least) / 255.0, low = (double)least / exact, high = (double)largest / exact;
+  double zero = 128.0 - low < 127.0 + high ? -128.0 - low : 127.0 - high;
+  zero = zero > -128.0 ? zero : -128.0;
+  zero = zero < 127.0 ? zero : 127.0;
+  *zero_point = (int32_t)(zero + (zero < 0 ? -0.5 : 0.5));
+  float scale = (float)exact;
+  *factor = 1.0f / scale;
+  return scale;
+}
 
 /* The fastest set that the features (bits of textapp.h) allow, of those in this build; never NULL. */
 const ta_kernels *ta_kernels_for(uint32_t features);

@@ -74,6 +74,26 @@ static float scalar_quantize(const float *row, size_t count, int8_t *out) {
   return largest / 127.0f;
 }
 
+static float scalar_quantize_range(const float *row, size_t count, ta_rounding rounding, int8_t *out,
+                                   int32_t *zero_point) {
+  float least = 0, largest = 0, factor;
+  for (size_t k = 0; k < count; k++) {
+    least = row[k] < least ? row[k] : least;
+    largest = row[k] > largest ? row[k] : largest;
+  }
+  float scale = ta_range_scale(least, largest, rounding, &factor, zero_point), zero = (float)*zero_point;
+  for (size_t k = 0; k < count; k++) {
+    float value = row[k] * factor;
+    if (rounding == TA_EVEN) value = (value + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23 */
+    value += zero;
+    value = value > -128.0f ? value : -128.0f; /* NaN, of an infinite row, becomes the least */
+    value = value < 127.0f ? value : 127.0f;
+    out[k] = (int8_t)(value + (value < 0 ? -0.49999997f : 0.49999997f));
+  }
+  for (size_t k = count; k < round_up(count, 64); k++) out[k] = 0;
+  return scale;
+}
+
 /* Sums of products of a row with the weights of 4 outputs, or fewer at the end: independent sums that a processor adds at
  * the same time. */
 static void int8_dots(const ta_matrix *matrix, const int8_t *x, size_t n, int32_t *sums) {
@@ -251,6 +271,7 @@ static const ta_kernels scalar_set = {.name = "scalar",
                                       .float_size = scalar_float_size,
                                       .float_pack = scalar_float_pack,
                                       .quantize = scalar_quantize,
+                                      .quantize_range = scalar_quantize_range,
                                       .int8_product = scalar_int8_product,
                                       .int8_sums = scalar_int8_sums,
                                       .float_product = scalar_float_product,

@@ -347,6 +347,42 @@ static float SET(quantize)(const float *row, size_t count, int8_t *out) {
   return is_zero ? 1 : largest / 127.0f;
 }
 
+static float SET(quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out,
+                                 int32_t *zero_point) {
+  VF largest_of = {0}, least_of = {0}; /* the least one is negated */
+  size_t k = 0, padded = SET(up)(count, 64);
+  for (; k + LANES <= count; k += LANES) {
+    largest_of = SET(maximum)(SET(load)(row + k), largest_of);
+    least_of = SET(maximum)(-SET(load)(row + k), least_of);
+  }
+  if (k < count) {
+    largest_of = SET(maximum)(SET(load_some)(row + k, count - k), largest_of);
+    least_of = SET(maximum)(-SET(load_some)(row + k, count - k), least_of);
+  }
+  float factor_of, scale;
+  scale = ta_range_scale(-SET(largest)(least_of), SET(largest)(largest_of), rounding, &factor_of, zero_point);
+  VF factor = SET(all)(factor_of), zero = SET(all)((float)*zero_point), low = SET(all)(-128), high = SET(all)(127);
+  VF whole = SET(all)(rounding == TA_EVEN ? 12582912.0f : 0); /* 1.5 * 2^23: to the nearest whole number */
+  for (k = 0; k < count; k += 16) {
+    VF values[16 / LANES];
+    UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
+      size_t at = k + i * LANES;
+      VF value = {0};
+      if (at + LANES <= count)
+        value = SET(load)(row + at);
+      else if (at < count)
+        value = SET(load_some)(row + at, count - at);
+      value = ((value * factor + whole) - whole) + zero;
+      value = SET(minimum)(SET(maximum)(value, low), high);
+      VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
+      values[i] = value + (VF)half;
+    }
+    SET(narrow)(values, out + k);
+  }
+  for (k = count; k < padded; k++) out[k] = 0; /* where there is no number, not even a zero point */
+  return scale;
+}
+
 /* ---- Functions, as in kernels_scalar.c ---- */
 
 typedef struct {
@@ -495,6 +531,7 @@ static const ta_kernels SET(set) = {.name = NAME,
                                     .float_size = SET(float_size),
                                     .float_pack = SET(float_pack),
                                     .quantize = SET(quantize),
+                                    .quantize_range = SET(quantize_range),
                                     .int8_product = SET(int8_product),
                                     .int8_sums = SET(int8_sums),
                                     .float_product = SET(float_product),

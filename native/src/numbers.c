@@ -124,7 +124,8 @@ double ta_round_even(double x) {
   const double whole = 4503599627370496.0; /* 2^52: doubles from here on have no fraction */
   double a = absolute(x);
   if (!(a < whole)) return x;
-  return with_sign((a + whole) - whole, x);
+  double moved = a + whole; /* assigned, so that a processor with longer registers rounds it to a double */
+  return with_sign(moved - whole, x);
 }
 
 double ta_floor(double x) {

@@ -162,8 +162,14 @@ void ta_prepare_quantize(ta_builder *builder) {
   }
   int8_t *table = ta_work(builder, run_table, ta_loops_fit, 256);
   float factor = x->scale / y->scale;
-  for (int32_t i = 0; i < 256 && table != NULL; i++)
-    table[i] = ta_to_int8((float)(i - 128 - x->zero_point) * factor, y->zero_point, -128);
+  /* XNNPACK's multiplier has 8 bits behind the point; LiteRT's own kernel runs scales that are further apart. */
+  int coarse = factor >= 1.0f / 256.0f && factor <= 128.0f;
+  int32_t multiplier = coarse ? (int32_t)ta_round_even((double)(factor * 256.0f)) : 0;
+  for (int32_t i = 0; i < 256 && table != NULL; i++) {
+    int32_t number = i - 128 - x->zero_point, scaled = number * multiplier + 128;
+    int32_t down = scaled >= 0 ? scaled / 256 : -((-scaled + 255) / 256);
+    table[i] = coarse ? kept(down + y->zero_point, -128) : ta_to_int8((float)number * factor, y->zero_point, -128);
+  }
 }
 
 static int all_zero(const ta_tensor *tensor) {

@@ -14,7 +14,7 @@ typedef struct {
 /* What a run needs beside its tensors. */
 typedef struct {
   float *projected, *bias, *state, *cell;
-  int8_t *quantized;
+  void *product;
 } lstm_scratch;
 
 static lstm_scratch take(ta_block *block, size_t steps, size_t width, size_t units) {
@@ -23,7 +23,7 @@ static lstm_scratch take(ta_block *block, size_t steps, size_t width, size_t uni
   scratch.bias = ta_take(block, GATES * units, sizeof(float));
   scratch.state = ta_take(block, units, sizeof(float));
   scratch.cell = ta_take(block, units, sizeof(float));
-  scratch.quantized = ta_take(block, TA_MAX(steps * ta_padded(width), ta_padded(units)) + steps * sizeof(float), 1);
+  scratch.product = ta_take(block, ta_product_scratch(TA_MAX(width, units)), 1);
   return scratch;
 }
 
@@ -46,23 +46,10 @@ static int fits_lstm(const ta_step *step, const ta_frame *frame, size_t *scratch
   return batch == 1 && width == params->input->matrix.inputs && steps * units == ta_count(frame, step->out[0]);
 }
 
-static void project(const ta_frame *frame, const ta_matrix *input, const float *x, size_t steps, const lstm_scratch *scratch) {
-  size_t width = input->inputs, gates = input->outputs, padded = ta_padded(width);
-  const ta_kernels *kernels = frame->kernels;
-  if (input->is_float) {
-    kernels->float_product(input, x, width, steps, scratch->bias, 0, scratch->projected, gates);
-    return;
-  }
-  float *scales = (float *)(void *)(scratch->quantized + steps * padded);
-  for (size_t t = 0; t < steps; t++) scales[t] = kernels->quantize(x + t * width, width, scratch->quantized + t * padded);
-  kernels->int8_product(input, scratch->quantized, padded, scales, steps, scratch->bias, 0, scratch->projected, gates);
-}
-
 static void run_lstm(const ta_step *step, ta_frame *frame) {
   const lstm_params *params = step->params;
-  const ta_matrix *recurrent = &params->recurrent->matrix;
   const ta_kernels *kernels = frame->kernels;
-  size_t steps, batch, width, units = recurrent->inputs, gates = GATES * units;
+  size_t steps, batch, width, units = params->recurrent->matrix.inputs, gates = GATES * units;
   sizes_of(step, frame, &steps, &batch, &width);
   ta_block block = {frame->scratch, 0};
   lstm_scratch scratch = take(&block, steps, width, units);
@@ -70,15 +57,11 @@ static void run_lstm(const ta_step *step, ta_frame *frame) {
     ta_copy(scratch.bias + gate * units, ta_read(frame, step->in[BIASES + gate]), units * sizeof(float));
   ta_fill(scratch.state, 0, units * sizeof(float));
   ta_fill(scratch.cell, 0, units * sizeof(float));
-  project(frame, &params->input->matrix, ta_read(frame, step->in[0]), steps, &scratch);
   float *out = ta_write(frame, step->out[0]), *row = scratch.projected;
+  const float *x = ta_read(frame, step->in[0]);
+  ta_product_rows(kernels, params->input, x, steps, scratch.bias, 0, TA_AWAY, row, scratch.product);
   for (size_t t = 0; t < steps; t++, row += gates, out += units) {
-    if (t > 0 && recurrent->is_float) {
-      kernels->float_product(recurrent, scratch.state, units, 1, NULL, 1, row, gates);
-    } else if (t > 0) {
-      float scale = kernels->quantize(scratch.state, units, scratch.quantized);
-      kernels->int8_product(recurrent, scratch.quantized, ta_padded(units), &scale, 1, NULL, 1, row, gates);
-    }
+    if (t > 0) ta_product_rows(kernels, params->recurrent, scratch.state, 1, NULL, 1, TA_AWAY, row, scratch.product);
     kernels->lstm_step(row, units, scratch.cell, scratch.state);
     ta_copy(out, scratch.state, units * sizeof(float));
   }
@@ -134,4 +117,6 @@ void ta_prepare_lstm(ta_builder *builder) {
   params->input = ta_pack(builder, input_at, GATES);
   params->recurrent = ta_pack(builder, recurrent_at, GATES);
   params->time_major = time_major;
+  if (params->input != NULL && params->recurrent != NULL)
+    builder->step->work = 4 * (params->input->matrix.inputs + params->recurrent->matrix.inputs);
 }

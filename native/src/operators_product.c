@@ -1,4 +1,5 @@
 /* Products with weights: FULLY_CONNECTED, CONV_2D, BATCH_MATMUL and EMBEDDING_LOOKUP. */
+#include "fixed_point.h"
 #include "operators.h"
 
 /* -- What products with a packed matrix share. */
@@ -15,26 +16,38 @@ typedef struct {
 
 #define TILE 32 /* rows that are computed at once, so that what a step needs beside its tensors stays small */
 
-/* Multiplies rows of floats; `scratch` has product_scratch bytes. */
-static size_t product_scratch(size_t inputs) {
-  return TILE * (ta_padded(inputs) + 64) + 64;
+size_t ta_product_scratch(size_t inputs) {
+  return TILE * ta_padded(inputs);
 }
 
-static void product_rows(const ta_frame *frame, const ta_matrix *matrix, const float *x, size_t rows, const float *bias,
-                         float *y) {
-  const ta_kernels *kernels = frame->kernels;
+/* What rows of int8 with zero points are added to: a bias, or what is there, less the zero point's share. */
+static void start_rows(const ta_kernels *kernels, const ta_packed *packed, const float *scales, const int32_t *zeros,
+                       size_t rows, const float *bias, int add, float *y) {
+  size_t outputs = packed->matrix.outputs;
+  for (size_t i = 0; i < rows; i++, y += outputs) {
+    if (!add && bias != NULL) ta_copy(y, bias, outputs * sizeof *y);
+    if (!add && bias == NULL) ta_fill(y, 0, outputs * sizeof *y);
+    if (zeros[i] != 0) kernels->add_scaled(-scales[i] * (float)zeros[i], packed->lowered, outputs, y);
+  }
+}
+
+void ta_product_rows(const ta_kernels *kernels, const ta_packed *packed, const float *x, size_t rows, const float *bias,
+                     int add, ta_rounding rounding, float *y, void *scratch) {
+  const ta_matrix *matrix = &packed->matrix;
   size_t inputs = matrix->inputs, outputs = matrix->outputs, padded = ta_padded(inputs);
   if (matrix->is_float) {
-    kernels->float_product(matrix, x, inputs, rows, bias, 0, y, outputs);
+    kernels->float_product(matrix, x, inputs, rows, bias, add, y, outputs);
     return;
   }
-  int8_t *quantized = (int8_t *)frame->scratch;
+  int8_t *quantized = scratch;
   float scales[TILE];
-  for (size_t done = 0; done < rows; done += TILE) {
+  int32_t zeros[TILE];
+  for (size_t done = 0; done < rows; done += TILE, x += TILE * inputs, y += TILE * outputs) {
     size_t count = TA_MIN((size_t)TILE, rows - done);
     for (size_t i = 0; i < count; i++)
-      scales[i] = kernels->quantize(x + (done + i) * inputs, inputs, quantized + i * padded);
-    kernels->int8_product(matrix, quantized, padded, scales, count, bias, 0, y + done * outputs, outputs);
+      scales[i] = kernels->quantize_range(x + i * inputs, inputs, rounding, quantized + i * padded, &zeros[i]);
+    start_rows(kernels, packed, scales, zeros, count, bias, add, y);
+    kernels->int8_product(matrix, quantized, padded, scales, count, NULL, 1, y, outputs);
   }
 }
 
@@ -76,6 +89,7 @@ static int prepare_product(ta_builder *builder, product_params *params, int32_t 
   if (builder->status) return 0;
   params->weights = ta_pack(builder, weights_at, 1);
   params->activation = activation;
+  if (params->weights != NULL) builder->step->work = params->weights->matrix.inputs;
   if (params->weights == NULL || !integers) return builder->status == TEXTAPP_OK;
   uint32_t outputs = params->weights->matrix.outputs;
   float *factors = ta_memory(builder, outputs, sizeof *factors);
@@ -94,7 +108,7 @@ static int fits_connected(const ta_step *step, const ta_frame *frame, size_t *sc
   const ta_packed *weights = ((const product_params *)step->params)->weights;
   size_t inputs = weights->matrix.inputs, outputs = weights->matrix.outputs, count = ta_count(frame, step->in[0]);
   int integers = frame->program->graph.tensors[step->in[0]].type == TA_INT8;
-  *scratch = integers ? int8_scratch(inputs, outputs) : product_scratch(inputs);
+  *scratch = integers ? int8_scratch(inputs, outputs) : ta_product_scratch(inputs);
   return count % inputs == 0 && count / inputs * outputs == ta_count(frame, step->out[0]);
 }
 
@@ -107,7 +121,8 @@ static void run_connected(const ta_step *step, ta_frame *frame) {
   const ta_matrix *matrix = &params->weights->matrix;
   float *y = ta_write(frame, step->out[0]);
   size_t rows = ta_count(frame, step->in[0]) / matrix->inputs;
-  product_rows(frame, matrix, ta_read(frame, step->in[0]), rows, bias_of(step, frame), y);
+  ta_product_rows(frame->kernels, params->weights, ta_read(frame, step->in[0]), rows, bias_of(step, frame), 0, TA_EVEN, y,
+                  frame->scratch);
   ta_activate_all(params->activation, y, rows * matrix->outputs);
 }
 
@@ -222,21 +237,25 @@ static void run_convolution(const ta_step *step, ta_frame *frame) {
   const float *x = ta_read(frame, step->in[0]), *bias = bias_of(step, frame);
   float *y = ta_write(frame, step->out[0]), scales[TILE];
   uint8_t *rows = frame->scratch, *quantized = rows + TILE * padded;
+  int32_t zero = 0, zeros[TILE];
   if (!matrix->is_float) { /* one scale for all places, as LiteRT has it */
-    float scale = frame->kernels->quantize(x, ta_count(frame, step->in[0]), (int8_t *)quantized);
+    float scale = frame->kernels->quantize_range(x, ta_count(frame, step->in[0]), TA_EVEN, (int8_t *)quantized, &zero);
     for (size_t i = 0; i < TILE; i++) {
       scales[i] = scale;
+      zeros[i] = zero;
       ta_fill(rows + i * padded + inputs, 0, padded - inputs);
     }
   }
   for (size_t done = 0; done < places; done += TILE) {
     size_t some = TA_MIN((size_t)TILE, places - done);
+    float *results = y + done * outputs;
     if (matrix->is_float) {
       copy_windows(params, (const uint8_t *)x, in, out, done, some, sizeof *x, 0, rows, inputs * sizeof *x);
-      frame->kernels->float_product(matrix, (const float *)(const void *)rows, inputs, some, bias, 0, y + done * outputs, outputs);
+      frame->kernels->float_product(matrix, (const float *)(const void *)rows, inputs, some, bias, 0, results, outputs);
     } else {
-      copy_windows(params, quantized, in, out, done, some, 1, 0, rows, padded);
-      frame->kernels->int8_product(matrix, (const int8_t *)rows, padded, scales, some, bias, 0, y + done * outputs, outputs);
+      copy_windows(params, quantized, in, out, done, some, 1, zero, rows, padded);
+      start_rows(frame->kernels, params->weights, scales, zeros, some, bias, 0, results);
+      frame->kernels->int8_product(matrix, (const int8_t *)rows, padded, scales, some, NULL, 1, results, outputs);
     }
   }
   ta_activate_all(params->activation, y, places * outputs);
@@ -294,7 +313,7 @@ void ta_prepare_convolution(ta_builder *builder) {
 
 typedef struct {
   int32_t transposed;
-  float factor; /* int8 */
+  ta_multiplier factor; /* int8 */
   int32_t x_zero, y_zero, out_zero;
 } matmul_params;
 
@@ -360,7 +379,8 @@ static void run_matmul_int8(const ta_step *step, ta_frame *frame) {
           int32_t a = x[i * sizes.inner + k] - params->x_zero, c = y[k * down + n * across] - params->y_zero;
           sum += (uint32_t)(a * c);
         }
-        *out++ = ta_to_int8((float)(int32_t)sum * params->factor, params->out_zero, -128);
+        int64_t moved = (int64_t)ta_multiply((int32_t)sum, params->factor) + params->out_zero;
+        *out++ = (int8_t)(moved > 127 ? 127 : moved < -128 ? -128 : moved);
       }
 }
 
@@ -375,8 +395,9 @@ void ta_prepare_batch_matmul(ta_builder *builder) {
   matmul_params *params = ta_work(builder, integers ? run_matmul_int8 : run_matmul, fits_matmul, sizeof *params);
   if (params == NULL) return;
   params->transposed = ta_flag(builder, 1);
+  builder->step->work = (uint32_t)x->shape[x->rank - 1];
   if (integers) {
-    params->factor = x->scale * y->scale / out->scale;
+    params->factor = ta_multiplier_of((double)x->scale * (double)y->scale / (double)out->scale);
     params->x_zero = x->zero_point;
     params->y_zero = y->zero_point;
     params->out_zero = out->zero_point;

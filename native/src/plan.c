@@ -2,6 +2,7 @@
 #include "graph.h"
 
 #define FILE_NAME "model.tflite"
+#define MOST_WORK 137438953472.0 /* 2^37 multiply-adds a text: more than a transformer of 4,096 tokens has */
 #define MOST_MEMORY ((size_t)384 << 20) /* of a run, as textapp/runtime/model_check/check.py has it */
 
 void ta_program_shapes(const ta_program *program, int32_t length, int32_t (*shapes)[TA_AXES]) {
@@ -48,17 +49,27 @@ static int has_memory(const ta_slot *slot, uint32_t number) {
   return slot->written && slot->root == number && slot->constant == NULL && slot->halves == NULL;
 }
 
+/* What a step computes, so that a small file cannot compute for minutes. */
+static double work_of(const ta_step *step, const ta_frame *frame) {
+  double work = (double)ta_count(frame, step->out[0]) * (1.0 + step->work);
+  for (uint32_t i = 0; i < step->in_count; i++)
+    if (step->in[i] != TA_NO_TENSOR) work += (double)ta_count(frame, step->in[i]);
+  return work;
+}
+
 /* The scratch of all steps; SIZE_MAX where a step does not fit. */
 static size_t scratch_of(const ta_program *program, const ta_frame *frame) {
   size_t most = 0;
+  double work = 0;
   for (uint32_t i = 0; i < program->graph.operator_count; i++) {
     const ta_step *step = &program->steps[i];
     size_t scratch = 0;
-    if (step->run == NULL || step->fits == NULL) continue;
+    if (step->run == NULL) continue;
     if (!step->fits(step, frame, &scratch)) return SIZE_MAX;
     most = TA_MAX(most, scratch);
+    work += work_of(step, frame);
   }
-  return most;
+  return work <= MOST_WORK ? most : SIZE_MAX;
 }
 
 textapp_status ta_program_plan(ta_builder *builder, ta_program *program, int32_t length) {
@@ -78,7 +89,7 @@ textapp_status ta_program_plan(ta_builder *builder, ta_program *program, int32_t
     program->scratch = TA_MAX(program->scratch, scratch_of(program, &frame));
   }
   if (program->scratch == SIZE_MAX)
-    return ta_say(builder->message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": the shapes of an operator do not fit each other");
+    return ta_say(builder->message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": the shapes of an operator do not fit each other, or a text takes 2^37 steps");
   if (program->memory > MOST_MEMORY || program->scratch > MOST_MEMORY)
     return ta_say(builder->message, TEXTAPP_ERROR_BUNDLE,
                   FILE_NAME ": takes more than 384 MiB besides the file; use fewer or shorter lengths");

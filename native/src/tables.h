@@ -37,7 +37,9 @@
 #define TA_LONGEST_PARTS 18u      /* code points of a decomposition */
 #define TA_GROWTH 3u              /* bytes of tokens for each byte of a text, */
 #define TA_TOKEN_GROWTH 8u        /* and for each token */
-#define TA_TOKENS_A_BYTE 5u       /* most tokens for each byte of a text */
+#define TA_TOKENS_A_BYTE 5u       /* most tokens for each byte of a text, */
+#define TA_WORDS_A_BYTE 2u        /* where tokens are words, */
+#define TA_UNCHANGED_TOKENS_A_BYTE 1u /* and without NFKC */
 
 /* The byte of each code point of ASCII. */
 extern const uint8_t ta_ascii[128];

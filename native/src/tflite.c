@@ -255,8 +255,8 @@ static textapp_status read_tensor(ta_file *file, const ta_table *table, ta_tenso
   tensor->count = 1;
   for (uint32_t axis = 0; axis < TA_AXES; axis++) {
     int32_t size = axis < shape.count ? ta_element(file, &shape, axis) : 1;
-    if (size < 1 || tensor->count > LARGEST_TENSOR / (size_t)size)
-      return tensor_error(message, index, "its sizes must be 1 or more, and 384 MiB at most in all");
+    if (size < 0 || tensor->count > LARGEST_TENSOR / (size_t)TA_MAX(size, 1))
+      return tensor_error(message, index, "its sizes must be 0 or more, and 384 MiB at most in all");
     if (axis < fixed.count && (fixed.count != shape.count || ta_element(file, &fixed, axis) != size))
       return tensor_error(message, index, "its shape must be fixed");
     tensor->shape[axis] = size;

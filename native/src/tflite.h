@@ -51,7 +51,7 @@ ta_table ta_table_of(ta_reader *reader, const ta_vector *tables, uint32_t index)
 typedef struct {
   const uint8_t *data; /* of a constant, little-endian, at any address; NULL for a computed one */
   size_t size;         /* bytes of all elements */
-  size_t count;        /* elements */
+  size_t count;        /* elements; 0 only for tensors that no operator reads or writes */
   int32_t shape[TA_AXES];
   uint32_t buffer;
   uint8_t rank, type, is_variable;

@@ -39,7 +39,9 @@ HANGUL = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
 
 # Most bytes of tokens: GROWTH for each byte of the text, and TOKEN_GROWTH for each token.
 GROWTH, TOKEN_GROWTH = 3, 8
-TOKENS_A_BYTE = 5
+TOKENS_A_BYTE = 5  # most tokens for each byte of the text,
+WORDS_A_BYTE = 2  # fewer where a token is a word,
+UNCHANGED_TOKENS_A_BYTE = 1  # and fewer without NFKC
 
 
 class Decompositions(NamedTuple):
@@ -154,7 +156,12 @@ def check_growth(found: Decompositions) -> None:
             # Tokens that surely begin here: words after a space, and letters of scripts without spaces.
             begun = letters.count("U") + letters.count("O") + sum(map(bool, letters.split("S")[1:]))
             assert grown <= GROWTH * size + TOKEN_GROWTH * begun, hex(point)
-            assert len(letters.replace("S", "")) <= TOKENS_A_BYTE * size, hex(point)
+            words = sum(1 for _ in re.finditer("[LD][LDM]*|[^S]M*", letters))
+            assert words <= WORDS_A_BYTE * size, hex(point)
+            # A mark that takes a composite apart has a byte more than code points, and sets one part free.
+            composed = unicodedata.normalize(form.replace("D", "C"), chr(point))
+            tokens = sum(CLASS_OF[ord(part)] != "S" for part in composed)
+            assert tokens <= (TOKENS_A_BYTE if form == "NFKD" else UNCHANGED_TOKENS_A_BYTE) * size, hex(point)
 
 
 def trie() -> tuple[list[int], list[int], list[int]]:
@@ -307,7 +314,9 @@ def c_files() -> dict[str, str]:
 #define TA_LONGEST_PARTS {most}u      /* code points of a decomposition */
 #define TA_GROWTH {GROWTH}u              /* bytes of tokens for each byte of a text, */
 #define TA_TOKEN_GROWTH {TOKEN_GROWTH}u        /* and for each token */
-#define TA_TOKENS_A_BYTE {TOKENS_A_BYTE}u       /* most tokens for each byte of a text */
+#define TA_TOKENS_A_BYTE {TOKENS_A_BYTE}u       /* most tokens for each byte of a text, */
+#define TA_WORDS_A_BYTE {WORDS_A_BYTE}u        /* where tokens are words, */
+#define TA_UNCHANGED_TOKENS_A_BYTE {UNCHANGED_TOKENS_A_BYTE}u /* and without NFKC */
 
 """
     for name, (kind, numbers) in tables.items():

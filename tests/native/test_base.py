@@ -85,7 +85,7 @@ def test_every_half(internals):
         )
 
 
-@pytest.mark.parametrize("size", [*range(0, 10), *range(54, 66), 119, 120, 127, 128, 1000])
+@pytest.mark.parametrize("size", [*range(0, 10), *range(54, 66), 119, 120, 127, 128, 1000, 4159, 4160, 4231, 100_003])
 def test_hashes(internals, size):
     sha256 = function(internals, "ta_sha256", None, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p)
     crc32 = function(internals, "ta_crc32", ctypes.c_uint32, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_size_t)
