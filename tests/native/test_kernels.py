@@ -2,6 +2,7 @@
 
 import ctypes
 import platform
+import shutil
 import subprocess
 from ctypes import CFUNCTYPE, POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_void_p
 from pathlib import Path
@@ -357,6 +358,46 @@ def test_kernels(check, kernels, scalar):
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 def test_avx_vnni_compiled_for_avx512(check, wide_vnni, scalar):
     check(wide_vnni, scalar)
+
+
+def digests(command):
+    """{check: the checksums that any set has} of a program that prints them."""
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    found = {}
+    for line in lines:
+        name, check, checksum = line.split()
+        found.setdefault(check, {})[name] = checksum
+    return found
+
+
+def digest_program(folder, command, processor):
+    """The program of checksums, for a processor."""
+    objects = []
+    names = sorted((ROOT / "native/src").glob("kernels*.c"))
+    for source in [*names, *(ROOT / f"native/src/{name}.c" for name in ("base", "numbers", "hashes"))]:
+        objects.append(str(folder / f"{source.stem}.o"))
+        options = [*library.COMPILE, *library.kernel_options(processor).get(source.name, [])]
+        include = ["-I", str(ROOT / "native/include")]
+        subprocess.run([*command, *options, *include, "-c", str(source), "-o", objects[-1]], check=True)
+    program = folder / "digest"
+    main = str(ROOT / "tests/native/kernels_digest.c")
+    subprocess.run([*command, "-std=c99", "-O2", *include, main, *objects, "-static", "-o", str(program)], check=True)
+    return program
+
+
+def test_checksums_are_those_of_aarch64(tmp_path, compiler):
+    cross, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
+    if not cross or not emulator:
+        pytest.skip("no compiler for AArch64, or no qemu-aarch64")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    here = digests([digest_program(tmp_path / "here", compiler, library.machine())])
+    there = digests([emulator, digest_program(tmp_path / "there", [cross], "aarch64")])
+    assert here.keys() == there.keys()
+    assert {"scalar", "neon", "neon-dot"} <= there["products"].keys()
+    for check, checksums in here.items():
+        expected = {"00000000"} if check == "float_products" else {checksums["scalar"]}
+        assert set(checksums.values()) | set(there[check].values()) == expected, check
 
 
 def test_features_choose_the_fastest_set(internals):
