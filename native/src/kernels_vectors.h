@@ -162,20 +162,21 @@ INLINE void SET(int8_tile)(const SET(job) *job, const size_t rows, const size_t 
   }
   if (CORRECTS)
     UNROLL for (size_t i = 0; i < rows * vectors; i++) sums[i] -= corrections[row % MOST_ROWS + i / vectors];
-  if (job->sums != NULL) {
-    const int32_t *weight_sums = job->matrix->sums + n, zero_point = job->zero_point;
+  const SET(job) j = *job; /* a copy, as what is stored below could change it */
+  if (j.sums != NULL) {
+    const int32_t *weight_sums = j.matrix->sums + n;
     UNROLL for (size_t i = 0; i < rows * vectors; i++) {
-      size_t r = i / vectors, at = i % vectors * LANES;
-      int32_t *to = job->sums + (row + r) * job->y_stride + n + at;
-      SET(finish_sums)(sums[i], to, weight_sums + at, zero_point, count, is_last);
+      size_t at = i % vectors * LANES;
+      int32_t *to = j.sums + (row + i / vectors) * j.y_stride + n + at;
+      SET(finish_sums)(sums[i], to, weight_sums + at, j.zero_point, count, is_last);
     }
     return;
   }
-  const float *scales = job->matrix->scales + n, *bias = job->bias != NULL ? job->bias + n : NULL;
+  const float *scales = j.matrix->scales + n, *bias = j.bias != NULL ? j.bias + n : NULL;
   UNROLL for (size_t r = 0; r < rows; r++) {
-    float *to = job->y + (row + r) * job->y_stride + n;
-    const float *from = job->add ? to : bias;
-    VF x_scale = SET(all)(job->x_scales[row + r]);
+    float *to = j.y + (row + r) * j.y_stride + n;
+    const float *from = j.add ? to : bias;
+    VF x_scale = SET(all)(j.x_scales[row + r]);
     if (from != NULL) {
       UNROLL for (size_t v = 0; v < vectors; v++) {
         VF results = x_scale * SET(load)(scales + v * LANES) * __builtin_convertvector(sums[r * vectors + v], VF);
@@ -278,10 +279,11 @@ INLINE void SET(float_tile)(const SET(job) *job, const size_t rows, const size_t
         sums[r * vectors + v] = SET(fuse)(input, SET(load)(weights + v * LANES), sums[r * vectors + v]);
     }
   }
-  const float *bias = job->bias != NULL ? job->bias + n : NULL;
+  const SET(job) j = *job; /* a copy, as what is stored below could change it */
+  const float *bias = j.bias != NULL ? j.bias + n : NULL;
   UNROLL for (size_t r = 0; r < rows; r++) {
-    float *to = job->y + (row + r) * job->y_stride + n;
-    const float *from = job->add ? to : bias;
+    float *to = j.y + (row + r) * j.y_stride + n;
+    const float *from = j.add ? to : bias;
     UNROLL for (size_t v = 0; v < vectors; v++)
       SET(finish)(sums[r * vectors + v], to + v * LANES, from != NULL ? from + v * LANES : NULL, count, vectors == 1);
   }
