@@ -43,7 +43,7 @@ class Kernels(ctypes.Structure):
         ("float_pack", CFUNCTYPE(None, _MATRIX, c_void_p, c_void_p, c_size_t, c_size_t)),
         ("quantize", CFUNCTYPE(c_float, c_void_p, c_size_t, c_void_p)),
         ("quantize_range", CFUNCTYPE(c_float, c_void_p, c_size_t, c_int, c_void_p, POINTER(c_int32))),
-        ("int8_product", CFUNCTYPE(None, _MATRIX, *[c_void_p, c_size_t, c_void_p] + _OUTPUT)),
+        ("int8_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_void_p, *_OUTPUT)),
         ("int8_sums", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_int32, c_size_t, c_void_p, c_size_t)),
         ("float_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, *_OUTPUT[1:])),
         ("tanh", _EACH),
