@@ -162,12 +162,13 @@ static void read_step(ta_builder *builder) {
   ta_step *step = builder->step;
   if (kind == NULL) {
     builder->status = ta_say(builder->message, TEXTAPP_ERROR_UNSUPPORTED,
-                             FILE_NAME ": operator %z has the code %d of the schema, which this core does not run",
+                             FILE_NAME ": operator %z has the code %d of the schema; this core does not run it",
                              (size_t)builder->index, (int64_t)operator->code);
     return;
   }
   builder->operator_name = kind->name;
   builder->what = kind->what;
+  if (!ta_known(builder, kind->prepare != NULL, "is no operator of textapp's own models")) return;
   int count = operator->inputs.count >= kind->least && operator->inputs.count <= kind->most;
   if (!ta_rule(builder, count && operator->outputs.count > 0, "has a wrong number of inputs or outputs")) return;
   int options = operator->options_type == 0 ? 1 : operator->options_type == kind->options_type;
