@@ -25,7 +25,9 @@
 extern "C" {
 #endif
 
-#if defined(TEXTAPP_BUILD_SHARED) && defined(__GNUC__)
+#if defined(TEXTAPP_BUILD_SHARED) && defined(_WIN32)
+#define TEXTAPP_API __declspec(dllexport)
+#elif defined(TEXTAPP_BUILD_SHARED) && defined(__GNUC__)
 #define TEXTAPP_API __attribute__((visibility("default")))
 #else
 #define TEXTAPP_API
