@@ -94,7 +94,6 @@ typedef struct ta_packed {
   uint32_t part_count;
   uint32_t inputs;
   uint32_t buffers[4];
-  const float *lowered; /* int8: scale of each output times the sum of its weights: what a zero point of 1 adds */
   struct ta_packed *next;
 } ta_packed;
 

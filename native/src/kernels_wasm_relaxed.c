@@ -9,15 +9,14 @@
 #define LANES 4u
 #define WIDE 8u
 #define ROWS 2u
-/* The relaxed dot product is defined where one side is from 0 to 127: the size of an input. The other side is the weight
- * with the input's sign, so that -128 is no weight. An input of -128, which only static int8 models have, has no such size:
- * their sums are computed in C. */
+/* The relaxed dot product is defined where one side is from 0 to 127. So 128 is added to an input, which is then twice its
+ * upper 7 bits and its lowest bit: two dot products. */
 #define WEIGHT int8_t
 #define WEIGHT_OF(weight) (weight)
 #define PLACE(n, k) ((n) * 4 + (k))
-#define EXCLUDES_LEAST 1
-#define SUMS_IN_C 1
+#define EXCLUDES_LEAST 0
 #define CORRECTS 0
+#define MOVED 128
 #define SOME 0
 
 typedef float SET(vf) __attribute__((vector_size(16)));
@@ -31,15 +30,17 @@ static inline SET(vf) SET(fuse)(SET(vf) a, SET(vf) b, SET(vf) c) {
 }
 
 typedef struct {
-  v128_t sizes, signs;
+  v128_t upper, lowest;
 } SET(inputs);
 static inline SET(inputs) SET(spread)(const int8_t *x) {
-  v128_t four = wasm_i32x4_splat(*(const ta_int32_anywhere *)(const void *)x);
-  return (SET(inputs)){wasm_i8x16_abs(four), wasm_i8x16_shr(four, 7)};
+  v128_t four = wasm_v128_xor(wasm_i32x4_splat(*(const ta_int32_anywhere *)(const void *)x), wasm_i8x16_splat(-128));
+  return (SET(inputs)){wasm_u8x16_shr(four, 1), wasm_v128_and(four, wasm_i8x16_splat(1))};
 }
 static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, SET(inputs) inputs) {
-  v128_t signed_weights = wasm_i8x16_sub(wasm_v128_xor(wasm_v128_load(weights), inputs.signs), inputs.signs);
-  return (SET(vi))wasm_i32x4_relaxed_dot_i8x16_i7x16_add(signed_weights, inputs.sizes, (v128_t)sums);
+  v128_t four = wasm_v128_load(weights);
+  v128_t half = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(four, inputs.upper, wasm_i32x4_splat(0));
+  sums += (SET(vi))wasm_i32x4_shl(half, 1);
+  return (SET(vi))wasm_i32x4_relaxed_dot_i8x16_i7x16_add(four, inputs.lowest, (v128_t)sums);
 }
 static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
   (void)x, (void)inputs;
@@ -76,7 +77,7 @@ static int is_right(void) {
   if (wasm_relaxed_set.int8_size(OUTPUTS, INPUTS) > sizeof memory) return 0;
   ta_matrix matrix;
   wasm_relaxed_set.int8_pack(&matrix, memory, weights, scales, OUTPUTS, INPUTS);
-  wasm_relaxed_set.int8_product(&matrix, x, 64, x_scales, COUNT, NULL, 0, y, OUTPUTS);
+  wasm_relaxed_set.int8_product(&matrix, x, 64, x_scales, NULL, COUNT, NULL, 0, y, OUTPUTS);
   for (int i = 0; i < COUNT * OUTPUTS; i++) {
     int sum = 0;
     for (int k = 0; k < INPUTS; k++) sum += x[i / OUTPUTS * 64 + k] * weights[i % OUTPUTS * INPUTS + k];

@@ -20,17 +20,6 @@ size_t ta_product_scratch(size_t inputs) {
   return TILE * ta_padded(inputs);
 }
 
-/* What rows of int8 with zero points are added to: a bias, or what is there, less the zero point's share. */
-static void start_rows(const ta_kernels *kernels, const ta_packed *packed, const float *scales, const int32_t *zeros,
-                       size_t rows, const float *bias, int add, float *y) {
-  size_t outputs = packed->matrix.outputs;
-  for (size_t i = 0; i < rows; i++, y += outputs) {
-    if (!add && bias != NULL) ta_copy(y, bias, outputs * sizeof *y);
-    if (!add && bias == NULL) ta_fill(y, 0, outputs * sizeof *y);
-    if (zeros[i] != 0) kernels->add_scaled(-scales[i] * (float)zeros[i], packed->lowered, outputs, y);
-  }
-}
-
 void ta_product_rows(const ta_kernels *kernels, const ta_packed *packed, const float *x, size_t rows, const float *bias,
                      int add, ta_rounding rounding, float *y, void *scratch) {
   const ta_matrix *matrix = &packed->matrix;
@@ -46,8 +35,7 @@ void ta_product_rows(const ta_kernels *kernels, const ta_packed *packed, const f
     size_t count = TA_MIN((size_t)TILE, rows - done);
     for (size_t i = 0; i < count; i++)
       scales[i] = kernels->quantize_range(x + i * inputs, inputs, rounding, quantized + i * padded, &zeros[i]);
-    start_rows(kernels, packed, scales, zeros, count, bias, add, y);
-    kernels->int8_product(matrix, quantized, padded, scales, count, NULL, 1, y, outputs);
+    kernels->int8_product(matrix, quantized, padded, scales, zeros, count, bias, add, y, outputs);
   }
 }
 
@@ -254,8 +242,7 @@ static void run_convolution(const ta_step *step, ta_frame *frame) {
       frame->kernels->float_product(matrix, (const float *)(const void *)rows, inputs, some, bias, 0, results, outputs);
     } else {
       copy_windows(params, quantized, in, out, done, some, 1, zero, rows, padded);
-      start_rows(frame->kernels, params->weights, scales, zeros, some, bias, 0, results);
-      frame->kernels->int8_product(matrix, (const int8_t *)rows, padded, scales, some, NULL, 1, results, outputs);
+      frame->kernels->int8_product(matrix, (const int8_t *)rows, padded, scales, zeros, some, bias, 0, results, outputs);
     }
   }
   ta_activate_all(params->activation, y, places * outputs);

@@ -129,16 +129,6 @@ static int gather_float(const ta_packed *packed, float *weights) {
   return numbers;
 }
 
-static const float *lowered(ta_builder *builder, const int8_t *weights, const float *scales, size_t rows, size_t inputs) {
-  float *found = ta_memory(builder, rows, sizeof *found);
-  for (size_t n = 0; n < rows && found != NULL; n++) {
-    int32_t sum = 0;
-    for (size_t k = 0; k < inputs; k++) sum += weights[n * inputs + k];
-    found[n] = scales[n] * (float)sum;
-  }
-  return found;
-}
-
 textapp_status ta_pack_all(ta_builder *builder) {
   const ta_kernels *kernels = builder->kernels;
   size_t largest = 0, outputs = 0; /* of the matrices together before they are packed */
@@ -157,7 +147,6 @@ textapp_status ta_pack_all(ta_builder *builder) {
     if (!floats) {
       gather_int8(packed, (int8_t *)weights, scales);
       kernels->int8_pack(&packed->matrix, memory, (const int8_t *)weights, scales, rows, inputs);
-      packed->lowered = lowered(builder, (const int8_t *)weights, scales, rows, inputs);
     } else if (gather_float(packed, (float *)(void *)weights)) {
       kernels->float_pack(&packed->matrix, memory, (const float *)(void *)weights, rows, inputs);
     } else {

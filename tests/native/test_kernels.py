@@ -29,6 +29,7 @@ _SIZE = CFUNCTYPE(c_size_t, c_size_t, c_size_t)
 _EACH = CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
 _PAIR = CFUNCTYPE(None, c_void_p, c_void_p, c_size_t, c_void_p)
 _MATRIX = POINTER(Matrix)
+_OUTPUT = [c_void_p, c_size_t, c_void_p, c_int, c_void_p, c_size_t]
 
 
 class Kernels(ctypes.Structure):
@@ -41,18 +42,10 @@ class Kernels(ctypes.Structure):
         ("float_size", _SIZE),
         ("float_pack", CFUNCTYPE(None, _MATRIX, c_void_p, c_void_p, c_size_t, c_size_t)),
         ("quantize", CFUNCTYPE(c_float, c_void_p, c_size_t, c_void_p)),
-        (
-            "int8_product",
-            CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_int, c_void_p, c_size_t),
-        ),
-        (
-            "int8_sums",
-            CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_int32, c_size_t, c_void_p, c_size_t),
-        ),
-        (
-            "float_product",
-            CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_size_t, c_void_p, c_int, c_void_p, c_size_t),
-        ),
+        ("quantize_range", CFUNCTYPE(c_float, c_void_p, c_size_t, c_int, c_void_p, POINTER(c_int32))),
+        ("int8_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_void_p, *_OUTPUT)),
+        ("int8_sums", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_int32, c_size_t, c_void_p, c_size_t)),
+        ("float_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, *_OUTPUT[1:])),
         ("tanh", _EACH),
         ("sigmoid", _EACH),
         ("exp", _EACH),
@@ -137,16 +130,15 @@ def padded_rows(x):
     return padded
 
 
-def product(kernels, packed, x, scales, bias=None, before=None):
+def product(kernels, packed, x, scales, zeros=None, bias=None, before=None):
     """y, with a column behind it that must stay as it is."""
     outputs = packed[0].outputs
     y = np.full((len(x), outputs + 3), 7.5, np.float32)
     if before is not None:
         y[:, :outputs] = before
     x = padded_rows(x)
-    kernels.int8_product(
-        packed[0], at(x), x.shape[1], at(scales), len(x), at(bias), before is not None, at(y), outputs + 3
-    )
+    given = (at(scales), at(zeros), len(x), at(bias), before is not None)
+    kernels.int8_product(packed[0], at(x), x.shape[1], *given, at(y), outputs + 3)
     assert (y[:, outputs:] == 7.5).all()
     return y[:, :outputs]
 
@@ -179,6 +171,16 @@ def quantized(kernels, row):
     assert out[-1] == 99
     assert not out[len(row) : -1].any()
     return out[: len(row)], scale
+
+
+def quantized_range(kernels, row, rounding):
+    """(int8, scale, zero point) of a row; what is behind the row is zero."""
+    out = np.full((len(row) + 63) // 64 * 64 + 1, 99, np.int8)
+    zero = c_int32()
+    scale = kernels.quantize_range(at(row), len(row), rounding, at(out), zero)
+    assert out[-1] == 99
+    assert not out[len(row) : -1].any()
+    return out[: len(row)], scale, zero.value
 
 
 def each(kernels, name, x):
@@ -217,11 +219,14 @@ def check_products(kernels, scalar):
             np.testing.assert_array_equal(int8_sums(kernels, packed, x, -5), moved)
             bias = scales * 3
             before = np.add.outer(x_scales, scales)
-            for given in ({}, {"bias": bias}, {"before": before}):
+            zeros = np.arange(len(x), dtype=np.int32) * 37 % 256 - 128
+            for given in ({}, {"bias": bias}, {"before": before, "zeros": zeros}, {"bias": bias, "zeros": zeros}):
                 y = product(kernels, packed, x, x_scales, **given)
                 np.testing.assert_array_equal(y, product(scalar, defined, x, x_scales, **given))
                 base = given.get("bias", given.get("before", 0))
-                np.testing.assert_allclose(y, base + np.multiply.outer(x_scales, scales) * exact, 1e-6, 1e-6)
+                centred = x.astype(np.int32) - given.get("zeros", np.zeros(len(x), np.int32))[:, None]
+                sums = centred @ weights.T.astype(np.int32)
+                np.testing.assert_allclose(y, base + np.multiply.outer(x_scales, scales) * sums, 1e-6, 1e-6)
 
 
 def check_float_products(kernels, scalar):
@@ -267,6 +272,14 @@ def check_quantization(kernels, scalar):
     broken = [np.float32([np.inf, 1, -np.inf, 0]), np.float32([np.nan, 1, 2]), np.full(40, np.nan, np.float32)]
     for row in broken:
         quantized(kernels, row)
+    for row in rows[:-2]:
+        for rounding in (0, 1):
+            values, scale, zero = quantized_range(kernels, row, rounding)
+            expected, expected_scale, expected_zero = quantized_range(scalar, row, rounding)
+            np.testing.assert_array_equal(values, expected)
+            assert (scale, zero) == (expected_scale, expected_zero)
+            if np.abs(row).max() > 1e-36:
+                assert np.abs(scale * (values.astype(float) - zero) - row).max() <= 0.501 * scale
 
 
 def check_functions(kernels, scalar):
