@@ -271,5 +271,6 @@ textapp_status ta_program_read(ta_builder *builder, ta_program *program, const t
         wanted_tensor(builder, &program->graph.outputs, "attention_weights", TA_FLOAT32, 2, weights, 0);
   keep_output(builder, program->logits);
   keep_output(builder, program->attention);
+  if (builder->status == TEXTAPP_OK) ta_join_lookups(program);
   return builder->status;
 }

@@ -53,6 +53,7 @@ struct ta_program {
   ta_step *steps; /* one for each operator; `run` is NULL where there is nothing to do */
   size_t memory, scratch; /* bytes of a run at the shapes of the file */
   int32_t length;
+  int32_t least; /* tokens that it can run at, where shapes follow from the length */
   uint32_t *inputs; /* tensors of the wanted inputs */
   uint32_t logits, attention;
 };
@@ -177,6 +178,8 @@ int ta_loops_fit(const ta_step *step, const ta_frame *frame, size_t *scratch); /
 
 /* Reads and checks a signature. */
 textapp_status ta_program_read(ta_builder *builder, ta_program *program, const ta_engine_signature *signature);
+/* Joins lookups of rows and of their scales. */
+void ta_join_lookups(ta_program *program);
 /* Plans memory and scratch for texts of one length. The places of an earlier plan are lost. */
 textapp_status ta_program_plan(ta_builder *builder, ta_program *program, int32_t length);
 /* Fills the shapes of all tensors for a length. */

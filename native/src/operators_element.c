@@ -156,6 +156,11 @@ void ta_prepare_binary(ta_builder *builder) {
   params->activation = activation;
 }
 
+int ta_is_plain_product(const ta_step *step) {
+  const binary_params *params = step->params;
+  return step->run == run_floats && params->what == TA_MUL && params->activation == 0;
+}
+
 /* -- Comparisons, and logic on bool. */
 
 static void compare_inner(void *user, const size_t *at, size_t place, const ta_loops *loops) {

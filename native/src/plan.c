@@ -107,7 +107,9 @@ static int learn(ta_program *longest, uint32_t number, const ta_tensor *shorter,
     int32_t less = tensor->shape[axis] - shorter->shape[axis], slope = less / difference;
     if (less < 0 || slope * difference != less) return 0;
     if ((slot->learned || !first) && slot->slope[axis] != slope) return 0;
-    if ((int64_t)tensor->shape[axis] - (int64_t)slope * (longest->length - 1) < 1) return 0;
+    /* So many tokens give this axis an index at all: pairs of neighbours need two. */
+    int32_t least = slope > 0 ? longest->length - (tensor->shape[axis] - 1) / slope : 1;
+    longest->least = TA_MAX(longest->least, least);
     slot->slope[axis] = slope;
   }
   slot->learned = 1;
@@ -145,6 +147,9 @@ static int same_input(ta_program *longest, uint32_t p, const ta_program *other, 
 static int same_step(ta_program *longest, const ta_program *other, uint32_t index, uint32_t *map, int32_t difference,
                      int first) {
   const ta_step *a = &longest->steps[index], *b = &other->steps[index];
+  /* float16 constants come in any order; they are compared where they are read. */
+  if (a->out_count == 1 && b->out_count == 1 && longest->slots[a->out[0]].halves && other->slots[b->out[0]].halves)
+    return 1;
   int same = longest->graph.operators[index].code == other->graph.operators[index].code && a->run == b->run &&
              a->in_count == b->in_count && a->out_count == b->out_count && a->params_size == b->params_size &&
              (a->params_size == 0 || ta_compare(a->params, b->params, a->params_size) == 0);
@@ -187,10 +192,12 @@ static int views_fit(const ta_program *program, int32_t length) {
 
 int ta_program_lengths(ta_program *longest, const ta_program *others, uint32_t count, uint32_t input_count,
                        int32_t (*shapes)[TA_AXES], uint32_t *map) {
+  longest->least = 1;
   for (uint32_t i = 0; i < count; i++)
     if (!same_program(longest, &others[i], input_count, map, i == 0)) return 0;
   ta_frame frame = {longest, (const int32_t(*)[TA_AXES])shapes, NULL, NULL, NULL, NULL};
-  for (int32_t length = 1; length < longest->length; length++) {
+  if (longest->least > others[0].length) return 0;
+  for (int32_t length = longest->least; length < longest->length; length++) {
     ta_program_shapes(longest, length, shapes);
     size_t scratch = scratch_of(longest, &frame);
     if (scratch > MOST_MEMORY || !views_fit(longest, length)) return 0;

@@ -39,7 +39,15 @@ def texts(count, seed=7):
     found = [line.encode() for line in lines] + list(contents(count, seed))
     for _ in range(20):
         found.append(" ".join(seeded.choices(lines, k=6)).encode()[: LONGEST - 200])
-    found += [b"", b" ", "½㍿ﷺ㌖ ".encode() * 20, b"a" * LONGEST, b"! " * (LONGEST // 2), "ﷺ".encode() * 600]
+    found += [
+        b"",
+        b" ",
+        "½㍿ﷺ㌖ ".encode() * 20,
+        b"a" * LONGEST,
+        b"! " * (LONGEST // 2),
+        "ﷺ".encode() * 600,
+        "㌖".encode() * (LONGEST // 3),
+    ]
     return [(one, one.decode("utf-8", "replace")) for one in found if len(one) <= LONGEST]
 
 
