@@ -62,6 +62,13 @@ void *ta_memory(ta_builder *builder, size_t count, size_t size) {
   return memory;
 }
 
+int ta_spend(ta_builder *builder, size_t bytes) {
+  size_t *left = &builder->file.reader.left;
+  if (!ta_rule(builder, bytes <= *left, "constants are read more often than the file is long")) return 0;
+  *left -= bytes;
+  return 1;
+}
+
 void *ta_work(ta_builder *builder, void (*run)(const ta_step *, ta_frame *),
               int (*fits)(const ta_step *, const ta_frame *, size_t *), size_t size) {
   builder->step->run = run;
@@ -132,6 +139,8 @@ static void check_inputs(ta_builder *builder) {
     if (!ta_rule(builder, tensor->count > 0, "reads an empty tensor")) return;
     int needs = tensor->type == TA_INT8 || tensor->type == TA_INT4 || tensor->type == TA_INT2;
     if (!ta_rule(builder, !needs || tensor->scale_count > 0, "a tensor of few bits must have a scale")) return;
+    int state = tensor->is_variable && !program->slots[number].written && tensor->data == NULL;
+    if (!ta_known(builder, !state || !step_reads(step, i), "reads a variable that is no state of an LSTM")) return;
     if (step_reads(step, i) && tensor->data != NULL && program->slots[number].constant == NULL)
       program->slots[number].constant = ta_constant(builder, number);
     if (step_reads(step, i) && program->slots[number].halves != NULL && program->slots[number].constant == NULL)

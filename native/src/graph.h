@@ -18,6 +18,7 @@ typedef struct {
   uint32_t root;          /* the tensor whose memory it shares: itself, or the one that it is a view of */
   size_t behind;          /* bytes from the start of its root */
   size_t offset;          /* bytes from the start of the memory */
+  size_t bytes;           /* that a root takes, at the length of the plan */
   uint32_t first, last;   /* steps that use it, of a root */
   uint32_t next;          /* of the plan of memory */
   uint8_t written;
@@ -56,6 +57,7 @@ struct ta_program {
   int32_t least; /* tokens that it can run at, where shapes follow from the length */
   uint32_t *inputs; /* tensors of the wanted inputs */
   uint32_t logits, attention;
+  size_t compared; /* bytes of constants that were compared with other programs' */
 };
 
 static inline const int32_t *ta_shape(const ta_frame *frame, uint32_t tensor) {
@@ -162,6 +164,8 @@ const ta_packed *ta_pack(ta_builder *builder, const uint32_t *positions, uint32_
 /* A native copy of a constant tensor; NULL where memory is out. */
 const void *ta_constant(ta_builder *builder, uint32_t tensor);
 void *ta_memory(ta_builder *builder, size_t count, size_t size);
+/* Counts bytes of constants that are read in a check, so that a small file cannot be checked for minutes. */
+int ta_spend(ta_builder *builder, size_t bytes);
 
 /* The loops of an operation on tensors that are broadcast: axes with equal steps are joined. */
 typedef struct {

@@ -48,7 +48,12 @@ const void *ta_constant(ta_builder *builder, uint32_t number) {
   void *memory = ta_memory(builder, tensor->size, 1);
   if (memory == NULL || new == NULL) return NULL;
   if (slot->halves != NULL) {
-    for (size_t i = 0; i < tensor->count; i++) ((float *)memory)[i] = ta_from_half(ta_u16(slot->halves + 2 * i));
+    int numbers = 1;
+    for (size_t i = 0; i < tensor->count; i++) {
+      ((float *)memory)[i] = ta_from_half(ta_u16(slot->halves + 2 * i));
+      numbers &= !is_nan(((float *)memory)[i]);
+    }
+    if (!ta_rule(builder, numbers, "a constant holds NaN")) return NULL;
   } else if (!ta_rule(builder, to_native(tensor->type, tensor->data, tensor->count, memory), "a constant holds NaN")) {
     return NULL;
   }
