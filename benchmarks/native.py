@@ -256,12 +256,13 @@ def measure_throughput(bundle: Path, test: Path, arguments: argparse.Namespace) 
         f"core, --workers {cores}, --json": (["--workers", cores, "--json"], True),
     }
     rows = []
+    program = [sys.executable, "-c", "import sys; from textapp.cli.main import main; sys.exit(main())"]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "texts.txt")
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         for name, (options, has_core) in ways.items():
             place = os.fspath(library_path()) if has_core else os.fspath(Path(folder, "none"))
-            command = [sys.executable, "-m", "textapp.cli.main", "predict", str(bundle), "--file", str(file), *options]
+            command = [*program, "predict", str(bundle), "--file", str(file), *options]
             start = time.perf_counter()
             done = subprocess.run(
                 command, cwd=ROOT, env={**os.environ, LIBRARY: place}, stdout=subprocess.PIPE, check=True

@@ -3,8 +3,8 @@
     python native/check.py [gcc clang sanitizers aarch64 armv7 ...]
 
 Each way prints one line: passed, failed, or skipped with the reason. The compilers build the core with warnings taken
-for errors, and run `tests/native`. `sanitizers` does the same with a library that checks addresses and undefined
-behaviour. The other processors run the program `textapp-native` in QEMU over the sample bundles; their answers must be
+for errors, and run `tests/native`. `sanitizers` runs those of whole bundles with a library that checks addresses and
+undefined behaviour. The other processors run the program `textapp-native` in QEMU over the sample bundles; their answers must be
 those of Python.
 """
 
@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,18 @@ def needed(tool: str) -> str:
     return found
 
 
-def test_with(compiler: str, **variables: str) -> None:
-    """Runs the tests of the core with a compiler."""
-    command = [sys.executable, "-m", "pytest", "tests/native", "-q", "-x"]
+def test_with(compiler: str, tests: Sequence[str] = ("tests/native",), **variables: str) -> None:
+    """Runs tests of the core with a compiler."""
+    command = [sys.executable, "-m", "pytest", *tests, "-q", "-x"]
     environment = {**os.environ, "CC": needed(compiler), **variables}
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
 def test_sanitized() -> None:
-    """Runs the tests with a library that checks addresses and undefined behaviour."""
+    """Runs the tests of whole bundles with a library that checks addresses and undefined behaviour.
+
+    Those of the parts would take ten times as long.
+    """
     gcc = needed("gcc")
     found = [
         subprocess.run([gcc, f"-print-file-name={name}"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
@@ -63,6 +66,7 @@ def test_sanitized() -> None:
         raise Skipped("gcc has no libasan or libubsan")
     test_with(
         "gcc",
+        ("tests/native/test_binding.py", "tests/native/test_native_bundle.py"),
         TEXTAPP_SANITIZE="1",
         LD_PRELOAD=" ".join(found),
         ASAN_OPTIONS="detect_leaks=0:halt_on_error=1",  # Python's own leaks

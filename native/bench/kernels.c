@@ -36,6 +36,7 @@ static float scores[MOST_TOKENS] __attribute__((aligned(64)));
 static float context[2 * MOST_UNITS] __attribute__((aligned(64)));
 static int8_t rounded[MOST_TOKENS * 2 * MOST_UNITS] __attribute__((aligned(64)));
 static float row_scales[MOST_TOKENS];
+static int32_t row_zeros[MOST_TOKENS];
 static uint8_t packed[4 << 20] __attribute__((aligned(64)));
 static size_t packed_size;
 
@@ -72,7 +73,8 @@ static ta_matrix pack(const ta_kernels *kernels, size_t outputs, size_t inputs) 
 }
 
 static void quantize_rows(const ta_kernels *k, const float *from, size_t rows, size_t width) {
-  for (size_t t = 0; t < rows; t++) row_scales[t] = k->quantize(from + t * width, width, rounded + t * width);
+  for (size_t t = 0; t < rows; t++) 
+    row_scales[t] = k->quantize_range(from + t * width, width, TA_EVEN, rounded + t * width, &row_zeros[t]);
 }
 
 static float run(model *m) {
@@ -84,11 +86,13 @@ static float run(model *m) {
     time = lap(m, QUANTIZE, time);
     static int8_t kept[MOST_TOKENS * INPUTS] __attribute__((aligned(64)));
     static float kept_scales[MOST_TOKENS];
+    static int32_t kept_zeros[MOST_TOKENS];
     if (!backward) {
       memcpy(kept, rounded, tokens * INPUTS);
       memcpy(kept_scales, row_scales, tokens * sizeof *kept_scales);
+      memcpy(kept_zeros, row_zeros, tokens * sizeof *kept_zeros);
     }
-    k->int8_product(&m->project[backward], kept, INPUTS, kept_scales, tokens, m->bias[backward], 0, gates, 4 * units);
+    k->int8_product(&m->project[backward], kept, INPUTS, kept_scales, kept_zeros, tokens, m->bias[backward], 0, gates, 4 * units);
     time = lap(m, PROJECT, time);
     memset(cell, 0, sizeof cell);
     const float *last = NULL;
@@ -97,9 +101,10 @@ static float run(model *m) {
       float *z = gates + t * 4 * units, *out = hidden + t * wide + (size_t)backward * units;
       if (last != NULL) {
         static int8_t state[MOST_UNITS] __attribute__((aligned(64)));
-        float scale = k->quantize(last, units, state);
+        int32_t zero;
+        float scale = k->quantize_range(last, units, TA_AWAY, state, &zero);
         time = lap(m, QUANTIZE, time);
-        k->int8_product(&m->recur[backward], state, units, &scale, 1, NULL, 1, z, 4 * units);
+        k->int8_product(&m->recur[backward], state, units, &scale, &zero, 1, NULL, 1, z, 4 * units);
         time = lap(m, RECUR, time);
       }
       k->lstm_step(z, units, cell, out);
@@ -109,10 +114,10 @@ static float run(model *m) {
   }
   quantize_rows(k, hidden, tokens, wide);
   time = lap(m, QUANTIZE, time);
-  k->int8_product(&m->attend, rounded, wide, row_scales, tokens, m->attend_bias, 0, attended, ATTENTION);
+  k->int8_product(&m->attend, rounded, wide, row_scales, row_zeros, tokens, m->attend_bias, 0, attended, ATTENTION);
   k->tanh(attended, tokens * ATTENTION, attended);
   quantize_rows(k, attended, tokens, ATTENTION);
-  k->int8_product(&m->score, rounded, ATTENTION, row_scales, tokens, NULL, 0, scores, 1);
+  k->int8_product(&m->score, rounded, ATTENTION, row_scales, row_zeros, tokens, NULL, 0, scores, 1);
   float largest = scores[0], sum = 0;
   for (size_t t = 1; t < tokens; t++) largest = TA_MAX(largest, scores[t]);
   for (size_t t = 0; t < tokens; t++) scores[t] -= largest;
@@ -122,7 +127,7 @@ static float run(model *m) {
   for (size_t t = 0; t < tokens; t++) k->add_scaled(scores[t] / sum, hidden + t * wide, wide, context);
   float logits[CLASSES];
   quantize_rows(k, context, 1, wide);
-  k->int8_product(&m->classify, rounded, wide, row_scales, 1, NULL, 0, logits, CLASSES);
+  k->int8_product(&m->classify, rounded, wide, row_scales, row_zeros, 1, NULL, 0, logits, CLASSES);
   lap(m, ATTEND, time);
   return logits[0];
 }

@@ -1,5 +1,8 @@
-/* textapp-native: predicts the lines of its input with a bundle, without Python. One JSON object a line, as `textapp predict
- * --json` writes them. */
+/* textapp-native: predicts the lines of its input with a bundle, without Python. One JSON object a line, as `textapp
+ * predict --json` writes them. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -97,13 +100,17 @@ static void put_whole(buffer *out, size_t number) {
 /* The most bytes that the JSON of a prediction has. */
 static size_t room_for(const textapp_model *model, const textapp_prediction *prediction, size_t text_length) {
   size_t room = 256;
-  for (size_t label = 0; label < textapp_label_count(model); label++) room += 12 * strlen(textapp_label(model, label)) + 64;
+  for (size_t label = 0; label < textapp_label_count(model); label++) {
+    room += 12 * strlen(textapp_label(model, label)) + 64;
+  }
   for (size_t number = 0; number < prediction->token_count; number++) {
     const textapp_token *token = &prediction->tokens[number];
     room += 6 * token->length + 256;
     if (token->tag >= 0) room += 6 * strlen(textapp_label(model, (size_t)token->tag));
   }
-  for (size_t number = 0; number < prediction->span_count; number++) room += 6 * prediction->spans[number].type_length + 256;
+  for (size_t number = 0; number < prediction->span_count; number++) {
+    room += 6 * prediction->spans[number].type_length + 256;
+  }
   return room + 6 * text_length;
 }
 

@@ -25,7 +25,9 @@
 extern "C" {
 #endif
 
-#if defined(TEXTAPP_BUILD_SHARED) && defined(__GNUC__)
+#if defined(TEXTAPP_BUILD_SHARED) && defined(_WIN32)
+#define TEXTAPP_API __declspec(dllexport)
+#elif defined(TEXTAPP_BUILD_SHARED) && defined(__GNUC__)
 #define TEXTAPP_API __attribute__((visibility("default")))
 #else
 #define TEXTAPP_API
@@ -97,8 +99,8 @@ TEXTAPP_API textapp_task textapp_model_task(const textapp_model *model);
 TEXTAPP_API size_t textapp_label_count(const textapp_model *model);
 TEXTAPP_API const char *textapp_label(const textapp_model *model, size_t number);
 
-/* The number of logits of a text, or of a token. A tagger may have others than `textapp_label_count`: its model may know the
- * tags of IOBES, where predictions have those of IOB2. */
+/* The number of logits of a text, or of a token. A tagger may have others than `textapp_label_count`: its model may
+ * know the tags of IOBES, where predictions have those of IOB2. */
 TEXTAPP_API size_t textapp_logit_count(const textapp_model *model);
 
 /* The bytes of a context for texts of at most `longest_text` bytes, and a context in a block of at least so many,
@@ -150,21 +152,22 @@ enum {
   TEXTAPP_DECISION = 1u << 3
 };
 
-/* Predicts one text. What is no UTF-8 is read as U+FFFD, as browsers do. `*prediction` points into the context, until its next
- * call. */
+/* Predicts one text. What is no UTF-8 is read as U+FFFD, as browsers do. `*prediction` points into the context,
+ * until its next call. */
 TEXTAPP_API textapp_status textapp_predict(textapp_context *context, const char *text, size_t length, uint32_t flags,
                                            const textapp_prediction **prediction, textapp_message *message);
 
-/* Tags tokens that the caller has cut, as `textapp evaluate` does; only for tagging. Places are numbers of tokens. All
- * together may have as many bytes as the context allows, where an empty token counts as one byte. Logits are those of the
- * first piece of each token. `confidence` is not computed. */
+/* Tags tokens that the caller has cut, as `textapp evaluate` does; only for tagging. Places are numbers of tokens.
+ * All together may have as many bytes as the context allows, where an empty token counts as one byte. Logits are
+ * those of the first piece of each token. `confidence` is not computed. */
 TEXTAPP_API textapp_status textapp_tag(textapp_context *context, const char *const *tokens, const size_t *lengths,
                                        size_t count, uint32_t flags, const textapp_prediction **prediction,
                                        textapp_message *message);
 
-/* Predicts the texts of selftest.json, which `textapp export` writes, and compares: tokens, places and ids must be equal,
- * logits within the tolerance of the file, and the recorded logits must give the recorded labels, tags and spans. The
- * message names the first difference. Texts have at most 1,024 bytes; the context must be made for as many. */
+/* Predicts the texts of selftest.json, which `textapp export` writes, and compares: tokens, places and ids must be
+ * equal, logits within the tolerance of the file, and the recorded logits must give the recorded labels, tags and
+ * spans. The message names the first difference. Texts have at most 1,024 bytes; the context must be made for as
+ * many. */
 #define TEXTAPP_SELFTEST_TEXT 1024
 TEXTAPP_API textapp_status textapp_selftest(textapp_context *context, textapp_message *message);
 
@@ -192,10 +195,10 @@ TEXTAPP_API textapp_status textapp_run(textapp_context *context, const int32_t *
 
 /* ---- Many texts at once: for bindings, in whose language a call costs more than a short text. ---- */
 
-/* Predicts only the probabilities of labels, as textapp_predict does with TEXTAPP_DECISION; not for tagging. Text i is the
- * bytes from ends[i - 1], or 0, to ends[i]. `probs` and `logits` get (count, labels), `truncated` gets (count): whether
- * each text was cut. No text may be longer than the context allows. Stops at the first text that fails, and `*done` is
- * the number of texts before it. */
+/* Predicts only the probabilities of labels, as textapp_predict does with TEXTAPP_DECISION; not for tagging. Text i
+ * is the bytes from ends[i - 1], or 0, to ends[i]. `probs` and `logits` get (count, labels), `truncated` gets
+ * (count): whether each text was cut. No text may be longer than the context allows. Stops at the first text that
+ * fails, and `*done` is the number of texts before it. */
 TEXTAPP_API textapp_status textapp_probabilities(textapp_context *context, const char *texts, const size_t *ends,
                                                  size_t count, double *probs, float *logits, uint8_t *truncated,
                                                  size_t *done, textapp_message *message);

@@ -8,6 +8,10 @@
 typedef struct {
   uint64_t value;
 } __attribute__((packed, may_alias)) word;
+/* 64 bytes, which compilers copy in vectors. */
+typedef struct {
+  uint64_t values[8];
+} __attribute__((packed, may_alias)) eight_words;
 /* Compilers turn a loop that copies or fills into a call of memcpy or memset, which would call itself here. */
 #define KEEP_LOOP __asm__ volatile("")
 #else
@@ -19,13 +23,8 @@ void *ta_copy(void *to, const void *from, size_t size) {
   const uint8_t *in = from;
   size_t at = 0;
 #if defined(__GNUC__)
-  for (; at + 32 <= size; at += 32) {
-    word a = *(const word *)(const void *)(in + at), b = *(const word *)(const void *)(in + at + 8);
-    word c = *(const word *)(const void *)(in + at + 16), d = *(const word *)(const void *)(in + at + 24);
-    *(word *)(void *)(out + at) = a;
-    *(word *)(void *)(out + at + 8) = b;
-    *(word *)(void *)(out + at + 16) = c;
-    *(word *)(void *)(out + at + 24) = d;
+  for (; at + 64 <= size; at += 64) {
+    *(eight_words *)(void *)(out + at) = *(const eight_words *)(const void *)(in + at);
     KEEP_LOOP;
   }
   for (; at + 8 <= size; at += 8) {

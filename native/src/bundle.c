@@ -31,8 +31,8 @@ static void list_files(const ta_bundle *bundle, entry *entries) {
 
 static textapp_status no_hashes(const char *file, textapp_message *message) {
   return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                "bundle.json: \"sha256\" must be an object from each of the bundle's files to 64 lower-case hexadecimal "
-                "digits, and from no other. This is wrong for %s",
+                "bundle.json: \"sha256\" must be an object from each of the bundle's files to 64 lower-case "
+                "hexadecimal digits, and from no other. This is wrong for %s",
                 file);
 }
 
@@ -82,8 +82,8 @@ static textapp_status check_file(const entry *one, textapp_message *message) {
   if (!ta_compare(wanted, found, 64)) return TEXTAPP_OK;
   wanted[12] = found[12] = 0;
   return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                "%s: its SHA-256 %s... is not the %s... in bundle.json: the file (%z bytes) was cut or changed after the "
-                "export; copy or export the bundle again",
+                "%s: its SHA-256 %s... is not the %s... in bundle.json: the file (%z bytes) was cut or changed after "
+                "the export; copy or export the bundle again",
                 one->name, found, wanted, one->file->size);
 }
 
@@ -105,18 +105,26 @@ static textapp_status read_thresholds(ta_bundle *out, ta_arena *arena, ta_json v
   out->thresholds = thresholds;
   if (ta_json_numbers(value, 0.0, 1.0, out->name_count, thresholds)) return TEXTAPP_OK;
   return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                "bundle.json: \"thresholds\" must be %z numbers from 0 to 1, one a label. Received: %z", out->name_count,
-                ta_json_count(value));
+                "bundle.json: \"thresholds\" must be %z numbers from 0 to 1, one a label. Received: %z",
+                out->name_count, ta_json_count(value));
 }
 
-static textapp_status read_vocabularies(ta_bundle *out, ta_arena *arena, const entry *entries,
-                                        textapp_message *message) {
-  const textapp_file *file = entries[VOCABULARY].file;
-  textapp_status status =
-      ta_vocabulary_load(&out->vocabulary, arena, "vocabulary.txt", file->data, file->size, message);
-  if (status || !out->has_characters) return status;
-  file = entries[CHARACTERS].file;
-  return ta_vocabulary_load(&out->characters, arena, "characters.txt", file->data, file->size, message);
+/* The lines of a file whose last one may have an end. */
+static uint32_t count_lines(const textapp_file *file) {
+  const char *data = file->data;
+  size_t size = file->size, lines = 1;
+  if (size && data[size - 1] == '\n') size--;
+  for (size_t place = 0; place < size; place++) lines += data[place] == '\n';
+  return (uint32_t)TA_MIN(lines, (size_t)INT32_MAX);
+}
+
+static textapp_status read_targets(ta_bundle *out, ta_arena *arena, const entry *entries, ta_json thresholds,
+                                   textapp_message *message) {
+  const char *noun = out->task == TEXTAPP_TAGGING ? "tag" : "label";
+  textapp_status status = ta_names_load(out, arena, entries[NAMES].file, noun, message);
+  if (status) return status;
+  if (out->task == TEXTAPP_MULTILABEL) return read_thresholds(out, arena, thresholds, message);
+  return out->task == TEXTAPP_TAGGING ? ta_tag_set_load(out, arena, entries[CRF].file, message) : TEXTAPP_OK;
 }
 
 textapp_status ta_bundle_load(ta_bundle *out, ta_arena *arena, const textapp_file *files, size_t count,
@@ -135,19 +143,35 @@ textapp_status ta_bundle_load(ta_bundle *out, ta_arena *arena, const textapp_fil
   list_files(out, entries);
   if (!status) status = read_hashes(hashes, entries, message);
   if (!status) status = check_files(entries, files, count, message);
-  if (!status) status = read_vocabularies(out, arena, entries, message);
-  if (!status) {
-    const char *noun = out->task == TEXTAPP_TAGGING ? "tag" : "label";
-    status = ta_names_load(out, arena, entries[NAMES].file, noun, message);
-  }
+  if (!status) status = read_targets(out, arena, entries, thresholds, message);
   if (status) return status;
-  if (out->task == TEXTAPP_MULTILABEL) status = read_thresholds(out, arena, thresholds, message);
-  if (out->task == TEXTAPP_TAGGING) status = ta_tag_set_load(out, arena, entries[CRF].file, message);
-  if (!status && out->has_ngrams) {
-    status = ta_ngram_model_load(&out->ngrams, arena, entries[NGRAMS].file, entries[NGRAM_TABLE].file, out->name_count,
-                                 message);
-  }
   out->model = entries[MODEL].file;
+  out->words = entries[VOCABULARY].file;
+  out->letters = entries[CHARACTERS].file;
+  out->ngram_settings = entries[NGRAMS].file;
+  out->ngram_table = entries[NGRAM_TABLE].file;
   out->selftest = entries[SELFTEST].file;
-  return status;
+  out->vocabulary.count = count_lines(out->words);
+  if (out->letters) out->characters.count = count_lines(out->letters);
+  return TEXTAPP_OK;
+}
+
+/* Reads a vocabulary of as many entries as the model was loaded for. */
+static textapp_status complete(ta_vocabulary *out, ta_arena *arena, const textapp_file *file, const char *name,
+                               textapp_message *message) {
+  uint32_t count = out->count;
+  textapp_status status = ta_vocabulary_load(out, arena, name, file->data, file->size, message);
+  if (status || out->count == count) return status;
+  return ta_say(message, TEXTAPP_ERROR_BUNDLE, "%s: has %z entries, but %z lines", name, (size_t)out->count,
+                (size_t)count);
+}
+
+textapp_status ta_bundle_complete(ta_bundle *bundle, ta_arena *arena, textapp_message *message) {
+  textapp_status status = complete(&bundle->vocabulary, arena, bundle->words, "vocabulary.txt", message);
+  if (!status && bundle->letters) {
+    status = complete(&bundle->characters, arena, bundle->letters, "characters.txt", message);
+  }
+  if (status || !bundle->has_ngrams) return status;
+  return ta_ngram_model_load(&bundle->ngrams, arena, bundle->ngram_settings, bundle->ngram_table, bundle->name_count,
+                             message);
 }

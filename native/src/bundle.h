@@ -29,13 +29,16 @@ typedef struct {
   const char *const *names; /* labels, or the model's tags */
   size_t name_count;
   ta_ngram_model ngrams;
-  const textapp_file *model;
-  const textapp_file *selftest; /* NULL where the bundle has none, or the caller has left it out */
+  /* NULL where the bundle has none; `selftest` also where the caller has left it out. */
+  const textapp_file *model, *words, *letters, *ngram_settings, *ngram_table, *selftest;
 } ta_bundle;
 
-/* The files are the caller's and stay. */
+/* Reads a bundle in two steps. After the first, the model can be loaded: `vocabulary.count` and `characters.count` are
+ * those of the lines. The second makes the tables of the vocabularies and reads the n-grams; so it can have the memory
+ * that the model was tried in. The files are the caller's and stay. */
 textapp_status ta_bundle_load(ta_bundle *out, ta_arena *arena, const textapp_file *files, size_t count,
                               textapp_message *message);
+textapp_status ta_bundle_complete(ta_bundle *bundle, ta_arena *arena, textapp_message *message);
 
 /* Parts of it: bundle.json without its hashes; labels.txt or tags.txt; crf.json. */
 textapp_status ta_description_load(ta_bundle *out, ta_arena *arena, const textapp_file *file, ta_json *hashes,

@@ -1,11 +1,12 @@
-/* From decimal digits to the nearest double. Up to 19 digits with small exponents, as all numbers have that Python writes for
- * weights, take exact products and quotients of 128 bits. All others take a decimal that is shifted by bits, as in the
- * strconv package of Go. */
+/* From decimal digits to the nearest double. Up to 19 digits with small exponents, as all numbers have that Python
+ * writes for weights, take exact products and quotients of 128 bits. All others take a decimal that is shifted by
+ * bits, as in the strconv package of Go. */
 #include "json.h"
 
 #define ROOM (TA_DIGITS + 16)
 
-/* hi * 2^64 + lo, times 2^exponent, where `more` says that the exact value is a little larger. Not for subnormal numbers. */
+/* hi * 2^64 + lo, times 2^exponent, where `more` says that the exact value is a little larger. Not for subnormal
+ * numbers. */
 static double rounded(uint64_t hi, uint64_t lo, int more, int exponent) {
   union {
     uint64_t bits;

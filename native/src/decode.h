@@ -21,7 +21,7 @@ typedef struct {
   const uint32_t *types;    /* (K): number of each tag's type; O has a number of its own */
   uint32_t out_count;       /* tags that predictions have: plain, or in IOB2 */
   const char *const *out_names;
-  const int32_t *begins; /* (K): number in `out_names` of the tag that begins a span of the tag's type; I-TYPE is next */
+  const int32_t *begins; /* (K): number in `out_names` of the B of the tag's type; its I is next */
   int has_crf, large;    /* large: whether scores are so large that sums of their powers may overflow */
   const double *into;    /* (K, K): scores of the tags before (columns) each tag (rows) */
   const double *from;    /* (K, K): scores of the tags after (columns) each tag (rows) */
@@ -36,7 +36,8 @@ typedef struct {
 /* Copies tags.txt's names (count) and a CRF's scores `transitions` (count, count), `start` and `end` (count), which are
  * finite; NULL without a CRF. Checks the rules of textapp/runtime/tagging.py for them. */
 textapp_status ta_tags_load(ta_tags *out, ta_arena *arena, ta_scheme scheme, const char *const *names, size_t count,
-                            const double *transitions, const double *start, const double *end, textapp_message *message);
+                            const double *transitions, const double *start, const double *end,
+                            textapp_message *message);
 
 /* Whether a tag continues the span of the tag before it. */
 int ta_continues(const ta_tags *tags, size_t before, size_t after);
@@ -62,9 +63,10 @@ void ta_viterbi(const ta_tags *tags, const ta_decoding *work, const float *logit
 void ta_tag_confidences(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count,
                         double *confidences);
 
-/* The confidence of spans: the probability that its tokens have the tags `work->ids`, and that it ends at both sides. */
-void ta_span_confidences(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count, ta_span *spans,
-                         size_t span_count);
+/* The confidence of spans: the probability that its tokens have the tags `work->ids`, and that it ends at both
+ * sides. */
+void ta_span_confidences(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count,
+                         ta_span *spans, size_t span_count);
 
 /* The spans of the tags `work->ids`, into `work->spans`. Returns their number; 0 for plain tags. */
 size_t ta_read_spans(const ta_tags *tags, const ta_decoding *work, size_t count);
@@ -72,7 +74,8 @@ size_t ta_read_spans(const ta_tags *tags, const ta_decoding *work, size_t count)
 /* Numbers in `out_names` of tokens, of which some are in spans; plain tags are unchanged. `out` may be `work->ids`. */
 void ta_write_tags(const ta_tags *tags, const ta_decoding *work, size_t count, size_t span_count, int32_t *out);
 
-/* Repairs tags in IOB2, as numbers of `out_names`, where spans were taken apart: an I that continues nothing becomes a B. */
+/* Repairs tags in IOB2, as numbers of `out_names`, where spans were taken apart: an I that continues nothing becomes
+ * a B. */
 void ta_repair_iob2(const ta_tags *tags, int32_t *numbers, size_t count);
 
 #endif

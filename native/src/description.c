@@ -96,8 +96,9 @@ static textapp_status check_others(const ta_json *fields, textapp_message *messa
 static textapp_status read_text_fields(ta_bundle *out, const ta_json *fields, textapp_message *message) {
   int64_t most = 0;
   if (!read_word_form(out, fields[WORD_FORM])) {
-    return broken(WORD_FORM, "an object of lowercase and zero_digits, true or false, and normalization, one of none, nfc, "
-                             "nfkc; or null where words are looked up as the tokenizer gives them",
+    return broken(WORD_FORM,
+                  "an object of lowercase and zero_digits, true or false, and normalization, one of none, nfc, nfkc; "
+                  "or null where words are looked up as the tokenizer gives them",
                   fields[WORD_FORM], message);
   }
   if (fields[MAX_CHARACTERS].at && !is_null(fields[MAX_CHARACTERS])) {
@@ -110,10 +111,12 @@ static textapp_status read_text_fields(ta_bundle *out, const ta_json *fields, te
   }
   if (!flag(fields[SHAPES], 1, &out->has_shapes)) return broken(SHAPES, "true or false", fields[SHAPES], message);
   if (!flag(fields[NGRAMS], 1, &out->has_ngrams)) return broken(NGRAMS, "true or false", fields[NGRAMS], message);
-  if (!flag(fields[SELFTEST], 1, &out->has_selftest)) return broken(SELFTEST, "true or false", fields[SELFTEST], message);
+  if (!flag(fields[SELFTEST], 1, &out->has_selftest)) {
+    return broken(SELFTEST, "true or false", fields[SELFTEST], message);
+  }
   if (ta_json_kind_of(fields[TOKENIZER]) != TA_JSON_OBJECT || !read_tokenizer(&out->tokenizer, fields[TOKENIZER])) {
-    return broken(TOKENIZER, "an object of kind (word or char), lowercase (true or false) and normalization (none, nfc or "
-                             "nfkc)",
+    return broken(TOKENIZER,
+                  "an object of kind (word or char), lowercase (true or false) and normalization (none, nfc, nfkc)",
                   fields[TOKENIZER], message);
   }
   if (out->has_form || !(out->has_characters || out->has_shapes)) return TEXTAPP_OK;
@@ -200,9 +203,8 @@ static textapp_status read_task_fields(ta_bundle *out, const ta_json *fields, te
     return broken(THRESHOLDS, "a list of numbers from 0 to 1, one a label", fields[THRESHOLDS], message);
   }
   if (out->task == TEXTAPP_CLASSIFICATION && fields[TEMPERATURE].at) {
-    if (ta_json_number(fields[TEMPERATURE], &out->temperature) && out->temperature >= 0.05 && out->temperature <= 20.0) {
-      return TEXTAPP_OK;
-    }
+    int is_number = ta_json_number(fields[TEMPERATURE], &out->temperature);
+    if (is_number && out->temperature >= 0.05 && out->temperature <= 20.0) return TEXTAPP_OK;
     return broken(TEMPERATURE, "a number from 0.05 to 20", fields[TEMPERATURE], message);
   }
   if (out->task != TEXTAPP_TAGGING) return TEXTAPP_OK;

@@ -120,7 +120,7 @@ static int padding_is_nothing(const ta_engine *engine, ta_builder *builder, size
   void *scratch = ta_memory(builder, program_scratch(program), 1);
   if (builder->status) return 0;
   for (size_t t = 0; t < TA_COUNT(counts); t++) {
-    size_t count = TA_MIN((size_t)counts[t], length), compared = engine->outputs * (engine->per_token ? count : 1);
+    size_t count = TA_MIN(TA_MAX((size_t)counts[t], (size_t)program->least), length), compared = engine->outputs * (engine->per_token ? count : 1);
     int32_t *at = ids;
     for (size_t i = 0; i < engine->input_count; at += count * engine->inputs[i].width, i++) {
       inputs[i] = at;
@@ -141,7 +141,7 @@ static textapp_status find_lengths(ta_engine *engine, ta_builder *builder) {
   if (builder->status || engine->count < 2) return builder->status;
   uint32_t others = (uint32_t)engine->count - 1, inputs = (uint32_t)engine->input_count;
   if (!ta_program_lengths(longest, engine->programs, others, inputs, shapes, map)) return TEXTAPP_OK;
-  int32_t tried = TA_MIN(longest->length, TRIED);
+  int32_t tried = TA_MAX(TA_MIN(longest->length, TRIED), longest->least);
   textapp_status status = ta_program_plan(builder, longest, tried); /* little memory, as it cannot be given back */
   if (status == TEXTAPP_OK) engine->by_length = padding_is_nothing(engine, builder, (size_t)tried);
   if (status == TEXTAPP_OK) status = builder->status;
@@ -216,7 +216,7 @@ textapp_status ta_engine_run(const ta_engine *engine, void *scratch, const int32
   size_t length = (size_t)engine->programs[number].length;
   if (engine->by_length) {
     number = engine->count - 1;
-    if (count > 0) length = count;
+    if (count > 0) length = TA_MAX(count, (size_t)engine->programs[number].least);
   }
   const ta_program *program = &engine->programs[number];
   ta_frame frame = frame_of(engine, program, scratch);

@@ -62,6 +62,13 @@ void *ta_memory(ta_builder *builder, size_t count, size_t size) {
   return memory;
 }
 
+int ta_spend(ta_builder *builder, size_t bytes) {
+  size_t *left = &builder->file.reader.left;
+  if (!ta_rule(builder, bytes <= *left, "constants are read more often than the file is long")) return 0;
+  *left -= bytes;
+  return 1;
+}
+
 void *ta_work(ta_builder *builder, void (*run)(const ta_step *, ta_frame *),
               int (*fits)(const ta_step *, const ta_frame *, size_t *), size_t size) {
   builder->step->run = run;
@@ -132,6 +139,8 @@ static void check_inputs(ta_builder *builder) {
     if (!ta_rule(builder, tensor->count > 0, "reads an empty tensor")) return;
     int needs = tensor->type == TA_INT8 || tensor->type == TA_INT4 || tensor->type == TA_INT2;
     if (!ta_rule(builder, !needs || tensor->scale_count > 0, "a tensor of few bits must have a scale")) return;
+    int state = tensor->is_variable && !program->slots[number].written && tensor->data == NULL;
+    if (!ta_known(builder, !state || !step_reads(step, i), "reads a variable that is no state of an LSTM")) return;
     if (step_reads(step, i) && tensor->data != NULL && program->slots[number].constant == NULL)
       program->slots[number].constant = ta_constant(builder, number);
     if (step_reads(step, i) && program->slots[number].halves != NULL && program->slots[number].constant == NULL)
@@ -162,12 +171,13 @@ static void read_step(ta_builder *builder) {
   ta_step *step = builder->step;
   if (kind == NULL) {
     builder->status = ta_say(builder->message, TEXTAPP_ERROR_UNSUPPORTED,
-                             FILE_NAME ": operator %z has the code %d of the schema, which this core does not run",
+                             FILE_NAME ": operator %z has the code %d of the schema; this core does not run it",
                              (size_t)builder->index, (int64_t)operator->code);
     return;
   }
   builder->operator_name = kind->name;
   builder->what = kind->what;
+  if (!ta_known(builder, kind->prepare != NULL, "is no operator of textapp's own models")) return;
   int count = operator->inputs.count >= kind->least && operator->inputs.count <= kind->most;
   if (!ta_rule(builder, count && operator->outputs.count > 0, "has a wrong number of inputs or outputs")) return;
   int options = operator->options_type == 0 ? 1 : operator->options_type == kind->options_type;
@@ -270,5 +280,6 @@ textapp_status ta_program_read(ta_builder *builder, ta_program *program, const t
         wanted_tensor(builder, &program->graph.outputs, "attention_weights", TA_FLOAT32, 2, weights, 0);
   keep_output(builder, program->logits);
   keep_output(builder, program->attention);
+  if (builder->status == TEXTAPP_OK) ta_join_lookups(program);
   return builder->status;
 }

@@ -18,6 +18,7 @@ typedef struct {
   uint32_t root;          /* the tensor whose memory it shares: itself, or the one that it is a view of */
   size_t behind;          /* bytes from the start of its root */
   size_t offset;          /* bytes from the start of the memory */
+  size_t bytes;           /* that a root takes, at the length of the plan */
   uint32_t first, last;   /* steps that use it, of a root */
   uint32_t next;          /* of the plan of memory */
   uint8_t written;
@@ -42,6 +43,7 @@ struct ta_step {
   const uint32_t *in, *out; /* numbers of tensors; TA_NO_TENSOR where one is left out */
   uint32_t in_count, out_count;
   uint32_t reads; /* a bit for each input whose numbers are read at run time; the last bit stands for all that follow */
+  uint32_t work; /* multiply-adds for each number of its first output, beside moving it */
   const void *params; /* equal bytes mean equal work */
   size_t params_size;
 };
@@ -52,8 +54,10 @@ struct ta_program {
   ta_step *steps; /* one for each operator; `run` is NULL where there is nothing to do */
   size_t memory, scratch; /* bytes of a run at the shapes of the file */
   int32_t length;
+  int32_t least; /* tokens that it can run at, where shapes follow from the length */
   uint32_t *inputs; /* tensors of the wanted inputs */
   uint32_t logits, attention;
+  size_t compared; /* bytes of constants that were compared with other programs' */
 };
 
 static inline const int32_t *ta_shape(const ta_frame *frame, uint32_t tensor) {
@@ -92,7 +96,6 @@ typedef struct ta_packed {
   uint32_t part_count;
   uint32_t inputs;
   uint32_t buffers[4];
-  const float *lowered; /* int8: scale of each output times the sum of its weights: what a zero point of 1 adds */
   struct ta_packed *next;
 } ta_packed;
 
@@ -161,6 +164,8 @@ const ta_packed *ta_pack(ta_builder *builder, const uint32_t *positions, uint32_
 /* A native copy of a constant tensor; NULL where memory is out. */
 const void *ta_constant(ta_builder *builder, uint32_t tensor);
 void *ta_memory(ta_builder *builder, size_t count, size_t size);
+/* Counts bytes of constants that are read in a check, so that a small file cannot be checked for minutes. */
+int ta_spend(ta_builder *builder, size_t bytes);
 
 /* The loops of an operation on tensors that are broadcast: axes with equal steps are joined. */
 typedef struct {
@@ -177,6 +182,8 @@ int ta_loops_fit(const ta_step *step, const ta_frame *frame, size_t *scratch); /
 
 /* Reads and checks a signature. */
 textapp_status ta_program_read(ta_builder *builder, ta_program *program, const ta_engine_signature *signature);
+/* Joins lookups of rows and of their scales. */
+void ta_join_lookups(ta_program *program);
 /* Plans memory and scratch for texts of one length. The places of an earlier plan are lost. */
 textapp_status ta_program_plan(ta_builder *builder, ta_program *program, int32_t length);
 /* Fills the shapes of all tensors for a length. */

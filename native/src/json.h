@@ -1,26 +1,34 @@
-/* Reads JSON in place. The whole text is checked once, by the rules of RFC 8259 and strict UTF-8; then values are found by
- * scanning, and nothing is allocated. As in Python, the last of several members of one name counts. NaN and Infinity,
- * which Python takes, are refused. */
+/* Reads JSON in place. The whole text is checked once, by the rules of RFC 8259 and strict UTF-8; then values are
+ * found by scanning, and nothing is allocated. As in Python, the last of several members of one name counts. NaN and
+ * Infinity, which Python takes, are refused. */
 #ifndef TA_JSON_H
 #define TA_JSON_H
 
 #include "base.h"
 
-/* A value in a text that was checked: from its first byte to the end of the text around it. `at` is NULL where there is no
- * value. */
+/* A value in a text that was checked: from its first byte to the end of the text around it. `at` is NULL where there
+ * is no value. */
 typedef struct {
   const char *at, *end;
 } ta_json;
 
-typedef enum { TA_JSON_NONE, TA_JSON_NULL, TA_JSON_BOOL, TA_JSON_NUMBER, TA_JSON_STRING, TA_JSON_ARRAY, TA_JSON_OBJECT } ta_json_kind;
+typedef enum {
+  TA_JSON_NONE,
+  TA_JSON_NULL,
+  TA_JSON_BOOL,
+  TA_JSON_NUMBER,
+  TA_JSON_STRING,
+  TA_JSON_ARRAY,
+  TA_JSON_OBJECT
+} ta_json_kind;
 
 /* Checks a whole file: syntax, UTF-8, and at most 64 levels. `file` is for the message. */
 textapp_status ta_json_check(ta_json *out, const char *file, const void *data, size_t size, textapp_message *message);
 
 ta_json_kind ta_json_kind_of(ta_json value);
 
-/* Goes through an array or an object: `*rest` starts as ta_json_inside(container). Returns 0 at its end. `key` may be NULL;
- * it is a string. */
+/* Goes through an array or an object: `*rest` starts as ta_json_inside(container). Returns 0 at its end. `key` may
+ * be NULL; it is a string. */
 ta_json ta_json_inside(ta_json container);
 int ta_json_next(ta_json *rest, ta_json *key, ta_json *value);
 size_t ta_json_count(ta_json container);
@@ -48,8 +56,8 @@ size_t ta_json_size(ta_json value);
 /* The bytes of a text before the first that is no UTF-8. Strict: no surrogates, nothing overlong. */
 size_t ta_valid_utf8(const char *text, size_t length);
 
-/* The nearest double to a decimal number, halves to even: at most TA_DIGITS digits without a point, the first not 0, times 10
- * to the `exponent`. */
+/* The nearest double to a decimal number, halves to even: at most TA_DIGITS digits without a point, the first not 0,
+ * times 10 to the `exponent`. */
 #define TA_DIGITS 800
 double ta_decimal(const char *digits, size_t count, int64_t exponent);
 

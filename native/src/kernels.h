@@ -47,15 +47,15 @@ typedef struct {
   float (*quantize)(const float *row, size_t count, int8_t *out);
 
   /* The same with a zero point: 255 steps from the least number to the largest, and 0 is one of them. A row of zeros has
-   * the scale 1, and zeros. A number is about scale * (out - zero_point), so a product must subtract the zero point times
-   * the sum of an output's weights. LiteRT rounds in two ways, which differ for halves: those of int8 tables are many. */
+   * the scale 1, and zeros. A number is about scale * (out - zero_point). LiteRT rounds in two ways, which differ for halves: those of int8 tables are many. */
   float (*quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out, int32_t *zero_point);
 
-  /* For each of `rows` rows: y[n] = (add ? y[n] : bias ? bias[n] : 0) + x_scale * scales[n] * sum_k x[k] w[n][k].
-   * x: int8 rows `x_stride` bytes apart, each readable up to `inputs` rounded up to 64, zero there. `x_scales` (rows).
+  /* For each of `rows` rows: y[n] = (add ? y[n] : bias ? bias[n] : 0) + x_scale * scales[n] * sum_k (x[k] - x_zero) w[n][k].
+   * x: int8 rows `x_stride` bytes apart, each readable up to `inputs` rounded up to 64, zero there. `x_scales` (rows),
+   * `x_zeros` (rows), from -128 to 127; NULL for 0.
    * y: float rows `y_stride` floats apart, not padded: exactly `outputs` are written. */
-  void (*int8_product)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, const float *x_scales, size_t rows,
-                       const float *bias, int add, float *y, size_t y_stride);
+  void (*int8_product)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, const float *x_scales,
+                       const int32_t *x_zeros, size_t rows, const float *bias, int add, float *y, size_t y_stride);
   /* The integer sums themselves, of static int8 models: sums[n] = sum_k (x[k] - zero_point) * w[n][k]. */
   void (*int8_sums)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point, size_t rows,
                     int32_t *sums, size_t sums_stride);

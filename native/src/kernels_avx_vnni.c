@@ -16,6 +16,7 @@
 #define PLACE(n, k) ((n) * 4 + (k))
 #define EXCLUDES_LEAST 0
 #define CORRECTS 1
+#define MOVED 0
 #define SOME 0
 
 typedef float SET(vf) __attribute__((vector_size(32)));

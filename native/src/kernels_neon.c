@@ -21,6 +21,7 @@
 #define PLACE(n, k) ((k) / 2 * 8 + (n) * 2 + (k) % 2)
 #define EXCLUDES_LEAST 1
 #define CORRECTS 0
+#define MOVED 0
 #define SOME 0
 
 typedef float SET(vf) __attribute__((vector_size(16)));

@@ -114,17 +114,20 @@ static void int8_dots(const ta_matrix *matrix, const int8_t *x, size_t n, int32_
 }
 
 static void scalar_int8_product(const ta_matrix *matrix, const int8_t *x, size_t x_stride, const float *x_scales,
-                                size_t rows, const float *bias, int add, float *y, size_t y_stride) {
-  for (size_t row = 0; row < rows; row++)
+                                const int32_t *x_zeros, size_t rows, const float *bias, int add, float *y,
+                                size_t y_stride) {
+  for (size_t row = 0; row < rows; row++) {
+    int32_t zero = x_zeros != NULL ? x_zeros[row] : 0;
     for (size_t first = 0; first < matrix->outputs; first += 4) {
       int32_t sums[4];
       int8_dots(matrix, x + row * x_stride, first, sums);
       for (size_t n = first; n < matrix->outputs && n < first + 4; n++) {
         float *to = y + row * y_stride + n;
         float base = add ? *to : bias ? bias[n] : 0;
-        *to = base + x_scales[row] * matrix->scales[n] * (float)sums[n - first];
+        *to = base + x_scales[row] * matrix->scales[n] * (float)(sums[n - first] - zero * matrix->sums[n]);
       }
     }
+  }
 }
 
 static void scalar_int8_sums(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point,

@@ -17,6 +17,7 @@
  *   SET(spread), SET(dot4)    4 inputs to all lanes; sums + products of LANES outputs with 4 inputs
  *   SET(correction)           what to subtract from the sums of a row, because of how WEIGHT_OF moves weights; CORRECTS is
  *                             0 where that is nothing
+ *   MOVED                     what `spread` adds to inputs, for all rows
  *   SET(narrow)               16 floats from -127 to 127 to int8, towards zero
  *   SET(load_some), SET(store_some)  the first lanes, where it defines SOME 1: the set has masks
  *   SET(largest), SET(total)  of the lanes of a vector; the total in pairs, upper half to lower half */
@@ -116,11 +117,13 @@ typedef struct {
   const ta_matrix *matrix;
   const void *x;
   size_t x_stride;
-  const float *x_scales, *bias;
+  const float *x_scales;
+  const int32_t *x_zeros; /* NULL: all rows have zero_point */
+  int32_t zero_point;
+  const float *bias;
   int add;
   float *y;
   int32_t *sums;
-  int32_t zero_point;
   size_t y_stride;
 } SET(job);
 
@@ -134,10 +137,7 @@ INLINE void SET(finish)(VF results, float *to, const float *from, size_t count, 
   SET(store)(to, from != NULL ? SET(load)(from) + results : results);
 }
 
-/* The same for sums: takes off what the zero point of the inputs adds. */
-INLINE void SET(finish_sums)(VI sums, int32_t *to, const int32_t *weight_sums, int32_t zero_point, size_t count,
-                             const int is_last) {
-  sums -= zero_point * *(const SET(viu) *)weight_sums;
+INLINE void SET(finish_sums)(VI sums, int32_t *to, size_t count, const int is_last) {
   if (!is_last || count >= LANES)
     *(SET(viu) *)to = sums;
   else
@@ -152,7 +152,11 @@ INLINE void SET(int8_tile)(const SET(job) *job, const size_t rows, const size_t 
   const size_t inputs = job->matrix->inputs, stride = job->x_stride, count = job->matrix->outputs - n;
   const int8_t *x = (const int8_t *)job->x + row * stride;
   VI sums[TILE];
-  UNROLL for (size_t i = 0; i < rows * vectors; i++) sums[i] = (VI){0};
+  UNROLL for (size_t r = 0; r < rows; r++) { /* what zero points add is taken off first, while nothing waits for it */
+    const int32_t zero = MOVED + (job->x_zeros != NULL ? job->x_zeros[row + r] : job->zero_point);
+    UNROLL for (size_t v = 0; v < vectors; v++)
+      sums[r * vectors + v] = -zero * *(const SET(viu) *)(job->matrix->sums + n + v * LANES);
+  }
   for (size_t k = 0; k < inputs; k += 4, weights += step) {
     UNROLL for (size_t r = 0; r < rows; r++) {
       SET(inputs) four = SET(spread)(x + r * stride + k);
@@ -162,30 +166,22 @@ INLINE void SET(int8_tile)(const SET(job) *job, const size_t rows, const size_t 
   }
   if (CORRECTS)
     UNROLL for (size_t i = 0; i < rows * vectors; i++) sums[i] -= corrections[row % MOST_ROWS + i / vectors];
-  if (job->sums != NULL) {
-    const int32_t *weight_sums = job->matrix->sums + n, zero_point = job->zero_point;
+  const SET(job) j = *job; /* a copy, as what is stored below could change it */
+  if (j.sums != NULL) {
     UNROLL for (size_t i = 0; i < rows * vectors; i++) {
-      size_t r = i / vectors, at = i % vectors * LANES;
-      int32_t *to = job->sums + (row + r) * job->y_stride + n + at;
-      SET(finish_sums)(sums[i], to, weight_sums + at, zero_point, count, is_last);
+      int32_t *to = j.sums + (row + i / vectors) * j.y_stride + n + i % vectors * LANES;
+      SET(finish_sums)(sums[i], to, count, is_last);
     }
     return;
   }
-  const float *scales = job->matrix->scales + n, *bias = job->bias != NULL ? job->bias + n : NULL;
+  const float *scales = j.matrix->scales + n, *bias = j.bias != NULL ? j.bias + n : NULL;
   UNROLL for (size_t r = 0; r < rows; r++) {
-    float *to = job->y + (row + r) * job->y_stride + n;
-    const float *from = job->add ? to : bias;
-    VF x_scale = SET(all)(job->x_scales[row + r]);
-    if (from != NULL) {
-      UNROLL for (size_t v = 0; v < vectors; v++) {
-        VF results = x_scale * SET(load)(scales + v * LANES) * __builtin_convertvector(sums[r * vectors + v], VF);
-        SET(finish)(results, to + v * LANES, from + v * LANES, count, is_last);
-      }
-    } else {
-      UNROLL for (size_t v = 0; v < vectors; v++) {
-        VF results = x_scale * SET(load)(scales + v * LANES) * __builtin_convertvector(sums[r * vectors + v], VF);
-        SET(finish)(results, to + v * LANES, NULL, count, is_last);
-      }
+    float *to = j.y + (row + r) * j.y_stride + n;
+    const float *from = j.add ? to : bias;
+    VF x_scale = SET(all)(j.x_scales[row + r]);
+    UNROLL for (size_t v = 0; v < vectors; v++) {
+      VF results = x_scale * SET(load)(scales + v * LANES) * __builtin_convertvector(sums[r * vectors + v], VF);
+      SET(finish)(results, to + v * LANES, from != NULL ? from + v * LANES : NULL, count, is_last);
     }
   }
 }
@@ -228,40 +224,23 @@ static void SET(int8_run)(const SET(job) *job, size_t rows) {
 }
 
 static void SET(int8_product)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, const float *x_scales,
-                              size_t rows, const float *bias, int add, float *y, size_t y_stride) {
+                              const int32_t *x_zeros, size_t rows, const float *bias, int add, float *y,
+                              size_t y_stride) {
   if (!matrix->is_packed) {
-    ta_kernels_scalar()->int8_product(matrix, x, x_stride, x_scales, rows, bias, add, y, y_stride);
+    ta_kernels_scalar()->int8_product(matrix, x, x_stride, x_scales, x_zeros, rows, bias, add, y, y_stride);
     return;
   }
-  SET(job) job = {matrix, x, x_stride, x_scales, bias, add, y, NULL, 0, y_stride};
+  const SET(job) job = {matrix, x, x_stride, x_scales, x_zeros, 0, bias, add, y, NULL, y_stride};
   SET(int8_run)(&job, rows);
 }
 
-#ifdef SUMS_IN_C
-/* One sum in C, from weights where PLACE put them. */
-static int32_t SET(sum)(const ta_matrix *matrix, const int8_t *x, size_t n) {
-  const size_t first = n / (WIDE * LANES) * (WIDE * LANES), padded_inputs = SET(up)(matrix->inputs, 4);
-  const size_t block = TA_MIN(SET(up)(matrix->outputs, LANES) - first, WIDE * LANES);
-  const WEIGHT *weights = (const WEIGHT *)matrix->weights + first * padded_inputs + (n - first) / LANES * LANES * 4;
-  int32_t sum = 0;
-  for (size_t k = 0; k < matrix->inputs; k++) sum += x[k] * weights[k / 4 * 4 * block + PLACE(n % LANES, k % 4)];
-  return sum;
-}
-#endif
-
 static void SET(int8_sums)(const ta_matrix *matrix, const int8_t *x, size_t x_stride, int32_t zero_point, size_t rows,
                            int32_t *sums, size_t sums_stride) {
-#ifdef SUMS_IN_C
-  for (size_t row = 0; matrix->is_packed && row < rows; row++)
-    for (size_t n = 0; n < matrix->outputs; n++)
-      sums[row * sums_stride + n] = SET(sum)(matrix, x + row * x_stride, n) - zero_point * matrix->sums[n];
-  if (matrix->is_packed) return;
-#endif
   if (!matrix->is_packed) {
     ta_kernels_scalar()->int8_sums(matrix, x, x_stride, zero_point, rows, sums, sums_stride);
     return;
   }
-  SET(job) job = {matrix, x, x_stride, NULL, NULL, 0, NULL, sums, zero_point, sums_stride};
+  const SET(job) job = {matrix, x, x_stride, NULL, NULL, zero_point, NULL, 0, NULL, sums, sums_stride};
   SET(int8_run)(&job, rows);
 }
 
@@ -278,10 +257,11 @@ INLINE void SET(float_tile)(const SET(job) *job, const size_t rows, const size_t
         sums[r * vectors + v] = SET(fuse)(input, SET(load)(weights + v * LANES), sums[r * vectors + v]);
     }
   }
-  const float *bias = job->bias != NULL ? job->bias + n : NULL;
+  const SET(job) j = *job; /* a copy, as what is stored below could change it */
+  const float *bias = j.bias != NULL ? j.bias + n : NULL;
   UNROLL for (size_t r = 0; r < rows; r++) {
-    float *to = job->y + (row + r) * job->y_stride + n;
-    const float *from = job->add ? to : bias;
+    float *to = j.y + (row + r) * j.y_stride + n;
+    const float *from = j.add ? to : bias;
     UNROLL for (size_t v = 0; v < vectors; v++)
       SET(finish)(sums[r * vectors + v], to + v * LANES, from != NULL ? from + v * LANES : NULL, count, vectors == 1);
   }
@@ -307,7 +287,7 @@ static void SET(float_block)(const SET(job) *job, size_t rows, size_t n, size_t 
 
 static void SET(float_product)(const ta_matrix *matrix, const float *x, size_t x_stride, size_t rows,
                                const float *bias, int add, float *y, size_t y_stride) {
-  const SET(job) job = {matrix, x, x_stride, NULL, bias, add, y, NULL, 0, y_stride};
+  const SET(job) job = {matrix, x, x_stride, NULL, NULL, 0, bias, add, y, NULL, y_stride};
   for (size_t n = 0; n < matrix->outputs; n += WIDE * LANES) {
     size_t vectors = TA_MIN((matrix->outputs - n + LANES - 1) / LANES, WIDE);
     SET(float_block)(&job, rows, n, vectors, (const float *)matrix->weights + n * matrix->inputs);
@@ -557,7 +537,7 @@ static const ta_kernels SET(set) = {.name = NAME,
 #undef PLACE
 #undef EXCLUDES_LEAST
 #undef CORRECTS
-#undef SUMS_IN_C
+#undef MOVED
 #undef VF
 #undef VI
 #undef INLINE

@@ -1,6 +1,7 @@
-/* Probabilities of labels, tags and spans. Of a CRF's tags by forward-backward (Rabiner 1989, A Tutorial on Hidden Markov
- * Models, section III), of its spans with their tags fixed (Culotta and McCallum 2004, Confidence Estimation for
- * Information Extraction). No table over the text is kept: what a token needs of the forward scores is kept in its result. */
+/* Probabilities of labels, tags and spans. Of a CRF's tags by forward-backward (Rabiner 1989, A Tutorial on Hidden
+ * Markov Models, section III), of its spans with their tags fixed (Culotta and McCallum 2004, Confidence Estimation
+ * for Information Extraction). No table over the text is kept: what a token needs of the forward scores is kept in
+ * its result. */
 #include "decode.h"
 
 #define NEVER (-1e30)
@@ -129,7 +130,8 @@ static double beside(const ta_tags *tags, const double *column, int32_t edge, in
 }
 
 /* The score of the tags of a span. */
-static double inside(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count, const ta_span *span) {
+static double inside(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count,
+                     const ta_span *span) {
   double *row = work->scores + 3 * (size_t)tags->count, total = 0.0;
   for (size_t token = span->start; token < span->end; token++) {
     size_t tag = (size_t)work->ids[token];
@@ -143,7 +145,8 @@ static double inside(const ta_tags *tags, const ta_decoding *work, const float *
 static double at_most_1(double value) { return TA_MIN(1.0, value); }
 
 /* Without a CRF: the product of the probabilities of the span's tags and of the borders beside it. */
-static double alone(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count, const ta_span *span) {
+static double alone(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count,
+                    const ta_span *span) {
   double *row = work->scores, *values = row + tags->count, total = 0.0;
   size_t first = span->start ? span->start - 1 : 0, end = TA_MIN(span->end + (size_t)1, count);
   for (size_t token = first; token < end; token++) {
@@ -160,8 +163,8 @@ static double alone(const ta_tags *tags, const ta_decoding *work, const float *l
   return at_most_1(ta_exp(total));
 }
 
-void ta_span_confidences(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count, ta_span *spans,
-                         size_t span_count) {
+void ta_span_confidences(const ta_tags *tags, const ta_decoding *work, const float *logits, size_t count,
+                         ta_span *spans, size_t span_count) {
   rows pass = rows_of(tags, work);
   double *values = work->scores + 4 * (size_t)tags->count, total;
   size_t next = 0;

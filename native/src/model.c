@@ -59,7 +59,8 @@ static textapp_status load_engine(textapp_model *model, ta_arena *arena, textapp
 static textapp_status try_model(const textapp_model *model, ta_arena *arena, textapp_message *message) {
   int32_t *ids[TA_INPUTS] = {NULL};
   float *logits = ta_new(arena, model->bundle.name_count, sizeof *logits);
-  void *scratch = ta_new(arena, ta_engine_scratch(model->engine), 1);
+  size_t size = ta_engine_scratch(model->engine);
+  void *scratch = ta_new(arena, size, 1);
   textapp_status status = TEXTAPP_OK;
   int has_memory = logits && scratch;
   for (size_t number = 0; number < model->input_count; number++) {
@@ -74,6 +75,10 @@ static textapp_status try_model(const textapp_model *model, ta_arena *arena, tex
     }
     status = ta_engine_run(model->engine, scratch, (const int32_t *const *)ids, 1, logits, NULL, message);
   }
+  if (size > arena->left) { /* what is loaded next goes there */
+    arena->block = ta_fill(scratch, 0, size / 64 * 64);
+    arena->left = size / 64 * 64;
+  }
   return status;
 }
 
@@ -83,7 +88,8 @@ textapp_status textapp_load(const textapp_file *files, size_t count, const texta
   textapp_model *out;
   textapp_status status;
   if (!model || !options || !options->allocate || (!files && count)) {
-    return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "textapp_load: needs files, options with allocate, and a place for the model");
+    return ta_say(message, TEXTAPP_ERROR_ARGUMENT,
+                  "textapp_load: needs files, options with allocate, and a place for the model");
   }
   *model = NULL;
   ta_arena_init(&arena, options);
@@ -93,12 +99,14 @@ textapp_status textapp_load(const textapp_file *files, size_t count, const texta
   status = ta_bundle_load(&out->bundle, &arena, files, count, message);
   if (!status) status = load_engine(out, &arena, message);
   if (!status) status = try_model(out, &arena, message);
+  if (!status) status = ta_bundle_complete(&out->bundle, &arena, message);
   if (!status) *model = out;
   return status;
 }
 
-/* The most tokens that texts of so many bytes have. Normalization may make several of one character: U+33B0 of three bytes
- * is two, U+3316 six; where each code point is a token, U+FDFA is fifteen. Others have a byte a token, or more. */
+/* The most tokens that texts of so many bytes have. Normalization may make several of one character: U+33B0 of three
+ * bytes is two, U+3316 six; where each code point is a token, U+FDFA is fifteen. Others have a byte a token, or
+ * more. */
 static size_t most_tokens(const ta_bundle *bundle, size_t longest) {
   size_t factor = 1;
   if (bundle->task != TEXTAPP_TAGGING) return bundle->longest;

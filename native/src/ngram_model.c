@@ -109,8 +109,8 @@ textapp_status ta_ngram_model_load(ta_ngram_model *out, ta_arena *arena, const t
   rows = (uint64_t)out->hash.rows + out->hash.character_rows;
   if (!columns || columns > table->size || rows * columns != table->size) {
     return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                  "ngrams.bin: must have %z rows of %z bytes by ngrams.json for %z labels. Received: %z bytes; the files "
-                  "are of another model: copy or export them again",
+                  "ngrams.bin: must have %z rows of %z bytes by ngrams.json for %z labels. Received: %z bytes; the "
+                  "files are of another model: copy or export them again",
                   (size_t)rows, columns, classes, table->size);
   }
   out->columns = (uint32_t)columns;

@@ -20,8 +20,8 @@ typedef struct {
 textapp_status ta_ngram_model_load(ta_ngram_model *out, ta_arena *arena, const textapp_file *settings,
                                    const textapp_file *table, size_t classes, textapp_message *message);
 
-/* Adds the logits of the n-grams that `found` has to those of the encoder, each with its weight. `sums` and `values` have
- * room for K numbers. */
+/* Adds the logits of the n-grams that `found` has to those of the encoder, each with its weight. `sums` and `values`
+ * have room for K numbers. */
 void ta_ngram_model_add(const ta_ngram_model *model, const ta_kernels *kernels, const ta_ngrams *found, int32_t *sums,
                         double *values, float *logits);
 

@@ -44,7 +44,7 @@ static uint8_t rank_of(uint32_t point) {
 
 /* Adds a part, before those of a higher class that stand last. */
 static void add_part(chunk *one, uint32_t point) {
-  uint8_t rank = point < 0x300 ? 0 : rank_of(point);
+  uint8_t rank = point >= 0x300 && TA_CLASS(ta_info(point)) == TA_CLASS_MARK ? rank_of(point) : 0;
   size_t at = one->part_count++;
   for (; rank && at > 0 && one->ranks[at - 1] > rank; at--) {
     one->parts[at] = one->parts[at - 1];
@@ -126,6 +126,7 @@ static uint32_t composite(size_t number, uint32_t first, uint32_t second, int *b
 
 /* What two code points compose to; 0 if they do not. */
 static uint32_t composed(uint32_t first, uint32_t second) {
+  if (TA_ROLE(ta_info(second)) != TA_ROLE_JOINING) return 0;
   if (first - LEADING < 19 && second - VOWEL < 21) return HANGUL + ((first - LEADING) * 21 + (second - VOWEL)) * 28;
   if (first - HANGUL < SYLLABLES && (first - HANGUL) % 28 == 0 && second - TRAILING - 1 < 27) {
     return first + (second - TRAILING);

@@ -52,6 +52,7 @@ void ta_prepare_fully_connected(ta_builder *builder);
 void ta_prepare_convolution(ta_builder *builder);
 void ta_prepare_batch_matmul(ta_builder *builder);
 void ta_prepare_embedding_lookup(ta_builder *builder);
+int ta_is_plain_product(const ta_step *step); /* MUL of floats without an activation */
 
 /* operators_lstm.c */
 void ta_prepare_lstm(ta_builder *builder);

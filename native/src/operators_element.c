@@ -124,9 +124,9 @@ static void run_ints(const ta_step *step, ta_frame *frame) {
 }
 
 /* Whether all divisors are constants of 1 or more. */
-static int positive(const ta_builder *builder) {
+static int positive(ta_builder *builder) {
   const ta_tensor *divisors = ta_input(builder, 1);
-  if (divisors->data == NULL) return 0;
+  if (divisors->data == NULL || !ta_spend(builder, divisors->size)) return 0;
   for (size_t i = 0; i < divisors->count; i++)
     if ((int32_t)ta_u32(divisors->data + 4 * i) < 1) return 0;
   return 1;
@@ -154,6 +154,11 @@ void ta_prepare_binary(ta_builder *builder) {
   if (params == NULL) return;
   params->what = what;
   params->activation = activation;
+}
+
+int ta_is_plain_product(const ta_step *step) {
+  const binary_params *params = step->params;
+  return step->run == run_floats && params->what == TA_MUL && params->activation == 0;
 }
 
 /* -- Comparisons, and logic on bool. */

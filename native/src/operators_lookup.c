@@ -112,3 +112,57 @@ void ta_prepare_embedding_lookup(ta_builder *builder) {
   params->scale = table->scale;
   params->scales = table->scale_count > 1 ? table->scales : NULL;
 }
+
+/* -- Rows of int8 times scales that are looked up too: one lookup. Exports store the scales of rows in a table of their
+ * own, as the format would need 8 more bytes a row. */
+
+static uint32_t uses_of(const ta_program *program, uint32_t tensor) {
+  uint32_t uses = tensor == program->logits || tensor == program->attention;
+  for (uint32_t i = 0; i < program->graph.operator_count; i++)
+    for (uint32_t k = 0; k < program->steps[i].in_count; k++) uses += program->steps[i].in[k] == tensor;
+  return uses;
+}
+
+/* The lookup that writes a tensor; NULL if none does. */
+static ta_step *lookup_of(const ta_program *program, uint32_t tensor) {
+  const ta_slot *slot = &program->slots[tensor];
+  if (!slot->written || slot->root != tensor || slot->first >= program->graph.operator_count) return NULL;
+  ta_step *step = &program->steps[slot->first];
+  return step->run == run_lookup && step->out[0] == tensor ? step : NULL;
+}
+
+static int same_ids(const ta_program *program, const ta_step *a, const ta_step *b) {
+  const ta_slot *x = &program->slots[a->in[0]], *y = &program->slots[b->in[0]];
+  return x->constant == NULL && y->constant == NULL && x->root == y->root && x->behind == y->behind &&
+         program->graph.tensors[a->in[0]].count == program->graph.tensors[b->in[0]].count;
+}
+
+static void join_lookups(ta_program *program, ta_step *product, ta_step *rows, ta_step *factors) {
+  lookup_params *params = (lookup_params *)rows->params;
+  const lookup_params *scales = factors->params;
+  uint32_t numbers = rows->out[0], result = product->out[0];
+  int fits = params->type == TA_INT8 && !params->copies && params->scales == NULL && params->scale == 1.0f &&
+             scales->type == TA_FLOAT32 && scales->width == 1 && scales->rows == params->rows;
+  if (!fits || !same_ids(program, rows, factors) || uses_of(program, numbers) != 1 ||
+      uses_of(program, factors->out[0]) != 1)
+    return;
+  params->scales = scales->table;
+  factors->run = NULL;
+  program->slots[factors->out[0]].root = numbers; /* no memory of its own */
+  product->run = NULL;
+  ta_slot *slot = &program->slots[numbers];
+  slot->last = TA_MAX(slot->last, program->slots[result].last);
+  for (uint32_t i = 0; i < program->graph.tensor_count; i++)
+    if (program->slots[i].root == result) program->slots[i].root = numbers;
+}
+
+void ta_join_lookups(ta_program *program) {
+  for (uint32_t i = 0; i < program->graph.operator_count; i++) {
+    ta_step *step = &program->steps[i];
+    if (program->graph.operators[i].code != 18 || step->run == NULL || step->params_size == 0) continue; /* MUL */
+    ta_step *x = lookup_of(program, step->in[0]), *y = lookup_of(program, step->in[1]);
+    int same = x != NULL && y != NULL && ta_is_plain_product(step) &&
+               program->graph.tensors[step->out[0]].count == program->graph.tensors[step->in[0]].count;
+    if (same) join_lookups(program, step, x, y);
+  }
+}

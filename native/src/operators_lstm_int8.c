@@ -140,4 +140,6 @@ void ta_lstm_int8(ta_builder *builder) {
   params->state_zero = state->zero_point;
   params->hidden_zero = hidden->zero_point;
   params->time_major = ta_flag(builder, 3);
+  if (params->input != NULL && params->recurrent != NULL)
+    builder->step->work = 4 * (params->input->matrix.inputs + params->recurrent->matrix.inputs);
 }

@@ -430,17 +430,39 @@ static int fits_pad(const ta_step *step, const ta_frame *frame, size_t *scratch)
   return 1;
 }
 
+static void fill_numbers(uint8_t *to, const pad_params *params, size_t count) {
+  if (params->width == 1 || params->value == 0) {
+    ta_fill(to, (int)params->value, count * (size_t)params->width);
+  } else {
+    for (size_t i = 0; i < count; i++) ((uint32_t *)(void *)to)[i] = params->value;
+  }
+}
+
+/* Rows before and behind the numbers: only the first axis of more than one index is padded. */
+static int pad_rows(const pad_params *params, const int32_t *in, const int32_t *out, const uint8_t *from, uint8_t *to) {
+  uint32_t axis = 0;
+  size_t row = 1;
+  while (axis + 1 < TA_AXES && out[axis] == 1) axis++;
+  for (uint32_t i = axis + 1; i < TA_AXES; i++) {
+    if (in[i] != out[i]) return 0;
+    row *= (size_t)in[i];
+  }
+  size_t before = (size_t)params->before[axis] * row, count = (size_t)in[axis] * row, all = (size_t)out[axis] * row;
+  size_t width = (size_t)params->width;
+  fill_numbers(to, params, before);
+  ta_copy(to + before * width, from, count * width);
+  fill_numbers(to + (before + count) * width, params, all - before - count);
+  return 1;
+}
+
 static void run_pad(const ta_step *step, ta_frame *frame) {
   const pad_params *params = step->params;
   const int32_t *in = ta_shape(frame, step->in[0]), *out = ta_shape(frame, step->out[0]);
   const uint8_t *from = ta_read(frame, step->in[0]);
   uint8_t *to = ta_write(frame, step->out[0]);
-  size_t count = ta_count(frame, step->out[0]), width = (size_t)params->width;
-  if (width == 1) {
-    ta_fill(to, (int)params->value, count);
-  } else {
-    for (size_t i = 0; i < count; i++) ((uint32_t *)(void *)to)[i] = params->value;
-  }
+  size_t width = (size_t)params->width;
+  if (pad_rows(params, in, out, from, to)) return;
+  fill_numbers(to, params, ta_count(frame, step->out[0]));
   int64_t stride[TA_AXES];
   strides_of(out, width, stride);
   for (uint32_t i = 0; i < TA_AXES; i++) to += params->before[i] * stride[i];

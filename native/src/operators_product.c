@@ -20,17 +20,6 @@ size_t ta_product_scratch(size_t inputs) {
   return TILE * ta_padded(inputs);
 }
 
-/* What rows of int8 with zero points are added to: a bias, or what is there, less the zero point's share. */
-static void start_rows(const ta_kernels *kernels, const ta_packed *packed, const float *scales, const int32_t *zeros,
-                       size_t rows, const float *bias, int add, float *y) {
-  size_t outputs = packed->matrix.outputs;
-  for (size_t i = 0; i < rows; i++, y += outputs) {
-    if (!add && bias != NULL) ta_copy(y, bias, outputs * sizeof *y);
-    if (!add && bias == NULL) ta_fill(y, 0, outputs * sizeof *y);
-    if (zeros[i] != 0) kernels->add_scaled(-scales[i] * (float)zeros[i], packed->lowered, outputs, y);
-  }
-}
-
 void ta_product_rows(const ta_kernels *kernels, const ta_packed *packed, const float *x, size_t rows, const float *bias,
                      int add, ta_rounding rounding, float *y, void *scratch) {
   const ta_matrix *matrix = &packed->matrix;
@@ -46,8 +35,7 @@ void ta_product_rows(const ta_kernels *kernels, const ta_packed *packed, const f
     size_t count = TA_MIN((size_t)TILE, rows - done);
     for (size_t i = 0; i < count; i++)
       scales[i] = kernels->quantize_range(x + i * inputs, inputs, rounding, quantized + i * padded, &zeros[i]);
-    start_rows(kernels, packed, scales, zeros, count, bias, add, y);
-    kernels->int8_product(matrix, quantized, padded, scales, count, NULL, 1, y, outputs);
+    kernels->int8_product(matrix, quantized, padded, scales, zeros, count, bias, add, y, outputs);
   }
 }
 
@@ -89,6 +77,7 @@ static int prepare_product(ta_builder *builder, product_params *params, int32_t 
   if (builder->status) return 0;
   params->weights = ta_pack(builder, weights_at, 1);
   params->activation = activation;
+  if (params->weights != NULL) builder->step->work = params->weights->matrix.inputs;
   if (params->weights == NULL || !integers) return builder->status == TEXTAPP_OK;
   uint32_t outputs = params->weights->matrix.outputs;
   float *factors = ta_memory(builder, outputs, sizeof *factors);
@@ -253,8 +242,7 @@ static void run_convolution(const ta_step *step, ta_frame *frame) {
       frame->kernels->float_product(matrix, (const float *)(const void *)rows, inputs, some, bias, 0, results, outputs);
     } else {
       copy_windows(params, quantized, in, out, done, some, 1, zero, rows, padded);
-      start_rows(frame->kernels, params->weights, scales, zeros, some, bias, 0, results);
-      frame->kernels->int8_product(matrix, (const int8_t *)rows, padded, scales, some, NULL, 1, results, outputs);
+      frame->kernels->int8_product(matrix, (const int8_t *)rows, padded, scales, zeros, some, bias, 0, results, outputs);
     }
   }
   ta_activate_all(params->activation, y, places * outputs);
@@ -394,6 +382,7 @@ void ta_prepare_batch_matmul(ta_builder *builder) {
   matmul_params *params = ta_work(builder, integers ? run_matmul_int8 : run_matmul, fits_matmul, sizeof *params);
   if (params == NULL) return;
   params->transposed = ta_flag(builder, 1);
+  builder->step->work = (uint32_t)x->shape[x->rank - 1];
   if (integers) {
     params->factor = ta_multiplier_of((double)x->scale * (double)y->scale / (double)out->scale);
     params->x_zero = x->zero_point;

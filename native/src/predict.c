@@ -39,7 +39,8 @@ void ta_encode_token(textapp_context *context, size_t token, size_t row, int ngr
   int cut = 0;
   if (bundle->has_form) {
     word = context->word;
-    word_length = ta_word(&bundle->form, text, length, context->word, context->word_room, &cut, context->tokens.scratch);
+    word_length =
+        ta_word(&bundle->form, text, length, context->word, context->word_room, &cut, context->tokens.scratch);
   }
   context->ids[0][row] = cut ? 1 : ta_id(&bundle->vocabulary, word, word_length);
   if (ngrams) ta_ngrams_add(&context->ngrams, &bundle->ngrams.hash, word, word_length);
@@ -66,7 +67,9 @@ static textapp_status score(textapp_context *context, textapp_message *message) 
   const ta_bundle *bundle = &context->model->bundle;
   textapp_status status;
   if (bundle->has_ngrams) ta_ngrams_start(&context->ngrams);
-  for (size_t token = 0; token < context->tokens.count; token++) ta_encode_token(context, token, token, bundle->has_ngrams);
+  for (size_t token = 0; token < context->tokens.count; token++) {
+    ta_encode_token(context, token, token, bundle->has_ngrams);
+  }
   status = ta_run(context, context->tokens.count, context->logits, context->attention, message);
   if (status) return status;
   if (context->tokens.count && bundle->has_ngrams) {

@@ -38,11 +38,13 @@ struct textapp_context {
   textapp_prediction prediction;
 };
 
-/* Writes the ids of a token of `context->tokens` into a row of the model's inputs, and finds its n-grams if `ngrams`. */
+/* Writes the ids of a token of `context->tokens` into a row of the model's inputs, and finds its n-grams if
+ * `ngrams`. */
 void ta_encode_token(textapp_context *context, size_t token, size_t row, int ngrams);
 
 /* Runs the model on the first rows of the context's ids. */
-textapp_status ta_run(textapp_context *context, size_t count, float *logits, float *attention, textapp_message *message);
+textapp_status ta_run(textapp_context *context, size_t count, float *logits, float *attention,
+                      textapp_message *message);
 
 /* Predicts a text with labels, without its tokens; and tags a text. */
 textapp_status ta_classify(textapp_context *context, const char *text, size_t length, textapp_message *message);

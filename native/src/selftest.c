@@ -20,8 +20,9 @@ static textapp_status malformed(const test *of, const char *what) {
 }
 
 static textapp_status differs(const test *of, const char *what, size_t place, ta_json wanted) {
-  return ta_say(of->message, TEXTAPP_ERROR_SELFTEST, "selftest.json: text %z: %s %z must be %q on every device", of->number,
-                what, place + 1, wanted.at ? wanted.at : "absent", wanted.at ? ta_json_size(wanted) : (size_t)6);
+  return ta_say(of->message, TEXTAPP_ERROR_SELFTEST, "selftest.json: text %z: %s %z must be %q on every device",
+                of->number, what, place + 1, wanted.at ? wanted.at : "absent",
+                wanted.at ? ta_json_size(wanted) : (size_t)6);
 }
 
 static int is_array(ta_json value) { return ta_json_kind_of(value) == TA_JSON_ARRAY; }
@@ -90,7 +91,8 @@ static textapp_status check_ids(const test *of, size_t count) {
 static textapp_status check_logits(const test *of, size_t count) {
   ta_json rest, one = {NULL, NULL};
   size_t place = 0;
-  if (ta_json_kind_of(of->fields[LOGITS]) == TA_JSON_NULL) return TEXTAPP_OK; /* infinite ones of a text without tokens */
+  /* null stands for the infinite ones of a text without tokens */
+  if (ta_json_kind_of(of->fields[LOGITS]) == TA_JSON_NULL) return TEXTAPP_OK;
   if (!is_array(of->fields[LOGITS])) return malformed(of, "logits");
   rest = ta_json_inside(of->fields[LOGITS]);
   for (; ta_json_next(&rest, NULL, &one); place++) {
@@ -144,13 +146,14 @@ static textapp_status run(test *of) {
   textapp_context *context = of->context;
   const ta_bundle *bundle = &context->model->bundle;
   const textapp_prediction *found;
-  size_t tokens;
+  size_t tokens, units;
   textapp_status status =
       textapp_predict(context, of->text, of->length, TEXTAPP_CODE_POINTS, &found, of->message);
   if (status) return status;
   tokens = found->token_count;
   status = check_tokens(of, found);
-  if (!status) status = check_logits(of, bundle->task == TEXTAPP_TAGGING ? tokens * bundle->name_count : bundle->name_count);
+  units = bundle->task == TEXTAPP_TAGGING ? tokens : 1;
+  if (!status) status = check_logits(of, units * bundle->name_count);
   if (!status) status = check_ids(of, tokens);
   if (status) return status;
   if (bundle->task == TEXTAPP_TAGGING) {

@@ -48,7 +48,12 @@ const void *ta_constant(ta_builder *builder, uint32_t number) {
   void *memory = ta_memory(builder, tensor->size, 1);
   if (memory == NULL || new == NULL) return NULL;
   if (slot->halves != NULL) {
-    for (size_t i = 0; i < tensor->count; i++) ((float *)memory)[i] = ta_from_half(ta_u16(slot->halves + 2 * i));
+    int numbers = 1;
+    for (size_t i = 0; i < tensor->count; i++) {
+      ((float *)memory)[i] = ta_from_half(ta_u16(slot->halves + 2 * i));
+      numbers &= !is_nan(((float *)memory)[i]);
+    }
+    if (!ta_rule(builder, numbers, "a constant holds NaN")) return NULL;
   } else if (!ta_rule(builder, to_native(tensor->type, tensor->data, tensor->count, memory), "a constant holds NaN")) {
     return NULL;
   }
@@ -129,16 +134,6 @@ static int gather_float(const ta_packed *packed, float *weights) {
   return numbers;
 }
 
-static const float *lowered(ta_builder *builder, const int8_t *weights, const float *scales, size_t rows, size_t inputs) {
-  float *found = ta_memory(builder, rows, sizeof *found);
-  for (size_t n = 0; n < rows && found != NULL; n++) {
-    int32_t sum = 0;
-    for (size_t k = 0; k < inputs; k++) sum += weights[n * inputs + k];
-    found[n] = scales[n] * (float)sum;
-  }
-  return found;
-}
-
 textapp_status ta_pack_all(ta_builder *builder) {
   const ta_kernels *kernels = builder->kernels;
   size_t largest = 0, outputs = 0; /* of the matrices together before they are packed */
@@ -157,7 +152,6 @@ textapp_status ta_pack_all(ta_builder *builder) {
     if (!floats) {
       gather_int8(packed, (int8_t *)weights, scales);
       kernels->int8_pack(&packed->matrix, memory, (const int8_t *)weights, scales, rows, inputs);
-      packed->lowered = lowered(builder, (const int8_t *)weights, scales, rows, inputs);
     } else if (gather_float(packed, (float *)(void *)weights)) {
       kernels->float_pack(&packed->matrix, memory, (const float *)(void *)weights, rows, inputs);
     } else {

@@ -121,8 +121,8 @@ static void add_whole(ta_tokens *out, const char *text, size_t length) {
   token->start = token->end = 0;
 }
 
-/* Adds the pieces that the tokenizer cuts a token into: textapp/text/retokenization.py. One of only invisible characters is
- * not changed. */
+/* Adds the pieces that the tokenizer cuts a token into: textapp/text/retokenization.py. One of only invisible
+ * characters is not changed. */
 static textapp_status add_pieces(const ta_tokenizer *tokenizer, ta_tokens *out, const char *text, size_t length) {
   ta_tokens pieces = *out;
   textapp_status status;
@@ -153,8 +153,8 @@ static textapp_status cut_tokens(textapp_context *context, const char *const *to
     textapp_status status = TEXTAPP_OK;
     size_t used = TA_MAX(lengths[number], (size_t)1); /* an empty token is a token too */
     if (used > context->longest_text - total) {
-      return ta_say(message, TEXTAPP_ERROR_TOO_LONG, "tokens: have more than the %z bytes that the context was made for",
-                    context->longest_text);
+      return ta_say(message, TEXTAPP_ERROR_TOO_LONG,
+                    "tokens: have more than the %z bytes that the context was made for", context->longest_text);
     }
     total += used;
     context->out_tokens[number].start = context->tokens.count;
@@ -196,7 +196,8 @@ textapp_status textapp_tag(textapp_context *context, const char *const *tokens, 
   textapp_status status = ta_check_call(context, "", 0, flags, message);
   if (status) return status;
   if (!prediction || (count && (!tokens || !lengths)) || context->model->bundle.task != TEXTAPP_TAGGING) {
-    return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "textapp_tag: needs a tagger, tokens, and a place for the prediction");
+    return ta_say(message, TEXTAPP_ERROR_ARGUMENT,
+                  "textapp_tag: needs a tagger, tokens, and a place for the prediction");
   }
   *prediction = NULL;
   ta_fill(&context->prediction, 0, sizeof context->prediction);

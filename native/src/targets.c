@@ -56,7 +56,8 @@ textapp_status ta_names_load(ta_bundle *out, ta_arena *arena, const textapp_file
     if (place < size && bytes[place] != '\n') continue;
     bytes[place] = 0;
     if (place == start) {
-      return ta_say(message, TEXTAPP_ERROR_BUNDLE, "%s:%z: empty; each line must be a %s", file->name, number + 1, noun);
+      return ta_say(message, TEXTAPP_ERROR_BUNDLE, "%s:%z: empty; each line must be a %s", file->name, number + 1,
+                    noun);
     }
     names[number++] = bytes + start;
     start = place + 1;
@@ -64,7 +65,8 @@ textapp_status ta_names_load(ta_bundle *out, ta_arena *arena, const textapp_file
   out->names = names;
   out->name_count = count;
   if (count > 1) return check_distinct(names, count, arena, file->name, noun, message);
-  return ta_say(message, TEXTAPP_ERROR_BUNDLE, "%s: only one %s; a model chooses between two or more", file->name, noun);
+  return ta_say(message, TEXTAPP_ERROR_BUNDLE, "%s: only one %s; a model chooses between two or more", file->name,
+                noun);
 }
 
 /* Reads a CRF's scores: (K, K), (K) and (K). */

@@ -77,7 +77,8 @@ int32_t ta_id(const ta_vocabulary *vocabulary, const char *word, size_t length);
 /* Ids of the first `most` code points of a spelling, padded with 0. */
 void ta_character_ids(const ta_vocabulary *characters, const char *spelling, size_t length, size_t most, int32_t *out);
 
-/* Hashed n-grams: textapp/text/ngrams.py. Words are given one by one; each row is reported once a text. */
+/* Hashed n-grams: textapp/text/ngrams.py. Words are given one by one; each row is reported once a text. `order` is from 1
+ * to 8, `characters` from 0 to 8, both numbers of rows are powers of two, or the second is 0 with `characters`. */
 typedef struct {
   uint32_t order, rows, characters, character_rows;
 } ta_ngram_hash;

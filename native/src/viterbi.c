@@ -1,4 +1,5 @@
-/* The best sequence of tags: Viterbi 1967. In double, with the ties of textapp/runtime/decoding.py: the first of several. */
+/* The best sequence of tags: Viterbi 1967. In double, with the ties of textapp/runtime/decoding.py: the first of
+ * several. */
 #include "decode.h"
 
 #define NEVER (-1e30)

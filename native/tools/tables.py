@@ -119,6 +119,8 @@ def check_rules(found: Decompositions) -> None:
     for point, parts in found.pairs.items():
         assert {part >> 16 for part in parts} == {point >> 16}, "a pair is in the plane of its code point"
         assert not {parts[1]} & {*found.pairs, *found.singles, *found.compatible, *HANGUL}, "the second is final"
+    assert all(CLASS_OF[point] == "M" for point, rank in found.ranks.items() if rank)
+    assert all(ROLE_OF[found.pairs[point][1]] == "j" for point in found.composites)
     for part in found.singles.values():
         assert part >> 16 in (0, 2)
         assert part not in found.singles

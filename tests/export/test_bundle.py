@@ -117,7 +117,9 @@ def test_a_bundle_records_what_it_computes(export_any):
     recorded = json.loads((folder / "selftest.json").read_text(encoding="utf-8"))
     assert len(recorded["texts"]) == 12
     predictor = load(folder)
-    for row, prediction in zip(recorded["texts"], predictor.predict([row["text"] for row in recorded["texts"]]), strict=True):
+    for row, prediction in zip(
+        recorded["texts"], predictor.predict([row["text"] for row in recorded["texts"]]), strict=True
+    ):
         assert len(row["text"].encode()) <= 1024
         assert row["tokens"] == [[token.text, token.start, token.end] for token in prediction.tokens]
         assert {name: len(ids) for name, ids in row["ids"].items()} == dict.fromkeys(

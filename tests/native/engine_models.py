@@ -1,6 +1,6 @@
 """Small models of every kind that textapp exports, with random weights, as files: for the tests of the engine in C."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,7 +8,7 @@ import numpy as np
 
 from textapp.config import Encoder, Words
 from textapp.export import convert, lower
-from textapp.export.model_inputs import TOKENS
+from textapp.export.model_inputs import named_inputs
 from textapp.models.model import text_model
 from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import tagging_head, without_crf
@@ -24,7 +24,7 @@ WORDS = {
 }
 ENCODERS = {
     "lstm": Encoder(units=32),
-    "gru x 2": Encoder(units=32, num_layers=2, cell="gru"),
+    "gru": Encoder(units=32, cell="gru"),
     "rnn": Encoder(units=32, cell="rnn"),
     "lstm in one direction": Encoder(units=36, bidirectional=False),
     "convolution x 3": Encoder(encoder="convolution", units=32, num_layers=3),
@@ -42,20 +42,23 @@ RECIPES = ["float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", 
 def build(words: str, encoder: str, head: str, seed: int = 1) -> keras.Model:
     """A model with random weights, without its CRF."""
     keras.utils.set_random_seed(seed)
-    model = text_model(WORDS[words], ENCODERS[encoder], HEADS[head](), vocabulary_size=V, character_vocabulary_size=V)
+    model = text_model(
+        WORDS[words], ENCODERS[encoder], HEADS[head](), vocabulary_size=V, character_vocabulary_size=V
+    )
     rng = np.random.default_rng(seed)
     for variable in model.trainable_variables:
-        if variable.path.endswith(("gamma", "bias")):
+        if variable.path.endswith(("gamma", "beta", "bias")):
             variable.assign(variable + rng.normal(scale=0.1, size=variable.shape))
-        else:
-            variable.assign(rng.normal(scale=min(0.5, 2 / variable.shape[0] ** 0.5), size=variable.shape))
+        else:  # vectors of about the length that trained ones have; sums that are about as large as what they add
+            scale = 0.5 if variable.path.endswith("embeddings") else np.prod(variable.shape[:-1]) ** -0.5
+            variable.assign(rng.normal(scale=scale, size=variable.shape))
     return without_crf(model)[0] if head == "tagger" else model
 
 
-def random_ids(model_inputs: Any, count: int, rng: np.random.Generator) -> dict[str, Any]:
+def random_ids(inputs: Mapping[str, Any], count: int, rng: np.random.Generator) -> dict[str, Any]:
     """Ids of a text of `count` tokens for inputs by name, `(count,)` or `(count, L)`."""
     found = {}
-    for name, tensor in model_inputs.items():
+    for name, tensor in inputs.items():
         deeper = [CHARACTERS] if len(tensor.shape) == 3 else []
         ids = rng.integers(1, 30, (count, *deeper))
         if deeper:  # words are of different lengths
@@ -65,21 +68,13 @@ def random_ids(model_inputs: Any, count: int, rng: np.random.Generator) -> dict[
 
 
 def files(
-    words: str,
-    encoder: str,
-    head: str,
-    lowerings: Any = ("fused", "unrolled"),
-    recipes: Any = RECIPES,
-    lengths: Any = LENGTHS,
+    model: keras.Model, lowerings: Sequence[Any] = ("fused",), recipes: Sequence[Any] = RECIPES
 ) -> Iterator[tuple[str, str, bytes]]:
     """The files of a model: lowering, recipe, content."""
-    model = build(words, encoder, head)
-    inputs = model.input if isinstance(model.input, dict) else {TOKENS: model.inputs[0]}
     rng = np.random.default_rng(2)
-    texts = [random_ids(inputs, int(count), rng) for count in rng.integers(1, max(lengths) + 1, 40)]
+    inputs = named_inputs(model)
+    texts = [random_ids(inputs, int(count), rng) for count in rng.integers(1, max(LENGTHS) + 1, 40)]
     for lowering in lowerings:
         for recipe in recipes:
-            if recipe == STATIC and "transformer" in encoder:
-                continue
             lowered = lower(model, lowering, integer=recipe == STATIC)
-            yield lowering, recipe, convert(lowered, lengths, recipe, CHARACTERS, texts if recipe == STATIC else ())
+            yield lowering, recipe, convert(lowered, LENGTHS, recipe, CHARACTERS, texts if recipe == STATIC else ())

@@ -16,7 +16,7 @@ static uint8_t first_memory[1 << 19] __attribute__((aligned(64)));
 static uint8_t second_memory[1 << 19] __attribute__((aligned(64)));
 static int8_t weights[520 * 130], rounded[72 * 192] __attribute__((aligned(64)));
 static float floats[520 * 130], x[MOST], y[MOST], z[MOST], bias[520], scales[520], row_scales[72];
-static int32_t sums[MOST];
+static int32_t sums[MOST], row_zeros[72];
 static const uint16_t sizes[][3] = {{1, 1, 1},     {2, 3, 2},    {4, 4, 3},    {15, 50, 4},   {17, 65, 5},   {64, 127, 6},
                                     {120, 30, 70}, {200, 50, 7}, {256, 64, 8}, {260, 100, 9}, {300, 7, 1}, {515, 130, 3}};
 
@@ -60,11 +60,11 @@ static uint32_t products(const ta_kernels *k, int with_least) {
     k->int8_pack(&matrix, first_memory, weights, scales, outputs, inputs);
     k->int8_sums(&matrix, rounded, stride, -7, rows, sums, outputs);
     crc = ta_crc32(crc, sums, 4 * rows * outputs);
-    for (size_t i = 0; i < rows * stride; i++) rounded[i] = rounded[i] == -128 ? -127 : rounded[i];
-    k->int8_product(&matrix, rounded, stride, row_scales, rows, bias, 0, y, outputs);
-    k->int8_product(&matrix, rounded, stride, row_scales, rows, NULL, 1, y, outputs);
+    for (size_t row = 0; row < rows; row++) row_zeros[row] = (int32_t)(random_bits() % 256) - 128;
+    k->int8_product(&matrix, rounded, stride, row_scales, row_zeros, rows, bias, 0, y, outputs);
+    k->int8_product(&matrix, rounded, stride, row_scales, row_zeros, rows, NULL, 1, y, outputs);
     crc = ta_crc32(crc, y, 4 * rows * outputs);
-    k->int8_product(&matrix, rounded, stride, row_scales, rows, NULL, 0, y, outputs);
+    k->int8_product(&matrix, rounded, stride, row_scales, NULL, rows, NULL, 0, y, outputs);
     crc = ta_crc32(crc, y, 4 * rows * outputs);
   }
   return crc;
@@ -91,11 +91,19 @@ static uint32_t float_products(const ta_kernels *k) {
 
 static uint32_t rounded_rows(const ta_kernels *k) {
   uint32_t crc = 0;
+  int32_t zero;
   for (size_t count = 1; count <= 192; count++) {
     fill(x, count, 5);
     if (count % 3 == 0) x[0] = 127, x[count / 3] = 0.49999997f, x[count - 1] = -2.5f;
     float scale = k->quantize(x, count, rounded);
     crc = ta_crc32(ta_crc32(crc, rounded, (count + 63) / 64 * 64), &scale, 4);
+    for (int rounding = TA_EVEN; rounding <= TA_AWAY; rounding++) {
+      if (count % 4 == 0)
+        for (size_t i = 0; i < count; i++) x[i] = (float)(int)(x[i] * 20) / 2;
+      scale = k->quantize_range(x, count, (ta_rounding)rounding, rounded, &zero);
+      crc = ta_crc32(ta_crc32(crc, rounded, (count + 63) / 64 * 64), &scale, 4);
+      crc = ta_crc32(crc, &zero, 4);
+    }
   }
   return crc;
 }

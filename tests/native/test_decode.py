@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from textapp.runtime.decoding import FORBIDDEN, TagDecoder, TagsOfSpan
+from textapp.runtime.decoding import FORBIDDEN, TagDecoder
 from textapp.runtime.tagging import Tagger
 from textapp.text.tag_schemes import SCHEMES, read_spans
 from textapp.text.tag_set import TagSet

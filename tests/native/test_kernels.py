@@ -2,6 +2,7 @@
 
 import ctypes
 import platform
+import shutil
 import subprocess
 from ctypes import CFUNCTYPE, POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_void_p
 from pathlib import Path
@@ -28,6 +29,7 @@ _SIZE = CFUNCTYPE(c_size_t, c_size_t, c_size_t)
 _EACH = CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
 _PAIR = CFUNCTYPE(None, c_void_p, c_void_p, c_size_t, c_void_p)
 _MATRIX = POINTER(Matrix)
+_OUTPUT = [c_void_p, c_size_t, c_void_p, c_int, c_void_p, c_size_t]
 
 
 class Kernels(ctypes.Structure):
@@ -40,18 +42,10 @@ class Kernels(ctypes.Structure):
         ("float_size", _SIZE),
         ("float_pack", CFUNCTYPE(None, _MATRIX, c_void_p, c_void_p, c_size_t, c_size_t)),
         ("quantize", CFUNCTYPE(c_float, c_void_p, c_size_t, c_void_p)),
-        (
-            "int8_product",
-            CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_int, c_void_p, c_size_t),
-        ),
-        (
-            "int8_sums",
-            CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_int32, c_size_t, c_void_p, c_size_t),
-        ),
-        (
-            "float_product",
-            CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_size_t, c_void_p, c_int, c_void_p, c_size_t),
-        ),
+        ("quantize_range", CFUNCTYPE(c_float, c_void_p, c_size_t, c_int, c_void_p, POINTER(c_int32))),
+        ("int8_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_void_p, *_OUTPUT)),
+        ("int8_sums", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_int32, c_size_t, c_void_p, c_size_t)),
+        ("float_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, *_OUTPUT[1:])),
         ("tanh", _EACH),
         ("sigmoid", _EACH),
         ("exp", _EACH),
@@ -136,16 +130,15 @@ def padded_rows(x):
     return padded
 
 
-def product(kernels, packed, x, scales, bias=None, before=None):
+def product(kernels, packed, x, scales, zeros=None, bias=None, before=None):
     """y, with a column behind it that must stay as it is."""
     outputs = packed[0].outputs
     y = np.full((len(x), outputs + 3), 7.5, np.float32)
     if before is not None:
         y[:, :outputs] = before
     x = padded_rows(x)
-    kernels.int8_product(
-        packed[0], at(x), x.shape[1], at(scales), len(x), at(bias), before is not None, at(y), outputs + 3
-    )
+    given = (at(scales), at(zeros), len(x), at(bias), before is not None)
+    kernels.int8_product(packed[0], at(x), x.shape[1], *given, at(y), outputs + 3)
     assert (y[:, outputs:] == 7.5).all()
     return y[:, :outputs]
 
@@ -178,6 +171,16 @@ def quantized(kernels, row):
     assert out[-1] == 99
     assert not out[len(row) : -1].any()
     return out[: len(row)], scale
+
+
+def quantized_range(kernels, row, rounding):
+    """(int8, scale, zero point) of a row; what is behind the row is zero."""
+    out = np.full((len(row) + 63) // 64 * 64 + 1, 99, np.int8)
+    zero = c_int32()
+    scale = kernels.quantize_range(at(row), len(row), rounding, at(out), zero)
+    assert out[-1] == 99
+    assert not out[len(row) : -1].any()
+    return out[: len(row)], scale, zero.value
 
 
 def each(kernels, name, x):
@@ -216,11 +219,14 @@ def check_products(kernels, scalar):
             np.testing.assert_array_equal(int8_sums(kernels, packed, x, -5), moved)
             bias = scales * 3
             before = np.add.outer(x_scales, scales)
-            for given in ({}, {"bias": bias}, {"before": before}):
+            zeros = np.arange(len(x), dtype=np.int32) * 37 % 256 - 128
+            for given in ({}, {"bias": bias}, {"before": before, "zeros": zeros}, {"bias": bias, "zeros": zeros}):
                 y = product(kernels, packed, x, x_scales, **given)
                 np.testing.assert_array_equal(y, product(scalar, defined, x, x_scales, **given))
                 base = given.get("bias", given.get("before", 0))
-                np.testing.assert_allclose(y, base + np.multiply.outer(x_scales, scales) * exact, 1e-6, 1e-6)
+                centred = x.astype(np.int32) - given.get("zeros", np.zeros(len(x), np.int32))[:, None]
+                sums = centred @ weights.T.astype(np.int32)
+                np.testing.assert_allclose(y, base + np.multiply.outer(x_scales, scales) * sums, 1e-6, 1e-6)
 
 
 def check_float_products(kernels, scalar):
@@ -266,6 +272,14 @@ def check_quantization(kernels, scalar):
     broken = [np.float32([np.inf, 1, -np.inf, 0]), np.float32([np.nan, 1, 2]), np.full(40, np.nan, np.float32)]
     for row in broken:
         quantized(kernels, row)
+    for row in rows[:-2]:
+        for rounding in (0, 1):
+            values, scale, zero = quantized_range(kernels, row, rounding)
+            expected, expected_scale, expected_zero = quantized_range(scalar, row, rounding)
+            np.testing.assert_array_equal(values, expected)
+            assert (scale, zero) == (expected_scale, expected_zero)
+            if np.abs(row).max() > 1e-36:
+                assert np.abs(scale * (values.astype(float) - zero) - row).max() <= 0.501 * scale
 
 
 def check_functions(kernels, scalar):
@@ -357,6 +371,46 @@ def test_kernels(check, kernels, scalar):
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
 def test_avx_vnni_compiled_for_avx512(check, wide_vnni, scalar):
     check(wide_vnni, scalar)
+
+
+def digests(command):
+    """{check: the checksums that any set has} of a program that prints them."""
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    found = {}
+    for line in lines:
+        name, check, checksum = line.split()
+        found.setdefault(check, {})[name] = checksum
+    return found
+
+
+def digest_program(folder, command, processor):
+    """The program of checksums, for a processor."""
+    objects = []
+    names = sorted((ROOT / "native/src").glob("kernels*.c"))
+    for source in [*names, *(ROOT / f"native/src/{name}.c" for name in ("base", "numbers", "hashes"))]:
+        objects.append(str(folder / f"{source.stem}.o"))
+        options = [*library.COMPILE, *library.kernel_options(processor).get(source.name, [])]
+        include = ["-I", str(ROOT / "native/include")]
+        subprocess.run([*command, *options, *include, "-c", str(source), "-o", objects[-1]], check=True)
+    program = folder / "digest"
+    main = str(ROOT / "tests/native/kernels_digest.c")
+    subprocess.run([*command, "-std=c99", "-O2", *include, main, *objects, "-static", "-o", str(program)], check=True)
+    return program
+
+
+def test_checksums_are_those_of_aarch64(tmp_path, compiler):
+    cross, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
+    if not cross or not emulator:
+        pytest.skip("no compiler for AArch64, or no qemu-aarch64")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    here = digests([digest_program(tmp_path / "here", compiler, library.machine())])
+    there = digests([emulator, digest_program(tmp_path / "there", [cross], "aarch64")])
+    assert here.keys() == there.keys()
+    assert {"scalar", "neon", "neon-dot"} <= there["products"].keys()
+    for check, checksums in here.items():
+        expected = {"00000000"} if check == "float_products" else {checksums["scalar"]}
+        assert set(checksums.values()) | set(there[check].values()) == expected, check
 
 
 def test_features_choose_the_fastest_set(internals):

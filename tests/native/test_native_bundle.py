@@ -39,7 +39,15 @@ def texts(count, seed=7):
     found = [line.encode() for line in lines] + list(contents(count, seed))
     for _ in range(20):
         found.append(" ".join(seeded.choices(lines, k=6)).encode()[: LONGEST - 200])
-    found += [b"", b" ", "½㍿ﷺ㌖ ".encode() * 20, b"a" * LONGEST, b"! " * (LONGEST // 2), "ﷺ".encode() * 600]
+    found += [
+        b"",
+        b" ",
+        "½㍿ﷺ㌖ ".encode() * 20,
+        b"a" * LONGEST,
+        b"! " * (LONGEST // 2),
+        "ﷺ".encode() * 600,
+        "㌖".encode() * (LONGEST // 3),
+    ]
     return [(one, one.decode("utf-8", "replace")) for one in found if len(one) <= LONGEST]
 
 
@@ -76,10 +84,6 @@ def variants(folder):
         with_files(
             CLASSIFIER, folder / "ngrams", ngram_files(2, False), fields={"ngrams": True, "temperature": 1.7, **form}
         ),
-    )
-    yield (
-        "first n-grams",
-        with_files(CLASSIFIER, folder / "first", ngram_files(2, False, first_version=True), fields={"ngrams": True}),
     )
     yield (
         "multilabel",
@@ -135,7 +139,7 @@ def test_labels_are_those_of_python(native, bundles, name):
         assert same or near, text
         differ += not same
         quick = core.predict(content, DECISION)
-        assert quick["probs"] == found["probs"] and not quick["tokens"]
+        assert (quick["probs"], quick["tokens"]) == (found["probs"], [])
     assert differ <= 3
 
 
@@ -233,10 +237,10 @@ def test_a_bundle_tests_itself(native, bundles, tmp_path, name):
         files = bundle_files(folder) | {"selftest.json": part}
         description = json.loads(files["bundle.json"])
         description["sha256"]["selftest.json"] = hashlib.sha256(part).hexdigest()
-        with pytest.raises(CoreError, match="selftest.json: ") as error:
+        with pytest.raises(CoreError, match=r"selftest\.json: ") as error:
             Core(native, files | {"bundle.json": json.dumps(description).encode()}).selftest()
         assert error.value.status in (2, 6)
-    with pytest.raises(CoreError, match="needs a bundle with selftest.json"):
+    with pytest.raises(CoreError, match=r"needs a bundle with selftest\.json"):
         Core(native, bundle_files(bundles[name])).selftest()
 
 
@@ -286,7 +290,7 @@ def test_a_description_that_breaks_a_rule_is_refused(native, number):
 
 def test_files_that_break_a_rule_are_refused(native, tmp_path):
     crf = json.loads((TAGGER / "crf.json").read_text())
-    ngrams = ngram_files(2, False)
+    ngrams, words = ngram_files(2, False), (CLASSIFIER / "vocabulary.txt").read_bytes()
     cases = [
         (CLASSIFIER, {"labels.txt": b"one\n"}, {}, "only one label"),
         (CLASSIFIER, {"labels.txt": b"one\n\ntwo\n"}, {}, "labels.txt:2: empty"),
@@ -294,7 +298,7 @@ def test_files_that_break_a_rule_are_refused(native, tmp_path):
         (CLASSIFIER, {"labels.txt": b"one\ntw\xff\n"}, {}, "labels.txt:2: not UTF-8"),
         (CLASSIFIER, {"labels.txt": b"a\nb\nc\n"}, {}, "model.tflite: "),
         (CLASSIFIER, {"vocabulary.txt": b"[PAD]\n[UNK]\na\n"}, {}, ""),
-        (CLASSIFIER, {"vocabulary.txt": b"[PAD]\nx\n"}, {}, "vocabulary.txt:2"),
+        (CLASSIFIER, {"vocabulary.txt": words.replace(b"[UNK]", b"[PAD]")}, {}, "vocabulary.txt:2: the line must read"),
         (CLASSIFIER, {**ngrams, "ngrams.bin": b"0"}, {"ngrams": True}, "ngrams.bin: must have"),
         (CLASSIFIER, ngrams | {NGRAMS: ngrams[NGRAMS].replace(b"false", b"0")}, {"ngrams": True}, '"count_zero_rows"'),
         (CLASSIFIER, {**ngrams, "ngrams.json": b"{}"}, {"ngrams": True}, "ngrams.json: must be an object"),
@@ -319,11 +323,13 @@ def test_files_that_break_a_rule_are_refused(native, tmp_path):
             load(folder)
 
 
-JSON = ["", "{", '{"a" 1}', '{"a": 1,}', "[1 2]", "[01]", "[1.]", "[.5]", "[-]", "[1e]", '["\\x"]', '["\\u12"]', "NaN",
-        '["\x01"]', "[1] 2", "[" * 65 + "]" * 65, '{"a": tru}', '"open', "{1: 2}", "\ufeff{}", '["\ud800"]']  # fmt: skip
+NO_JSON = [
+    *("", "{", '{"a" 1}', '{"a": 1,}', "{1: 2}", '{"a": tru}', "[1 2]", "[1] 2", "[" * 65 + "]" * 65, "\ufeff{}"),
+    *("[01]", "[1.]", "[.5]", "[-]", "[1e]", "NaN", '["\\x"]', '["\\u12"]', '"open', '["\x01"]', '["\ud800"]'),
+]
 
 
-@pytest.mark.parametrize("text", JSON)
+@pytest.mark.parametrize("text", NO_JSON)
 def test_what_is_no_json_is_refused(native, text):
     files = bundle_files(CLASSIFIER) | {"bundle.json": text.encode("utf-8", "surrogatepass")}
     with pytest.raises(CoreError, match=r"bundle\.json:1: not JSON"):

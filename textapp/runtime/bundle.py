@@ -79,8 +79,8 @@ def read_bundle(folder: str | os.PathLike[str]) -> Bundle:
         NGRAM_TABLE: description["ngrams"],
         SELFTEST: description["selftest"],
     }
-    names = (MODEL, VOCABULARY, *(name for name, is_there in optional.items() if is_there), *half.file_names(description))
-    files = read_files(folder, description, names)
+    there = (name for name, is_there in optional.items() if is_there)
+    files = read_files(folder, description, (MODEL, VOCABULARY, *there, *half.file_names(description)))
     try:
         tokenizer = Tokenizer.from_dict(description["tokenizer"])
     except InputError as error:

@@ -1,4 +1,4 @@
-"""What a bundle computes for a dozen texts, so that a reader in another language, or on another device, can test itself.
+"""What a bundle computes for a dozen texts, so that a reader in another language or on another device can test itself.
 
 `selftest.json` holds a `tolerance` of logits, and `texts`. Each has
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from textapp.runtime.classification import TextPredictor
 from textapp.runtime.predictor import Predictor
+from textapp.runtime.tagging import Tagger
 
 TEXTS = (
     "",
@@ -68,16 +69,17 @@ def _recorded(predictor: Predictor, text: str) -> dict[str, Any]:
     tokens = predictor.tokenizer.tokenize(text)
     [prediction] = predictor.predict([text])
     result = prediction.to_dict()
-    if isinstance(predictor, TextPredictor):
-        tokens = tokens[: predictor.max_tokens]
-        logits = predictor.outputs([token.text for token in tokens]).logits
-        found = {name: result[name] for name in ("label", "labels") if name in result}
-    else:
+    if isinstance(predictor, Tagger):
         logits = predictor.logits([token.text for token in tokens])
         found = {
             "tags": [token["tag"] for token in result["tokens"]],
             "spans": [[span["type"], span["start"], span["end"]] for span in result["spans"]],
         }
+    else:
+        tokens = tokens[: predictor.max_tokens]
+        assert isinstance(predictor, TextPredictor)
+        logits = predictor.outputs([token.text for token in tokens]).logits
+        found = {name: result[name] for name in ("label", "labels") if name in result}
     inputs = predictor.encode([token.text for token in tokens])
     return {
         "text": text,
