@@ -85,6 +85,8 @@ def variants(folder):
             CLASSIFIER, folder / "ngrams", ngram_files(2, False), fields={"ngrams": True, "temperature": 1.7, **form}
         ),
     )
+    first = ngram_files(2, False, first_version=True)
+    yield "first n-grams", with_files(CLASSIFIER, folder / "first", first, fields={"ngrams": True})
     yield (
         "multilabel",
         with_files(CLASSIFIER, folder / "many", ngram_files(2, True), fields={**many, "ngrams": True, **chars}),
