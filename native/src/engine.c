@@ -117,7 +117,8 @@ static int padding_is_nothing(const ta_engine *engine, ta_builder *builder, size
   int32_t *ids = ta_memory(builder, length * width, sizeof *ids);
   const int32_t **inputs = ta_memory(builder, engine->input_count, sizeof *inputs);
   float *outputs = ta_memory(builder, 2 * most, sizeof *outputs);
-  void *scratch = ta_memory(builder, program_scratch(program), 1);
+  size_t needed = program_scratch(program); /* what packing used is free again */
+  void *scratch = needed <= builder->packing_size ? builder->packing : ta_memory(builder, needed, 1);
   if (builder->status) return 0;
   for (size_t t = 0; t < TA_COUNT(counts); t++) {
     size_t count = TA_MIN(TA_MAX((size_t)counts[t], (size_t)program->least), length), compared = engine->outputs * (engine->per_token ? count : 1);

@@ -115,6 +115,8 @@ typedef struct {
   textapp_message *message;
   struct ta_native **natives; /* of each buffer */
   ta_packed *packed;
+  void *packing; /* memory that packing needed for itself */
+  size_t packing_size;
   const ta_engine_wanted *wanted;
   /* The operator that is being read. */
   ta_program *program;
