@@ -26,6 +26,8 @@ typedef struct {
   int32_t slope[TA_AXES]; /* its sizes are shape + slope * (length - longest length) */
 } ta_slot;
 
+#define TA_TRIAL 12 /* tokens that texts are padded to where both ways to run are compared */
+
 /* A run of a program. */
 typedef struct {
   const ta_program *program;
@@ -54,6 +56,7 @@ struct ta_program {
   ta_step *steps; /* one for each operator; `run` is NULL where there is nothing to do */
   size_t memory, scratch; /* bytes of a run at the shapes of the file */
   int32_t length;
+  size_t trial_scratch; /* of runs of at most TA_TRIAL tokens, where shapes follow from the length */
   int32_t least; /* tokens that it can run at, where shapes follow from the length */
   uint32_t *inputs; /* tensors of the wanted inputs */
   uint32_t logits, attention;
