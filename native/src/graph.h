@@ -63,14 +63,14 @@ struct ta_program {
   size_t compared; /* bytes of constants that were compared with other programs' */
 };
 
-static inline const int32_t *ta_shape(const ta_frame *frame, uint32_t tensor) {
+static inline const int32_t *ta_shape_of(const ta_frame *frame, uint32_t tensor) {
   return frame->shapes ? frame->shapes[tensor] : frame->program->graph.tensors[tensor].shape;
 }
 static inline uint32_t ta_rank(const ta_frame *frame, uint32_t tensor) {
   return frame->program->graph.tensors[tensor].rank;
 }
 static inline size_t ta_count(const ta_frame *frame, uint32_t tensor) {
-  const int32_t *shape = ta_shape(frame, tensor);
+  const int32_t *shape = ta_shape_of(frame, tensor);
   size_t count = 1;
   for (uint32_t axis = 0; axis < TA_AXES; axis++) count *= (size_t)shape[axis];
   return count;
@@ -85,7 +85,7 @@ static inline void *ta_write(const ta_frame *frame, uint32_t tensor) {
 /* The size of the last axis, 1 for a single number; and the number of rows of it. */
 static inline size_t ta_width(const ta_frame *frame, uint32_t tensor) {
   uint32_t rank = ta_rank(frame, tensor);
-  return rank == 0 ? 1 : (size_t)ta_shape(frame, tensor)[rank - 1];
+  return rank == 0 ? 1 : (size_t)ta_shape_of(frame, tensor)[rank - 1];
 }
 static inline size_t ta_padded(size_t count) {
   return (count + 63) & ~(size_t)63;
@@ -141,8 +141,8 @@ typedef struct {
   uint32_t reads;        /* as in a step */
   void (*prepare)(ta_builder *builder);
   int32_t what; /* tells kinds with one `prepare` apart */
-} ta_kind;
-const ta_kind *ta_kind_of(int32_t code);
+} ta_operator_kind;
+const ta_operator_kind *ta_operator_kind_of(int32_t code);
 
 /* Of a kind's `prepare`. After a broken rule the status is set; `prepare` returns soon. */
 int ta_rule(ta_builder *builder, int holds, const char *rule);     /* a broken rule of the format */
