@@ -1,7 +1,7 @@
 """The engine of the core for tests: a model file in, logits out."""
 
 import ctypes
-from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_uint8, c_uint32, c_void_p
+from ctypes import POINTER, Structure, c_char, c_char_p, c_int, c_size_t, c_uint8, c_uint32, c_void_p
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,11 @@ class Arena(Structure):
     """ta_arena."""
 
     _fields_ = [
-        ("options", c_void_p), ("used", c_size_t), ("limit", c_size_t), ("block", POINTER(c_uint8)), ("left", c_size_t)
+        ("options", c_void_p),
+        ("used", c_size_t),
+        ("limit", c_size_t),
+        ("block", POINTER(c_uint8)),
+        ("left", c_size_t),
     ]
 
 
@@ -39,8 +43,12 @@ class Wanted(Structure):
     """ta_engine_wanted."""
 
     _fields_ = [
-        ("inputs", POINTER(Input)), ("input_count", c_size_t), ("signatures", POINTER(Signature)),
-        ("signature_count", c_size_t), ("outputs", c_size_t), ("per_token", c_int),
+        ("inputs", POINTER(Input)),
+        ("input_count", c_size_t),
+        ("signatures", POINTER(Signature)),
+        ("signature_count", c_size_t),
+        ("outputs", c_size_t),
+        ("per_token", c_int),
     ]
 
 
@@ -61,8 +69,9 @@ class Engine:
         features: Features of the processor that kernels may use.
     """
 
-    def __init__(self, library: Any, content: bytes, inputs: Any, lengths: Any, outputs: int, per_token: bool,
-                 features: int = 0):
+    def __init__(
+        self, library: Any, content: bytes, inputs: Any, lengths: Any, outputs: int, per_token: bool, features: int = 0
+    ):
         self._library, self._memory, self.used = library, [], 0
         self.inputs, self.outputs, self.per_token = inputs, outputs, per_token
         self._content = ctypes.create_string_buffer(content, len(content))
@@ -74,14 +83,22 @@ class Engine:
         kernels = c_void_p(library.ta_kernels_for(c_uint32(features)))
         named = [f"tokens_{length}".encode() for length in lengths]
         wanted = Wanted(
-            (Input * len(inputs))(*[Input(name.encode(), *sizes) for name, sizes in inputs.items()]), len(inputs),
+            (Input * len(inputs))(*[Input(name.encode(), *sizes) for name, sizes in inputs.items()]),
+            len(inputs),
             (Signature * len(named))(*[Signature(n, name, len(name)) for n, name in zip(lengths, named, strict=True)]),
-            len(named), outputs, per_token,
+            len(named),
+            outputs,
+            per_token,
         )
         self._names = wanted
         status = library.ta_engine_load(
-            ctypes.byref(self._engine), ctypes.byref(arena), kernels, self._content, c_size_t(len(content)),
-            ctypes.byref(wanted), message
+            ctypes.byref(self._engine),
+            ctypes.byref(arena),
+            kernels,
+            self._content,
+            c_size_t(len(content)),
+            ctypes.byref(wanted),
+            message,
         )
         if status:
             raise Refused(f"{status}: {message.value.decode()}")
@@ -107,8 +124,13 @@ class Engine:
         attention = np.full(count, np.nan, np.float32) if self.has_attention else None
         message = (c_char * 512)()
         status = self._library.ta_engine_run(
-            self._engine, self._aligned, pointers, c_size_t(count), c_void_p(logits.ctypes.data),
-            c_void_p(attention.ctypes.data) if attention is not None else None, message
+            self._engine,
+            self._aligned,
+            pointers,
+            c_size_t(count),
+            c_void_p(logits.ctypes.data),
+            c_void_p(attention.ctypes.data) if attention is not None else None,
+            message,
         )
         if status:
             raise Refused(f"{status}: {message.value.decode()}")
