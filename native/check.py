@@ -4,8 +4,8 @@
 
 Each way prints one line: passed, failed, or skipped with the reason. The compilers build the core with warnings taken
 for errors, and run `tests/native`. `sanitizers` runs those of whole bundles with a library that checks addresses and
-undefined behaviour. The other processors run the program `textapp-native` in QEMU over the sample bundles; their answers must be
-those of Python.
+undefined behaviour. The other processors run the program `textapp-native` in QEMU over the sample bundles; their
+answers must be those of Python.
 """
 
 import json
@@ -45,7 +45,7 @@ def needed(tool: str) -> str:
     return found
 
 
-def test_with(compiler: str, tests: Sequence[str] = ("tests/native",), **variables: str) -> None:
+def run_tests(compiler: str, tests: Sequence[str] = ("tests/native",), **variables: str) -> None:
     """Runs tests of the core with a compiler."""
     command = [sys.executable, "-m", "pytest", *tests, "-q", "-x"]
     environment = {**os.environ, "CC": needed(compiler), **variables}
@@ -64,7 +64,7 @@ def test_sanitized() -> None:
     ]
     if not all(map(os.path.isabs, found)):
         raise Skipped("gcc has no libasan or libubsan")
-    test_with(
+    run_tests(
         "gcc",
         ("tests/native/test_binding.py", "tests/native/test_native_bundle.py"),
         TEXTAPP_SANITIZE="1",
@@ -122,8 +122,8 @@ def close(found: Any, expected: Any) -> bool:
 def main() -> int:
     """Tests in each way, or in those that are named; 1 if one fails."""
     ways: dict[str, Callable[[], None]] = {
-        "gcc": lambda: test_with("gcc"),
-        "clang": lambda: test_with("clang"),
+        "gcc": lambda: run_tests("gcc"),
+        "clang": lambda: run_tests("clang"),
         "sanitizers": test_sanitized,
     }
     for processor in CROSS:

@@ -5,6 +5,7 @@ what it requires, without an extra: what a device or a server has. It must predi
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,26 +15,42 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "tests/samples"
+LIBRARIES = {f"textapp/runtime/{name}" for name in ("libtextapp.so", "libtextapp.dylib", "textapp.dll")}
+
+
+def has_core(dist: Path) -> bool:
+    """Whether the wheel has the core in C, and so is of one platform; without a C compiler it has none."""
+    [wheel] = dist.glob("*.whl")
+    if shutil.which("cc") and "-none-any" in wheel.name:
+        raise AssertionError(f"{wheel.name}: a C compiler is here, but the wheel has no core")
+    return "-none-any" not in wheel.name
 
 
 def check_contents(dist: Path) -> None:
     """Each file of the package and the license are in the wheel and in the source distribution."""
     [wheel], [archive] = dist.glob("*.whl"), dist.glob("*.tar.gz")
     paths = [path for path in (ROOT / "textapp").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    package = {path.relative_to(ROOT).as_posix() for path in paths}
+    package = {path.relative_to(ROOT).as_posix() for path in paths} - LIBRARIES
     wanted = {"textapp/py.typed", "textapp/vectors/page.html"}
     assert wanted <= package, f"not in the package: {wanted - package}"
     with zipfile.ZipFile(wheel) as file:
         names = set(file.namelist())
     assert package <= names, f"not in {wheel.name}: {sorted(package - names)}"
+    assert bool(LIBRARIES & names) == has_core(dist), f"{wheel.name} is named as what it is not"
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names), f"{wheel.name} has no LICENSE"
     with tarfile.open(archive) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
-    package.add("LICENSE")
+    package |= {
+        "LICENSE",
+        "native/include/textapp.h",
+        "native/src/predict.c",
+        "native/library.py",
+        "native/kernels.txt",
+    }
     assert package <= names, f"not in {archive.name}: {sorted(package - names)}"
 
 
-def check_commands(python: Path) -> None:
+def check_commands(python: Path, engine: str) -> None:
     """The commands of the base install run outside of the checkout, and predict what is expected of the samples."""
     expected = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
     lines = "".join(f"{text}\n" for text in expected["texts"]).encode()
@@ -57,6 +74,7 @@ def check_commands(python: Path) -> None:
                     assert [token["tag"] for token in found["tokens"]] == [token["tag"] for token in then["tokens"]]
             path = SAMPLES / task / data
             figures = json.loads(run("bench", bundle, "--data", path, "--json"))
+            assert figures["engine"] == engine, figures
             assert figures["model_bytes"] == (bundle / "model.tflite").stat().st_size
             main_score = "accuracy" if task == "classifier" else "entity_f1"
             scores, then = (
@@ -70,5 +88,5 @@ def check_commands(python: Path) -> None:
 
 if __name__ == "__main__":
     check_contents(Path(sys.argv[1]))
-    check_commands(Path(sys.argv[2]).absolute())
+    check_commands(Path(sys.argv[2]).absolute(), "native" if has_core(Path(sys.argv[1])) else "litert")
     print(f"{sys.argv[1]}: the wheel and the source distribution are whole; the base install does its part")

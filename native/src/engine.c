@@ -3,7 +3,6 @@
 
 #define FILE_NAME "model.tflite"
 #define MOST_LENGTH 4096u
-#define TRIED 12        /* tokens that texts are padded to where both ways to run are compared */
 #define TRIED_NEAR 1e-5f /* of the largest number, or of 1 */
 
 struct ta_engine {
@@ -117,7 +116,9 @@ static int padding_is_nothing(const ta_engine *engine, ta_builder *builder, size
   int32_t *ids = ta_memory(builder, length * width, sizeof *ids);
   const int32_t **inputs = ta_memory(builder, engine->input_count, sizeof *inputs);
   float *outputs = ta_memory(builder, 2 * most, sizeof *outputs);
-  void *scratch = ta_memory(builder, program_scratch(program), 1);
+  size_t needed = shapes_size(program) + rounded_up(program->memory) + rounded_up(program->trial_scratch);
+  /* What packing used is free again. */
+  void *scratch = needed <= builder->packing_size ? builder->packing : ta_memory(builder, needed, 1);
   if (builder->status) return 0;
   for (size_t t = 0; t < TA_COUNT(counts); t++) {
     size_t count = TA_MIN(TA_MAX((size_t)counts[t], (size_t)program->least), length), compared = engine->outputs * (engine->per_token ? count : 1);
@@ -141,7 +142,7 @@ static textapp_status find_lengths(ta_engine *engine, ta_builder *builder) {
   if (builder->status || engine->count < 2) return builder->status;
   uint32_t others = (uint32_t)engine->count - 1, inputs = (uint32_t)engine->input_count;
   if (!ta_program_lengths(longest, engine->programs, others, inputs, shapes, map)) return TEXTAPP_OK;
-  int32_t tried = TA_MAX(TA_MIN(longest->length, TRIED), longest->least);
+  int32_t tried = TA_MAX(TA_MIN(longest->length, TA_TRIAL), longest->least);
   textapp_status status = ta_program_plan(builder, longest, tried); /* little memory, as it cannot be given back */
   if (status == TEXTAPP_OK) engine->by_length = padding_is_nothing(engine, builder, (size_t)tried);
   if (status == TEXTAPP_OK) status = builder->status;

@@ -46,7 +46,7 @@ uint32_t ta_axis(ta_builder *builder, int32_t axis, uint32_t rank) {
 }
 
 int32_t ta_option(ta_builder *builder, uint32_t field, int32_t missing) {
-  ta_reader *reader = &builder->file.reader;
+  ta_flatbuffer *reader = &builder->file.reader;
   if (!ta_has(reader, &builder->operator->options, field)) return missing;
   return (int32_t)ta_number(reader, &builder->operator->options, field, 4);
 }
@@ -167,7 +167,7 @@ static void check_outputs(ta_builder *builder) {
 
 static void read_step(ta_builder *builder) {
   const ta_operator *operator = builder->operator;
-  const ta_kind *kind = ta_kind_of(operator->code);
+  const ta_operator_kind *kind = ta_operator_kind_of(operator->code);
   ta_step *step = builder->step;
   if (kind == NULL) {
     builder->status = ta_say(builder->message, TEXTAPP_ERROR_UNSUPPORTED,

@@ -26,6 +26,8 @@ typedef struct {
   int32_t slope[TA_AXES]; /* its sizes are shape + slope * (length - longest length) */
 } ta_slot;
 
+#define TA_TRIAL 12 /* tokens that texts are padded to where both ways to run are compared */
+
 /* A run of a program. */
 typedef struct {
   const ta_program *program;
@@ -54,20 +56,21 @@ struct ta_program {
   ta_step *steps; /* one for each operator; `run` is NULL where there is nothing to do */
   size_t memory, scratch; /* bytes of a run at the shapes of the file */
   int32_t length;
+  size_t trial_scratch; /* of runs of at most TA_TRIAL tokens, where shapes follow from the length */
   int32_t least; /* tokens that it can run at, where shapes follow from the length */
   uint32_t *inputs; /* tensors of the wanted inputs */
   uint32_t logits, attention;
   size_t compared; /* bytes of constants that were compared with other programs' */
 };
 
-static inline const int32_t *ta_shape(const ta_frame *frame, uint32_t tensor) {
+static inline const int32_t *ta_shape_of(const ta_frame *frame, uint32_t tensor) {
   return frame->shapes ? frame->shapes[tensor] : frame->program->graph.tensors[tensor].shape;
 }
 static inline uint32_t ta_rank(const ta_frame *frame, uint32_t tensor) {
   return frame->program->graph.tensors[tensor].rank;
 }
 static inline size_t ta_count(const ta_frame *frame, uint32_t tensor) {
-  const int32_t *shape = ta_shape(frame, tensor);
+  const int32_t *shape = ta_shape_of(frame, tensor);
   size_t count = 1;
   for (uint32_t axis = 0; axis < TA_AXES; axis++) count *= (size_t)shape[axis];
   return count;
@@ -82,7 +85,7 @@ static inline void *ta_write(const ta_frame *frame, uint32_t tensor) {
 /* The size of the last axis, 1 for a single number; and the number of rows of it. */
 static inline size_t ta_width(const ta_frame *frame, uint32_t tensor) {
   uint32_t rank = ta_rank(frame, tensor);
-  return rank == 0 ? 1 : (size_t)ta_shape(frame, tensor)[rank - 1];
+  return rank == 0 ? 1 : (size_t)ta_shape_of(frame, tensor)[rank - 1];
 }
 static inline size_t ta_padded(size_t count) {
   return (count + 63) & ~(size_t)63;
@@ -115,6 +118,8 @@ typedef struct {
   textapp_message *message;
   struct ta_native **natives; /* of each buffer */
   ta_packed *packed;
+  void *packing; /* memory that packing needed for itself */
+  size_t packing_size;
   const ta_engine_wanted *wanted;
   /* The operator that is being read. */
   ta_program *program;
@@ -136,8 +141,8 @@ typedef struct {
   uint32_t reads;        /* as in a step */
   void (*prepare)(ta_builder *builder);
   int32_t what; /* tells kinds with one `prepare` apart */
-} ta_kind;
-const ta_kind *ta_kind_of(int32_t code);
+} ta_operator_kind;
+const ta_operator_kind *ta_operator_kind_of(int32_t code);
 
 /* Of a kind's `prepare`. After a broken rule the status is set; `prepare` returns soon. */
 int ta_rule(ta_builder *builder, int holds, const char *rule);     /* a broken rule of the format */

@@ -2,7 +2,7 @@
 #include "graph.h"
 
 int ta_loops_make(ta_loops *loops, const ta_frame *frame, const uint32_t *inputs, uint32_t count, uint32_t output) {
-  const int32_t *shape = ta_shape(frame, output);
+  const int32_t *shape = ta_shape_of(frame, output);
   uint32_t rank = ta_rank(frame, output);
   loops->rank = 0;
   size_t steps[3] = {1, 1, 1};
@@ -12,7 +12,7 @@ int ta_loops_make(ta_loops *loops, const ta_frame *frame, const uint32_t *inputs
     size_t size = (size_t)shape[rank - 1 - back], step[3] = {0, 0, 0};
     for (uint32_t i = 0; i < count; i++) {
       uint32_t own = ta_rank(frame, inputs[i]);
-      size_t width = back < own ? (size_t)ta_shape(frame, inputs[i])[own - 1 - back] : 1;
+      size_t width = back < own ? (size_t)ta_shape_of(frame, inputs[i])[own - 1 - back] : 1;
       if (width != size && width != 1) return 0;
       if (width == size) step[i] = steps[i];
       if (width == 1) step[i] = 0;

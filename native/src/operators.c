@@ -6,8 +6,8 @@
 #define ALL 0xffffffffu /* all inputs are read at run time */
 #define MANY 65536u
 
-/* Sorted by their number, which `ta_kind_of` relies on. Those without `prepare` are known by name only. */
-static const ta_kind kinds[] = {
+/* Sorted by their number, which `ta_operator_kind_of` relies on. Those without `prepare` are known by name only. */
+static const ta_operator_kind kinds[] = {
     {0, "ADD", 11, 2, 2, 0, ALL, ta_prepare_binary, TA_ADD},
     {1, "AVERAGE_POOL_2D", 0, 0, 0, 0, 0, NULL, 0},
     {2, "CONCATENATION", 10, 1, MANY, 0, ALL, ta_prepare_concatenation, 0},
@@ -97,7 +97,7 @@ static const ta_kind kinds[] = {
     {158, "SIGN", 0, 0, 0, 0, 0, NULL, 0},
 };
 
-const ta_kind *ta_kind_of(int32_t code) {
+const ta_operator_kind *ta_operator_kind_of(int32_t code) {
   size_t low = 0, high = TA_COUNT(kinds);
   while (low < high) {
     size_t middle = (low + high) / 2;

@@ -29,7 +29,7 @@ static lstm_scratch take(ta_block *block, size_t steps, size_t width, size_t uni
 
 /* Steps, sequences and width of the input. */
 static void sizes_of(const ta_step *step, const ta_frame *frame, size_t *steps, size_t *batch, size_t *width) {
-  const int32_t *shape = ta_shape(frame, step->in[0]);
+  const int32_t *shape = ta_shape_of(frame, step->in[0]);
   int time_major = ((const lstm_params *)step->params)->time_major;
   *steps = (size_t)shape[time_major ? 0 : 1];
   *batch = (size_t)shape[time_major ? 1 : 0];

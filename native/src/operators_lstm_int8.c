@@ -30,7 +30,7 @@ static int8_scratch take(ta_block *block, size_t steps, size_t width, size_t uni
 }
 
 static void sizes_of(const ta_step *step, const ta_frame *frame, size_t *steps, size_t *batch) {
-  const int32_t *shape = ta_shape(frame, step->in[0]);
+  const int32_t *shape = ta_shape_of(frame, step->in[0]);
   int time_major = ((const int8_lstm *)step->params)->time_major;
   *steps = (size_t)shape[time_major ? 0 : 1];
   *batch = (size_t)shape[time_major ? 1 : 0];
@@ -43,7 +43,7 @@ static int fits_int8_lstm(const ta_step *step, const ta_frame *frame, size_t *sc
   sizes_of(step, frame, &steps, &batch);
   take(&block, steps, width, units);
   *scratch = block.used;
-  return batch == 1 && (size_t)ta_shape(frame, step->in[0])[2] == width && steps * units == ta_count(frame, step->out[0]);
+  return batch == 1 && (size_t)ta_shape_of(frame, step->in[0])[2] == width && steps * units == ta_count(frame, step->out[0]);
 }
 
 static int16_t kept16(int32_t number) {

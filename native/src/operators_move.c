@@ -58,7 +58,7 @@ typedef struct {
 
 /* Sizes of the output for each axis of the input. */
 static void box_sizes(const ta_frame *frame, uint32_t x, uint32_t y, int32_t dropped, int32_t *size) {
-  const int32_t *shape = ta_shape(frame, y);
+  const int32_t *shape = ta_shape_of(frame, y);
   uint32_t rank = ta_rank(frame, x), axis = 0;
   for (uint32_t i = 0; i < TA_AXES; i++) {
     int kept = i < rank && !(dropped >> i & 1) && axis < ta_rank(frame, y);
@@ -68,7 +68,7 @@ static void box_sizes(const ta_frame *frame, uint32_t x, uint32_t y, int32_t dro
 
 static int box_fits(const ta_step *step, const ta_frame *frame, const box_params *params, uint32_t output) {
   int32_t size[TA_AXES];
-  const int32_t *shape = ta_shape(frame, step->in[0]);
+  const int32_t *shape = ta_shape_of(frame, step->in[0]);
   box_sizes(frame, step->in[0], output, params->dropped, size);
   size_t count = 1;
   for (uint32_t i = 0; i < TA_AXES; i++) {
@@ -131,7 +131,7 @@ static void run_box_of(const ta_frame *frame, uint32_t x, uint32_t y, const box_
   int32_t size[TA_AXES];
   int64_t stride[TA_AXES];
   const uint8_t *from = ta_read(frame, x);
-  strides_of(ta_shape(frame, x), (size_t)params->width, stride);
+  strides_of(ta_shape_of(frame, x), (size_t)params->width, stride);
   box_sizes(frame, x, y, params->dropped, size);
   for (uint32_t i = 0; i < TA_AXES; i++) {
     from += params->begin[i] * stride[i];
@@ -259,7 +259,7 @@ static void part_box(const ta_step *step, const ta_frame *frame, uint32_t x, uin
   ta_fill(box, 0, sizeof *box);
   box->width = params->width;
   for (uint32_t i = 0; i < TA_AXES; i++) box->stride[i] = 1;
-  int32_t size = params->keeps_axis ? ta_shape(frame, step->out[part])[params->axis] : 1;
+  int32_t size = params->keeps_axis ? ta_shape_of(frame, step->out[part])[params->axis] : 1;
   (void)x;
   box->begin[params->axis] = (int32_t)part * size;
   if (!params->keeps_axis) box->dropped = 1 << params->axis;
@@ -351,10 +351,10 @@ static size_t before_axis(const int32_t *shape, uint32_t axis) {
 
 static int fits_join(const ta_step *step, const ta_frame *frame, size_t *scratch) {
   const join_params *params = step->params;
-  size_t total = 0, before = before_axis(ta_shape(frame, step->out[0]), params->axis);
+  size_t total = 0, before = before_axis(ta_shape_of(frame, step->out[0]), params->axis);
   (void)scratch;
   for (uint32_t i = 0; i < step->in_count; i++) {
-    if (before_axis(ta_shape(frame, step->in[i]), params->axis) != before) return 0;
+    if (before_axis(ta_shape_of(frame, step->in[i]), params->axis) != before) return 0;
     total += ta_count(frame, step->in[i]);
   }
   return total == ta_count(frame, step->out[0]);
@@ -363,7 +363,7 @@ static int fits_join(const ta_step *step, const ta_frame *frame, size_t *scratch
 static void run_join(const ta_step *step, ta_frame *frame) {
   const join_params *params = step->params;
   uint8_t *to = ta_write(frame, step->out[0]);
-  size_t before = before_axis(ta_shape(frame, step->out[0]), params->axis);
+  size_t before = before_axis(ta_shape_of(frame, step->out[0]), params->axis);
   size_t row = ta_count(frame, step->out[0]) / before * (size_t)params->width, at = 0;
   for (uint32_t i = 0; i < step->in_count; i++) {
     const uint8_t *from = ta_read(frame, step->in[i]);
@@ -423,7 +423,7 @@ typedef struct {
 
 static int fits_pad(const ta_step *step, const ta_frame *frame, size_t *scratch) {
   const pad_params *params = step->params;
-  const int32_t *in = ta_shape(frame, step->in[0]), *out = ta_shape(frame, step->out[0]);
+  const int32_t *in = ta_shape_of(frame, step->in[0]), *out = ta_shape_of(frame, step->out[0]);
   (void)scratch;
   for (uint32_t i = 0; i < TA_AXES; i++)
     if (params->before[i] + (int64_t)in[i] > out[i]) return 0;
@@ -457,7 +457,7 @@ static int pad_rows(const pad_params *params, const int32_t *in, const int32_t *
 
 static void run_pad(const ta_step *step, ta_frame *frame) {
   const pad_params *params = step->params;
-  const int32_t *in = ta_shape(frame, step->in[0]), *out = ta_shape(frame, step->out[0]);
+  const int32_t *in = ta_shape_of(frame, step->in[0]), *out = ta_shape_of(frame, step->out[0]);
   const uint8_t *from = ta_read(frame, step->in[0]);
   uint8_t *to = ta_write(frame, step->out[0]);
   size_t width = (size_t)params->width;
@@ -529,7 +529,7 @@ static int fits_same(const ta_step *step, const ta_frame *frame, size_t *scratch
 
 static void run_reverse(const ta_step *step, ta_frame *frame) {
   const reverse_params *params = step->params;
-  const int32_t *shape = ta_shape(frame, step->in[0]);
+  const int32_t *shape = ta_shape_of(frame, step->in[0]);
   const uint8_t *from = ta_read(frame, step->in[0]);
   uint8_t *to = ta_write(frame, step->out[0]);
   size_t before = before_axis(shape, params->axis), size = (size_t)shape[params->axis];
@@ -562,9 +562,9 @@ typedef struct {
 static void run_transpose(const ta_step *step, ta_frame *frame) {
   const transpose_params *params = step->params;
   int64_t in[TA_AXES], stride[TA_AXES];
-  strides_of(ta_shape(frame, step->in[0]), (size_t)params->width, in);
+  strides_of(ta_shape_of(frame, step->in[0]), (size_t)params->width, in);
   for (uint32_t i = 0; i < TA_AXES; i++) stride[i] = in[params->order[i]];
-  copy_box(ta_read(frame, step->in[0]), stride, ta_shape(frame, step->out[0]), (size_t)params->width,
+  copy_box(ta_read(frame, step->in[0]), stride, ta_shape_of(frame, step->out[0]), (size_t)params->width,
            ta_write(frame, step->out[0]));
 }
 
@@ -572,7 +572,7 @@ static int fits_transpose(const ta_step *step, const ta_frame *frame, size_t *sc
   const transpose_params *params = step->params;
   (void)scratch;
   for (uint32_t i = 0; i < TA_AXES; i++)
-    if (ta_shape(frame, step->out[0])[i] != ta_shape(frame, step->in[0])[params->order[i]]) return 0;
+    if (ta_shape_of(frame, step->out[0])[i] != ta_shape_of(frame, step->in[0])[params->order[i]]) return 0;
   return 1;
 }
 

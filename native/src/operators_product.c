@@ -181,7 +181,7 @@ static size_t window_scratch(const product_params *params, size_t elements, int 
 
 static int fits_convolution(const ta_step *step, const ta_frame *frame, size_t *scratch) {
   const product_params *params = step->params;
-  const int32_t *x = ta_shape(frame, step->in[0]), *y = ta_shape(frame, step->out[0]);
+  const int32_t *x = ta_shape_of(frame, step->in[0]), *y = ta_shape_of(frame, step->out[0]);
   *scratch = window_scratch(params, ta_count(frame, step->in[0]), frame->program->graph.tensors[step->in[0]].type);
   return x[3] == params->channels && y[0] == x[0] && y[1] == window_count(params, 0, x[1]) &&
          y[2] == window_count(params, 1, x[2]) && y[1] > 0 && y[2] > 0 &&
@@ -219,7 +219,7 @@ static void copy_windows(const product_params *params, const uint8_t *x, const i
 static void run_convolution(const ta_step *step, ta_frame *frame) {
   const product_params *params = step->params;
   const ta_matrix *matrix = &params->weights->matrix;
-  const int32_t *in = ta_shape(frame, step->in[0]), *out = ta_shape(frame, step->out[0]);
+  const int32_t *in = ta_shape_of(frame, step->in[0]), *out = ta_shape_of(frame, step->out[0]);
   size_t inputs = matrix->inputs, outputs = matrix->outputs, padded = ta_padded(inputs);
   size_t places = ta_count(frame, step->out[0]) / outputs;
   const float *x = ta_read(frame, step->in[0]), *bias = bias_of(step, frame);
@@ -251,7 +251,7 @@ static void run_convolution(const ta_step *step, ta_frame *frame) {
 static void run_convolution_int8(const ta_step *step, ta_frame *frame) {
   const product_params *params = step->params;
   const ta_matrix *matrix = &params->weights->matrix;
-  const int32_t *in = ta_shape(frame, step->in[0]), *out = ta_shape(frame, step->out[0]);
+  const int32_t *in = ta_shape_of(frame, step->in[0]), *out = ta_shape_of(frame, step->out[0]);
   size_t inputs = matrix->inputs, outputs = matrix->outputs, padded = ta_padded(inputs);
   size_t places = ta_count(frame, step->out[0]) / outputs;
   const uint8_t *x = ta_read(frame, step->in[0]);
@@ -310,7 +310,7 @@ typedef struct {
 
 static int sizes_of(const ta_step *step, const ta_frame *frame, matmul_sizes *sizes) {
   int transposed = ((const matmul_params *)step->params)->transposed;
-  const int32_t *x = ta_shape(frame, step->in[0]), *y = ta_shape(frame, step->in[1]);
+  const int32_t *x = ta_shape_of(frame, step->in[0]), *y = ta_shape_of(frame, step->in[1]);
   uint32_t x_rank = ta_rank(frame, step->in[0]), y_rank = ta_rank(frame, step->in[1]);
   sizes->rows = (size_t)x[x_rank - 2];
   sizes->inner = (size_t)x[x_rank - 1];

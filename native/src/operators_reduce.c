@@ -9,7 +9,7 @@ typedef struct {
 /* Sizes before, of and behind the reduced axes. */
 static void sizes_of(const ta_step *step, const ta_frame *frame, size_t *before, size_t *size, size_t *after) {
   const reduce_params *params = step->params;
-  const int32_t *shape = ta_shape(frame, step->in[0]);
+  const int32_t *shape = ta_shape_of(frame, step->in[0]);
   *before = *size = *after = 1;
   for (uint32_t i = 0; i < TA_AXES; i++) {
     size_t *part = i < params->first ? before : i < params->behind ? size : after;

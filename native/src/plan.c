@@ -214,6 +214,8 @@ int ta_program_lengths(ta_program *longest, const ta_program *others, uint32_t c
     size_t scratch = scratch_of(longest, &frame);
     if (scratch > MOST_MEMORY || !views_fit(longest, length)) return 0;
     longest->scratch = TA_MAX(longest->scratch, scratch);
+    if (length <= TA_MAX(TA_TRIAL, longest->least)) longest->trial_scratch = TA_MAX(longest->trial_scratch, scratch);
   }
+  if (longest->length <= TA_MAX(TA_TRIAL, longest->least)) longest->trial_scratch = longest->scratch;
   return 1;
 }

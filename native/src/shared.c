@@ -144,6 +144,8 @@ textapp_status ta_pack_all(ta_builder *builder) {
   }
   uint8_t *weights = ta_memory(builder, largest + 1, 1);
   float *scales = ta_memory(builder, outputs + 1, sizeof *scales);
+  builder->packing = weights;
+  builder->packing_size = weights != NULL ? largest + 1 : 0;
   for (ta_packed *packed = builder->packed; packed != NULL && builder->status == TEXTAPP_OK; packed = packed->next) {
     size_t rows = packed->matrix.outputs, inputs = packed->matrix.inputs;
     int floats = packed->parts[0]->type == TA_FLOAT32;

@@ -26,7 +26,7 @@ enum { OPERATOR_MIDDLES = 8 };
 enum { CODE_DEPRECATED, CODE_CUSTOM, CODE_VERSION, CODE_BUILTIN };
 enum { SIGNATURE_INPUTS, SIGNATURE_OUTPUTS, SIGNATURE_NAME, SIGNATURE_SUBGRAPH = 4 };
 
-static void fail(ta_reader *reader, const char *wrong, size_t at) {
+static void fail(ta_flatbuffer *reader, const char *wrong, size_t at) {
   if (reader->wrong == NULL) {
     reader->wrong = wrong;
     reader->at = at;
@@ -34,21 +34,21 @@ static void fail(ta_reader *reader, const char *wrong, size_t at) {
 }
 
 /* Whether `size` bytes at a place are in the file. */
-static int inside(ta_reader *reader, size_t at, size_t size) {
+static int inside(ta_flatbuffer *reader, size_t at, size_t size) {
   if (reader->wrong == NULL && at <= reader->size && size <= reader->size - at) return 1;
   fail(reader, "an offset leads out of the file; it was cut or changed", at);
   return 0;
 }
 
 /* Follows the offset that is stored at a place. */
-static size_t follow(ta_reader *reader, size_t at) {
+static size_t follow(ta_flatbuffer *reader, size_t at) {
   if (!inside(reader, at, 4)) return 0;
   size_t offset = ta_u32(reader->data + at);
   if (offset >= reader->size - at) fail(reader, "an offset leads out of the file; it was cut or changed", at);
   return reader->wrong == NULL ? at + offset : 0;
 }
 
-static ta_table table_at(ta_reader *reader, size_t at) {
+static ta_table table_at(ta_flatbuffer *reader, size_t at) {
   ta_table none = {0, 0, 0, 0}, table = {at, 0, 0, 0};
   if (at == 0 || !inside(reader, at, 4)) return none;
   int64_t fields = (int64_t)at - (int32_t)ta_u32(reader->data + at);
@@ -66,7 +66,7 @@ static ta_table table_at(ta_reader *reader, size_t at) {
 }
 
 /* The place of a field of `width` bytes; 0 where it is missing. */
-static size_t field_at(ta_reader *reader, const ta_table *table, uint32_t field, uint32_t width) {
+static size_t field_at(ta_flatbuffer *reader, const ta_table *table, uint32_t field, uint32_t width) {
   if (reader->wrong != NULL || table->at == 0 || 4 + 2 * field + 2 > table->fields_size) return 0;
   uint32_t offset = ta_u16(reader->data + table->fields + 4 + 2 * field);
   if (offset == 0) return 0;
@@ -77,23 +77,23 @@ static size_t field_at(ta_reader *reader, const ta_table *table, uint32_t field,
   return table->at + offset;
 }
 
-int ta_has(ta_reader *reader, const ta_table *table, uint32_t field) {
+int ta_has(ta_flatbuffer *reader, const ta_table *table, uint32_t field) {
   return field_at(reader, table, field, 1) != 0;
 }
 
-uint32_t ta_number(ta_reader *reader, const ta_table *table, uint32_t field, uint32_t width) {
+uint32_t ta_number(ta_flatbuffer *reader, const ta_table *table, uint32_t field, uint32_t width) {
   size_t at = field_at(reader, table, field, width);
   if (at == 0) return 0;
   const uint8_t *found = reader->data + at;
   return width == 4 ? ta_u32(found) : width == 2 ? ta_u16(found) : *found;
 }
 
-ta_table ta_table_in(ta_reader *reader, const ta_table *table, uint32_t field) {
+ta_table ta_table_in(ta_flatbuffer *reader, const ta_table *table, uint32_t field) {
   size_t at = field_at(reader, table, field, 4);
   return table_at(reader, at == 0 ? 0 : follow(reader, at));
 }
 
-ta_vector ta_vector_in(ta_reader *reader, const ta_table *table, uint32_t field, uint32_t width) {
+ta_vector ta_vector_in(ta_flatbuffer *reader, const ta_table *table, uint32_t field, uint32_t width) {
   ta_vector vector = {0, 0};
   size_t at = field_at(reader, table, field, 4);
   if (at == 0 || (at = follow(reader, at)) == 0 || !inside(reader, at, 4)) return vector;
@@ -108,7 +108,7 @@ ta_vector ta_vector_in(ta_reader *reader, const ta_table *table, uint32_t field,
 }
 
 /* Counts the elements that are read one by one. */
-static int spend(ta_reader *reader, uint32_t count) {
+static int spend(ta_flatbuffer *reader, uint32_t count) {
   if (count > reader->left) {
     fail(reader, "its vectors have more elements than the file has bytes: they share parts without end", 0);
     return 0;
@@ -117,11 +117,11 @@ static int spend(ta_reader *reader, uint32_t count) {
   return reader->wrong == NULL;
 }
 
-ta_table ta_table_of(ta_reader *reader, const ta_vector *tables, uint32_t index) {
+ta_table ta_table_of(ta_flatbuffer *reader, const ta_vector *tables, uint32_t index) {
   return table_at(reader, follow(reader, tables->at + 4 * (size_t)index));
 }
 
-static textapp_status broken(const ta_reader *reader, textapp_message *message) {
+static textapp_status broken(const ta_flatbuffer *reader, textapp_message *message) {
   return ta_say(message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": byte %z: %s", reader->at, reader->wrong);
 }
 
@@ -130,7 +130,7 @@ static textapp_status wrong(textapp_message *message, const char *rule) {
 }
 
 textapp_status ta_file_open(ta_file *file, const void *data, size_t size, textapp_message *message) {
-  ta_reader *reader = &file->reader;
+  ta_flatbuffer *reader = &file->reader;
   ta_fill(file, 0, sizeof *file);
   reader->data = data;
   reader->size = reader->left = size;
@@ -189,7 +189,7 @@ static textapp_status tensor_error(textapp_message *message, uint32_t index, con
 /* Checks the scales of a tensor, which fit its type and shape. */
 static textapp_status read_scales(ta_file *file, const ta_table *table, ta_tensor *tensor, uint32_t index,
                                   textapp_message *message) {
-  ta_reader *reader = &file->reader;
+  ta_flatbuffer *reader = &file->reader;
   ta_table quantization = ta_table_in(reader, table, TENSOR_QUANTIZATION);
   ta_vector scales = ta_vector_in(reader, &quantization, QUANTIZATION_SCALE, 4);
   ta_vector zeros = ta_vector_in(reader, &quantization, QUANTIZATION_ZERO_POINT, 8);
@@ -224,7 +224,7 @@ static textapp_status read_scales(ta_file *file, const ta_table *table, ta_tenso
 }
 
 static textapp_status read_data(ta_file *file, ta_tensor *tensor, uint32_t index, textapp_message *message) {
-  ta_reader *reader = &file->reader;
+  ta_flatbuffer *reader = &file->reader;
   if (tensor->buffer >= file->buffers.count) return tensor_error(message, index, "its buffer does not exist");
   ta_table buffer = ta_table_of(reader, &file->buffers, tensor->buffer);
   ta_vector data = ta_vector_in(reader, &buffer, 0, 1);
@@ -241,7 +241,7 @@ static textapp_status read_data(ta_file *file, ta_tensor *tensor, uint32_t index
 
 static textapp_status read_tensor(ta_file *file, const ta_table *table, ta_tensor *tensor, uint32_t index,
                                   textapp_message *message) {
-  ta_reader *reader = &file->reader;
+  ta_flatbuffer *reader = &file->reader;
   ta_vector shape = ta_vector_in(reader, table, TENSOR_SHAPE, 4);
   ta_vector fixed = ta_vector_in(reader, table, TENSOR_SHAPE_SIGNATURE, 4);
   int strange = ta_has(reader, table, TENSOR_SPARSITY) || ta_has(reader, table, 9) || ta_has(reader, table, 10);
@@ -270,7 +270,7 @@ static textapp_status read_tensor(ta_file *file, const ta_table *table, ta_tenso
 
 static textapp_status read_operator(ta_file *file, const ta_table *table, ta_operator *out, uint32_t index,
                                     textapp_message *message) {
-  ta_reader *reader = &file->reader;
+  ta_flatbuffer *reader = &file->reader;
   uint32_t number = ta_number(reader, table, OPERATOR_CODE, 4);
   out->inputs = ta_vector_in(reader, table, OPERATOR_INPUTS, 4);
   out->outputs = ta_vector_in(reader, table, OPERATOR_OUTPUTS, 4);
@@ -300,7 +300,7 @@ static int same_name(const ta_file *file, const ta_vector *text, const char *nam
 /* The table of the one signature with a name. */
 static textapp_status find_signature(ta_file *file, const char *name, size_t length, ta_table *out,
                                      textapp_message *message) {
-  ta_reader *reader = &file->reader;
+  ta_flatbuffer *reader = &file->reader;
   uint32_t found = 0;
   if (!spend(reader, file->signatures.count)) return broken(reader, message);
   for (uint32_t i = 0; i < file->signatures.count; i++) {
@@ -316,7 +316,7 @@ static textapp_status find_signature(ta_file *file, const char *name, size_t len
 }
 
 uint32_t ta_file_tensor(ta_file *file, const ta_subgraph *subgraph, const ta_vector *map, const char *name) {
-  ta_reader *reader = &file->reader;
+  ta_flatbuffer *reader = &file->reader;
   uint32_t found = TA_NONE_FOUND;
   for (uint32_t i = 0; i < map->count; i++) {
     ta_table table = ta_table_of(reader, map, i);
@@ -331,7 +331,7 @@ uint32_t ta_file_tensor(ta_file *file, const ta_subgraph *subgraph, const ta_vec
 
 textapp_status ta_file_subgraph(ta_file *file, ta_arena *arena, const char *name, size_t name_length, ta_subgraph *out,
                                 textapp_message *message) {
-  ta_reader *reader = &file->reader;
+  ta_flatbuffer *reader = &file->reader;
   ta_table signature;
   textapp_status status = find_signature(file, name, name_length, &signature, message);
   if (status) return status;

@@ -26,7 +26,7 @@ typedef struct {
   size_t left; /* elements of vectors that may still be read: a small file cannot be read for ever */
   const char *wrong;
   size_t at;
-} ta_reader;
+} ta_flatbuffer;
 
 /* A table, and the place of its list of fields. `at` is 0 for one that is missing. */
 typedef struct {
@@ -40,12 +40,12 @@ typedef struct {
   uint32_t count;
 } ta_vector;
 
-int ta_has(ta_reader *reader, const ta_table *table, uint32_t field);
+int ta_has(ta_flatbuffer *reader, const ta_table *table, uint32_t field);
 /* A number of `width` bytes, sign extended for signed types by the caller; 0 where the field is missing. */
-uint32_t ta_number(ta_reader *reader, const ta_table *table, uint32_t field, uint32_t width);
-ta_table ta_table_in(ta_reader *reader, const ta_table *table, uint32_t field);
-ta_vector ta_vector_in(ta_reader *reader, const ta_table *table, uint32_t field, uint32_t width);
-ta_table ta_table_of(ta_reader *reader, const ta_vector *tables, uint32_t index);
+uint32_t ta_number(ta_flatbuffer *reader, const ta_table *table, uint32_t field, uint32_t width);
+ta_table ta_table_in(ta_flatbuffer *reader, const ta_table *table, uint32_t field);
+ta_vector ta_vector_in(ta_flatbuffer *reader, const ta_table *table, uint32_t field, uint32_t width);
+ta_table ta_table_of(ta_flatbuffer *reader, const ta_vector *tables, uint32_t index);
 
 /* A tensor as the file has it. */
 typedef struct {
@@ -80,7 +80,7 @@ typedef struct {
 } ta_subgraph;
 
 typedef struct {
-  ta_reader reader;
+  ta_flatbuffer reader;
   ta_table model;
   ta_vector buffers, codes, subgraphs, signatures;
 } ta_file;

@@ -1,7 +1,7 @@
 """The engine of the core for tests: a model file in, logits out."""
 
 import ctypes
-from ctypes import POINTER, Structure, c_char, c_char_p, c_float, c_int, c_size_t, c_uint8, c_uint32, c_void_p
+from ctypes import POINTER, Structure, c_char, c_char_p, c_int, c_size_t, c_uint8, c_uint32, c_void_p
 from typing import Any
 
 import numpy as np

@@ -42,9 +42,7 @@ RECIPES = ["float32", "float16", "dynamic_wi8_afp32", "dynamic_wi8_afp32_emb4", 
 def build(words: str, encoder: str, head: str, seed: int = 1) -> keras.Model:
     """A model with random weights, without its CRF."""
     keras.utils.set_random_seed(seed)
-    model = text_model(
-        WORDS[words], ENCODERS[encoder], HEADS[head](), vocabulary_size=V, character_vocabulary_size=V
-    )
+    model = text_model(WORDS[words], ENCODERS[encoder], HEADS[head](), vocabulary_size=V, character_vocabulary_size=V)
     rng = np.random.default_rng(seed)
     for variable in model.trainable_variables:
         if variable.path.endswith(("gamma", "beta", "bias")):
