@@ -163,7 +163,8 @@ void ta_prepare_pad(ta_builder *builder) {
   pad_params *params = ta_work(builder, run_pad, fits_pad, sizeof *params);
   for (uint32_t i = 0; i < x->rank && params != NULL; i++) {
     int64_t size = (int64_t)x->shape[i] + numbers[2 * i] + numbers[2 * i + 1];
-    if (!ta_rule(builder, numbers[2 * i] >= 0 && numbers[2 * i + 1] >= 0 && size <= INT32_MAX, "amounts must be 0 or more"))
+    if (!ta_rule(builder, numbers[2 * i] >= 0 && numbers[2 * i + 1] >= 0 && size <= INT32_MAX,
+                 "amounts must be 0 or more"))
       return;
     params->before[i] = numbers[2 * i];
     shape[i] = (int32_t)size;
@@ -175,7 +176,8 @@ void ta_prepare_pad(ta_builder *builder) {
   if (builder->step->in_count > 2) {
     const ta_tensor *value = ta_input(builder, 2);
     int fits = value->count == 1 && ta_same_scale(value, x);
-    if (!ta_known(builder, fits && ta_is_constant(builder, 2), "a value to pad with that is no constant of its type")) return;
+    if (!ta_known(builder, fits && ta_is_constant(builder, 2),
+                  "a value to pad with that is no constant of its type")) return;
     ta_copy(&params->value, builder->program->slots[builder->step->in[2]].constant, (size_t)params->width);
     if (params->width == 1) params->value = *(const uint8_t *)builder->program->slots[builder->step->in[2]].constant;
   }

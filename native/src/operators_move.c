@@ -12,7 +12,8 @@ int ta_same_scale(const ta_tensor *x, const ta_tensor *y) {
 
 int ta_check_moved(ta_builder *builder, const ta_tensor *x, const ta_tensor *y) {
   int whole = x->type != TA_INT4 && x->type != TA_INT2 && x->type != TA_FLOAT16;
-  return ta_rule(builder, x->type == y->type, "must keep the type") && ta_known(builder, whole, "numbers of this type") &&
+  return ta_rule(builder, x->type == y->type, "must keep the type") && ta_known(builder, whole,
+                                                                                "numbers of this type") &&
          ta_known(builder, ta_same_scale(x, y), "integers that get another scale when they are moved");
 }
 
