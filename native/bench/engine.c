@@ -62,7 +62,8 @@ int main(int count, char **arguments) {
   for (size_t i = 0; i < tokens; i++) ids[i] = (int32_t)(1 + i * 2654435761u % (ids_input.rows - 1));
   for (int i = 0; i < RUNS; i++) {
     start = now();
-    if (ta_engine_run(engine, scratch, (const int32_t *const[]){ids}, tokens, logits, attention, &message)) return puts(message.text), 1;
+    if (ta_engine_run(engine, scratch, (const int32_t *const[]){ids}, tokens, logits, attention,
+                      &message)) return puts(message.text), 1;
     times[i] = now() - start;
   }
   qsort(times, RUNS, sizeof *times, by_size);

@@ -42,7 +42,8 @@ static size_t read_wanted(const uint8_t *data, size_t size, ta_engine_wanted *wa
     memcpy(names[i], "tokens_", 8);
     do digits++;
     while (rest /= 10);
-    for (size_t k = 0, number = length; k < digits; k++, number /= 10) names[i][7 + digits - 1 - k] = (char)('0' + number % 10);
+    for (size_t k = 0, number = length; k < digits; k++,
+         number /= 10) names[i][7 + digits - 1 - k] = (char)('0' + number % 10);
     signatures[i].length = length;
     signatures[i].name = names[i];
     signatures[i].name_length = 7 + digits;
@@ -67,7 +68,8 @@ static void run_texts(const ta_engine *engine, const ta_engine_wanted *wanted) {
   const size_t counts[] = {0, 1, (longest + 1) / 2, longest};
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     textapp_message message;
-    ta_engine_run(engine, scratch + (64 - (uintptr_t)scratch % 64), (const int32_t *const *)ids, counts[i], logits, attention, &message);
+    ta_engine_run(engine, scratch + (64 - (uintptr_t)scratch % 64), (const int32_t *const *)ids, counts[i], logits,
+                  attention, &message);
   }
   for (size_t i = 0; i < wanted->input_count; i++) free(ids[i]);
   free(scratch);
@@ -91,7 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   ta_engine *engine;
   textapp_message message;
   ta_arena_init(&arena, &options);
-  if (ta_engine_load(&engine, &arena, ta_kernels_for(options.features), file, size - at, &wanted, &message) == TEXTAPP_OK)
+  if (ta_engine_load(&engine, &arena, ta_kernels_for(options.features), file, size - at, &wanted,
+                     &message) == TEXTAPP_OK)
     run_texts(engine, &wanted);
   while (block_count > 0) free(blocks[--block_count]);
   free(file);

@@ -35,7 +35,8 @@ static ta_frame frame_of(const ta_engine *engine, const ta_program *program, voi
 }
 
 /* Runs a program at `length` tokens; the first `count` are the text's. The outputs stay in the frame. */
-static void run_program(const ta_engine *engine, ta_frame *frame, void *scratch, const int32_t *const *ids, size_t count,
+static void run_program(const ta_engine *engine, ta_frame *frame, void *scratch, const int32_t *const *ids,
+                        size_t count,
                         size_t length) {
   const ta_program *program = frame->program;
   if (length != (size_t)program->length) {
@@ -55,7 +56,8 @@ static void run_program(const ta_engine *engine, ta_frame *frame, void *scratch,
 
 static textapp_status read_signatures(ta_engine *engine, ta_builder *builder, const ta_engine_wanted *wanted) {
   if (builder->file.signatures.count != wanted->signature_count)
-    return ta_say(builder->message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": must have the signatures of bundle.json and no others");
+    return ta_say(builder->message, TEXTAPP_ERROR_BUNDLE,
+                  FILE_NAME ": must have the signatures of bundle.json and no others");
   size_t before = 0;
   for (size_t i = 0; i < wanted->signature_count; i++) {
     const ta_engine_signature *signature = &wanted->signatures[i];
@@ -121,7 +123,8 @@ static int padding_is_nothing(const ta_engine *engine, ta_builder *builder, size
   void *scratch = needed <= builder->packing_size ? builder->packing : ta_memory(builder, needed, 1);
   if (builder->status) return 0;
   for (size_t t = 0; t < TA_COUNT(counts); t++) {
-    size_t count = TA_MIN(TA_MAX((size_t)counts[t], (size_t)program->least), length), compared = engine->outputs * (engine->per_token ? count : 1);
+    size_t count = TA_MIN(TA_MAX((size_t)counts[t], (size_t)program->least),
+                          length), compared = engine->outputs * (engine->per_token ? count : 1);
     int32_t *at = ids;
     for (size_t i = 0; i < engine->input_count; at += count * engine->inputs[i].width, i++) {
       inputs[i] = at;
@@ -205,7 +208,8 @@ static textapp_status copy_finite(const float *from, size_t count, float *to, te
     finite &= from[i] - from[i] == 0;
     to[i] = from[i];
   }
-  return finite ? TEXTAPP_OK : ta_say(message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": its scores are not finite; export it again");
+  return finite ? TEXTAPP_OK : ta_say(message, TEXTAPP_ERROR_BUNDLE,
+                                      FILE_NAME ": its scores are not finite; export it again");
 }
 
 textapp_status ta_engine_run(const ta_engine *engine, void *scratch, const int32_t *const *ids, size_t count,

@@ -13,7 +13,8 @@ int ta_rule(ta_builder *builder, int holds, const char *rule) {
 int ta_known(ta_builder *builder, int holds, const char *feature) {
   if (!holds && builder->status == TEXTAPP_OK)
     builder->status =
-        ta_say(builder->message, TEXTAPP_ERROR_UNSUPPORTED, FILE_NAME ": operator %z (%s): %s; this core does not run it",
+        ta_say(builder->message, TEXTAPP_ERROR_UNSUPPORTED,
+               FILE_NAME ": operator %z (%s): %s; this core does not run it",
                (size_t)builder->index, builder->operator_name, feature);
   return holds && builder->status == TEXTAPP_OK;
 }

@@ -183,7 +183,8 @@ int ta_loops_make(ta_loops *loops, const ta_frame *frame, const uint32_t *inputs
 /* Calls `inner` for each run of the last axis: places of the inputs and of the output, in elements. */
 void ta_loops_run(const ta_loops *loops, void (*inner)(void *user, const size_t *at, size_t out, const ta_loops *loops),
                   void *user);
-int ta_loops_fit(const ta_step *step, const ta_frame *frame, size_t *scratch); /* all inputs are broadcast to output 0 */
+int ta_loops_fit(const ta_step *step, const ta_frame *frame,
+                 size_t *scratch); /* all inputs are broadcast to output 0 */
 
 /* Reads and checks a signature. */
 textapp_status ta_program_read(ta_builder *builder, ta_program *program, const ta_engine_signature *signature);

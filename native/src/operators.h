@@ -23,7 +23,12 @@ void ta_activate_all(int32_t activation, float *numbers, size_t count);
 /* The shape of two shapes that are broadcast; returns its rank. */
 uint32_t ta_broadcast(ta_builder *builder, const ta_tensor *x, const ta_tensor *y, int32_t *shape);
 
-/* operators_move.c */
+/* operators_move.c and operators_join.c */
+size_t ta_number_bytes(const ta_tensor *tensor);
+int ta_same_scale(const ta_tensor *x, const ta_tensor *y);
+/* What is moved keeps its type, and integers keep their scale. */
+int ta_check_moved(ta_builder *builder, const ta_tensor *x, const ta_tensor *y);
+void ta_strides(const int32_t *shape, size_t width, int64_t *stride); /* in bytes */
 void ta_prepare_reshape(ta_builder *builder);
 void ta_prepare_expand_dims(ta_builder *builder);
 void ta_prepare_squeeze(ta_builder *builder);

@@ -108,7 +108,8 @@ static void int_inner(void *user, const size_t *at, size_t place, const ta_loops
   }
 }
 
-static void run_binary(const ta_step *step, ta_frame *frame, void (*inner)(void *, const size_t *, size_t, const ta_loops *)) {
+static void run_binary(const ta_step *step, ta_frame *frame, void (*inner)(void *, const size_t *, size_t,
+                                                                           const ta_loops *)) {
   ta_loops loops;
   binary_run run = {step->params, frame->kernels, ta_read(frame, step->in[0]), ta_read(frame, step->in[1]),
                     ta_write(frame, step->out[0])};

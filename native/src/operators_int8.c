@@ -57,7 +57,8 @@ static void int8_inner(void *user, const size_t *at, size_t place, const ta_loop
 
 static void run_int8(const ta_step *step, ta_frame *frame) {
   ta_loops loops;
-  int8_run run = {step->params, ta_read(frame, step->in[0]), ta_read(frame, step->in[1]), ta_write(frame, step->out[0])};
+  int8_run run = {step->params, ta_read(frame, step->in[0]), ta_read(frame, step->in[1]), ta_write(frame,
+                                                                                                   step->out[0])};
   if (ta_loops_make(&loops, frame, step->in, 2, step->out[0])) ta_loops_run(&loops, int8_inner, &run);
 }
 
@@ -184,7 +185,8 @@ void ta_prepare_dequantize(ta_builder *builder) {
   ta_gives(builder, 0, TA_FLOAT32, x->rank, x->shape);
   if (builder->status) return;
   if (y->is_variable) { /* the state of an LSTM before its first step, which is always 0 here */
-    ta_known(builder, x->data != NULL && ta_spend(builder, x->size) && all_zero(x), "a state that does not begin with 0");
+    ta_known(builder, x->data != NULL && ta_spend(builder, x->size) && all_zero(x),
+             "a state that does not begin with 0");
     slot->written = 0;
     return;
   }

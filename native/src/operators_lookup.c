@@ -89,7 +89,8 @@ void ta_prepare_embedding_lookup(ta_builder *builder) {
   ta_known(builder, ta_is_constant(builder, 1), "a table that is computed");
   int32_t shape[2] = {ids->shape[0], table->shape[1]};
   ta_gives(builder, 0, out->type, 2, shape);
-  int known = (table->type == TA_FLOAT32 || table->type == TA_INT8 || table->type == TA_INT4 || table->type == TA_INT2) &&
+  int known = (table->type == TA_FLOAT32 || table->type == TA_INT8 || table->type == TA_INT4 ||
+               table->type == TA_INT2) &&
               (out->type == TA_FLOAT32 || (out->type == TA_INT8 && table->type == TA_INT8));
   ta_known(builder, known, "a table of this type");
   if (builder->status) return;

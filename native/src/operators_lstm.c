@@ -70,13 +70,15 @@ static void run_lstm(const ta_step *step, ta_frame *frame) {
 
 static int is_bias(const ta_builder *builder, uint32_t position, int type, int32_t units) {
   const ta_tensor *bias = ta_input(builder, position);
-  return bias != NULL && bias->type == type && bias->rank == 1 && bias->shape[0] == units && ta_is_constant(builder, position);
+  return bias != NULL && bias->type == type && bias->rank == 1 && bias->shape[0] == units && ta_is_constant(builder,
+                                                                                                            position);
 }
 
 static int is_weights(const ta_builder *builder, uint32_t position, int type, int32_t units, int32_t width) {
   const ta_tensor *weights = ta_input(builder, position);
   int one = weights != NULL && weights->type == type && weights->rank == 2 && ta_is_constant(builder, position);
-  return one && weights->shape[0] == units && weights->shape[1] == width && (type != TA_INT8 || weights->scale_count == 1);
+  return one && weights->shape[0] == units && weights->shape[1] == width && (type != TA_INT8 ||
+                                                                             weights->scale_count == 1);
 }
 
 static int is_state(const ta_builder *builder, uint32_t position, int type, int32_t units) {
@@ -91,7 +93,8 @@ void ta_prepare_lstm(ta_builder *builder) {
   int integers = x->type == TA_INT8, time_major = ta_flag(builder, 3);
   uint32_t clip_bits = (uint32_t)ta_option(builder, 1, 0), projection = (uint32_t)ta_option(builder, 2, 0);
   ta_rule(builder, x->rank == 3 && first != NULL && first->rank == 2, "needs an input of 3 axes and weights of 2");
-  ta_known(builder, ta_flag(builder, 0) == 4 && projection == 0 && !ta_flag(builder, 5), "other functions than tanh, or a projection");
+  ta_known(builder, ta_flag(builder, 0) == 4 && projection == 0 && !ta_flag(builder, 5),
+           "other functions than tanh, or a projection");
   ta_known(builder, clip_bits == 0, "a clip of its state");
   for (uint32_t i = 9; i < 24 && builder->status == TEXTAPP_OK; i++)
     if ((i < BIASES || i > 15) && i != STATE && i != CELL)
@@ -103,7 +106,8 @@ void ta_prepare_lstm(ta_builder *builder) {
   int fits = type == TA_INT8 || (type == TA_FLOAT32 && !integers);
   for (uint32_t gate = 0; gate < GATES && fits; gate++)
     fits = is_weights(builder, WEIGHTS + gate, type, units, width) &&
-           is_weights(builder, RECURRENT + gate, type, units, units) && is_bias(builder, BIASES + gate, bias_type, units);
+           is_weights(builder, RECURRENT + gate, type, units, units) && is_bias(builder, BIASES + gate, bias_type,
+                                                                                units);
   fits = fits && is_state(builder, STATE, integers ? TA_INT8 : TA_FLOAT32, units) &&
          is_state(builder, CELL, integers ? TA_INT16 : TA_FLOAT32, units);
   ta_rule(builder, fits, "its weights, biases and states must be constants and variables of its sizes");

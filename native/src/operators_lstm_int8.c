@@ -43,7 +43,8 @@ static int fits_int8_lstm(const ta_step *step, const ta_frame *frame, size_t *sc
   sizes_of(step, frame, &steps, &batch);
   take(&block, steps, width, units);
   *scratch = block.used;
-  return batch == 1 && (size_t)ta_shape_of(frame, step->in[0])[2] == width && steps * units == ta_count(frame, step->out[0]);
+  return batch == 1 && (size_t)ta_shape_of(frame, step->in[0])[2] == width && steps * units == ta_count(frame,
+                                                                                                        step->out[0]);
 }
 
 static int16_t kept16(int32_t number) {
@@ -93,10 +94,12 @@ static void run_int8_lstm(const ta_step *step, ta_frame *frame) {
     ta_fill(scratch.rows + t * padded + width, 0, padded - width);
   }
   kernels->int8_sums(&params->input->matrix, scratch.rows, padded, params->input_zero, steps, scratch.projected, gates);
-  ta_fill(scratch.state, 0, ta_padded(units)); /* as LiteRT sets variables: 0 also where the zero point is another number */
+  ta_fill(scratch.state, 0,
+          ta_padded(units)); /* as LiteRT sets variables: 0 also where the zero point is another number */
   ta_fill(scratch.cell, 0, units * sizeof *scratch.cell);
   for (size_t t = 0; t < steps; t++, out += units) {
-    kernels->int8_sums(&params->recurrent->matrix, scratch.state, ta_padded(units), params->state_zero, 1, scratch.sums, gates);
+    kernels->int8_sums(&params->recurrent->matrix, scratch.state, ta_padded(units), params->state_zero, 1,
+                       scratch.sums, gates);
     add_gates(params, step, frame, scratch.projected + t * gates, scratch.sums, units, scratch.gates);
     update(params, scratch.gates, units, scratch.cell, scratch.state);
     ta_copy(out, scratch.state, units);

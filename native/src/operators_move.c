@@ -1,27 +1,27 @@
 /* Operators that move numbers, or only give them another shape. */
 #include "operators.h"
 
-static size_t width_of(const ta_tensor *tensor) {
+size_t ta_number_bytes(const ta_tensor *tensor) {
   return ta_type_bytes(tensor->type, 1);
 }
 
-static int same_scale(const ta_tensor *x, const ta_tensor *y) {
+int ta_same_scale(const ta_tensor *x, const ta_tensor *y) {
   return x->type == y->type && x->scale_count == y->scale_count && x->scale_count < 2 &&
          (x->scale_count == 0 || (x->scale == y->scale && x->zero_point == y->zero_point));
 }
 
-/* What is moved keeps its type, and integers keep their scale. */
-static int check_moved(ta_builder *builder, const ta_tensor *x, const ta_tensor *y) {
+int ta_check_moved(ta_builder *builder, const ta_tensor *x, const ta_tensor *y) {
   int whole = x->type != TA_INT4 && x->type != TA_INT2 && x->type != TA_FLOAT16;
-  return ta_rule(builder, x->type == y->type, "must keep the type") && ta_known(builder, whole, "numbers of this type") &&
-         ta_known(builder, same_scale(x, y), "integers that get another scale when they are moved");
+  return ta_rule(builder, x->type == y->type, "must keep the type") && ta_known(builder, whole,
+                                                                                "numbers of this type") &&
+         ta_known(builder, ta_same_scale(x, y), "integers that get another scale when they are moved");
 }
 
 /* -- Other shapes of the same numbers. */
 
 static void as_view(ta_builder *builder) {
   const ta_tensor *x = ta_input(builder, 0), *y = ta_output(builder, 0);
-  check_moved(builder, x, y);
+  ta_check_moved(builder, x, y);
   if (ta_rule(builder, x->count == y->count, "must keep the number of elements")) ta_view(builder, 0, 0, 0);
 }
 
@@ -119,7 +119,7 @@ static void copy_box(const uint8_t *from, const int64_t *stride, const int32_t *
   }
 }
 
-static void strides_of(const int32_t *shape, size_t width, int64_t *stride) {
+void ta_strides(const int32_t *shape, size_t width, int64_t *stride) {
   int64_t bytes = (int64_t)width;
   for (uint32_t i = TA_AXES; i-- > 0;) {
     stride[i] = bytes;
@@ -131,7 +131,7 @@ static void run_box_of(const ta_frame *frame, uint32_t x, uint32_t y, const box_
   int32_t size[TA_AXES];
   int64_t stride[TA_AXES];
   const uint8_t *from = ta_read(frame, x);
-  strides_of(ta_shape_of(frame, x), (size_t)params->width, stride);
+  ta_strides(ta_shape_of(frame, x), (size_t)params->width, stride);
   box_sizes(frame, x, y, params->dropped, size);
   for (uint32_t i = 0; i < TA_AXES; i++) {
     from += params->begin[i] * stride[i];
@@ -165,7 +165,7 @@ static void make_box(ta_builder *builder, const box_params *filled) {
   int32_t size[TA_AXES];
   size_t offset;
   const ta_tensor *x = ta_input(builder, 0);
-  check_moved(builder, x, ta_output(builder, 0));
+  ta_check_moved(builder, x, ta_output(builder, 0));
   if (builder->status) return;
   box_sizes(&frame, builder->step->in[0], builder->step->out[0], filled->dropped, size);
   ta_rule(builder, box_fits(builder->step, &frame, filled, builder->step->out[0]), "leads out of its input");
@@ -180,7 +180,7 @@ static void make_box(ta_builder *builder, const box_params *filled) {
 
 static void empty_box(box_params *params, const ta_tensor *x) {
   ta_fill(params, 0, sizeof *params);
-  params->width = (int32_t)width_of(x);
+  params->width = (int32_t)ta_number_bytes(x);
   for (uint32_t i = 0; i < TA_AXES; i++) params->stride[i] = 1;
 }
 
@@ -304,13 +304,13 @@ static void make_parts(ta_builder *builder, uint32_t input, uint32_t axis, int k
   ta_rule(builder, divides && ta_option(builder, 0, 0) == (int32_t)count, "must have an output for each part");
   for (uint32_t k = 0; k < count && builder->status == TEXTAPP_OK; k++) {
     ta_gives(builder, k, x->type, rank, shape);
-    check_moved(builder, x, ta_output(builder, k));
+    ta_check_moved(builder, x, ta_output(builder, k));
   }
   if (builder->status) return;
   size_t before = 1;
   for (uint32_t i = 0; i < axis; i++) before *= (size_t)x->shape[i];
   size_t bytes = x->size / count;
-  if (before == 1 && (bytes % 4 == 0 || width_of(x) == 1)) {
+  if (before == 1 && (bytes % 4 == 0 || ta_number_bytes(x) == 1)) {
     for (uint32_t k = 0; k < count; k++) ta_view(builder, input, k, k * bytes);
     return;
   }
@@ -318,7 +318,7 @@ static void make_parts(ta_builder *builder, uint32_t input, uint32_t axis, int k
   if (params == NULL) return;
   params->axis = axis;
   params->keeps_axis = keeps_axis;
-  params->width = (int32_t)width_of(x);
+  params->width = (int32_t)ta_number_bytes(x);
   size_t scratch;
   ta_rule(builder, fits_parts(builder->step, &frame, &scratch), "leads out of its input");
 }
@@ -335,224 +335,7 @@ void ta_prepare_unpack(ta_builder *builder) {
   if (builder->status == TEXTAPP_OK) make_parts(builder, 0, axis, 0);
 }
 
-/* -- Joining: CONCATENATION and PACK. */
-
-typedef struct {
-  uint32_t axis;
-  int32_t is_new, width;
-} join_params;
-
-/* The numbers before an axis, and the bytes of an input from the axis on. */
-static size_t before_axis(const int32_t *shape, uint32_t axis) {
-  size_t count = 1;
-  for (uint32_t i = 0; i < axis; i++) count *= (size_t)shape[i];
-  return count;
-}
-
-static int fits_join(const ta_step *step, const ta_frame *frame, size_t *scratch) {
-  const join_params *params = step->params;
-  size_t total = 0, before = before_axis(ta_shape_of(frame, step->out[0]), params->axis);
-  (void)scratch;
-  for (uint32_t i = 0; i < step->in_count; i++) {
-    if (before_axis(ta_shape_of(frame, step->in[i]), params->axis) != before) return 0;
-    total += ta_count(frame, step->in[i]);
-  }
-  return total == ta_count(frame, step->out[0]);
-}
-
-static void run_join(const ta_step *step, ta_frame *frame) {
-  const join_params *params = step->params;
-  uint8_t *to = ta_write(frame, step->out[0]);
-  size_t before = before_axis(ta_shape_of(frame, step->out[0]), params->axis);
-  size_t row = ta_count(frame, step->out[0]) / before * (size_t)params->width, at = 0;
-  for (uint32_t i = 0; i < step->in_count; i++) {
-    const uint8_t *from = ta_read(frame, step->in[i]);
-    size_t size = ta_count(frame, step->in[i]) / before * (size_t)params->width;
-    for (size_t k = 0; k < before; k++) ta_copy(to + k * row + at, from + k * size, size);
-    at += size;
-  }
-}
-
-static void make_join(ta_builder *builder, uint32_t axis, int is_new) {
-  const ta_tensor *first = ta_input(builder, 0);
-  int32_t shape[TA_AXES];
-  uint32_t rank = 0, count = builder->step->in_count;
-  int64_t total = 0;
-  for (uint32_t k = 0; k < count && builder->status == TEXTAPP_OK; k++) {
-    const ta_tensor *x = ta_input(builder, k);
-    int same = x->rank == first->rank;
-    for (uint32_t i = 0; i < first->rank && same; i++)
-      same = x->shape[i] == first->shape[i] || (i == axis && !is_new);
-    ta_rule(builder, same, "its inputs must differ in one axis only");
-    check_moved(builder, x, ta_output(builder, 0));
-    total += is_new ? 1 : x->shape[axis];
-  }
-  ta_rule(builder, total <= INT32_MAX && first->rank + (is_new ? 1u : 0u) <= TA_AXES, "is too large");
-  if (builder->status) return;
-  for (uint32_t i = 0; i < first->rank || (is_new && i == axis && i <= first->rank); i++) {
-    if (i == axis) shape[rank++] = (int32_t)total;
-    if (i < first->rank && (i != axis || is_new)) shape[rank++] = first->shape[i];
-  }
-  ta_gives(builder, 0, first->type, rank, shape);
-  join_params *params = ta_work(builder, run_join, fits_join, sizeof *params);
-  if (params == NULL) return;
-  params->axis = axis;
-  params->is_new = is_new;
-  params->width = (int32_t)width_of(first);
-}
-
-void ta_prepare_concatenation(ta_builder *builder) {
-  uint32_t axis = ta_axis(builder, ta_option(builder, 0, 0), ta_input(builder, 0)->rank);
-  ta_known(builder, ta_flag(builder, 1) == 0, "a fused activation");
-  if (builder->status == TEXTAPP_OK) make_join(builder, axis, 0);
-}
-
-void ta_prepare_pack(ta_builder *builder) {
-  uint32_t axis = ta_axis(builder, ta_option(builder, 1, 0), ta_input(builder, 0)->rank + 1u);
-  ta_rule(builder, ta_option(builder, 0, 0) == (int32_t)builder->step->in_count, "must count its inputs");
-  if (builder->status == TEXTAPP_OK) make_join(builder, axis, 1);
-}
-
-/* -- PAD and PADV2. */
-
-typedef struct {
-  int32_t before[TA_AXES];
-  int32_t width;
-  uint32_t value; /* bytes of a number */
-} pad_params;
-
-static int fits_pad(const ta_step *step, const ta_frame *frame, size_t *scratch) {
-  const pad_params *params = step->params;
-  const int32_t *in = ta_shape_of(frame, step->in[0]), *out = ta_shape_of(frame, step->out[0]);
-  (void)scratch;
-  for (uint32_t i = 0; i < TA_AXES; i++)
-    if (params->before[i] + (int64_t)in[i] > out[i]) return 0;
-  return 1;
-}
-
-static void fill_numbers(uint8_t *to, const pad_params *params, size_t count) {
-  if (params->width == 1 || params->value == 0) {
-    ta_fill(to, (int)params->value, count * (size_t)params->width);
-  } else {
-    for (size_t i = 0; i < count; i++) ((uint32_t *)(void *)to)[i] = params->value;
-  }
-}
-
-/* Rows before and behind the numbers: only the first axis of more than one index is padded. */
-static int pad_rows(const pad_params *params, const int32_t *in, const int32_t *out, const uint8_t *from, uint8_t *to) {
-  uint32_t axis = 0;
-  size_t row = 1;
-  while (axis + 1 < TA_AXES && out[axis] == 1) axis++;
-  for (uint32_t i = axis + 1; i < TA_AXES; i++) {
-    if (in[i] != out[i]) return 0;
-    row *= (size_t)in[i];
-  }
-  size_t before = (size_t)params->before[axis] * row, count = (size_t)in[axis] * row, all = (size_t)out[axis] * row;
-  size_t width = (size_t)params->width;
-  fill_numbers(to, params, before);
-  ta_copy(to + before * width, from, count * width);
-  fill_numbers(to + (before + count) * width, params, all - before - count);
-  return 1;
-}
-
-static void run_pad(const ta_step *step, ta_frame *frame) {
-  const pad_params *params = step->params;
-  const int32_t *in = ta_shape_of(frame, step->in[0]), *out = ta_shape_of(frame, step->out[0]);
-  const uint8_t *from = ta_read(frame, step->in[0]);
-  uint8_t *to = ta_write(frame, step->out[0]);
-  size_t width = (size_t)params->width;
-  if (pad_rows(params, in, out, from, to)) return;
-  fill_numbers(to, params, ta_count(frame, step->out[0]));
-  int64_t stride[TA_AXES];
-  strides_of(out, width, stride);
-  for (uint32_t i = 0; i < TA_AXES; i++) to += params->before[i] * stride[i];
-  size_t row = (size_t)in[TA_AXES - 1] * width;
-  uint32_t inner = TA_AXES - 1; /* axes from `inner` on are copied as one run */
-  while (inner > 0 && in[inner] == out[inner]) row *= (size_t)in[--inner];
-  int32_t index[TA_AXES] = {0};
-  for (;;) {
-    ta_copy(to, from, row);
-    from += row;
-    uint32_t axis = inner;
-    while (axis > 0) {
-      axis--;
-      to += stride[axis];
-      if (++index[axis] < in[axis]) break;
-      to -= stride[axis] * in[axis];
-      index[axis] = 0;
-      if (axis == 0) return;
-    }
-    if (inner == 0) return;
-  }
-}
-
-void ta_prepare_pad(ta_builder *builder) {
-  const ta_tensor *x = ta_input(builder, 0), *amounts = ta_input(builder, 1);
-  int32_t numbers[TA_INTEGERS], shape[TA_AXES] = {0};
-  uint32_t count = ta_integers(builder, 1, numbers);
-  ta_rule(builder, count == 2u * x->rank && amounts->rank == 2, "must have two amounts for each axis");
-  check_moved(builder, x, ta_output(builder, 0));
-  ta_known(builder, width_of(x) == 1 || width_of(x) == 4, "numbers of this type");
-  if (builder->status) return;
-  pad_params *params = ta_work(builder, run_pad, fits_pad, sizeof *params);
-  for (uint32_t i = 0; i < x->rank && params != NULL; i++) {
-    int64_t size = (int64_t)x->shape[i] + numbers[2 * i] + numbers[2 * i + 1];
-    if (!ta_rule(builder, numbers[2 * i] >= 0 && numbers[2 * i + 1] >= 0 && size <= INT32_MAX, "amounts must be 0 or more"))
-      return;
-    params->before[i] = numbers[2 * i];
-    shape[i] = (int32_t)size;
-  }
-  if (params == NULL) return;
-  ta_gives(builder, 0, x->type, x->rank, shape);
-  params->width = (int32_t)width_of(x);
-  if (x->type == TA_INT8) params->value = (uint8_t)(int8_t)x->zero_point;
-  if (builder->step->in_count > 2) {
-    const ta_tensor *value = ta_input(builder, 2);
-    int fits = value->count == 1 && same_scale(value, x);
-    if (!ta_known(builder, fits && ta_is_constant(builder, 2), "a value to pad with that is no constant of its type")) return;
-    ta_copy(&params->value, builder->program->slots[builder->step->in[2]].constant, (size_t)params->width);
-    if (params->width == 1) params->value = *(const uint8_t *)builder->program->slots[builder->step->in[2]].constant;
-  }
-}
-
-/* -- REVERSE_V2 and TRANSPOSE. */
-
-typedef struct {
-  uint32_t axis;
-  int32_t width;
-} reverse_params;
-
-static int fits_same(const ta_step *step, const ta_frame *frame, size_t *scratch) {
-  (void)scratch;
-  return ta_count(frame, step->in[0]) == ta_count(frame, step->out[0]);
-}
-
-static void run_reverse(const ta_step *step, ta_frame *frame) {
-  const reverse_params *params = step->params;
-  const int32_t *shape = ta_shape_of(frame, step->in[0]);
-  const uint8_t *from = ta_read(frame, step->in[0]);
-  uint8_t *to = ta_write(frame, step->out[0]);
-  size_t before = before_axis(shape, params->axis), size = (size_t)shape[params->axis];
-  size_t row = ta_count(frame, step->in[0]) / before / size * (size_t)params->width;
-  for (size_t k = 0; k < before; k++)
-    for (size_t i = 0; i < size; i++)
-      ta_copy(to + (k * size + i) * row, from + (k * size + size - 1 - i) * row, row);
-}
-
-void ta_prepare_reverse(ta_builder *builder) {
-  const ta_tensor *x = ta_input(builder, 0);
-  int32_t axes[TA_INTEGERS];
-  ta_rule(builder, ta_integers(builder, 1, axes) == 1, "must name one axis");
-  if (builder->status) return;
-  uint32_t axis = ta_axis(builder, axes[0], x->rank);
-  check_moved(builder, x, ta_output(builder, 0));
-  ta_gives(builder, 0, x->type, x->rank, x->shape);
-  if (builder->status) return;
-  reverse_params *params = ta_work(builder, run_reverse, fits_same, sizeof *params);
-  if (params == NULL) return;
-  params->axis = axis;
-  params->width = (int32_t)width_of(x);
-}
+/* -- TRANSPOSE. */
 
 typedef struct {
   int32_t order[TA_AXES];
@@ -562,7 +345,7 @@ typedef struct {
 static void run_transpose(const ta_step *step, ta_frame *frame) {
   const transpose_params *params = step->params;
   int64_t in[TA_AXES], stride[TA_AXES];
-  strides_of(ta_shape_of(frame, step->in[0]), (size_t)params->width, in);
+  ta_strides(ta_shape_of(frame, step->in[0]), (size_t)params->width, in);
   for (uint32_t i = 0; i < TA_AXES; i++) stride[i] = in[params->order[i]];
   copy_box(ta_read(frame, step->in[0]), stride, ta_shape_of(frame, step->out[0]), (size_t)params->width,
            ta_write(frame, step->out[0]));
@@ -591,7 +374,7 @@ void ta_prepare_transpose(ta_builder *builder) {
     params->order[i] = (int32_t)axis;
     shape[i] = x->shape[axis];
   }
-  check_moved(builder, x, ta_output(builder, 0));
+  ta_check_moved(builder, x, ta_output(builder, 0));
   ta_gives(builder, 0, x->type, x->rank, shape);
-  params->width = (int32_t)width_of(x);
+  params->width = (int32_t)ta_number_bytes(x);
 }

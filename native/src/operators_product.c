@@ -67,7 +67,8 @@ static int prepare_product(ta_builder *builder, product_params *params, int32_t 
   ta_rule(builder, activation >= 0 && activation <= 3, "its activation must be none or a ReLU");
   ta_known(builder, ta_is_constant(builder, 1), "weights that are computed");
   int integers = x->type == TA_INT8;
-  ta_known(builder, (integers && weights->type == TA_INT8) || (x->type == TA_FLOAT32 && (weights->type == TA_INT8 || weights->type == TA_FLOAT32)),
+  ta_known(builder, (integers && weights->type == TA_INT8) || (x->type == TA_FLOAT32 && (weights->type == TA_INT8 ||
+                                                                                         weights->type == TA_FLOAT32)),
            "numbers of these types");
   if (bias != NULL) {
     ta_rule(builder, bias->count == (size_t)weights->shape[0] && bias->type == (integers ? TA_INT32 : TA_FLOAT32),
@@ -109,7 +110,8 @@ static void run_connected(const ta_step *step, ta_frame *frame) {
   const ta_matrix *matrix = &params->weights->matrix;
   float *y = ta_write(frame, step->out[0]);
   size_t rows = ta_count(frame, step->in[0]) / matrix->inputs;
-  ta_product_rows(frame->kernels, params->weights, ta_read(frame, step->in[0]), rows, bias_of(step, frame), 0, TA_EVEN, y,
+  ta_product_rows(frame->kernels, params->weights, ta_read(frame, step->in[0]), rows, bias_of(step, frame), 0,
+                  TA_EVEN, y,
                   frame->scratch);
   ta_activate_all(params->activation, y, rows * matrix->outputs);
 }
@@ -151,7 +153,8 @@ void ta_prepare_fully_connected(ta_builder *builder) {
   }
   ta_gives(builder, 0, x->type, rank, shape);
   int integers = x->type == TA_INT8;
-  product_params *params = ta_work(builder, integers ? run_connected_int8 : run_connected, fits_connected, sizeof *params);
+  product_params *params = ta_work(builder, integers ? run_connected_int8 : run_connected, fits_connected,
+                                   sizeof *params);
   if (params != NULL) prepare_product(builder, params, ta_flag(builder, 0));
 }
 
@@ -174,7 +177,8 @@ static int32_t window_count(const product_params *params, int axis, int32_t size
 
 static size_t window_scratch(const product_params *params, size_t elements, int type) {
   size_t inputs = params->weights->matrix.inputs, outputs = params->weights->matrix.outputs;
-  size_t windows = TILE * ta_padded(inputs) * (params->weights->matrix.is_float || params->weights->parts[0]->type == TA_FLOAT32 ? 4 : 1);
+  size_t windows = TILE * ta_padded(inputs) * (params->weights->matrix.is_float ||
+                                               params->weights->parts[0]->type == TA_FLOAT32 ? 4 : 1);
   size_t whole = type == TA_FLOAT32 ? ta_padded(elements) : 0;
   return windows + whole + ta_padded(TILE * outputs * sizeof(int32_t));
 }
@@ -242,7 +246,8 @@ static void run_convolution(const ta_step *step, ta_frame *frame) {
       frame->kernels->float_product(matrix, (const float *)(const void *)rows, inputs, some, bias, 0, results, outputs);
     } else {
       copy_windows(params, quantized, in, out, done, some, 1, zero, rows, padded);
-      frame->kernels->int8_product(matrix, (const int8_t *)rows, padded, scales, zeros, some, bias, 0, results, outputs);
+      frame->kernels->int8_product(matrix, (const int8_t *)rows, padded, scales, zeros, some, bias, 0, results,
+                                   outputs);
     }
   }
   ta_activate_all(params->activation, y, places * outputs);
@@ -344,7 +349,8 @@ static void run_matmul(const ta_step *step, ta_frame *frame) {
         for (size_t n = 0; n < sizes.columns; n++) out[n] = frame->kernels->dot(row, y + n * sizes.inner, sizes.inner);
       } else {
         ta_fill(out, 0, sizes.columns * sizeof *out);
-        for (size_t k = 0; k < sizes.inner; k++) frame->kernels->add_scaled(row[k], y + k * sizes.columns, sizes.columns, out);
+        for (size_t k = 0; k < sizes.inner; k++) frame->kernels->add_scaled(row[k], y + k * sizes.columns,
+                                                                            sizes.columns, out);
       }
     }
 }
@@ -374,7 +380,8 @@ static void run_matmul_int8(const ta_step *step, ta_frame *frame) {
 void ta_prepare_batch_matmul(ta_builder *builder) {
   const ta_tensor *x = ta_input(builder, 0), *y = ta_input(builder, 1), *out = ta_output(builder, 0);
   int ranks = x->rank >= 2 && x->rank <= 5 && y->rank >= 2 && y->rank <= 5;
-  ta_rule(builder, ranks && out->type == x->type && x->type == y->type, "its inputs must have 2 to 5 axes and one type");
+  ta_rule(builder, ranks && out->type == x->type && x->type == y->type,
+          "its inputs must have 2 to 5 axes and one type");
   ta_known(builder, ta_flag(builder, 0) == 0, "a first factor that is transposed");
   int integers = x->type == TA_INT8;
   ta_known(builder, integers || x->type == TA_FLOAT32, "numbers of this type");

@@ -99,7 +99,8 @@ textapp_status ta_program_plan(ta_builder *builder, ta_program *program, int32_t
     program->scratch = TA_MAX(program->scratch, scratch_of(program, &frame));
   }
   if (program->scratch == SIZE_MAX)
-    return ta_say(builder->message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": the shapes of an operator do not fit each other, or a text takes 2^37 steps");
+    return ta_say(builder->message, TEXTAPP_ERROR_BUNDLE,
+                  FILE_NAME ": the shapes of an operator do not fit each other, or a text takes 2^37 steps");
   if (program->memory > MOST_MEMORY || program->scratch > MOST_MEMORY)
     return ta_say(builder->message, TEXTAPP_ERROR_BUNDLE,
                   FILE_NAME ": takes more than 384 MiB besides the file; use fewer or shorter lengths");
@@ -148,7 +149,8 @@ static int same_start(ta_program *longest, uint32_t p, const ta_program *other, 
 static int same_input(ta_program *longest, uint32_t p, const ta_program *other, uint32_t q, const uint32_t *map,
                       int reads, int32_t difference, int first) {
   if (p == TA_NO_TENSOR || q == TA_NO_TENSOR) return p == q;
-  int computed = longest->slots[p].written && longest->slots[p].halves == NULL && longest->graph.tensors[p].data == NULL;
+  int computed = longest->slots[p].written && longest->slots[p].halves == NULL &&
+      longest->graph.tensors[p].data == NULL;
   if (computed) return map[p] == q;
   if (!reads) return 1; /* what matters of it is in the step's params */
   if (longest->graph.tensors[p].is_variable) return other->graph.tensors[q].is_variable;
@@ -165,7 +167,8 @@ static int same_step(ta_program *longest, const ta_program *other, uint32_t inde
              a->in_count == b->in_count && a->out_count == b->out_count && a->params_size == b->params_size &&
              (a->params_size == 0 || ta_compare(a->params, b->params, a->params_size) == 0);
   for (uint32_t i = 0; i < a->in_count && same; i++)
-    same = same_input(longest, a->in[i], other, b->in[i], map, (int)(a->reads >> TA_MIN(i, 31u) & 1), difference, first);
+    same = same_input(longest, a->in[i], other, b->in[i], map, (int)(a->reads >> TA_MIN(i, 31u) & 1), difference,
+                      first);
   for (uint32_t i = 0; i < a->out_count && same; i++) {
     uint32_t p = a->out[i], q = b->out[i];
     const ta_slot *x = &longest->slots[p], *y = &other->slots[q];
@@ -196,7 +199,8 @@ static int same_program(ta_program *longest, const ta_program *other, uint32_t i
 static int views_fit(const ta_program *program, int32_t length) {
   for (uint32_t i = 0; i < program->graph.tensor_count; i++) {
     const ta_slot *slot = &program->slots[i];
-    if (slot->root != i && slot->behind + bytes_at(program, i, length) > bytes_at(program, slot->root, length)) return 0;
+    if (slot->root != i && slot->behind + bytes_at(program, i, length) > bytes_at(program, slot->root,
+                                                                                  length)) return 0;
   }
   return 1;
 }

@@ -98,7 +98,8 @@ const ta_packed *ta_pack(ta_builder *builder, const uint32_t *positions, uint32_
       return NULL;
     int scales = tensor->type != TA_INT8 || tensor->scale_count == 1 ||
                  (tensor->axis == 0 && tensor->scale_count == (uint32_t)tensor->shape[0]);
-    if (!ta_rule(builder, scales && tensor->zero_point == 0, "weights must have one scale, or one for each output, and no zero point"))
+    if (!ta_rule(builder, scales && tensor->zero_point == 0,
+                 "weights must have one scale, or one for each output, and no zero point"))
       return NULL;
   }
   for (ta_packed *old = builder->packed; old != NULL; old = old->next)
