@@ -118,7 +118,7 @@ class LinePredictor:
             opened.check_option(name)
         if request.sort:
             opened.check_option("explain", "sort")
-        shows_tokens = request.as_json or request.colours or request.explain or request.sort
+        shows_tokens = request.as_json or request.terminal or request.explain or request.sort
         has_core = opened.predictor.core is not None
         self._is_at_once = has_core and "tokens" in opened.predictor.predict_options and not shows_tokens
 
@@ -170,7 +170,7 @@ class LinePredictor:
             if predictions[place].truncated:
                 [predictions[place]] = self._predictor.predict([text], **self._options)  # its tokens show where
                 notes += self._task.prediction_notes(predictions[place], number, self._predictor.max_tokens)
-        lines = self._task.prediction_lines(list(texts.values()), predictions, self._predictor.targets, colours=False)
+        lines = self._task.prediction_lines(list(texts.values()), predictions, self._predictor.targets, terminal=False)
         return Answer(b"".join(map(line_bytes, lines)), notes, skipped, error=error)
 
     def answer(self, block: Block) -> Answer:
