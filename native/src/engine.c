@@ -36,8 +36,7 @@ static ta_frame frame_of(const ta_engine *engine, const ta_program *program, voi
 
 /* Runs a program at `length` tokens; the first `count` are the text's. The outputs stay in the frame. */
 static void run_program(const ta_engine *engine, ta_frame *frame, void *scratch, const int32_t *const *ids,
-                        size_t count,
-                        size_t length) {
+                        size_t count, size_t length) {
   const ta_program *program = frame->program;
   if (length != (size_t)program->length) {
     int32_t(*shapes)[TA_AXES] = scratch;
@@ -123,8 +122,8 @@ static int padding_is_nothing(const ta_engine *engine, ta_builder *builder, size
   void *scratch = needed <= builder->packing_size ? builder->packing : ta_memory(builder, needed, 1);
   if (builder->status) return 0;
   for (size_t t = 0; t < TA_COUNT(counts); t++) {
-    size_t count = TA_MIN(TA_MAX((size_t)counts[t], (size_t)program->least),
-                          length), compared = engine->outputs * (engine->per_token ? count : 1);
+    size_t count = TA_MIN(TA_MAX((size_t)counts[t], (size_t)program->least), length);
+    size_t compared = engine->outputs * (engine->per_token ? count : 1);
     int32_t *at = ids;
     for (size_t i = 0; i < engine->input_count; at += count * engine->inputs[i].width, i++) {
       inputs[i] = at;
