@@ -14,7 +14,12 @@ from ai_edge_litert import schema_py_generated as schema
 from textapp.export.flatbuffer import add_operator_code, add_tensor, operator_code, read, write
 
 Builtin = schema.BuiltinOperator
-MOVED_INPUT = {Builtin.EMBEDDING_LOOKUP: 1, Builtin.REVERSE_V2: 0}  # operator -> the input that it copies to its output
+LSTM_STATE, LSTM_HIDDEN = 18, 4  # an int8 LSTM's input of its last output, and the intermediate with the range of these
+MOVED_INPUT = {  # operator -> the input that it copies to its output
+    Builtin.EMBEDDING_LOOKUP: 1,
+    Builtin.REVERSE_V2: 0,
+    Builtin.UNIDIRECTIONAL_SEQUENCE_LSTM: LSTM_STATE,
+}
 COPIES_LIMIT = 8 << 20  # bytes; more copies do not fit into caches, measured on H = 64, 96, 128 and T = 32 to 256
 
 
@@ -84,15 +89,24 @@ def requantize_moved(file: Any, subgraph: Any) -> None:
     The converter does so when the next operator, a CONCATENATION or a recurrent layer, wants another scale; but the
     kernels copy the integers unchanged. The zero points of a real classifier moved its word vectors by 0.02, and a
     fifth of its labels changed.
+
+    A fused LSTM rounds each step's output to the scale of an intermediate tensor, copies the integers to its state and
+    to its output, and reads the state with the state's scale. The converter can give the LSTMs of a bidirectional layer
+    three scales. So the state takes the intermediate's scale, which was measured on the outputs of all steps.
     """
     operators = []
     for operator in subgraph.operators:
         operators.append(operator)
-        moved = MOVED_INPUT.get(operator_code(file, operator))
+        code = operator_code(file, operator)
+        moved = MOVED_INPUT.get(code)
         if moved is None:
             continue
         source, result = subgraph.tensors[operator.inputs[moved]], subgraph.tensors[operator.outputs[0]]
-        if result.type != schema.TensorType.INT8 or _same_scale(source.quantization, result.quantization):
+        if result.type != schema.TensorType.INT8:
+            continue
+        if code == Builtin.UNIDIRECTIONAL_SEQUENCE_LSTM:
+            source.quantization = subgraph.tensors[operator.intermediates[LSTM_HIDDEN]].quantization
+        if _same_scale(source.quantization, result.quantization):
             continue
         copied = add_tensor(subgraph, result.shape)
         subgraph.tensors[copied].type = result.type
