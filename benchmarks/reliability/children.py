@@ -23,7 +23,10 @@ from typing import Any
 import numpy as np
 
 # What equal results differ in: times, places, and whether an earlier result was replaced.
-NOT_COMPARED = {"seconds", "words_per_second", "tokens_per_second", "train", "valid", "test", "path", "created", "forced"}
+NOT_COMPARED = {
+    *("seconds", "words_per_second", "tokens_per_second"),
+    *("train", "valid", "test", "path", "created", "forced"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
