@@ -22,7 +22,11 @@ from typing import Any
 
 import numpy as np
 
-NOT_COMPARED = {"seconds", "words_per_second", "tokens_per_second", "train", "valid", "test", "path", "created"}
+# What equal results differ in: times, places, and whether an earlier result was replaced.
+NOT_COMPARED = {
+    *("seconds", "words_per_second", "tokens_per_second"),
+    *("train", "valid", "test", "path", "created", "forced"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
