@@ -32,6 +32,7 @@ COMPILE = [
     "-fno-stack-protector",
     "-fvisibility=hidden",
     "-DTEXTAPP_BUILD_SHARED",
+    "-DTEXTAPP_WITHOUT_LIBC",
 ]
 LINK = ["-shared", "-fPIC", "-nostdlib", "-s"]
 SANITIZE = [
@@ -73,7 +74,10 @@ def compiler() -> list[str]:
     Raises:
         NoCompilerError: There is none.
     """
-    wanted = shlex.split(os.environ.get("CC", ""))
+    try:
+        wanted = shlex.split(os.environ.get("CC", ""))
+    except ValueError as error:
+        raise NoCompilerError(f"CC={os.environ['CC']}: {error}") from error
     for command in [wanted] if wanted else [["cc"], ["gcc"], ["clang"]]:
         if shutil.which(command[0]):
             return command
@@ -168,7 +172,7 @@ def main() -> int:
     try:
         command = shlex.split(arguments.compiler) if arguments.compiler else compiler()
         made = build(arguments.out / name(), command, options=options, link=link)
-    except (NoCompilerError, CompileError) as error:
+    except (NoCompilerError, CompileError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{made}: {made.stat().st_size:,} bytes, by {shlex.join(command)}")

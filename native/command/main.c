@@ -34,9 +34,15 @@ typedef struct {
   size_t size, room;
 } buffer;
 
+/* A name in a message of one line: control characters become spaces. */
+static void show(const char *name) {
+  for (; *name; name++) fputc((unsigned char)*name < ' ' ? ' ' : *name, stderr);
+}
+
 static int fail(const char *place, const char *reason) {
   fflush(stdout);
-  fprintf(stderr, "%s%s\n", place, reason);
+  show(place);
+  fprintf(stderr, "%s\n", reason);
   return WRONG_INPUT;
 }
 
@@ -233,24 +239,42 @@ static void *allocate(void *user, size_t size) {
   return malloc(size);
 }
 
-/* Reads one file of the bundle; the file has no data if it is not there. */
-static int read_file(const char *folder, textapp_file *out) {
-  size_t length = strlen(folder) + strlen(out->name) + 2;
-  char *path = malloc(length);
+/* Reads a file; it has no data if it is not there. Returns why it cannot be read, or NULL. */
+static const char *read_path(const char *path, textapp_file *out) {
   struct stat facts;
-  int file;
+  void *data = NULL;
+  int file = open(path, O_RDONLY), failed;
+  if (file < 0) return errno == ENOENT ? NULL : strerror(errno);
+  failed = fstat(file, &facts);
+  if (!failed && !S_ISREG(facts.st_mode)) {
+    close(file);
+    return "is no file";
+  }
+  if (!failed && facts.st_size) data = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  if (failed || data == MAP_FAILED) {
+    const char *reason = strerror(errno);
+    close(file);
+    return reason;
+  }
+  close(file);
+  out->size = (size_t)facts.st_size;
+  out->data = data ? data : "";
+  return NULL;
+}
+
+static int read_file(const char *folder, textapp_file *out) {
+  size_t length = strlen(folder) + strlen(out->name) + sizeof "/: ";
+  char *path = malloc(length);
+  const char *reason;
   if (!path) return out_of_memory();
   snprintf(path, length, "%s/%s", folder, out->name);
-  file = open(path, O_RDONLY);
-  if (file >= 0 && fstat(file, &facts) == 0 && S_ISREG(facts.st_mode)) {
-    void *data = NULL;
-    out->size = (size_t)facts.st_size;
-    if (out->size) data = mmap(NULL, out->size, PROT_READ, MAP_PRIVATE, file, 0);
-    out->data = data == MAP_FAILED ? NULL : out->size ? data : "";
+  reason = read_path(path, out);
+  if (reason) {
+    strcat(path, ": ");
+    fail(path, reason);
   }
-  if (file >= 0) close(file);
   free(path);
-  return 0;
+  return reason ? WRONG_INPUT : 0;
 }
 
 static int load(const settings *with, textapp_model **model) {
@@ -264,8 +288,8 @@ static int load(const settings *with, textapp_model **model) {
     if (read_file(with->folder, &files[number])) return WRONG_INPUT;
   }
   if (!textapp_load(files, TA_COUNT(files), &options, model, &message)) return 0;
-  fprintf(stderr, "%s/", with->folder);
-  return fail("", message.text);
+  show(with->folder);
+  return fail("/", message.text);
 }
 
 /* ---- The texts ---- */
@@ -279,17 +303,24 @@ typedef struct {
   buffer out;
 } session;
 
+/* Makes a context for a text of `longest` bytes; 0 where memory is out. */
 static int make_context(session *of, size_t longest) {
   size_t size;
-  void *memory = NULL;
+  void *memory;
   while (of->longest < longest) of->longest = of->longest ? of->longest * 4 : 1024;
   of->longest = TA_MIN(of->longest, MOST_TEXT);
   size = textapp_context_size(of->model, of->longest);
-  if (!size || posix_memalign(&memory, 64, size)) return out_of_memory();
+  memory = size ? malloc(size) : NULL;
+  if (!memory) { /* just enough, perhaps */
+    of->longest = longest;
+    size = textapp_context_size(of->model, longest);
+    memory = size ? malloc(size) : NULL;
+  }
+  if (!memory) return 0;
   free(of->memory);
   of->memory = memory;
   of->context = textapp_context_init(of->model, memory, size, of->longest);
-  return of->context ? 0 : out_of_memory();
+  return of->context != NULL;
 }
 
 static int predict(session *of, size_t line, const char *text, size_t length) {
@@ -309,7 +340,9 @@ static int predict(session *of, size_t line, const char *text, size_t length) {
     snprintf(reason, sizeof reason, "byte %zu of the line is not UTF-8; files must be UTF-8", valid + 1);
     return fail(place, reason);
   }
-  if ((!of->context || length > of->longest) && make_context(of, length)) return WRONG_INPUT;
+  if ((!of->context || length > of->longest) && !make_context(of, length)) {
+    return fail(place, "no memory for so long a line");
+  }
   if (textapp_predict(of->context, text, length, of->with->flags & TEXTAPP_CONFIDENCE, &prediction, &message)) {
     return fail(place, message.text);
   }
@@ -344,7 +377,7 @@ static int predict_lines(session *of, buffer *in, size_t searched, size_t *line)
     if (of->out.size > PART && flush(of)) return WRONG_INPUT;
   }
   in->size -= start;
-  memmove(in->bytes, in->bytes + start, in->size);
+  if (start) memmove(in->bytes, in->bytes + start, in->size);
   return 0;
 }
 
@@ -384,6 +417,7 @@ static int is_kernel(const char *name, uint32_t *features) {
                  {"neon-dot", TEXTAPP_NEON_DOT}};
   for (size_t number = 0; number < TA_COUNT(kernels); number++) {
     if (strcmp(name, kernels[number].name)) continue;
+    if (kernels[number].bit & ~*features) return 0;
     *features &= kernels[number].bit ? kernels[number].bit | (kernels[number].bit - 1) : 0;
     return 1;
   }
@@ -399,33 +433,34 @@ static int is_unit(const char *name, uint32_t *flags) {
 
 static int read_arguments(int count, char **arguments, settings *out) {
   for (int number = 1; number < count; number++) {
-    const char *one = arguments[number], *next = number + 1 < count ? arguments[number + 1] : "";
+    char *one = arguments[number];
+    const char *next = number + 1 < count ? arguments[number + 1] : "";
     if (!strcmp(one, "--confidence")) {
       out->flags |= TEXTAPP_CONFIDENCE;
     } else if (!strcmp(one, "--offsets")) {
       if (!is_unit(next, &out->flags)) return fail("--offsets: must be code-points, utf16 or bytes", "");
       number++;
     } else if (!strcmp(one, "--features")) {
-      if (!is_kernel(next, &out->features)) return fail("--features: unknown; --help lists them", "");
+      if (!is_kernel(next, &out->features)) return fail("--features: unknown, or not of this processor; --help lists them", "");
       number++;
+    } else if (!strcmp(one, "--help") || !strcmp(one, "-h")) {
+      exit(fputs(usage, stdout) < 0);
     } else if (one[0] == '-' && one[1]) {
       return fail(one, ": unknown option; --help lists them");
     } else if (out->folder) {
       return fail(one, ": one bundle only; texts come from the standard input");
     } else {
+      for (size_t last = strlen(one); last > 1 && one[last - 1] == '/'; last--) one[last - 1] = 0;
       out->folder = one;
     }
   }
-  return out->folder ? 0 : fail("BUNDLE: missing; give the folder that `textapp export` wrote", "");
+  return out->folder && out->folder[0] ? 0 : fail("BUNDLE: missing; give the folder that `textapp export` wrote", "");
 }
 
 int main(int count, char **arguments) {
   settings with = {NULL, TEXTAPP_CODE_POINTS, 0};
   session of;
   textapp_model *model;
-  if (count > 1 && (!strcmp(arguments[1], "--help") || !strcmp(arguments[1], "-h"))) {
-    return fputs(usage, stdout) < 0;
-  }
   with.features = textapp_features();
   if (read_arguments(count, arguments, &with) || load(&with, &model)) return WRONG_INPUT;
   if (with.flags & TEXTAPP_CONFIDENCE && textapp_model_task(model) != TEXTAPP_TAGGING) {

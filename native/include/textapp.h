@@ -103,8 +103,8 @@ TEXTAPP_API const char *textapp_label(const textapp_model *model, size_t number)
  * know the tags of IOBES, where predictions have those of IOB2. */
 TEXTAPP_API size_t textapp_logit_count(const textapp_model *model);
 
-/* The bytes of a context for texts of at most `longest_text` bytes, and a context in a block of at least so many,
- * aligned to 64. A context is never freed: the block is. NULL where an argument is wrong. */
+/* The bytes of a context for texts of at most `longest_text` bytes, and a context in a block of at least so many, at
+ * any address. A context is never freed: the block is. NULL where an argument is wrong. */
 TEXTAPP_API size_t textapp_context_size(const textapp_model *model, size_t longest_text);
 TEXTAPP_API textapp_context *textapp_context_init(const textapp_model *model, void *memory, size_t size,
                                                   size_t longest_text);

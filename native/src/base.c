@@ -42,7 +42,14 @@ void *ta_copy(void *to, const void *from, size_t size) {
 void *ta_move(void *to, const void *from, size_t size) {
   uint8_t *out = to;
   const uint8_t *in = from;
+  if (out == in) return to;
   if ((uintptr_t)out - (uintptr_t)in >= size) return ta_copy(to, from, size); /* forwards is safe */
+#if defined(__GNUC__)
+  for (; size >= 8; size -= 8) {
+    *(word *)(void *)(out + size - 8) = *(const word *)(const void *)(in + size - 8);
+    KEEP_LOOP;
+  }
+#endif
   for (; size > 0; size--) {
     out[size - 1] = in[size - 1];
     KEEP_LOOP;
@@ -89,16 +96,8 @@ size_t ta_length(const char *text) {
   return length;
 }
 
-/* Compilers call these four even in freestanding code. Sanitizers have their own, which find more. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define TA_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TA_SANITIZED
-#endif
-#if defined(__GNUC__) && !defined(_WIN32) && !defined(__APPLE__) && !defined(TA_SANITIZED)
+/* Compilers call these four even in freestanding code. Where a program has a C library, its own are faster. */
+#if defined(TEXTAPP_WITHOUT_LIBC) && defined(__GNUC__) && !defined(_WIN32) && !defined(__APPLE__)
 void *memcpy(void *to, const void *from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int byte, size_t size);

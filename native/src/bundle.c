@@ -69,7 +69,7 @@ static textapp_status check_file(const entry *one, textapp_message *message) {
   static const char hex[] = "0123456789abcdef";
   uint8_t digest[32];
   char wanted[65] = {0}, found[65] = {0};
-  if (!one->file || (!one->file->data && one->file->size)) {
+  if (!one->file || !one->file->data) {
     return ta_say(message, TEXTAPP_ERROR_BUNDLE, "%s: missing; the bundle is incomplete: copy or export it again",
                   one->name);
   }

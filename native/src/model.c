@@ -161,21 +161,30 @@ static void take_context(textapp_context *out, ta_block *block, const textapp_mo
   }
 }
 
-size_t textapp_context_size(const textapp_model *model, size_t longest_text) {
+#define ALIGNMENT 64
+
+/* The bytes that a context takes from an aligned place on; 0 where an argument is wrong. */
+static size_t context_bytes(const textapp_model *model, size_t longest_text) {
   textapp_context context;
   ta_block block = {NULL, 0};
   if (!model || longest_text >= TA_LONGEST_TEXT) return 0;
   ta_fill(&context, 0, sizeof context);
   ta_take(&block, 1, sizeof context);
   take_context(&context, &block, model, longest_text);
-  return block.used == SIZE_MAX ? 0 : block.used;
+  return block.used > SIZE_MAX - ALIGNMENT ? 0 : block.used;
+}
+
+size_t textapp_context_size(const textapp_model *model, size_t longest_text) {
+  size_t bytes = context_bytes(model, longest_text);
+  return bytes ? bytes + ALIGNMENT - 1 : 0;
 }
 
 textapp_context *textapp_context_init(const textapp_model *model, void *memory, size_t size, size_t longest_text) {
-  size_t needed = textapp_context_size(model, longest_text);
-  ta_block block = {memory, 0};
+  size_t needed = context_bytes(model, longest_text), before = (0 - (uintptr_t)memory) % ALIGNMENT;
+  ta_block block = {NULL, 0};
   textapp_context *out;
-  if (!needed || !memory || size < needed || (uintptr_t)memory % 64) return NULL;
+  if (!needed || !memory || size < before || size - before < needed) return NULL;
+  block.memory = (uint8_t *)memory + before;
   out = ta_take(&block, 1, sizeof *out);
   ta_fill(out, 0, sizeof *out);
   take_context(out, &block, model, longest_text);

@@ -6,7 +6,7 @@ textapp_status ta_check_call(const textapp_context *context, const char *text, s
   const uint32_t known = TEXTAPP_CODE_POINTS | TEXTAPP_UTF16 | TEXTAPP_CONFIDENCE | TEXTAPP_DECISION;
   const uint32_t units = TEXTAPP_CODE_POINTS | TEXTAPP_UTF16;
   if (!context || (!text && length)) {
-    return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "a call without a context or a text");
+    return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "a call without a context (textapp_context_init gave NULL?) or a text");
   }
   if (flags & ~known || (flags & units) == units) {
     return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "flags: unknown ones, or two units");

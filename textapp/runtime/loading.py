@@ -33,8 +33,7 @@ def load(path: str | os.PathLike[str], threads: int | None = None, engine: Engin
             models of this size. With the core in C the threads that share many texts, as `decide` gets them; by default
             one for each processor.
         engine: what runs the bundle. "native" is the core in C, several times as fast; "litert" is LiteRT, under
-            Python's tokenizer and decoder; "auto" is the core where it is there and has the model's operators, else
-            LiteRT.
+            Python's tokenizer and decoder; "auto" is the core where it is there and runs the bundle, else LiteRT.
 
     Returns:
         A `Predictor` of the bundle's task: a `Classifier` or a `Tagger`.

@@ -414,8 +414,8 @@ class NativeModel:
         needed = self._core.textapp_context_size(self._model, longest)
         if not 0 < needed < sys.maxsize:
             raise BeyondCoreError
-        memory = np.empty(needed + _ALIGNMENT, np.uint8)
-        pointer = self._core.textapp_context_init(self._model, _aligned(memory), needed, longest)
+        memory = np.empty(needed, np.uint8)
+        pointer = self._core.textapp_context_init(self._model, memory.ctypes.data, needed, longest)
         if not pointer:
             raise BeyondCoreError
         return _Context(memory, ctypes.c_void_p(pointer), longest)
