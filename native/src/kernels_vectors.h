@@ -6,7 +6,7 @@
  *   LANES       floats of a vector: 4, 8 or 16
  *   WIDE        vectors of outputs that one row keeps in registers: a power of 2
  *   ROWS        rows that share the weights that are loaded, for NARROW (4) vectors of outputs
- *   WEIGHT      the type that holds an int8 weight, and WEIGHT_OF(w) its value
+ *   WEIGHT      the type that holds an int8 weight
  *   PLACE(n, k) where the weight of output n (below LANES) and input k (below 4) lies in a vector of outputs
  *   EXCLUDES_LEAST  1 where weights of -128 would overflow. LiteRT's converters never write one: such a matrix keeps the
  *               scalar layout.
@@ -15,8 +15,7 @@
  *   SET(minimum), SET(maximum)(a, b): where a is NaN, the result is b
  *   SET(fuse)(a, b, c)        a * b + c, rounded once or twice
  *   SET(spread), SET(dot4)    4 inputs to all lanes; sums + products of LANES outputs with 4 inputs
- *   SET(correction)           what to subtract from the sums of a row, because of how WEIGHT_OF moves weights; CORRECTS is
- *                             0 where that is nothing
+ *   SET(correction)           what to subtract from the sums of a row, where it defines CORRECTS 1
  *   MOVED                     what `spread` adds to inputs, for all rows
  *   SET(narrow)               16 floats from -127 to 127 to int8, towards zero
  *   SET(load_some), SET(store_some)  the first lanes, where it defines SOME 1: the set has masks
@@ -56,6 +55,13 @@ static inline void SET(store_some)(float *to, VF value, size_t count) {
 }
 #endif
 
+#if !CORRECTS
+static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
+  (void)x, (void)inputs;
+  return 0;
+}
+#endif
+
 /* ---- Packing. Blocks of WIDE vectors of outputs; in a block, 4 inputs after 4 inputs; then the outputs. ---- */
 
 INLINE size_t SET(up)(size_t number, size_t step) { return (number + step - 1) / step * step; }
@@ -86,7 +92,7 @@ static void SET(int8_pack)(ta_matrix *out, void *memory, const int8_t *weights, 
         for (size_t i = 0; i < 4; i++) {
           int8_t weight = n < outputs && k + i < inputs ? weights[n * inputs + k + i] : 0;
           size_t place = first * padded_inputs + k * (end - first) + (n - first) / LANES * LANES * 4;
-          packed[place + PLACE((n - first) % LANES, i)] = WEIGHT_OF(weight);
+          packed[place + PLACE((n - first) % LANES, i)] = weight;
         }
   }
   for (size_t n = 0; n < padded; n++) {
@@ -533,7 +539,6 @@ static const ta_kernels SET(set) = {.name = NAME,
 #undef TILE
 #undef MOST_ROWS
 #undef WEIGHT
-#undef WEIGHT_OF
 #undef PLACE
 #undef EXCLUDES_LEAST
 #undef CORRECTS
