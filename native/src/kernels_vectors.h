@@ -192,6 +192,20 @@ INLINE void SET(int8_tile)(const SET(job) *job, const size_t rows, const size_t 
   }
 }
 
+/* Tiles are functions of their own. Else a compiler computes the addresses of all of them before the loops, and has no
+ * registers to keep them in. */
+#define INT8_TILE(name, rows, vectors)                                                                                 \
+  static __attribute__((noinline)) void SET(name)(const SET(job) *job, size_t row, size_t n, const WEIGHT *weights,    \
+                                                  size_t step, const int32_t *corrections) {                           \
+    SET(int8_tile)(job, rows, vectors, row, n, weights, step, corrections);                                            \
+  }
+INT8_TILE(int8_rows_narrow, ROWS, NARROW)
+INT8_TILE(int8_rows_one, ROWS, 1)
+INT8_TILE(int8_row_wide, 1, WIDE)
+INT8_TILE(int8_row_narrow, 1, NARROW)
+INT8_TILE(int8_row_one, 1, 1)
+#undef INT8_TILE
+
 /* One block of outputs, from n on, for rows from `row` to `end`. Only tiles of 1 vector reach past the last output. */
 static void SET(int8_block)(const SET(job) *job, size_t row, size_t end, size_t n, size_t vectors,
                             const WEIGHT *weights, const int32_t *corrections) {
@@ -199,17 +213,17 @@ static void SET(int8_block)(const SET(job) *job, size_t row, size_t end, size_t 
   size_t last = row + (end - row) / ROWS * ROWS, v = 0;
   for (; v + NARROW <= whole; v += NARROW)
     for (size_t r = row; r < last; r += ROWS)
-      SET(int8_tile)(job, ROWS, NARROW, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
+      SET(int8_rows_narrow)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
   for (; v < vectors; v++)
     for (size_t r = row; r < last; r += ROWS)
-      SET(int8_tile)(job, ROWS, 1, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
+      SET(int8_rows_one)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
   for (size_t r = last; r < end; r++) {
     v = 0;
-    for (; v + WIDE <= whole; v += WIDE) SET(int8_tile)(job, 1, WIDE, r, n, weights, step, corrections);
+    for (; v + WIDE <= whole; v += WIDE) SET(int8_row_wide)(job, r, n, weights, step, corrections);
     for (; v + NARROW <= whole; v += NARROW)
-      SET(int8_tile)(job, 1, NARROW, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
+      SET(int8_row_narrow)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
     for (; v < vectors; v++)
-      SET(int8_tile)(job, 1, 1, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
+      SET(int8_row_one)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
   }
 }
 
