@@ -68,8 +68,8 @@ typedef struct {
   void (*sigmoid)(const float *x, size_t count, float *y);
   void (*exp)(const float *x, size_t count, float *y);
 
-  /* One step of an LSTM: gates (4, units) are input, forget, candidate and output before their functions. cell and
-   * hidden (units) are the state, in and out. */
+  /* One step of an LSTM: gates (4, units) are input, forget, candidate and output before their functions. cell
+   * (units) is in and out, hidden (units) is out. */
   void (*lstm_step)(const float *gates, size_t units, float *cell, float *hidden);
 
   /* y[i] += a * x[i]; sum of x[i] * y[i]; y = x1 + x2; y = x1 * x2. */
