@@ -318,9 +318,16 @@ static void SET(float_product)(const ta_matrix *matrix, const float *x, size_t x
 
 INLINE VF SET(size)(VF x) { return (VF)((VI)x & 0x7fffffff); }
 
+/* Sets what is behind the numbers of a row to 0, up to a multiple of 64. */
+INLINE void SET(pad)(int8_t *out, size_t count) {
+  typedef uint64_t word __attribute__((aligned(1), may_alias));
+  for (; count % 8 != 0; count++) out[count] = 0;
+  for (; count % 64 != 0; count += 8) *(word *)(void *)(out + count) = 0;
+}
+
 static float SET(quantize)(const float *row, size_t count, int8_t *out) {
   VF largest_of = {0};
-  size_t k = 0, padded = SET(up)(count, 64);
+  size_t k = 0;
   for (; k + LANES <= count; k += LANES) largest_of = SET(maximum)(SET(size)(SET(load)(row + k)), largest_of);
   if (k < count) largest_of = SET(maximum)(SET(size)(SET(load_some)(row + k, count - k)), largest_of);
   float largest = SET(largest)(largest_of);
@@ -341,26 +348,26 @@ static float SET(quantize)(const float *row, size_t count, int8_t *out) {
     }
     SET(narrow)(values, out + k);
   }
-  for (; k < padded; k++) out[k] = 0;
+  SET(pad)(out, count);
   return is_zero ? 1 : largest / 127.0f;
 }
 
-static float SET(quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out,
-                                 int32_t *zero_point) {
-  VF largest_of = {0}, least_of = {0}; /* the least one is negated */
-  size_t k = 0, padded = SET(up)(count, 64);
+INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rounding rounding, int8_t *out,
+                                    int32_t *zero_point) {
+  VF largest_of = {0}, least_of = {0};
+  size_t k = 0;
   for (; k + LANES <= count; k += LANES) {
     largest_of = SET(maximum)(SET(load)(row + k), largest_of);
-    least_of = SET(maximum)(-SET(load)(row + k), least_of);
+    least_of = SET(minimum)(SET(load)(row + k), least_of);
   }
   if (k < count) {
     largest_of = SET(maximum)(SET(load_some)(row + k, count - k), largest_of);
-    least_of = SET(maximum)(-SET(load_some)(row + k, count - k), least_of);
+    least_of = SET(minimum)(SET(load_some)(row + k, count - k), least_of);
   }
-  float factor_of, scale;
-  scale = ta_range_scale(-SET(largest)(least_of), SET(largest)(largest_of), rounding, &factor_of, zero_point);
-  VF factor = SET(all)(factor_of), zero = SET(all)((float)*zero_point), low = SET(all)(-128), high = SET(all)(127);
-  VF whole = SET(all)(rounding == TA_EVEN ? 12582912.0f : 0); /* 1.5 * 2^23: to the nearest whole number */
+  const ta_range range = ta_range_of(-SET(largest)(-least_of), SET(largest)(largest_of), rounding);
+  const float whole = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+  VF factor = SET(all)(range.factor), low = SET(all)(-128), high = SET(all)(127);
+  VF zero = SET(all)(rounding == TA_EVEN ? range.zero - whole : range.zero);
   for (k = 0; k < count; k += 16) {
     VF values[16 / LANES];
     UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
@@ -370,15 +377,23 @@ static float SET(quantize_range)(const float *row, size_t count, ta_rounding rou
         value = SET(load)(row + at);
       else if (at < count)
         value = SET(load_some)(row + at, count - at);
-      value = ((value * factor + whole) - whole) + zero;
-      value = SET(minimum)(SET(maximum)(value, low), high);
+      value *= factor;
+      if (rounding == TA_EVEN) value += whole;
+      value = SET(minimum)(SET(maximum)(value + zero, low), high);
       VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
-      values[i] = value + (VF)half;
+      values[i] = rounding == TA_EVEN ? value : value + (VF)half;
     }
     SET(narrow)(values, out + k);
   }
-  for (k = count; k < padded; k++) out[k] = 0; /* where there is no number, not even a zero point */
-  return scale;
+  SET(pad)(out, count);
+  *zero_point = (int32_t)range.zero;
+  return range.scale;
+}
+
+static float SET(quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out,
+                                 int32_t *zero_point) {
+  return rounding == TA_EVEN ? SET(quantize_range_by)(row, count, TA_EVEN, out, zero_point)
+                             : SET(quantize_range_by)(row, count, TA_AWAY, out, zero_point);
 }
 
 /* ---- Functions, as in kernels_scalar.c ---- */
