@@ -15,6 +15,7 @@
 #define WEIGHT int8_t
 #define PLACE(n, k) ((n) * 4 + (k))
 #define EXCLUDES_LEAST 0
+#define SHARES 0
 #define CORRECTS 1
 #define MOVED 0
 #define SOME 0

@@ -14,6 +14,7 @@
 #define WEIGHT int8_t
 #define PLACE(n, k) ((n) * 4 + (k))
 #define EXCLUDES_LEAST 0
+#define SHARES 1
 #define CORRECTS 0
 #define MOVED 128
 #define SOME 0

@@ -19,6 +19,7 @@
 #define WEIGHT int8_t
 #define PLACE(n, k) ((k) / 2 * 8 + (n) * 2 + (k) % 2)
 #define EXCLUDES_LEAST 1
+#define SHARES 1
 #define CORRECTS 0
 #define MOVED 0
 #define SOME 0

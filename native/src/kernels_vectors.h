@@ -6,6 +6,7 @@
  *   LANES       floats of a vector: 4, 8 or 16
  *   WIDE        vectors of outputs that one row keeps in registers: a power of 2
  *   ROWS        rows that share the weights that are loaded, for NARROW (4) vectors of outputs
+ *   SHARES      1 where rows of int8 share weights too; 0 where a row at a time is faster, as it keeps more outputs
  *   WEIGHT      the type that holds an int8 weight
  *   PLACE(n, k) where the weight of output n (below LANES) and input k (below 4) lies in a vector of outputs
  *   EXCLUDES_LEAST  1 where weights of -128 would overflow. LiteRT's converters never write one: such a matrix keeps the
@@ -210,7 +211,7 @@ INT8_TILE(int8_row_one, 1, 1)
 static void SET(int8_block)(const SET(job) *job, size_t row, size_t end, size_t n, size_t vectors,
                             const WEIGHT *weights, const int32_t *corrections) {
   const size_t step = vectors * LANES * 4, whole = TA_MIN(job->matrix->outputs - n, WIDE * LANES) / LANES;
-  size_t last = row + (end - row) / ROWS * ROWS, v = 0;
+  size_t last = SHARES ? row + (end - row) / ROWS * ROWS : row, v = 0;
   for (; v + NARROW <= whole; v += NARROW)
     for (size_t r = row; r < last; r += ROWS)
       SET(int8_rows_narrow)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
@@ -563,6 +564,7 @@ static const ta_kernels SET(set) = {.name = NAME,
 #undef LANES
 #undef WIDE
 #undef ROWS
+#undef SHARES
 #undef NARROW
 #undef SOME
 #undef TILE

@@ -13,6 +13,7 @@
 #define WEIGHT int16_t
 #define PLACE(n, k) ((k) / 2 * 8 + (n) * 2 + (k) % 2)
 #define EXCLUDES_LEAST 0
+#define SHARES 1
 #define CORRECTS 0
 #define MOVED 0
 #define SOME 0
