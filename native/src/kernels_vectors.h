@@ -319,6 +319,18 @@ static void SET(float_product)(const ta_matrix *matrix, const float *x, size_t x
 
 INLINE VF SET(size)(VF x) { return (VF)((VI)x & 0x7fffffff); }
 
+/* The last LANES numbers of a row that has so many. So some are read twice, which is faster than to read the rest alone;
+ * 16 numbers that become int8 at once do the same. */
+INLINE VF SET(load_last)(const float *row, size_t count) {
+  return count < LANES ? SET(load_some)(row, count) : SET(load)(row + count - LANES);
+}
+
+/* LANES numbers of a row, and 0 where it has none. */
+INLINE VF SET(load_from)(const float *row, size_t at, size_t count) {
+  if (at + LANES <= count) return SET(load)(row + at);
+  return at < count ? SET(load_some)(row + at, count - at) : (VF){0};
+}
+
 /* Sets what is behind the numbers of a row to 0, up to a multiple of 64. */
 INLINE void SET(pad)(int8_t *out, size_t count) {
   typedef uint64_t word __attribute__((aligned(1), may_alias));
@@ -330,20 +342,16 @@ static float SET(quantize)(const float *row, size_t count, int8_t *out) {
   VF largest_of = {0};
   size_t k = 0;
   for (; k + LANES <= count; k += LANES) largest_of = SET(maximum)(SET(size)(SET(load)(row + k)), largest_of);
-  if (k < count) largest_of = SET(maximum)(SET(size)(SET(load_some)(row + k, count - k)), largest_of);
+  if (k < count) largest_of = SET(maximum)(SET(size)(SET(load_last)(row, count)), largest_of);
   float largest = SET(largest)(largest_of);
   int is_zero = !(largest >= 1e-36f);
   VF inverse = SET(all)(is_zero ? 0 : 127.0f / largest), low = SET(all)(-127), high = SET(all)(127);
   for (k = 0; k < count; k += 16) {
+    if (k + 16 > count && count > 16) k = count - 16;
     VF values[16 / LANES];
     UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
-      size_t at = k + i * LANES;
-      VF value = {0};
-      if (at + LANES <= count)
-        value = SET(load)(row + at);
-      else if (at < count)
-        value = SET(load_some)(row + at, count - at);
-      value = SET(minimum)(SET(maximum)(value * inverse, low), high);
+      VF value = SET(load_from)(row, k + i * LANES, count) * inverse;
+      value = SET(minimum)(SET(maximum)(value, low), high);
       VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
       values[i] = value + (VF)half;
     }
@@ -362,23 +370,19 @@ INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rou
     least_of = SET(minimum)(SET(load)(row + k), least_of);
   }
   if (k < count) {
-    largest_of = SET(maximum)(SET(load_some)(row + k, count - k), largest_of);
-    least_of = SET(minimum)(SET(load_some)(row + k, count - k), least_of);
+    VF last = SET(load_last)(row, count);
+    largest_of = SET(maximum)(last, largest_of);
+    least_of = SET(minimum)(last, least_of);
   }
   const ta_range range = ta_range_of(-SET(largest)(-least_of), SET(largest)(largest_of), rounding);
   const float whole = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
   VF factor = SET(all)(range.factor), low = SET(all)(-128), high = SET(all)(127);
   VF zero = SET(all)(rounding == TA_EVEN ? range.zero - whole : range.zero);
   for (k = 0; k < count; k += 16) {
+    if (k + 16 > count && count > 16) k = count - 16;
     VF values[16 / LANES];
     UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
-      size_t at = k + i * LANES;
-      VF value = {0};
-      if (at + LANES <= count)
-        value = SET(load)(row + at);
-      else if (at < count)
-        value = SET(load_some)(row + at, count - at);
-      value *= factor;
+      VF value = SET(load_from)(row, k + i * LANES, count) * factor;
       if (rounding == TA_EVEN) value += whole;
       value = SET(minimum)(SET(maximum)(value + zero, low), high);
       VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
