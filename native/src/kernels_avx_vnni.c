@@ -33,7 +33,8 @@ static inline __m256i SET(spread)(const int8_t *x) {
   return _mm256_xor_si256(_mm256_set1_epi32(*(const ta_int32_anywhere *)(const void *)x), _mm256_set1_epi8(-128));
 }
 static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, __m256i inputs) {
-  return (SET(vi))_mm256_dpbusd_epi32((__m256i)sums, inputs, _mm256_loadu_si256((const __m256i *)(const void *)weights));
+  __m256i vector = _mm256_loadu_si256((const __m256i *)(const void *)weights);
+  return (SET(vi))_mm256_dpbusd_epi32((__m256i)sums, inputs, vector);
 }
 
 static inline __m128i SET(narrow8)(SET(vf) values) {

@@ -9,9 +9,9 @@
 #define LANES 4u
 #define WIDE 8u
 #define ROWS 2u
-/* PMADDUBSW adds pairs of products of unsigned and signed bytes, and saturates. The unsigned side is the size of an input,
- * the signed one the weight, or ~weight = -weight - 1 where the input is negative: 2 * 128 * -128 just fits into 16 bits.
- * PSIGNB would negate weights, but most processors have fewer units for it. */
+/* PMADDUBSW adds pairs of products of unsigned and signed bytes, and saturates. The unsigned side is the size of an
+ * input. The signed one is the weight, or ~weight = -weight - 1 where the input is negative: 2 * 128 * -128 just fits
+ * into 16 bits. PSIGNB would negate weights, but most processors have fewer units for it. */
 #define WEIGHT int8_t
 #define PLACE(n, k) ((n) * 4 + (k))
 #define EXCLUDES_LEAST 0

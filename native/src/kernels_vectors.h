@@ -319,8 +319,8 @@ static void SET(float_product)(const ta_matrix *matrix, const float *x, size_t x
 
 INLINE VF SET(size)(VF x) { return (VF)((VI)x & 0x7fffffff); }
 
-/* The last LANES numbers of a row that has so many. So some are read twice, which is faster than to read the rest alone;
- * 16 numbers that become int8 at once do the same. */
+/* The last LANES numbers of a row that has so many. So some are read twice, which is faster than to read the rest
+ * alone. 16 numbers that become int8 at once do the same. */
 INLINE VF SET(load_last)(const float *row, size_t count) {
   return count < LANES ? SET(load_some)(row, count) : SET(load)(row + count - LANES);
 }
