@@ -68,8 +68,8 @@ typedef struct {
   void (*sigmoid)(const float *x, size_t count, float *y);
   void (*exp)(const float *x, size_t count, float *y);
 
-  /* One step of an LSTM: gates (4, units) are input, forget, candidate and output before their functions. cell and
-   * hidden (units) are the state, in and out. */
+  /* One step of an LSTM: gates (4, units) are input, forget, candidate and output before their functions. cell
+   * (units) is in and out, hidden (units) is out. */
   void (*lstm_step)(const float *gates, size_t units, float *cell, float *hidden);
 
   /* y[i] += a * x[i]; sum of x[i] * y[i]; y = x1 + x2; y = x1 * x2. */
@@ -100,33 +100,32 @@ typedef struct {
 typedef int32_t ta_int32_anywhere __attribute__((aligned(1), may_alias));
 #endif
 
-/* Of `quantize_range`: the scale of a row whose least and largest number, or 0, are known; what to multiply numbers by;
+/* Of `quantize_range`, from the least and the largest number of a row, or 0: the scale, what to multiply numbers by, and
  * the zero point.
  *
  * References: xnn_f32_qd8_asymmetric_quantization_params of XNNPACK, src/xnnpack/quantization.h;
  * PortableAsymmetricQuantizeFloats of tensorflow/lite/kernels/internal/reference/portable_tensor_utils.cc. */
-static inline float ta_range_scale(float least, float largest, ta_rounding rounding, float *factor, int32_t *zero_point) {
-  *factor = 0;
-  *zero_point = 0;
-  if (!(largest - least >= 1e-36f)) return 1; /* 255 / range would not be finite */
+typedef struct {
+  float scale, factor, zero;
+} ta_range;
+
+static inline ta_range ta_range_of(float least, float largest, ta_rounding rounding) {
+  if (!(largest - least >= 1e-36f)) return (ta_range){1, 0, 0}; /* 255 / range would not be finite */
   if (rounding == TA_EVEN) {
     float steps = 255.0f / (largest - least);
     float from_least = -128.0f + least * steps, from_largest = 127.0f + largest * steps;
     float zero = from_least + from_largest > 0 ? -128.0f - least * steps : 127.0f - largest * steps;
     zero = zero > -128.0f ? zero : -128.0f;
     zero = zero < 127.0f ? zero : 127.0f;
-    *zero_point = (int32_t)((zero + 12582912.0f) - 12582912.0f); /* 1.5 * 2^23: to the nearest whole number */
-    *factor = steps;
-    return (largest - least) / 255.0f;
+    zero = (zero + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23: to the nearest whole number */
+    return (ta_range){(largest - least) / 255.0f, steps, zero};
   }
   double exact = ((double)largest - (double)least) / 255.0, low = (double)least / exact, high = (double)largest / exact;
   double zero = 128.0 - low < 127.0 + high ? -128.0 - low : 127.0 - high;
   zero = zero > -128.0 ? zero : -128.0;
   zero = zero < 127.0 ? zero : 127.0;
-  *zero_point = (int32_t)(zero + (zero < 0 ? -0.5 : 0.5));
   float scale = (float)exact;
-  *factor = 1.0f / scale;
-  return scale;
+  return (ta_range){scale, 1.0f / scale, (float)(int32_t)(zero + (zero < 0 ? -0.5 : 0.5))};
 }
 
 /* The fastest set that the features (bits of textapp.h) allow, of those in this build; never NULL. */

@@ -9,13 +9,14 @@
 #define LANES 8u
 #define WIDE 8u
 #define ROWS 2u
-/* VPMADDUBSW adds pairs of products of unsigned and signed bytes, and saturates. The unsigned side is the size of an input,
- * the signed one the weight with the input's sign: 2 * 128 * 127 fits into 16 bits, and -128 is no weight. */
+/* VPMADDUBSW adds pairs of products of unsigned and signed bytes, and saturates. The unsigned side is the size of an
+ * input. The signed one is the weight, or ~weight = -weight - 1 where the input is negative: 2 * 128 * -128 just fits
+ * into 16 bits. VPSIGNB would negate weights, but most processors have fewer units for it. */
 #define WEIGHT int8_t
-#define WEIGHT_OF(weight) (weight)
 #define PLACE(n, k) ((n) * 4 + (k))
-#define EXCLUDES_LEAST 1
-#define CORRECTS 0
+#define EXCLUDES_LEAST 0
+#define SHARES 0
+#define CORRECTS 1
 #define MOVED 0
 #define SOME 0
 
@@ -33,16 +34,24 @@ typedef struct {
 } SET(inputs);
 static inline SET(inputs) SET(spread)(const int8_t *x) {
   __m256i four = _mm256_set1_epi32(*(const ta_int32_anywhere *)(const void *)x);
-  return (SET(inputs)){_mm256_abs_epi8(four), four};
+  return (SET(inputs)){_mm256_abs_epi8(four), _mm256_cmpgt_epi8(_mm256_setzero_si256(), four)};
 }
 static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, SET(inputs) inputs) {
-  __m256i signed_weights = _mm256_sign_epi8(_mm256_loadu_si256((const __m256i *)(const void *)weights), inputs.signs);
+  __m256i signed_weights = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(const void *)weights), inputs.signs);
   __m256i pairs = _mm256_maddubs_epi16(inputs.sizes, signed_weights);
   return sums + (SET(vi))_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
+
+/* The sum of the negative inputs: what -weight - 1 lacks of -weight. */
 static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
-  (void)x, (void)inputs;
-  return 0;
+  const __m256i zero = _mm256_setzero_si256();
+  __m256i sums = zero;
+  for (size_t k = 0; k < inputs; k += 32) {
+    __m256i negative = _mm256_min_epi8(_mm256_loadu_si256((const __m256i *)(const void *)(x + k)), zero);
+    sums = _mm256_add_epi64(sums, _mm256_sad_epu8(_mm256_abs_epi8(negative), zero));
+  }
+  __m128i sum = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  return -(_mm_cvtsi128_si32(sum) + _mm_extract_epi32(sum, 2));
 }
 
 static inline __m128i SET(narrow8)(SET(vf) values) {

@@ -10,13 +10,13 @@
 #define LANES 16u
 #define WIDE 16u
 #define ROWS 4u
-/* The unsigned side is the weights, moved by 128, so that inputs are read as they are. A row's correction is one number. */
-#define WEIGHT uint8_t
-#define WEIGHT_OF(weight) ((uint8_t)((weight) + 128))
+/* The unsigned side is the inputs, moved by 128: so weights are read by the instruction that multiplies. */
+#define WEIGHT int8_t
 #define PLACE(n, k) ((n) * 4 + (k))
 #define EXCLUDES_LEAST 0
-#define CORRECTS 1
-#define MOVED 0
+#define SHARES 1
+#define CORRECTS 0
+#define MOVED 128
 #define SOME 1
 
 typedef float SET(vf) __attribute__((vector_size(64)));
@@ -37,16 +37,10 @@ static inline void SET(store_some)(float *to, SET(vf) value, size_t count) {
 }
 
 static inline __m512i SET(spread)(const int8_t *x) {
-  return _mm512_set1_epi32(*(const ta_int32_anywhere *)(const void *)x);
+  return _mm512_xor_si512(_mm512_set1_epi32(*(const ta_int32_anywhere *)(const void *)x), _mm512_set1_epi8(-128));
 }
-static inline SET(vi) SET(dot4)(SET(vi) sums, const uint8_t *weights, __m512i inputs) {
-  return (SET(vi))_mm512_dpbusd_epi32((__m512i)sums, _mm512_loadu_si512(weights), inputs);
-}
-
-static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
-  __m512i sums = _mm512_setzero_si512(), ones = _mm512_set1_epi8(1);
-  for (size_t k = 0; k < inputs; k += 64) sums = _mm512_dpbusd_epi32(sums, ones, _mm512_loadu_si512(x + k));
-  return 128 * _mm512_reduce_add_epi32(sums);
+static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, __m512i inputs) {
+  return (SET(vi))_mm512_dpbusd_epi32((__m512i)sums, inputs, _mm512_loadu_si512(weights));
 }
 
 static inline void SET(narrow)(const SET(vf) * values, int8_t *out) {

@@ -11,12 +11,12 @@
 #define LANES 8u
 #define WIDE 8u
 #define ROWS 2u
-#define WEIGHT uint8_t
-#define WEIGHT_OF(weight) ((uint8_t)((weight) + 128))
+#define WEIGHT int8_t
 #define PLACE(n, k) ((n) * 4 + (k))
 #define EXCLUDES_LEAST 0
-#define CORRECTS 1
-#define MOVED 0
+#define SHARES 1
+#define CORRECTS 0
+#define MOVED 128
 #define SOME 0
 
 typedef float SET(vf) __attribute__((vector_size(32)));
@@ -30,19 +30,11 @@ static inline SET(vf) SET(fuse)(SET(vf) a, SET(vf) b, SET(vf) c) {
 
 typedef __m256i SET(inputs);
 static inline __m256i SET(spread)(const int8_t *x) {
-  return _mm256_set1_epi32(*(const ta_int32_anywhere *)(const void *)x);
+  return _mm256_xor_si256(_mm256_set1_epi32(*(const ta_int32_anywhere *)(const void *)x), _mm256_set1_epi8(-128));
 }
-static inline SET(vi) SET(dot4)(SET(vi) sums, const uint8_t *weights, __m256i inputs) {
-  return (SET(vi))_mm256_dpbusd_epi32((__m256i)sums, _mm256_loadu_si256((const __m256i *)(const void *)weights), inputs);
-}
-
-static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
-  typedef int32_t four __attribute__((vector_size(16)));
-  __m256i sums = _mm256_setzero_si256(), ones = _mm256_set1_epi8(1);
-  for (size_t k = 0; k < inputs; k += 32)
-    sums = _mm256_dpbusd_epi32(sums, ones, _mm256_loadu_si256((const __m256i *)(const void *)(x + k)));
-  four sum = (four)_mm256_castsi256_si128(sums) + (four)_mm256_extracti128_si256(sums, 1);
-  return 128 * (sum[0] + sum[1] + sum[2] + sum[3]);
+static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, __m256i inputs) {
+  __m256i vector = _mm256_loadu_si256((const __m256i *)(const void *)weights);
+  return (SET(vi))_mm256_dpbusd_epi32((__m256i)sums, inputs, vector);
 }
 
 static inline __m128i SET(narrow8)(SET(vf) values) {

@@ -17,9 +17,9 @@
 /* Pairs of inputs: SMULL and SMLAL add two products in 16 bits, SADALP adds pairs of those to 32 bits. -128 is no weight,
  * since 2 * 128 * 128 does not fit into 16 bits. */
 #define WEIGHT int8_t
-#define WEIGHT_OF(weight) (weight)
 #define PLACE(n, k) ((k) / 2 * 8 + (n) * 2 + (k) % 2)
 #define EXCLUDES_LEAST 1
+#define SHARES 1
 #define CORRECTS 0
 #define MOVED 0
 #define SOME 0
@@ -55,10 +55,6 @@ static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, SET(inputs)
   int16x8_t products = vmull_s8(vget_low_s8(four), inputs.first);
   products = vmlal_s8(products, vget_high_s8(four), inputs.second);
   return (SET(vi))vpadalq_s16((int32x4_t)sums, products);
-}
-static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
-  (void)x, (void)inputs;
-  return 0;
 }
 
 static inline int16x8_t SET(narrow8)(SET(vf) low, SET(vf) high) {

@@ -10,9 +10,9 @@
 #define WIDE 16u
 #define ROWS 4u
 #define WEIGHT int8_t
-#define WEIGHT_OF(weight) (weight)
 #define PLACE(n, k) ((n) * 4 + (k))
 #define EXCLUDES_LEAST 0
+#define SHARES 1
 #define CORRECTS 0
 #define MOVED 0
 #define SOME 0
@@ -38,10 +38,6 @@ static inline int8x16_t SET(spread)(const int8_t *x) {
 }
 static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, int8x16_t inputs) {
   return (SET(vi))vdotq_s32((int32x4_t)sums, vld1q_s8(weights), inputs);
-}
-static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
-  (void)x, (void)inputs;
-  return 0;
 }
 
 static inline int16x8_t SET(narrow8)(SET(vf) low, SET(vf) high) {

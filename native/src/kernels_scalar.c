@@ -76,22 +76,23 @@ static float scalar_quantize(const float *row, size_t count, int8_t *out) {
 
 static float scalar_quantize_range(const float *row, size_t count, ta_rounding rounding, int8_t *out,
                                    int32_t *zero_point) {
-  float least = 0, largest = 0, factor;
+  float least = 0, largest = 0;
   for (size_t k = 0; k < count; k++) {
     least = row[k] < least ? row[k] : least;
     largest = row[k] > largest ? row[k] : largest;
   }
-  float scale = ta_range_scale(least, largest, rounding, &factor, zero_point), zero = (float)*zero_point;
+  ta_range range = ta_range_of(least, largest, rounding);
   for (size_t k = 0; k < count; k++) {
-    float value = row[k] * factor;
+    float value = row[k] * range.factor;
     if (rounding == TA_EVEN) value = (value + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23 */
-    value += zero;
+    value += range.zero;
     value = value > -128.0f ? value : -128.0f; /* NaN, of an infinite row, becomes the least */
     value = value < 127.0f ? value : 127.0f;
     out[k] = (int8_t)(value + (value < 0 ? -0.49999997f : 0.49999997f));
   }
   for (size_t k = count; k < round_up(count, 64); k++) out[k] = 0;
-  return scale;
+  *zero_point = (int32_t)range.zero;
+  return range.scale;
 }
 
 /* Sums of products of a row with the weights of 4 outputs, or fewer at the end: independent sums that a processor adds at

@@ -9,13 +9,14 @@
 #define LANES 4u
 #define WIDE 8u
 #define ROWS 2u
-/* PMADDUBSW adds pairs of products of unsigned and signed bytes, and saturates. The unsigned side is the size of an input,
- * the signed one the weight with the input's sign: 2 * 128 * 127 fits into 16 bits, and -128 is no weight. */
+/* PMADDUBSW adds pairs of products of unsigned and signed bytes, and saturates. The unsigned side is the size of an
+ * input. The signed one is the weight, or ~weight = -weight - 1 where the input is negative: 2 * 128 * -128 just fits
+ * into 16 bits. PSIGNB would negate weights, but most processors have fewer units for it. */
 #define WEIGHT int8_t
-#define WEIGHT_OF(weight) (weight)
 #define PLACE(n, k) ((n) * 4 + (k))
-#define EXCLUDES_LEAST 1
-#define CORRECTS 0
+#define EXCLUDES_LEAST 0
+#define SHARES 0
+#define CORRECTS 1
 #define MOVED 0
 #define SOME 0
 
@@ -31,16 +32,23 @@ typedef struct {
 } SET(inputs);
 static inline SET(inputs) SET(spread)(const int8_t *x) {
   __m128i four = _mm_set1_epi32(*(const ta_int32_anywhere *)(const void *)x);
-  return (SET(inputs)){_mm_abs_epi8(four), four};
+  return (SET(inputs)){_mm_abs_epi8(four), _mm_cmpgt_epi8(_mm_setzero_si128(), four)};
 }
 static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, SET(inputs) inputs) {
-  __m128i signed_weights = _mm_sign_epi8(_mm_loadu_si128((const __m128i *)(const void *)weights), inputs.signs);
+  __m128i signed_weights = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(const void *)weights), inputs.signs);
   __m128i pairs = _mm_maddubs_epi16(inputs.sizes, signed_weights);
   return sums + (SET(vi))_mm_madd_epi16(pairs, _mm_set1_epi16(1));
 }
+
+/* The sum of the negative inputs: what -weight - 1 lacks of -weight. */
 static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
-  (void)x, (void)inputs;
-  return 0;
+  const __m128i zero = _mm_setzero_si128();
+  __m128i sums = zero;
+  for (size_t k = 0; k < inputs; k += 16) {
+    __m128i negative = _mm_min_epi8(_mm_loadu_si128((const __m128i *)(const void *)(x + k)), zero);
+    sums = _mm_add_epi64(sums, _mm_sad_epu8(_mm_abs_epi8(negative), zero));
+  }
+  return -(_mm_cvtsi128_si32(sums) + _mm_extract_epi32(sums, 2));
 }
 
 static inline __m128i SET(narrow8)(SET(vf) low, SET(vf) high) {

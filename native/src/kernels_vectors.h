@@ -6,7 +6,8 @@
  *   LANES       floats of a vector: 4, 8 or 16
  *   WIDE        vectors of outputs that one row keeps in registers: a power of 2
  *   ROWS        rows that share the weights that are loaded, for NARROW (4) vectors of outputs
- *   WEIGHT      the type that holds an int8 weight, and WEIGHT_OF(w) its value
+ *   SHARES      1 where rows of int8 share weights too; 0 where a row at a time is faster, as it keeps more outputs
+ *   WEIGHT      the type that holds an int8 weight
  *   PLACE(n, k) where the weight of output n (below LANES) and input k (below 4) lies in a vector of outputs
  *   EXCLUDES_LEAST  1 where weights of -128 would overflow. LiteRT's converters never write one: such a matrix keeps the
  *               scalar layout.
@@ -15,8 +16,7 @@
  *   SET(minimum), SET(maximum)(a, b): where a is NaN, the result is b
  *   SET(fuse)(a, b, c)        a * b + c, rounded once or twice
  *   SET(spread), SET(dot4)    4 inputs to all lanes; sums + products of LANES outputs with 4 inputs
- *   SET(correction)           what to subtract from the sums of a row, because of how WEIGHT_OF moves weights; CORRECTS is
- *                             0 where that is nothing
+ *   SET(correction)           what to subtract from the sums of a row, where it defines CORRECTS 1
  *   MOVED                     what `spread` adds to inputs, for all rows
  *   SET(narrow)               16 floats from -127 to 127 to int8, towards zero
  *   SET(load_some), SET(store_some)  the first lanes, where it defines SOME 1: the set has masks
@@ -56,6 +56,13 @@ static inline void SET(store_some)(float *to, VF value, size_t count) {
 }
 #endif
 
+#if !CORRECTS
+static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
+  (void)x, (void)inputs;
+  return 0;
+}
+#endif
+
 /* ---- Packing. Blocks of WIDE vectors of outputs; in a block, 4 inputs after 4 inputs; then the outputs. ---- */
 
 INLINE size_t SET(up)(size_t number, size_t step) { return (number + step - 1) / step * step; }
@@ -86,7 +93,7 @@ static void SET(int8_pack)(ta_matrix *out, void *memory, const int8_t *weights, 
         for (size_t i = 0; i < 4; i++) {
           int8_t weight = n < outputs && k + i < inputs ? weights[n * inputs + k + i] : 0;
           size_t place = first * padded_inputs + k * (end - first) + (n - first) / LANES * LANES * 4;
-          packed[place + PLACE((n - first) % LANES, i)] = WEIGHT_OF(weight);
+          packed[place + PLACE((n - first) % LANES, i)] = weight;
         }
   }
   for (size_t n = 0; n < padded; n++) {
@@ -186,24 +193,38 @@ INLINE void SET(int8_tile)(const SET(job) *job, const size_t rows, const size_t 
   }
 }
 
+/* Tiles are functions of their own. Else a compiler computes the addresses of all of them before the loops, and has no
+ * registers to keep them in. */
+#define INT8_TILE(name, rows, vectors)                                                                                 \
+  static __attribute__((noinline)) void SET(name)(const SET(job) *job, size_t row, size_t n, const WEIGHT *weights,    \
+                                                  size_t step, const int32_t *corrections) {                           \
+    SET(int8_tile)(job, rows, vectors, row, n, weights, step, corrections);                                            \
+  }
+INT8_TILE(int8_rows_narrow, ROWS, NARROW)
+INT8_TILE(int8_rows_one, ROWS, 1)
+INT8_TILE(int8_row_wide, 1, WIDE)
+INT8_TILE(int8_row_narrow, 1, NARROW)
+INT8_TILE(int8_row_one, 1, 1)
+#undef INT8_TILE
+
 /* One block of outputs, from n on, for rows from `row` to `end`. Only tiles of 1 vector reach past the last output. */
 static void SET(int8_block)(const SET(job) *job, size_t row, size_t end, size_t n, size_t vectors,
                             const WEIGHT *weights, const int32_t *corrections) {
   const size_t step = vectors * LANES * 4, whole = TA_MIN(job->matrix->outputs - n, WIDE * LANES) / LANES;
-  size_t last = row + (end - row) / ROWS * ROWS, v = 0;
+  size_t last = SHARES ? row + (end - row) / ROWS * ROWS : row, v = 0;
   for (; v + NARROW <= whole; v += NARROW)
     for (size_t r = row; r < last; r += ROWS)
-      SET(int8_tile)(job, ROWS, NARROW, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
+      SET(int8_rows_narrow)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
   for (; v < vectors; v++)
     for (size_t r = row; r < last; r += ROWS)
-      SET(int8_tile)(job, ROWS, 1, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
+      SET(int8_rows_one)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
   for (size_t r = last; r < end; r++) {
     v = 0;
-    for (; v + WIDE <= whole; v += WIDE) SET(int8_tile)(job, 1, WIDE, r, n, weights, step, corrections);
+    for (; v + WIDE <= whole; v += WIDE) SET(int8_row_wide)(job, r, n, weights, step, corrections);
     for (; v + NARROW <= whole; v += NARROW)
-      SET(int8_tile)(job, 1, NARROW, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
+      SET(int8_row_narrow)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
     for (; v < vectors; v++)
-      SET(int8_tile)(job, 1, 1, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
+      SET(int8_row_one)(job, r, n + v * LANES, weights + v * LANES * 4, step, corrections);
   }
 }
 
@@ -298,67 +319,86 @@ static void SET(float_product)(const ta_matrix *matrix, const float *x, size_t x
 
 INLINE VF SET(size)(VF x) { return (VF)((VI)x & 0x7fffffff); }
 
+/* The last LANES numbers of a row that has so many. So some are read twice, which is faster than to read the rest
+ * alone. 16 numbers that become int8 at once do the same. */
+INLINE VF SET(load_last)(const float *row, size_t count) {
+  return count < LANES ? SET(load_some)(row, count) : SET(load)(row + count - LANES);
+}
+
+/* LANES numbers of a row, and 0 where it has none. */
+INLINE VF SET(load_from)(const float *row, size_t at, size_t count) {
+  if (at + LANES <= count) return SET(load)(row + at);
+  return at < count ? SET(load_some)(row + at, count - at) : (VF){0};
+}
+
+/* Sets what is behind the numbers of a row to 0, up to a multiple of 64. */
+INLINE void SET(pad)(int8_t *out, size_t count) {
+  typedef uint64_t word __attribute__((aligned(1), may_alias));
+  for (; count % 8 != 0; count++) out[count] = 0;
+  for (; count % 64 != 0; count += 8) *(word *)(void *)(out + count) = 0;
+}
+
 static float SET(quantize)(const float *row, size_t count, int8_t *out) {
   VF largest_of = {0};
-  size_t k = 0, padded = SET(up)(count, 64);
+  size_t k = 0;
   for (; k + LANES <= count; k += LANES) largest_of = SET(maximum)(SET(size)(SET(load)(row + k)), largest_of);
-  if (k < count) largest_of = SET(maximum)(SET(size)(SET(load_some)(row + k, count - k)), largest_of);
+  if (k < count) largest_of = SET(maximum)(SET(size)(SET(load_last)(row, count)), largest_of);
   float largest = SET(largest)(largest_of);
   int is_zero = !(largest >= 1e-36f);
   VF inverse = SET(all)(is_zero ? 0 : 127.0f / largest), low = SET(all)(-127), high = SET(all)(127);
   for (k = 0; k < count; k += 16) {
+    if (k + 16 > count && count > 16) k = count - 16;
     VF values[16 / LANES];
     UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
-      size_t at = k + i * LANES;
-      VF value = {0};
-      if (at + LANES <= count)
-        value = SET(load)(row + at);
-      else if (at < count)
-        value = SET(load_some)(row + at, count - at);
-      value = SET(minimum)(SET(maximum)(value * inverse, low), high);
-      VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
-      values[i] = value + (VF)half;
-    }
-    SET(narrow)(values, out + k);
-  }
-  for (; k < padded; k++) out[k] = 0;
-  return is_zero ? 1 : largest / 127.0f;
-}
-
-static float SET(quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out,
-                                 int32_t *zero_point) {
-  VF largest_of = {0}, least_of = {0}; /* the least one is negated */
-  size_t k = 0, padded = SET(up)(count, 64);
-  for (; k + LANES <= count; k += LANES) {
-    largest_of = SET(maximum)(SET(load)(row + k), largest_of);
-    least_of = SET(maximum)(-SET(load)(row + k), least_of);
-  }
-  if (k < count) {
-    largest_of = SET(maximum)(SET(load_some)(row + k, count - k), largest_of);
-    least_of = SET(maximum)(-SET(load_some)(row + k, count - k), least_of);
-  }
-  float factor_of, scale;
-  scale = ta_range_scale(-SET(largest)(least_of), SET(largest)(largest_of), rounding, &factor_of, zero_point);
-  VF factor = SET(all)(factor_of), zero = SET(all)((float)*zero_point), low = SET(all)(-128), high = SET(all)(127);
-  VF whole = SET(all)(rounding == TA_EVEN ? 12582912.0f : 0); /* 1.5 * 2^23: to the nearest whole number */
-  for (k = 0; k < count; k += 16) {
-    VF values[16 / LANES];
-    UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
-      size_t at = k + i * LANES;
-      VF value = {0};
-      if (at + LANES <= count)
-        value = SET(load)(row + at);
-      else if (at < count)
-        value = SET(load_some)(row + at, count - at);
-      value = ((value * factor + whole) - whole) + zero;
+      VF value = SET(load_from)(row, k + i * LANES, count) * inverse;
       value = SET(minimum)(SET(maximum)(value, low), high);
       VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
       values[i] = value + (VF)half;
     }
     SET(narrow)(values, out + k);
   }
-  for (k = count; k < padded; k++) out[k] = 0; /* where there is no number, not even a zero point */
-  return scale;
+  SET(pad)(out, count);
+  return is_zero ? 1 : largest / 127.0f;
+}
+
+INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rounding rounding, int8_t *out,
+                                    int32_t *zero_point) {
+  VF largest_of = {0}, least_of = {0};
+  size_t k = 0;
+  for (; k + LANES <= count; k += LANES) {
+    largest_of = SET(maximum)(SET(load)(row + k), largest_of);
+    least_of = SET(minimum)(SET(load)(row + k), least_of);
+  }
+  if (k < count) {
+    VF last = SET(load_last)(row, count);
+    largest_of = SET(maximum)(last, largest_of);
+    least_of = SET(minimum)(last, least_of);
+  }
+  const ta_range range = ta_range_of(-SET(largest)(-least_of), SET(largest)(largest_of), rounding);
+  const float whole = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+  VF factor = SET(all)(range.factor), low = SET(all)(-128), high = SET(all)(127);
+  VF zero = SET(all)(rounding == TA_EVEN ? range.zero - whole : range.zero);
+  for (k = 0; k < count; k += 16) {
+    if (k + 16 > count && count > 16) k = count - 16;
+    VF values[16 / LANES];
+    UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
+      VF value = SET(load_from)(row, k + i * LANES, count) * factor;
+      if (rounding == TA_EVEN) value += whole;
+      value = SET(minimum)(SET(maximum)(value + zero, low), high);
+      VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
+      values[i] = rounding == TA_EVEN ? value : value + (VF)half;
+    }
+    SET(narrow)(values, out + k);
+  }
+  SET(pad)(out, count);
+  *zero_point = (int32_t)range.zero;
+  return range.scale;
+}
+
+static float SET(quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out,
+                                 int32_t *zero_point) {
+  return rounding == TA_EVEN ? SET(quantize_range_by)(row, count, TA_EVEN, out, zero_point)
+                             : SET(quantize_range_by)(row, count, TA_AWAY, out, zero_point);
 }
 
 /* ---- Functions, as in kernels_scalar.c ---- */
@@ -528,12 +568,12 @@ static const ta_kernels SET(set) = {.name = NAME,
 #undef LANES
 #undef WIDE
 #undef ROWS
+#undef SHARES
 #undef NARROW
 #undef SOME
 #undef TILE
 #undef MOST_ROWS
 #undef WEIGHT
-#undef WEIGHT_OF
 #undef PLACE
 #undef EXCLUDES_LEAST
 #undef CORRECTS

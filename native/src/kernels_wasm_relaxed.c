@@ -12,9 +12,9 @@
 /* The relaxed dot product is defined where one side is from 0 to 127. So 128 is added to an input, which is then twice its
  * upper 7 bits and its lowest bit: two dot products. */
 #define WEIGHT int8_t
-#define WEIGHT_OF(weight) (weight)
 #define PLACE(n, k) ((n) * 4 + (k))
 #define EXCLUDES_LEAST 0
+#define SHARES 1
 #define CORRECTS 0
 #define MOVED 128
 #define SOME 0
@@ -41,10 +41,6 @@ static inline SET(vi) SET(dot4)(SET(vi) sums, const int8_t *weights, SET(inputs)
   v128_t half = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(four, inputs.upper, wasm_i32x4_splat(0));
   sums += (SET(vi))wasm_i32x4_shl(half, 1);
   return (SET(vi))wasm_i32x4_relaxed_dot_i8x16_i7x16_add(four, inputs.lowest, (v128_t)sums);
-}
-static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
-  (void)x, (void)inputs;
-  return 0;
 }
 
 static inline v128_t SET(narrow8)(SET(vf) low, SET(vf) high) {

@@ -11,9 +11,9 @@
 #define ROWS 2u
 /* Weights are kept in 16 bits: without relaxed SIMD there is a dot product of pairs of those only. */
 #define WEIGHT int16_t
-#define WEIGHT_OF(weight) (weight)
 #define PLACE(n, k) ((k) / 2 * 8 + (n) * 2 + (k) % 2)
 #define EXCLUDES_LEAST 0
+#define SHARES 1
 #define CORRECTS 0
 #define MOVED 0
 #define SOME 0
@@ -36,10 +36,6 @@ static inline SET(inputs) SET(spread)(const int8_t *x) {
 static inline SET(vi) SET(dot4)(SET(vi) sums, const int16_t *weights, SET(inputs) inputs) {
   sums += (SET(vi))wasm_i32x4_dot_i16x8(wasm_v128_load(weights), inputs.first);
   return sums + (SET(vi))wasm_i32x4_dot_i16x8(wasm_v128_load(weights + 8), inputs.second);
-}
-static inline int32_t SET(correction)(const int8_t *x, size_t inputs) {
-  (void)x, (void)inputs;
-  return 0;
 }
 
 static inline v128_t SET(narrow8)(SET(vf) low, SET(vf) high) {

@@ -13,7 +13,7 @@ typedef struct {
 
 /* What a run needs beside its tensors. */
 typedef struct {
-  float *projected, *bias, *state, *cell;
+  float *projected, *bias, *cell;
   void *product;
 } lstm_scratch;
 
@@ -21,7 +21,6 @@ static lstm_scratch take(ta_block *block, size_t steps, size_t width, size_t uni
   lstm_scratch scratch;
   scratch.projected = ta_take(block, steps * GATES * units, sizeof(float));
   scratch.bias = ta_take(block, GATES * units, sizeof(float));
-  scratch.state = ta_take(block, units, sizeof(float));
   scratch.cell = ta_take(block, units, sizeof(float));
   scratch.product = ta_take(block, ta_product_scratch(TA_MAX(width, units)), 1);
   return scratch;
@@ -55,16 +54,14 @@ static void run_lstm(const ta_step *step, ta_frame *frame) {
   lstm_scratch scratch = take(&block, steps, width, units);
   for (uint32_t gate = 0; gate < GATES; gate++)
     ta_copy(scratch.bias + gate * units, ta_read(frame, step->in[BIASES + gate]), units * sizeof(float));
-  ta_fill(scratch.state, 0, units * sizeof(float));
   ta_fill(scratch.cell, 0, units * sizeof(float));
   float *out = ta_write(frame, step->out[0]), *row = scratch.projected;
   const float *x = ta_read(frame, step->in[0]);
   ta_product_rows(kernels, params->input, x, steps, scratch.bias, 0, TA_AWAY, row, scratch.product);
   for (size_t t = 0; t < steps; t++, row += gates, out += units) {
     /* Halves, which the two ways to round differ in, are rare in a state; TA_EVEN is found sooner. */
-    if (t > 0) ta_product_rows(kernels, params->recurrent, scratch.state, 1, NULL, 1, TA_EVEN, row, scratch.product);
-    kernels->lstm_step(row, units, scratch.cell, scratch.state);
-    ta_copy(out, scratch.state, units * sizeof(float));
+    if (t > 0) ta_product_rows(kernels, params->recurrent, out - units, 1, NULL, 1, TA_EVEN, row, scratch.product);
+    kernels->lstm_step(row, units, scratch.cell, out);
   }
 }
 
