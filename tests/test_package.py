@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from textapp.runtime.native import library_path
+
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT, SETUPTOOLS = PYPROJECT["project"], PYPROJECT["tool"]["setuptools"]
@@ -77,7 +79,7 @@ def test_the_declared_pythons_are_those_that_make_looks_for():
 def test_each_data_file_is_packaged():
     patterns = SETUPTOOLS["package-data"]["*"]
     paths = [path for path in (ROOT / "textapp").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    data = [path for path in paths if path.suffix != ".py"]
+    data = [path for path in paths if path.suffix != ".py" and path != library_path()]
     assert {"py.typed", "page.html"} <= {path.name for path in data}
     for path in data:
         assert (path.parent / "__init__.py").exists(), f"{path}: its folder is no package, and is left out"

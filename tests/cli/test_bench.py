@@ -26,7 +26,7 @@ def test_no_peak_memory_where_the_system_reports_none(textapp, classifier, monke
 
 def test_a_run_is_no_bundle(textapp, model):
     refusal = textapp("bench", model.run, "--data", model.files["test"]).refusal
-    assert refusal.startswith(f"{model.run / 'bundle.json'}: missing")
+    assert refusal.startswith(f"{model.run}: is a run, not a bundle; ")
 
 
 def test_broken_tags_are_timed_all_the_same(textapp, tagger, tmp_path):

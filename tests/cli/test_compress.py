@@ -115,9 +115,9 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_are_resumed(
         budget._clear_abandoned(out)
         assert not budget._foreign_files(out)
         with pytest.raises(ZeroDivisionError):
-            budget._clear(out, start)
+            budget.replace_search(out, "search.json", start, lambda: budget._delete(out))
     assert budget._read_unfinished(out, start["command"], force=False) is None  # clears again
-    budget._clear(out, start)
+    budget.replace_search(out, "search.json", start, lambda: budget._delete(out))
     assert [path.name for path in out.iterdir()] == ["search.json"]
     assert read_json(out / "search.json") == start
 

@@ -129,7 +129,9 @@ def test_what_cannot_be_checked_is_refused(textapp, labelled, classifier, tmp_pa
     assert refusal(labelled, "--labels", "--task", "tagging", "--model", classifier.bundle).startswith(
         "--task tagging: "
     )
-    assert "the label 'за' does not occur" in refusal(labelled, "--labels", "--model", classifier.bundle)
+    assert "none of its labels occurs in the training data" in refusal(
+        labelled, "--labels", "--model", classifier.bundle
+    )
     assert refusal(labelled, "--tag-column", "1").startswith("--tag-column: is no option of a classifier")
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "好", "labels": ["a", "b"]}\n', encoding="utf-8")

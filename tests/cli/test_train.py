@@ -90,11 +90,14 @@ def test_a_bad_file_is_refused_and_no_run_is_made(textapp, models, tmp_path, goo
 def test_a_label_unseen_in_training_is_named_with_its_line(textapp, tmp_path, good):
     """Each validation label must be known, as it chooses the epoch; of test labels one."""
     path = tmp_path / "проверка.tsv"
-    for option, rows in (("--valid", "好\tда\n很\tможет быть\n"), ("--test", "\n好\tможет быть\n很\tданет\n")):
+    for option, rows, message in (
+        ("--valid", "好\tда\n很\tможет быть\n", ":3: the label 'может быть' does not occur"),
+        ("--test", "\n好\tможет быть\n很\tданет\n", ": none of its labels occurs in the training data"),
+    ):
         path.write_text(HEADER + rows, encoding="utf-8")
         arguments = ["--train", good("classification"), option, path, "--out", tmp_path / "п"]
         refusal = textapp("train", "classifier", *arguments).refusal
-        assert refusal.startswith(f"{path}:3: the label 'может быть' does not occur")
+        assert refusal.startswith(f"{path}{message}")
         assert not (tmp_path / "п").exists()
 
 

@@ -49,7 +49,8 @@ def evaluated(model: Path, data: Path) -> dict:
 def test_scores_after_the_conversion_are_those_of_the_bundle(sample, data, tmp_path):
     description = exported(sample, data, tmp_path / "bündel", [4, 8])
     scores = evaluated(tmp_path / "bündel", data)
-    assert description["metrics"]["after"] == scores
+    ece = scores.pop("ece", None)  # of probabilities that the two engines round differently
+    assert description["metrics"]["after"] == scores | ({} if ece is None else {"ece": pytest.approx(ece, abs=1e-5)})
     assert description == read_object(tmp_path / "bündel" / "bundle.json")
     if sample == "tagger":
         assert scores["types"]["RIVER"] == {"entity_f1": 0.0, "precision": 0.0, "recall": 0.0, "count": 1}

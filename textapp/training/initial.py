@@ -89,7 +89,10 @@ class Start:
 
     def check(self, config: ModelConfig, folder: Path, vectors: Any) -> None:
         """Raises `InputError` if a training with these settings cannot start here, or would write into a run."""
-        del folder
+        del config, folder, vectors
+
+    def check_vectors(self, config: ModelConfig, vectors: Any) -> None:
+        """Raises `InputError` if settings and word vectors do not fit. A finished run is refused before."""
         check_settings(config, vectors)
 
     def with_test(self, files: Files, config: ModelConfig, report: Report) -> Files:
@@ -169,6 +172,10 @@ class InitialRun(Start):
     def seed(self, config: ModelConfig) -> int:
         """The seed of new weights and of dropout."""
         return (config.training.seed + OTHER_SEED) % MOST
+
+    def check_vectors(self, config: ModelConfig, vectors: Any) -> None:
+        """Nothing: `check` refuses word vectors, and the settings of the run fit."""
+        del config, vectors
 
     def check(self, config: ModelConfig, folder: Path, vectors: Any) -> None:
         """Raises `InputError` if a training with these settings cannot start from the run, or would write into it."""

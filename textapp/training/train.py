@@ -97,6 +97,7 @@ def train(
         }
     with run.reserved(folder, command, force):
         began = time.monotonic()
+        start.check_vectors(config, vectors)
         keras.utils.set_random_seed(start.seed(config))
 
         train_examples, held_out = read_splits(found, config, files, report)
