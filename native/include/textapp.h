@@ -113,7 +113,7 @@ TEXTAPP_API textapp_context *textapp_context_init(const textapp_model *model, vo
 typedef struct {
   const char *text; /* UTF-8, normalized; does not end with 0. Those of textapp_predict lie in one block, in order */
   size_t length;    /* bytes of `text` */
-  size_t start;     /* place of its first unit in the original text, and the place behind its last */
+  size_t start;     /* place of its first unit in the original text, and the place after its last */
   size_t end;
   float weight;      /* attention from 0 to 1; -1 for a model without attention */
   int32_t tag;       /* number of its tag; -1 where texts have labels */
@@ -124,7 +124,7 @@ typedef struct {
 typedef struct {
   const char *type; /* UTF-8, does not end with 0; empty if tags have no types */
   size_t type_length;
-  size_t start; /* place of its first unit in the original text, and the place behind its last */
+  size_t start; /* place of its first unit in the original text, and the place after its last */
   size_t end;
   double confidence; /* probability that exactly this span is right; -1 without TEXTAPP_CONFIDENCE */
 } textapp_span;

@@ -224,13 +224,13 @@ ta_json_kind ta_json_kind_of(ta_json value) {
   }
 }
 
-/* The place behind a string. */
+/* The place after a string. */
 static const char *string_end(const char *at) {
   for (at++; *at != '"'; at++) at += *at == '\\';
   return at + 1;
 }
 
-/* The place behind a value of a text that was checked. */
+/* The place after a value of a text that was checked. */
 static const char *value_end(ta_json value) {
   const char *at = value.at;
   size_t levels = 0;

@@ -19,7 +19,7 @@ from textapp.runtime.predictor import Inputs, Outputs, Predictor, Score, check_t
 from textapp.text.labels import TEMPERATURE_RULE, Decision, ExclusiveLabels, Labels, is_temperature
 from textapp.text.normalization import LONGEST_CHUNK
 from textapp.text.token_encoder import TokenEncoder
-from textapp.text.tokenizer import Tokenizer
+from textapp.text.tokenizer import Token, Tokenizer
 
 LABELS = "labels.txt"
 FIELDS: Fields = {"temperature": (is_temperature, TEMPERATURE_RULE)}
@@ -153,6 +153,14 @@ class TextPredictor(Predictor, Generic[PredictionType]):
                 return self.doubt(probs) if read.texts else None
         tokens = self.tokens(text)
         return self.doubt(self.probs(self.outputs(tokens).logits)) if tokens else None
+
+    def recorded(self, text: str) -> tuple[Sequence[Token], NDArray[np.float32], dict[str, Any]]:
+        """See `Predictor`."""
+        tokens, _ = _first(self.tokenizer.tokenize, text, self.max_tokens)
+        [prediction] = self.predict([text])
+        fields: dict[str, Any] = prediction.to_dict()  # type: ignore[attr-defined] # each kind of prediction has it
+        logits = self.outputs([token.text for token in tokens]).logits
+        return tokens, logits, {name: fields[name] for name in ("label", "labels") if name in fields}
 
     def pieces(self, text: str) -> list[Inputs]:
         """The ids of a text's tokens, at most `max_tokens` of them."""

@@ -8,6 +8,7 @@ core can be. The library is loaded with the first bundle. It releases Python's g
 import ctypes
 import functools
 import itertools
+import json
 import os
 import struct
 import sys
@@ -21,7 +22,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from textapp.errors import InputError, excerpt
-from textapp.files import read_bytes
 from textapp.runtime.bundle import Bundle
 from textapp.runtime.predictor import Outputs
 
@@ -212,7 +212,7 @@ class NativeModel:
         self.lengths = tuple(bundle.signatures)
         self.threads = threads or processors()
         self._folder = bundle.folder
-        self._files = {**bundle.files, "bundle.json": read_bytes(bundle.folder / "bundle.json")}
+        self._files = {**bundle.files, "bundle.json": json.dumps(bundle.description).encode()}  # not read again
         self._blocks: list[NDArray[np.uint8]] = []  # what the core got
         self._free: list[_Context] = []
         self._model = ctypes.c_void_p()

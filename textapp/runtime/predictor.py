@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textapp.text.token_encoder import TokenEncoder
-from textapp.text.tokenizer import Tokenizer
+from textapp.text.tokenizer import Token, Tokenizer
 
 if TYPE_CHECKING:
     from textapp.runtime.bundle import Bundle
@@ -102,6 +102,10 @@ class Predictor(abc.ABC):
     @abc.abstractmethod
     def probabilities(self, items: Sequence[Any]) -> NDArray[np.float64]:
         """Probabilities of items, as `textapp.task.Task.items` gives them: `(N, C)`, or `(tokens of all, K)`."""
+
+    @abc.abstractmethod
+    def recorded(self, text: str) -> tuple[Sequence[Token], NDArray[np.float32], dict[str, Any]]:
+        """What selftest.json holds of a text: the tokens that the model reads, its logits, and fields of the result."""
 
     def uncertainty(self, text: str) -> float | None:
         """How unsure the model is about a text, from 0 (sure) to 1; None for a text without tokens.

@@ -22,9 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from textapp.runtime.classification import TextPredictor
 from textapp.runtime.predictor import Predictor
-from textapp.runtime.tagging import Tagger
 
 TEXTS = (
     "",
@@ -66,20 +64,7 @@ def _texts(words: Sequence[str]) -> Iterator[str]:
 def _recorded(predictor: Predictor, text: str) -> dict[str, Any]:
     """A text and what the predictor makes of it."""
     text = text.encode()[:_MOST_BYTES].decode("utf-8", "ignore")
-    tokens = predictor.tokenizer.tokenize(text)
-    [prediction] = predictor.predict([text])
-    result = prediction.to_dict()
-    if isinstance(predictor, Tagger):
-        logits = predictor.logits([token.text for token in tokens])
-        found = {
-            "tags": [token["tag"] for token in result["tokens"]],
-            "spans": [[span["type"], span["start"], span["end"]] for span in result["spans"]],
-        }
-    else:
-        tokens = tokens[: predictor.max_tokens]
-        assert isinstance(predictor, TextPredictor)
-        logits = predictor.outputs([token.text for token in tokens]).logits
-        found = {name: result[name] for name in ("label", "labels") if name in result}
+    tokens, logits, result = predictor.recorded(text)
     inputs = predictor.encode([token.text for token in tokens])
     return {
         "text": text,
@@ -87,5 +72,5 @@ def _recorded(predictor: Predictor, text: str) -> dict[str, Any]:
         "ids": {name: ids.tolist() for name, ids in inputs.items()},
         # Nine digits tell all float32 apart.
         "logits": [float(f"{one:.9g}") for one in logits.ravel().tolist()] if np.isfinite(logits).all() else None,
-        **found,
+        **result,
     }

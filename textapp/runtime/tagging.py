@@ -177,6 +177,16 @@ class Tagger(Predictor):
         """The spans and tags of one text, without confidence."""
         return self._predict(text, confidence=False)
 
+    def recorded(self, text: str) -> tuple[Sequence[Token], NDArray[np.float32], dict[str, Any]]:
+        """See `Predictor`."""
+        tokens = self.tokenizer.tokenize(text)
+        [tagging] = self.predict([text])
+        fields = {
+            "tags": [token.tag for token in tagging.tokens],
+            "spans": [[span.type, span.start, span.end] for span in tagging.spans],
+        }
+        return tokens, self.logits([token.text for token in tokens]), fields
+
     def pieces(self, text: str) -> list[Inputs]:
         """The inputs of the model for a text, one item for each window."""
         return [inputs for _, inputs in self.windows(self.tokenizer.words(text))]
