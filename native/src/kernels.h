@@ -72,8 +72,9 @@ typedef struct {
    * (units) is in and out, hidden (units) is out. */
   void (*lstm_step)(const float *gates, size_t units, float *cell, float *hidden);
 
-  /* y[i] += a * x[i]; sum of x[i] * y[i]; y = x1 + x2; y = x1 * x2. */
+  /* y[i] += a * x[i]; y[i] = a * x[i]; sum of x[i] * y[i]; y = x1 + x2; y = x1 * x2. */
   void (*add_scaled)(float a, const float *x, size_t count, float *y);
+  void (*scale_bytes)(float a, const int8_t *x, size_t count, float *y);
   float (*dot)(const float *x, const float *y, size_t count);
   void (*add)(const float *x1, const float *x2, size_t count, float *y);
   void (*multiply)(const float *x1, const float *x2, size_t count, float *y);

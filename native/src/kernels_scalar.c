@@ -242,6 +242,10 @@ static void scalar_add_scaled(float a, const float *x, size_t count, float *y) {
   for (size_t i = 0; i < count; i++) y[i] += a * x[i];
 }
 
+static void scalar_scale_bytes(float a, const int8_t *x, size_t count, float *y) {
+  for (size_t i = 0; i < count; i++) y[i] = a * (float)x[i];
+}
+
 /* 16 sums, of every 16th product, are added in pairs: the order of one vector of 16, two of 8 or four of 4. */
 static float scalar_dot(const float *x, const float *y, size_t count) {
   float sums[16] = {0};
@@ -284,6 +288,7 @@ static const ta_kernels scalar_set = {.name = "scalar",
                                       .exp = scalar_exp,
                                       .lstm_step = scalar_lstm_step,
                                       .add_scaled = scalar_add_scaled,
+                                      .scale_bytes = scalar_scale_bytes,
                                       .dot = scalar_dot,
                                       .add = scalar_add,
                                       .multiply = scalar_multiply,

@@ -19,6 +19,7 @@
  *   SET(correction)           what to subtract from the sums of a row, where it defines CORRECTS 1
  *   MOVED                     what `spread` adds to inputs, for all rows
  *   SET(narrow)               16 floats from -127 to 127 to int8, towards zero
+ *   SET(widen)                LANES int8 at any address to int32
  *   SET(load_some), SET(store_some)  the first lanes, where it defines SOME 1: the set has masks
  *   SET(largest), SET(total)  of the lanes of a vector; the total in pairs, upper half to lower half */
 
@@ -500,6 +501,13 @@ static void SET(add_scaled)(float a, const float *x, size_t count, float *y) {
   for (; i < count; i++) y[i] += a * x[i];
 }
 
+static void SET(scale_bytes)(float a, const int8_t *x, size_t count, float *y) {
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    SET(store)(y + i, a * __builtin_convertvector(SET(widen)(x + i), VF));
+  for (; i < count; i++) y[i] = a * (float)x[i];
+}
+
 static float SET(dot)(const float *x, const float *y, size_t count) {
   VF sums[16 / LANES] = {{0}};
   size_t i = 0;
@@ -528,12 +536,10 @@ static void SET(multiply)(const float *x1, const float *x2, size_t count, float 
 
 /* Sums of LANES columns stay in a register over all rows. */
 static void SET(sum_rows)(const int8_t *table, size_t columns, const uint32_t *rows, size_t count, int32_t *out) {
-  typedef int8_t bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
   size_t k = 0;
   for (; k + LANES <= columns; k += LANES) {
     VI sums = {0};
-    for (size_t row = 0; row < count; row++)
-      sums += __builtin_convertvector(*(const bytes *)(table + rows[row] * columns + k), VI);
+    for (size_t row = 0; row < count; row++) sums += SET(widen)(table + rows[row] * columns + k);
     *(SET(viu) *)(out + k) = sums;
   }
   for (; k < columns; k++) {
@@ -558,6 +564,7 @@ static const ta_kernels SET(set) = {.name = NAME,
                                     .exp = SET(exp),
                                     .lstm_step = SET(lstm_step),
                                     .add_scaled = SET(add_scaled),
+                                    .scale_bytes = SET(scale_bytes),
                                     .dot = SET(dot),
                                     .add = SET(add),
                                     .multiply = SET(multiply),

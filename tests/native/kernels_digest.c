@@ -146,6 +146,8 @@ static uint32_t loops(const ta_kernels *k) {
     k->add(x, y, count, z);
     k->multiply(y, z, count, z);
     float dot = k->dot(x, z, count);
+    k->scale_bytes(0.3f, weights, count, y);
+    crc = ta_crc32(crc, y, 4 * count);
     crc = ta_crc32(ta_crc32(crc, z, 4 * count), &dot, 4);
     for (size_t i = 0; i < 100 * count; i++) weights[i] = (int8_t)random_bits();
     for (size_t i = 0; i < TA_COUNT(rows); i++) rows[i] = random_bits() % 100;

@@ -51,6 +51,7 @@ class Kernels(ctypes.Structure):
         ("exp", _EACH),
         ("lstm_step", CFUNCTYPE(None, c_void_p, c_size_t, c_void_p, c_void_p)),
         ("add_scaled", CFUNCTYPE(None, c_float, c_void_p, c_size_t, c_void_p)),
+        ("scale_bytes", CFUNCTYPE(None, c_float, c_void_p, c_size_t, c_void_p)),
         ("dot", CFUNCTYPE(c_float, c_void_p, c_void_p, c_size_t)),
         ("add", _PAIR),
         ("multiply", _PAIR),
@@ -336,17 +337,20 @@ def check_loops(kernels, scalar):
     for count in [*range(1, 36), 64, 100, 129]:
         random = np.random.default_rng(count)
         a, b = random.normal(size=(2, count)).astype(np.float32)
+        small = random.integers(-128, 128, count, dtype=np.int8)
         results = []
         for which in (kernels, scalar):
             total = np.append(b, np.float32(7.5))
             which.add_scaled(1.25, at(a), count, at(total))
-            added, multiplied = np.full((2, count + 1), 7.5, np.float32)
+            added, multiplied, scaled = np.full((3, count + 1), 7.5, np.float32)
+            which.scale_bytes(0.3, at(small), count, at(scaled))
             which.add(at(a), at(b), count, at(added))
             which.multiply(at(a), at(b), count, at(multiplied))
-            results.append([total, added, multiplied, np.float32(which.dot(at(a), at(b), count))])
+            results.append([total, added, multiplied, scaled, np.float32(which.dot(at(a), at(b), count))])
         for mine, definition in zip(*results, strict=True):
             np.testing.assert_array_equal(mine, definition)
-        total, added, multiplied, dot = results[0]
+        total, added, multiplied, scaled, dot = results[0]
+        np.testing.assert_array_equal(scaled, np.append(np.float32(0.3) * small, np.float32(7.5)))
         np.testing.assert_allclose(total, np.append(b + np.float32(1.25) * a, 7.5), 1e-6, 1e-7)
         np.testing.assert_array_equal(added, np.append(a + b, np.float32(7.5)))
         np.testing.assert_array_equal(multiplied, np.append(a * b, np.float32(7.5)))
