@@ -73,8 +73,7 @@ static ta_matrix pack(const ta_kernels *kernels, size_t outputs, size_t inputs) 
 }
 
 static void quantize_rows(const ta_kernels *k, const float *from, size_t rows, size_t width) {
-  for (size_t t = 0; t < rows; t++) 
-    row_scales[t] = k->quantize_range(from + t * width, width, TA_EVEN, rounded + t * width, &row_zeros[t]);
+  k->quantize_ranges(from, rows, width, TA_EVEN, rounded, row_scales, row_zeros); /* widths are multiples of 64 */
 }
 
 static float run(model *m) {
@@ -102,7 +101,8 @@ static float run(model *m) {
       if (last != NULL) {
         static int8_t state[MOST_UNITS] __attribute__((aligned(64)));
         int32_t zero;
-        float scale = k->quantize_range(last, units, TA_AWAY, state, &zero);
+        float scale;
+        k->quantize_ranges(last, 1, units, TA_EVEN, state, &scale, &zero);
         time = lap(m, QUANTIZE, time);
         k->int8_product(&m->recur[backward], state, units, &scale, &zero, 1, NULL, 1, z, 4 * units);
         time = lap(m, RECUR, time);

@@ -46,9 +46,11 @@ typedef struct {
    * room for `count` rounded up to 64, and is zero there. */
   float (*quantize)(const float *row, size_t count, int8_t *out);
 
-  /* The same with a zero point: 255 steps from the least number to the largest, and 0 is one of them. A row of zeros has
-   * the scale 1, and zeros. A number is about scale * (out - zero_point). LiteRT rounds in two ways, which differ for halves: those of int8 tables are many. */
-  float (*quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out, int32_t *zero_point);
+  /* The same for each of `rows` rows, with a zero point: 255 steps from the least number of a row to the largest, and 0 is one
+   * of them. A row of zeros has the scale 1, and zeros. A number is about scale * (out - zero point). `out` has rows of
+   * `count` rounded up to 64. LiteRT rounds in two ways, which differ for halves: those of int8 tables are many. */
+  void (*quantize_ranges)(const float *x, size_t rows, size_t count, ta_rounding rounding, int8_t *out, float *scales,
+                          int32_t *zeros);
 
   /* For each of `rows` rows: y[n] = (add ? y[n] : bias ? bias[n] : 0) + x_scale * scales[n] * sum_k (x[k] - x_zero) w[n][k].
    * x: int8 rows `x_stride` bytes apart, each readable up to `inputs` rounded up to 64, zero there. `x_scales` (rows),
@@ -101,7 +103,7 @@ typedef struct {
 typedef int32_t ta_int32_anywhere __attribute__((aligned(1), may_alias));
 #endif
 
-/* Of `quantize_range`, from the least and the largest number of a row, or 0: the scale, what to multiply numbers by, and
+/* Of `quantize_ranges`, from the least and the largest number of a row, or 0: the scale, what to multiply numbers by, and
  * the zero point.
  *
  * References: xnn_f32_qd8_asymmetric_quantization_params of XNNPACK, src/xnnpack/quantization.h;
@@ -115,18 +117,22 @@ static inline ta_range ta_range_of(float least, float largest, ta_rounding round
   if (rounding == TA_EVEN) {
     float steps = 255.0f / (largest - least);
     float from_least = -128.0f + least * steps, from_largest = 127.0f + largest * steps;
-    float zero = from_least + from_largest > 0 ? -128.0f - least * steps : 127.0f - largest * steps;
+    /* Read from an array, as a processor would guess a branch wrongly every second time. */
+    const float zeros[2] = {127.0f - largest * steps, -128.0f - least * steps};
+    float zero = zeros[from_least + from_largest > 0];
     zero = zero > -128.0f ? zero : -128.0f;
     zero = zero < 127.0f ? zero : 127.0f;
     zero = (zero + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23: to the nearest whole number */
     return (ta_range){(largest - least) / 255.0f, steps, zero};
   }
   double exact = ((double)largest - (double)least) / 255.0, low = (double)least / exact, high = (double)largest / exact;
-  double zero = 128.0 - low < 127.0 + high ? -128.0 - low : 127.0 - high;
+  const double zeros[2] = {127.0 - high, -128.0 - low};
+  double zero = zeros[128.0 - low < 127.0 + high];
   zero = zero > -128.0 ? zero : -128.0;
   zero = zero < 127.0 ? zero : 127.0;
   float scale = (float)exact;
-  return (ta_range){scale, 1.0f / scale, (float)(int32_t)(zero + (zero < 0 ? -0.5 : 0.5))};
+  const double halves[2] = {0.5, -0.5};
+  return (ta_range){scale, 1.0f / scale, (float)(int32_t)(zero + halves[zero < 0])};
 }
 
 /* The fastest set that the features (bits of textapp.h) allow, of those in this build; never NULL. */

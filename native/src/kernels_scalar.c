@@ -74,8 +74,8 @@ static float scalar_quantize(const float *row, size_t count, int8_t *out) {
   return largest / 127.0f;
 }
 
-static float scalar_quantize_range(const float *row, size_t count, ta_rounding rounding, int8_t *out,
-                                   int32_t *zero_point) {
+static void quantize_one_range(const float *row, size_t count, ta_rounding rounding, int8_t *out, float *scale,
+                               int32_t *zero) {
   float least = 0, largest = 0;
   for (size_t k = 0; k < count; k++) {
     least = row[k] < least ? row[k] : least;
@@ -91,8 +91,14 @@ static float scalar_quantize_range(const float *row, size_t count, ta_rounding r
     out[k] = (int8_t)(value + (value < 0 ? -0.49999997f : 0.49999997f));
   }
   for (size_t k = count; k < round_up(count, 64); k++) out[k] = 0;
-  *zero_point = (int32_t)range.zero;
-  return range.scale;
+  *zero = (int32_t)range.zero;
+  *scale = range.scale;
+}
+
+static void scalar_quantize_ranges(const float *x, size_t rows, size_t count, ta_rounding rounding, int8_t *out,
+                                   float *scales, int32_t *zeros) {
+  for (size_t row = 0; row < rows; row++)
+    quantize_one_range(x + row * count, count, rounding, out + row * round_up(count, 64), &scales[row], &zeros[row]);
 }
 
 /* Sums of products of a row with the weights of 4 outputs, or fewer at the end: independent sums that a processor adds at
@@ -279,7 +285,7 @@ static const ta_kernels scalar_set = {.name = "scalar",
                                       .float_size = scalar_float_size,
                                       .float_pack = scalar_float_pack,
                                       .quantize = scalar_quantize,
-                                      .quantize_range = scalar_quantize_range,
+                                      .quantize_ranges = scalar_quantize_ranges,
                                       .int8_product = scalar_int8_product,
                                       .int8_sums = scalar_int8_sums,
                                       .float_product = scalar_float_product,

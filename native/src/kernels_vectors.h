@@ -362,8 +362,7 @@ static float SET(quantize)(const float *row, size_t count, int8_t *out) {
   return is_zero ? 1 : largest / 127.0f;
 }
 
-INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rounding rounding, int8_t *out,
-                                    int32_t *zero_point) {
+INLINE void SET(extremes)(const float *row, size_t count, float *least, float *largest) {
   VF largest_of = {0}, least_of = {0};
   size_t k = 0;
   for (; k + LANES <= count; k += LANES) {
@@ -375,11 +374,15 @@ INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rou
     largest_of = SET(maximum)(last, largest_of);
     least_of = SET(minimum)(last, least_of);
   }
-  const ta_range range = ta_range_of(-SET(largest)(-least_of), SET(largest)(largest_of), rounding);
+  *least = -SET(largest)(-least_of);
+  *largest = SET(largest)(largest_of);
+}
+
+INLINE void SET(quantize_by)(const float *row, size_t count, const ta_rounding rounding, ta_range range, int8_t *out) {
   const float whole = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
   VF factor = SET(all)(range.factor), low = SET(all)(-128), high = SET(all)(127);
   VF zero = SET(all)(rounding == TA_EVEN ? range.zero - whole : range.zero);
-  for (k = 0; k < count; k += 16) {
+  for (size_t k = 0; k < count; k += 16) {
     if (k + 16 > count && count > 16) k = count - 16;
     VF values[16 / LANES];
     UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
@@ -392,14 +395,31 @@ INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rou
     SET(narrow)(values, out + k);
   }
   SET(pad)(out, count);
-  *zero_point = (int32_t)range.zero;
-  return range.scale;
 }
 
-static float SET(quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out,
-                                 int32_t *zero_point) {
-  return rounding == TA_EVEN ? SET(quantize_range_by)(row, count, TA_EVEN, out, zero_point)
-                             : SET(quantize_range_by)(row, count, TA_AWAY, out, zero_point);
+/* Each of the three steps is made for some rows before the next, as a step of a row waits for the one before. */
+INLINE void SET(quantize_ranges_by)(const float *x, size_t rows, size_t count, const ta_rounding rounding, int8_t *out,
+                                    float *scales, int32_t *zeros) {
+  enum { SOME_ROWS = 16 };
+  float least[SOME_ROWS], largest[SOME_ROWS];
+  ta_range ranges[SOME_ROWS];
+  for (size_t first = 0; first < rows; first += SOME_ROWS) {
+    const size_t some = TA_MIN(rows - first, (size_t)SOME_ROWS);
+    for (size_t i = 0; i < some; i++) SET(extremes)(x + (first + i) * count, count, &least[i], &largest[i]);
+    for (size_t i = 0; i < some; i++) {
+      ranges[i] = ta_range_of(least[i], largest[i], rounding);
+      scales[first + i] = ranges[i].scale;
+      zeros[first + i] = (int32_t)ranges[i].zero;
+    }
+    for (size_t i = 0; i < some; i++)
+      SET(quantize_by)(x + (first + i) * count, count, rounding, ranges[i], out + (first + i) * SET(up)(count, 64));
+  }
+}
+
+static void SET(quantize_ranges)(const float *x, size_t rows, size_t count, ta_rounding rounding, int8_t *out,
+                                 float *scales, int32_t *zeros) {
+  if (rounding == TA_EVEN) SET(quantize_ranges_by)(x, rows, count, TA_EVEN, out, scales, zeros);
+  else SET(quantize_ranges_by)(x, rows, count, TA_AWAY, out, scales, zeros);
 }
 
 /* ---- Functions, as in kernels_scalar.c ---- */
@@ -555,7 +575,7 @@ static const ta_kernels SET(set) = {.name = NAME,
                                     .float_size = SET(float_size),
                                     .float_pack = SET(float_pack),
                                     .quantize = SET(quantize),
-                                    .quantize_range = SET(quantize_range),
+                                    .quantize_ranges = SET(quantize_ranges),
                                     .int8_product = SET(int8_product),
                                     .int8_sums = SET(int8_sums),
                                     .float_product = SET(float_product),

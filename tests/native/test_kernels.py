@@ -42,7 +42,7 @@ class Kernels(ctypes.Structure):
         ("float_size", _SIZE),
         ("float_pack", CFUNCTYPE(None, _MATRIX, c_void_p, c_void_p, c_size_t, c_size_t)),
         ("quantize", CFUNCTYPE(c_float, c_void_p, c_size_t, c_void_p)),
-        ("quantize_range", CFUNCTYPE(c_float, c_void_p, c_size_t, c_int, c_void_p, POINTER(c_int32))),
+        ("quantize_ranges", CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, c_int, c_void_p, c_void_p, c_void_p)),
         ("int8_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_void_p, *_OUTPUT)),
         ("int8_sums", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_int32, c_size_t, c_void_p, c_size_t)),
         ("float_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, *_OUTPUT[1:])),
@@ -175,13 +175,24 @@ def quantized(kernels, row):
 
 
 def quantized_range(kernels, row, rounding):
-    """(int8, scale, zero point) of a row; what is behind the row is zero."""
-    out = np.full((len(row) + 63) // 64 * 64 + 1, 99, np.int8)
-    zero = c_int32()
-    scale = kernels.quantize_range(at(row), len(row), rounding, at(out), zero)
+    """(int8, scale, zero point) of a row; what is behind the row is zero. Rows above and below it change nothing."""
+    rows, padded = 18, (len(row) + 63) // 64 * 64
+    out = np.full(rows * padded + 1, 99, np.int8)
+    scales, zeros = np.zeros(rows, np.float32), np.zeros(rows, np.int32)
+    with np.errstate(over="ignore"):
+        x = np.stack([row, *[row * np.float32(2) ** (place % 5) for place in range(1, rows - 1)], row])
+    kernels.quantize_ranges(at(x), rows, len(row), rounding, at(out), at(scales), at(zeros))
     assert out[-1] == 99
-    assert not out[len(row) : -1].any()
-    return out[: len(row)], scale, zero.value
+    values = out[:-1].reshape(rows, padded)
+    assert not values[:, len(row) :].any()
+    np.testing.assert_array_equal(values[0], values[-1])
+    assert (scales[0], zeros[0]) == (scales[-1], zeros[-1])
+    alone = np.full(padded + 1, 99, np.int8)
+    scale, zero = np.zeros(1, np.float32), np.zeros(1, np.int32)
+    kernels.quantize_ranges(at(x[1]), 1, len(row), rounding, at(alone), at(scale), at(zero))
+    np.testing.assert_array_equal(alone, np.append(values[1], np.int8(99)))
+    assert (scale[0], zero[0]) == (scales[1], zeros[1])
+    return values[0, : len(row)], scales[0], int(zeros[0])
 
 
 def each(kernels, name, x):
