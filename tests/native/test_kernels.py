@@ -306,7 +306,7 @@ def check_functions(kernels, scalar):
         expected["exp"] = np.where(expected["exp"] > np.finfo(np.float32).max, np.inf, expected["exp"])
     for name, values in expected.items():
         y = each(kernels, name, x)
-        relative, absolute = (1e-6, 1.2e-38) if name == "exp" else (0, 4e-7)
+        relative, absolute = (1e-6, 1.2e-38) if name == "exp" else (0, 2e-7)
         np.testing.assert_allclose(y, values, relative, absolute)
         np.testing.assert_array_equal(y, each(scalar, name, x))
         if name != "exp":
