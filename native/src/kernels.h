@@ -46,9 +46,10 @@ typedef struct {
    * room for `count` rounded up to 64, and is zero there. */
   float (*quantize)(const float *row, size_t count, int8_t *out);
 
-  /* The same for each of `rows` rows, with a zero point: 255 steps from the least number of a row to the largest, and 0 is one
-   * of them. A row of zeros has the scale 1, and zeros. A number is about scale * (out - zero point). `out` has rows of
-   * `count` rounded up to 64. LiteRT rounds in two ways, which differ for halves: those of int8 tables are many. */
+  /* The same for each of `rows` rows, with a zero point: 255 steps from the least number of a row to the largest, and 0
+   * is one of them. A row of zeros has the scale 1, and zeros. A number is about scale * (out - zero point). `out` has
+   * rows of `count` rounded up to 64. LiteRT rounds in two ways, which differ for halves: those of int8 tables are
+   * many. */
   void (*quantize_ranges)(const float *x, size_t rows, size_t count, ta_rounding rounding, int8_t *out, float *scales,
                           int32_t *zeros);
 
@@ -85,10 +86,10 @@ typedef struct {
   void (*sum_rows)(const int8_t *table, size_t columns, const uint32_t *rows, size_t count, int32_t *out);
 } ta_kernels;
 
-/* sigmoid(x) = 1 / (1 + 2^y) with y = -x log2(e), and tanh(x) = (1 - 2^y) / (1 + 2^y) with y = -2 x log2(e). y is held from -30
- * to 30, where both have reached 0 or 1 to 1e-8. Of y = n + f with n whole and f from -0.5 to 0.5, 2^f is a polynomial with
- * 1 at 0 (a minimax fit of the relative error, 9e-8), computed in three parts that do not wait for each other; n is added to its
- * exponent. The functions are within 2e-7. */
+/* sigmoid(x) = 1 / (1 + 2^y) with y = -x log2(e), and tanh(x) = (1 - 2^y) / (1 + 2^y) with y = -2 x log2(e). y is held
+ * from -30 to 30, where both have reached 0 or 1 to 2e-9. Of y = n + f with n whole and f from -0.5 to 0.5, 2^f is a
+ * polynomial with 1 at 0 (a minimax fit of the relative error, 9e-8), computed in three parts that do not wait for each
+ * other; n is added to its exponent. The functions are within 2e-7. */
 #define TA_POWER_1 6.931470037e-01f
 #define TA_POWER_2 2.402224243e-01f
 #define TA_POWER_3 5.550733581e-02f

@@ -225,8 +225,8 @@ static void scalar_exp(const float *x, size_t count, float *y) {
   for (size_t i = 0; i < count; i++) y[i] = exp_of(x[i]);
 }
 
-/* A division takes as long as ten products in vectors. So the quotients of the gates are brought to one denominator, below
- * 2^91: two divisions a unit instead of five. */
+/* A division takes as long as ten products in vectors. So the quotients of the gates are brought to one denominator,
+ * below 2^91: two divisions a unit instead of five. */
 static void scalar_lstm_step(const float *gates, size_t units, float *cell, float *hidden) {
   for (size_t u = 0; u < units; u++) {
     float i = 1.0f + power(gates[u] * -TA_LOG2_E), f = 1.0f + power(gates[units + u] * -TA_LOG2_E);

@@ -423,8 +423,8 @@ static void SET(quantize_ranges)(const float *x, size_t rows, size_t count, ta_r
 
 /* ---- Functions, as in kernels_scalar.c ---- */
 
-/* 2^y of `count` vectors, a constant where this is called. Each operation is made for all of them before the next, as an
- * operation waits for the one before. */
+/* 2^y of `count` vectors, at most 4; a constant where this is called. Each operation is made for all of them before the
+ * next, as an operation waits for the one before. */
 INLINE void SET(powers)(VF *y, const size_t count) {
   enum { MOST = 4 };
   VF f[MOST], s[MOST], p[MOST], q[MOST];
@@ -498,8 +498,8 @@ INLINE void SET(store_left)(float *to, VF value, size_t count) {
   else SET(store)(to, value);
 }
 
-/* All cells come before all hidden states: so a processor works on several vectors at a time, and none waits for its cell.
- * Meanwhile `hidden` holds the denominators of the output gates. */
+/* All cells come before all hidden states: so a processor works on several vectors at a time, and none waits for its
+ * cell. Meanwhile `hidden` holds the denominators of the output gates. */
 static void SET(lstm_step)(const float *gates, size_t units, float *cell, float *hidden) {
   for (size_t u = 0; u < units; u += LANES) {
     const size_t left = units - u;
