@@ -1,15 +1,17 @@
 """Tests the clients in each way that this machine has the tools for, for `make test-clients`.
 
-    python clients/check.py [c ...]
+    python clients/check.py [android c ...]
 
 Each way prints one line: passed, failed, or skipped with the reason. A way is a function without arguments. It raises
 `Skipped` if a tool is missing, and `AssertionError` or `CalledProcessError` if the client fails.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +40,39 @@ def test_c() -> None:
         run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
 
 
+def test_android() -> None:
+    """Runs the Kotlin client on this machine's Java, and its libraries for Android in QEMU."""
+    needed("java")
+    with tempfile.TemporaryDirectory() as folder:
+        run_pytest("clients/android/tests", KOTLINC=kotlin_compiler(Path(folder)))
+
+
+KOTLIN = "2.4.20"
+
+
+def kotlin_compiler(folder: Path) -> str:
+    """The path of a Kotlin compiler: of node_modules, of PATH, or that of npm, which is installed into a folder.
+
+    Raises:
+        Skipped: There is none, and npm is not here or does not reach its registry.
+    """
+    place = "node_modules/kotlin-compiler/bin/kotlinc"
+    for found in (ROOT / place, ROOT / "clients/android" / place):
+        if found.is_file():
+            return str(found)
+    if (on_path := shutil.which("kotlinc")) is not None:
+        done = subprocess.run([on_path, "-version"], capture_output=True, text=True, check=False)
+        if (version := re.search(r"kotlinc-jvm (\d+)", done.stderr)) and int(version[1]) >= 2:
+            return on_path
+    if (npm := shutil.which("npm")) is None:
+        raise Skipped("no Kotlin compiler from version 2 on here, and no npm to install one")
+    command = [npm, "install", "--no-audit", "--no-fund", "--fetch-retries=1", f"kotlin-compiler@{KOTLIN}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Skipped(f"no Kotlin compiler from version 2 on here, and npm cannot install kotlin-compiler@{KOTLIN}")
+    return str(folder / place)
+
+
 def run_pytest(*tests: str, **variables: str) -> None:
     """Runs tests with variables of the environment."""
     command = [sys.executable, "-m", "pytest", *tests, "-q", "-x"]
@@ -45,6 +80,7 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 
 WAYS: dict[str, Callable[[], None]] = {
+    "android": test_android,
     "c": test_c,
 }
 

@@ -1,6 +1,6 @@
 /**
  * Tests of the Kotlin client on the JVM: `CheckKt GOLDEN SAMPLES`, the golden files of clients/conformance and the folder
- * tests/samples. With `time BUNDLE TEXTS` it measures instead.
+ * tests/samples. Or `selftest BUNDLE`, `failing-selftest BUNDLE`; and `time BUNDLE TEXTS`, which measures.
  */
 package textapp.tests
 
@@ -18,7 +18,19 @@ import textapp.sample.pieces
 import textapp.usableFeatures
 
 fun main(arguments: Array<String>) {
-    if (arguments[0] == "time") return measure(File(arguments[1]), File(arguments[2]))
+    when (arguments[0]) {
+        "time" -> measure(File(arguments[1]), File(arguments[2]))
+        "selftest" -> Textapp.load(File(arguments[1])).selftest()
+        "failing-selftest" -> {
+            val model = Textapp.load(File(arguments[1]))
+            fails(Status.SELFTEST, "selftest.json") { model.selftest() }
+            println(runCatching { model.selftest() }.exceptionOrNull()!!.message)
+        }
+        else -> checkAll(arguments)
+    }
+}
+
+private fun checkAll(arguments: Array<String>) {
     val samples = File(arguments[1])
     val classifier = samples.resolve("classifier/bundle")
     val tagger = samples.resolve("tagger/bundle")
