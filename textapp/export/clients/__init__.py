@@ -29,6 +29,7 @@ class Client(NamedTuple):
 CLIENTS: dict[str, Client] = {
     "android": Client("a Gradle project: a library in Kotlin with the core and the bundle, and a sample app"),
     "c": Client("a program in C: the core in two files, the bundle, an example"),
+    "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
 }
 
 
