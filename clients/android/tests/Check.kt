@@ -175,16 +175,20 @@ private fun fails(status: Status, part: String, call: () -> Unit) {
 private fun sha256(content: ByteArray): String =
     java.security.MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }
 
-/** Prints the milliseconds of loading, and of each of the lines of a file, in microseconds; see clients/android/check.py. */
+/** Prints the times of loading, and of predicting the lines of a file. */
 private fun measure(bundle: File, texts: File) {
-    val start = System.nanoTime()
-    val model = Textapp.load(bundle)
-    println("first load ${(System.nanoTime() - start) / 1e6} ms, kernel ${model.kernel}")
+    val first = micros { Textapp.load(bundle).close() }
     val loads = List(50) { micros { Textapp.load(bundle).close() } }.sorted()
+    val model = Textapp.load(bundle)
     val lines = texts.readLines()
-    repeat(3000 / lines.size + 1) { for (line in lines) model.predict(line) } // until the code is compiled
-    val times = List(3000 / lines.size + 1) { lines.map { micros { model.predict(it) } } }.flatten().sorted()
-    println("load %.2f ms; a text: p50 %.1f, p95 %.1f µs".format(loads[25] / 1e3, times[times.size / 2], times[times.size * 19 / 20]))
+    val rounds = 3000 / lines.size + 1
+    repeat(rounds) { for (line in lines) model.predict(line) } // until Java has compiled the code
+    val times = List(rounds) { lines.map { micros { model.predict(it) } } }.flatten().sorted()
+    println(
+        "first load %.2f ms; load %.2f ms; a text: p50 %.1f, p95 %.1f µs; %s".format(
+            first / 1e3, loads[25] / 1e3, times[times.size / 2], times[times.size * 19 / 20], model.kernel,
+        )
+    )
 }
 
 private fun micros(call: () -> Unit): Double {

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from clients.android import build
+from clients.android.tests.kotlin import HERE, compile_kotlin, kotlin_output
 from clients.conformance.make import make
 from native.check import close
 from tests.export.clients.samples import SAMPLES
@@ -23,7 +24,6 @@ from textapp.export.verb import export
 from textapp.runtime import load
 from textapp.runtime.selftest import selftest
 
-HERE = Path(__file__).parent
 KOTLINC = os.environ.get("KOTLINC")
 TEXTS = [
     "a good film, truly charming",
@@ -107,32 +107,10 @@ def golden(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def classes(exported, tmp_path_factory):
-    """The classpath of the library, the sample app and the tests, compiled together. Warnings are errors."""
+    """The classpath of the library, the sample app and the tests."""
     if not KOTLINC:
         pytest.skip("the variable KOTLINC names no Kotlin compiler")
-    compiler = Path(KOTLINC).resolve()
-    out = tmp_path_factory.mktemp("classes") / "all.jar"
-    sources = [*exported.rglob("*.kt"), *HERE.rglob("*.kt")]
-    names = ("kotlin-stdlib", "kotlinx-coroutines-core-jvm")
-    libraries = [compiler.parents[1] / "lib" / f"{name}.jar" for name in names]
-    options = ["-Werror", "-jvm-target", "11", "-cp", ":".join(map(str, libraries)), "-d", out]
-    subprocess.run(["bash", compiler, *options, *sources], check=True)
-    return ":".join(map(str, [out, *libraries]))
-
-
-@pytest.fixture(scope="session")
-def kotlin(classes):
-    """A function that runs the tests in Kotlin with a library."""
-
-    def run(library, *arguments):
-        # The limit on memory outside of Java's heap makes a text of a megabyte too long for a tagger.
-        options = ["-XX:MaxDirectMemorySize=64m", "-Xcheck:jni", f"-Djava.library.path={library}"]
-        command = ["java", *options, "-cp", classes, "textapp.tests.CheckKt", *map(str, arguments)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    return run
+    return compile_kotlin(Path(KOTLINC), exported, tmp_path_factory.mktemp("classes") / "all.jar")
 
 
 def with_selftest(task, folder, logit=0.0):
@@ -149,22 +127,22 @@ def with_selftest(task, folder, logit=0.0):
     return folder
 
 
-def test_it_says_what_python_says(kotlin, host_library, golden):
-    output = kotlin(host_library, golden, SAMPLES["tagger"].parents[1])
+def test_it_says_what_python_says(classes, host_library, golden):
+    output = kotlin_output(classes, host_library, golden, SAMPLES["tagger"].parents[1])
     assert "predictions-tagger.txt" in output
     assert output.splitlines()[-1] == "pieces"
     assert "WARNING in native method" not in output  # of -Xcheck:jni
 
 
-def test_so_does_the_library_of_cmake(kotlin, cmake_library, golden):
-    assert kotlin(cmake_library, golden, SAMPLES["tagger"].parents[1]).splitlines()[-1] == "pieces"
+def test_so_does_the_library_of_cmake(classes, cmake_library, golden):
+    assert kotlin_output(classes, cmake_library, golden, SAMPLES["tagger"].parents[1]).splitlines()[-1] == "pieces"
 
 
 @pytest.mark.parametrize("task", SAMPLES)
-def test_it_tests_itself(kotlin, host_library, tmp_path, task):
-    kotlin(host_library, "selftest", with_selftest(task, tmp_path / "right"))
+def test_it_tests_itself(classes, host_library, tmp_path, task):
+    kotlin_output(classes, host_library, "selftest", with_selftest(task, tmp_path / "right"))
     wrong = with_selftest(task, tmp_path / "wrong", logit=1.0)
-    assert "selftest.json" in kotlin(host_library, "failing-selftest", wrong)
+    assert "selftest.json" in kotlin_output(classes, host_library, "failing-selftest", wrong)
 
 
 def test_the_table_of_jni_is_that_of_the_jdk(jdk, tmp_path):
