@@ -17,15 +17,18 @@ class Client(NamedTuple):
 
     Attributes:
         summary: What it is, for help.
+        needs_core: Whether it runs the bundle with the core in C.
         needs_run: Whether it is made of a run and its Keras model, so that a bundle is not enough.
     """
 
     summary: str
+    needs_core: bool = True
     needs_run: bool = False
 
 
 CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
+    "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
 }
 
 
