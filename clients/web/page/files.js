@@ -1,4 +1,4 @@
-// Where the files of a bundle come from: from inside the single page, from beside the page, or dropped onto it.
+// The files of a bundle that are dropped onto the page, or chosen.
 
 const LARGEST_FILE = 256 * 1024 * 1024; // bytes
 
@@ -9,19 +9,6 @@ export class FilesError extends Error {
     this.key = key;
     this.file = file;
   }
-}
-
-/** The files of the bundle in a folder beside the page: name -> bytes. */
-export async function fetched(folder) {
-  const get = async name => {
-    const response = await fetch(folder + name);
-    if (!response.ok) throw new FilesError('unreadable', folder + name);
-    return new Uint8Array(await response.arrayBuffer());
-  };
-  const description = await get('bundle.json');
-  const names = namesIn(description);
-  const contents = await Promise.all(names.map(get));
-  return Object.fromEntries([['bundle.json', description], ...names.map((name, number) => [name, contents[number]])]);
 }
 
 /** The files of the one bundle among files with paths, [{path, file}]: name -> bytes. */
@@ -73,7 +60,7 @@ export async function filesOf(transfer) {
 }
 
 /** The names of files in bundle.json; none if it is broken: the core says what is wrong with it. */
-function namesIn(description) {
+export function namesIn(description) {
   let names;
   try {
     names = Object.keys(JSON.parse(new TextDecoder().decode(description)).sha256);

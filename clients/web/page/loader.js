@@ -25,8 +25,8 @@
     return bytes;
   }
 
-  /** A raw stream of LZMA with lc = 0, lp = 0, pb = 2, after Igor Pavlov's specification. */
-  function unpack(input, size) {
+  /** The content of a raw stream of LZMA1, after Igor Pavlov's specification; lc, lp and pb are its parameters. */
+  function unpack(input, size, lc, lp, pb) {
     var output = new Uint8Array(size), end = 0, place = 5, range = 0xffffffff, code = 0, state = 0;
     var distances = [0, 0, 0, 0]; // of the last four matches, the newest first
     for (var i = 1; i < 5; i++) code = (code << 8 | input[i]) >>> 0;
@@ -84,7 +84,7 @@
     }
 
     function lengths() {
-      return {choice: fresh(2), low: fresh(4 << 3), middle: fresh(4 << 3), high: fresh(256)};
+      return {choice: fresh(2), low: fresh(16 << 3), middle: fresh(16 << 3), high: fresh(256)};
     }
 
     function lengthOf(probs, alignment) {
@@ -93,20 +93,21 @@
     }
 
     var isMatch = fresh(12 << 4), isRepeat = fresh(12), isOther = fresh(12), isThird = fresh(12), isFourth = fresh(12);
-    var isLong = fresh(12 << 4), literals = fresh(0x300), slots = fresh(4 << 6), near = fresh(128), align = fresh(16);
+    var isLong = fresh(12 << 4), literals = fresh(0x300 << lc + lp), slots = fresh(4 << 6), near = fresh(128), align = fresh(16);
     var newLengths = lengths(), repeatedLengths = lengths();
 
     function literal() {
-      var symbol = 1;
+      var symbol = 1, before = end > 0 ? output[end - 1] >> 8 - lc : 0;
+      var start = 0x300 * (((end & (1 << lp) - 1) << lc) + before);
       if (state >= 7) {
         var matched = output[end - distances[0] - 1];
         do {
-          var expected = matched >> 7 & 1, found = bit(literals, (1 + expected << 8) + symbol);
+          var expected = matched >> 7 & 1, found = bit(literals, start + (1 + expected << 8) + symbol);
           matched <<= 1;
           symbol = symbol << 1 | found;
         } while (found === expected && symbol < 0x100);
       }
-      while (symbol < 0x100) symbol = symbol << 1 | bit(literals, symbol);
+      while (symbol < 0x100) symbol = symbol << 1 | bit(literals, start + symbol);
       output[end++] = symbol;
       state = state < 4 ? 0 : state < 10 ? state - 3 : state - 6;
     }
@@ -120,7 +121,7 @@
     }
 
     while (end < size) {
-      var alignment = end & 3, length;
+      var alignment = end & (1 << pb) - 1, length;
       if (!bit(isMatch, (state << 4) + alignment)) {
         literal();
         continue;
@@ -148,10 +149,12 @@
   }
 
   function crc32(bytes) {
-    for (var crc = -1, i = 0; i < bytes.length; i++) {
-      crc ^= bytes[i];
-      for (var j = 0; j < 8; j++) crc = crc >>> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    var table = [], crc = -1;
+    for (var i = 0; i < 256; i++) {
+      table[i] = i;
+      for (var j = 0; j < 8; j++) table[i] = table[i] >>> 1 ^ (table[i] & 1 ? 0xedb88320 : 0);
     }
+    for (i = 0; i < bytes.length; i++) crc = crc >>> 8 ^ table[(crc ^ bytes[i]) & 255];
     return ~crc >>> 0;
   }
 
@@ -165,16 +168,37 @@
 
   // A function that returns i8x16.popcnt of a vector.
   var simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
-  if (typeof WebAssembly !== 'object' || !WebAssembly.validate(new Uint8Array(simd))) return stop('old');
+  var isNew = window.CSS && CSS.supports('color', 'color-mix(in oklab, red, blue)') && typeof WebAssembly === 'object';
+  if (!isNew || !WebAssembly.validate(new Uint8Array(simd))) return stop('old');
 
-  var data = inside.dataset, bytes = unpack(fromUnits(inside.textContent, Number(data.packed)), Number(data.size));
-  if (crc32(bytes) !== Number(data.crc)) return stop('damaged');
-  var from = bytes.indexOf(10) + 1, files = {};
-  JSON.parse(new TextDecoder().decode(bytes.subarray(0, from))).forEach(function (entry) {
-    files[entry[0]] = bytes.slice(from, from += entry[1]);
+  // The parts of the content, each as a stream of its own: [[packed size, size, lc, lp, pb], ...].
+  var parts = JSON.parse(inside.dataset.parts), packed = 0, size = 0;
+  parts.forEach(function (part) {
+    packed += part[0];
+    size += part[1];
   });
-  inside.files = files; // page.js takes the core and the bundle from here
+  var input = fromUnits(inside.textContent, packed), content = new Uint8Array(size);
+  packed = size = 0;
+  parts.forEach(function (part) {
+    content.set(unpack(input.subarray(packed, packed += part[0]), part[1], part[2], part[3], part[4]), size);
+    size += part[1];
+  });
+  if (crc32(content) !== Number(inside.dataset.crc)) return stop('damaged');
+
+  // The first line names the files and their sizes; the files follow.
+  var from = content.indexOf(10) + 1, sizes = JSON.parse(new TextDecoder().decode(content.subarray(0, from)));
+
+  function take(entries) {
+    var files = {};
+    entries.forEach(function (entry) {
+      files[entry[0]] = content.slice(from, from += entry[1]);
+    });
+    return files;
+  }
+
+  var page = take(sizes.page);
+  inside.files = {core: page['textapp.wasm'], bundle: take(sizes.bundle)}; // for page.js
   inside.textContent = '';
-  add('style', files['page.css']);
-  add('script', files['page.js']);
+  add('style', page['page.css']);
+  add('script', page['page.js']);
 })();

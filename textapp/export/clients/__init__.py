@@ -26,6 +26,7 @@ class Client(NamedTuple):
 
 CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
+    "page": Client("one HTML file that shows what the model does, without network and server"),
 }
 
 
