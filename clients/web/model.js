@@ -233,8 +233,8 @@ function writeUtf8(text, bytes, at) {
   }
 }
 
-/** The string of bytes of UTF-8, which the core has checked. */
-function readUtf8(bytes, at, end) {
+/** The string of bytes of UTF-8 from `at` to before `end`. Does not check them: the core has. */
+export function readUtf8(bytes, at, end) {
   const points = [];
   let text = '';
   while (at < end) {
