@@ -158,8 +158,10 @@ def units(content: bytes) -> str:
 def smallest(content: bytes) -> tuple[bytes, tuple[int, ...]]:
     """The smallest stream of LZMA of some parameters, and its numbers: packed size, size, lc, lp, pb."""
     found = []
+    whole = max(4096, 1 << len(content).bit_length())  # bytes: more than the content, and far less than the preset's
+    preset = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": whole}
     for lc, lp, pb in _PARAMETERS:
-        options = {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "lc": lc, "lp": lp, "pb": pb}
+        options = {**preset, "lc": lc, "lp": lp, "pb": pb}
         stream = lzma.compress(content, lzma.FORMAT_RAW, filters=[options])
         found.append((stream, (len(stream), len(content), lc, lp, pb)))
     return min(found, key=lambda one: len(one[0]))
