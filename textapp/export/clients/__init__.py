@@ -30,6 +30,7 @@ CLIENTS: dict[str, Client] = {
     "android": Client("a Gradle project: a library in Kotlin with the core and the bundle, and a sample app"),
     "c": Client("a program in C: the core in two files, the bundle, an example"),
     "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
+    "page": Client("one HTML file that shows what the model does, without network and server"),
 }
 
 
