@@ -21,6 +21,9 @@ sys.path.insert(0, str(ROOT))
 SAMPLES = {task: ROOT / "tests/samples" / task / "bundle" for task in ("classifier", "tagger")}
 """Bundles of an earlier version, which each client runs."""
 
+KOTLIN = "2.4.20"
+"""The version of npm's kotlin-compiler, JetBrains' whole compiler."""
+
 
 class Skipped(Exception):
     """A tool is missing."""
@@ -45,9 +48,6 @@ def test_android() -> None:
     needed("java")
     with tempfile.TemporaryDirectory() as folder:
         run_pytest("clients/android/tests", KOTLINC=kotlin_compiler(Path(folder)))
-
-
-KOTLIN = "2.4.20"
 
 
 def kotlin_compiler(folder: Path) -> str:

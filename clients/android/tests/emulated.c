@@ -138,7 +138,7 @@ int main(int count, char **arguments) {
   jintArray places = object(NULL, 3 * (count - 4), sizeof(jint));
   jobject files = together(arguments + 4, count - 4, places);
   jint used = features(&env, none) & (jint)strtol(arguments[2], NULL, 0);
-  fprintf(stderr, "features %#x of %#x\n", (unsigned)used, (unsigned)features(&env, none));
+  fprintf(stderr, "features 0x%x of 0x%x\n", (unsigned)used, (unsigned)features(&env, none));
   jlong model = load(&env, none, none, files, places, used, report);
   if (!model) write_record(NULL, report);
   write_record(describe(&env, none, none, model), report);
