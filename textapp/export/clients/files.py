@@ -4,6 +4,7 @@
 """
 
 import importlib.util
+import tempfile
 from pathlib import Path
 
 from textapp.errors import InputError
@@ -40,6 +41,28 @@ def amalgamation() -> tuple[str, str]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return str(module.amalgamation()), _read(native / "include/textapp.h")
+
+
+def core_wasm(kind: str) -> bytes:
+    """The core as WebAssembly, of a kind of `clients/web/build.py`: the copy of a wheel, or compiled from the sources.
+
+    Raises:
+        InputError: There is no copy and no compiler.
+    """
+    copy = _COPIES / "web" / f"textapp-{kind}.wasm"
+    if copy.is_file():
+        return copy.read_bytes()
+    spec = importlib.util.spec_from_file_location("textapp_web_build", client_folder("web") / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            [made] = build.build(Path(folder), [kind])
+        except RuntimeError as error:
+            raise InputError(f"client web: {error}") from error
+        return bytes(made.read_bytes())
 
 
 def _read(path: Path) -> str:
