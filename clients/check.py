@@ -38,6 +38,15 @@ def test_c() -> None:
         run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
 
 
+def test_litert_js() -> None:
+    """Runs model files in LiteRT.js, in Chromium."""
+    for tool in ("chromium", "chromedriver"):
+        needed(tool)
+    if not (ROOT / "clients/tests/node_modules/@litertjs/core").is_dir():
+        raise Skipped("no LiteRT.js here: npm install --prefix clients/tests @litertjs/core")
+    subprocess.run([sys.executable, "clients/tests/litert_js.py"], cwd=ROOT, check=True)
+
+
 def run_pytest(*tests: str, **variables: str) -> None:
     """Runs tests with variables of the environment."""
     command = [sys.executable, "-m", "pytest", *tests, "-q", "-x"]
@@ -46,6 +55,7 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 WAYS: dict[str, Callable[[], None]] = {
     "c": test_c,
+    "litert-js": test_litert_js,
 }
 
 
