@@ -1,15 +1,23 @@
 """Tests the clients in each way that this machine has the tools for, for `make test-clients`.
 
-    python clients/check.py [c ...]
+    python clients/check.py [c rust ...]
 
 Each way prints one line: passed, failed, or skipped with the reason. A way is a function without arguments. It raises
 `Skipped` if a tool is missing, and `AssertionError` or `CalledProcessError` if the client fails.
+
+Bindings are held against the golden files of `clients/conformance`. The variable TEXTAPP_CONFORMANCE names a folder of
+them, of 100,000 strings for example; without it they are made of 1,000 strings.
 """
 
+import atexit
+import functools
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +46,73 @@ def test_c() -> None:
         run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
 
 
+def test_rust() -> None:
+    """Runs the tests of the crate that is exported, and its example, with `cargo`, or with the cargo of CARGO."""
+    cargo = needed(os.environ.get("CARGO", "cargo"))
+    needed("cc")
+    crate = exported("rust")
+    shutil.copytree(ROOT / "clients/rust/tests", crate / "tests")
+    environment = {"CARGO_TARGET_DIR": str(crate / "target"), **os.environ, "TEXTAPP_CONFORMANCE": str(golden_files())}
+    for command in (["test", "--offline", "--release"], ["build", "--offline", "--release", "--example", "predict"]):
+        subprocess.run([cargo, *command], cwd=crate, env=environment, check=True)
+    program = Path(environment["CARGO_TARGET_DIR"], "release/examples/predict")
+    text = "Ms Anbeda Norsotä sang in 北京 ."
+    done = subprocess.run([program], cwd=crate, input=f"{text}\n".encode(), stdout=subprocess.PIPE, check=True)
+    from textapp.runtime import load
+
+    [found] = load(SAMPLES["tagger"], engine="litert").predict([text])
+    lines = [line.split(" ", 1)[1] for line in done.stdout.decode().splitlines()]
+    wanted = [f"{span.type} {span.text}" for span in found.spans]
+    assert lines == wanted, f"the example prints {lines}, not {wanted}"
+
+
+@functools.cache
+def scratch() -> Path:
+    """A folder that is removed when the program ends."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def exported(client: str) -> Path:
+    """A new folder with a client and `tested_bundle`, as `textapp export --client` writes it."""
+    from textapp.export.verb import export
+
+    folder = scratch() / client / "textapp"
+    folder.parent.mkdir()
+    export(tested_bundle(), folder, clients=[client])
+    return folder
+
+
+@functools.cache
+def tested_bundle() -> Path:
+    """The sample tagger with a selftest.json, which today's exports write."""
+    from textapp.runtime import load
+    from textapp.runtime.selftest import selftest
+
+    bundle = scratch() / "bundle"
+    shutil.copytree(SAMPLES["tagger"], bundle)
+    description = json.loads((bundle / "bundle.json").read_bytes())
+    content = selftest(load(bundle, engine="litert"), description["recipe"])
+    (bundle / "selftest.json").write_bytes(content)
+    description["selftest"] = True
+    description["sha256"]["selftest.json"] = hashlib.sha256(content).hexdigest()
+    (bundle / "bundle.json").write_text(json.dumps(description), encoding="utf-8")
+    return bundle
+
+
+@functools.cache
+def golden_files() -> Path:
+    """A folder with the golden files."""
+    from clients.conformance.make import make
+
+    if named := os.environ.get("TEXTAPP_CONFORMANCE"):
+        return Path(named).absolute()
+    folder = scratch() / "conformance"
+    make(folder, 1000)
+    return folder
+
+
 def run_pytest(*tests: str, **variables: str) -> None:
     """Runs tests with variables of the environment."""
     command = [sys.executable, "-m", "pytest", *tests, "-q", "-x"]
@@ -46,6 +121,7 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 WAYS: dict[str, Callable[[], None]] = {
     "c": test_c,
+    "rust": test_rust,
 }
 
 

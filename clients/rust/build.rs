@@ -20,8 +20,8 @@ fn main() {
         "cc".to_string()
     });
     let mut compile = words(&compiler);
-    let options = "-std=c99 -O2 -fPIC -fvisibility=hidden -ffp-contract=off -Icore -c core/textapp.c -o";
-    compile.args(options.split(' ')).arg(&object).args(kernel_options());
+    let options = "-std=c99 -O2 -fPIC -fvisibility=hidden -ffp-contract=off -DTEXTAPP_CALLER_CHECKS_PROCESSOR";
+    compile.args(options.split(' ')).args(["-Icore", "-c", "core/textapp.c", "-o", &object]);
     run(compile);
     let mut pack = words(&tool("AR", &target).unwrap_or_else(|| "ar".to_string()));
     pack.arg("crs").arg(&archive).arg(&object);
@@ -30,17 +30,6 @@ fn main() {
     println!("cargo:rustc-link-search=native={}", out);
     println!("cargo:rustc-link-lib=static=textapp");
     println!("cargo:rerun-if-changed=core");
-}
-
-/// The kernels that the target of Rust allows besides those that all of its processors have: on x86 the core asks the
-/// processor, and has them all.
-fn kernel_options() -> Vec<&'static str> {
-    let features = env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
-    let is_arm = env::var("CARGO_CFG_TARGET_ARCH").map_or(false, |name| name == "aarch64");
-    match is_arm && features.split(',').any(|name| name == "dotprod") {
-        true => vec!["-march=armv8.2-a+dotprod"],
-        false => vec![],
-    }
 }
 
 /// The command of a tool that the environment names, for the target first.

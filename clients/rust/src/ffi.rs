@@ -7,6 +7,8 @@ pub const ABI: c_int = 1;
 pub const CODE_POINTS: u32 = 1 << 0;
 pub const UTF16: u32 = 1 << 1;
 pub const CONFIDENCE: u32 = 1 << 2;
+#[cfg(target_arch = "aarch64")]
+pub const NEON_DOT: u32 = 1 << 9;
 /// `TEXTAPP_SELFTEST_TEXT`, in bytes.
 pub const SELFTEST_TEXT: usize = 1024;
 

@@ -203,7 +203,7 @@ impl Model {
         let options = ffi::Options {
             allocate,
             user: (&mut blocks as *mut Vec<Block>).cast(),
-            features: unsafe { ffi::textapp_features() },
+            features: unsafe { ffi::textapp_features() } & !missing_features(),
             most_memory: 0,
         };
         // The files and blocks live as long as `Loaded`, and are moved, which leaves their bytes where they are.
@@ -349,6 +349,15 @@ impl Drop for Block {
     fn drop(&mut self) {
         unsafe { dealloc(self.memory, self.layout) }
     }
+}
+
+/// The kernels that this processor lacks, of those in the library. On x86 the core asks the processor itself.
+fn missing_features() -> u32 {
+    #[cfg(target_arch = "aarch64")]
+    if !std::arch::is_aarch64_feature_detected!("dotprod") {
+        return ffi::NEON_DOT;
+    }
+    0
 }
 
 /// Gives the core memory for a model; `user` is the list that frees it.

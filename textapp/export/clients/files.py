@@ -44,3 +44,10 @@ def amalgamation() -> tuple[str, str]:
 
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+def write_core(folder: Path) -> None:
+    """Writes the core in C, textapp.c and textapp.h, into a new folder."""
+    folder.mkdir(parents=True)
+    for name, content in zip(("textapp.c", "textapp.h"), amalgamation(), strict=True):
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")
