@@ -1,6 +1,6 @@
 """Tests the clients in each way that this machine has the tools for, for `make test-clients`.
 
-    python clients/check.py [c rust ...]
+    python clients/check.py [c ios rust ...]
 
 Each way prints one line: passed, failed, or skipped with the reason. A way is a function without arguments. It raises
 `Skipped` if a tool is missing, and `AssertionError` or `CalledProcessError` if the client fails.
@@ -44,6 +44,17 @@ def test_c() -> None:
     """Runs the tests of client c with each C compiler."""
     for compiler in ("gcc", "clang"):
         run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
+
+
+def test_ios() -> None:
+    """Runs the tests of the Swift package that is exported, and parses its example, which needs Apple's SwiftUI."""
+    swift, compiler = needed("swift"), needed("swiftc")
+    package = exported("ios")
+    for path in (ROOT / "clients/ios/tests").glob("*.swift"):
+        shutil.copyfile(path, package / "Tests/TextappTests" / path.name)
+    environment = {**os.environ, "TEXTAPP_CONFORMANCE": str(golden_files())}
+    subprocess.run([swift, "test", "-c", "release"], cwd=package, env=environment, check=True)
+    subprocess.run([compiler, "-parse", "Examples/TextappView.swift"], cwd=package, check=True)
 
 
 def test_rust() -> None:
@@ -121,6 +132,7 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 WAYS: dict[str, Callable[[], None]] = {
     "c": test_c,
+    "ios": test_ios,
     "rust": test_rust,
 }
 

@@ -47,7 +47,7 @@ def _read(path: Path) -> str:
 
 
 def write_core(folder: Path) -> None:
-    """Writes the core in C, textapp.c and textapp.h, into a new folder."""
-    folder.mkdir(parents=True)
+    """Writes the core in C, textapp.c and textapp.h, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in zip(("textapp.c", "textapp.h"), amalgamation(), strict=True):
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
