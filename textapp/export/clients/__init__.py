@@ -26,6 +26,7 @@ class Client(NamedTuple):
 
 CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
+    "flutter": Client("a plugin for Flutter through dart:ffi, with the core and the bundle"),
     "ios": Client("a Swift package for iOS and macOS, with the core and the bundle"),
     "rust": Client("a crate for Rust without dependencies, with the core and the bundle"),
 }
