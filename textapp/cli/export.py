@@ -105,6 +105,8 @@ def export(
             clients=clients,
             overwrite=force,
         )
+    from textapp.runtime.clients import describe_clients
+
     found = task(description["task"])
     metrics, checks = description["metrics"], description["checks"]
     shown = [name for name in found.score_titles if name in metrics["before"]]
@@ -116,6 +118,7 @@ def export(
     _say_other_rounding(description, run)
     _say_what_is_longer(found, description["lengths"], opened.config.data.max_tokens)
     say(f"checks passed: {', '.join(checks)}")
+    say(describe_clients(description["clients"]))
     if clients:
         _say_clients(out, clients)
     else:

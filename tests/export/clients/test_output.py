@@ -4,16 +4,18 @@ import json
 import shutil
 
 import pytest
+from ai_edge_litert.schema_py_generated import BuiltinOperator, OperatorT
 
 from tests.export.clients.samples import SAMPLES
 from textapp.errors import InputError
-from textapp.export import clients
+from textapp.export import clients, flatbuffer
 from textapp.export.clients import CLIENTS, Client, client_module
 from textapp.export.clients.output import LIST, exported_files
 from textapp.export.clients.source import Source
 from textapp.export.verb import export
 from textapp.files import digest
 from textapp.runtime import load
+from textapp.runtime.native import library_path
 
 
 def files(folder):
@@ -153,3 +155,33 @@ def test_examples_of_a_bundle_are_those_of_its_selftest(tmp_path):
     (bundle / "selftest.json").write_text(json.dumps({"texts": [{"text": text} for text in texts]}))
     assert Source(bundle).examples(3) == ["text 0", "text 6", "text 12"]
     assert len(Source(bundle).examples(100)) == 20
+
+
+@pytest.mark.parametrize("is_built", [True, False])
+def test_a_bundle_that_the_core_does_not_run_is_refused(tmp_path, monkeypatch, is_built):
+    """A RELU_N1_TO_1 before the logits is right for LiteRT."""
+    if is_built and not library_path().exists():
+        pytest.skip("the core is not built here")
+    bundle = shutil.copytree(SAMPLES["classifier"], tmp_path / "包")
+    file = flatbuffer.read((bundle / "model.tflite").read_bytes())
+    code = flatbuffer.add_operator_code(file, BuiltinOperator.RELU_N1_TO_1)
+    for graph in file.subgraphs:
+        last = next(
+            one for one in graph.operators if graph.outputs[1] in one.outputs or graph.outputs[0] in one.outputs
+        )
+        [output] = last.outputs
+        before = flatbuffer.add_tensor(graph, graph.tensors[output].shape)
+        last.outputs = [before]
+        operator = OperatorT(opcodeIndex=code, inputs=[before], outputs=[output])
+        graph.operators.insert(graph.operators.index(last) + 1, operator)
+    content = flatbuffer.write(file)
+    (bundle / "model.tflite").write_bytes(content)
+    description = json.loads((bundle / "bundle.json").read_text())
+    description["sha256"]["model.tflite"] = digest(bundle / "model.tflite")
+    (bundle / "bundle.json").write_text(json.dumps(description))
+    assert load(bundle).predict(["good"])
+    if not is_built:
+        monkeypatch.setattr("textapp.export.clients.output.library_path", lambda: tmp_path / "none")
+    with pytest.raises(InputError, match=r"^client c: the core in C does not run this bundle: .*RELU_N1_TO_1"):
+        export(bundle, tmp_path / "out", clients=["c"])
+    assert not (tmp_path / "out").exists()

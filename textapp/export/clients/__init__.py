@@ -17,10 +17,12 @@ class Client(NamedTuple):
 
     Attributes:
         summary: What it is, for help.
+        needs_core: Whether it runs the bundle with the core in C.
         needs_run: Whether it is made of a run and its Keras model, so that a bundle is not enough.
     """
 
     summary: str
+    needs_core: bool = True
     needs_run: bool = False
 
 

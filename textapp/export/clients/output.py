@@ -11,10 +11,14 @@ from pathlib import Path
 
 from textapp import __version__
 from textapp.errors import InputError
-from textapp.export.clients import client_module
+from textapp.export.clients import CLIENTS, client_module
 from textapp.export.clients.source import Source
 from textapp.files import digest, read_bytes, write_json
+from textapp.runtime.bundle_format import MODEL
+from textapp.runtime.clients import NOT_IN_CORE
 from textapp.runtime.loading import load
+from textapp.runtime.model_check import check_model
+from textapp.runtime.native import library_path
 
 LIST = "textapp-export.json"
 FORMAT = "textapp-export"
@@ -28,7 +32,13 @@ def write_clients(source: Source, clients: Sequence[str], folder: Path) -> None:
         clients: Names of one or more clients, which are known. The files of one lie in `folder`, those of several in
             `folder/CLIENT`.
         folder: An empty folder.
+
+    Raises:
+        InputError: A client cannot be made of this source.
     """
+    for client in clients:
+        if CLIENTS[client].needs_core:
+            _check_core(source.bundle, client)
     for client in clients:
         out = folder / ".new"  # first elsewhere: a client's folder may have an entry with the client's name
         out.mkdir()
@@ -45,6 +55,21 @@ def write_clients(source: Source, clients: Sequence[str], folder: Path) -> None:
         folder / LIST,
         {"format": FORMAT, "textapp_version": __version__, "clients": list(clients), "sha256": hashes},
     )
+
+
+def _check_core(bundle: Path, client: str) -> None:
+    """Raises `InputError` if the core does not run a bundle. Where it is not built, the operators decide."""
+    message = f"client {client}: the core in C does not run this bundle"
+    if not library_path().exists():
+        operators = {name for one in check_model(read_bytes(bundle / MODEL)).values() for name in one.operators}
+        if lacking := sorted(operators & NOT_IN_CORE):
+            raise InputError(f"{message}: {MODEL} has the operator {lacking[0]}")
+        return
+    try:
+        load(bundle, engine="native")
+    except InputError as error:
+        reason = str(error.__cause__ or error).removeprefix(f"{bundle}: ")
+        raise InputError(f"{message}: {reason}") from error
 
 
 def exported_files(folder: Path) -> list[str]:
