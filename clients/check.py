@@ -1,6 +1,6 @@
 """Tests the clients in each way that this machine has the tools for, for `make test-clients`.
 
-    python clients/check.py [c ios rust ...]
+    python clients/check.py [c flutter ...]
 
 Each way prints one line: passed, failed, or skipped with the reason. A way is a function without arguments. It raises
 `Skipped` if a tool is missing, and `AssertionError` or `CalledProcessError` if the client fails.
@@ -10,6 +10,7 @@ them, of 100,000 strings for example; without it they are made of 1,000 strings.
 """
 
 import atexit
+import ctypes
 import functools
 import hashlib
 import json
@@ -44,6 +45,28 @@ def test_c() -> None:
     """Runs the tests of client c with each C compiler."""
     for compiler in ("gcc", "clang"):
         run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
+
+
+def test_flutter() -> None:
+    """Compiles the C code of the plugin as Android and iOS do; analyses and runs the Dart code where Dart is found."""
+    cmake, compiler = needed("cmake"), needed("cc")
+    plugin = exported("flutter")
+    library = plugin / "build"
+    for command in (["-S", "src", "-B", "build"], ["--build", "build"]):
+        subprocess.run([cmake, *command], cwd=plugin, check=True)
+    pod = ["-DTEXTAPP_BUILD_SHARED", "-DTEXTAPP_CALLER_CHECKS_PROCESSOR", "-shared", "-fPIC", "-o", "build/pod.so"]
+    sources = [str(path) for path in sorted((plugin / "ios/Classes").glob("*.c"))]
+    subprocess.run([compiler, "-std=c99", *pod, *sources], cwd=plugin, check=True)
+    for path in (library / "libtextapp.so", library / "pod.so"):
+        assert ctypes.CDLL(str(path)).textapp_abi() == 1, f"{path}: is of another version"
+    try:
+        dart = needed("dart")
+    except Skipped as reason:
+        raise Skipped(f"{reason}; the C code of the plugin is compiled") from None
+    shutil.copytree(ROOT / "clients/flutter/tests", plugin / "tests")
+    subprocess.run([dart, "analyze", "lib/textapp.dart", "tests/golden.dart"], cwd=plugin, check=True)
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+    subprocess.run([dart, "tests/golden.dart", str(golden_files())], cwd=plugin, env=environment, check=True)
 
 
 def test_ios() -> None:
@@ -132,6 +155,7 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 WAYS: dict[str, Callable[[], None]] = {
     "c": test_c,
+    "flutter": test_flutter,
     "ios": test_ios,
     "rust": test_rust,
 }

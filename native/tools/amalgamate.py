@@ -4,8 +4,8 @@
 
 OUT gets `textapp.c` and `textapp.h`. On x86 it holds all kernels, and the core asks the processor which of them it has.
 Elsewhere the kernels are those that the options of the compiler allow: `-march=armv8.2-a+dotprod`, for example, adds
-those of the dot product for all of it. On AArch64, `-DTEXTAPP_CALLER_CHECKS_PROCESSOR` adds them beside the others: then
-the caller of `textapp_load` must leave out of `features` what the processor does not have.
+those of the dot product for all of it. On AArch64, `-DTEXTAPP_CALLER_CHECKS_PROCESSOR` adds them beside the others:
+then the caller of `textapp_load` must leave out of `features` what the processor does not have.
 """
 
 import argparse
