@@ -30,6 +30,7 @@ CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
     "flutter": Client("a plugin for Flutter through dart:ffi, with the core and the bundle"),
     "ios": Client("a Swift package for iOS and macOS, with the core and the bundle"),
+    "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
     "rust": Client("a crate for Rust without dependencies, with the core and the bundle"),
 }
 
