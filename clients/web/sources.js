@@ -29,7 +29,7 @@ async function filesAt(folder, selftest) {
 }
 
 /** The names of files in bundle.json. The core says what is wrong with another content. */
-function namesIn(description) {
+export function namesIn(description) {
   let names;
   try {
     names = Object.keys(JSON.parse(readUtf8(description, 0, description.length)).sha256);

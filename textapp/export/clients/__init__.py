@@ -28,6 +28,7 @@ class Client(NamedTuple):
 
 CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
+    "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
     "page": Client("one HTML file that shows what the model does, without network and server"),
 }
 
