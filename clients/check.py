@@ -16,6 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from textapp.errors import InputError  # noqa: E402
+from textapp.export.clients import files  # noqa: E402
+
 SAMPLES = {task: ROOT / "tests/samples" / task / "bundle" for task in ("classifier", "tagger")}
 """Bundles of an earlier version, which each client runs."""
 
@@ -38,6 +41,17 @@ def test_c() -> None:
         run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
 
 
+def test_browser() -> None:
+    """Shows bundles in Chromium, and compares the page with Python."""
+    needed("chromium")
+    chromedriver = needed("chromedriver")
+    try:
+        files.core_wasm("simd")
+    except InputError as error:
+        raise Skipped(str(error)) from error
+    run_pytest("tests/export/clients/test_in_browser.py", CHROMEDRIVER=chromedriver)
+
+
 def run_pytest(*tests: str, **variables: str) -> None:
     """Runs tests with variables of the environment."""
     command = [sys.executable, "-m", "pytest", *tests, "-q", "-x"]
@@ -46,6 +60,7 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 WAYS: dict[str, Callable[[], None]] = {
     "c": test_c,
+    "browser": test_browser,
 }
 
 
