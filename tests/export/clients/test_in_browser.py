@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.reliability.mutations import changed_bytes, mutated
-from tests.export.clients.browser import browser
+from clients.web.browser import browser
 from tests.export.clients.samples import SAMPLES
 from textapp.errors import InputError
 from textapp.export.clients.files import client_folder, core_wasm
