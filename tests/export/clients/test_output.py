@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from ai_edge_litert.schema_py_generated import BuiltinOperator, OperatorT
@@ -32,6 +33,12 @@ def test_each_client_has_a_module_that_writes(name):
     except ModuleNotFoundError as error:  # a package of an extra
         pytest.skip(explanation(error) or pytest.fail(str(error)))
     assert callable(module.write)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_each_client_is_in_the_table_of_the_readme(name):
+    readme = Path(__file__).parents[3] / "clients/README.md"
+    assert f"\n| `{name}` | " in readme.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("task", SAMPLES)

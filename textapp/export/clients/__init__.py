@@ -29,6 +29,7 @@ class Client(NamedTuple):
 CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
     "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
+    "web": Client("a module for browsers, workers, Node and React Native, the bundle, and a page that shows it"),
     "page": Client("one HTML file that shows what the model does, without network and server"),
 }
 
