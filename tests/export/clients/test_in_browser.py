@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.reliability.mutations import changed_bytes, mutated
-from tests.export.clients.browser import browser
+from clients.web.browser import browser
 from tests.export.clients.samples import SAMPLES
 from textapp.errors import InputError
 from textapp.export.clients.files import client_folder, core_wasm
@@ -47,11 +47,12 @@ TEXTS = [
 ATTACK = "</script><img src=x onerror=document.title='hit'>"
 
 _SHOWN = """
-const text = selector => [...document.querySelectorAll(selector)].map(one => one.textContent.toWellFormed());
+const read = one => one.textContent.toWellFormed(); // chromedriver writes no lone surrogates
+const text = selector => [...document.querySelectorAll(selector)].map(read);
 return {
   headline: text('#headline span'), reading: text('#reading').join(''), cut: text('#reading s').join(''),
   names: text('#bars .name'), values: text('#bars .value'), chosen: text('#bars .chosen .name'),
-  marks: [...document.querySelectorAll('mark')].map(one => [...one.childNodes].map(part => part.textContent.toWellFormed())),
+  marks: [...document.querySelectorAll('mark')].map(one => [...one.childNodes].map(read)),
   note: document.getElementById('note').hidden ? '' : text('#note')[0],
   error: document.getElementById('error').hidden ? '' : text('#error')[0],
   facts: text('#facts')[0], isEmpty: document.getElementById('result').hidden,
@@ -309,10 +310,15 @@ def test_a_broken_bundle_is_one_line_and_the_model_stays(opened, bundles):
 
 @pytest.mark.parametrize(("task", "count"), [("classification", 700), ("tagging", 300)])
 def test_a_thousand_mutated_bundles(opened, bundles, tmp_path, task, count):
-    """Each is refused in one line, or gives what Python gives."""
+    """Each is refused in one line, or gives what Python gives.
+
+    Python refuses some files for parts that nobody reads, which the core accepts: then the answer is that of the
+    unchanged bundle.
+    """
     good, text = read(bundles[task]), "昨天李小龙 good film Ms Anbeda Norsotä"
     rng = random.Random(0)
     page = opened(bundles[task])
+    unchanged, _ = expected(good, tmp_path / "m", text)
     refused = 0
     for start in range(0, count, 50):
         rows = [mutation(good, rng) for _ in range(start, min(start + 50, count))]
@@ -325,8 +331,8 @@ def test_a_thousand_mutated_bundles(opened, bundles, tmp_path, task, count):
                 assert one["error"].endswith("The previous model stays.")
                 refused += 1
             else:
-                assert error is None, f"Python: {error}; the page: {one}"
-                assert one["answer"] == answer, sorted(name for name in files if files[name] != good[name])
+                changes = sorted(name for name in files if files[name] != good[name])
+                assert one["answer"] == (unchanged if error else answer), f"{changes}: {error}"
     assert 0 < refused < count
 
 
