@@ -44,10 +44,19 @@ void *ta_move(void *to, const void *from, size_t size) {
   uint8_t *out = to;
   const uint8_t *in = from;
   if (out == in) return to;
-  if ((uintptr_t)out - (uintptr_t)in >= size) return ta_copy(to, from, size); /* forwards is safe */
+  if ((uintptr_t)out - (uintptr_t)in >= size) { /* forwards is safe */
+    if ((uintptr_t)in - (uintptr_t)out >= 64) return ta_copy(to, from, size); /* no block overlaps its copy */
+    for (size_t at = 0; at < size; at++) {
+      uint8_t byte = in[at];
+      out[at] = byte;
+      KEEP_LOOP;
+    }
+    return to;
+  }
 #if defined(__GNUC__)
   for (; size >= 8; size -= 8) {
-    *(word *)(void *)(out + size - 8) = *(const word *)(const void *)(in + size - 8);
+    uint64_t value = ((const word *)(const void *)(in + size - 8))->value; /* read whole, as it may overlap its copy */
+    ((word *)(void *)(out + size - 8))->value = value;
     KEEP_LOOP;
   }
 #endif

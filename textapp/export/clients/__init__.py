@@ -31,6 +31,7 @@ CLIENTS: dict[str, Client] = {
     "flutter": Client("a plugin for Flutter through dart:ffi, with the core and the bundle"),
     "ios": Client("a Swift package for iOS and macOS, with the core and the bundle"),
     "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
+    "web": Client("a module for browsers, workers, Node and React Native, the bundle, and a page that shows it"),
     "page": Client("one HTML file that shows what the model does, without network and server"),
     "rust": Client("a crate for Rust without dependencies, with the core and the bundle"),
 }
