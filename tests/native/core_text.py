@@ -6,10 +6,11 @@ import itertools
 import random
 from collections.abc import Iterator
 
+from textapp.text import bert
 from textapp.text.characters import CLASSES, parse_lower, parse_ranges
 from textapp.text.normalization import BASES, CHANGING, COMPOSING, FORMS, QUOTES
 
-_KINDS = ("word", "char")
+_KINDS = ("word", "char", "bert")
 
 
 class TokenizerSettings(ctypes.Structure):
@@ -171,6 +172,7 @@ def _pool(table):
 _POOLS = {name: _pool(table) for name, table in {**CLASSES, "c": CHANGING, "b": BASES, "j": COMPOSING}.items()}
 _POOLS |= {
     "q": _pool(QUOTES),
+    "BERT's": _pool(bert.SYMBOLS),
     "capitals": [point for points, _ in parse_lower() for point in points],
     "emoji": [*range(0x1F300, 0x1F650), 0x2764, *range(0x1F1E6, 0x1F200)],
     "jamo": [*range(0x1100, 0x1113), *range(0x1161, 0x1176), *range(0x11A7, 0x11C4), *range(0xAC00, 0xAC40)],
@@ -194,6 +196,7 @@ _FIXED += [
     "ǅ ẞ \u2126 \u212a \u212b",
     "e\u00ad\u0301\u200d",
     "[PAD]",
+    *("a" * 100, "a" * 101, "é" * 50, "é" * 50 + "a,b", "て" * 33 + "A", "て" * 34),
 ]
 
 
