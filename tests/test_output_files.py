@@ -290,7 +290,7 @@ def test_a_folder_with_other_files_is_refused_and_kept(tmp_path, monkeypatch, wh
             move(source, target)
 
         monkeypatch.setattr(output_files, "move_new", late)
-    with pytest.raises(InputError, match=f"包: holds {other}, which is not a file that this command writes"):
+    with pytest.raises(InputError, match=f"包: holds {other}, which is not a file as this command wrote it"):
         made(path, "新", overwrite=True, meanwhile=appear if when == "meanwhile" else int)
     assert (mine / "文").read_text() == "важно"
     assert (path / "знак").read_text() == "旧"

@@ -132,3 +132,39 @@ def test_a_failed_check_keeps_the_old_bundle(textapp, classifier, copy, snapshot
     arguments = ["export", classifier.run, "--out", folder, "--force", "--lengths", "8"]
     assert textapp(*arguments).refusal == "model.tflite: differs from Keras"
     assert snapshot(folder.parent) == before
+
+
+def test_a_run_becomes_clients(textapp, model, tmp_path):
+    out = tmp_path / "приложение"
+    outcome = textapp("export", model.run, "--client", "c", "--out", out, "--lengths", "16", "--json")
+    assert outcome.code == 0
+    assert f"c: {out} (" in outcome.err
+    assert "label agreement" in outcome.err
+    assert outcome.json["lengths"] == [16]
+    assert {path.name for path in out.iterdir()} >= {"main.c", "textapp.c", "textapp.h", "bundle", "README.md"}
+    scores = textapp("evaluate", out / "bundle", "--data", model.files["test"], "--json").json
+    assert model.main_score in scores
+    assert "exists; choose another folder" in textapp("export", model.run, "--client", "c", "--out", out).refusal
+
+
+def test_a_bundle_becomes_a_client_as_it_is(textapp, classifier, tmp_path):
+    out = tmp_path / "приложение"
+    outcome = textapp("export", classifier.bundle, "--client", "c", "--out", out, "--json")
+    assert (outcome.code, outcome.err.count("\n")) == (0, 1)
+    made = {path.name: path.read_bytes() for path in (out / "bundle").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in classifier.bundle.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "option", [("--recipe", "float32"), ("--lengths", "8"), ("--text-column", "text"), ("--lowering", "unrolled")]
+)
+def test_a_bundle_takes_no_option_of_a_run(textapp, classifier, tmp_path, option):
+    refusal = textapp("export", classifier.bundle, "--client", "c", "--out", tmp_path / "out", *option).refusal
+    assert refusal == f"{option[0]}: is for a run; {classifier.bundle} is a bundle, which is used as it is"
+
+
+def test_unknown_clients_are_refused_before_the_work(textapp, classifier, tmp_path):
+    for source in classifier.folders:
+        refusal = textapp("export", source, "--client", "pda", "--out", tmp_path / "out").refusal
+        assert refusal == "--client 'pda': is no client; choose from c"
+    assert "is a bundle already" in textapp("export", classifier.bundle, "--out", tmp_path / "out").refusal

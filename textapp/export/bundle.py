@@ -24,9 +24,10 @@ from textapp.layers import CharacterCNN
 from textapp.layers.leaves import flat_layers
 from textapp.output_files import replacing_folder
 from textapp.runtime.bundle_format import FORMAT, FORMAT_VERSION, SELFTEST, check_fields, read_description
+from textapp.runtime.clients import clients_of
 from textapp.runtime.loading import table_entries
 from textapp.runtime.model import DeviceModel
-from textapp.runtime.model_check import check_model
+from textapp.runtime.model_check import SignatureTensors, check_model
 from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS, NgramModel
 from textapp.runtime.selftest import selftest
 from textapp.task import Compared, Save, Task, device, task
@@ -187,7 +188,8 @@ def export_model(
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
         checks = check_file(content, lowered, stored, lengths, recipe, checked, task.exclusive)
-        _check_rows(content, encoder)
+        tensors = check_model(content)
+        _check_rows(tensors, encoder)
         for name, save in files.items():
             save(temporary / name)
         for name, written in ({} if ngrams is None else ngrams.files()).items():
@@ -216,6 +218,7 @@ def export_model(
             "shapes": encoder.shapes,
             "ngrams": ngrams is not None,
             "selftest": True,
+            "clients": clients_of(tensors),
             **fields,
             "textapp_version": __version__,
             "lengths": lengths,
@@ -292,10 +295,10 @@ def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
             raise InputError(f"vocabulary: {entries} {what}, but layer {layer.name!r} has {rows} rows")
 
 
-def _check_rows(content: bytes, encoder: TokenEncoder) -> None:
+def _check_rows(signatures: Mapping[str, SignatureTensors], encoder: TokenEncoder) -> None:
     """Raises `InputError` if a table has a row without an entry of the encoder. The runtime refuses such a bundle."""
     entries = table_entries(encoder)
-    for tensors in check_model(content).values():
+    for tensors in signatures.values():
         for name, counts in tensors.table_rows.items():
             file, count = entries[name]
             for rows in counts - {count}:
