@@ -28,6 +28,7 @@ class Client(NamedTuple):
 
 CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
+    "mediapipe": Client("a file that MediaPipe Tasks' TextClassifier runs as it is; for classifiers without n-grams"),
 }
 
 
