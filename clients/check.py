@@ -6,6 +6,7 @@ Each way prints one line: passed, failed, or skipped with the reason. A way is a
 `Skipped` if a tool is missing, and `AssertionError` or `CalledProcessError` if the client fails.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -38,6 +39,13 @@ def test_c() -> None:
         run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
 
 
+def test_mediapipe() -> None:
+    """Runs the file of client mediapipe in MediaPipe, in this Python or in that of the variable MEDIAPIPE_PYTHON."""
+    if not os.environ.get("MEDIAPIPE_PYTHON") and importlib.util.find_spec("mediapipe") is None:
+        raise Skipped("no mediapipe here; install it, or set MEDIAPIPE_PYTHON to a Python that has it")
+    run_pytest("tests/export/clients/test_mediapipe.py")
+
+
 def run_pytest(*tests: str, **variables: str) -> None:
     """Runs tests with variables of the environment."""
     command = [sys.executable, "-m", "pytest", *tests, "-q", "-x"]
@@ -46,6 +54,7 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 WAYS: dict[str, Callable[[], None]] = {
     "c": test_c,
+    "mediapipe": test_mediapipe,
 }
 
 

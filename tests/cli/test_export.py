@@ -166,5 +166,5 @@ def test_a_bundle_takes_no_option_of_a_run(textapp, classifier, tmp_path, option
 def test_unknown_clients_are_refused_before_the_work(textapp, classifier, tmp_path):
     for source in classifier.folders:
         refusal = textapp("export", source, "--client", "pda", "--out", tmp_path / "out").refusal
-        assert refusal == "--client 'pda': is no client; choose from c"
+        assert refusal == "--client 'pda': is no client; choose from c, onnx"
     assert "is a bundle already" in textapp("export", classifier.bundle, "--out", tmp_path / "out").refusal

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from textapp import __version__
 from textapp.config import LONGEST, ModelConfig
@@ -17,7 +16,7 @@ from textapp.export.checks import check_file
 from textapp.export.comparison import compare
 from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
 from textapp.export.lowering import Lowering, in_float32, lower
-from textapp.export.model_inputs import TOKENS, Inputs, named_inputs
+from textapp.export.model_inputs import TOKENS, encoded_tokens, named_inputs
 from textapp.export.packing import round_rows
 from textapp.files import write_json
 from textapp.layers import CharacterCNN
@@ -172,7 +171,7 @@ def export_model(
             raise InputError(f"lengths {lengths}: must be different positive numbers of tokens, at most {LONGEST}")
         scoring = task.device_model(model)
         _check_outputs(scoring, task, len(targets.names))
-        rows = [_encoded(tokens, encoder) for tokens in compared.rows]
+        rows = [encoded_tokens(tokens, encoder) for tokens in compared.rows]
         files: dict[str, Save] = {VOCABULARY: encoder.vocabulary.save, **task.files(targets)}
         if encoder.characters is not None:
             files[CHARACTERS] = encoder.characters.save
@@ -247,12 +246,6 @@ def bundle_files(folder: Path) -> list[str]:
         return []
     names = (MODEL, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE, SELFTEST, *half.file_names(description))
     return [*(name for name in names if name in description["sha256"]), path.name]
-
-
-def _encoded(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:
-    """Tokens as the model's inputs."""
-    ids = encoder.encode(tokens)
-    return {name: np.array(ids[name], np.int32).reshape(len(tokens), *shape) for name, shape in encoder.inputs.items()}
 
 
 def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) -> None:

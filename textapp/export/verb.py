@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textapp.errors import InputError
-from textapp.export.clients import CLIENTS, check_clients
+from textapp.export.clients import CLIENTS, check_clients, client_module
 from textapp.export.clients.output import copy_bundle, exported_files, write_clients
 from textapp.export.clients.source import Source, no_report
 from textapp.files import read_object, temporary_folder
@@ -66,6 +66,8 @@ def export(
         _check_bundle_options(bundle, options, clients)
     elif not clients:
         return _export_run(run, Path(folder), overwrite=overwrite, **options)
+    for client in clients:
+        client_module(client)  # before the work: it may need a package that is missing
     with (
         replacing_folder(folder, exported_files, overwrite) as temporary,
         temporary_folder() as scratch,

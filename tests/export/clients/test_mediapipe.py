@@ -4,11 +4,16 @@
 from whose parts MediaPipe's tokenizer is built.
 """
 
+import importlib.util
 import io
 import json
+import os
 import shutil
 import struct
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +33,9 @@ from textapp.runtime.model_check import check_model
 from textapp.runtime.model_check.file import ModelFile, Table
 from textapp.text.vocabulary import Vocabulary
 
+ROOT = Path(__file__).parents[3]
+PYTHON = os.environ.get("MEDIAPIPE_PYTHON") or (sys.executable if importlib.util.find_spec("mediapipe") else None)
+"""A Python with MediaPipe."""
 LABELS = ("schlecht", "gut 好", "très bien")
 WORDS = [
     "[PAD]",
@@ -237,6 +245,18 @@ def test_another_tokenizer_is_said(tmp_path):
     [line] = lines
     assert "other rules than the model's tokenizer (word)" in line
     assert "--set tokenizer=bert" in line
+
+
+@pytest.mark.skipif(PYTHON is None, reason="there is no MediaPipe here")
+def test_mediapipe_itself_gives_these_scores(content, written):
+    """The same tokens and the same scores for generated texts, of letters, symbols and white space of all kinds."""
+    generated = [*texts(2_000, seed=6), "", "GOOD don't 好吃！", "good " * 50, "x" * 101 + " good", "é" * 50 + " bad"]
+    command = [PYTHON, ROOT / "clients/mediapipe/tests/classify.py", written[0] / "model.tflite"]
+    done = subprocess.run(command, input=json.dumps(generated).encode(), stdout=subprocess.PIPE, check=True)
+    model, vocabulary = MediaPipeModel(content), Vocabulary(WORDS)
+    for text, scores in zip(generated, json.loads(done.stdout), strict=True):
+        expected = model.probabilities(vocabulary.encode(TOKENIZER.words(text)))
+        np.testing.assert_allclose([scores[label] for label in LABELS], expected, atol=1e-6, err_msg=ascii(text))
 
 
 def changed(bundle, folder, files=(), **changes):

@@ -28,7 +28,8 @@ class Client(NamedTuple):
 
 CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
-    "mediapipe": Client("a file that MediaPipe Tasks' TextClassifier runs as it is; for classifiers without n-grams"),
+    "mediapipe": Client("a file that MediaPipe Tasks' TextClassifier runs as it is", needs_core=False),
+    "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
 }
 
 
