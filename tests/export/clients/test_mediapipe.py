@@ -36,6 +36,11 @@ from textapp.text.vocabulary import Vocabulary
 ROOT = Path(__file__).parents[3]
 PYTHON = os.environ.get("MEDIAPIPE_PYTHON") or (sys.executable if importlib.util.find_spec("mediapipe") else None)
 """A Python with MediaPipe."""
+NEWER = frozenset(
+    "\u1b4e\u1b4f\u1b7f\U00010d6e\U00010ed0\U000113d4\U000113d5\U000113d7\U000113d8\U00011be1\U00016d6d\U00016d6e"
+    "\U00016d6f\U0001e5ff"
+)
+"""Punctuation of Unicode 16.0, which some versions of MediaPipe know."""
 LABELS = ("schlecht", "gut 好", "très bien")
 WORDS = [
     "[PAD]",
@@ -250,7 +255,8 @@ def test_another_tokenizer_is_said(tmp_path):
 @pytest.mark.skipif(PYTHON is None, reason="there is no MediaPipe here")
 def test_mediapipe_itself_gives_these_scores(content, written):
     """The same tokens and the same scores for generated texts, of letters, symbols and white space of all kinds."""
-    generated = [*texts(2_000, seed=6), "", "GOOD don't 好吃！", "good " * 50, "x" * 101 + " good", "é" * 50 + " bad"]
+    without_newer = [text for text in texts(2_000, seed=6) if not NEWER & {*text}]
+    generated = [*without_newer, "", "GOOD don't 好吃！", "good " * 50, "x" * 101 + " good", "é" * 50 + " bad"]
     command = [PYTHON, ROOT / "clients/mediapipe/tests/classify.py", written[0] / "model.tflite"]
     done = subprocess.run(command, input=json.dumps(generated).encode(), stdout=subprocess.PIPE, check=True)
     model, vocabulary = MediaPipeModel(content), Vocabulary(WORDS)
