@@ -30,6 +30,7 @@ CLIENTS: dict[str, Client] = {
     "c": Client("a program in C: the core in two files, the bundle, an example"),
     "flutter": Client("a plugin for Flutter through dart:ffi, with the core and the bundle"),
     "ios": Client("a Swift package for iOS and macOS, with the core and the bundle"),
+    "mediapipe": Client("a file that MediaPipe Tasks' TextClassifier runs as it is", needs_core=False),
     "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
     "web": Client("a module for browsers, workers, Node and React Native, the bundle, and a page that shows it"),
     "page": Client("one HTML file that shows what the model does, without network and server"),
