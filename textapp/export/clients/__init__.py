@@ -27,14 +27,15 @@ class Client(NamedTuple):
 
 
 CLIENTS: dict[str, Client] = {
+    "android": Client("a Gradle project: a library in Kotlin with the core and the bundle, and a sample app"),
     "c": Client("a program in C: the core in two files, the bundle, an example"),
     "flutter": Client("a plugin for Flutter through dart:ffi, with the core and the bundle"),
     "ios": Client("a Swift package for iOS and macOS, with the core and the bundle"),
     "mediapipe": Client("a file that MediaPipe Tasks' TextClassifier runs as it is", needs_core=False),
     "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
-    "web": Client("a module for browsers, workers, Node and React Native, the bundle, and a page that shows it"),
     "page": Client("one HTML file that shows what the model does, without network and server"),
     "rust": Client("a crate for Rust without dependencies, with the core and the bundle"),
+    "web": Client("a module for browsers, workers, Node and React Native, the bundle, and a page that shows it"),
 }
 
 
