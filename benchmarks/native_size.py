@@ -179,8 +179,8 @@ def table(result: dict[str, Any]) -> str:
     lines += [
         "",
         f"A classifier of {UNITS} units and {TOKENS} tokens, int8: a file of {memory['file']:,} bytes, "
-        f"{memory['model']:,} bytes for the loaded model (packed weights, vocabulary, plan; the file is read in place), "
-        f"and {memory['context']:,} bytes for a context, for texts of at most 1,000 bytes.",
+        f"{memory['model']:,} bytes for the loaded model (packed weights, vocabulary, plan; the rest is read in the "
+        f"file), and {memory['context']:,} bytes for a context, for texts of at most 1,000 bytes.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -89,9 +89,7 @@ def build(out: Path, kinds: Sequence[str] = tuple(KINDS), command: Sequence[str]
     """
     command = command or compiler()
     return [
-        _javascript(out / file_name(kind), command)
-        if kind == JAVASCRIPT
-        else _wasm(out / file_name(kind), kind, command)
+        _javascript(out / file_name(kind), command) if kind == JAVASCRIPT else _wasm(out / file_name(kind), kind, command)
         for kind in kinds
     ]
 
@@ -121,9 +119,7 @@ def _javascript(path: Path, command: Sequence[str]) -> Path:
         raise library.CompileError(f"{program}\n{done.stderr.decode(errors='replace')}")
     lines = done.stdout.decode().splitlines()
     body = "\n".join(line for line in lines if not line.startswith("export "))
-    start = (
-        "// The core of textapp, translated from WebAssembly by wasm2js of Binaryen.\nexport default function () {\n"
-    )
+    start = "// The core of textapp, translated from WebAssembly by wasm2js of Binaryen.\nexport default function () {\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{start}{body}\nreturn retasmFunc;\n}}\n", encoding="utf-8", newline="\n")
     return path
