@@ -1,6 +1,6 @@
 """Builds the core as WebAssembly, with clang and wasm-ld, or with PyPI's ziglang; and from it as JavaScript.
 
-    python clients/web/build.py OUT [--kinds relaxed simd plain wasm2js] [--compiler COMMAND]
+    python clients/web/build.py OUT [--kinds relaxed simd plain wasm2js] [--compiler clang]
 
 OUT gets one file a kind: `textapp-relaxed.wasm` for engines with relaxed SIMD, `textapp-simd.wasm` for those with
 SIMD, and `textapp-plain.wasm` for all. The core calls nothing of the C library, and the files import nothing.
@@ -14,15 +14,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from native import library  # noqa: E402
-
-SOURCE = Path(__file__).with_name("web.c")
+HERE = Path(__file__).parent
 SIMD = ["-msimd128", "-mbulk-memory", "-mnontrapping-fptoint"]  # every engine with SIMD has the other two
 KINDS = {"relaxed": [*SIMD, "-mrelaxed-simd"], "simd": SIMD, "plain": ["-mcpu=mvp"]}
 """Name of a kind of WebAssembly -> options of the compiler."""
@@ -39,9 +35,20 @@ COMPILE = [
     "-fvisibility=hidden",
     "-DTEXTAPP_WITHOUT_LIBC",
 ]
-STACK = 1 << 17  # bytes
-LINK = ["-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", f"-Wl,-z,stack-size={STACK}"]
+STACK = 1 << 17  # bytes; first in memory, so that no overflow reaches data
+LINK = ["--no-entry", "--strip-all", "--stack-first", "-z", f"stack-size={STACK}"]
 _CLANGS = ["clang", *(f"clang-{version}" for version in range(30, 13, -1))]
+
+
+class Tools(NamedTuple):
+    """The commands of a compiler and of its linker."""
+
+    compiler: list[str]
+    linker: list[str]
+
+
+class BuildError(RuntimeError):
+    """A compiler is missing, or failed; the message is for the user."""
 
 
 def file_name(kind: str) -> str:
@@ -49,92 +56,131 @@ def file_name(kind: str) -> str:
     return f"textapp-{kind}.{'js' if kind == JAVASCRIPT else 'wasm'}"
 
 
-def compiler() -> list[str]:
-    """The command of a compiler for WebAssembly: a clang that knows relaxed SIMD and has a linker, or ziglang's.
+def clang() -> Tools | None:
+    """A clang that knows relaxed SIMD, and its wasm-ld."""
+    for name in filter(shutil.which, _CLANGS):
+        command = [name, "--target=wasm32"]
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "relaxed.c")
+            source.write_text(
+                "#include <wasm_simd128.h>\nv128_t f(v128_t a) { return wasm_i16x8_relaxed_dot_i8x16_i7x16(a, a); }\n"
+            )
+            options = [*KINDS["relaxed"], "-c", str(source), "-o", f"{source}.o"]
+            done = subprocess.run(
+                [*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+            )
+        found = subprocess.run([name, "-print-prog-name=wasm-ld"], stdout=subprocess.PIPE, text=True, check=False)
+        linker = shutil.which(found.stdout.strip())
+        if done.returncode == 0 and linker:
+            return Tools(command, [linker])
+    return None
+
+
+def ziglang() -> Tools | None:
+    """The compiler of PyPI's ziglang."""
+    if importlib.util.find_spec("ziglang") is None:
+        return None
+    zig = [sys.executable, "-m", "ziglang"]
+    return Tools([*zig, "cc", "-target", "wasm32-freestanding"], [*zig, "wasm-ld"])
+
+
+COMPILERS: dict[str, Callable[[], Tools | None]] = {"clang": clang, "ziglang": ziglang}
+
+
+def tools(compiler: str = "") -> Tools:
+    """The tools of a compiler, or of the first that is here.
 
     Raises:
-        library.NoCompilerError: There is none.
+        BuildError: It is not here, or none is.
     """
-    for name in _CLANGS:
-        if shutil.which(name) and _links([name, "--target=wasm32"]):
-            return [name, "--target=wasm32"]
-    if importlib.util.find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "cc", "-target", "wasm32-freestanding"]
-    raise library.NoCompilerError(
-        "no compiler for WebAssembly is here: install clang (19 or later) and lld, or `pip install ziglang`"
+    for name in [compiler] if compiler else COMPILERS:
+        if found := COMPILERS[name]():
+            return found
+    raise BuildError(
+        f"no {compiler or 'compiler'} for WebAssembly is here: install clang (19 or later) and lld, or "
+        "`pip install ziglang`"
     )
 
 
-def _links(command: Sequence[str]) -> bool:
-    """Whether a compiler makes a file of the kind that needs most."""
-    options = [*KINDS["relaxed"], *LINK, "-x", "c", "-", "-o", "-"]
-    program = b"#include <wasm_simd128.h>\nv128_t f(v128_t a) { return wasm_i16x8_relaxed_dot_i8x16_i7x16(a, a); }\n"
-    done = subprocess.run(
-        [*command, *options], input=program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-    )
-    return done.returncode == 0
-
-
-def build(out: Path, kinds: Sequence[str] = tuple(KINDS), command: Sequence[str] = ()) -> list[Path]:
+def build(out: Path, kinds: Sequence[str] = (), compiler: str = "") -> list[Path]:
     """Builds the file of each kind in a folder.
 
     Args:
         out: The folder.
-        kinds: Of `KINDS` and `JAVASCRIPT`.
-        command: The compiler; by default the one that `compiler` finds.
+        kinds: Of `KINDS` and `JAVASCRIPT`; by default all, `JAVASCRIPT` only where wasm2js is here.
+        compiler: Of `COMPILERS`; by default the first that is here.
 
     Raises:
-        library.NoCompilerError: There is no compiler, or no wasm2js for `JAVASCRIPT`.
-        library.CompileError: The compiler failed.
+        BuildError: There is no compiler, or no wasm2js for `JAVASCRIPT`, or one failed.
     """
-    command = command or compiler()
-    return [
-        _javascript(out / file_name(kind), command) if kind == JAVASCRIPT else _wasm(out / file_name(kind), kind, command)
-        for kind in kinds
-    ]
-
-
-def _wasm(path: Path, kind: str, command: Sequence[str]) -> Path:
-    made = library.build(
-        path,
-        command,
-        processor="wasm",  # all of a file has the options of its kind, not only the kernels
-        options=[*COMPILE, *KINDS[kind]],
-        link=LINK,
-        more=[SOURCE],
-    )
-    made.chmod(0o644)
+    found = tools(compiler)
+    kinds = kinds or [*KINDS, *([JAVASCRIPT] if shutil.which("wasm2js") else [])]
+    out.mkdir(parents=True, exist_ok=True)
+    made = []
+    for kind in kinds:
+        content = _javascript(found) if kind == JAVASCRIPT else _wasm(kind, found)
+        made.append(out / file_name(kind))
+        made[-1].write_bytes(content)
     return made
 
 
-def _javascript(path: Path, command: Sequence[str]) -> Path:
-    """Writes a module whose default export makes an instance: each has all variables of its own."""
+def _wasm(kind: str, using: Tools) -> bytes:
+    """Compiles a kind of WebAssembly."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write_core(folder)
+        objects = []
+        for source in (folder / "textapp.c", HERE / "web.c"):
+            objects.append(str(folder / f"{source.stem}.o"))
+            _run([*using.compiler, *COMPILE, *KINDS[kind], "-I", name, "-c", str(source), "-o", objects[-1]])
+        _run([*using.linker, *LINK, *objects, "-o", str(folder / "core.wasm")])
+        return (folder / "core.wasm").read_bytes()
+
+
+def _write_core(folder: Path) -> None:
+    """Writes textapp.c and textapp.h: from the repository, or the copies of an installed wheel."""
+    copies, tool = HERE.parent / "native", HERE.parents[1] / "native/tools/amalgamate.py"
+    if (copies / "textapp.c").is_file():
+        for name in ("textapp.c", "textapp.h"):
+            shutil.copyfile(copies / name, folder / name)
+    else:
+        _run([sys.executable, str(tool), str(folder)])
+
+
+def _javascript(using: Tools) -> bytes:
+    """A module whose default export makes an instance: each has all variables of its own."""
     program = shutil.which("wasm2js")
     if program is None:
-        raise library.NoCompilerError("no wasm2js is here: install binaryen, of Linux or of npm")
+        raise BuildError("no wasm2js is here: install binaryen, of Linux or of npm")
     with tempfile.TemporaryDirectory() as folder:
-        plain = _wasm(Path(folder, "plain.wasm"), "plain", command)
-        done = subprocess.run([program, "-O", plain], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-    if done.returncode:
-        raise library.CompileError(f"{program}\n{done.stderr.decode(errors='replace')}")
-    lines = done.stdout.decode().splitlines()
+        plain, made = Path(folder, "plain.wasm"), Path(folder, "core.js")
+        plain.write_bytes(_wasm("plain", using))
+        _run([program, "-O", str(plain), "-o", str(made)])
+        lines = made.read_text(encoding="utf-8").splitlines()
     body = "\n".join(line for line in lines if not line.startswith("export "))
-    start = "// The core of textapp, translated from WebAssembly by wasm2js of Binaryen.\nexport default function () {\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{start}{body}\nreturn retasmFunc;\n}}\n", encoding="utf-8", newline="\n")
-    return path
+    start = (
+        "// The core of textapp, translated from WebAssembly by wasm2js of Binaryen.\nexport default function () {\n"
+    )
+    return f"{start}{body}\nreturn retasmFunc;\n}}\n".encode()
+
+
+def _run(command: Sequence[str]) -> None:
+    """Runs a program. Raises `BuildError` with what it wrote."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise BuildError(f"{shlex.join(command)}\n{done.stdout.decode(errors='replace')}")
 
 
 def main() -> int:
     """Builds the kinds that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder of the files")
-    parser.add_argument("--kinds", nargs="+", choices=[*KINDS, JAVASCRIPT], default=list(KINDS))
-    parser.add_argument("--compiler", default="", help="by default a clang with wasm-ld, or ziglang")
+    parser.add_argument("--kinds", nargs="+", choices=[*KINDS, JAVASCRIPT], default=[], help="by default all")
+    parser.add_argument("--compiler", choices=COMPILERS, default="", help="by default the first that is here")
     arguments = parser.parse_args()
     try:
-        made = build(arguments.out, arguments.kinds, shlex.split(arguments.compiler))
-    except (library.NoCompilerError, library.CompileError, OSError, ValueError) as error:
+        made = build(arguments.out, arguments.kinds, arguments.compiler)
+    except (BuildError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     for path in made:

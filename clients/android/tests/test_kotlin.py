@@ -99,7 +99,9 @@ def jdk():
 
 @pytest.fixture(scope="session")
 def golden(tmp_path_factory):
-    """Golden files of few strings."""
+    """The golden files of the variable TEXTAPP_CONFORMANCE, or those of few strings."""
+    if named := os.environ.get("TEXTAPP_CONFORMANCE"):
+        return Path(named).absolute()
     folder = tmp_path_factory.mktemp("golden") / "files"
     make(folder, _STRINGS)
     return folder

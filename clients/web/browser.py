@@ -62,6 +62,18 @@ class Browser:
         """The result of the body of a function."""
         return self.call("POST", "/execute/sync", {"script": script, "args": arguments})
 
+    def run_later(self, script: str, *arguments: Any) -> Any:
+        """The result of the body of an asynchronous function, whose arguments are `given`."""
+        script = (
+            "const given = [...arguments], done = given.pop();\n"
+            f"(async () => {{\n{script}\n}})()"
+            ".then(result => done({result}), error => done({error: String(error)}));"
+        )
+        found = self.call("POST", "/execute/async", {"script": script, "args": arguments})
+        if "error" in found:
+            raise BrowserError(found["error"])
+        return found["result"]
+
     def wait(self, script: str, *arguments: Any, seconds: float = 30.0) -> Any:
         """The first true result of the body of a function. Raises `BrowserError` if there is none in time."""
         end = time.monotonic() + seconds
