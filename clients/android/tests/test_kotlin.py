@@ -211,7 +211,7 @@ def test_a_library_for_arm_runs_in_an_emulator(libraries, tmp_path, abi, feature
     (tmp_path / "texts").write_bytes(b"".join(map(units, TEXTS)))
     files = [f"{path.name}={path}" for path in sorted(SAMPLES[task].iterdir())]
     command = [emulator, "-L", root, program, library, features, tmp_path / "texts", *files]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+    done = subprocess.run(command, capture_output=True, check=True)
     found = list(predictions(done.stdout, TEXTS))
     kernels = 0x300 if abi == "arm64-v8a" else 0x100  # NEON, and on ARM64 the dot product
     assert done.stderr.decode() == f"features {int(features, 0) & kernels:#x} of {kernels:#x}\n"
