@@ -139,11 +139,11 @@ def _say_bundle(out: Path, description: dict[str, Any]) -> None:
 
 def _say_clients(out: Path, clients: list[str]) -> None:
     """Prints where the files of each client are, and their bytes."""
-    from textapp.export.clients.output import written_files
+    from textapp.export.clients.output import LIST, written_files
 
     for client in clients:
         folder = out / client if len(clients) > 1 else out
-        sizes = [(folder / name).stat().st_size for name in written_files(folder)]
+        sizes = [(folder / name).stat().st_size for name in written_files(folder) if name != LIST]
         say(
             f"{client}: {folder} ({counted(len(sizes), 'file')}, {sum(sizes):,} bytes); its README.md says how to go on"
         )

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from ai_edge_litert.schema_py_generated import BuiltinOperator, OperatorT
@@ -32,6 +33,12 @@ def test_each_client_has_a_module_that_writes(name):
     except ModuleNotFoundError as error:  # a package of an extra
         pytest.skip(explanation(error) or pytest.fail(str(error)))
     assert callable(module.write)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_each_client_is_in_the_table_of_the_readme(name):
+    readme = Path(__file__).parents[3] / "clients/README.md"
+    assert f"\n| `{name}` | " in readme.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("task", SAMPLES)
@@ -146,7 +153,7 @@ def test_what_a_bundle_does_not_take_is_refused(tmp_path):
         export(bundle, out)
     with pytest.raises(InputError, match="is a bundle, which is used as it is; lengths is only for a run"):
         export(bundle, out, lengths=[8], clients=["c"])
-    with pytest.raises(InputError, match="--client 'pda': is no client; choose from c, "):
+    with pytest.raises(InputError, match=f"--client 'pda': is no client; choose from {', '.join(CLIENTS)}"):
         export(bundle, out, clients=["pda"])
     with pytest.raises(InputError, match="--client c: is given twice"):
         export(bundle, out, clients=["c", "c"])
