@@ -225,6 +225,12 @@ def test_each_recipe_and_lowering(converted, lowering, recipe):
         np.testing.assert_allclose(MediaPipeModel(made).probabilities(ids), expected, atol=1e-6)
 
 
+def test_a_written_variable_is_refused(converted):
+    """MediaPipe 1.2.3 says of such a file: \"Output tensor to op (DEQUANTIZE) is a variable\"."""
+    with pytest.raises(InputError, match=r"fused recurrent layer with weights in float16; .* --lowering unrolled"):
+        mediapipe_file(converted("fused", "float16"), "tokens_7", 1.0, ["[PAD]", "[UNK]"], LABELS)
+
+
 def test_the_graph_keeps_the_rules_of_a_model_file(content):
     """Without the metadata, which only MediaPipe reads: so nothing in the graph makes an interpreter crash."""
     file = flatbuffer.read(content)
