@@ -126,6 +126,17 @@ def test_mediapipe() -> None:
     run_pytest("tests/export/clients/test_mediapipe.py")
 
 
+def test_mediapipe_web() -> None:
+    """Runs it in MediaPipe for the web, in Chromium."""
+    needed("chromium")
+    chromedriver = needed("chromedriver")
+    packages = os.environ.get("MEDIAPIPE_PACKAGES") or ROOT / "clients/tests/node_modules"
+    if not Path(packages, "@mediapipe/tasks-text").is_dir():
+        raise Skipped("no MediaPipe for the web here: npm install --prefix clients/tests @mediapipe/tasks-text")
+    test = "tests/export/clients/test_mediapipe.py::test_mediapipe_itself_gives_these_scores"
+    run_pytest(test, CHROMEDRIVER=chromedriver)
+
+
 def test_rust() -> None:
     """Runs the tests of the crate that is exported, and its example, with `cargo`, or with the cargo of CARGO."""
     cargo = needed(os.environ.get("CARGO", "cargo"))
@@ -253,6 +264,7 @@ WAYS: dict[str, Callable[[], None]] = {
     "ios": test_ios,
     "litert-js": test_litert_js,
     "mediapipe": test_mediapipe,
+    "mediapipe-web": test_mediapipe_web,
     "rust": test_rust,
     "web": lambda: test_web("plain", "simd", "relaxed"),
     "web-javascript": lambda: test_web("wasm2js"),

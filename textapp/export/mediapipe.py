@@ -23,6 +23,7 @@ import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from textapp.errors import InputError
 from textapp.export.flatbuffer import add_operator_code, add_tensor, keep_signature, read, write
 
 SIGNATURE = "serving_default"
@@ -54,10 +55,19 @@ def mediapipe_file(
 
     Returns:
         A file with one signature: from `INPUTS`, int32 `(1, T + 2)`, to `probabilities`, float32 `(1, C)`.
+
+    Raises:
+        InputError: MediaPipe would refuse the file.
     """
     file = read(content)
     inputs, outputs = keep_signature(file, signature)
     graph = file.subgraphs[0]
+    variables = {index for index, tensor in enumerate(graph.tensors) if tensor.isVariable}
+    if any(not variables.isdisjoint(operator.outputs.tolist()) for operator in graph.operators):
+        raise InputError(
+            "client mediapipe: MediaPipe refuses a fused recurrent layer with weights in float16; export the run with "
+            "--lowering unrolled, or with another --recipe"
+        )
     tokens = inputs["token_ids"]
     length = int(graph.tensors[tokens].shape[1])
     ids, segments, mask = (_add_ids(graph, (1, length + 2), name) for name, _ in INPUTS.values())
