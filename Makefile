@@ -6,7 +6,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo setup lock test test-native test-next test-jax test-wheel lint bench bench-native clean
+.PHONY: demo setup lock test test-native test-clients test-ios test-next test-jax test-wheel lint bench bench-native clean
 
 demo: setup
 	$(BIN)/textapp demo
@@ -20,6 +20,14 @@ test: setup
 # skipped with its reason.
 test-native: setup
 	$(BIN)/python native/check.py
+
+# What apps add, in each way that has its tools here; what is missing is skipped with its reason.
+test-clients: setup
+	$(BIN)/python clients/check.py
+
+# The Swift package, where a Swift compiler is found.
+test-ios: setup
+	$(BIN)/python clients/check.py ios
 
 # Layers and models with the Keras of tomorrow: what it changes is known before it is released.
 test-next: .venv-next/installed
@@ -61,9 +69,13 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
 	$(BIN)/python -m benchmarks.reliability
 
-# The core in C beside other runtimes: half an hour on a quiet machine.
+# The core in C beside other runtimes: half an hour on a quiet machine; then its equality and safety: two hours, and each
+# can be stopped and resumes.
 bench-native: .venv/installed-bench
 	$(BIN)/python -m benchmarks.native --data $(DATA)
+	$(BIN)/python -m benchmarks.native_size
+	$(BIN)/python -m benchmarks.native_equality --data $(DATA)
+	$(BIN)/python -m benchmarks.native_safety
 
 # The versions and hashes of constraints.txt, so that a build in a year is that of today. pip first: an old one, and an
 # old setuptools, come with Python. pip cannot check the hash of a folder: the project is installed last and alone.

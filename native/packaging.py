@@ -1,12 +1,19 @@
-"""Steps of setuptools that put the core into the package: `build_py`, `bdist_wheel` and `editable_wheel` use them.
+"""Steps of setuptools that put the core and the clients into the package.
 
-Where no C compiler is found, the package is built without the library, and bundles run on LiteRT. The variable
-TEXTAPP_NATIVE=required makes that an error; TEXTAPP_NATIVE=no leaves the library out.
+`build_py`, `bdist_wheel` and `editable_wheel` use them. Where no C compiler is found, the package is built without the
+library, and bundles run on LiteRT. The variable TEXTAPP_NATIVE=required makes that an error; TEXTAPP_NATIVE=no leaves
+the library out.
+
+A wheel has copies of what `textapp export --client` writes: the core in two files, and the folders of `clients`. A
+client whose folder has a `build.py` is compiled into its copy by `build(folder)`; where that lacks a tool, it raises
+`RuntimeError`, and the wheel has the sources alone.
 """
 
 import importlib.util
 import os
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -14,12 +21,17 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 NATIVE = Path(__file__).parent
+CLIENTS = NATIVE.parent / "clients"
 PLACE = "textapp/runtime"
+PLACE_OF_SOURCES = "textapp/export/clients/sources"
+LEFT_OUT = {"build", "conformance", "node_modules", "target", "tests", "__pycache__"}
+"""Folders of `clients` that no app adds; those with a hidden name are left out, too."""
 
 
-def _library() -> ModuleType:
-    """The module beside this file: a build has no path to it."""
-    spec = importlib.util.spec_from_file_location("textapp_native_library", NATIVE / "library.py")
+def _module(path: Path) -> ModuleType:
+    """The module of a file: a build has no path to it."""
+    name = "_".join(("textapp", *path.relative_to(NATIVE.parent).with_suffix("").parts))
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -28,15 +40,50 @@ def _library() -> ModuleType:
     return module
 
 
-library = _library()
+library = _module(NATIVE / "library.py")
+
+
+def client_files() -> Iterator[Path]:
+    """The files of `clients` that are copied, as paths below it."""
+    for place, folders, names in os.walk(CLIENTS):
+        folders[:] = sorted(name for name in folders if name not in LEFT_OUT and not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and Path(place) != CLIENTS:
+                yield Path(place, name).relative_to(CLIENTS)
 
 
 class BuildPy(build_py):
-    """Compiles the core beside the modules: into the build, or into the sources of an editable install."""
+    """Compiles the core beside the modules: into the build, or into the sources of an editable install.
+
+    Clients are copied into a build only: an editable install has the repository's own.
+    """
 
     def run(self) -> None:
-        """Copies the modules, then compiles."""
+        """Copies the modules and the clients, then compiles."""
         super().run()
+        if not self.editable_mode:
+            self.copy_clients()
+        self.build_library()
+
+    def copy_clients(self) -> None:
+        """Writes what `textapp.export.clients.files` reads."""
+        out = self.sources_path()
+        shutil.rmtree(out, ignore_errors=True)
+        amalgamate = _module(NATIVE / "tools/amalgamate.py")
+        (out / "native").mkdir(parents=True)
+        (out / "native/textapp.c").write_text(amalgamate.amalgamation(), encoding="utf-8", newline="\n")
+        shutil.copyfile(NATIVE / "include/textapp.h", out / "native/textapp.h")
+        for path in client_files():
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(CLIENTS / path, out / path)
+        for path in sorted(CLIENTS.glob("*/build.py")):
+            try:
+                _module(path).build(out / path.parent.name)
+            except RuntimeError as error:
+                self.warn(f"the client {path.parent.name} is packaged without its compiled files: {error}")
+
+    def build_library(self) -> None:
+        """Compiles the core, unless there is no compiler, or none is wanted."""
         wanted = os.environ.get("TEXTAPP_NATIVE", "")
         made = self.library_path()
         if wanted == "no":
@@ -52,19 +99,24 @@ class BuildPy(build_py):
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         """The files of the build."""
-        made = self.library_path()
-        return super().get_outputs(include_bytecode) + ([str(made)] if made.exists() else [])
+        made = [self.library_path(), *self.sources_path().rglob("*")]
+        return [*super().get_outputs(include_bytecode), *(str(path) for path in made if path.is_file())]
 
     def get_source_files(self) -> list[str]:
         """The files that a source distribution needs to build."""
-        patterns = ("*.py", "*.txt", "include/*.h", "src/*.[ch]", "command/*.c")
+        patterns = ("*.py", "*.txt", "include/*.h", "src/*.[ch]", "command/*.c", "tools/*.py")
         found = [path for pattern in patterns for path in NATIVE.glob(pattern)]
+        found += [CLIENTS / path for path in client_files()]
         return [*super().get_source_files(), *sorted(os.path.relpath(path) for path in found)]
 
     def library_path(self) -> Path:
         """The library's file."""
         root = NATIVE.parent if self.editable_mode else Path(self.build_lib)
         return root / PLACE / library.name()
+
+    def sources_path(self) -> Path:
+        """The folder of the copies."""
+        return Path(self.build_lib) / PLACE_OF_SOURCES
 
 
 class BdistWheel(bdist_wheel):

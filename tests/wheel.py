@@ -5,6 +5,7 @@ what it requires, without an extra: what a device or a server has. It must predi
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "tests/samples"
+COPIES = "textapp/export/clients/sources"
 LIBRARIES = {f"textapp/runtime/{name}" for name in ("libtextapp.so", "libtextapp.dylib", "textapp.dll")}
 
 
@@ -37,6 +39,9 @@ def check_contents(dist: Path) -> None:
         names = set(file.namelist())
     assert package <= names, f"not in {wheel.name}: {sorted(package - names)}"
     assert bool(LIBRARIES & names) == has_core(dist), f"{wheel.name} is named as what it is not"
+    sources = {f"{COPIES}/{name}" for name in ("native/textapp.c", "native/textapp.h", "c/main.c", "c/README.md")}
+    assert sources <= names, f"not in {wheel.name}: {sorted(sources - names)}"
+    assert not any("/tests/" in name or "node_modules" in name for name in names), f"{wheel.name} has too much"
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names), f"{wheel.name} has no LICENSE"
     with tarfile.open(archive) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
@@ -46,6 +51,8 @@ def check_contents(dist: Path) -> None:
         "native/src/predict.c",
         "native/library.py",
         "native/kernels.txt",
+        "native/tools/amalgamate.py",
+        "clients/c/main.c",
     }
     assert package <= names, f"not in {archive.name}: {sorted(package - names)}"
 
@@ -86,7 +93,29 @@ def check_commands(python: Path, engine: str) -> None:
             assert Path(folder, f"{task}.html").read_text(encoding="utf-8").endswith("</html>\n")
 
 
+def check_clients(python: Path) -> None:
+    """The clients are written without the repository and without TensorFlow, and the example in C compiles."""
+    script = (
+        "from textapp.export.clients import CLIENTS as all; print(*(name for name in all if not all[name].needs_run))"
+    )
+    bundle, compiler = SAMPLES / "classifier/bundle", os.environ.get("CC") or shutil.which("cc")
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([python, "-c", script], cwd=folder, stdout=subprocess.PIPE, check=True, text=True)
+        for name in done.stdout.split():
+            out = Path(folder, "apps", name)
+            command = [python.with_name("textapp"), "export", bundle, "--client", name, "--out", out]
+            subprocess.run(command, cwd=folder, check=True)
+            assert (out / "README.md").is_file(), f"client {name} has no README.md"
+        if compiler is not None:
+            program = Path(folder, "apps/c")
+            subprocess.run([compiler, "main.c", "textapp.c", "-o", "example"], cwd=program, check=True)
+            shown = subprocess.run(["./example"], cwd=program, input=b"good food\n", stdout=subprocess.PIPE, check=True)
+            labels = (bundle / "labels.txt").read_text(encoding="utf-8").split("\n")
+            assert shown.stdout.decode().rpartition(" ")[0] in labels, shown
+
+
 if __name__ == "__main__":
     check_contents(Path(sys.argv[1]))
     check_commands(Path(sys.argv[2]).absolute(), "native" if has_core(Path(sys.argv[1])) else "litert")
+    check_clients(Path(sys.argv[2]).absolute())
     print(f"{sys.argv[1]}: the wheel and the source distribution are whole; the base install does its part")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from textapp.compress.distill import distill
     from textapp.compress.quantize import quantize
-    from textapp.export.run import export
+    from textapp.export.verb import export
     from textapp.runtime.loading import load
     from textapp.training.train import train
 
@@ -24,7 +24,7 @@ __all__ = ["__version__", "distill", "export", "load", "quantize", "train"]
 
 _MODULES = {
     "distill": "textapp.compress.distill",
-    "export": "textapp.export.run",
+    "export": "textapp.export.verb",
     "load": "textapp.runtime.loading",
     "quantize": "textapp.compress.quantize",
     "train": "textapp.training.train",

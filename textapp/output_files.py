@@ -38,7 +38,8 @@ _MARK = ".textapp-unfinished"  # a file in a temporary folder, which shows that 
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1  # from Linux' fcntl.h and fs.h
 
 Names = Callable[[Path], Iterable[str]]
-"""folder -> the names of the files in it that the command wrote; the one that marks the folder as its own comes last"""
+"""folder -> the names of the files in it that the command wrote, those in folders below it as `sub/name`; the one that
+marks the folder as its own comes last"""
 
 Overwrite = bool | Callable[[Path], bool]
 """Whether a file that is already there may be replaced: always, never, or decided from the file."""
@@ -240,12 +241,11 @@ def _check_folder(folder: Path, path: str | os.PathLike[str], names: Names, over
         return
     if not folder.is_dir():
         raise InputError(f"{path}: is no folder; choose another --out")
-    entries = {entry.name for entry in folder.iterdir()}
-    if entries and not overwrite:
+    if any(folder.iterdir()) and not overwrite:
         raise InputError(f"{path}: exists; choose another folder, or overwrite it (--force, overwrite=True)")
-    if others := sorted(entries - set(_own_files(folder, names))):
+    if other := next(_others(folder, set(_own_files(folder, names))), None):
         raise InputError(
-            f"{path}: holds {others[0]}, which is not a file that this command writes; move it away, or choose another "
+            f"{path}: holds {other}, which is not a file as this command wrote it; move it away, or choose another "
             "folder"
         )
 
@@ -261,7 +261,25 @@ def _kept(old: Path, real: Path) -> str:
 
 def _own_files(folder: Path, names: Names) -> list[str]:
     """The command's own files in a folder. A folder with the name of such a file is somebody else's."""
-    return [name for name in names(folder) if (folder / name).is_file() or (folder / name).is_symlink()]
+    return [name for name in names(folder) if _is_file_in(folder, name)]
+
+
+def _is_file_in(folder: Path, name: str) -> bool:
+    """Whether there is a file or a link of this name, and no link leads from the folder to it."""
+    path = folder / name
+    between = path.parents[: len(Path(name).parts) - 1]
+    return (path.is_file() or path.is_symlink()) and not any(parent.is_symlink() for parent in between)
+
+
+def _others(folder: Path, own: set[str], below: str = "") -> Iterator[str]:
+    """The names in a folder that are not the command's own, in order. A folder is its own if it holds an own file."""
+    for entry in sorted(folder.iterdir()):
+        name = below + entry.name
+        is_own = any(file.startswith(f"{name}/") for file in own)
+        if is_own and entry.is_dir() and not entry.is_symlink():
+            yield from _others(entry, own, f"{name}/")
+        elif name not in own:
+            yield name
 
 
 def _delete(folder: Path, names: Names) -> None:

@@ -1,5 +1,6 @@
 """`textapp export`: a run in, a checked bundle out, nothing else."""
 
+import json
 import resource
 import tempfile
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from textapp.export import ExportError
+from textapp.export.clients import CLIENTS
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import Vocabulary
 
 
 def test_a_bundle_is_made_and_described(textapp, model, tmp_path):
@@ -132,3 +136,56 @@ def test_a_failed_check_keeps_the_old_bundle(textapp, classifier, copy, snapshot
     arguments = ["export", classifier.run, "--out", folder, "--force", "--lengths", "8"]
     assert textapp(*arguments).refusal == "model.tflite: differs from Keras"
     assert snapshot(folder.parent) == before
+
+
+def test_a_run_becomes_clients(textapp, model, tmp_path):
+    out = tmp_path / "приложение"
+    outcome = textapp("export", model.run, "--client", "c", "--out", out, "--lengths", "16", "--json")
+    assert outcome.code == 0
+    assert f"c: {out} (" in outcome.err
+    assert "label agreement" in outcome.err
+    assert outcome.json["lengths"] == [16]
+    assert {path.name for path in out.iterdir()} >= {"main.c", "textapp.c", "textapp.h", "bundle", "README.md"}
+    scores = textapp("evaluate", out / "bundle", "--data", model.files["test"], "--json").json
+    assert model.main_score in scores
+    assert "exists; choose another folder" in textapp("export", model.run, "--client", "c", "--out", out).refusal
+
+
+def test_how_far_mediapipe_differs_is_measured_on_the_sample(textapp, classifier, tmp_path):
+    out = tmp_path / "приложение"
+    outcome = textapp("export", classifier.run, "--client", "mediapipe", "--out", out, "--lengths", "16")
+    assert outcome.code == 0
+    sample = [json.loads(line) for line in (classifier.run / "sample.jsonl").read_text(encoding="utf-8").splitlines()]
+    vocabulary = Vocabulary.load(classifier.run / "vocabulary.txt")
+    ids = {
+        kind: [vocabulary.encode(tokenizer.words(row["text"])[:16]) for row in sample]
+        for kind, tokenizer in (("word", Tokenizer()), ("bert", Tokenizer("bert", True, "none")))
+    }
+    same = sum(one == other for one, other in zip(ids["word"], ids["bert"], strict=True))
+    assert 0 < same < len(sample)
+    share = f"(word): of {len(sample)} validation texts {same / len(sample):.1%} have the same ids and "
+    assert share in outcome.err
+    assert share in (out / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_bundle_becomes_a_client_as_it_is(textapp, classifier, tmp_path):
+    out = tmp_path / "приложение"
+    outcome = textapp("export", classifier.bundle, "--client", "c", "--out", out, "--json")
+    assert (outcome.code, outcome.err.count("\n")) == (0, 1)
+    made = {path.name: path.read_bytes() for path in (out / "bundle").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in classifier.bundle.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "option", [("--recipe", "float32"), ("--lengths", "8"), ("--text-column", "text"), ("--lowering", "unrolled")]
+)
+def test_a_bundle_takes_no_option_of_a_run(textapp, classifier, tmp_path, option):
+    refusal = textapp("export", classifier.bundle, "--client", "c", "--out", tmp_path / "out", *option).refusal
+    assert refusal == f"{option[0]}: is for a run; {classifier.bundle} is a bundle, which is used as it is"
+
+
+def test_unknown_clients_are_refused_before_the_work(textapp, classifier, tmp_path):
+    for source in classifier.folders:
+        refusal = textapp("export", source, "--client", "pda", "--out", tmp_path / "out").refusal
+        assert refusal == f"--client 'pda': is no client; choose from {', '.join(CLIENTS)}"
+    assert "is a bundle already" in textapp("export", classifier.bundle, "--out", tmp_path / "out").refusal

@@ -192,7 +192,7 @@ def test_only_a_bundle_is_overwritten(export, tmp_path, foreign):
     (tmp_path / "包").mkdir()
     (tmp_path / "包" / "bundle.json").write_text(foreign)
     (tmp_path / "包" / "论文.txt").write_text("ü")
-    with pytest.raises(InputError, match=r"包: holds bundle\.json, which is not a file that this command writes"):
+    with pytest.raises(InputError, match=r"包: holds bundle\.json, which is not a file as this command wrote it"):
         export(overwrite=True)
     assert (tmp_path / "包" / "论文.txt").read_text() == "ü"
     assert (tmp_path / "包" / "bundle.json").read_text() == foreign
@@ -204,7 +204,7 @@ def test_a_bundle_with_a_file_of_its_owner_is_not_overwritten(export, tmp_path, 
     before = sorted(path.name for path in folder.iterdir())
     for name in ("заметки.txt", "characters.txt"):  # other bundles have the latter, this one does not
         (folder / name).write_text("ü")
-        with pytest.raises(InputError, match=rf"包: holds {name}, which is not a file that this command writes"):
+        with pytest.raises(InputError, match=rf"包: holds {name}, which is not a file as this command wrote it"):
             export(overwrite=True)
         assert sorted(path.name for path in folder.iterdir()) == sorted([*before, name])
         (folder / name).unlink()

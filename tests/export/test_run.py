@@ -3,12 +3,17 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ai_edge_litert.compiled_model import CompiledModel
+from ai_edge_litert.interpreter import Interpreter
 
 from textapp.cli.opened import open_model
 from textapp.errors import InputError
+from textapp.export.clients.source import Source
 from textapp.export.run import export, quantized_for
 from textapp.files import read_object, write_json
+from textapp.runtime import load
 from textapp.training.run import Run
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -54,6 +59,40 @@ def test_scores_after_the_conversion_are_those_of_the_bundle(sample, data, tmp_p
     assert description == read_object(tmp_path / "bündel" / "bundle.json")
     if sample == "tagger":
         assert scores["types"]["RIVER"] == {"entity_f1": 0.0, "precision": 0.0, "recall": 0.0, "count": 1}
+
+
+@pytest.mark.parametrize(("lowering", "lengths"), [("fused", [4, 8]), ("unrolled", [8])])
+def test_a_bundle_says_which_clients_run_it(lowering, lengths, tmp_path):
+    """The sample has an LSTM: fused, its state is a variable."""
+    folder = tmp_path / "包"
+    description = export(SAMPLES / "classifier/run", folder, lowering=lowering, lengths=lengths, recipe="float32")
+    more = {"LiteRT CompiledModel", "LiteRT.js"} if lowering == "unrolled" else set()
+    more |= {"react-native-fast-tflite", "tflite_flutter"} if len(lengths) == 1 else set()
+    assert set(description["clients"]) == {"textapp", "LiteRT Interpreter", *more}
+    assert load(folder).bundle.description["clients"] == description["clients"]
+    content = (folder / "model.tflite").read_bytes()
+    if lowering == "fused":
+        with pytest.raises(RuntimeError):  # "Variable tensors not yet supported"
+            CompiledModel.from_buffer(content)
+        return
+    compiled, interpreter = CompiledModel.from_buffer(content), Interpreter(model_content=content)
+    for signature, names in compiled.get_signature_list().items():
+        ids = np.array([[5, 3, 9, *[0] * 13]], np.int32)[:, : int(signature.removeprefix("tokens_"))]
+        given = compiled.create_input_buffer_by_name(signature, "token_ids")
+        given.write(ids)
+        taken = {name: compiled.create_output_buffer_by_name(signature, name) for name in names["outputs"]}
+        compiled.run_by_name(signature, {"token_ids": given}, taken)
+        for name, expected in interpreter.get_signature_runner(signature)(token_ids=ids).items():
+            received = taken[name].read(expected.size, np.float32)
+            np.testing.assert_allclose(received, expected.ravel(), atol=1e-6)
+
+
+def test_examples_of_a_run_are_texts_of_its_validation_sample(sample):
+    run = Run.load(SAMPLES / sample / "run")
+    texts = run.task.texts(run.sample(), run.tokenizer)
+    examples = Source(Path(), run).examples(3)
+    assert len(set(examples)) == 3
+    assert set(examples) <= set(texts)
 
 
 def test_scores_before_the_conversion_are_those_of_the_run(sample, tmp_path):

@@ -6,10 +6,10 @@ import itertools
 import random
 from collections.abc import Iterator
 
-from textapp.text.characters import CLASSES, parse_lower, parse_ranges
-from textapp.text.normalization import BASES, CHANGING, COMPOSING, FORMS, QUOTES
+from clients.conformance.strings import FIXED, random_points
+from textapp.text.normalization import FORMS
 
-_KINDS = ("word", "char")
+_KINDS = ("word", "char", "bert")
 
 
 class TokenizerSettings(ctypes.Structure):
@@ -164,62 +164,13 @@ def decoded(content: bytes) -> tuple[str, list[int]]:
     return text, places
 
 
-def _pool(table):
-    return [point for first, last in parse_ranges(table) for point in range(first, last + 1)]
-
-
-_POOLS = {name: _pool(table) for name, table in {**CLASSES, "c": CHANGING, "b": BASES, "j": COMPOSING}.items()}
-_POOLS |= {
-    "q": _pool(QUOTES),
-    "capitals": [point for points, _ in parse_lower() for point in points],
-    "emoji": [*range(0x1F300, 0x1F650), 0x2764, *range(0x1F1E6, 0x1F200)],
-    "jamo": [*range(0x1100, 0x1113), *range(0x1161, 0x1176), *range(0x11A7, 0x11C4), *range(0xAC00, 0xAC40)],
-    "ascii": list(range(0x80)),
-    "chinese": list(range(0x4E00, 0x9FA6)),
-    "kana": [*range(0x3041, 0x3097), *range(0x30A1, 0x30FB), 0x3099, 0x309A, 0x309B, *range(0xFF66, 0xFFA0)],
-}
-_NAMES = list(_POOLS)
-_WORDS = """
-    don't Don’t 3.5 1,000 mp3 80s e-mail U.S. http://a.b/c?d=1 #tag @you :-) naïve café Cafe\u0301 İstanbul ΣΊΣΥΦΟΣ
-    straße ﬁne ½ ㍿ Ａ１ 好吃 ありがとう ｶﾞｷﾞ 안녕하세요 สวัสดี नमस्ते مرحبا ﷺ 👍🏽 👨\u200d👩\u200d👧 🇩🇪 №5 x² H₂O 10⁻³ ... —
-    “quoted” ‘single’ \xad soft\xadhyphen zero\u200bwidth joi\u200dner \ufeffbom a''b a'b'c 1.2.3,4 1. .5 a1.5b ’tis
-    Don't.1
-"""
-_FIXED = ["", " ", "\0", "a", "'", "''a''", "\u0301", "e\u0301" * 3, "\u1100\u1161\u11a8", "\U0001d15e", "A" * 300]
-_FIXED += [
-    "e" + "\u0301" * 100,
-    "ﷺ" * 40,
-    "½" * 30,
-    "\r\n\t",
-    "ǅ ẞ \u2126 \u212a \u212b",
-    "e\u00ad\u0301\u200d",
-    "[PAD]",
-]
-
-
 def contents(count: int, seed: int = 7) -> Iterator[bytes]:
     """Ordinary and hostile texts in UTF-8, and some that are no UTF-8."""
     seeded = random.Random(seed)
-    yield from (text.encode() for text in _FIXED)
-    for _ in range(count - len(_FIXED)):
-        content = "".join(map(chr, _points(seeded))).encode("utf-8", "surrogatepass")
+    yield from (text.encode() for text in FIXED)
+    for _ in range(count - len(FIXED)):
+        content = "".join(map(chr, random_points(seeded))).encode("utf-8", "surrogatepass")
         if seeded.random() < 0.05 and content:
             at = seeded.randrange(len(content))
             content = seeded.choice((content[:at], content[:at] + seeded.randbytes(2) + content[at:]))
         yield content
-
-
-def _points(seeded: random.Random) -> list[int]:
-    kind = seeded.random()
-    if kind < 0.35:
-        return list(map(ord, " ".join(seeded.choices(_WORDS.split(), k=seeded.randint(0, 12)))))
-    if kind < 0.75:  # few kinds of characters together
-        chosen = seeded.choices(_NAMES, k=seeded.randint(1, 4))
-        return [seeded.choice(_POOLS[seeded.choice(chosen)]) for _ in range(seeded.randint(0, 24))]
-    if kind < 0.9:  # a base and many marks
-        points: list[int] = []
-        for _ in range(seeded.randint(1, 3)):
-            points.append(seeded.choice(_POOLS[seeded.choice(["b", "c", "L", "jamo", "kana"])]))
-            points += seeded.choices(_POOLS[seeded.choice("Mj")], k=seeded.choice([1, 2, 3, 31, 32, 33, 40]))
-        return points
-    return [seeded.randrange(0x110000) for _ in range(seeded.randint(0, 16))]

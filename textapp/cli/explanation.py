@@ -8,6 +8,7 @@ _EXTRAS = {
         "train",
     ),
     "optuna": "tune",
+    **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx"), "train,onnx"),
 }
 
 

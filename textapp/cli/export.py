@@ -9,6 +9,7 @@ from textapp.cli.arguments import READ_OPTIONS, check_readable, reads_examples
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError, excerpt
+from textapp.export.clients import CLIENTS, check_clients
 from textapp.files import check_writable
 from textapp.output_files import link_target
 from textapp.task import Task, task
@@ -17,8 +18,8 @@ from textapp.text.characters import counted
 
 @reads_examples(*READ_OPTIONS)
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    out: Annotated[Path, typer.Option(help="Bundle folder to make.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder; with --client also a bundle.")],
+    out: Annotated[Path, typer.Option(help="Bundle folder to make; with --client, folder of what the app adds.")],
     columns: dict[str, Any],
     recipe: Annotated[
         Literal[
@@ -57,15 +58,37 @@ def export(
             "sample."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace an existing bundle.")] = False,
+    client: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Write what an app adds: {', '.join(CLIENTS)}; repeatable, then each in a folder of its name.",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace what an earlier export wrote there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
-    """Convert a run to a bundle that predicts without TensorFlow."""
+    """Convert a run to a bundle that predicts without TensorFlow, or to what an app on some platform adds."""
+    from textapp.export.verb import bundle_folder
+    from textapp.export.verb import export as export_source
+
+    clients = client or []
+    check_clients(clients)
     chosen = None if lengths is None else read_lengths(lengths)
     check_readable(data)
     check_writable(link_target(out).parent)
+    if bundle_folder(run) is not None:
+        given = {"recipe": recipe, "lowering": lowering, "lengths": lengths, "data": data, **columns}
+        if name := next((name for name, value in given.items() if value is not None), None):
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option}: is for a run; {run} is a bundle, which is used as it is")
+        with native_log_hidden():
+            description = export_source(run, out, clients=clients, overwrite=force, report=say)
+        _say_clients(out, clients)
+        if as_json:
+            print_json(description)
+        return
     with native_log_hidden():
-        from textapp.export.run import export as export_run
         from textapp.training.run import Run
 
         opened = Run.load(run)
@@ -73,15 +96,19 @@ def export(
         if options and data is None:
             raise InputError(f"--{next(iter(options)).replace('_', '-')}: says how --data is read, which is missing")
         examples = None if data is None else opened.task.read(data, opened.config, opened.targets, **options)
-        description = export_run(
+        description = export_source(
             opened,
             out,
             recipe=recipe,
             lowering=lowering,
             lengths=chosen,
             examples=examples,
+            clients=clients,
             overwrite=force,
+            report=say,
         )
+    from textapp.runtime.clients import describe_clients
+
     found = task(description["task"])
     metrics, checks = description["metrics"], description["checks"]
     shown = [name for name in found.score_titles if name in metrics["before"]]
@@ -93,12 +120,33 @@ def export(
     _say_other_rounding(description, run)
     _say_what_is_longer(found, description["lengths"], opened.config.data.max_tokens)
     say(f"checks passed: {', '.join(checks)}")
+    say(describe_clients(description["clients"]))
+    if clients:
+        _say_clients(out, clients)
+    else:
+        _say_bundle(out, description)
+    if as_json:
+        print_json(description)
+
+
+def _say_bundle(out: Path, description: dict[str, Any]) -> None:
+    """Prints where a bundle is, and its bytes."""
     sizes = [f"{(out / 'model.tflite').stat().st_size:,} bytes of model"]
     if description["ngrams"]:
         sizes.append(f"{(out / 'ngrams.bin').stat().st_size:,} of n-grams")
     say(f"bundle: {out} ({', '.join(sizes)})")
-    if as_json:
-        print_json(description)
+
+
+def _say_clients(out: Path, clients: list[str]) -> None:
+    """Prints where the files of each client are, and their bytes."""
+    from textapp.export.clients.output import LIST, written_files
+
+    for client in clients:
+        folder = out / client if len(clients) > 1 else out
+        sizes = [(folder / name).stat().st_size for name in written_files(folder) if name != LIST]
+        say(
+            f"{client}: {folder} ({counted(len(sizes), 'file')}, {sum(sizes):,} bytes); its README.md says how to go on"
+        )
 
 
 def _say_other_rounding(description: dict[str, Any], run: Path) -> None:

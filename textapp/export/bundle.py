@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from textapp import __version__
 from textapp.config import LONGEST, ModelConfig
@@ -17,16 +16,17 @@ from textapp.export.checks import check_file
 from textapp.export.comparison import compare
 from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
 from textapp.export.lowering import Lowering, in_float32, lower
-from textapp.export.model_inputs import TOKENS, Inputs, named_inputs
+from textapp.export.model_inputs import TOKENS, encoded_tokens, named_inputs
 from textapp.export.packing import round_rows
 from textapp.files import write_json
 from textapp.layers import CharacterCNN
 from textapp.layers.leaves import flat_layers
 from textapp.output_files import replacing_folder
 from textapp.runtime.bundle_format import FORMAT, FORMAT_VERSION, SELFTEST, check_fields, read_description
+from textapp.runtime.clients import clients_of
 from textapp.runtime.loading import table_entries
 from textapp.runtime.model import DeviceModel
-from textapp.runtime.model_check import check_model
+from textapp.runtime.model_check import SignatureTensors, check_model
 from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS, NgramModel
 from textapp.runtime.selftest import selftest
 from textapp.task import Compared, Save, Task, device, task
@@ -171,7 +171,7 @@ def export_model(
             raise InputError(f"lengths {lengths}: must be different positive numbers of tokens, at most {LONGEST}")
         scoring = task.device_model(model)
         _check_outputs(scoring, task, len(targets.names))
-        rows = [_encoded(tokens, encoder) for tokens in compared.rows]
+        rows = [encoded_tokens(tokens, encoder) for tokens in compared.rows]
         files: dict[str, Save] = {VOCABULARY: encoder.vocabulary.save, **task.files(targets)}
         if encoder.characters is not None:
             files[CHARACTERS] = encoder.characters.save
@@ -187,7 +187,8 @@ def export_model(
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
         checks = check_file(content, lowered, stored, lengths, recipe, checked, task.exclusive)
-        _check_rows(content, encoder)
+        tensors = check_model(content)
+        _check_rows(tensors, encoder)
         for name, save in files.items():
             save(temporary / name)
         for name, written in ({} if ngrams is None else ngrams.files()).items():
@@ -216,6 +217,7 @@ def export_model(
             "shapes": encoder.shapes,
             "ngrams": ngrams is not None,
             "selftest": True,
+            "clients": clients_of(tensors),
             **fields,
             "textapp_version": __version__,
             "lengths": lengths,
@@ -244,12 +246,6 @@ def bundle_files(folder: Path) -> list[str]:
         return []
     names = (MODEL, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE, SELFTEST, *half.file_names(description))
     return [*(name for name in names if name in description["sha256"]), path.name]
-
-
-def _encoded(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:
-    """Tokens as the model's inputs."""
-    ids = encoder.encode(tokens)
-    return {name: np.array(ids[name], np.int32).reshape(len(tokens), *shape) for name, shape in encoder.inputs.items()}
 
 
 def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) -> None:
@@ -292,10 +288,10 @@ def _check_tables(lowered: keras.Model, encoder: TokenEncoder) -> None:
             raise InputError(f"vocabulary: {entries} {what}, but layer {layer.name!r} has {rows} rows")
 
 
-def _check_rows(content: bytes, encoder: TokenEncoder) -> None:
+def _check_rows(signatures: Mapping[str, SignatureTensors], encoder: TokenEncoder) -> None:
     """Raises `InputError` if a table has a row without an entry of the encoder. The runtime refuses such a bundle."""
     entries = table_entries(encoder)
-    for tensors in check_model(content).values():
+    for tensors in signatures.values():
         for name, counts in tensors.table_rows.items():
             file, count = entries[name]
             for rows in counts - {count}:

@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from textapp.text.token_encoder import TokenEncoder
+
 TOKENS = "token_ids"
 """The input that every model has. Where it is 0, all inputs are padding."""
 
@@ -30,6 +32,12 @@ def named_inputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
 def token_inputs(token_ids: Sequence[int]) -> Inputs:
     """A text for a model that reads only token ids."""
     return {TOKENS: np.array(token_ids, np.int32)}
+
+
+def encoded_tokens(tokens: Sequence[str], encoder: TokenEncoder) -> Inputs:
+    """The tokens of a text as the model's inputs."""
+    ids = encoder.encode(tokens)
+    return {name: np.array(ids[name], np.int32).reshape(len(tokens), *shape) for name, shape in encoder.inputs.items()}
 
 
 def padded_rows(texts: Sequence[Inputs], length: int) -> InputBatch:

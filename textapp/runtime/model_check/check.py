@@ -44,17 +44,21 @@ _PER_CHANNEL = {  # the inputs that may have a scale for each row or channel
 
 @dataclass(frozen=True)
 class SignatureTensors:
-    """The inputs and outputs of a signature by name, and the tables that its inputs look up.
+    """The inputs and outputs of a signature by name, the tables that its inputs look up, and what it asks of a runtime.
 
     Attributes:
         inputs: Its inputs.
         outputs: Its outputs.
         table_rows: Name of an input of ids -> the numbers of rows of the tables that are read at these ids.
+        operators: The names of its operators in the schema.
+        has_variables: Whether a tensor keeps its content between operators, as the state of a fused LSTM does.
     """
 
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
     table_rows: Mapping[str, frozenset[int]]
+    operators: frozenset[str]
+    has_variables: bool
 
 
 def check_model(content: bytes) -> dict[str, SignatureTensors]:
@@ -149,6 +153,8 @@ class _Checker:
             {name: tensors[index] for name, index in inputs.items()},
             {name: tensors[index] for name, index in outputs.items()},
             {name: frozenset(counts) for name, counts in rows.items()},
+            frozenset(self.codes[table["opcode_index"]].name for table in subgraph["operators"]),
+            any(tensor.is_variable for tensor in tensors),
         )
 
     def _tensor(self, table: dict[str, Any]) -> Tensor:
