@@ -69,9 +69,12 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.budget --data $(DATA)
 	$(BIN)/python -m benchmarks.reliability
 
-# The core in C beside other runtimes: half an hour on a quiet machine.
+# The core in C beside other runtimes: half an hour on a quiet machine; then its equality and safety: two hours, and each
+# can be stopped and resumes.
 bench-native: .venv/installed-bench
 	$(BIN)/python -m benchmarks.native --data $(DATA)
+	$(BIN)/python -m benchmarks.native_equality --data $(DATA)
+	$(BIN)/python -m benchmarks.native_safety
 
 # The versions and hashes of constraints.txt, so that a build in a year is that of today. pip first: an old one, and an
 # old setuptools, come with Python. pip cannot check the hash of a folder: the project is installed last and alone.

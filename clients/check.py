@@ -3,18 +3,18 @@
     python clients/check.py [c flutter ...]
 
 Each way prints one line: passed, failed, or skipped with the reason. A way is a function without arguments. It raises
-`Skipped` if a tool is missing, and `AssertionError` or `CalledProcessError` if the client fails.
+`Skipped` if a tool is missing, and another error if the client fails.
 
 Bindings are held against the golden files of `clients/conformance`. The variable TEXTAPP_CONFORMANCE names a folder of
-them, of 100,000 strings for example; without it they are made of 1,000 strings.
+them, of 100,000 strings for example; without it they are made of 300 strings.
 """
 
 import atexit
 import ctypes
 import functools
-import hashlib
-import json
+import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,8 +25,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from clients.conformance.make import make  # noqa: E402
+from tests.native.core_bundle import with_files  # noqa: E402
+from textapp.errors import InputError  # noqa: E402
+from textapp.export.clients import files  # noqa: E402
+from textapp.export.verb import export  # noqa: E402
+from textapp.runtime import load  # noqa: E402
+from textapp.runtime.selftest import selftest  # noqa: E402
+
 SAMPLES = {task: ROOT / "tests/samples" / task / "bundle" for task in ("classifier", "tagger")}
 """Bundles of an earlier version, which each client runs."""
+
+GOLDEN = 300
+"""Strings of the golden files; `clients/conformance/make.py` makes any number."""
+
+KOTLIN = "2.4.20"
 
 
 class Skipped(Exception):
@@ -39,6 +52,21 @@ def needed(tool: str) -> str:
     if found is None:
         raise Skipped(f"no {tool} here")
     return found
+
+
+def test_android() -> None:
+    """Runs the Kotlin client on this machine's Java, and its libraries for Android in QEMU."""
+    needed("java")
+    with tempfile.TemporaryDirectory() as folder:
+        run_pytest("clients/android/tests", KOTLINC=kotlin_compiler(Path(folder)))
+
+
+def test_browser() -> None:
+    """Shows bundles in Chromium, and compares the page with Python."""
+    needed("chromium")
+    chromedriver = needed("chromedriver")
+    check_wasm()
+    run_pytest("tests/export/clients/test_in_browser.py", CHROMEDRIVER=chromedriver)
 
 
 def test_c() -> None:
@@ -93,6 +121,22 @@ def test_ios() -> None:
     subprocess.run([*command, "-typecheck", *options, "Examples/TextappView.swift"], cwd=package, check=True)
 
 
+def test_litert_js() -> None:
+    """Runs model files in LiteRT.js, in Chromium."""
+    for tool in ("chromium", "chromedriver"):
+        needed(tool)
+    if not (ROOT / "clients/tests/node_modules/@litertjs/core").is_dir():
+        raise Skipped("no LiteRT.js here: npm install --prefix clients/tests @litertjs/core")
+    subprocess.run([sys.executable, "clients/tests/litert_js.py"], cwd=ROOT, check=True)
+
+
+def test_mediapipe() -> None:
+    """Runs the file of client mediapipe in MediaPipe, in this Python or in that of the variable MEDIAPIPE_PYTHON."""
+    if not os.environ.get("MEDIAPIPE_PYTHON") and importlib.util.find_spec("mediapipe") is None:
+        raise Skipped("no mediapipe here; install it, or set MEDIAPIPE_PYTHON to a Python that has it")
+    run_pytest("tests/export/clients/test_mediapipe.py")
+
+
 def test_rust() -> None:
     """Runs the tests of the crate that is exported, and its example, with `cargo`, or with the cargo of CARGO."""
     cargo = needed(os.environ.get("CARGO", "cargo"))
@@ -105,12 +149,70 @@ def test_rust() -> None:
     program = Path(environment["CARGO_TARGET_DIR"], "release/examples/predict")
     text = "Ms Anbeda Norsotä sang in 北京 ."
     done = subprocess.run([program], cwd=crate, input=f"{text}\n".encode(), stdout=subprocess.PIPE, check=True)
-    from textapp.runtime import load
-
     [found] = load(SAMPLES["tagger"], engine="litert").predict([text])
     lines = [line.split(" ", 1)[1] for line in done.stdout.decode().splitlines()]
     wanted = [f"{span.type} {span.text}" for span in found.spans]
     assert lines == wanted, f"the example prints {lines}, not {wanted}"
+
+
+def test_web(*kinds: str) -> None:
+    """Runs the tests of client web in Node, in cores of some kinds, and of that folder as it is exported."""
+    node = needed("node")
+    check_wasm()
+    web = exported("web", SAMPLES["classifier"])
+    known = subprocess.run([node, "--v8-options"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    flag = "--experimental-wasm-relaxed-simd"  # of V8 before 11.4, as in Node 20
+    environment = {
+        **os.environ,
+        "TEXTAPP_WEB": str(web),
+        "TEXTAPP_CONFORMANCE": str(golden_files()),
+        "TEXTAPP_SELFTEST": str(tested_bundle()),
+    }
+    tests = sorted(map(str, (ROOT / "clients/web/tests").glob("*.test.mjs")))
+    for kind in kinds:
+        if kind == "wasm2js" and not (web / "without-wasm.js").exists():
+            raise Skipped("no wasm2js here, of binaryen")
+        options = [flag] if kind == "relaxed" and flag in known else []
+        command = [node, *options, "--test", *tests]
+        subprocess.run(command, cwd=ROOT, env={**environment, "TEXTAPP_KIND": kind}, check=True)
+
+
+def test_web_types() -> None:
+    """Checks the types of client web in a program that uses all of them."""
+    tsc = needed("tsc")
+    options = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable"]
+    subprocess.run([tsc, *options, "clients/web/tests/types.ts"], cwd=ROOT, check=True)
+
+
+def kotlin_compiler(folder: Path) -> str:
+    """The path of a Kotlin compiler: of node_modules, of PATH, or that of npm, which is installed into a folder.
+
+    Raises:
+        Skipped: There is none, and npm is not here or does not reach its registry.
+    """
+    place = "node_modules/kotlin-compiler/bin/kotlinc"
+    for found in (ROOT / place, ROOT / "clients/android" / place):
+        if found.is_file():
+            return str(found)
+    if (on_path := shutil.which("kotlinc")) is not None:
+        done = subprocess.run([on_path, "-version"], capture_output=True, text=True, check=False)
+        if (version := re.search(r"kotlinc-jvm (\d+)", done.stderr)) and int(version[1]) >= 2:
+            return on_path
+    if (npm := shutil.which("npm")) is None:
+        raise Skipped("no Kotlin compiler from version 2 on here, and no npm to install one")
+    command = [npm, "install", "--no-audit", "--no-fund", "--fetch-retries=1", f"kotlin-compiler@{KOTLIN}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Skipped(f"no Kotlin compiler from version 2 on here, and npm cannot install kotlin-compiler@{KOTLIN}")
+    return str(folder / place)
+
+
+def check_wasm() -> None:
+    """Raises `Skipped` if nothing here compiles the core as WebAssembly."""
+    try:
+        files.core_wasm("simd")
+    except InputError as error:
+        raise Skipped(str(error)) from error
 
 
 @functools.cache
@@ -121,42 +223,30 @@ def scratch() -> Path:
     return Path(folder.name)
 
 
-def exported(client: str) -> Path:
-    """A new folder with a client and `tested_bundle`, as `textapp export --client` writes it."""
-    from textapp.export.verb import export
-
+def exported(client: str, bundle: Path | None = None) -> Path:
+    """A folder with a client and a bundle, by default `tested_bundle`, as `textapp export --client` writes it."""
     folder = scratch() / client / "textapp"
-    folder.parent.mkdir()
-    export(tested_bundle(), folder, clients=[client])
+    if not folder.exists():
+        folder.parent.mkdir()
+        export(bundle or tested_bundle(), folder, clients=[client])
     return folder
 
 
 @functools.cache
 def tested_bundle() -> Path:
     """The sample tagger with a selftest.json, which today's exports write."""
-    from textapp.runtime import load
-    from textapp.runtime.selftest import selftest
-
-    bundle = scratch() / "bundle"
-    shutil.copytree(SAMPLES["tagger"], bundle)
-    description = json.loads((bundle / "bundle.json").read_bytes())
-    content = selftest(load(bundle, engine="litert"), description["recipe"])
-    (bundle / "selftest.json").write_bytes(content)
-    description["selftest"] = True
-    description["sha256"]["selftest.json"] = hashlib.sha256(content).hexdigest()
-    (bundle / "bundle.json").write_text(json.dumps(description), encoding="utf-8")
-    return bundle
+    content = selftest(load(SAMPLES["tagger"], engine="litert"), "dynamic_wi8_afp32")
+    files_of_bundle = {"selftest.json": content}
+    return Path(with_files(SAMPLES["tagger"], scratch() / "bundle", files_of_bundle, fields={"selftest": True}))
 
 
 @functools.cache
 def golden_files() -> Path:
     """A folder with the golden files."""
-    from clients.conformance.make import make
-
     if named := os.environ.get("TEXTAPP_CONFORMANCE"):
         return Path(named).absolute()
     folder = scratch() / "conformance"
-    make(folder, 1000)
+    make(folder, GOLDEN)
     return folder
 
 
@@ -167,10 +257,17 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 
 WAYS: dict[str, Callable[[], None]] = {
+    "android": test_android,
+    "browser": test_browser,
     "c": test_c,
     "flutter": test_flutter,
     "ios": test_ios,
+    "litert-js": test_litert_js,
+    "mediapipe": test_mediapipe,
     "rust": test_rust,
+    "web": lambda: test_web("plain", "simd", "relaxed"),
+    "web-javascript": lambda: test_web("wasm2js"),
+    "web-types": test_web_types,
 }
 
 
@@ -187,7 +284,7 @@ def main() -> int:
             results[name] = "passed"
         except Skipped as reason:
             results[name] = f"skipped: {reason}"
-        except (subprocess.CalledProcessError, AssertionError) as error:
+        except (subprocess.CalledProcessError, AssertionError, InputError) as error:
             results[name] = f"failed: {error}"
     for name, result in results.items():
         print(f"{name}: {result}")

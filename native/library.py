@@ -130,7 +130,7 @@ def build(
                 ).returncode
             ):
                 own = []
-            made = str(Path(folder, f"{source.stem}.o"))
+            made = str(Path(folder, f"{source.parent.name}-{source.stem}.o"))  # more than one folder may have a name
             includes = ["-I", str(NATIVE / "include"), "-I", str(NATIVE / "src")]
             if source.parent.name == "command":  # a program, which may use the C library
                 own = [*own, "-fno-freestanding"]

@@ -389,6 +389,31 @@ def test_the_old_folder_of_a_killed_replacement_is_deleted_by_its_names(tmp_path
     assert names(old) == ["заметки"]
 
 
+def test_files_in_folders_below_are_the_commands_own_by_their_whole_name(tmp_path):
+    def below(folder):
+        return ["под/файл", "знак"] if (folder / "знак").is_file() else []
+
+    def write_below(path, **options):
+        with replacing_folder(path, below, **options) as temporary:
+            (temporary / "под").mkdir()
+            (temporary / "под/файл").write_text("x")
+            (temporary / "знак").write_text("x")
+
+    path, other = tmp_path / "包", tmp_path / "чужое"
+    write_below(path)
+    write_below(path, overwrite=True)
+    (path / "под/заметки").write_text("важно")
+    with pytest.raises(InputError, match="包: holds под/заметки, which is not a file as this command wrote it"):
+        write_below(path, overwrite=True)
+    shutil.move(path / "под", other)
+    (path / "под").symlink_to(other)
+    with pytest.raises(InputError, match="包: holds под, which is not"):
+        write_below(path, overwrite=True)
+    shutil.copytree(path, tmp_path / ".包.textapp-a1b2c3d4.old", symlinks=True)  # as a killed replacement leaves it
+    clear_abandoned(path, below)
+    assert names(other) == sorted(["заметки", "файл"])
+
+
 def test_a_full_disk_keeps_the_old_folder_and_names_the_new_file(tmp_path):
     path = made(tmp_path / "包")
     for write_new in (write_text, lambda file, text: file.write_text(text)):

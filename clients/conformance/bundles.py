@@ -75,20 +75,23 @@ def bundles() -> Iterator[Made]:
     yield _sample("plain-tags", "tagger", remove="crf.json", tag_scheme=None, **free, **cased, **form)
     labels = ["no", "ja ☕", "ſtraße", "好", "5"]
     yield _of_table(
-        "table-classifier", {"labels.txt": _lines(labels)}, {"temperature": 0.7, "task": "classification"}, len(labels)
+        "table-classifier",
+        {"labels.txt": lines_file(labels)},
+        {"temperature": 0.7, "task": "classification"},
+        len(labels),
     )
     thresholds = [0.2, 0.5, 0.8, 0.99, 0.0]
     fields = {"task": "multilabel", "thresholds": thresholds}
-    yield _of_table("table-multilabel", {"labels.txt": _lines(labels)}, fields, len(labels))
+    yield _of_table("table-multilabel", {"labels.txt": lines_file(labels)}, fields, len(labels))
     for scheme in ("IOB2", "IOBES"):
         tags = TagSet.build([["B-PER", "I-PER", "I-PER", "B-地名", "B-地名", "I-地名", "O", "B-a-b"]], scheme)
-        files = {"tags.txt": _lines(tags.tags), "crf.json": _crf(tags)}
+        files = {"tags.txt": lines_file(tags.tags), "crf.json": crf_file(tags)}
         fields = {**_TAGGER, "tag_scheme": scheme, "crf": True}
         yield _of_table(f"table-tagger-{scheme.lower()}", files, fields, len(tags), per_token=True)
 
 
 _TAGGER = {"task": "tagging", "retokenize": False}
-_DESCRIPTION = {
+DESCRIPTION = {
     "format": "textapp-bundle",
     "format_version": 1,
     "textapp_version": "0.1.0",
@@ -114,11 +117,11 @@ def _of_table(
     lengths = [6, 24]
     content = {
         "model.tflite": table_model(table, lengths, per_token),
-        "vocabulary.txt": _lines(entries),
+        "vocabulary.txt": lines_file(entries),
         **files,
     }
     named = {"lengths": lengths, "signatures": {str(length): signature_name(length) for length in lengths}}
-    return Made(name, content, {**_DESCRIPTION, **named, **fields}, FLOAT)
+    return Made(name, content, {**DESCRIPTION, **named, **fields}, FLOAT)
 
 
 def _sample(name: str, sample: str, files: Mapping[str, bytes] = {}, remove: str = "", **fields: Any) -> Made:
@@ -130,7 +133,7 @@ def _sample(name: str, sample: str, files: Mapping[str, bytes] = {}, remove: str
     return Made(name, {**content, **files}, {**description, **fields}, INT8)
 
 
-def _lines(lines: Sequence[str]) -> bytes:
+def lines_file(lines: Sequence[str]) -> bytes:
     """The content of a file of names."""
     return "".join(f"{line}\n" for line in lines).encode()
 
@@ -151,7 +154,7 @@ def _ngrams(labels: int, projected: bool) -> dict[str, bytes]:
     ).files()
 
 
-def _crf(tags: TagSet) -> bytes:
+def crf_file(tags: TagSet) -> bytes:
     """The content of crf.json: random scores of a CRF."""
     scores = dict(zip(("transitions", "start", "end"), crf_scores(tags, np.random.default_rng(3)), strict=True))
     return json.dumps({name: array.tolist() for name, array in scores.items()}).encode()

@@ -8,10 +8,8 @@
 typedef struct {
   uint64_t value;
 } __attribute__((packed, may_alias)) word;
-/* 64 bytes, which compilers copy in vectors. */
-typedef struct {
-  uint64_t values[8];
-} __attribute__((packed, may_alias)) eight_words;
+/* Two of them as a vector. A structure as large would be copied by a call of memcpy where the compiler saves space. */
+typedef uint64_t two_words __attribute__((vector_size(16), aligned(1), may_alias));
 /* Compilers turn a loop that copies or fills into a call of memcpy or memset, which would call itself here. */
 #define KEEP_LOOP __asm__ volatile("")
 #else
@@ -24,7 +22,10 @@ void *ta_copy(void *to, const void *from, size_t size) {
   size_t at = 0;
 #if defined(__GNUC__)
   for (; at + 64 <= size; at += 64) {
-    *(eight_words *)(void *)(out + at) = *(const eight_words *)(const void *)(in + at);
+    const two_words *four = (const two_words *)(const void *)(in + at);
+    two_words *to_four = (two_words *)(void *)(out + at);
+    two_words a = four[0], b = four[1], c = four[2], d = four[3];
+    to_four[0] = a, to_four[1] = b, to_four[2] = c, to_four[3] = d;
     KEEP_LOOP;
   }
   for (; at + 8 <= size; at += 8) {
@@ -43,10 +44,19 @@ void *ta_move(void *to, const void *from, size_t size) {
   uint8_t *out = to;
   const uint8_t *in = from;
   if (out == in) return to;
-  if ((uintptr_t)out - (uintptr_t)in >= size) return ta_copy(to, from, size); /* forwards is safe */
+  if ((uintptr_t)out - (uintptr_t)in >= size) { /* forwards is safe */
+    if ((uintptr_t)in - (uintptr_t)out >= 64) return ta_copy(to, from, size); /* no block overlaps its copy */
+    for (size_t at = 0; at < size; at++) {
+      uint8_t byte = in[at];
+      out[at] = byte;
+      KEEP_LOOP;
+    }
+    return to;
+  }
 #if defined(__GNUC__)
   for (; size >= 8; size -= 8) {
-    *(word *)(void *)(out + size - 8) = *(const word *)(const void *)(in + size - 8);
+    uint64_t value = ((const word *)(const void *)(in + size - 8))->value; /* read whole, as it may overlap its copy */
+    ((word *)(void *)(out + size - 8))->value = value;
     KEEP_LOOP;
   }
 #endif

@@ -430,9 +430,10 @@ size_t ta_json_string(ta_json value, char *out, size_t room) {
 }
 
 int ta_json_equals(ta_json value, const char *text, size_t length) {
-  const char *at = value.at + 1;
+  const char *at;
   size_t found = 0;
   if (ta_json_kind_of(value) != TA_JSON_STRING) return 0;
+  at = value.at + 1;
   while (*at != '"') {
     char bytes[4];
     size_t count = 1;

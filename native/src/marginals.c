@@ -121,10 +121,10 @@ void ta_tag_confidences(const ta_tags *tags, const ta_decoding *work, const floa
 /* The log-sum over the tags of the token before a span (or after it) that leave its border where it is. */
 static double beside(const ta_tags *tags, const double *column, int32_t edge, int is_before, double *values) {
   size_t width = tags->count, fixed = (size_t)edge;
-  const double *scores = (is_before ? tags->into : tags->from) + fixed * width;
+  const double *scores = is_before ? tags->into : tags->from; /* NULL without a CRF */
   for (size_t tag = 0; tag < width; tag++) {
     int joins = is_before ? ta_continues(tags, tag, fixed) : ta_continues(tags, fixed, tag);
-    values[tag] = joins ? NEVER : tags->has_crf ? column[tag] + scores[tag] : column[tag];
+    values[tag] = joins ? NEVER : scores ? column[tag] + scores[fixed * width + tag] : column[tag];
   }
   return log_sum(values, width);
 }

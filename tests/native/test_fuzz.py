@@ -16,6 +16,8 @@ TARGETS = {"text": TEXT, "json": "json decimal base numbers hashes"}
 JSON = (
     '[1, 2.5e-3, -0, 1e400, 9007199254740993.0000000000000000000001, "a\\u00e9\\ud83d\\ude00\\n", true]',
     '{"a": [{"b": null}], "b": "上海", "a": 123456789012345678901234567890e-300}',
+    # Found by libFuzzer: the digits of such a number are moved by fewer bytes than a block of a copy has.
+    "[-2.5556650313166666666666666666666666666666666666666666666666666666666666664181]",
 )
 
 CHECKS = ["-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

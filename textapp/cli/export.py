@@ -82,7 +82,8 @@ def export(
         if name := next((name for name, value in given.items() if value is not None), None):
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option}: is for a run; {run} is a bundle, which is used as it is")
-        description = export_source(run, out, clients=clients, overwrite=force)
+        with native_log_hidden():
+            description = export_source(run, out, clients=clients, overwrite=force, report=say)
         _say_clients(out, clients)
         if as_json:
             print_json(description)
@@ -104,6 +105,7 @@ def export(
             examples=examples,
             clients=clients,
             overwrite=force,
+            report=say,
         )
     from textapp.runtime.clients import describe_clients
 
@@ -137,11 +139,11 @@ def _say_bundle(out: Path, description: dict[str, Any]) -> None:
 
 def _say_clients(out: Path, clients: list[str]) -> None:
     """Prints where the files of each client are, and their bytes."""
-    from textapp.export.clients.output import written_files
+    from textapp.export.clients.output import LIST, written_files
 
     for client in clients:
         folder = out / client if len(clients) > 1 else out
-        sizes = [(folder / name).stat().st_size for name in written_files(folder)]
+        sizes = [(folder / name).stat().st_size for name in written_files(folder) if name != LIST]
         say(
             f"{client}: {folder} ({counted(len(sizes), 'file')}, {sum(sizes):,} bytes); its README.md says how to go on"
         )

@@ -71,7 +71,9 @@ struct JNINativeInterface_ {
   void *unused_209[13];
   void *(*GetPrimitiveArrayCritical)(JNIEnv *, jarray, jboolean *is_copy);
   void (*ReleasePrimitiveArrayCritical)(JNIEnv *, jarray, void *, jint mode);
-  void *unused_224[6];
+  void *unused_224[4];
+  jboolean (*ExceptionCheck)(JNIEnv *);
+  void *unused_229[1];
   void *(*GetDirectBufferAddress)(JNIEnv *, jobject buffer);
 };
 

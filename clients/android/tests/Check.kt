@@ -1,6 +1,6 @@
 /**
  * Tests of the Kotlin client on the JVM: `CheckKt GOLDEN SAMPLES`, the golden files of clients/conformance and the folder
- * tests/samples. With `time BUNDLE TEXTS` it measures instead.
+ * tests/samples. Or `selftest BUNDLE`, `failing-selftest BUNDLE`; and `time BUNDLE TEXTS`, which measures.
  */
 package textapp.tests
 
@@ -18,7 +18,19 @@ import textapp.sample.pieces
 import textapp.usableFeatures
 
 fun main(arguments: Array<String>) {
-    if (arguments[0] == "time") return measure(File(arguments[1]), File(arguments[2]))
+    when (arguments[0]) {
+        "time" -> measure(File(arguments[1]), File(arguments[2]))
+        "selftest" -> Textapp.load(File(arguments[1])).selftest()
+        "failing-selftest" -> {
+            val model = Textapp.load(File(arguments[1]))
+            fails(Status.SELFTEST, "selftest.json") { model.selftest() }
+            println(runCatching { model.selftest() }.exceptionOrNull()!!.message)
+        }
+        else -> checkAll(arguments)
+    }
+}
+
+private fun checkAll(arguments: Array<String>) {
     val samples = File(arguments[1])
     val classifier = samples.resolve("classifier/bundle")
     val tagger = samples.resolve("tagger/bundle")
@@ -163,16 +175,20 @@ private fun fails(status: Status, part: String, call: () -> Unit) {
 private fun sha256(content: ByteArray): String =
     java.security.MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }
 
-/** Prints the milliseconds of loading, and of each of the lines of a file, in microseconds; see clients/android/check.py. */
+/** Prints the times of loading, and of predicting the lines of a file. */
 private fun measure(bundle: File, texts: File) {
-    val start = System.nanoTime()
-    val model = Textapp.load(bundle)
-    println("first load ${(System.nanoTime() - start) / 1e6} ms, kernel ${model.kernel}")
+    val first = micros { Textapp.load(bundle).close() }
     val loads = List(50) { micros { Textapp.load(bundle).close() } }.sorted()
+    val model = Textapp.load(bundle)
     val lines = texts.readLines()
-    repeat(3000 / lines.size + 1) { for (line in lines) model.predict(line) } // until the code is compiled
-    val times = List(3000 / lines.size + 1) { lines.map { micros { model.predict(it) } } }.flatten().sorted()
-    println("load %.2f ms; a text: p50 %.1f, p95 %.1f µs".format(loads[25] / 1e3, times[times.size / 2], times[times.size * 19 / 20]))
+    val rounds = 3000 / lines.size + 1
+    repeat(rounds) { for (line in lines) model.predict(line) } // until Java has compiled the code
+    val times = List(rounds) { lines.map { micros { model.predict(it) } } }.flatten().sorted()
+    println(
+        "first load %.2f ms; load %.2f ms; a text: p50 %.1f, p95 %.1f µs; %s".format(
+            first / 1e3, loads[25] / 1e3, times[times.size / 2], times[times.size * 19 / 20], model.kernel,
+        )
+    )
 }
 
 private fun micros(call: () -> Unit): Double {

@@ -4,9 +4,11 @@
 """
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 from textapp.errors import InputError
+from textapp.files import temporary_folder
 
 _REPOSITORY = Path(__file__).parents[3]
 _COPIES = Path(__file__).parent / "sources"  # exists in a wheel only
@@ -40,6 +42,48 @@ def amalgamation() -> tuple[str, str]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return str(module.amalgamation()), _read(native / "include/textapp.h")
+
+
+def core_wasm(kind: str) -> bytes:
+    """The core as WebAssembly: the copy of a wheel, or compiled from the sources.
+
+    Args:
+        kind: relaxed, simd or plain, see `clients/web/build.py`.
+
+    Raises:
+        InputError: There is no copy and no compiler.
+    """
+    return _copied_or_built(f"textapp-{kind}.wasm", kind)
+
+
+def core_javascript() -> bytes | None:
+    """The core as a module of JavaScript; None if there is no copy, and no program wasm2js to make it.
+
+    Raises:
+        InputError: There is no compiler.
+    """
+    name, kind = "textapp-wasm2js.js", "wasm2js"
+    if not (_COPIES / "web" / name).is_file() and shutil.which(kind) is None:
+        return None
+    return _copied_or_built(name, kind)
+
+
+def _copied_or_built(name: str, kind: str) -> bytes:
+    """A file that `clients/web/build.py` makes."""
+    copy = _COPIES / "web" / name
+    if copy.is_file():
+        return copy.read_bytes()
+    spec = importlib.util.spec_from_file_location("textapp_web_build", client_folder("web") / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    with temporary_folder() as folder:
+        try:
+            [made] = build.build(folder, [kind])
+        except RuntimeError as error:
+            raise InputError(f"client web: {' '.join(str(error).split())}") from error
+        return bytes(made.read_bytes())
 
 
 def _read(path: Path) -> str:

@@ -135,10 +135,10 @@ static void *allocate(void *user, size_t size) {
   jvalue argument;
   jobject buffer;
   uint8_t *start;
-  if (size > LONGEST_BLOCK) return NULL;
+  if (size > LONGEST_BLOCK || (*env)->ExceptionCheck(env)) return NULL;
   argument.i = (jint)size + ALIGNMENT;
   buffer = (*env)->CallObjectMethodA(env, from->memory, from->method, &argument);
-  if (!buffer) return NULL;
+  if ((*env)->ExceptionCheck(env) || !buffer) return NULL;
   start = (*env)->GetDirectBufferAddress(env, buffer);
   (*env)->DeleteLocalRef(env, buffer); /* Memory holds it */
   return start ? start + (ALIGNMENT - (uintptr_t)start % ALIGNMENT) % ALIGNMENT : NULL;
@@ -165,13 +165,9 @@ JNIEXPORT jlong JNICALL Java_textapp_Core_load(JNIEnv *env, jclass core, jobject
   textapp_status status;
   (void)core;
   from.method = (*env)->GetMethodID(env, (*env)->GetObjectClass(env, memory), "allocate", "(I)Ljava/nio/ByteBuffer;");
-  if (!from.method) return 0; /* Java throws NoSuchMethodError: the rules of R8 were not used */
+  if (!from.method) return 0; /* NoSuchMethodError is thrown in Kotlin: consumer-rules.pro was not used */
   list = allocate(&from, count * sizeof *list + 1);
-  if (!list) {
-    report(env, out, TEXTAPP_ERROR_MEMORY, &message);
-    return 0;
-  }
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; list && i < count; i++) {
     jint place[3];
     (*env)->GetIntArrayRegion(env, places, (jsize)(3 * i), 3, place);
     list[i].name = (const char *)start + place[0];
@@ -180,7 +176,8 @@ JNIEXPORT jlong JNICALL Java_textapp_Core_load(JNIEnv *env, jclass core, jobject
   }
   options.user = &from;
   options.features = (uint32_t)features;
-  status = textapp_load(list, count, &options, &model, &message);
+  status = list ? textapp_load(list, count, &options, &model, &message) : TEXTAPP_ERROR_MEMORY;
+  if ((*env)->ExceptionCheck(env)) return 0; /* of `allocate`: it is thrown in Kotlin */
   report(env, out, status, &message);
   return status ? 0 : handle_of(model);
 }

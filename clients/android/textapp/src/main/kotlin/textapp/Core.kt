@@ -57,7 +57,8 @@ internal fun direct(size: Int): ByteBuffer? =
 /** The exception of a [report], whose status is not 0. */
 internal fun exceptionOf(report: ByteArray, place: String): TextappException {
     val end = (1 until report.size).first { report[it] == 0.toByte() }
-    return TextappException(Status.entries[report[0] - 1], place + String(report, 1, end - 1, Charsets.UTF_8))
+    val line = String(report, 1, end - 1, Charsets.UTF_8).ifEmpty { "needs more memory than there is" }
+    return TextappException(Status.entries[report[0] - 1], place + line)
 }
 
 /** Reads a record of textapp_jni.c from its start to its end. */
