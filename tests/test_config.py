@@ -79,10 +79,27 @@ def test_a_key_like_no_other_gets_a_way_on(setting, hint):
         (["context_width=5"], "setting context_width: not used with context_filters=0"),
         (["shape_dim=9"], "setting shape_dim: not used with shapes=false"),
         (["bigram_dropout=0.5"], "setting bigram_dropout: not used with bigrams=0"),
+        (["tokenizer=bert", "normalization=nfc"], "setting normalization: not used with tokenizer=bert"),
     ],
 )
 def test_a_setting_that_changes_nothing_is_refused(settings, rule):
     assert rule in refusal(*settings)
+
+
+@pytest.mark.parametrize("setting", ["lowercase=false", "zero_digits=true", "characters=true", "shapes=true"])
+def test_what_mediapipe_cannot_read_is_refused(setting):
+    name, _, value = setting.partition("=")
+    other = {"true": "false", "false": "true"}[value]
+    assert refusal("tokenizer=bert", setting) == (
+        f"setting {name}: must be {other} with tokenizer=bert, whose words are those that MediaPipe looks up; "
+        f"received {value}"
+    )
+
+
+def test_a_tagger_keeps_capitals():
+    config = task("tagging").config()
+    with pytest.raises(InputError, match="tokenizer: must be word or char for a tagger, as bert drops capitals"):
+        config.override(["tokenizer=bert", "characters=false"])
 
 
 def test_a_student_has_no_baseline_to_set():

@@ -1,5 +1,6 @@
 """`textapp export`: a run in, a checked bundle out, nothing else."""
 
+import json
 import resource
 import tempfile
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from textapp.export import ExportError
 from textapp.export.clients import CLIENTS
+from textapp.text.tokenizer import Tokenizer
+from textapp.text.vocabulary import Vocabulary
 
 
 def test_a_bundle_is_made_and_described(textapp, model, tmp_path):
@@ -146,6 +149,23 @@ def test_a_run_becomes_clients(textapp, model, tmp_path):
     scores = textapp("evaluate", out / "bundle", "--data", model.files["test"], "--json").json
     assert model.main_score in scores
     assert "exists; choose another folder" in textapp("export", model.run, "--client", "c", "--out", out).refusal
+
+
+def test_how_far_mediapipe_differs_is_measured_on_the_sample(textapp, classifier, tmp_path):
+    out = tmp_path / "приложение"
+    outcome = textapp("export", classifier.run, "--client", "mediapipe", "--out", out, "--lengths", "16")
+    assert outcome.code == 0
+    sample = [json.loads(line) for line in (classifier.run / "sample.jsonl").read_text(encoding="utf-8").splitlines()]
+    vocabulary = Vocabulary.load(classifier.run / "vocabulary.txt")
+    ids = {
+        kind: [vocabulary.encode(tokenizer.words(row["text"])[:16]) for row in sample]
+        for kind, tokenizer in (("word", Tokenizer()), ("bert", Tokenizer("bert", True, "none")))
+    }
+    same = sum(one == other for one, other in zip(ids["word"], ids["bert"], strict=True))
+    assert 0 < same < len(sample)
+    share = f"(word): of {len(sample)} validation texts {same / len(sample):.1%} have the same ids and "
+    assert share in outcome.err
+    assert share in (out / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_bundle_becomes_a_client_as_it_is(textapp, classifier, tmp_path):

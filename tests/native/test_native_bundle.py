@@ -78,7 +78,9 @@ def variants(folder):
     chars = {"tokenizer": {"kind": "char", "lowercase": True, "normalization": "nfkc"}}
     none = {"tokenizer": {"kind": "word", "lowercase": False, "normalization": "none"}}
     form = {"word_form": {"lowercase": True, "zero_digits": True, "normalization": "nfc"}}
+    bert = {"tokenizer": {"kind": "bert", "lowercase": True, "normalization": "none"}}
     yield "classifier", CLASSIFIER
+    yield "bert", with_files(CLASSIFIER, folder / "bert", fields=bert)
     yield (
         "ngrams",
         with_files(
@@ -261,6 +263,8 @@ FAULTS = {
         (lambda fields: fields.update(signatures={"8": "a", "016": "b"}), '"signatures" must be'),
         (lambda fields: fields.update(tokenizer={"kind": "word"}), '"tokenizer" must be'),
         (lambda fields: fields["tokenizer"].update(more=1), '"tokenizer" must be'),
+        (lambda fields: fields["tokenizer"].update(kind="bert"), '"tokenizer" must be'),
+        (lambda fields: fields["tokenizer"].update(kind="bert", lowercase=False, normalization="none"), "with bert"),
         (lambda fields: fields.update(max_characters=0), '"max_characters" must be'),
         (lambda fields: fields.update(max_characters=5, word_form=None), "must not be null"),
         (lambda fields: fields.update(shapes=1), '"shapes" must be true or false'),

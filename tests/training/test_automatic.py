@@ -172,6 +172,15 @@ def test_script_decides_what_a_token_is(name):
     assert settings.words.vocabulary_size == chosen(name)[0].words.vocabulary_size
 
 
+@pytest.mark.parametrize("name", ["classification", "multilabel"])
+def test_a_model_for_mediapipe_has_no_ngrams(name):
+    for unspaced in (0.0, 0.9):
+        settings, reasons = chosen(name, "tokenizer=bert", unspaced=unspaced)
+        assert (settings.data.tokenizer, settings.beside, settings.words.read_characters) == ("bert", None, False)
+        assert "computes no n-grams" in reasons["ngram_rows"]
+    assert chosen(name, "tokenizer=bert", "ngram_rows=512")[0].beside.ngram_rows == 512
+
+
 @each_task
 def test_what_is_given_stays_and_is_no_choice(name):
     free, reasons = chosen(name)
