@@ -52,7 +52,8 @@ typedef struct {
   char text[512];
 } textapp_message;
 
-/* A file of a bundle. Its bytes are the caller's, and must stay while the model is used. */
+/* A file of a bundle. Its bytes are the caller's, and must stay while the model is used; this structure and the name
+ * need not. */
 typedef struct {
   const char *name; /* "bundle.json", "model.tflite", ...; ends with 0 */
   const void *data;

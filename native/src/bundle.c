@@ -150,7 +150,7 @@ textapp_status ta_bundle_load(ta_bundle *out, ta_arena *arena, const textapp_fil
   out->letters = entries[CHARACTERS].file;
   out->ngram_settings = entries[NGRAMS].file;
   out->ngram_table = entries[NGRAM_TABLE].file;
-  out->selftest = entries[SELFTEST].file;
+  if (entries[SELFTEST].file) out->selftest = *entries[SELFTEST].file;
   out->vocabulary.count = count_lines(out->words);
   if (out->letters) out->characters.count = count_lines(out->letters);
   return TEXTAPP_OK;

@@ -29,8 +29,11 @@ typedef struct {
   const char *const *names; /* labels, or the model's tags */
   size_t name_count;
   ta_ngram_model ngrams;
-  /* NULL where the bundle has none; `selftest` also where the caller has left it out. */
-  const textapp_file *model, *words, *letters, *ngram_settings, *ngram_table, *selftest;
+  /* While the model is loaded; NULL where the bundle has none. */
+  const textapp_file *model, *words, *letters, *ngram_settings, *ngram_table;
+  /* Read later, when the caller's list of files may be gone. Without data where the bundle has none, or the caller has
+   * left it out. */
+  textapp_file selftest;
 } ta_bundle;
 
 /* Reads a bundle in two steps. After the first, the model can be loaded: `vocabulary.count` and `characters.count` are

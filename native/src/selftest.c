@@ -181,13 +181,13 @@ textapp_status textapp_selftest(textapp_context *context, textapp_message *messa
   test of;
   ta_json texts = {NULL, NULL}, rest, one;
   textapp_status status;
-  if (!context || !context->model->bundle.selftest) {
+  if (!context || !context->model->bundle.selftest.data) {
     return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "textapp_selftest: needs a bundle with selftest.json");
   }
   of.context = context;
   of.message = message;
   of.number = 0;
-  status = read_file(&texts, &of.tolerance, context->model->bundle.selftest, message);
+  status = read_file(&texts, &of.tolerance, &context->model->bundle.selftest, message);
   if (status) return status;
   rest = ta_json_inside(texts);
   while (!status && ta_json_next(&rest, NULL, &one)) {

@@ -108,7 +108,7 @@ class Core:
         library.textapp_label.restype = ctypes.c_char_p
         library.textapp_features.restype = ctypes.c_uint32
         rows = (File * len(files))(*(File(name.encode(), data, len(data)) for name, data in files.items()))
-        self._kept += [files, rows]
+        self._kept += [files]
         features = library.textapp_features() if features is None else features
         self._options = Options(type(Options().allocate)(self._allocate), None, features, most_memory)
         self.model, self.allocated = ctypes.c_void_p(), 0
@@ -117,6 +117,7 @@ class Core:
                 rows, ctypes.c_size_t(len(rows)), ctypes.byref(self._options), ctypes.byref(self.model), self.message
             )
         )
+        ctypes.memset(rows, 0, ctypes.sizeof(rows))  # only the bytes of the files must stay
         self.context_bytes = library.textapp_context_size(self.model, ctypes.c_size_t(longest))
         memory = self._allocate(None, self.context_bytes + 64)
         memory += -memory % 64

@@ -7,7 +7,8 @@
 #include "textapp_processor.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define SHORT ((size_t)1024) /* bytes of text: no context is made for less */
+#define SHORT ((size_t)1 << 10) /* bytes of text: no context is made for less */
+#define LONG ((size_t)1 << 16)  /* bytes of text: memory for more is not kept, as it is many times the text */
 
 static const char *const names[] = {"bundle.json", "model.tflite", "vocabulary.txt", "characters.txt", "labels.txt",
                                     "tags.txt",    "crf.json",     "ngrams.json",    "ngrams.bin",     "selftest.json"};
@@ -83,8 +84,10 @@ const textapp_model *textapp_session_model(const textapp_session *session) { ret
 void *textapp_session_text(textapp_session *session, size_t length) {
   size_t longest, size;
   if (!session->model) return fail(session, TEXTAPP_ERROR_ARGUMENT, "textapp_session_text: load a model first");
-  if (session->context && length <= session->longest) return session->text;
-  longest = length <= SHORT ? SHORT : length < SIZE_MAX / 2 ? length + length / 2 : length;
+  if (session->context && length <= session->longest && (session->longest <= LONG || length > LONG)) {
+    return session->text;
+  }
+  longest = length <= SHORT ? SHORT : length <= LONG / 2 ? length * 2 : length <= LONG ? LONG : length;
   size = textapp_context_size(session->model, longest);
   if (!size) return fail(session, TEXTAPP_ERROR_TOO_LONG, "text: is longer than the core can read");
   free(session->memory); /* before the new one, so that both never take memory */

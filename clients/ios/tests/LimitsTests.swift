@@ -52,7 +52,9 @@ final class LimitsTests: XCTestCase {
     let text = String(repeating: "Anbeda sang in 北京 👍🏽! ", count: 1 << 15)
     let found = try Model.load(bundle("classifier")).predict(text)
     XCTAssertTrue(found.truncated && found.label != nil)
-    let last = try XCTUnwrap(Model.load(bundle("tagger")).predict(text).tokens.last)
+    let model = try Model.load(bundle("tagger"))
+    let last = try XCTUnwrap(model.predict(text).tokens.last)
+    XCTAssertEqual(try model.predict("Ms").tokens.count, 1)
     XCTAssertEqual(text[last.range], "!")
     XCTAssertEqual(last.range.upperBound, text.index(before: text.endIndex))
   }

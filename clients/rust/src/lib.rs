@@ -33,7 +33,8 @@ const FILES: [&str; 10] = [
     "selftest.json",
 ];
 const ALIGNMENT: usize = 64; // bytes
-const SHORT: usize = 1024; // bytes of text: no context is made for less
+const SHORT: usize = 1 << 10; // bytes of text: no context is made for less
+const LONG: usize = 1 << 16; // bytes of text: memory for more is not kept, as it is many times the text
 
 /// What kind of answer a model gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,7 +247,7 @@ impl Model {
     }
 }
 
-/// Memory for one prediction at a time, of a model. It grows with the longest text. A thread has its own.
+/// Memory for one prediction at a time, of a model. It grows with the text. A thread has its own.
 pub struct Context {
     model: Model,
     memory: Option<Block>,
@@ -278,10 +279,11 @@ impl Context {
 
     /// Makes the context fit for texts of `size` bytes.
     fn make_room(&mut self, size: usize) -> Result<(), Error> {
-        if self.memory.is_some() && size <= self.longest {
+        let is_kept = self.longest <= LONG || size > LONG;
+        if self.memory.is_some() && size <= self.longest && is_kept {
             return Ok(());
         }
-        let longest = size.max(SHORT).checked_next_power_of_two().unwrap_or(size);
+        let longest = if size > LONG { size } else { size.max(SHORT).next_power_of_two() };
         let needed = unsafe { ffi::textapp_context_size(self.model.0.model, longest) };
         if needed == 0 {
             return Err(failed(Status::TooLong, format!("text: {} bytes are more than the core can read", size)));

@@ -61,8 +61,10 @@ fn a_text_of_a_megabyte_is_read() {
     let found = model.predict(&text).unwrap();
     assert!(found.truncated && found.label.is_some());
     let model = Model::load(bundle("tagger")).unwrap();
-    let found = model.predict(&text).unwrap();
+    let mut context = model.context();
+    let found = context.predict(&text, Options::default()).unwrap();
     assert_eq!(found.tokens.last().unwrap().end, text.trim_end().len());
+    assert_eq!(context.predict("Ms", Options::default()).unwrap(), model.predict("Ms").unwrap());
     for span in &found.spans {
         assert!(!text[span.start..span.end].is_empty());
     }

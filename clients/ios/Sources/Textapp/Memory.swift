@@ -30,10 +30,14 @@ final class Context {
   let pointer: OpaquePointer
   private let block: UnsafeMutableRawPointer
 
-  private static let short = 1024  // bytes of text: no context is made for less
+  private static let short = 1 << 10  // bytes of text: no context is made for less
+  private static let long = 1 << 16  // bytes of text: a context for more is not kept, as it is many times the text
+
+  var isKept: Bool { longest <= Context.long }
 
   init(of model: OpaquePointer, for size: Int) throws {
-    longest = size <= Context.short ? Context.short : size + size / 2  // the next text may be somewhat longer
+    // The next text may be somewhat longer.
+    longest = size > Context.long ? size : min(max(size + size / 2, Context.short), Context.long)
     let needed = textapp_context_size(model, longest)
     guard needed > 0 else {
       throw TextappError(status: .tooLong, message: "text: \(size) bytes are more than the core can read")

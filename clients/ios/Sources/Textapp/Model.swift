@@ -153,6 +153,7 @@ public final class Model: @unchecked Sendable {
 
   /// Keeps a context for the next call.
   private func give(_ context: Context) {
+    guard context.isKept else { return }
     lock.lock()
     free.append(context)
     lock.unlock()
