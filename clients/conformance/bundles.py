@@ -45,8 +45,8 @@ class Made(NamedTuple):
 def settings() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the name and the settings of every tokenizer."""
     for tokenizer in TOKENIZERS:
-        name = f"{tokenizer.kind}-{tokenizer.normalization}-{'lower' if tokenizer.lowercase else 'cased'}"
-        yield name, tokenizer.to_dict()
+        case = "lower" if tokenizer.lowercase else "cased"
+        yield f"{tokenizer.kind}-{tokenizer.normalization}-{case}", tokenizer.to_dict()
 
 
 def tokenizer_bundles() -> Iterator[Made]:

@@ -52,6 +52,12 @@ def test_what_fits_gives_no_hint():
     assert mismatch_hints(vectors(["The", "film"]), Tokenizer(lowercase=False), []) == []
 
 
+def test_a_tokenizer_that_cannot_keep_capitals_gets_no_hint_to_do_so():
+    bert = Tokenizer("bert", True, "none")
+    assert mismatch_hints(vectors(["The", "Film", "好"]), bert, ["外"]) == []
+    assert "cuts 67% of their first 3 words" in mismatch_hints(vectors(["电影", "好看", "的"]), bert, [])[0]
+
+
 def test_a_file_that_names_its_tokenizer_is_believed():
     other = vectors(["好", "film"], tokenizer=Tokenizer("char", lowercase=False).to_dict())
     assert mismatch_hints(other, Tokenizer(), []) == [

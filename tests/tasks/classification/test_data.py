@@ -18,6 +18,13 @@ EXAMPLES = Examples(["Das ist gut, sehr gut!", "\u200b", "好吃 好吃", "Café
 CONFIG = ClassificationConfig().override(["max_tokens=4"])
 
 
+def test_the_tokenizer_of_mediapipe_has_its_own_rules():
+    config = CONFIG.override(["tokenizer=bert"])
+    assert text_tokenizer(config) == Tokenizer("bert", lowercase=True, normalization="none")
+    counts = text_rows(config, EXAMPLES, LABELS, text_tokenizer(config)).tokens.counts()
+    assert counts == dict.fromkeys(["das", "ist", "gut", ",", "\u200b", "café"], 1) | {"好": 2, "吃": 2}
+
+
 def test_encoding_equals_a_text_at_a_time():
     tokenizer = Tokenizer()
     rows = text_rows(CONFIG, EXAMPLES, LABELS, tokenizer)
