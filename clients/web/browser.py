@@ -2,11 +2,14 @@
 
 import base64
 import contextlib
+import functools
+import http.server
 import json
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -136,6 +139,25 @@ def browser(chromedriver: str, *arguments: str) -> Iterator[Browser]:
         process.terminate()
         process.wait()
         shutil.rmtree(profile, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a server of a folder."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: Any) -> None:
+            del arguments
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _wait_for(root: Browser, process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,7 @@
 import {Model, TextappError} from './model.js';
 import {address, bytesOf, filesOf} from './sources.js';
 
-export {Model, TextappError};
+export {TextappError};
 
 // Written out one by one, so that bundlers find the files.
 const CORES = {

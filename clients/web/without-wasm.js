@@ -4,7 +4,7 @@ import instantiate from './textapp-wasm2js.js';
 import {Model, TextappError} from './model.js';
 import {filesOf} from './sources.js';
 
-export {Model, TextappError};
+export {TextappError};
 
 /** Loads a bundle, as `load` of textapp.js does, but for its option `wasm`. */
 export async function load(source, {selftest = false} = {}) {

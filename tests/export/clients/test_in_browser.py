@@ -6,22 +6,18 @@ What the page shows is compared with what Python predicts. It takes some minutes
 """
 
 import base64
-import functools
 import hashlib
-import http.server
 import json
 import os
 import random
 import shutil
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from benchmarks.reliability.mutations import changed_bytes, mutated
-from clients.web.browser import browser
+from clients.web.browser import browser, served
 from tests.export.clients.samples import SAMPLES
 from textapp.errors import InputError
 from textapp.export.clients.files import core_wasm
@@ -121,25 +117,6 @@ def opened(chromium, core, tmp_path):
 
     yield open_page
     assert chromium.messages() == []
-
-
-@contextmanager
-def served(folder):
-    """The address of a server of a folder."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            del arguments
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def read(bundle):
