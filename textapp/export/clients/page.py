@@ -35,6 +35,7 @@ _MODULES = {
     )
 }
 """Name of a module -> its file. Each imports only from those before it."""
+_ONLY_SINGLE = ("inside.js", "loader.js")
 _INSTEAD = {"beside.js": "inside.js"}
 """A module of the folder's page -> the one of the single page."""
 
@@ -71,6 +72,16 @@ def write(source: Source, out: Path) -> None:
     files = {name: (source.bundle / name).read_bytes() for name in names}
     (out / "page.html").write_bytes(single_page(files, core_wasm("simd")))
     shutil.copyfile(client_folder("web") / "page/README.md", out / "README.md")
+
+
+def write_folder_page(out: Path) -> None:
+    """Writes the page for a folder that also has the files of the web client and `bundle/`: index.html, and page/."""
+    web = client_folder("web")
+    shutil.copyfile(web / "index.html", out / "index.html")
+    (out / "page").mkdir()
+    for path in (web / "page").iterdir():
+        if path.suffix in (".css", ".js") and path.name not in _ONLY_SINGLE:
+            shutil.copyfile(path, out / "page" / path.name)
 
 
 def single_page(bundle: Mapping[str, bytes], core: bytes) -> bytes:
