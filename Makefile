@@ -6,7 +6,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo setup lock test test-native test-clients test-next test-jax test-wheel lint bench bench-native clean
+.PHONY: demo setup lock test test-native test-clients test-ios test-next test-jax test-wheel lint bench bench-native clean
 
 demo: setup
 	$(BIN)/textapp demo
@@ -24,6 +24,10 @@ test-native: setup
 # What apps add, in each way that has its tools here; what is missing is skipped with its reason.
 test-clients: setup
 	$(BIN)/python clients/check.py
+
+# The Swift package, where a Swift compiler is found.
+test-ios: setup
+	$(BIN)/python clients/check.py ios
 
 # Layers and models with the Keras of tomorrow: what it changes is known before it is released.
 test-next: .venv-next/installed

@@ -22,9 +22,10 @@ from typing import Any
 import tensorflow as tf
 
 from textapp.data.graph_tokenizer import GraphTokenizer
+from textapp.text import bert
 from textapp.text.characters import CLASSES, parse_ranges, replace_surrogates
-from textapp.text.normalization import FORMS, ROLES
-from textapp.text.tokenizer import KINDS, Tokenizer
+from textapp.text.normalization import ROLES
+from textapp.text.tokenizer import TOKENIZERS, Tokenizer
 from textapp.text.vocabulary import Vocabulary
 
 BATCH = 512
@@ -47,6 +48,7 @@ ALPHABETS = {
     "any": "0-10FFFF",
     **{f"class {letter}": table for letter, table in CLASSES.items()},
     **{f"role {letter}": table for letter, table in ROLES.items()},
+    **{f"BERT's class {letter}": table for letter, table in bert.CLASSES.items()},
 }
 """The code points of the strings: scripts, code points named in the rules, and code points unknown to the rules."""
 
@@ -111,13 +113,12 @@ def main() -> int:
 
     generated = list(generate_texts(arguments.strings, arguments.seed))
     results: dict[str, dict[str, Any]] = {}
-    for settings in itertools.product(KINDS, (True, False), FORMS):
-        tokenizer = Tokenizer(*settings)
+    for tokenizer in TOKENIZERS:
         results[" ".join(map(str, tokenizer.to_dict().values()))] = compare(generated, tokenizer)
     for name, reviews in (read_reviews(arguments.data) if arguments.data else {}).items():
         texts = list(reviews)
-        for kind in KINDS:
-            results[f"{name} {kind}"] = compare(texts, Tokenizer(kind))
+        for tokenizer in (Tokenizer("word"), Tokenizer("char"), TOKENIZERS[-1]):
+            results[f"{name} {tokenizer.kind}"] = compare(texts, tokenizer)
     for name, result in results.items():
         print(f"{name:24}", *(f"{key} {value}" for key, value in result.items()), sep="  ", file=sys.stderr)
     differences = sum(result["differences"] for result in results.values())

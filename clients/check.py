@@ -1,12 +1,20 @@
 """Tests the clients in each way that this machine has the tools for, for `make test-clients`.
 
-    python clients/check.py [c ...]
+    python clients/check.py [c flutter ...]
 
 Each way prints one line: passed, failed, or skipped with the reason. A way is a function without arguments. It raises
-`Skipped` if a tool is missing, and `AssertionError` or `CalledProcessError` if the client fails.
+`Skipped` if a tool is missing, and another error if the client fails.
+
+Bindings are held against the golden files of `clients/conformance`. The variable TEXTAPP_CONFORMANCE names a folder of
+them, of 100,000 strings for example; without it they are made of 300 strings.
 """
 
+import atexit
+import ctypes
+import functools
+import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +39,8 @@ SAMPLES = {task: ROOT / "tests/samples" / task / "bundle" for task in ("classifi
 GOLDEN = 300
 """Strings of the golden files; `clients/conformance/make.py` makes any number."""
 
+KOTLIN = "2.4.20"
+
 
 class Skipped(Exception):
     """A tool is missing."""
@@ -44,10 +54,11 @@ def needed(tool: str) -> str:
     return found
 
 
-def test_c() -> None:
-    """Runs the tests of client c with each C compiler."""
-    for compiler in ("gcc", "clang"):
-        run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
+def test_android() -> None:
+    """Runs the Kotlin client on this machine's Java, and its libraries for Android in QEMU."""
+    needed("java")
+    with tempfile.TemporaryDirectory() as folder:
+        run_pytest("clients/android/tests", KOTLINC=kotlin_compiler(Path(folder)))
 
 
 def test_browser() -> None:
@@ -59,34 +70,103 @@ def run_in_browser(tests: str) -> None:
     """Runs tests of the web client in Chromium."""
     needed("chromium")
     chromedriver = needed("chromedriver")
-    try:
-        files.core_wasm("simd")
-    except InputError as error:
-        raise Skipped(str(error)) from error
+    check_wasm()
     run_pytest(tests, CHROMEDRIVER=chromedriver)
+
+
+def test_c() -> None:
+    """Runs the tests of client c with each C compiler."""
+    for compiler in ("gcc", "clang"):
+        run_pytest("tests/export/clients/test_c.py", CC=needed(compiler))
+
+
+def test_flutter() -> None:
+    """Compiles the C code of the plugin as Android and iOS do; analyses and runs the Dart code where Dart is found."""
+    cmake, compiler = needed("cmake"), needed("cc")
+    plugin = exported("flutter")
+    library = plugin / "build"
+    for command in (["-S", "src", "-B", "build"], ["--build", "build"]):
+        subprocess.run([cmake, *command], cwd=plugin, check=True)
+    pod = ["-DTEXTAPP_BUILD_SHARED", "-DTEXTAPP_CALLER_CHECKS_PROCESSOR", "-shared", "-fPIC", "-o", "build/pod.so"]
+    sources = [str(path) for path in sorted((plugin / "ios/Classes").glob("*.c"))]
+    subprocess.run([compiler, "-std=c99", *pod, *sources], cwd=plugin, check=True)
+    for path in (library / "libtextapp.so", library / "pod.so"):
+        assert ctypes.CDLL(str(path)).textapp_abi() == 1, f"{path}: is of another version"
+    try:
+        dart = needed("dart")
+    except Skipped as reason:
+        raise Skipped(f"{reason}; the C code of the plugin is compiled") from None
+    shutil.copytree(ROOT / "clients/flutter/tests", plugin / "tests")
+    subprocess.run([dart, "analyze", "lib/textapp.dart", "tests/golden.dart"], cwd=plugin, check=True)
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+    subprocess.run([dart, "tests/golden.dart", str(golden_files())], cwd=plugin, env=environment, check=True)
+
+
+def test_ios() -> None:
+    """Runs the tests of the Swift package that is exported, and parses its example, which needs Apple's SwiftUI."""
+    swift, compiler = needed("swift"), needed("swiftc")
+    package = exported("ios")
+    for path in (ROOT / "clients/ios/tests").glob("*.swift"):
+        shutil.copyfile(path, package / "Tests/TextappTests" / path.name)
+    environment = {**os.environ, "TEXTAPP_CONFORMANCE": str(golden_files())}
+    subprocess.run([swift, "test", "-c", "release"], cwd=package, env=environment, check=True)
+    subprocess.run([compiler, "-parse", "Examples/TextappView.swift"], cwd=package, check=True)
+
+
+def test_litert_js() -> None:
+    """Runs model files in LiteRT.js, in Chromium."""
+    for tool in ("chromium", "chromedriver"):
+        needed(tool)
+    if not (ROOT / "clients/tests/node_modules/@litertjs/core").is_dir():
+        raise Skipped("no LiteRT.js here: npm install --prefix clients/tests @litertjs/core")
+    subprocess.run([sys.executable, "clients/tests/litert_js.py"], cwd=ROOT, check=True)
+
+
+def test_mediapipe() -> None:
+    """Runs the file of client mediapipe in MediaPipe, in this Python or in that of the variable MEDIAPIPE_PYTHON."""
+    if not os.environ.get("MEDIAPIPE_PYTHON") and importlib.util.find_spec("mediapipe") is None:
+        raise Skipped("no mediapipe here; install it, or set MEDIAPIPE_PYTHON to a Python that has it")
+    run_pytest("tests/export/clients/test_mediapipe.py")
+
+
+def test_rust() -> None:
+    """Runs the tests of the crate that is exported, and its example, with `cargo`, or with the cargo of CARGO."""
+    cargo = needed(os.environ.get("CARGO", "cargo"))
+    needed("cc")
+    crate = exported("rust")
+    shutil.copytree(ROOT / "clients/rust/tests", crate / "tests")
+    environment = {"CARGO_TARGET_DIR": str(crate / "target"), **os.environ, "TEXTAPP_CONFORMANCE": str(golden_files())}
+    for command in (["test", "--offline", "--release"], ["build", "--offline", "--release", "--example", "predict"]):
+        subprocess.run([cargo, *command], cwd=crate, env=environment, check=True)
+    program = Path(environment["CARGO_TARGET_DIR"], "release/examples/predict")
+    text = "Ms Anbeda Norsotä sang in 北京 ."
+    done = subprocess.run([program], cwd=crate, input=f"{text}\n".encode(), stdout=subprocess.PIPE, check=True)
+    [found] = load(SAMPLES["tagger"], engine="litert").predict([text])
+    lines = [line.split(" ", 1)[1] for line in done.stdout.decode().splitlines()]
+    wanted = [f"{span.type} {span.text}" for span in found.spans]
+    assert lines == wanted, f"the example prints {lines}, not {wanted}"
 
 
 def test_web(*kinds: str) -> None:
     """Runs the tests of client web in Node, in cores of some kinds, and of that folder as it is exported."""
     node = needed("node")
+    check_wasm()
+    web = exported("web", SAMPLES["classifier"])
     known = subprocess.run([node, "--v8-options"], stdout=subprocess.PIPE, text=True, check=True).stdout
     flag = "--experimental-wasm-relaxed-simd"  # of V8 before 11.4, as in Node 20
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        environment = {
-            **os.environ,
-            "TEXTAPP_WEB": str(exported("web", folder)),
-            "TEXTAPP_CONFORMANCE": str(folder / "conformance"),
-            "TEXTAPP_SELFTEST": str(with_selftest(SAMPLES["tagger"], folder / "selftest")),
-        }
-        make(folder / "conformance", GOLDEN)
-        tests = sorted(map(str, (ROOT / "clients/web/tests").glob("*.test.mjs")))
-        for kind in kinds:
-            if kind == "wasm2js" and not (folder / "web/without-wasm.js").exists():
-                raise Skipped("no wasm2js here, of binaryen")
-            options = [flag] if kind == "relaxed" and flag in known else []
-            command = [node, *options, "--test", *tests]
-            subprocess.run(command, cwd=ROOT, env={**environment, "TEXTAPP_KIND": kind}, check=True)
+    environment = {
+        **os.environ,
+        "TEXTAPP_WEB": str(web),
+        "TEXTAPP_CONFORMANCE": str(golden_files()),
+        "TEXTAPP_SELFTEST": str(tested_bundle()),
+    }
+    tests = sorted(map(str, (ROOT / "clients/web/tests").glob("*.test.mjs")))
+    for kind in kinds:
+        if kind == "wasm2js" and not (web / "without-wasm.js").exists():
+            raise Skipped("no wasm2js here, of binaryen")
+        options = [flag] if kind == "relaxed" and flag in known else []
+        command = [node, *options, "--test", *tests]
+        subprocess.run(command, cwd=ROOT, env={**environment, "TEXTAPP_KIND": kind}, check=True)
 
 
 def test_web_types() -> None:
@@ -96,19 +176,70 @@ def test_web_types() -> None:
     subprocess.run([tsc, *options, "clients/web/tests/types.ts"], cwd=ROOT, check=True)
 
 
-def exported(client: str, folder: Path) -> Path:
-    """What `textapp export` writes for a client. Raises `Skipped` if a tool is missing that makes it."""
+def kotlin_compiler(folder: Path) -> str:
+    """The path of a Kotlin compiler: of node_modules, of PATH, or that of npm, which is installed into a folder.
+
+    Raises:
+        Skipped: There is none, and npm is not here or does not reach its registry.
+    """
+    place = "node_modules/kotlin-compiler/bin/kotlinc"
+    for found in (ROOT / place, ROOT / "clients/android" / place):
+        if found.is_file():
+            return str(found)
+    if (on_path := shutil.which("kotlinc")) is not None:
+        done = subprocess.run([on_path, "-version"], capture_output=True, text=True, check=False)
+        if (version := re.search(r"kotlinc-jvm (\d+)", done.stderr)) and int(version[1]) >= 2:
+            return on_path
+    if (npm := shutil.which("npm")) is None:
+        raise Skipped("no Kotlin compiler from version 2 on here, and no npm to install one")
+    command = [npm, "install", "--no-audit", "--no-fund", "--fetch-retries=1", f"kotlin-compiler@{KOTLIN}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Skipped(f"no Kotlin compiler from version 2 on here, and npm cannot install kotlin-compiler@{KOTLIN}")
+    return str(folder / place)
+
+
+def check_wasm() -> None:
+    """Raises `Skipped` if nothing here compiles the core as WebAssembly."""
     try:
-        export(SAMPLES["classifier"], folder / client, clients=[client])
+        files.core_wasm("simd")
     except InputError as error:
         raise Skipped(str(error)) from error
-    return folder / client
 
 
-def with_selftest(bundle: Path, folder: Path) -> Path:
-    """A copy of a bundle, with selftest.json."""
-    content = selftest(load(bundle, engine="litert"), "dynamic_wi8_afp32")
-    return Path(with_files(bundle, folder, {"selftest.json": content}, fields={"selftest": True}))
+@functools.cache
+def scratch() -> Path:
+    """A folder that is removed when the program ends."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def exported(client: str, bundle: Path | None = None) -> Path:
+    """A folder with a client and a bundle, by default `tested_bundle`, as `textapp export --client` writes it."""
+    folder = scratch() / client / "textapp"
+    if not folder.exists():
+        folder.parent.mkdir()
+        export(bundle or tested_bundle(), folder, clients=[client])
+    return folder
+
+
+@functools.cache
+def tested_bundle() -> Path:
+    """The sample tagger with a selftest.json, which today's exports write."""
+    content = selftest(load(SAMPLES["tagger"], engine="litert"), "dynamic_wi8_afp32")
+    files_of_bundle = {"selftest.json": content}
+    return Path(with_files(SAMPLES["tagger"], scratch() / "bundle", files_of_bundle, fields={"selftest": True}))
+
+
+@functools.cache
+def golden_files() -> Path:
+    """A folder with the golden files."""
+    if named := os.environ.get("TEXTAPP_CONFORMANCE"):
+        return Path(named).absolute()
+    folder = scratch() / "conformance"
+    make(folder, GOLDEN)
+    return folder
 
 
 def run_pytest(*tests: str, **variables: str) -> None:
@@ -118,8 +249,14 @@ def run_pytest(*tests: str, **variables: str) -> None:
 
 
 WAYS: dict[str, Callable[[], None]] = {
-    "c": test_c,
+    "android": test_android,
     "browser": test_browser,
+    "c": test_c,
+    "flutter": test_flutter,
+    "ios": test_ios,
+    "litert-js": test_litert_js,
+    "mediapipe": test_mediapipe,
+    "rust": test_rust,
     "web": lambda: test_web("plain", "simd", "relaxed"),
     "web-javascript": lambda: test_web("wasm2js"),
     "web-types": test_web_types,
@@ -140,7 +277,7 @@ def main() -> int:
             results[name] = "passed"
         except Skipped as reason:
             results[name] = f"skipped: {reason}"
-        except (subprocess.CalledProcessError, AssertionError) as error:
+        except (subprocess.CalledProcessError, AssertionError, InputError) as error:
             results[name] = f"failed: {error}"
     for name, result in results.items():
         print(f"{name}: {result}")

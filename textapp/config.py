@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from textapp.errors import InputError
-from textapp.settings import MOST, Config, Range, Section, not_with
+from textapp.settings import MOST, Config, Range, Section, as_text, not_with
 
 LONGEST = 4096  # tokens: an LSTM learns nothing from longer texts, and each call of a bundle would take seconds
 MOST_NGRAM_ROWS = 2**20
@@ -54,10 +54,17 @@ class Data(Section):
         Range(0, 1, open_low=True, open_high=True),
         "Share of the training split that is held out if no validation file is given.",
     ] = 0.1
-    tokenizer: Annotated[Literal["word", "char"], "What a token is: a word, or a character."] = "word"
+    tokenizer: Annotated[
+        Literal["word", "char", "bert"],
+        "What a token is: a word, a character, or a word by the rules of MediaPipe Tasks, for an app that uses those.",
+    ] = "word"
     normalization: Annotated[Literal["none", "nfc", "nfkc"], "Unicode normal form of the texts."] = "nfkc"
     max_tokens: Annotated[int, Range(1, LONGEST), "Longest text in tokens; longer texts are cut."] = 128
     stream: Annotated[bool, "Read the training file again each epoch instead of holding it in memory."] = False
+
+    def unused(self) -> dict[str, str]:
+        """The normal form, which MediaPipe does not have."""
+        return {"normalization": not_with("tokenizer", "bert")} if self.tokenizer == "bert" else {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +185,7 @@ class Ngrams(Section):
         int | None, Range(1, 8), "Most words of an n-gram; none: 2, and 4 where words are characters."
     ] = None
     ngram_characters: Annotated[
-        int, Range(2, 8, also=(0, "none")), "Most characters of an n-gram inside a word; with tokenizer=word."
+        int, Range(2, 8, also=(0, "none")), "Most characters of an n-gram inside a word; not with tokenizer=char."
     ] = 5
 
     def check(self) -> None:
@@ -259,6 +266,14 @@ class ModelConfig(Config):
         super().check()
         if self.data.stream and self.in_memory:
             raise InputError(f"setting stream: {self.in_memory} is trained from memory; leave it false")
+        if self.data.tokenizer == "bert":
+            fixed = {"lowercase": True, "zero_digits": False, "characters": False, "shapes": False}
+            for name, value in fixed.items():
+                if self.get(name) != value:
+                    raise InputError(
+                        f"setting {name}: must be {as_text(value)} with tokenizer=bert, whose words are those that "
+                        f"MediaPipe looks up; received {as_text(self.get(name))}"
+                    )
 
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)

@@ -7,6 +7,7 @@ Python, JavaScript, Java, Swift and C.
 import random
 from collections.abc import Iterator, Sequence
 
+from textapp.text import bert
 from textapp.text.characters import CLASSES, parse_lower, parse_ranges
 from textapp.text.normalization import BASES, CHANGING, COMPOSING, QUOTES
 
@@ -19,6 +20,7 @@ def _pool(table: str) -> list[int]:
 _POOLS = {name: _pool(table) for name, table in {**CLASSES, "c": CHANGING, "b": BASES, "j": COMPOSING}.items()}
 _POOLS |= {
     "q": _pool(QUOTES),
+    "BERT's": _pool(bert.SYMBOLS),
     "capitals": [point for points, _ in parse_lower() for point in points],
     "emoji": [*range(0x1F300, 0x1F650), 0x2764, *range(0x1F1E6, 0x1F200)],
     "jamo": [*range(0x1100, 0x1113), *range(0x1161, 0x1176), *range(0x11A7, 0x11C4), *range(0xAC00, 0xAC40)],
@@ -43,6 +45,7 @@ FIXED += [
     "ǅ ẞ \u2126 \u212a \u212b",
     "e\u00ad\u0301\u200d",
     "[PAD]",
+    *("a" * 100, "a" * 101, "é" * 50, "é" * 50 + "a,b", "て" * 33 + "A", "て" * 34),
 ]
 _LONE_SURROGATES = ["\ud800", "a\udfff\ud800b", "don\udc00't", "\udbff👍", "e\ud834\u0301"]
 

@@ -7,7 +7,6 @@ default in each setting. It exits with 1 if one differs.
 """
 
 import ctypes
-import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "native")]
 from core_text import CoreTokenizer, contents, decoded  # noqa: E402
 
 from native import library  # noqa: E402
-from textapp.text.tokenizer import FORMS, KINDS, Tokenizer  # noqa: E402
+from textapp.text.tokenizer import TOKENIZERS, Tokenizer  # noqa: E402
 
 
 def differences(core: CoreTokenizer, tokenizer: Tokenizer, count: int) -> int:
@@ -42,10 +41,10 @@ def main() -> None:
         library.build(path, library.compiler(), options=[*library.COMPILE, "-fvisibility=default"])
         core = ctypes.CDLL(str(path))
     total = 0
-    for kind, form, lowercase in itertools.product(KINDS, FORMS, (True, False)):
-        settings = {"kind": kind, "normalization": form, "lowercase": lowercase}
-        different = differences(CoreTokenizer(core, **settings), Tokenizer(**settings), count)
-        print(f"{kind:4} {form:4} lowercase={lowercase!s:5}  {count:,} texts, {different:,} different", flush=True)
+    for tokenizer in TOKENIZERS:
+        different = differences(CoreTokenizer(core, **tokenizer.to_dict()), tokenizer, count)
+        settings = f"{tokenizer.kind:4} {tokenizer.normalization:4} lowercase={tokenizer.lowercase!s:5}"
+        print(f"{settings}  {count:,} texts, {different:,} different", flush=True)
         total += different
     sys.exit(total > 0)
 

@@ -99,7 +99,8 @@ static void check_vocabulary(const char *text, size_t length) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 2) return 0;
-  const ta_tokenizer tokenizer = {data[0] & 1 ? TA_CHAR : TA_WORD, data[0] >> 1 & 1, (ta_form)((data[0] >> 2) % 3)};
+  ta_tokenizer tokenizer = {data[0] & 1 ? TA_CHAR : TA_WORD, data[0] >> 1 & 1, (ta_form)((data[0] >> 2) % 3)};
+  if (data[0] >> 7) tokenizer = (ta_tokenizer){TA_BERT, 1, TA_NONE};
   const ta_word_form form = {data[0] >> 4 & 1, data[0] >> 5 & 1, tokenizer.form};
   size_t most = data[1] < 128 ? data[1] : 100000, length = size - 2;
   char *text = malloc(length ? length : 1);

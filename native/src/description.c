@@ -13,7 +13,7 @@ static const char *const names[FIELDS] = {
 
 static const char *const task_names[] = {"classification", "multilabel", "tagging"};
 static const char *const form_names[] = {"none", "nfc", "nfkc"};
-static const char *const kind_names[] = {"word", "char"};
+static const char *const kind_names[] = {"word", "char", "bert"};
 
 static textapp_status broken(size_t field, const char *rule, ta_json value, textapp_message *message) {
   if (!value.at) {
@@ -47,9 +47,10 @@ static int read_tokenizer(ta_tokenizer *out, ta_json value) {
   ta_json given[3];
   size_t kind, form;
   if (ta_json_members(value, fields, 3, given)) return 0;
-  kind = among(given[0], kind_names, 2);
+  kind = among(given[0], kind_names, 3);
   form = among(given[2], form_names, 3);
-  if (kind == 2 || form == 3 || !ta_json_bool(given[1], &out->lowercase)) return 0;
+  if (kind == 3 || form == 3 || !ta_json_bool(given[1], &out->lowercase)) return 0;
+  if (kind == TA_BERT && (form != TA_NONE || !out->lowercase)) return 0;
   out->kind = (ta_tokenizer_kind)kind;
   out->form = (ta_form)form;
   return 1;
@@ -116,7 +117,8 @@ static textapp_status read_text_fields(ta_bundle *out, const ta_json *fields, te
   }
   if (ta_json_kind_of(fields[TOKENIZER]) != TA_JSON_OBJECT || !read_tokenizer(&out->tokenizer, fields[TOKENIZER])) {
     return broken(TOKENIZER,
-                  "an object of kind (word or char), lowercase (true or false) and normalization (none, nfc, nfkc)",
+                  "an object of kind (word, char or bert), lowercase (true or false; with bert true) and normalization "
+                  "(none, nfc, nfkc; with bert none)",
                   fields[TOKENIZER], message);
   }
   if (out->has_form || !(out->has_characters || out->has_shapes)) return TEXTAPP_OK;

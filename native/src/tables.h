@@ -14,6 +14,7 @@
 #define TA_CLASS_UNSPACED 6u
 #define TA_CLASS_IGNORABLE 7u
 #define TA_CLASS_OTHER 8u
+#define TA_CLASS_PUNCTUATION 9u
 #define TA_ROLE_FIXED 0u
 #define TA_ROLE_DROPPED 1u
 #define TA_ROLE_QUOTE 2u
@@ -31,6 +32,7 @@
 #define TA_SHAPE_DIGIT 8
 #define TA_SHAPE_MARK 16
 
+#define TA_BERT_BYTES 100u        /* of a word; longer ones are unknown to BERT */
 #define TA_TRIE_END 0x20000u
 #define TA_FAR_BYTE 8u
 #define TA_LONGEST_CHUNK 32u      /* code points that are normalized together */
@@ -45,8 +47,8 @@
 extern const uint8_t ta_ascii[128];
 /* The byte of a code point below TA_TRIE_END, by its bits from 7 on, 4 to 6, and 0 to 3. */
 extern const uint8_t ta_trie_first[1024];
-extern const uint16_t ta_trie_middle[1720];
-extern const uint8_t ta_trie_last[8528];
+extern const uint16_t ta_trie_middle[1768];
+extern const uint8_t ta_trie_last[9536];
 /* First, last, byte of the code points from TA_TRIE_END on; the others have TA_FAR_BYTE. */
 extern const uint32_t ta_far_ranges[12];
 /* First, last, step, difference to the lower-case code points. */
@@ -70,6 +72,8 @@ extern const uint16_t ta_ones[2553];
 extern const uint16_t ta_more_keys[1179];
 extern const uint16_t ta_mores[1179];
 extern const uint16_t ta_more_units[3571];
+/* First, last of the Han characters of BERT, in ascending order. */
+extern const uint32_t ta_han_ranges[14];
 /* Tokens of one code point that end a sentence. */
 extern const uint16_t ta_sentence_ends[20];
 /* How many keys are below U+10000: of pairs, singles, ones and mores. */

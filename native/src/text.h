@@ -5,7 +5,7 @@
 #include "base.h"
 
 typedef enum { TA_NONE, TA_NFC, TA_NFKC } ta_form;
-typedef enum { TA_WORD, TA_CHAR } ta_tokenizer_kind;
+typedef enum { TA_WORD, TA_CHAR, TA_BERT } ta_tokenizer_kind;
 
 typedef struct {
   ta_tokenizer_kind kind;

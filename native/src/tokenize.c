@@ -1,4 +1,5 @@
-/* Cuts a text into tokens: the grammars of textapp/text/tokenizer.py as an automaton over classes of characters. */
+/* Cuts a text into tokens: the grammars of textapp/text/tokenizer.py and bert.py as an automaton over classes of
+ * characters. */
 #include "normalize.h"
 
 #define RUN 512 /* bytes of ASCII that are read before their tokens are cut */
@@ -68,6 +69,11 @@ static int open_token(cutter *one, uint32_t point, unsigned info, size_t start, 
 static void close_token(cutter *one) {
   ta_tokens *out = one->out;
   if (one->state == OUTSIDE) return;
+  if (one->how->kind == TA_BERT && out->text_size - out->tokens[out->count].first > TA_BERT_BYTES) {
+    static const char unknown[] = "[UNK]";
+    out->text_size = out->tokens[out->count].first;
+    for (const char *letter = unknown; *letter; letter++) out->text[out->text_size++] = *letter;
+  }
   out->tokens[out->count].behind = (uint32_t)out->text_size;
   out->tokens[out->count].end = (uint32_t)one->end;
   out->count++;
@@ -119,11 +125,40 @@ static int feed_character(cutter *one, uint32_t point, unsigned info, size_t sta
   return 1;
 }
 
-static int feed(void *user, uint32_t point, size_t start, size_t end) {
-  cutter *one = user;
-  unsigned info = ta_info(point);
+static int is_han(uint32_t point) {
+  size_t at = 0;
+  while (at < TA_COUNT(ta_han_ranges) && point > ta_han_ranges[at + 1]) at += 2;
+  return at < TA_COUNT(ta_han_ranges) && point >= ta_han_ranges[at];
+}
+
+/* bert.py: a symbol is a token, a word goes on, or white space ends it. */
+static int feed_bert(cutter *one, uint32_t point, unsigned info, size_t start, size_t end) {
+  unsigned kind = TA_CLASS(info);
+  if (point == ' ' || (point >= '\t' && point <= '\r' && point != '\v')) {
+    close_token(one);
+    return 1;
+  }
+  if (kind == TA_CLASS_PUNCTUATION || kind == TA_CLASS_APOSTROPHE || kind == TA_CLASS_POINT || is_han(point)) {
+    close_token(one);
+    if (!open_token(one, point, info, start, end)) return 0;
+    close_token(one);
+    return 1;
+  }
+  if (point >= 0x80) info &= 0x7F; /* only A to Z are lower-cased */
+  if (one->state != OUTSIDE) return write(one, point, info, end);
+  if (!open_token(one, point, info, start, end)) return 0;
+  one->state = LETTERS;
+  return 1;
+}
+
+static int feed_known(cutter *one, uint32_t point, unsigned info, size_t start, size_t end) {
   if (one->how->kind == TA_CHAR) return feed_character(one, point, info, start, end);
+  if (one->how->kind == TA_BERT) return feed_bert(one, point, info, start, end);
   return feed_word(one, point, info, start, end);
+}
+
+static int feed(void *user, uint32_t point, size_t start, size_t end) {
+  return feed_known(user, point, ta_info(point), start, end);
 }
 
 /* The letters of ASCII that follow the first of a word. Returns the place after them. */
@@ -141,15 +176,8 @@ static size_t take_letters(cutter *one, const uint8_t *text, size_t at, size_t e
 
 /* Cuts ASCII, in which nothing changes but capitals. Returns the place after it. */
 static size_t cut_ascii(cutter *one, const uint8_t *text, size_t at, size_t end) {
-  int words = one->how->kind == TA_WORD;
   while (at < end && !one->stopped) {
-    unsigned info = ta_ascii[text[at]];
-    if (!words) {
-      feed_character(one, text[at], info, at, at + 1);
-      at++;
-      continue;
-    }
-    feed_word(one, text[at], info, at, at + 1);
+    feed_known(one, text[at], ta_ascii[text[at]], at, at + 1);
     at++;
     if (one->state == LETTERS && !one->holds && !one->stopped) at = take_letters(one, text, at, end);
   }
@@ -166,6 +194,11 @@ textapp_status ta_tokenize(const ta_tokenizer *tokenizer, const char *text, size
     size_t end = ta_ascii_run(bytes, length, at, RUN);
     if (end > at) {
       at = cut_ascii(&one, bytes, at, end);
+    } else if (tokenizer->kind == TA_BERT) { /* nothing is normalized, and nothing dropped */
+      uint32_t point;
+      size_t start = at;
+      at += ta_decode(bytes + at, length - at, &point);
+      feed(&one, point, start, at);
     } else {
       at = ta_normalize_next(tokenizer->form, bytes, length, at, out->scratch, feed, &one);
     }

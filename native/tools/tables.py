@@ -17,6 +17,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from textapp.runtime.windows import SENTENCE_ENDS
+from textapp.text import bert
 from textapp.text.characters import CLASS_OF, CLASSES, LOWER_OF, RangeMap, parse_lower, parse_ranges
 from textapp.text.normalization import LONGEST_CHUNK, ROLES
 from textapp.text.word_shape import DIGIT, FIRST_CAPITAL, MARK, OTHER_CAPITAL, SMALL
@@ -25,11 +26,12 @@ SOURCES = Path(__file__).parents[1] / "src"
 
 # The numbers of classes and roles in the byte of a code point: 4 bits, 3 bits, and a bit for capitals.
 CLASS_NAMES = {"S": "SPACE", "L": "LETTER", "D": "DIGIT", "M": "MARK", "Q": "APOSTROPHE", "P": "POINT", "U": "UNSPACED"}
-CLASS_NAMES |= {"I": "IGNORABLE", "O": "OTHER"}
+CLASS_NAMES |= {"I": "IGNORABLE", "O": "OTHER", "B": "PUNCTUATION"}  # B: of class O, and punctuation to BERT
 ROLE_NAMES = {".": "FIXED", "i": "DROPPED", "q": "QUOTE", "j": "JOINING", "b": "BASE", "c": "CHANGING"}
 CLASS_LETTERS, ROLE_LETTERS = "".join(CLASS_NAMES), "".join(ROLE_NAMES)
 # UTF-8 holds no surrogates, so they need no role.
 ROLE_OF = RangeMap({role: table for role, table in ROLES.items() if role != "s"}, default=".")
+_IS_PUNCTUATION = RangeMap({"B": bert.PUNCTUATION}, default=".")
 
 CODE_POINTS = [*range(0x40000), *range(0xE0000, 0xE1000)]
 """The tables of textapp/text have no others."""
@@ -103,19 +105,22 @@ def _is_composite(point: int) -> bool:
 
 def info(point: int) -> int:
     """The byte of a code point."""
-    letter, role = CLASS_LETTERS.index(CLASS_OF[point]), ROLE_LETTERS.index(ROLE_OF[point])
-    return letter | role << 4 | (LOWER_OF[point] != point) << 7
+    letter = "B" if CLASS_OF[point] == "O" and _IS_PUNCTUATION[point] == "B" else CLASS_OF[point]
+    letter_number, role = CLASS_LETTERS.index(letter), ROLE_LETTERS.index(ROLE_OF[point])
+    return letter_number | role << 4 | (LOWER_OF[point] != point) << 7
 
 
 def check_rules(found: Decompositions) -> None:
     """Checks what the core takes for granted."""
     covered = {*CODE_POINTS}
-    for table in (*CLASSES.values(), *ROLES.values()):
+    for table in (*CLASSES.values(), *ROLES.values(), *bert.CLASSES.values()):
         assert all({first, last} <= covered for first, last in parse_ranges(table))
     for point in CODE_POINTS:
         lower = LOWER_OF[point]
         assert CLASS_OF[lower] == CLASS_OF[point], "the byte of a capital is that of its small letter, but for bit 7"
         assert LOWER_OF[lower] == lower
+        assert (_IS_PUNCTUATION[point] == "B") <= (CLASS_OF[point] in "QPO")
+        assert (CLASS_OF[point] in "QP") <= (_IS_PUNCTUATION[point] == "B"), "BERT's punctuation is three classes"
     for point, parts in found.pairs.items():
         assert {part >> 16 for part in parts} == {point >> 16}, "a pair is in the plane of its code point"
         assert not {parts[1]} & {*found.pairs, *found.singles, *found.compatible, *HANGUL}, "the second is final"
@@ -257,6 +262,7 @@ def arrays(found: Decompositions) -> dict[str, tuple[str, list[int]]]:
         "ta_more_keys": ("uint16_t", low(more)),
         "ta_mores": ("uint16_t", [places[tuple(found.compatible[point])] for point in more]),
         "ta_more_units": ("uint16_t", strings),
+        "ta_han_ranges": ("uint32_t", [end for one in parse_ranges(bert.HAN) for end in one]),
         "ta_sentence_ends": ("uint16_t", sorted(ord(end) for end in SENTENCE_ENDS if len(end) == 1)),
         "ta_planes": (
             "uint16_t",
@@ -276,6 +282,7 @@ COMMENTS = {
     "ta_single_keys": "Canonical decompositions into one code point: low 16 bits, and a bit for plane 2.",
     "ta_one_keys": "Compatibility decompositions into one code point below U+10000.",
     "ta_more_keys": "Other compatibility decompositions: places in ta_more_units, where a length comes before UTF-16.",
+    "ta_han_ranges": "First, last of the Han characters of BERT, in ascending order.",
     "ta_sentence_ends": "Tokens of one code point that end a sentence.",
     "ta_planes": "How many keys are below U+10000: of pairs, singles, ones and mores.",
 }
@@ -310,6 +317,7 @@ def c_files() -> dict[str, str]:
     header += "".join(f"#define TA_SHAPE_{name} {bit}\n" for name, bit in {**shapes, "MARK": MARK}.items())
     most = max(map(len, found.compatible.values()))
     header += f"""
+#define TA_BERT_BYTES {bert.MOST_BYTES}u        /* of a word; longer ones are unknown to BERT */
 #define TA_TRIE_END 0x{TRIE_END:X}u
 #define TA_FAR_BYTE {info(0xFFFF)}u
 #define TA_LONGEST_CHUNK {LONGEST_CHUNK}u      /* code points that are normalized together */

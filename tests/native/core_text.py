@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from clients.conformance.strings import FIXED, random_points
 from textapp.text.normalization import FORMS
 
-_KINDS = ("word", "char")
+_KINDS = ("word", "char", "bert")
 
 
 class TokenizerSettings(ctypes.Structure):

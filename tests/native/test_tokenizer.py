@@ -6,14 +6,11 @@ import random
 
 import pytest
 
-from textapp.text.tokenizer import FORMS, KINDS, Tokenizer
+from textapp.text.tokenizer import FORMS, TOKENIZERS, Tokenizer
 
 from .core_text import CoreTokenizer, Places, contents, decoded
 
-SETTINGS = [
-    {"kind": kind, "normalization": form, "lowercase": lowercase}
-    for kind, form, lowercase in itertools.product(KINDS, FORMS, (True, False))
-]
+SETTINGS = [tokenizer.to_dict() for tokenizer in TOKENIZERS]
 FULL, TOO_LONG = 0, 5
 
 
@@ -29,7 +26,7 @@ def test_tokens_and_offsets_are_those_of_python(internals, settings):
         assert core(content) == expected(tokenizer, content), content
 
 
-@pytest.mark.parametrize(("kind", "form"), list(itertools.product(KINDS, FORMS)))
+@pytest.mark.parametrize(("kind", "form"), [*itertools.product(("word", "char"), FORMS), ("bert", "none")])
 def test_every_code_point(internals, kind, form):
     """All 1,114,112 in one setting; in the others those below U+20000, as the rest is unassigned or never changes."""
     core = CoreTokenizer(internals, kind, normalization=form, longest=1 << 17, most=1 << 17)

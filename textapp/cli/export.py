@@ -82,7 +82,8 @@ def export(
         if name := next((name for name, value in given.items() if value is not None), None):
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option}: is for a run; {run} is a bundle, which is used as it is")
-        description = export_source(run, out, clients=clients, overwrite=force)
+        with native_log_hidden():
+            description = export_source(run, out, clients=clients, overwrite=force, report=say)
         _say_clients(out, clients)
         if as_json:
             print_json(description)
@@ -104,6 +105,7 @@ def export(
             examples=examples,
             clients=clients,
             overwrite=force,
+            report=say,
         )
     from textapp.runtime.clients import describe_clients
 

@@ -7,10 +7,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from textapp.text import bert
 from textapp.text.characters import CLASSES, parse_lower, parse_ranges
 from textapp.text.normalization import LONGEST_CHUNK, ROLES
 from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
+from textapp.text.vocabulary import UNKNOWN, UNKNOWN_ID, Vocabulary
 
 
 class CodePoints(NamedTuple):
@@ -55,9 +56,10 @@ class GraphTokenizer:
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: Vocabulary):
         self.tokenizer = tokenizer
-        self._classes = _letter_table(CLASSES, default="O")
+        is_bert = tokenizer.kind == "bert"
+        self._classes = _letter_table(bert.CLASSES, default="L") if is_bert else _letter_table(CLASSES, default="O")
         self._roles = _letter_table(ROLES, default=".")
-        self._lower_deltas = _lower_deltas()
+        self._lower_deltas = _lower_deltas(bert.LOWER_OF) if is_bert else _lower_deltas(_lower_map())
         # Without the padding token: "[PAD]" in a text is not padding. The table must not be empty.
         keys = tf.constant(vocabulary.tokens[UNKNOWN_ID:])
         ids = tf.range(UNKNOWN_ID, len(vocabulary), dtype=tf.int32)
@@ -72,18 +74,20 @@ class GraphTokenizer:
         """Returns the tokens themselves, a string ragged tensor `(B, None)`, equal to `tokenizer.words(text)`."""
         decoded = tf.strings.unicode_decode(tf.strings.join([texts, " "]), "UTF-8", errors="replace")
         points = CodePoints(decoded.values, decoded.row_splits)
-        # Nothing in ASCII is dropped or changed.
-        points = tf.cond(tf.reduce_any(points.values > 0x7F), lambda: self._normalize(points), lambda: points)
+        kind = self.tokenizer.kind
+        if kind != "bert":  # nothing in ASCII is dropped or changed
+            points = tf.cond(tf.reduce_any(points.values > 0x7F), lambda: self._normalize(points), lambda: points)
         values = points.values
         if self.tokenizer.lowercase:
             values += tf.gather(self._lower_deltas, tf.minimum(values, self._lower_deltas.shape[0] - 1))
         classes = tf.gather(self._classes, values)
         kept = classes != ord("S")
-        begins = _word_begins(classes) if self.tokenizer.kind == "word" else kept
-        tokens = _ragged(tf.boolean_mask(values, kept), tf.boolean_mask(begins, kept))
-        return tf.RaggedTensor.from_row_splits(
-            tf.strings.unicode_encode(tokens, "UTF-8"), tf.gather(_running_sum(begins), points.splits), validate=False
-        )
+        begins = _word_begins(classes) if kind == "word" else _bert_begins(classes) if kind == "bert" else kept
+        parts = _ragged(tf.boolean_mask(values, kept), tf.boolean_mask(begins, kept))
+        tokens = tf.strings.unicode_encode(parts, "UTF-8")
+        if kind == "bert":
+            tokens = tf.where(tf.strings.length(tokens) > bert.MOST_BYTES, UNKNOWN, tokens)
+        return tf.RaggedTensor.from_row_splits(tokens, tf.gather(_running_sum(begins), points.splits), validate=False)
 
     def _normalize(self, points: CodePoints) -> CodePoints:
         """`textapp.text.normalization.normalize`, for all texts at once."""
@@ -152,6 +156,12 @@ def _word_begins(classes: tf.Tensor) -> tf.Tensor:
     return ~attached & tf.gather(begins, tf.cumsum(tf.cast(~attached, tf.int32)) - 1)
 
 
+def _bert_begins(classes: tf.Tensor) -> tf.Tensor:
+    """`textapp.text.bert.GRAMMAR` as a rule about neighbours: whether a token begins at a code point; bool `(N,)`."""
+    word = classes == ord("L")
+    return (classes == ord("O")) | (word & ~_previous(word))
+
+
 def _previous(values: tf.Tensor) -> tf.Tensor:
     """The left neighbour of each value, False for the first; bool `(N,)`."""
     return tf.concat([[False], values], 0)[:-1]
@@ -181,10 +191,14 @@ def _letter_table(tables: Mapping[str, str], default: str) -> tf.Tensor:
     return tf.constant(letters)
 
 
-def _lower_deltas() -> tf.Tensor:
+def _lower_map() -> dict[int, int]:
+    """The lower-case code point of each capital of Unicode."""
+    return {upper: upper + delta for capitals, delta in parse_lower() for upper in capitals}
+
+
+def _lower_deltas(lower_of: Mapping[int, int]) -> tf.Tensor:
     """The difference between each code point and its lower case; int32. The zeros at the end are left out."""
-    runs = parse_lower()
-    deltas = np.zeros(max(run.stop for run, _ in runs) + 1, np.int32)
-    for run, delta in runs:
-        deltas[run.start : run.stop : run.step] = delta
+    deltas = np.zeros(max(lower_of) + 2, np.int32)
+    for upper, lower in lower_of.items():
+        deltas[upper] = lower - upper
     return tf.constant(deltas)

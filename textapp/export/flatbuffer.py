@@ -56,6 +56,19 @@ def join(contents: Sequence[bytes]) -> bytes:
     return write(first)
 
 
+def keep_signature(file: Any, name: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Removes all signatures but one, and their subgraphs. `write` leaves out what only these needed.
+
+    Returns:
+        Of the inputs and of the outputs of the signature: name -> index of the tensor.
+    """
+    [kept] = [signature for signature in file.signatureDefs if signature.signatureKey == name.encode()]
+    file.subgraphs, file.signatureDefs = [file.subgraphs[kept.subgraphIndex]], [kept]
+    kept.subgraphIndex = 0
+    inputs, outputs = ({one.name.decode(): one.tensorIndex for one in maps} for maps in (kept.inputs, kept.outputs))
+    return inputs, outputs
+
+
 def operator_code(file: Any, operator: Any) -> int:
     """The `BuiltinOperator` of an operator."""
     return _builtin(file.operatorCodes[operator.opcodeIndex])
@@ -95,12 +108,14 @@ def _strip(subgraph: Any) -> None:
 
 
 def _merge_buffers(file: Any) -> None:
-    """Gives tensors of equal content one buffer, and those without content the empty buffer 0."""
+    """Gives tensors of equal content one buffer, and those without content the empty buffer 0. Drops what none has."""
     kept = [schema.BufferT()]
     numbers: dict[bytes, int] = {}
     renumbered = []
-    for buffer in file.buffers:
-        if buffer.data is None:
+    used = {tensor.buffer for subgraph in file.subgraphs for tensor in subgraph.tensors}
+    used |= {entry.buffer for entry in file.metadata or []}
+    for index, buffer in enumerate(file.buffers):
+        if buffer.data is None or index not in used:
             renumbered.append(0)
             continue
         number = numbers.setdefault(buffer.data.tobytes(), len(kept))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from textapp.errors import InputError
 from textapp.export.clients import CLIENTS, check_clients, client_module
 from textapp.export.clients.output import copy_bundle, exported_files, write_clients
-from textapp.export.clients.source import Source
+from textapp.export.clients.source import Source, no_report
 from textapp.files import read_object, temporary_folder
 from textapp.output_files import replacing_folder
+from textapp.task import Report
 
 if TYPE_CHECKING:
     from textapp.export.conversion import Recipe
@@ -28,6 +29,7 @@ def export(
     examples: Any = None,
     clients: Sequence[str] = (),
     overwrite: bool = False,
+    report: Report = no_report,
 ) -> dict[str, Any]:
     """Exports a run as a bundle, or as what apps on some platforms add.
 
@@ -45,6 +47,7 @@ def export(
             split.
         clients: Names of clients; see `textapp export --help`.
         overwrite: Whether what an earlier export wrote to `folder` may be replaced.
+        report: Receives a line about what one should know of a client.
 
     Returns:
         The content of `bundle.json`.
@@ -72,13 +75,13 @@ def export(
         made = scratch / "bundle"
         if bundle is not None:
             copy_bundle(bundle, made)
-            source = Source(made)
+            source = Source(made, report=report)
         else:
             from textapp.training.run import Run
 
             trained = run if isinstance(run, Run) else Run.load(run)
             _export_run(trained, made, **options)
-            source = Source(made, trained)
+            source = Source(made, trained, report)
         write_clients(source, clients, temporary)
         return read_object(made / "bundle.json")
 

@@ -92,6 +92,11 @@ class Normalized(NamedTuple):
     ends: Sequence[int]
 
 
+def unchanged(text: str) -> Normalized:
+    """Returns a text as it is, each code point with its own place."""
+    return Normalized(text, range(len(text)), range(1, len(text) + 1))
+
+
 def normalize(text: str, form: Form) -> Normalized:
     """Normalizes a text by the steps of this file's docstring, and keeps the offsets.
 
@@ -106,7 +111,7 @@ def normalize(text: str, form: Form) -> Normalized:
         >>> normalize("ﬁn", "nfkc")
         Normalized(text='fin', starts=[0, 0, 1], ends=[1, 1, 2])
     """
-    original = Normalized(text, range(len(text)), range(1, len(text) + 1))
+    original = unchanged(text)
     if text.isascii():  # nothing in ASCII changes
         return original
     roles = text.translate(_ROLE_OF)

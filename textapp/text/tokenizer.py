@@ -1,6 +1,6 @@
-"""Tokenizers `word` and `char`, with offsets into the original text.
+"""Tokenizers `word`, `char` and `bert`, with offsets into the original text.
 
-The exact rule, for an implementation in another language:
+The exact rule of `word` and `char`, for an implementation in another language (`textapp.text.bert` has that of `bert`):
 
 1. Normalize the text (`textapp.text.normalization`).
 2. Where `lowercase` is set, replace each code point by `LOWER` (`textapp.text.characters`).
@@ -8,7 +8,7 @@ The exact rule, for an implementation in another language:
 4. The tokens are the successive matches of the regular expression `WORD_GRAMMAR` (or `CHAR_GRAMMAR`) in the string of
    letters. Only white space and controls are in no match.
 
-`token_pattern` returns the same grammar as one regular expression over explicit code-point ranges. It needs neither
+`token_pattern` returns a grammar as one regular expression over explicit code-point ranges. It needs neither
 lookaround nor the tables of a library, and its first match is its longest, so that backtracking engines (Python,
 JavaScript) and automata (RE2) find the same tokens.
 """
@@ -20,10 +20,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, NamedTuple, get_args
 
 from textapp.errors import InputError, quoted
-from textapp.text.characters import CLASS_OF, CLASSES, LOWER_OF, parse_ranges
-from textapp.text.normalization import FORMS, Form, is_boundary, normalize
+from textapp.text import bert
+from textapp.text.characters import CLASS_OF, CLASSES, LOWER_OF, parse_ranges, replace_surrogates
+from textapp.text.normalization import FORMS, Form, Normalized, is_boundary, normalize, unchanged
+from textapp.text.vocabulary import UNKNOWN
 
-Kind = Literal["word", "char"]
+Kind = Literal["word", "char", "bert"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 WORD_GRAMMAR = "(?:L[LM]*(?:QL[LM]*)*|D[DM]*(?:PD[DM]*)*)+|[^S]M*"
@@ -34,12 +36,44 @@ marks."""
 CHAR_GRAMMAR = "[^S]"
 """A token is one code point."""
 
-_GRAMMARS = {"word": re.compile(WORD_GRAMMAR), "char": re.compile(CHAR_GRAMMAR)}
-# The same for ASCII text, which has no marks and needs no normalization: several times faster.
-_ASCII_GRAMMARS = {
-    "word": re.compile(r"(?:[A-Za-z]+(?:'[A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*)+|[!-~]"),
-    "char": re.compile("[!-~]"),
+
+class _Rules(NamedTuple):
+    """How a kind of tokenizer cuts a text.
+
+    Attributes:
+        grammar: The grammar over classes.
+        classes: The table of each class, and the class of each code point.
+        class_of: Maps code points to classes.
+        lower_of: Maps code points to lower-case code points.
+        ascii_grammar: The same grammar for ASCII text, over code points: ASCII has no marks and needs no normalization,
+            so this is several times faster.
+    """
+
+    grammar: str
+    classes: Mapping[str, str]
+    class_of: Mapping[int, str]
+    lower_of: Mapping[int, int]
+    ascii_grammar: re.Pattern[str]
+
+
+_RULES = {
+    "word": _Rules(
+        WORD_GRAMMAR,
+        CLASSES,
+        CLASS_OF,
+        LOWER_OF,
+        re.compile(r"(?:[A-Za-z]+(?:'[A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*)+|[!-~]"),
+    ),
+    "char": _Rules(CHAR_GRAMMAR, CLASSES, CLASS_OF, LOWER_OF, re.compile("[!-~]")),
+    "bert": _Rules(
+        bert.GRAMMAR,
+        bert.CLASSES,
+        bert.CLASS_OF,
+        bert.LOWER_OF,
+        re.compile(r"[^\t\n\f\r -/:-@\[-`{-~]+|[!-/:-@\[-`{-~]"),
+    ),
 }
+_GRAMMARS = {kind: re.compile(rules.grammar) for kind, rules in _RULES.items()}
 
 _PART = 1 << 14  # code points of a long text that are tokenized together: at most some megabytes of memory
 
@@ -66,15 +100,20 @@ class Tokenizer:
     In scripts without spaces between words (Han, kana, Thai, ...) each character is a token; so is each punctuation
     mark, symbol and emoji. Markup has no special meaning. Tokens have neither white space nor controls in them.
 
+    `bert` is for MediaPipe Tasks, which has this tokenizer itself: words between spaces and punctuation, and each Han
+    character. A model that was trained with it has the same scores there. It has fixed rules, see `textapp.text.bert`:
+    it lower-cases A to Z only, and does not normalize.
+
     Offsets are those of the text before normalization. Dropped characters inside a token are within its offsets,
     dropped characters around it are not. If normalization expands one character to several tokens (½ to 1⁄2), all of
     them have the offsets of that character.
 
     Args:
-        kind: "word" or "char".
-        lowercase: Whether tokens are in lower case. True by default, because then fewer words are unknown.
-        normalization: "none", "nfc" or "nfkc". The default unites the forms of a character: full and half width, which
-            Chinese and Japanese texts mix, ligatures and composed characters.
+        kind: "word", "char" or "bert".
+        lowercase: Whether tokens are in lower case. True by default, because then fewer words are unknown; with "bert"
+            always True.
+        normalization: "none", "nfc" or "nfkc"; with "bert" always "none". The default unites the forms of a character:
+            full and half width, which Chinese and Japanese texts mix, ligatures and composed characters.
 
     Raises:
         InputError: An argument is not one of these values.
@@ -98,6 +137,11 @@ class Tokenizer:
             if type(value) is not type(allowed[0]) or value not in allowed:
                 names = ", ".join(map(repr, allowed))
                 raise InputError(f"tokenizer: `{name}` must be one of {names}. Received: {name}={quoted(value)}")
+        if self.kind == "bert" and (not self.lowercase or self.normalization != "none"):
+            raise InputError(
+                "tokenizer: `bert` must have lowercase=True and normalization='none', the rules of MediaPipe. "
+                f"Received: lowercase={self.lowercase}, normalization={self.normalization!r}"
+            )
 
     def tokenize(self, text: str) -> list[Token]:
         """Returns the tokens of `text` in order, with their offsets. An empty text has none."""
@@ -131,9 +175,11 @@ class Tokenizer:
     def words(self, text: str) -> list[str]:
         """Returns only the texts of the tokens; faster than `tokenize`."""
         if text.isascii():
-            return _ASCII_GRAMMARS[self.kind].findall(text.lower() if self.lowercase else text)
-        spans, text = self._spans(normalize(text, self.normalization).text)
-        return [text[start:end] for start, end in spans]
+            words: list[str] = _RULES[self.kind].ascii_grammar.findall(text.lower() if self.lowercase else text)
+        else:
+            spans, text = self._spans(self._normalized(text).text)
+            words = [text[start:end] for start, end in spans]
+        return words if self.kind != "bert" else list(map(_known_length, words))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings for JSON."""
@@ -154,17 +200,39 @@ class Tokenizer:
     def _tokenize(self, text: str, offset: int) -> list[Token]:
         """The tokens of a part of a text that begins at `offset`."""
         if text.isascii():
-            matches = _ASCII_GRAMMARS[self.kind].finditer(text.lower() if self.lowercase else text)
-            return [Token(match[0], match.start() + offset, match.end() + offset) for match in matches]
-        text, starts, ends = normalize(text, self.normalization)
-        spans, text = self._spans(text)
-        return [Token(text[start:end], starts[start] + offset, ends[end - 1] + offset) for start, end in spans]
+            rules = _RULES[self.kind]
+            matches = rules.ascii_grammar.finditer(text.lower() if self.lowercase else text)
+            tokens = [Token(match[0], match.start() + offset, match.end() + offset) for match in matches]
+        else:
+            text, starts, ends = self._normalized(text)
+            spans, text = self._spans(text)
+            tokens = [Token(text[start:end], starts[start] + offset, ends[end - 1] + offset) for start, end in spans]
+        return tokens if self.kind != "bert" else [token._replace(text=_known_length(token.text)) for token in tokens]
+
+    def _normalized(self, text: str) -> Normalized:
+        """Normalizes a text, as far as the kind does so."""
+        return unchanged(replace_surrogates(text)) if self.kind == "bert" else normalize(text, self.normalization)
 
     def _spans(self, text: str) -> tuple[list[tuple[int, int]], str]:
         """Returns start and end of each token in a normalized text, and that text, in lower case if so set."""
+        rules = _RULES[self.kind]
         if self.lowercase:
-            text = text.translate(LOWER_OF)
-        return [match.span() for match in _GRAMMARS[self.kind].finditer(text.translate(CLASS_OF))], text
+            text = text.translate(rules.lower_of)
+        return [match.span() for match in _GRAMMARS[self.kind].finditer(text.translate(rules.class_of))], text
+
+
+def _known_length(token: str) -> str:
+    """The token, or the unknown token if it is too long for the tokenizer `bert`."""
+    if len(token) <= bert.MOST_BYTES // 4 or len(token.encode()) <= bert.MOST_BYTES:  # a code point has 4 bytes at most
+        return token
+    return UNKNOWN
+
+
+TOKENIZERS = (
+    *(Tokenizer(kind, lowercase, form) for kind in KINDS[:2] for lowercase in (True, False) for form in FORMS),
+    Tokenizer("bert", True, "none"),
+)
+"""A tokenizer of each combination of settings that there is."""
 
 
 @functools.cache
@@ -174,14 +242,14 @@ def token_pattern(kind: Kind = "word") -> str:
     Apply it to the normalized text. Code points have the form `\x{HEX}` of RE2, PCRE, Java and Kotlin; JavaScript with
     the flag `u` needs `\u{HEX}` in its place, and Python `\UHEX` with eight digits.
     """
-    grammar = WORD_GRAMMAR if kind == "word" else CHAR_GRAMMAR
+    rules = _RULES[kind]
     ranges = {
         letter: "".join(rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in parse_ranges(table))
-        for letter, table in CLASSES.items()
+        for letter, table in rules.classes.items()
     }
     # A class is inside brackets, or gets brackets.
     return re.sub(
         r"\[(\^?)([A-Z]+)\]|([A-Z])",
         lambda match: f"[{match[1] or ''}{''.join(ranges[letter] for letter in match[2] or match[3])}]",
-        grammar,
+        rules.grammar,
     )

@@ -133,7 +133,9 @@ def _of_texts(data: Profile, settings: Choices) -> None:
         _of_paragraphs(data, settings)
     else:
         _of_short_texts(data, settings)
-    if not settings["stream"]:
+    if settings["tokenizer"] == "bert":
+        settings.choose("MediaPipe, which tokenizer=bert is for, computes no n-grams", ngram_rows=0)
+    elif not settings["stream"]:
         _ngrams(data, settings)
 
 

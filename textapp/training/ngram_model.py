@@ -243,7 +243,7 @@ def best_weights(
 
 def _hash(config: ModelConfig, with_characters: bool) -> NgramHash:
     """The hash of the settings."""
-    settings, in_words = config.beside, config.data.tokenizer == "word"
+    settings, in_words = config.beside, config.data.tokenizer != "char"
     assert settings is not None  # else there is nothing to fit
     characters = settings.ngram_characters if in_words and with_characters else 0
     order = settings.ngram_order or (2 if in_words else 4)

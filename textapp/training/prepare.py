@@ -482,7 +482,7 @@ def _remedies(config: ModelConfig, vocabulary_size: int, known: Known | None) ->
         found.append(f"--set vocabulary_size={2 * words.vocabulary_size}")
     if words.min_count > 1:
         found.append("--set min_count=1")
-    if known is None:
+    if known is None and config.data.tokenizer != "bert":
         found.append("--set characters=true")
         found += ["--set tokenizer=char"] if config.data.tokenizer == "word" else []
     return found

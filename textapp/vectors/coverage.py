@@ -102,6 +102,8 @@ def mismatch_hints(
             f"{_examples(cut)}: their text was segmented in another way; try another tokenizer, or vectors trained "
             "with this one"
         )
+    if tokenizer is not None and tokenizer.kind == "bert":
+        return hints  # its words are always in lower case
     if lowercase:
         cased_tokenizer = tokenizer and dataclasses.replace(tokenizer, lowercase=False)
         cased_form = form and dataclasses.replace(form, lowercase=False)

@@ -153,7 +153,7 @@ def test_what_a_bundle_does_not_take_is_refused(tmp_path):
         export(bundle, out)
     with pytest.raises(InputError, match="is a bundle, which is used as it is; lengths is only for a run"):
         export(bundle, out, lengths=[8], clients=["c"])
-    with pytest.raises(InputError, match="--client 'pda': is no client; choose from c, onnx"):
+    with pytest.raises(InputError, match=f"--client 'pda': is no client; choose from {', '.join(CLIENTS)}"):
         export(bundle, out, clients=["pda"])
     with pytest.raises(InputError, match="--client c: is given twice"):
         export(bundle, out, clients=["c", "c"])

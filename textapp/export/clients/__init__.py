@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NamedTuple
 
-from textapp.errors import InputError, list_some, quoted
+from textapp.errors import InputError, quoted
 
 
 class Client(NamedTuple):
@@ -27,10 +27,15 @@ class Client(NamedTuple):
 
 
 CLIENTS: dict[str, Client] = {
+    "android": Client("a Gradle project: a library in Kotlin with the core and the bundle, and a sample app"),
     "c": Client("a program in C: the core in two files, the bundle, an example"),
+    "flutter": Client("a plugin for Flutter through dart:ffi, with the core and the bundle"),
+    "ios": Client("a Swift package for iOS and macOS, with the core and the bundle"),
+    "mediapipe": Client("a file that MediaPipe Tasks' TextClassifier runs as it is", needs_core=False),
     "onnx": Client("the Keras model for ONNX Runtime, with masks as loops", needs_core=False, needs_run=True),
-    "web": Client("a module for browsers, workers, Node and React Native, the bundle, and a page that shows it"),
     "page": Client("one HTML file that shows what the model does, without network and server"),
+    "rust": Client("a crate for Rust without dependencies, with the core and the bundle"),
+    "web": Client("a module for browsers, workers, Node and React Native, the bundle, and a page that shows it"),
 }
 
 
@@ -38,7 +43,7 @@ def check_clients(names: Sequence[str]) -> None:
     """Raises `InputError` unless all names are names of clients, none of them twice."""
     for number, name in enumerate(names):
         if name not in CLIENTS:
-            raise InputError(f"--client {quoted(name)}: is no client; choose from {list_some(list(CLIENTS))}")
+            raise InputError(f"--client {quoted(name)}: is no client; choose from {', '.join(CLIENTS)}")
         if name in names[:number]:
             raise InputError(f"--client {name}: is given twice; give each client once")
 

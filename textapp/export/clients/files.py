@@ -88,3 +88,10 @@ def _copied_or_built(name: str, kind: str) -> bytes:
 
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+def write_core(folder: Path) -> None:
+    """Writes the core in C, textapp.c and textapp.h, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in zip(("textapp.c", "textapp.h"), amalgamation(), strict=True):
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")

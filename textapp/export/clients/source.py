@@ -5,9 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from textapp.runtime.bundle_format import SELFTEST
+from textapp.task import Report
 
 if TYPE_CHECKING:
     from textapp.training.run import Run
+
+
+def no_report(line: str) -> None:
+    """Takes a line that nobody wants to read."""
 
 
 class Source(NamedTuple):
@@ -16,10 +21,12 @@ class Source(NamedTuple):
     Attributes:
         bundle: A bundle folder with exactly the files of a bundle. All its checks have passed.
         run: The run that the bundle was made of; None if the user named a bundle.
+        report: Receives a line about what the user should know of a client.
     """
 
     bundle: Path
     run: "Run | None" = None
+    report: Report = no_report
 
     def examples(self, count: int = 8) -> list[str]:
         """At most `count` texts to show what the model does.

@@ -29,6 +29,8 @@ LabelsType = TypeVar("LabelsType", bound=Labels)
 
 def text_tokenizer(config: ModelConfig) -> Tokenizer:
     """The tokenizer of texts. It lower-cases texts if the model reads only words."""
+    if config.data.tokenizer == "bert":
+        return Tokenizer("bert", lowercase=True, normalization="none")
     lowercase = config.words.lowercase and not config.words.read_characters
     return Tokenizer(config.data.tokenizer, lowercase, config.data.normalization)
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Annotated, Any, Literal
 
 from textapp.config import Encoder, ModelConfig, Training, Words
+from textapp.errors import InputError
 from textapp.settings import MOST, Range, Section
 from textapp.task import command_with
 
@@ -47,6 +48,14 @@ class TaggingConfig(ModelConfig):
     ] = True
     tag_scheme: Annotated[Literal["IOBES", "IOB2"], "Scheme that the model learns."] = "IOBES"
     crf: Annotated[bool, "Choose the tags of a sentence together; false: each separately."] = True
+
+    def check(self) -> None:
+        """Raises `InputError` that names the first setting that is out of range."""
+        if self.data.tokenizer == "bert":
+            raise InputError(
+                "setting tokenizer: must be word or char for a tagger, as bert drops capitals; received bert"
+            )
+        super().check()
 
     @classmethod
     def owner(cls, key: str) -> str | None:
