@@ -85,10 +85,19 @@ export function showWeights(text, prediction, words, language) {
   return text.length - LONGEST_SHOWN;
 }
 
+/** Whether tokens have plain tags, such as parts of speech, in place of spans. */
+export function hasPlainTags(prediction) {
+  return prediction.tokens.some(token => token.confidence !== undefined);
+}
+
+/** The spans of a text; where tags are plain, one for each token. */
+export function spansOf(prediction) {
+  return hasPlainTags(prediction) ? prediction.tokens.map(token => ({...token, type: token.tag})) : prediction.spans;
+}
+
 /** Shows a text with its spans, or with its plain tags. Returns how much of the text is not shown. */
 export function showSpans(text, prediction, types, words, language) {
-  const arePlain = prediction.tokens.some(token => token.confidence !== undefined);
-  const spans = arePlain ? prediction.tokens.map(token => ({...token, type: token.tag})) : prediction.spans;
+  const arePlain = hasPlainTags(prediction), spans = spansOf(prediction);
   // Neighbours in the list of types have hues that lie far apart.
   const hue = span => String(Math.round(255 + 137.5 * Math.max(0, types.indexOf(span.type))) % 360);
   const name = span => element('span', 'type', span.type || words.span);
