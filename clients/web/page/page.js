@@ -31,6 +31,7 @@ const words = () => WORDS[language];
 
 function predict() {
   frame = timer = 0;
+  at('result').setAttribute('aria-busy', 'false');
   const text = box.value, started = performance.now();
   let prediction;
   try {
@@ -50,6 +51,7 @@ function predict() {
 
 /** Predicts at the next frame; a text that takes longer, when the keys rest. */
 function predictSoon() {
+  at('result').setAttribute('aria-busy', 'true');
   fitBox();
   markExample();
   box.lang = languageOf(box.value);
