@@ -14,10 +14,11 @@ export function element(name, className, ...content) {
   return made;
 }
 
-/** A share as a percentage. */
+/** A share as a percentage. Only 1 is 100 %. */
 export function percent(share, language, digits = 1) {
   const format = {style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits};
-  return share.toLocaleString(language, format);
+  const shown = share < 1 ? Math.min(share, 1 - 0.1 ** (digits + 2)) : share;
+  return shown.toLocaleString(language, format);
 }
 
 /** The language that the script of a text shows, for fonts and screen readers; '' where it shows none. */
@@ -52,7 +53,7 @@ export function showLabels(prediction, labels, words, language) {
     name: [label],
     share: probs[label],
     className: chosen.includes(label) ? 'chosen' : '',
-    before: chosen.includes(label) ? [element('span', 'unseen', words.chosen), '✓ '] : [],
+    before: chosen.includes(label) ? [element('span', 'unseen', words.chosen), tick()] : [],
   }));
   showBars(rows, labels.length - some.length, words, language);
 }
@@ -127,6 +128,13 @@ function showMarked(text, parts, marked, isCut) {
   const rest = text.slice(end, Math.max(end, LONGEST_SHOWN));
   content.push(isCut ? element('s', '', rest) : rest);
   at('reading').replaceChildren(...content);
+}
+
+/** A mark for those who see; screen readers have a word for it. */
+function tick() {
+  const made = element('span', '', '✓ ');
+  made.setAttribute('aria-hidden', 'true');
+  return made;
 }
 
 /** Shows a bar a row. Bars that are there change, so that they glide. */

@@ -22,6 +22,7 @@ let timer = 0; // of the next prediction
 let pause = 0; // of the next announcement
 let frame = 0;
 let lastDuration = 0;
+let isTextRefused = false;
 let opening = 0; // counts bundles that were dropped: only the last one is shown
 
 const words = () => WORDS[language];
@@ -33,9 +34,12 @@ function predict() {
   try {
     prediction = shown.model.predict(text, {confidence: true});
   } catch (error) {
+    isTextRefused = true;
     fail(error.message);
     return;
   }
+  if (isTextRefused) fail(null);
+  isTextRefused = false;
   lastDuration = performance.now() - started;
   show(text, prediction);
   clearTimeout(pause);
@@ -152,7 +156,7 @@ function showExamples(examples) {
 
 /** Shows which example is in the box. */
 function markExample() {
-  for (const button of at('examples').children) button.ariaPressed = String(button.textContent === box.value);
+  for (const button of at('examples').children) button.setAttribute('aria-pressed', button.textContent === box.value);
 }
 
 /** Makes the box as high as its text, where the browser does not. */
@@ -167,7 +171,7 @@ function setLanguage(name) {
   document.documentElement.lang = name;
   for (const [id, text] of Object.entries(words().labels)) at(id).textContent = text;
   at('language').lang = words().otherLanguage;
-  at('examples').ariaLabel = words().examples;
+  at('examples').setAttribute('aria-label', words().examples);
   box.placeholder = words().hint;
   if (shown !== null) {
     showTitle();
@@ -224,7 +228,7 @@ async function takeAmong(entries) {
   }
   if (mine !== opening) return;
   at('drop-text').textContent = words().labels['drop-text'];
-  if (failure !== null) fail(`${failure} ${words().kept}`);
+  if (failure !== null) fail(words().kept(failure));
 }
 
 function listen() {
