@@ -73,6 +73,7 @@ bench: .venv/installed-bench
 # can be stopped and resumes.
 bench-native: .venv/installed-bench
 	$(BIN)/python -m benchmarks.native --data $(DATA)
+	$(BIN)/python -m benchmarks.native_size
 	$(BIN)/python -m benchmarks.native_equality --data $(DATA)
 	$(BIN)/python -m benchmarks.native_safety
 
