@@ -39,6 +39,9 @@ REFERENCE = "LiteRT.js"
 TOLERANCE = 0.02  # of logits: kernels round activations differently
 LITERT = ("@litertjs/core", "@litertjs/wasm-utils")
 SAMPLES = ROOT / "tests/samples"
+ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
+"""Headers of a page whose clock is fine."""
+
 _IMPORTS = {name: f"./node_modules/{name}/dist/index.js" for name in LITERT}
 _PAGE = f"""<!DOCTYPE html><meta charset="utf-8"><title>timing</title>
 <script type="importmap">{json.dumps({"imports": _IMPORTS})}</script>"""
@@ -181,7 +184,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     for units in sorted({units for units, _ in SIZES}):
         write_models(folder, units, sorted(length for one, length in SIZES if one == units), arguments.seed)
     result: dict[str, Any] = {"bytes": bytes_of(folder / "web"), "latency": []}
-    with served(folder) as address, chromium(has_litert) as page:
+    with served(folder, ISOLATED) as address, chromium(has_litert) as page:
         if page is not None:
             result["browser"] = page.run("return navigator.userAgent.match(/Chrom[^ ]*/)[0]")
         for task in tasks(folder, arguments):
@@ -219,8 +222,8 @@ def table(result: dict[str, Any]) -> str:
             "",
             f"## {model['units']} units, {model['tokens']} tokens",
             "",
-            f"| engine | core | instructions | model, ms | of {REFERENCE} | text to label, ms | load, ms |",
-            "|---|---|---|--:|--:|--:|--:|",
+            f"| engine | core | kernel | model, p50 ms | p95 | of {REFERENCE} | text to label, p50 | p95 | load |",
+            "|---|---|---|--:|--:|--:|--:|--:|--:|",
         ]
         for engine, name in (("node", "Node"), ("chromium", "Chromium")):
             rows = model.get(engine, [])
@@ -228,13 +231,14 @@ def table(result: dict[str, Any]) -> str:
             for row in rows:
                 ratio = ""
                 if rival:
-                    ratios = [mine / theirs for mine, theirs in zip(row["run"], rival, strict=True)]
+                    ratios = [mine["p50"] / theirs["p50"] for mine, theirs in zip(row["run"], rival, strict=True)]
                     ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-                predict = f"{statistics.median(row['predict']):.3f}" if row["predict"] else ""
-                lines.append(
-                    f"| {name} | {row['name']} | {row['kernel']} | {statistics.median(row['run']):.3f} | {ratio} | "
-                    f"{predict} | {row['load']:.1f} |"
-                )
+                times = [row["run"], *([row["predict"]] if row["predict"] else [])]
+                cells = [
+                    f"{statistics.median(one[key] for one in rounds):.3f}" for rounds in times for key in ("p50", "p95")
+                ]
+                cells = [*cells[:2], ratio, *(cells[2:] or ["", ""]), f"{row['load']:.1f}"]
+                lines.append(f"| {name} | {row['name']} | {row['kernel']} | {' | '.join(cells)} |")
     lines += ["", "Loading is compiling, and reading and packing the bundle, from bytes in memory."]
     if starts := [model["litert_start_ms"] for model in result["latency"] if model.get("litert_start_ms")]:
         lines[-1] += f" LiteRT.js itself took {max(starts):,.0f} ms before that."
@@ -248,7 +252,7 @@ def main() -> None:
     parser.add_argument("--packages", type=Path, default=packages, help="folder of npm's packages, with LiteRT.js")
     parser.add_argument("--out", type=Path, default=ROOT / "results/web", help="results, without the suffix")
     parser.add_argument("--rounds", type=int, default=5, help="turns of all contestants")
-    parser.add_argument("--samples", type=int, default=50, help="samples of a contestant in a round")
+    parser.add_argument("--samples", type=int, default=200, help="samples of a contestant in a round at most")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     version = subprocess.run(["node", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()

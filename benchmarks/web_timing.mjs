@@ -1,11 +1,14 @@
 // Times the core in JavaScript engines, in Node and in pages; benchmarks/web.py is the caller. All contestants compute
 // in turn, so that a busy machine slows all of them.
 
-const SAMPLE = 3; // milliseconds that one sample lasts at least: clocks of pages are coarse
+const SAMPLE = 0.25; // milliseconds that a sample lasts at least: clocks of isolated pages count 0.005
 const WARM = 400; // milliseconds of calls before the first sample, in which engines optimize
+const TURN = 400; // milliseconds of a contestant in a round, then no sample is added
+const LEAST = 5; // samples
 const LOADS = 5;
 
-const median = numbers => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+const percentile = (numbers, share) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length * share)];
+const median = numbers => percentile(numbers, 0.5);
 
 /** A model in the core: `run` computes the logits of token ids, `predict` a whole text. */
 async function core(Model, files, name, instantiate) {
@@ -63,7 +66,7 @@ export async function litert({loadAndCompile, Tensor}, content, length) {
   return {name: 'LiteRT.js', kernel: '', load, run};
 }
 
-/** The time of a call in each of `count` samples, in milliseconds. A sample has as many calls as last long enough. */
+/** The times of a call in samples, in milliseconds: of 50 and 95 of 100. A sample has as many calls as last long enough. */
 async function timed(call, inputs, count) {
   const samples = [];
   let calls = 1, next = 0;
@@ -73,12 +76,13 @@ async function timed(call, inputs, count) {
     warm = performance.now();
     if (warm - start < SAMPLE) calls *= 2;
   }
-  for (let sample = 0; sample < count; sample++) {
+  const last = performance.now() + TURN;
+  while (samples.length < LEAST || (samples.length < count && performance.now() < last)) {
     const start = performance.now();
     for (let number = 0; number < calls; number++) await call(inputs[next++ % inputs.length]);
     samples.push((performance.now() - start) / calls);
   }
-  return samples;
+  return {p50: median(samples), p95: percentile(samples, 0.95)};
 }
 
 /**
@@ -86,8 +90,8 @@ async function timed(call, inputs, count) {
  *
  * @param rows lists of token ids
  * @param texts texts
- * @return of each contestant its name, kernel, load time, logits of the first row, and the median time a call of each
- *   round, in milliseconds
+ * @return of each contestant its name, kernel, load time, logits of the first row, and the times of a call in each
+ *   round, all in milliseconds
  */
 export async function measure(contestants, rows, texts, rounds, count) {
   const results = [];
@@ -96,8 +100,8 @@ export async function measure(contestants, rows, texts, rounds, count) {
   }
   for (let round = 0; round < rounds; round++) {
     for (const [number, {run, predict}] of contestants.entries()) {
-      results[number].run.push(median(await timed(run, rows, count)));
-      if (predict) results[number].predict.push(median(await timed(predict, texts, count)));
+      results[number].run.push(await timed(run, rows, count));
+      if (predict) results[number].predict.push(await timed(predict, texts, count));
     }
   }
   return results;
