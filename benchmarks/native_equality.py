@@ -2,8 +2,8 @@
 
     python -m benchmarks.native_equality [--data ../shared/data] [--parts strings models trained]
 
-- `strings`: the golden files of `clients/conformance` with 100,000 strings, for this processor and those that QEMU
-  emulates.
+- `strings`: the golden files of `clients/conformance` with 100,000 strings, on this processor, on those that QEMU
+  emulates, and as WebAssembly in Node.
 - `models`: 2,000 texts with each encoder, lowering and recipe (random weights), as a classifier and as a tagger with a
   CRF, on all kernels of this processor.
 - `trained`: accuracy or entity F1 on a test set, of bundles in all recipes, with the core and with LiteRT.
@@ -15,7 +15,9 @@ if the answer changes when each logit changes by the tolerance (1e-5, or 0.02 wi
 import argparse
 import itertools
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -38,6 +40,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ["tensorflow", "keras", "ai-edge-litert", "numpy"]
 PARTS = ("strings", "models", "trained")
 COUNT, TEXTS = 100_000, 2_000
+WASM = "WebAssembly"
 RECURRENT = ("lstm", "gru", "rnn")  # other encoders have one lowering
 ENCODERS = (*RECURRENT, "convolution x 3", "gated convolution", "transformer x 2", "light recurrence x 2", "none")
 OPTIONS = ["-std=c99", "-O2", "-ffp-contract=off"]
@@ -117,8 +120,42 @@ def measure_strings(results: Results, work: Path, count: int) -> None:
         except Skipped as reason:
             print(f"strings, {name}: skipped: {reason}", file=sys.stderr)
             continue
-        rows = checked(command, folder)
-        results.keep("strings", name, {"count": count, "files": rows})
+        results.keep("strings", name, {"count": count, "files": checked(command, folder)})
+    if WASM not in results.rows("strings"):
+        try:
+            results.keep("strings", WASM, {"count": count, "files": checked_in_node(work, folder)})
+        except Skipped as reason:
+            print(f"strings, {WASM}: skipped: {reason}", file=sys.stderr)
+
+
+def checked_in_node(work: Path, folder: Path) -> dict[str, Any]:
+    """Runs the test of clients/web over golden files; file -> its numbers. A file ends with its first difference.
+
+    Raises:
+        Skipped: Node is missing, or a compiler for WebAssembly.
+    """
+    from clients.web import build
+
+    node, web = needed("node"), work / "web"
+    try:
+        build.build(web, ["simd"])
+    except build.BuildError as error:
+        raise Skipped(str(error)) from error
+    for module in (ROOT / "clients/web").glob("*.js"):
+        shutil.copy(module, web)
+    variables = {"TEXTAPP_CONFORMANCE": str(folder), "TEXTAPP_WEB": str(web), "TEXTAPP_KIND": "simd"}
+    test = ROOT / "clients/web/tests/conformance.test.mjs"
+    done = subprocess.run(
+        [node, "--test-reporter=tap", test],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.findall(r"^(not ok|ok) \d+ - (\d+) lines of (\S+)", done.stdout, re.MULTILINE)
+    if not found:
+        raise RuntimeError(f"{test}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+    return {file: {"lines": int(lines), "different": int(result != "ok")} for result, lines, file in found}
 
 
 def models() -> Iterator[tuple[str, str, str, str]]:
@@ -246,11 +283,12 @@ def table(content: dict[str, Any]) -> str:
         counts = {row["count"] for row in processors.values()}
         lines += ["", "## Generated strings", ""]
         number = ", ".join(f"{count:,}" for count in counts)
-        lines += [f"{number} strings in each setting; AArch64 and ARMv7 in QEMU.", ""]
+        lines += [f"{number} strings in each setting; AArch64 and ARMv7 in QEMU, WebAssembly (SIMD) in Node.", ""]
         lines += [f"| golden file | lines | different: {' | '.join(names)} |", f"|---|--:|{'--:|' * len(names)}"]
         for file, row in next(iter(processors.values()))["files"].items():
-            different = " | ".join(f"{processors[name]['files'][file]['different']:,}" for name in names)
-            lines.append(f"| {file.removesuffix('.txt')} | {row['lines']:,} | {different} |")
+            found = [processors[name]["files"].get(file) for name in names]
+            different = [f"{one['different']:,}" if one else "" for one in found]
+            lines.append(f"| {file.removesuffix('.txt')} | {row['lines']:,} | {' | '.join(different)} |")
     if rows := content.get("models"):
         lines += ["", "## Models of all encoders, lowerings and recipes", ""]
         lines += [

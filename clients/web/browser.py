@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,10 +143,15 @@ def browser(chromedriver: str, *arguments: str) -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a server of a folder."""
+def served(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The address of a server of a folder, which adds headers to each answer."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            super().end_headers()
+
         def log_message(self, *arguments: Any) -> None:
             del arguments
 

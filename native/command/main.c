@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "json.h"
-#include "text.h"
+#include "predict.h"
 
 #define MOST_TEXT ((size_t)1 << 26) /* bytes of a line, as textapp predict reads by default */
 #define PART ((size_t)1 << 16)      /* bytes that one read asks for */
@@ -87,7 +87,8 @@ static void put_string(buffer *out, const char *text, size_t length) {
   put(out, "\"", 1);
 }
 
-/* The shortest number that is read as the same double, as Python writes it. */
+/* The shortest number, of at least 15 digits without zeros at its end, that is read as the same double. Python writes
+ * the same, but fewer digits of a subnormal number, such as 5e-324, which has less than 15 that count. */
 static void put_number(buffer *out, double number) {
   char digits[40];
   for (int precision = 15; precision <= 17; precision++) {
@@ -151,27 +152,11 @@ static void put_labels(buffer *out, const textapp_model *model, const textapp_pr
 }
 
 /* Places of the original text in the unit that is asked for; predictions give them in bytes. */
-typedef struct {
-  ta_places starts, ends;
-  int in_bytes;
-} units;
-
-static units units_of(const char *text, size_t length, uint32_t flags) {
-  units out;
-  memset(&out, 0, sizeof out);
-  out.starts.text = text;
-  out.starts.length = length;
-  out.starts.utf16 = (flags & TEXTAPP_UTF16) != 0;
-  out.ends = out.starts;
-  out.in_bytes = !(flags & (TEXTAPP_UTF16 | TEXTAPP_CODE_POINTS));
-  return out;
-}
-
-static void put_places(buffer *out, units *in, size_t start, size_t end) {
+static void put_places(buffer *out, ta_units *in, size_t start, size_t end) {
   put_word(out, ", \"start\": ");
-  put_whole(out, in->in_bytes ? start : ta_place(&in->starts, start));
+  put_whole(out, ta_unit(in, &in->starts, start));
   put_word(out, ", \"end\": ");
-  put_whole(out, in->in_bytes ? end : ta_place(&in->ends, end));
+  put_whole(out, ta_unit(in, &in->ends, end));
 }
 
 static void put_confidence(buffer *out, double confidence) {
@@ -180,7 +165,7 @@ static void put_confidence(buffer *out, double confidence) {
   put_number(out, confidence);
 }
 
-static void put_spans(buffer *out, const textapp_prediction *prediction, const char *text, units in) {
+static void put_spans(buffer *out, const textapp_prediction *prediction, const char *text, ta_units in) {
   put_word(out, "{\"spans\": [");
   for (size_t number = 0; number < prediction->span_count; number++) {
     const textapp_span *span = &prediction->spans[number];
@@ -195,7 +180,7 @@ static void put_spans(buffer *out, const textapp_prediction *prediction, const c
   put_word(out, "], ");
 }
 
-static void put_tokens(buffer *out, const textapp_model *model, const textapp_prediction *prediction, units in) {
+static void put_tokens(buffer *out, const textapp_model *model, const textapp_prediction *prediction, ta_units in) {
   put_word(out, "\"tokens\": [");
   for (size_t number = 0; number < prediction->token_count; number++) {
     const textapp_token *token = &prediction->tokens[number];
@@ -219,7 +204,7 @@ static void put_tokens(buffer *out, const textapp_model *model, const textapp_pr
 
 static int put_prediction(buffer *out, const textapp_model *model, const textapp_prediction *prediction,
                           const char *text, size_t length, uint32_t flags) {
-  units in = units_of(text, length, flags);
+  ta_units in = ta_units_of(text, length, flags);
   if (!grow(out, room_for(model, prediction, length))) return 0;
   if (prediction->probs) {
     put_labels(out, model, prediction);

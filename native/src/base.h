@@ -29,7 +29,8 @@ double ta_floor(double x);
 int ta_is_finite(double x);
 float ta_from_half(uint16_t half);
 
-uint32_t ta_crc32(uint32_t start, const void *data, size_t size); /* that of zlib: start with 0, go on with the result */
+/* That of zlib: start with 0, go on with the result. */
+uint32_t ta_crc32(uint32_t start, const void *data, size_t size);
 void ta_sha256(const void *data, size_t size, uint8_t digest[32]);
 
 /* Little-endian numbers at any address. */
@@ -57,9 +58,9 @@ typedef struct {
 } ta_block;
 void *ta_take(ta_block *block, size_t count, size_t size);
 
-/* Writes one line: what with %s (text), %z (size_t), %d (int64_t), %c (char) for `parts`; cut at the end. %q takes a text
- * and its length in bytes: a part of an input, in quotation marks, at most 80 code points of it. It takes varargs, which a
- * freestanding compiler has. Control characters become spaces. Returns `status`. */
+/* Writes one line: what with %s (text), %z (size_t), %d (int64_t), %c (char) for `parts`; cut at the end. %q takes a
+ * text and its length in bytes: a part of an input, in quotation marks, at most 80 code points of it. It takes varargs,
+ * which a freestanding compiler has. Control characters become spaces. Returns `status`. */
 textapp_status ta_say(textapp_message *message, textapp_status status, const char *what, ...);
 
 #endif

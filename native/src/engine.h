@@ -35,9 +35,9 @@ size_t ta_engine_scratch(const ta_engine *engine);
 /* Whether a text costs its own length, and no padding is computed. */
 int ta_engine_is_by_length(const ta_engine *engine);
 
-/* Runs one text of `count` tokens, from 0 to the largest length. ids[i] is (count, width) of input i; they are in range,
- * as the vocabulary made them. A text costs its own length where the signatures show that padding can be left out, else
- * the length of the shortest signature that it fits into. `logits` gets (outputs) or (count, outputs) floats,
+/* Runs one text of `count` tokens, from 0 to the largest length. ids[i] is (count, width) of input i; they are in
+ * range, as the vocabulary made them. A text costs its own length where the signatures show that padding can be left
+ * out, else the length of the shortest signature that it fits into. `logits` gets (outputs) or (count, outputs) floats,
  * `attention` (count) unless it is NULL. Fails only where a result is not finite. */
 textapp_status ta_engine_run(const ta_engine *engine, void *scratch, const int32_t *const *ids, size_t count,
                              float *logits, float *attention, textapp_message *message);

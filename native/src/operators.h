@@ -48,8 +48,8 @@ void ta_prepare_reduce(ta_builder *builder);
 void ta_prepare_softmax(ta_builder *builder);
 
 /* operators_product.c */
-/* Multiplies rows of floats that lie one behind the other by a matrix, of int8 with a scale and a zero point for each row;
- * adds to a bias, or with `add` to what is there. Needs `ta_product_scratch` bytes. */
+/* Multiplies rows of floats that lie one behind the other by a matrix, of int8 with a scale and a zero point for each
+ * row; adds to a bias, or with `add` to what is there. Needs `ta_product_scratch` bytes. */
 size_t ta_product_scratch(size_t inputs);
 void ta_product_rows(const ta_kernels *kernels, const ta_packed *packed, const float *x, size_t rows, const float *bias,
                      int add, ta_rounding rounding, float *y, void *scratch);

@@ -6,7 +6,8 @@ textapp_status ta_check_call(const textapp_context *context, const char *text, s
   const uint32_t known = TEXTAPP_CODE_POINTS | TEXTAPP_UTF16 | TEXTAPP_CONFIDENCE | TEXTAPP_DECISION;
   const uint32_t units = TEXTAPP_CODE_POINTS | TEXTAPP_UTF16;
   if (!context || (!text && length)) {
-    return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "a call without a context (textapp_context_init gave NULL?) or a text");
+    return ta_say(message, TEXTAPP_ERROR_ARGUMENT,
+                  "a call without a context (textapp_context_init gave NULL?) or a text");
   }
   if (flags & ~known || (flags & units) == units) {
     return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "flags: unknown ones, or two units");
@@ -115,7 +116,7 @@ textapp_status ta_classify(textapp_context *context, const char *text, size_t le
   return TEXTAPP_OK;
 }
 
-static void list_tokens(textapp_context *context, const char *text, size_t length, uint32_t flags) {
+void ta_list_tokens(textapp_context *context, const char *text, size_t length, uint32_t flags) {
   ta_units units = ta_units_of(text, length, flags);
   size_t count = context->tokens.count;
   for (size_t number = 0; number < count; number++) {
@@ -145,7 +146,7 @@ textapp_status textapp_predict(textapp_context *context, const char *text, size_
     status = ta_tag_text(context, text, length, flags, message);
   } else {
     status = ta_classify(context, text, length, message);
-    if (!status && !(flags & TEXTAPP_DECISION)) list_tokens(context, text, length, flags);
+    if (!status && !(flags & TEXTAPP_DECISION)) ta_list_tokens(context, text, length, flags);
   }
   if (!status) *prediction = &context->prediction;
   return status;

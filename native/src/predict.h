@@ -55,6 +55,9 @@ textapp_status ta_tag_text(textapp_context *context, const char *text, size_t le
 void ta_decide(textapp_context *context);
 void ta_decode_logits(textapp_context *context, const char *text, size_t length, uint32_t flags);
 
+/* Lists the tokens of a text in the context's prediction, with their weights and without tags. */
+void ta_list_tokens(textapp_context *context, const char *text, size_t length, uint32_t flags);
+
 /* Checks the arguments of a call. */
 textapp_status ta_check_call(const textapp_context *context, const char *text, size_t length, uint32_t flags,
                              textapp_message *message);

@@ -57,16 +57,10 @@ static void list_spans(textapp_context *context, ta_units *units, size_t count) 
   out->spans = context->out_spans;
 }
 
-static void list_tokens(textapp_context *context, const char *text, size_t length, uint32_t flags) {
-  ta_units units = ta_units_of(text, length, flags);
+static void list_tags(textapp_context *context, uint32_t flags) {
   int has_confidence = flags & TEXTAPP_CONFIDENCE && context->model->bundle.scheme == TA_PLAIN;
   for (size_t number = 0; number < context->tokens.count; number++) {
-    const ta_token *token = &context->tokens.tokens[number];
     textapp_token *out = &context->out_tokens[number];
-    out->text = context->tokens.text + token->first;
-    out->length = token->behind - token->first;
-    out->start = ta_unit(&units, &units.starts, token->start);
-    out->end = ta_unit(&units, &units.ends, token->end);
     out->weight = -1.0f;
     out->tag = context->decoding.ids[number];
     out->confidence = has_confidence ? context->confidences[number] : -1.0;
@@ -94,11 +88,10 @@ void ta_decode_logits(textapp_context *context, const char *text, size_t length,
   textapp_prediction *out = &context->prediction;
   ta_fill(out, 0, sizeof *out);
   list_spans(context, &units, decode(context, (flags & TEXTAPP_CONFIDENCE) != 0));
-  list_tokens(context, text, length, flags);
+  ta_list_tokens(context, text, length, flags);
+  list_tags(context, flags);
   out->label = -1;
   out->logits = context->logits;
-  out->tokens = context->out_tokens;
-  out->token_count = context->tokens.count;
 }
 
 textapp_status ta_tag_text(textapp_context *context, const char *text, size_t length, uint32_t flags,

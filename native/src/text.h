@@ -1,4 +1,5 @@
-/* From text to tokens and ids, to the letter of textapp/text. Unicode 14 in tables that native/tools/tables.py writes. */
+/* From text to tokens and ids, to the letter of textapp/text. Unicode 14 is in tables that native/tools/tables.py
+ * writes. */
 #ifndef TA_TEXT_H
 #define TA_TEXT_H
 
@@ -54,7 +55,8 @@ size_t ta_place(ta_places *places, size_t byte);
 
 /* The word of a token as it is looked up, and its spelling (normalized, with capitals and digits): UTF-8. `room` bytes
  * at `out`; longer ones are cut at a whole code point, and `*cut` is set. Returns the bytes written. */
-size_t ta_word(const ta_word_form *form, const char *token, size_t length, char *out, size_t room, int *cut, void *scratch);
+size_t ta_word(const ta_word_form *form, const char *token, size_t length, char *out, size_t room, int *cut,
+               void *scratch);
 size_t ta_spelling(ta_form form, const char *token, size_t length, char *out, size_t room, int *cut, void *scratch);
 size_t ta_scratch_size(void); /* of `scratch` above */
 int32_t ta_word_shape(const char *spelling, size_t length); /* textapp/text/word_shape.py */
@@ -70,15 +72,16 @@ typedef struct {
   uint32_t mask;
   size_t longest; /* bytes of the longest line */
 } ta_vocabulary;
-/* Reads "vocabulary.txt" or "characters.txt" and checks the rules of textapp/text/vocabulary.py. `name` is for the message. */
+/* Reads "vocabulary.txt" or "characters.txt" and checks the rules of textapp/text/vocabulary.py. `name` is for the
+ * message. */
 textapp_status ta_vocabulary_load(ta_vocabulary *out, ta_arena *arena, const char *name, const void *data, size_t size,
                                   textapp_message *message);
 int32_t ta_id(const ta_vocabulary *vocabulary, const char *word, size_t length); /* 1 for an unknown one */
 /* Ids of the first `most` code points of a spelling, padded with 0. */
 void ta_character_ids(const ta_vocabulary *characters, const char *spelling, size_t length, size_t most, int32_t *out);
 
-/* Hashed n-grams: textapp/text/ngrams.py. Words are given one by one; each row is reported once a text. `order` is from 1
- * to 8, `characters` from 0 to 8, both numbers of rows are powers of two, or the second is 0 with `characters`. */
+/* Hashed n-grams: textapp/text/ngrams.py. Words are given one by one; each row is reported once a text. `order` is from
+ * 1 to 8, `characters` from 0 to 8, both numbers of rows are powers of two, or the second is 0 with `characters`. */
 typedef struct {
   uint32_t order, rows, characters, character_rows;
 } ta_ngram_hash;
@@ -93,8 +96,8 @@ void ta_ngrams_take(ta_ngrams *ngrams, ta_block *block, const ta_ngram_hash *has
 void ta_ngrams_start(ta_ngrams *ngrams);
 void ta_ngrams_add(ta_ngrams *ngrams, const ta_ngram_hash *hash, const char *word, size_t length);
 
-/* Windows over a long text: textapp/runtime/windows.py. Call with `*state` zeroed until it returns 0. `ends(user, i)` tells whether
- * token i is in SENTENCE_ENDS. */
+/* Windows over a long text: textapp/runtime/windows.py. Call with `*state` zeroed until it returns 0. `ends(user, i)`
+ * tells whether token i is in SENTENCE_ENDS. */
 typedef struct {
   size_t start, end, first, stop;
 } ta_window;

@@ -6,8 +6,8 @@
 
 #define TA_REPLACEMENT 0xFFFDu
 
-/* Reads the code point at `text`, of which `left` > 0 bytes are left. Returns its bytes. What is no UTF-8 is U+FFFD, once
- * for each maximal subpart (Unicode Standard 14.0, section 3.9, table 3-8). */
+/* Reads the code point at `text`, of which `left` > 0 bytes are left. Returns its bytes. What is no UTF-8 is U+FFFD,
+ * once for each maximal subpart (Unicode Standard 14.0, section 3.9, table 3-8). */
 static inline size_t ta_decode(const uint8_t *text, size_t left, uint32_t *point) {
   uint32_t first = text[0], low = 0x80, high = 0xBF;
   size_t size;
