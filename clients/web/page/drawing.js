@@ -78,7 +78,7 @@ export function showWeights(text, prediction, words, language) {
   const list = heavy.slice(0, MOST_WORDS).flatMap((token, number) => [
     number === 0 ? ' ' : ' · ',
     element('b', '', text.slice(token.start, token.end)),
-    ` ${percent(token.weight, language, 0)}`,
+    `\u00a0${percent(token.weight, language, 0)}`,
   ]);
   at('weights').replaceChildren(words.weights, ...list);
   at('weights').hidden = list.length === 0;
@@ -160,7 +160,7 @@ function showBars(rows, moreCount, words, language) {
     row.style.setProperty('--hue', hue ?? '');
     title.replaceChildren(...name);
     title.title = title.textContent;
-    track.firstElementChild.style.width = `${100 * share}%`;
+    track.firstElementChild.style.width = share < 0.005 ? '0' : `${100 * share}%`; // less is a speck
     value.replaceChildren(...before, percent(share, language));
   });
   at('more').textContent = words.more(moreCount);
