@@ -76,6 +76,7 @@ bench-native: .venv/installed-bench
 	$(BIN)/python -m benchmarks.native_size
 	$(BIN)/python -m benchmarks.native_equality --data $(DATA)
 	$(BIN)/python -m benchmarks.native_safety
+	$(BIN)/python -m benchmarks.web
 
 # The versions and hashes of constraints.txt, so that a build in a year is that of today. pip first: an old one, and an
 # old setuptools, come with Python. pip cannot check the hash of a folder: the project is installed last and alone.

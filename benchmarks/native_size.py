@@ -128,12 +128,12 @@ def measure_wasm(folder: Path) -> dict[str, Any]:
     from clients.web import build
 
     try:
-        command = build.compiler()
-    except library.NoCompilerError as reason:
+        command = build.tools().compiler
+    except build.BuildError as reason:
         print(f"WebAssembly: skipped: {reason}", file=sys.stderr)
         return {}
     rows = {}
-    for kind, path in zip(build.KINDS, build.build(folder, command=command), strict=True):
+    for kind, path in zip(build.KINDS, build.build(folder, list(build.KINDS)), strict=True):
         parts = by_part(command, "wasm", [*build.COMPILE, *build.KINDS[kind]])
         rows[f"WebAssembly, {kind}"] = {**compressed(path.read_bytes()), "parts": parts}
     return rows

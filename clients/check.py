@@ -65,10 +65,15 @@ def test_android() -> None:
 
 def test_browser() -> None:
     """Shows bundles in Chromium, and compares the page with Python."""
+    run_in_browser("tests/export/clients/test_in_browser.py")
+
+
+def run_in_browser(tests: str) -> None:
+    """Runs tests of the web client in Chromium."""
     needed("chromium")
     chromedriver = needed("chromedriver")
     check_wasm()
-    run_pytest("tests/export/clients/test_in_browser.py", CHROMEDRIVER=chromedriver)
+    run_pytest(tests, CHROMEDRIVER=chromedriver)
 
 
 def test_c() -> None:
@@ -282,6 +287,7 @@ WAYS: dict[str, Callable[[], None]] = {
     "web": lambda: test_web("plain", "simd", "relaxed"),
     "web-javascript": lambda: test_web("wasm2js"),
     "web-types": test_web_types,
+    "web-browser": lambda: run_in_browser("tests/export/clients/test_web_in_browser.py"),
 }
 
 

@@ -5,7 +5,7 @@
 Each way prints one line: passed, failed, or skipped with the reason. The compilers build the core with warnings taken
 for errors, and run `tests/native`. `sanitizers` runs those of whole bundles with a library that checks addresses and
 undefined behaviour. The other processors run the program `textapp-native` in QEMU over the sample bundles; their
-answers must be those of Python.
+answers must be those of Python. `wasm` runs the kernels and the sample bundles in Node.
 """
 
 import json
@@ -22,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from clients.web import build as web  # noqa: E402
 from native import library  # noqa: E402
 
 SAMPLES = ROOT / "tests/samples"
@@ -101,6 +102,47 @@ def test_elsewhere(processor: str) -> None:
                     raise AssertionError(f"{bundle.parent.name}: {text!r}: {one} is not {expected}")
 
 
+def test_wasm() -> None:
+    """Runs the kernels in Node, with the checksums of the definition, and the sample bundles."""
+    node = needed("node")
+    try:
+        using = web.tools()
+    except web.BuildError as error:
+        raise Skipped(str(error)) from error
+    known = subprocess.run([node, "--v8-options"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    flag = "--experimental-wasm-relaxed-simd"  # of V8 before 11.4, as in Node 20
+    options = [flag] if flag in known else []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        names = ("kernels", "base", "numbers", "hashes")
+        sources = [path for path in sorted((library.NATIVE / "src").glob("*.c")) if path.stem.startswith(names)]
+        objects = []
+        for source in [*sources, ROOT / "tests/native/kernels_digest.c"]:
+            objects.append(str(folder / f"{source.stem}.o"))
+            command = [*using.compiler, *web.COMPILE, *web.KINDS["relaxed"], "-I", str(library.NATIVE / "include")]
+            subprocess.run([*command, "-c", str(source), "-o", objects[-1]], check=True)
+        subprocess.run([*using.linker, *web.LINK, *objects, "-o", str(folder / "digest.wasm")], check=True)
+        program = [node, *options, "--input-type=module", "-e", _DIGESTS, str(folder / "digest.wasm")]
+        rows = json.loads(subprocess.run(program, stdout=subprocess.PIPE, check=True).stdout)
+        if len(rows) < 2 or any(row != [rows[0][0], 0, *rows[0][2:]] for row in rows):
+            raise AssertionError(f"checksums of the kernels: {rows}")
+        for path in (ROOT / "clients/web").glob("*.js"):
+            shutil.copyfile(path, folder / path.name)
+        for kind, path in zip(web.KINDS, web.build(folder, list(web.KINDS)), strict=True):
+            environment = {**os.environ, "TEXTAPP_WEB": str(path.parent), "TEXTAPP_KIND": kind}
+            tests = str(ROOT / "clients/web/tests/loading.test.mjs")
+            subprocess.run([node, *options, "--test", tests], cwd=ROOT, env=environment, check=True)
+
+
+_DIGESTS = """
+import {readFileSync} from 'node:fs';
+const {instance} = await WebAssembly.instantiate(readFileSync(process.argv[1]));
+const digest = (set, check) => instance.exports.digest(set, check) >>> 0;
+const sets = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter(set => digest(set, 0) !== 0xffffffff);
+console.log(JSON.stringify(sets.map(set => [0, 1, 2, 3, 4, 5].map(check => digest(set, check)))));
+"""
+
+
 def _by_python(bundle: Path, texts: list[str]) -> list[Any]:
     """What Python and LiteRT predict, as JSON."""
     from textapp.runtime import load
@@ -125,6 +167,7 @@ def main() -> int:
         "gcc": lambda: run_tests("gcc"),
         "clang": lambda: run_tests("clang"),
         "sanitizers": test_sanitized,
+        "wasm": test_wasm,
     }
     for processor in CROSS:
         ways[processor] = lambda processor=processor: test_elsewhere(processor)  # type: ignore[misc]

@@ -2,15 +2,18 @@
 
 import base64
 import contextlib
+import functools
+import http.server
 import json
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,7 @@ def browser(chromedriver: str, *arguments: str) -> Iterator[Browser]:
         _wait_for(root, process)
         options = {"args": [*_ARGUMENTS, f"--user-data-dir={profile}", *arguments]}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        wanted["timeouts"] = {"script": 110_000}  # milliseconds
         session = root.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         started = Browser(f"{root.address}/session/{session['sessionId']}")
         try:
@@ -136,6 +140,30 @@ def browser(chromedriver: str, *arguments: str) -> Iterator[Browser]:
         process.terminate()
         process.wait()
         shutil.rmtree(profile, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def served(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The address of a server of a folder, which adds headers to each answer."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            super().end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            del arguments
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _wait_for(root: Browser, process: subprocess.Popen[bytes]) -> None:

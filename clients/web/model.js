@@ -89,7 +89,7 @@ export class Model {
     const table = take(names.length * 12); // textapp_file: name, data, size
     names.forEach((name, number) => {
       const data = files[name];
-      if (!(data instanceof Uint8Array)) throw wrong(`${name}: the content of a file must be a Uint8Array`);
+      if (!isBytes(data)) throw wrong(`${name}: the content of a file must be a Uint8Array`);
       const length = utf8Length(name), place = take(length + 1), content = take(data.length);
       writeUtf8(name, this.#memory(), place);
       this.#bytes[place + length] = 0;
@@ -172,6 +172,11 @@ export class Model {
   #token(place) {
     return {text: this.#part(place), start: this.#word(place + 8), end: this.#word(place + 12)};
   }
+}
+
+/** Whether a value is a Uint8Array, also one of another frame or of a test's sandbox. */
+export function isBytes(value) {
+  return ArrayBuffer.isView(value) && value.BYTES_PER_ELEMENT === 1;
 }
 
 function wrong(message) {

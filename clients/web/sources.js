@@ -61,8 +61,11 @@ export async function bytesOf(url) {
 
 /** A URL: relative to that of the page or worker; in Node a path becomes one. */
 export function address(url) {
-  if (url instanceof URL) return new URL(url);
-  if (globalThis.location) return new URL(url, globalThis.document?.baseURI ?? globalThis.location.href);
   const file = globalThis.process?.getBuiltinModule?.('node:url').pathToFileURL;
-  return /^[a-z][a-z0-9+.-]+:/i.test(url) || !file ? new URL(url) : file(url);
+  const isPath = file && !globalThis.location && typeof url === 'string' && !/^[a-z][a-z0-9+.-]+:/i.test(url);
+  try {
+    return isPath ? file(url) : new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch {
+    throw new TextappError('argument', `${String(url)}: is no URL`);
+  }
 }

@@ -1,5 +1,5 @@
 // Text to labels and spans in browsers, workers and Node: a bundle in the fastest core that this engine runs.
-import {Model, TextappError} from './model.js';
+import {isBytes, Model, TextappError} from './model.js';
 import {address, bytesOf, filesOf} from './sources.js';
 
 export {TextappError};
@@ -41,7 +41,7 @@ async function moduleOf(wasm) {
     throw new TextappError('unsupported', 'there is no WebAssembly here; import load from without-wasm.js');
   }
   if (wasm instanceof WebAssembly.Module) return wasm;
-  if (wasm instanceof Uint8Array || wasm instanceof ArrayBuffer) return compile(wasm, 'wasm');
+  if (isBytes(wasm) || wasm instanceof ArrayBuffer) return compile(wasm, 'wasm');
   const url = wasm === undefined ? CORES[kind()]() : address(wasm);
   if (!compiled.has(url.href)) {
     const module = bytesOf(url).then(bytes => compile(bytes, url.href));

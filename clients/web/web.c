@@ -7,7 +7,7 @@
 #define EXPORT(name) __attribute__((export_name(name)))
 #define ALIGNMENT 64u
 #define PAGE 65536u
-#define SHORTEST_ROOM 1024u /* bytes of a text: no context is made for less, and that of the self-test needs as many */
+#define STEP 1024u /* bytes of a text by which contexts differ; that of the self-test needs TEXTAPP_SELFTEST_TEXT */
 
 extern uint8_t __heap_base; /* the linker's: the memory from here on is free */
 
@@ -53,12 +53,12 @@ static int make_room(size_t length) {
   return context != NULL;
 }
 
-/* The place for a text of `length` bytes; NULL where there is no memory for it. Memory for a longer one than before is
- * made for twice as many bytes, where it is there. */
+/* The place for a text of `length` bytes; NULL where there is no memory for it. A context is cheap to make: only its size
+ * matters, which for a tagger is some hundred times that of the text. */
 EXPORT("text") char *textapp_web_text(size_t length) {
   if (context && length <= room) return text;
-  if (length < SHORTEST_ROOM) length = SHORTEST_ROOM;
-  return (length <= UINT32_MAX / 2 && make_room(length * 2)) || make_room(length) ? text : NULL;
+  if (length > UINT32_MAX - STEP) return NULL;
+  return make_room(length / STEP * STEP + STEP) ? text : NULL;
 }
 
 /* Predicts the text of `length` bytes at that place; NULL if it fails. */

@@ -7,7 +7,7 @@ const FOLDER = 'bundle/';
 /** A promise of the files of the first bundle: name -> bytes. */
 export async function firstBundle() {
   const get = async name => {
-    const response = await fetch(FOLDER + name);
+    const response = await fetch(FOLDER + name, {cache: 'no-cache'}); // all files of one export
     if (!response.ok) throw new FilesError('unreadable', FOLDER + name);
     return new Uint8Array(await response.arrayBuffer());
   };

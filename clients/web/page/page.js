@@ -4,7 +4,9 @@
 // are inside (inside.js). All words of a bundle (labels, tags, tokens, messages) become text nodes: nothing of a bundle is
 // ever read as HTML.
 import {firstBundle, modelOf} from './beside.js';
-import {chosenLabels, element, kinds, languageOf, percent, showLabels, showSpans, showWeights} from './drawing.js';
+import {
+  chosenLabels, element, hasPlainTags, kinds, languageOf, percent, showLabels, showSpans, showWeights, spansOf,
+} from './drawing.js';
 import {bestExamples} from './examples.js';
 import {FilesError, bundleAmong, filesOf} from './files.js';
 import {WORDS} from './words.js';
@@ -22,28 +24,34 @@ let timer = 0; // of the next prediction
 let pause = 0; // of the next announcement
 let frame = 0;
 let lastDuration = 0;
+let isTextRefused = false;
 let opening = 0; // counts bundles that were dropped: only the last one is shown
 
 const words = () => WORDS[language];
 
 function predict() {
   frame = timer = 0;
+  at('result').setAttribute('aria-busy', 'false');
   const text = box.value, started = performance.now();
   let prediction;
   try {
     prediction = shown.model.predict(text, {confidence: true});
   } catch (error) {
+    isTextRefused = true;
     fail(error.message);
     return;
   }
-  lastDuration = performance.now() - started;
+  if (isTextRefused) fail(null);
+  isTextRefused = false;
   show(text, prediction);
+  lastDuration = performance.now() - started;
   clearTimeout(pause);
   pause = setTimeout(() => rest(text, prediction), PAUSE);
 }
 
 /** Predicts at the next frame; a text that takes longer, when the keys rest. */
 function predictSoon() {
+  at('result').setAttribute('aria-busy', 'true');
   fitBox();
   markExample();
   box.lang = languageOf(box.value);
@@ -74,13 +82,13 @@ function rest(text, prediction) {
 
 /** The result in a few words. */
 function spoken(prediction) {
-  const {spans} = prediction;
-  if (spans === undefined) {
+  if (prediction.spans === undefined) {
     const labels = chosenLabels(prediction).map(label => `${label} ${percent(prediction.probs[label], language, 0)}`);
     return labels.join(', ') || words().noLabel;
   }
-  const some = spans.slice(0, MOST_SPOKEN).map(span => `${span.type} ${span.text}`);
-  return [words().spanCount(spans.length), ...some].join(', ');
+  const spans = spansOf(prediction), count = hasPlainTags(prediction) ? words().tokenCount : words().spanCount;
+  const some = spans.slice(0, MOST_SPOKEN).map(span => `${span.text} ${span.type}`);
+  return [count(spans.length), ...some].join(', ');
 }
 
 /** Shows a prediction. For an empty text there is nothing to show. */
@@ -152,7 +160,7 @@ function showExamples(examples) {
 
 /** Shows which example is in the box. */
 function markExample() {
-  for (const button of at('examples').children) button.ariaPressed = String(button.textContent === box.value);
+  for (const button of at('examples').children) button.setAttribute('aria-pressed', button.textContent === box.value);
 }
 
 /** Makes the box as high as its text, where the browser does not. */
@@ -167,7 +175,7 @@ function setLanguage(name) {
   document.documentElement.lang = name;
   for (const [id, text] of Object.entries(words().labels)) at(id).textContent = text;
   at('language').lang = words().otherLanguage;
-  at('examples').ariaLabel = words().examples;
+  at('examples').setAttribute('aria-label', words().examples);
   box.placeholder = words().hint;
   if (shown !== null) {
     showTitle();
@@ -224,7 +232,7 @@ async function takeAmong(entries) {
   }
   if (mine !== opening) return;
   at('drop-text').textContent = words().labels['drop-text'];
-  if (failure !== null) fail(`${failure} ${words().kept}`);
+  if (failure !== null) fail(words().kept(failure));
 }
 
 function listen() {

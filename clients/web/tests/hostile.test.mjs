@@ -103,6 +103,8 @@ test('what is no bundle is refused', async () => {
   await assert.rejects(load(json('[1]')), refusal('bundle', /bundle\.json/));
   await assert.rejects(load({...files, 'labels.txt': 'a\nb\n'}), refusal('argument', /labels\.txt/));
   for (const source of [undefined, null, 5, true]) await assert.rejects(load(source), refusal('argument', /load/));
+  for (const source of ['http://', 'http://[']) await assert.rejects(load(source), refusal('argument', /is no URL/));
+  assert.ok((await load(Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes)])))).predict('a'));
 });
 
 test('wrong calls are refused, and the model goes on', async () => {

@@ -117,6 +117,9 @@ test('the core from bytes, a URL, a module, and from beside textapp.js', {skip: 
     await assert.rejects(load(await sample('tagger'), {wasm}), error => error instanceof TextappError && error.status === 'unsupported');
   }
   await assert.rejects(load(await sample('tagger'), {wasm: new URL('none.wasm', web)}), /none\.wasm/);
+  for (const wasm of [5, null, 'http://']) {
+    await assert.rejects(load(await sample('tagger'), {wasm}), error => error instanceof TextappError && error.status !== 'bundle');
+  }
 });
 
 test('the kind of the core is known', async () => {

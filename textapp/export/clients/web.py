@@ -4,14 +4,14 @@ import shutil
 from pathlib import Path
 
 from textapp.export.clients.files import client_folder, core_javascript, core_wasm
+from textapp.export.clients.page import write_folder_page
 from textapp.export.clients.source import Source
 
 KINDS = ("relaxed", "simd", "plain")
 """The kinds of WebAssembly; textapp.js takes the first that the engine runs."""
 
-_FILES = ("textapp.js", "textapp.d.ts", "model.js", "sources.js", "package.json", "index.html", "README.md")
+_FILES = ("textapp.js", "textapp.d.ts", "model.js", "sources.js", "package.json", "README.md")
 _WITHOUT_WASM = ("without-wasm.js", "without-wasm.d.ts")
-_OF_SINGLE_PAGE = ("loader.js", "inside.js", "README.md")
 
 
 def write(source: Source, out: Path) -> None:
@@ -29,5 +29,5 @@ def write(source: Source, out: Path) -> None:
         shutil.copyfile(folder / name, out / name)
     for name, content in cores.items():
         (out / name).write_bytes(content)
-    shutil.copytree(folder / "page", out / "page", ignore=shutil.ignore_patterns(*_OF_SINGLE_PAGE))
+    write_folder_page(out)
     shutil.copytree(source.bundle, out / "bundle")
