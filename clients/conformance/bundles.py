@@ -1,7 +1,6 @@
 """Small bundles of every task, made from the samples of `tests/samples` and from models that look their scores up."""
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,9 +13,8 @@ from clients.conformance.table_model import signature_name, table_model
 from textapp.runtime.decoding import FORBIDDEN
 from textapp.runtime.ngram_model import NgramModel
 from textapp.text.ngrams import NgramHash
-from textapp.text.normalization import FORMS
 from textapp.text.tag_set import TagSet
-from textapp.text.tokenizer import KINDS, Tokenizer
+from textapp.text.tokenizer import TOKENIZERS, Tokenizer
 from textapp.text.vocabulary import SPECIALS
 
 SAMPLES = Path(__file__).parents[2] / "tests/samples"
@@ -46,9 +44,9 @@ class Made(NamedTuple):
 
 def settings() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the name and the settings of every tokenizer."""
-    for kind, form, lowercase in itertools.product(KINDS, FORMS, (True, False)):
-        name = f"{kind}-{form}-{'lower' if lowercase else 'cased'}"
-        yield name, {"kind": kind, "lowercase": lowercase, "normalization": form}
+    for tokenizer in TOKENIZERS:
+        case = "lower" if tokenizer.lowercase else "cased"
+        yield f"{tokenizer.kind}-{tokenizer.normalization}-{case}", tokenizer.to_dict()
 
 
 def tokenizer_bundles() -> Iterator[Made]:

@@ -376,7 +376,8 @@ static int check_predictions(const char *name, view path, double logits, double 
 /* ---- Code points ---- */
 
 static int check_code_points(const char *name) {
-  static const char classes[] = "SLDMQPUIO", roles[] = ".iqjbc";
+  static const char classes[] = "SLDMQPUIOO"; /* the last is punctuation to BERT, and of class O to the others */
+  static const char roles[] = ".iqjbc";
   static uint8_t records[6 * BLOCK];
   checked file = open_checked(name);
   size_t counted = 0;
