@@ -129,6 +129,7 @@ def browser(chromedriver: str, *arguments: str) -> Iterator[Browser]:
         _wait_for(root, process)
         options = {"args": [*_ARGUMENTS, f"--user-data-dir={profile}", *arguments]}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        wanted["timeouts"] = {"script": 110_000}  # milliseconds
         session = root.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         started = Browser(f"{root.address}/session/{session['sessionId']}")
         try:

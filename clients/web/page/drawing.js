@@ -78,17 +78,26 @@ export function showWeights(text, prediction, words, language) {
   const list = heavy.slice(0, MOST_WORDS).flatMap((token, number) => [
     number === 0 ? ' ' : ' · ',
     element('b', '', text.slice(token.start, token.end)),
-    ` ${percent(token.weight, language, 0)}`,
+    `\u00a0${percent(token.weight, language, 0)}`,
   ]);
   at('weights').replaceChildren(words.weights, ...list);
   at('weights').hidden = list.length === 0;
   return text.length - LONGEST_SHOWN;
 }
 
+/** Whether tokens have plain tags, such as parts of speech, in place of spans. */
+export function hasPlainTags(prediction) {
+  return prediction.tokens.some(token => token.confidence !== undefined);
+}
+
+/** The spans of a text; where tags are plain, one for each token. */
+export function spansOf(prediction) {
+  return hasPlainTags(prediction) ? prediction.tokens.map(token => ({...token, type: token.tag})) : prediction.spans;
+}
+
 /** Shows a text with its spans, or with its plain tags. Returns how much of the text is not shown. */
 export function showSpans(text, prediction, types, words, language) {
-  const arePlain = prediction.tokens.some(token => token.confidence !== undefined);
-  const spans = arePlain ? prediction.tokens.map(token => ({...token, type: token.tag})) : prediction.spans;
+  const arePlain = hasPlainTags(prediction), spans = spansOf(prediction);
   // Neighbours in the list of types have hues that lie far apart.
   const hue = span => String(Math.round(255 + 137.5 * Math.max(0, types.indexOf(span.type))) % 360);
   const name = span => element('span', 'type', span.type || words.span);
@@ -151,7 +160,7 @@ function showBars(rows, moreCount, words, language) {
     row.style.setProperty('--hue', hue ?? '');
     title.replaceChildren(...name);
     title.title = title.textContent;
-    track.firstElementChild.style.width = `${100 * share}%`;
+    track.firstElementChild.style.width = share < 0.005 ? '0' : `${100 * share}%`; // less is a speck
     value.replaceChildren(...before, percent(share, language));
   });
   at('more').textContent = words.more(moreCount);

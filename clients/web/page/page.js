@@ -4,7 +4,9 @@
 // are inside (inside.js). All words of a bundle (labels, tags, tokens, messages) become text nodes: nothing of a bundle is
 // ever read as HTML.
 import {firstBundle, modelOf} from './beside.js';
-import {chosenLabels, element, kinds, languageOf, percent, showLabels, showSpans, showWeights} from './drawing.js';
+import {
+  chosenLabels, element, hasPlainTags, kinds, languageOf, percent, showLabels, showSpans, showWeights, spansOf,
+} from './drawing.js';
 import {bestExamples} from './examples.js';
 import {FilesError, bundleAmong, filesOf} from './files.js';
 import {WORDS} from './words.js';
@@ -29,6 +31,7 @@ const words = () => WORDS[language];
 
 function predict() {
   frame = timer = 0;
+  at('result').setAttribute('aria-busy', 'false');
   const text = box.value, started = performance.now();
   let prediction;
   try {
@@ -40,14 +43,15 @@ function predict() {
   }
   if (isTextRefused) fail(null);
   isTextRefused = false;
-  lastDuration = performance.now() - started;
   show(text, prediction);
+  lastDuration = performance.now() - started;
   clearTimeout(pause);
   pause = setTimeout(() => rest(text, prediction), PAUSE);
 }
 
 /** Predicts at the next frame; a text that takes longer, when the keys rest. */
 function predictSoon() {
+  at('result').setAttribute('aria-busy', 'true');
   fitBox();
   markExample();
   box.lang = languageOf(box.value);
@@ -78,13 +82,13 @@ function rest(text, prediction) {
 
 /** The result in a few words. */
 function spoken(prediction) {
-  const {spans} = prediction;
-  if (spans === undefined) {
+  if (prediction.spans === undefined) {
     const labels = chosenLabels(prediction).map(label => `${label} ${percent(prediction.probs[label], language, 0)}`);
     return labels.join(', ') || words().noLabel;
   }
-  const some = spans.slice(0, MOST_SPOKEN).map(span => `${span.type} ${span.text}`);
-  return [words().spanCount(spans.length), ...some].join(', ');
+  const spans = spansOf(prediction), count = hasPlainTags(prediction) ? words().tokenCount : words().spanCount;
+  const some = spans.slice(0, MOST_SPOKEN).map(span => `${span.text} ${span.type}`);
+  return [count(spans.length), ...some].join(', ');
 }
 
 /** Shows a prediction. For an empty text there is nothing to show. */
