@@ -43,6 +43,11 @@ COUNT, TEXTS = 100_000, 2_000
 WASM = "WebAssembly"
 RECURRENT = ("lstm", "gru", "rnn")  # other encoders have one lowering
 ENCODERS = (*RECURRENT, "convolution x 3", "gated convolution", "transformer x 2", "light recurrence x 2", "none")
+RECIPES = (
+    *("dynamic_wi8_afp32", "float32", "static_wi8_ai8"),
+    *("float16", "dynamic_wi8_afp32_emb4", "dynamic_wi8_afp32_emb2"),
+)
+_CRF_SIZE = 0.1  # smaller than the logits of random weights, so that texts have spans
 OPTIONS = ["-std=c99", "-O2", "-ffp-contract=off"]
 LINE = re.compile(
     r"(?P<file>\S+): (?P<lines>\d+) lines, (?P<different>\d+) different"
@@ -171,32 +176,27 @@ def models() -> Iterator[tuple[str, str, str, str]]:
 
 def measure_models(results: Results, work: Path, count: int) -> None:
     """Texts with each model, on all kernels."""
+    from tests.native.engine_models import build, files
+
     command: list[str] = []
     kernels = kernel_sets()
-    for words, encoder, head, lowering in models():
-        from tests.native.engine_models import RECIPES, build, files
-
-        names = {recipe: f"{words}; {encoder}; {head}; {lowering}; {recipe}" for recipe in RECIPES}
-        missing = [recipe for recipe, name in names.items() if name not in results.rows("models")]
-        if not missing:
+    for recipe, (words, encoder, head, lowering) in itertools.product(RECIPES, models()):
+        name = f"{words}; {encoder}; {head}; {lowering}; {recipe}"
+        if name in results.rows("models"):
             continue
         command = command or build_check(work)
-        model = build(words, encoder, head)
-        for _, recipe, content in files(model, [lowering], missing):
-            made = small_bundle(content, words, head, recipe)
-            folder = work / "models" / re.sub(r"\W+", "-", names[recipe])
-            if not (folder / "index.txt").exists():
-                write_golden(made, folder, golden.texts(count))
-            row = {name: checked(command, folder, bits)["predictions.txt"] for name, bits in kernels.items()}
-            results.keep("models", names[recipe], row)
+        folder = work / "models" / re.sub(r"\W+", "-", name)
+        if not (folder / "index.txt").exists():
+            [(_, _, content)] = files(build(words, encoder, head), [lowering], [recipe])
+            shutil.rmtree(folder, ignore_errors=True)
+            write_golden(small_bundle(content, words, head, recipe), folder, golden.texts(count))
+        row = {kernel: checked(command, folder, bits)["predictions.txt"] for kernel, bits in kernels.items()}
+        results.keep("models", name, row)
 
 
 def write_golden(made: Made, folder: Path, texts: Sequence[str]) -> None:
     """Writes a bundle with its golden predictions."""
-    bundle = folder / "bundle"
-    if not bundle.exists():
-        made.write(bundle)
-    predictor = load(bundle, engine="litert")
+    predictor = load(made.write(folder / "bundle"), engine="litert")
     lines = list(golden.prediction_lines(predictor, texts, made.tolerance[0]))
     (folder / "predictions.txt").write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
     logits, others = map("{:g}".format, made.tolerance)
@@ -228,7 +228,7 @@ def small_bundle(content: bytes, words: str, head: str, recipe: str) -> Made:
         fields |= {"word_form": form, "max_characters": CHARACTERS, "shapes": True}
     if head == "tagger":
         tags = TagSet.build([["B-A", "I-A", "B-B", "I-B", "O"]], "IOB2")
-        files |= {"tags.txt": lines_file(tags.tags), "crf.json": crf_file(tags)}
+        files |= {"tags.txt": lines_file(tags.tags), "crf.json": crf_file(tags, _CRF_SIZE)}
         fields |= {"task": "tagging", "retokenize": False, "tag_scheme": "IOB2", "crf": True}
     else:
         files["labels.txt"] = lines_file(["one", "two", "three"])
@@ -239,7 +239,6 @@ def small_bundle(content: bytes, words: str, head: str, recipe: str) -> Made:
 def measure_trained(results: Results, runs: Path, data: Path) -> None:
     """Scores on a test set, with the core and with LiteRT."""
     from benchmarks.models import bundle_score, exported, read_test, trained
-    from tests.native.engine_models import RECIPES
     from textapp.task import task
 
     for name, (kind, preset, settings, files, test) in trainings(data).items():
@@ -299,7 +298,7 @@ def table(content: dict[str, Any]) -> str:
             "largest difference of a logit |",
             "|---|--:|--:|--:|--:|--:|",
         ]
-        for name, kernels in rows.items():
+        for name, kernels in sorted(rows.items()):
             largest = {key: max(row[key] for row in kernels.values()) for key in next(iter(kernels.values()))}
             lines.append(
                 f"| {name} | {largest['lines']:,} | {largest['different']:,} | {largest['unsure']:,} | "

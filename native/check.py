@@ -106,7 +106,7 @@ def test_wasm() -> None:
     """Runs the kernels in Node, with the checksums of the definition, and the sample bundles."""
     node = needed("node")
     try:
-        using = web.tools()
+        web.tools()
     except web.BuildError as error:
         raise Skipped(str(error)) from error
     known = subprocess.run([node, "--v8-options"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -114,18 +114,17 @@ def test_wasm() -> None:
     options = [flag] if flag in known else []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        names = ("kernels", "base", "numbers", "hashes")
-        sources = [path for path in sorted((library.NATIVE / "src").glob("*.c")) if path.stem.startswith(names)]
-        objects = []
-        for source in [*sources, ROOT / "tests/native/kernels_digest.c"]:
-            objects.append(str(folder / f"{source.stem}.o"))
-            command = [*using.compiler, *web.COMPILE, *web.KINDS["relaxed"], "-I", str(library.NATIVE / "include")]
-            subprocess.run([*command, "-c", str(source), "-o", objects[-1]], check=True)
-        subprocess.run([*using.linker, *web.LINK, *objects, "-o", str(folder / "digest.wasm")], check=True)
-        program = [node, *options, "--input-type=module", "-e", _DIGESTS, str(folder / "digest.wasm")]
-        rows = json.loads(subprocess.run(program, stdout=subprocess.PIPE, check=True).stdout)
-        if len(rows) < 2 or any(row != [rows[0][0], 0, *rows[0][2:]] for row in rows):
-            raise AssertionError(f"checksums of the kernels: {rows}")
+        module = kernels_module(folder)
+        script = f"import {{readFileSync}} from 'node:fs'; const bytes = readFileSync(process.argv[1]); {DIGESTS}"
+        program = [
+            node,
+            *options,
+            "--input-type=module",
+            "-e",
+            f"{script}; console.log(JSON.stringify(rows))",
+            str(module),
+        ]
+        check_digests(json.loads(subprocess.run(program, stdout=subprocess.PIPE, check=True).stdout))
         for path in (ROOT / "clients/web").glob("*.js"):
             shutil.copyfile(path, folder / path.name)
         for kind, path in zip(web.KINDS, web.build(folder, list(web.KINDS)), strict=True):
@@ -134,13 +133,32 @@ def test_wasm() -> None:
             subprocess.run([node, *options, "--test", tests], cwd=ROOT, env=environment, check=True)
 
 
-_DIGESTS = """
-import {readFileSync} from 'node:fs';
-const {instance} = await WebAssembly.instantiate(readFileSync(process.argv[1]));
+def kernels_module(folder: Path) -> Path:
+    """Compiles tests/native/kernels_digest.c with all sets of kernels for WebAssembly. Raises `web.BuildError`."""
+    using = web.tools()
+    names = ("kernels", "base", "numbers", "hashes")
+    sources = [path for path in sorted((library.NATIVE / "src").glob("*.c")) if path.stem.startswith(names)]
+    objects = []
+    for source in [*sources, ROOT / "tests/native/kernels_digest.c"]:
+        objects.append(str(folder / f"{source.stem}.o"))
+        command = [*using.compiler, *web.COMPILE, *web.KINDS["relaxed"], "-I", str(library.NATIVE / "include")]
+        subprocess.run([*command, "-c", str(source), "-o", objects[-1]], check=True)
+    subprocess.run([*using.linker, *web.LINK, *objects, "-o", str(folder / "digest.wasm")], check=True)
+    return folder / "digest.wasm"
+
+
+DIGESTS = """
+const {instance} = await WebAssembly.instantiate(bytes);
 const digest = (set, check) => instance.exports.digest(set, check) >>> 0;
 const sets = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter(set => digest(set, 0) !== 0xffffffff);
-console.log(JSON.stringify(sets.map(set => [0, 1, 2, 3, 4, 5].map(check => digest(set, check)))));
-"""
+const rows = sets.map(set => [0, 1, 2, 3, 4, 5].map(check => digest(set, check)))"""
+"""JavaScript that computes `rows`, the checksums of each set that an engine runs, from `bytes` of `kernels_module`."""
+
+
+def check_digests(rows: list[list[int]]) -> None:
+    """Raises `AssertionError` unless all sets have the checksums of the first, the definition."""
+    if len(rows) < 2 or any(row != [rows[0][0], 0, *rows[0][2:]] for row in rows):
+        raise AssertionError(f"checksums of the kernels: {rows}")
 
 
 def _by_python(bundle: Path, texts: list[str]) -> list[Any]:

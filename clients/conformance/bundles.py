@@ -152,10 +152,11 @@ def _ngrams(labels: int, projected: bool) -> dict[str, bytes]:
     ).files()
 
 
-def crf_file(tags: TagSet) -> bytes:
-    """The content of crf.json: random scores of a CRF."""
+def crf_file(tags: TagSet, size: float = 1.0) -> bytes:
+    """The content of crf.json: random scores of a CRF, about as large as `size`."""
     scores = dict(zip(("transitions", "start", "end"), crf_scores(tags, np.random.default_rng(3)), strict=True))
-    return json.dumps({name: array.tolist() for name, array in scores.items()}).encode()
+    sized = {name: np.where(array == FORBIDDEN, array, size * array) for name, array in scores.items()}
+    return json.dumps({name: array.tolist() for name, array in sized.items()}).encode()
 
 
 def crf_scores(tags: TagSet, rng: np.random.Generator) -> list[Any]:

@@ -192,7 +192,16 @@ def test_a_broken_library_is_named(tmp_path, monkeypatch):
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
     monkeypatch.setenv(LIBRARY, str(broken))
-    assert refusal(SAMPLES / "tagger/bundle", engine="native").startswith(f"{broken}: is no library of textapp")
+    for engine in ("native", "auto"):
+        assert refusal(SAMPLES / "tagger/bundle", engine=engine).startswith(f"{broken}: is no library of textapp")
+    assert load(SAMPLES / "tagger/bundle", engine="litert").core is None
+
+
+def test_without_a_library_that_works_in_the_package_litert_runs(tmp_path, monkeypatch):
+    monkeypatch.delenv(LIBRARY)
+    monkeypatch.setattr(binding, "library_path", lambda: tmp_path / "broken.so")
+    (tmp_path / "broken.so").write_bytes(b"no library")
+    assert refusal(SAMPLES / "tagger/bundle", engine="native").startswith(f"{tmp_path / 'broken.so'}: is no library")
     assert load(SAMPLES / "tagger/bundle").core is None
 
 
@@ -209,8 +218,9 @@ def test_a_foreign_library_is_named(tmp_path, monkeypatch, compiler, content, re
     source.write_text(content, encoding="ascii")
     subprocess.run([*compiler, "-shared", "-fPIC", str(source), "-o", str(foreign)], check=True)
     monkeypatch.setenv(LIBRARY, str(foreign))
-    assert reason in refusal(SAMPLES / "classifier/bundle", engine="native")
-    assert load(SAMPLES / "classifier/bundle").core is None
+    for engine in ("native", "auto"):
+        assert reason in refusal(SAMPLES / "classifier/bundle", engine=engine)
+    assert load(SAMPLES / "classifier/bundle", engine="litert").core is None
 
 
 def test_a_changed_file_is_refused_in_the_words_of_python(tmp_path):

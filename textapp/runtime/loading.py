@@ -9,7 +9,7 @@ import numpy as np
 from textapp.errors import InputError
 from textapp.runtime.bundle import Bundle, read_bundle
 from textapp.runtime.bundle_format import CHARACTERS, MODEL, VOCABULARY
-from textapp.runtime.native import NativeModel, UnsupportedError
+from textapp.runtime.native import LIBRARY, BrokenLibraryError, NativeModel, UnsupportedError
 from textapp.runtime.ngram_model import NgramModel
 from textapp.runtime.predictor import Predictor
 from textapp.task import device
@@ -69,9 +69,16 @@ def load(path: str | os.PathLike[str], threads: int | None = None, engine: Engin
 def _core(
     bundle: Bundle, logits: Callable[[int], tuple[int, ...]], threads: int | None, is_wanted: bool
 ) -> NativeModel | None:
-    """The bundle in the core. If the core cannot run it: None, or `InputError` where the core is wanted."""
+    """The bundle in the core. If the core cannot run it: None, or `InputError` where the core is wanted.
+
+    A library that the user names must work.
+    """
     try:
         return NativeModel(bundle, logits, threads)
+    except BrokenLibraryError as error:
+        if is_wanted or os.environ.get(LIBRARY):
+            raise InputError(f"{error}; the variable {LIBRARY} may name another library") from error
+        return None
     except UnsupportedError as error:
         if is_wanted:
             raise InputError(f'{error}; engine="litert" may run it') from error

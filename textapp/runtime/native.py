@@ -29,7 +29,8 @@ ABI = 1
 """The version of the functions and structures below; see TEXTAPP_ABI in textapp.h."""
 
 LIBRARY = "TEXTAPP_LIBRARY"
-"""The environment variable that names another library than that of the package, such as one that checks addresses."""
+"""The environment variable that names another library than that of the package, such as one that checks addresses. The
+path of no file means that there is no library."""
 
 _NAMES = {"darwin": "libtextapp.dylib", "win32": "textapp.dll"}
 _CODE_POINTS, _CONFIDENCE, _DECISION = 1 << 0, 1 << 2, 1 << 3
@@ -46,6 +47,10 @@ _PART_TEXTS, _PART_CHARACTERS = 256, 1 << 18  # of texts that are handed over to
 
 class UnsupportedError(InputError):
     """The core cannot run a bundle, or is not there; LiteRT may run it."""
+
+
+class BrokenLibraryError(UnsupportedError):
+    """The library is there, but cannot be used."""
 
 
 class BeyondCoreError(Exception):
@@ -130,7 +135,8 @@ def library() -> Any:
     """The library.
 
     Raises:
-        UnsupportedError: It is missing or broken, or is of another version.
+        UnsupportedError: It is missing.
+        BrokenLibraryError: It is broken, or of another version.
     """
     return _opened(library_path())
 
@@ -144,9 +150,9 @@ def _opened(path: Path) -> Any:
         core = ctypes.CDLL(os.fspath(path))
         found = core.textapp_abi()
     except (OSError, AttributeError) as error:
-        raise UnsupportedError(f"{path}: is no library of textapp: {excerpt(str(error))}") from error
+        raise BrokenLibraryError(f"{path}: is no library of textapp: {excerpt(str(error))}") from error
     if found != ABI:
-        raise UnsupportedError(f"{path}: is of version {found}, but this package needs {ABI}; install both together")
+        raise BrokenLibraryError(f"{path}: is of version {found}, but this package needs {ABI}; install both together")
     size, pointer, code = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int
     out, message = ctypes.POINTER(ctypes.POINTER(_Prediction)), ctypes.POINTER(_Message)
     functions: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -171,7 +177,7 @@ def _opened(path: Path) -> Any:
     for name, (result, arguments) in functions.items():
         function = getattr(core, f"textapp_{name}", None)
         if function is None:
-            raise UnsupportedError(f"{path}: lacks the function textapp_{name}; install both together")
+            raise BrokenLibraryError(f"{path}: lacks the function textapp_{name}; install both together")
         function.restype, function.argtypes = result, arguments
     return core
 
