@@ -18,11 +18,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "clients/web/tests")]
-
-from browser import Browser, BrowserError, browser  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 import textapp  # noqa: E402
+from clients.web.browser import Browser, BrowserError, browser  # noqa: E402
 from textapp.runtime.clients import NO_VARIABLES  # noqa: E402
 
 PACKAGES = Path(__file__).parent / "node_modules"
