@@ -175,7 +175,7 @@ class Ngrams(Section):
         "Rows that n-grams are hashed to, a power of two, for a linear model beside the encoder.",
     ] = 0
     ngram_order: Annotated[
-        int | None, Range(1, 8), "Most words of an n-gram; none: 2, and 4 where words are characters."
+        int | None, Range(1, 8), "Most words of an n-gram; none: 2, and 3 where words are characters."
     ] = None
     ngram_characters: Annotated[
         int, Range(2, 8, also=(0, "none")), "Most characters of an n-gram inside a word; with tokenizer=word."

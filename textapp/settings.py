@@ -75,6 +75,17 @@ class Setting(typing.NamedTuple):
     range: Range | None
     meaning: str
 
+    @property
+    def allowed(self) -> str:
+        """The values that it may have: `a whole number, 1 or more`."""
+        kinds = _describe(self.kind)
+        if self.range is None:
+            return kinds
+        limits = f"{self.range.low:g} or more" if self.range.high == MOST else str(self.range)
+        if self.range.high == MOST and self.range.also is not None:
+            limits += f", or {_number(self.range.also[0])} for {self.range.also[1]}"
+        return f"{kinds}, {limits}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Section:

@@ -1,10 +1,11 @@
 /* Times each set of kernels that this processor can run, on one thread: a BiLSTM with additive attention, made of the
  * kernels' calls, as `benchmarks/latency.py` has it (64 inputs a token, 64 units of attention, 2 classes), random weights.
  *
- *     bench-kernels [units tokens [set]]
+ *     bench-kernels [units tokens [set [once]]]
  *
  * It prints the p50 of the whole and of its parts in microseconds, and multiply-adds a nanosecond. Without arguments it
- * takes 64 64, 64 16 and 128 128. */
+ * takes 64 64, 64 16 and 128 128. With `once` it computes the model once and prints nothing, for a count of
+ * instructions: native/tools/count_instructions.py. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,8 +74,7 @@ static ta_matrix pack(const ta_kernels *kernels, size_t outputs, size_t inputs) 
 }
 
 static void quantize_rows(const ta_kernels *k, const float *from, size_t rows, size_t width) {
-  for (size_t t = 0; t < rows; t++) 
-    row_scales[t] = k->quantize_range(from + t * width, width, TA_EVEN, rounded + t * width, &row_zeros[t]);
+  k->quantize_ranges(from, rows, width, TA_EVEN, rounded, row_scales, row_zeros); /* widths are multiples of 64 */
 }
 
 static float run(model *m) {
@@ -102,7 +102,8 @@ static float run(model *m) {
       if (last != NULL) {
         static int8_t state[MOST_UNITS] __attribute__((aligned(64)));
         int32_t zero;
-        float scale = k->quantize_range(last, units, TA_AWAY, state, &zero);
+        float scale;
+        k->quantize_ranges(last, 1, units, TA_EVEN, state, &scale, &zero);
         time = lap(m, QUANTIZE, time);
         k->int8_product(&m->recur[backward], state, units, &scale, &zero, 1, NULL, 1, z, 4 * units);
         time = lap(m, RECUR, time);
@@ -137,7 +138,7 @@ static int by_size(const void *a, const void *b) {
   return (p > q) - (p < q);
 }
 
-static void measure(const ta_kernels *kernels, size_t units, size_t tokens) {
+static void measure(const ta_kernels *kernels, size_t units, size_t tokens, int once) {
   static model m;
   memset(&m, 0, sizeof m);
   m.kernels = kernels;
@@ -154,10 +155,11 @@ static void measure(const ta_kernels *kernels, size_t units, size_t tokens) {
   m.score = pack(kernels, 1, ATTENTION);
   m.classify = pack(kernels, CLASSES, 2 * units);
   for (size_t n = 0; n < ATTENTION; n++) m.attend_bias[n] = uniform();
-  for (size_t i = 0; i < tokens * INPUTS; i++) x[i] = uniform() * 10;
+  for (size_t i = 0; i < MOST_TOKENS * INPUTS; i++) x[i] = uniform() * 10;
 
   static double times[ROUNDS];
-  float logit = 0;
+  float logit = run(&m);
+  if (once) return;
   for (int i = 0; i < 50; i++) logit = run(&m);
   for (int i = 0; i < ROUNDS; i++) {
     double start = now();
@@ -202,9 +204,9 @@ int main(int argc, char **argv) {
     if ((bits[i] & features) != bits[i] || sets[i]() == NULL) continue;
     if (argc > 3 && strcmp(argv[3], sets[i]()->name) != 0) continue;
     if (argc > 2)
-      measure(sets[i](), (size_t)atoi(argv[1]), (size_t)atoi(argv[2]));
+      measure(sets[i](), (size_t)atoi(argv[1]), (size_t)atoi(argv[2]), argc > 4);
     else
-      for (size_t j = 0; j < TA_COUNT(usual); j++) measure(sets[i](), usual[j][0], usual[j][1]);
+      for (size_t j = 0; j < TA_COUNT(usual); j++) measure(sets[i](), usual[j][0], usual[j][1], 0);
   }
   return 0;
 }

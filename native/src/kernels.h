@@ -46,9 +46,12 @@ typedef struct {
    * room for `count` rounded up to 64, and is zero there. */
   float (*quantize)(const float *row, size_t count, int8_t *out);
 
-  /* The same with a zero point: 255 steps from the least number to the largest, and 0 is one of them. A row of zeros has
-   * the scale 1, and zeros. A number is about scale * (out - zero_point). LiteRT rounds in two ways, which differ for halves: those of int8 tables are many. */
-  float (*quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out, int32_t *zero_point);
+  /* The same for each of `rows` rows, with a zero point: 255 steps from the least number of a row to the largest, and 0
+   * is one of them. A row of zeros has the scale 1, and zeros. A number is about scale * (out - zero point). `out` has
+   * rows of `count` rounded up to 64. LiteRT rounds in two ways, which differ for halves: those of int8 tables are
+   * many. */
+  void (*quantize_ranges)(const float *x, size_t rows, size_t count, ta_rounding rounding, int8_t *out, float *scales,
+                          int32_t *zeros);
 
   /* For each of `rows` rows: y[n] = (add ? y[n] : bias ? bias[n] : 0) + x_scale * scales[n] * sum_k (x[k] - x_zero) w[n][k].
    * x: int8 rows `x_stride` bytes apart, each readable up to `inputs` rounded up to 64, zero there. `x_scales` (rows),
@@ -62,7 +65,7 @@ typedef struct {
   void (*float_product)(const ta_matrix *matrix, const float *x, size_t x_stride, size_t rows, const float *bias,
                         int add, float *y, size_t y_stride);
 
-  /* Element by element; in and out may be the same. tanh and sigmoid are within 4e-7 of the true value, exp within 1e-6 of
+  /* Element by element; in and out may be the same. tanh and sigmoid are within 2e-7 of the true value, exp within 1e-6 of
    * it relatively. */
   void (*tanh)(const float *x, size_t count, float *y);
   void (*sigmoid)(const float *x, size_t count, float *y);
@@ -72,8 +75,9 @@ typedef struct {
    * (units) is in and out, hidden (units) is out. */
   void (*lstm_step)(const float *gates, size_t units, float *cell, float *hidden);
 
-  /* y[i] += a * x[i]; sum of x[i] * y[i]; y = x1 + x2; y = x1 * x2. */
+  /* y[i] += a * x[i]; y[i] = a * x[i]; sum of x[i] * y[i]; y = x1 + x2; y = x1 * x2. */
   void (*add_scaled)(float a, const float *x, size_t count, float *y);
+  void (*scale_bytes)(float a, const int8_t *x, size_t count, float *y);
   float (*dot)(const float *x, const float *y, size_t count);
   void (*add)(const float *x1, const float *x2, size_t count, float *y);
   void (*multiply)(const float *x1, const float *x2, size_t count, float *y);
@@ -82,25 +86,25 @@ typedef struct {
   void (*sum_rows)(const int8_t *table, size_t columns, const uint32_t *rows, size_t count, int32_t *out);
 } ta_kernels;
 
-/* tanh(x) is nearly x P(x^2) / Q(x^2) from -8 to 8: a minimax fit of the absolute error (6e-9; rounding makes it 3e-7)
- * with P and Q of degree 4, scaled so that the rounded numbers err least, and P0 = Q0. Beyond 8 it differs from 1 by
- * less than 3e-7, and is held there. */
-#define TA_TANH_P0 1.942355871e+00f
-#define TA_TANH_P1 2.610174119e-01f
-#define TA_TANH_P2 6.922850851e-03f
-#define TA_TANH_P3 4.229124897e-05f
-#define TA_TANH_P4 2.925519382e-08f
-#define TA_TANH_Q1 9.084691405e-01f
-#define TA_TANH_Q2 5.076541007e-02f
-#define TA_TANH_Q3 6.602401845e-04f
-#define TA_TANH_Q4 1.641993777e-06f
+/* sigmoid(x) = 1 / (1 + 2^y) with y = -x log2(e), and tanh(x) = (1 - 2^y) / (1 + 2^y) with y = -2 x log2(e). y is held
+ * from -30 to 30, where both have reached 0 or 1 to 2e-9. Of y = n + f with n whole and f from -0.5 to 0.5, 2^f is a
+ * polynomial with 1 at 0 (a minimax fit of the relative error, 9e-8), computed in three parts that do not wait for each
+ * other; n is added to its exponent. The functions are within 2e-7. */
+#define TA_POWER_1 6.931470037e-01f
+#define TA_POWER_2 2.402224243e-01f
+#define TA_POWER_3 5.550733581e-02f
+#define TA_POWER_4 9.671512991e-03f
+#define TA_POWER_5 1.326472731e-03f
+#define TA_LOG2_E 1.44269504f
+#define TA_MOST_POWER 30.0f
+#define TA_WHOLE 12582912.0f /* 1.5 * 2^23: adding it rounds to a whole number, which is then in the lowest bits */
 
 /* 4 bytes that are read at once, at any address, to be spread over a vector. */
 #ifdef __GNUC__
 typedef int32_t ta_int32_anywhere __attribute__((aligned(1), may_alias));
 #endif
 
-/* Of `quantize_range`, from the least and the largest number of a row, or 0: the scale, what to multiply numbers by, and
+/* Of `quantize_ranges`, from the least and the largest number of a row, or 0: the scale, what to multiply numbers by, and
  * the zero point.
  *
  * References: xnn_f32_qd8_asymmetric_quantization_params of XNNPACK, src/xnnpack/quantization.h;
@@ -114,18 +118,22 @@ static inline ta_range ta_range_of(float least, float largest, ta_rounding round
   if (rounding == TA_EVEN) {
     float steps = 255.0f / (largest - least);
     float from_least = -128.0f + least * steps, from_largest = 127.0f + largest * steps;
-    float zero = from_least + from_largest > 0 ? -128.0f - least * steps : 127.0f - largest * steps;
+    /* Read from an array, as a processor would guess a branch wrongly every second time. */
+    const float zeros[2] = {127.0f - largest * steps, -128.0f - least * steps};
+    float zero = zeros[from_least + from_largest > 0];
     zero = zero > -128.0f ? zero : -128.0f;
     zero = zero < 127.0f ? zero : 127.0f;
-    zero = (zero + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23: to the nearest whole number */
+    zero = (zero + TA_WHOLE) - TA_WHOLE;
     return (ta_range){(largest - least) / 255.0f, steps, zero};
   }
   double exact = ((double)largest - (double)least) / 255.0, low = (double)least / exact, high = (double)largest / exact;
-  double zero = 128.0 - low < 127.0 + high ? -128.0 - low : 127.0 - high;
+  const double zeros[2] = {127.0 - high, -128.0 - low};
+  double zero = zeros[128.0 - low < 127.0 + high];
   zero = zero > -128.0 ? zero : -128.0;
   zero = zero < 127.0 ? zero : 127.0;
   float scale = (float)exact;
-  return (ta_range){scale, 1.0f / scale, (float)(int32_t)(zero + (zero < 0 ? -0.5 : 0.5))};
+  const double halves[2] = {0.5, -0.5};
+  return (ta_range){scale, 1.0f / scale, (float)(int32_t)(zero + halves[zero < 0])};
 }
 
 /* The fastest set that the features (bits of textapp.h) allow, of those in this build; never NULL. */

@@ -63,6 +63,10 @@ static inline void SET(narrow)(const SET(vf) * values, int8_t *out) {
   _mm_storeu_si128((__m128i *)(void *)out, bytes);
 }
 
+static inline SET(vi) SET(widen)(const int8_t *from) {
+  return (SET(vi))_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)from));
+}
+
 static inline float SET(largest)(SET(vf) x) {
   __m128 four = _mm_max_ps(_mm256_castps256_ps128((__m256)x), _mm256_extractf128_ps((__m256)x, 1));
   __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));

@@ -48,6 +48,10 @@ static inline void SET(narrow)(const SET(vf) * values, int8_t *out) {
   _mm_storeu_si128((__m128i *)(void *)out, bytes);
 }
 
+static inline SET(vi) SET(widen)(const int8_t *from) {
+  return (SET(vi))_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)from));
+}
+
 static inline float SET(largest)(SET(vf) x) { return _mm512_reduce_max_ps((__m512)x); }
 
 static inline float SET(total)(SET(vf) x) {

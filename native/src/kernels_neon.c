@@ -65,6 +65,11 @@ static inline void SET(narrow)(const SET(vf) *values, int8_t *out) {
   vst1q_s8(out, vcombine_s8(low, vqmovn_s16(SET(narrow8)(values[2], values[3]))));
 }
 
+static inline SET(vi) SET(widen)(const int8_t *from) {
+  int32x2_t four = vdup_n_s32(*(const ta_int32_anywhere *)(const void *)from);
+  return (SET(vi))vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_s32(four))));
+}
+
 static inline float SET(largest)(SET(vf) x) {
   float32x2_t two = vpmax_f32(vget_low_f32((float32x4_t)x), vget_high_f32((float32x4_t)x));
   return vget_lane_f32(vpmax_f32(two, two), 0);

@@ -74,8 +74,8 @@ static float scalar_quantize(const float *row, size_t count, int8_t *out) {
   return largest / 127.0f;
 }
 
-static float scalar_quantize_range(const float *row, size_t count, ta_rounding rounding, int8_t *out,
-                                   int32_t *zero_point) {
+static void quantize_one_range(const float *row, size_t count, ta_rounding rounding, int8_t *out, float *scale,
+                               int32_t *zero) {
   float least = 0, largest = 0;
   for (size_t k = 0; k < count; k++) {
     least = row[k] < least ? row[k] : least;
@@ -84,15 +84,21 @@ static float scalar_quantize_range(const float *row, size_t count, ta_rounding r
   ta_range range = ta_range_of(least, largest, rounding);
   for (size_t k = 0; k < count; k++) {
     float value = row[k] * range.factor;
-    if (rounding == TA_EVEN) value = (value + 12582912.0f) - 12582912.0f; /* 1.5 * 2^23 */
+    if (rounding == TA_EVEN) value = (value + TA_WHOLE) - TA_WHOLE;
     value += range.zero;
     value = value > -128.0f ? value : -128.0f; /* NaN, of an infinite row, becomes the least */
     value = value < 127.0f ? value : 127.0f;
     out[k] = (int8_t)(value + (value < 0 ? -0.49999997f : 0.49999997f));
   }
   for (size_t k = count; k < round_up(count, 64); k++) out[k] = 0;
-  *zero_point = (int32_t)range.zero;
-  return range.scale;
+  *zero = (int32_t)range.zero;
+  *scale = range.scale;
+}
+
+static void scalar_quantize_ranges(const float *x, size_t rows, size_t count, ta_rounding rounding, int8_t *out,
+                                   float *scales, int32_t *zeros) {
+  for (size_t row = 0; row < rows; row++)
+    quantize_one_range(x + row * count, count, rounding, out + row * round_up(count, 64), &scales[row], &zeros[row]);
 }
 
 /* Sums of products of a row with the weights of 4 outputs, or fewer at the end: independent sums that a processor adds at
@@ -159,32 +165,27 @@ static void scalar_float_product(const ta_matrix *matrix, const float *x, size_t
   }
 }
 
-typedef struct {
-  float p, q;
-} quotient;
-
-static quotient tanh_parts(float x) {
-  x = x < -8.0f ? -8.0f : x;
-  x = x > 8.0f ? 8.0f : x;
-  float s = x * x;
-  float p = s * TA_TANH_P4 + TA_TANH_P3, q = s * TA_TANH_Q4 + TA_TANH_Q3;
-  p = p * s + TA_TANH_P2, q = q * s + TA_TANH_Q2;
-  p = p * s + TA_TANH_P1, q = q * s + TA_TANH_Q1;
-  p = p * s + TA_TANH_P0, q = q * s + TA_TANH_P0;
-  return (quotient){p * x, q};
+/* 2^y, for y between the limits. */
+static float power(float y) {
+  union {
+    float value;
+    uint32_t bits;
+  } shifted, result;
+  y = y < -TA_MOST_POWER ? -TA_MOST_POWER : y;
+  y = y > TA_MOST_POWER ? TA_MOST_POWER : y;
+  shifted.value = y + TA_WHOLE;
+  float f = y - (shifted.value - TA_WHOLE), s = f * f;
+  float p = (f * TA_POWER_5 + TA_POWER_4) * s + (f * TA_POWER_3 + TA_POWER_2);
+  result.value = p * s + (f * TA_POWER_1 + 1.0f);
+  result.bits += shifted.bits << 23;
+  return result.value;
 }
+
+static float sigmoid_of(float x) { return 1.0f / (1.0f + power(x * -TA_LOG2_E)); }
 
 static float tanh_of(float x) {
-  quotient tanh = tanh_parts(x);
-  return tanh.p / tanh.q;
-}
-
-static float sigmoid_of(float x) { return tanh_of(x * 0.5f) * 0.5f + 0.5f; }
-
-/* Twice the sigmoid: the quotient of p + q and q. */
-static quotient sigmoid_parts(float x) {
-  quotient tanh = tanh_parts(x * 0.5f);
-  return (quotient){tanh.p + tanh.q, tanh.q};
+  float e = power(x * (-2 * TA_LOG2_E));
+  return (1.0f - e) / (1.0f + e);
 }
 
 static float power_of_2(int32_t exponent) { /* from -126 to 127 */
@@ -202,8 +203,7 @@ static float exp_of(float x) {
   if (x != x) return x;
   if (x < -87.33654f) return 0;
   float limited = x < 89.0f ? x : 89.0f; /* exp(89) passes the largest float, and gives infinity */
-  const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
-  float n = limited * 1.44269504f + shift - shift;
+  float n = limited * TA_LOG2_E + TA_WHOLE - TA_WHOLE;
   float r = limited - n * 0.693359375f - n * -2.12194440e-4f;
   float p = r * 1.9875691500e-4f + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
@@ -225,21 +225,25 @@ static void scalar_exp(const float *x, size_t count, float *y) {
   for (size_t i = 0; i < count; i++) y[i] = exp_of(x[i]);
 }
 
-/* A division takes as long as ten products in vectors. So the quotients of the gates are brought to one denominator:
- * two divisions a unit instead of five. */
+/* A division takes as long as ten products in vectors. So the quotients of the gates are brought to one denominator,
+ * below 2^91: two divisions a unit instead of five. */
 static void scalar_lstm_step(const float *gates, size_t units, float *cell, float *hidden) {
   for (size_t u = 0; u < units; u++) {
-    quotient i = sigmoid_parts(gates[u]), f = sigmoid_parts(gates[units + u]);
-    quotient g = tanh_parts(gates[2 * units + u]), o = sigmoid_parts(gates[3 * units + u]);
-    float q = i.q * g.q;
-    cell[u] = (f.p * cell[u] * q + i.p * g.p * f.q) * 0.5f / (f.q * q);
-    quotient c = tanh_parts(cell[u]);
-    hidden[u] = o.p * c.p * 0.5f / (o.q * c.q);
+    float i = 1.0f + power(gates[u] * -TA_LOG2_E), f = 1.0f + power(gates[units + u] * -TA_LOG2_E);
+    float g = power(gates[2 * units + u] * (-2 * TA_LOG2_E)), o = 1.0f + power(gates[3 * units + u] * -TA_LOG2_E);
+    float q = i * (1.0f + g);
+    cell[u] = (cell[u] * q + (1.0f - g) * f) / (q * f);
+    float c = power(cell[u] * (-2 * TA_LOG2_E));
+    hidden[u] = (1.0f - c) / (o * (1.0f + c));
   }
 }
 
 static void scalar_add_scaled(float a, const float *x, size_t count, float *y) {
   for (size_t i = 0; i < count; i++) y[i] += a * x[i];
+}
+
+static void scalar_scale_bytes(float a, const int8_t *x, size_t count, float *y) {
+  for (size_t i = 0; i < count; i++) y[i] = a * (float)x[i];
 }
 
 /* 16 sums, of every 16th product, are added in pairs: the order of one vector of 16, two of 8 or four of 4. */
@@ -275,7 +279,7 @@ static const ta_kernels scalar_set = {.name = "scalar",
                                       .float_size = scalar_float_size,
                                       .float_pack = scalar_float_pack,
                                       .quantize = scalar_quantize,
-                                      .quantize_range = scalar_quantize_range,
+                                      .quantize_ranges = scalar_quantize_ranges,
                                       .int8_product = scalar_int8_product,
                                       .int8_sums = scalar_int8_sums,
                                       .float_product = scalar_float_product,
@@ -284,6 +288,7 @@ static const ta_kernels scalar_set = {.name = "scalar",
                                       .exp = scalar_exp,
                                       .lstm_step = scalar_lstm_step,
                                       .add_scaled = scalar_add_scaled,
+                                      .scale_bytes = scalar_scale_bytes,
                                       .dot = scalar_dot,
                                       .add = scalar_add,
                                       .multiply = scalar_multiply,

@@ -59,6 +59,10 @@ static inline void SET(narrow)(const SET(vf) * values, int8_t *out) {
   _mm_storeu_si128((__m128i *)(void *)out, bytes);
 }
 
+static inline SET(vi) SET(widen)(const int8_t *from) {
+  return (SET(vi))_mm_cvtepi8_epi32(_mm_cvtsi32_si128(*(const ta_int32_anywhere *)(const void *)from));
+}
+
 static inline float SET(largest)(SET(vf) x) {
   __m128 two = _mm_max_ps((__m128)x, _mm_movehl_ps((__m128)x, (__m128)x));
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));

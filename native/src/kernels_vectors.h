@@ -19,6 +19,7 @@
  *   SET(correction)           what to subtract from the sums of a row, where it defines CORRECTS 1
  *   MOVED                     what `spread` adds to inputs, for all rows
  *   SET(narrow)               16 floats from -127 to 127 to int8, towards zero
+ *   SET(widen)                LANES int8 at any address to int32
  *   SET(load_some), SET(store_some)  the first lanes, where it defines SOME 1: the set has masks
  *   SET(largest), SET(total)  of the lanes of a vector; the total in pairs, upper half to lower half */
 
@@ -361,8 +362,7 @@ static float SET(quantize)(const float *row, size_t count, int8_t *out) {
   return is_zero ? 1 : largest / 127.0f;
 }
 
-INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rounding rounding, int8_t *out,
-                                    int32_t *zero_point) {
+INLINE void SET(extremes)(const float *row, size_t count, float *least, float *largest) {
   VF largest_of = {0}, least_of = {0};
   size_t k = 0;
   for (; k + LANES <= count; k += LANES) {
@@ -374,16 +374,19 @@ INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rou
     largest_of = SET(maximum)(last, largest_of);
     least_of = SET(minimum)(last, least_of);
   }
-  const ta_range range = ta_range_of(-SET(largest)(-least_of), SET(largest)(largest_of), rounding);
-  const float whole = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+  *least = -SET(largest)(-least_of);
+  *largest = SET(largest)(largest_of);
+}
+
+INLINE void SET(quantize_by)(const float *row, size_t count, const ta_rounding rounding, ta_range range, int8_t *out) {
   VF factor = SET(all)(range.factor), low = SET(all)(-128), high = SET(all)(127);
-  VF zero = SET(all)(rounding == TA_EVEN ? range.zero - whole : range.zero);
-  for (k = 0; k < count; k += 16) {
+  VF zero = SET(all)(rounding == TA_EVEN ? range.zero - TA_WHOLE : range.zero);
+  for (size_t k = 0; k < count; k += 16) {
     if (k + 16 > count && count > 16) k = count - 16;
     VF values[16 / LANES];
     UNROLL for (size_t i = 0; i < 16 / LANES; i++) {
       VF value = SET(load_from)(row, k + i * LANES, count) * factor;
-      if (rounding == TA_EVEN) value += whole;
+      if (rounding == TA_EVEN) value += TA_WHOLE;
       value = SET(minimum)(SET(maximum)(value + zero, low), high);
       VI half = ((VI)value & INT32_MIN) | 0x3effffff; /* the float below 0.5, with the sign of the value */
       values[i] = rounding == TA_EVEN ? value : value + (VF)half;
@@ -391,43 +394,72 @@ INLINE float SET(quantize_range_by)(const float *row, size_t count, const ta_rou
     SET(narrow)(values, out + k);
   }
   SET(pad)(out, count);
-  *zero_point = (int32_t)range.zero;
-  return range.scale;
 }
 
-static float SET(quantize_range)(const float *row, size_t count, ta_rounding rounding, int8_t *out,
-                                 int32_t *zero_point) {
-  return rounding == TA_EVEN ? SET(quantize_range_by)(row, count, TA_EVEN, out, zero_point)
-                             : SET(quantize_range_by)(row, count, TA_AWAY, out, zero_point);
+/* Each of the three steps is made for some rows before the next, as a step of a row waits for the one before. */
+INLINE void SET(quantize_ranges_by)(const float *x, size_t rows, size_t count, const ta_rounding rounding, int8_t *out,
+                                    float *scales, int32_t *zeros) {
+  enum { SOME_ROWS = 16 };
+  float least[SOME_ROWS], largest[SOME_ROWS];
+  ta_range ranges[SOME_ROWS];
+  for (size_t first = 0; first < rows; first += SOME_ROWS) {
+    const size_t some = TA_MIN(rows - first, (size_t)SOME_ROWS);
+    for (size_t i = 0; i < some; i++) SET(extremes)(x + (first + i) * count, count, &least[i], &largest[i]);
+    for (size_t i = 0; i < some; i++) {
+      ranges[i] = ta_range_of(least[i], largest[i], rounding);
+      scales[first + i] = ranges[i].scale;
+      zeros[first + i] = (int32_t)ranges[i].zero;
+    }
+    for (size_t i = 0; i < some; i++)
+      SET(quantize_by)(x + (first + i) * count, count, rounding, ranges[i], out + (first + i) * SET(up)(count, 64));
+  }
+}
+
+static void SET(quantize_ranges)(const float *x, size_t rows, size_t count, ta_rounding rounding, int8_t *out,
+                                 float *scales, int32_t *zeros) {
+  if (rounding == TA_EVEN) SET(quantize_ranges_by)(x, rows, count, TA_EVEN, out, scales, zeros);
+  else SET(quantize_ranges_by)(x, rows, count, TA_AWAY, out, scales, zeros);
 }
 
 /* ---- Functions, as in kernels_scalar.c ---- */
 
-typedef struct {
-  VF p, q;
-} SET(quotient);
+/* 2^y of `count` vectors, at most 4; a constant where this is called. Each operation is made for all of them before the
+ * next, as an operation waits for the one before. */
+INLINE void SET(powers)(VF *y, const size_t count) {
+  enum { MOST = 4 };
+  VF f[MOST], s[MOST], p[MOST], q[MOST];
+  VI n[MOST];
+  UNROLL for (size_t i = 0; i < count; i++) {
+    y[i] = SET(minimum)(SET(all)(TA_MOST_POWER), SET(maximum)(SET(all)(-TA_MOST_POWER), y[i]));
+    f[i] = y[i] + TA_WHOLE;
+  }
+  UNROLL for (size_t i = 0; i < count; i++) {
+    n[i] = (VI)f[i] << 23;
+    f[i] = y[i] - (f[i] - TA_WHOLE);
+    s[i] = f[i] * f[i];
+  }
+  UNROLL for (size_t i = 0; i < count; i++) p[i] = f[i] * TA_POWER_5 + TA_POWER_4;
+  UNROLL for (size_t i = 0; i < count; i++) q[i] = f[i] * TA_POWER_3 + TA_POWER_2;
+  UNROLL for (size_t i = 0; i < count; i++) p[i] = p[i] * s[i] + q[i];
+  UNROLL for (size_t i = 0; i < count; i++) q[i] = f[i] * TA_POWER_1 + 1.0f;
+  UNROLL for (size_t i = 0; i < count; i++) y[i] = (VF)((VI)(p[i] * s[i] + q[i]) + n[i]);
+}
 
-INLINE SET(quotient) SET(tanh_parts)(VF x) {
-  x = SET(minimum)(SET(all)(8.0f), SET(maximum)(SET(all)(-8.0f), x));
-  VF s = x * x;
-  VF p = s * TA_TANH_P4 + TA_TANH_P3, q = s * TA_TANH_Q4 + TA_TANH_Q3;
-  p = p * s + TA_TANH_P2, q = q * s + TA_TANH_Q2;
-  p = p * s + TA_TANH_P1, q = q * s + TA_TANH_Q1;
-  p = p * s + TA_TANH_P0, q = q * s + TA_TANH_P0;
-  return (SET(quotient)){p * x, q};
+INLINE VF SET(sigmoid_of)(VF x) {
+  VF e = x * -TA_LOG2_E;
+  SET(powers)(&e, 1);
+  return 1.0f / (1.0f + e);
 }
 
 INLINE VF SET(tanh_of)(VF x) {
-  SET(quotient) tanh = SET(tanh_parts)(x);
-  return tanh.p / tanh.q;
+  VF e = x * (-2 * TA_LOG2_E);
+  SET(powers)(&e, 1);
+  return (1.0f - e) / (1.0f + e);
 }
-
-INLINE VF SET(sigmoid_of)(VF x) { return SET(tanh_of)(x * 0.5f) * 0.5f + 0.5f; }
 
 INLINE VF SET(exp_of)(VF x) {
   VF limited = SET(minimum)(SET(all)(89.0f), SET(maximum)(SET(all)(-88.0f), x));
-  const float shift = 12582912.0f;
-  VF n = limited * 1.44269504f + shift - shift;
+  VF n = limited * TA_LOG2_E + TA_WHOLE - TA_WHOLE;
   VF r = limited - n * 0.693359375f - n * -2.12194440e-4f;
   VF p = r * 1.9875691500e-4f + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
@@ -457,39 +489,34 @@ EACH(sigmoid, SET(sigmoid_of)(value))
 EACH(exp, SET(exp_of)(value))
 #undef EACH
 
-/* Twice the sigmoid: the quotient of p + q and q. */
-INLINE SET(quotient) SET(sigmoid_parts)(VF x) {
-  SET(quotient) tanh = SET(tanh_parts)(x * 0.5f);
-  return (SET(quotient)){tanh.p + tanh.q, tanh.q};
+/* Numbers from `from` on, or the first `count` of them where LANES are not left. */
+INLINE VF SET(load_left)(const float *from, size_t count) {
+  return count < LANES ? SET(load_some)(from, count) : SET(load)(from);
+}
+INLINE void SET(store_left)(float *to, VF value, size_t count) {
+  if (count < LANES) SET(store_some)(to, value, count);
+  else SET(store)(to, value);
 }
 
-INLINE VF SET(next_state)(VF input, VF forget, VF candidate, VF cell) {
-  SET(quotient) i = SET(sigmoid_parts)(input), f = SET(sigmoid_parts)(forget), g = SET(tanh_parts)(candidate);
-  VF q = i.q * g.q;
-  return (f.p * cell * q + i.p * g.p * f.q) * 0.5f / (f.q * q);
-}
-
-INLINE VF SET(next_hidden)(VF output, VF cell) {
-  SET(quotient) o = SET(sigmoid_parts)(output), c = SET(tanh_parts)(cell);
-  return o.p * c.p * 0.5f / (o.q * c.q);
-}
-
-/* All cells come before all hidden states: so a processor works on several vectors at a time, and none waits for its cell. */
+/* All cells come before all hidden states: so a processor works on several vectors at a time, and none waits for its
+ * cell. Meanwhile `hidden` holds the denominators of the output gates. */
 static void SET(lstm_step)(const float *gates, size_t units, float *cell, float *hidden) {
-  const float *input = gates, *forget = gates + units, *candidate = forget + units, *output = candidate + units;
-  const size_t some = units % LANES, whole = units - some;
-  for (size_t u = 0; u < whole; u += LANES)
-    SET(store)(cell + u, SET(next_state)(SET(load)(input + u), SET(load)(forget + u), SET(load)(candidate + u),
-                                         SET(load)(cell + u)));
-  if (some > 0)
-    SET(store_some)(cell + whole,
-                    SET(next_state)(SET(load_some)(input + whole, some), SET(load_some)(forget + whole, some),
-                                    SET(load_some)(candidate + whole, some), SET(load_some)(cell + whole, some)), some);
-  for (size_t u = 0; u < whole; u += LANES)
-    SET(store)(hidden + u, SET(next_hidden)(SET(load)(output + u), SET(load)(cell + u)));
-  if (some > 0)
-    SET(store_some)(hidden + whole,
-                    SET(next_hidden)(SET(load_some)(output + whole, some), SET(load_some)(cell + whole, some)), some);
+  for (size_t u = 0; u < units; u += LANES) {
+    const size_t left = units - u;
+    VF e[4];
+    UNROLL for (size_t gate = 0; gate < 4; gate++)
+      e[gate] = SET(load_left)(gates + gate * units + u, left) * (gate == 2 ? -2 * TA_LOG2_E : -TA_LOG2_E);
+    SET(powers)(e, 4);
+    VF i = 1.0f + e[0], f = 1.0f + e[1], g = e[2], q = i * (1.0f + g);
+    SET(store_left)(cell + u, (SET(load_left)(cell + u, left) * q + (1.0f - g) * f) / (q * f), left);
+    SET(store_left)(hidden + u, 1.0f + e[3], left);
+  }
+  for (size_t u = 0; u < units; u += LANES) {
+    const size_t left = units - u;
+    VF c = SET(load_left)(cell + u, left) * (-2 * TA_LOG2_E);
+    SET(powers)(&c, 1);
+    SET(store_left)(hidden + u, (1.0f - c) / (SET(load_left)(hidden + u, left) * (1.0f + c)), left);
+  }
 }
 
 /* ---- Element by element ---- */
@@ -498,6 +525,13 @@ static void SET(add_scaled)(float a, const float *x, size_t count, float *y) {
   size_t i = 0;
   for (; i + LANES <= count; i += LANES) SET(store)(y + i, SET(load)(y + i) + a * SET(load)(x + i));
   for (; i < count; i++) y[i] += a * x[i];
+}
+
+static void SET(scale_bytes)(float a, const int8_t *x, size_t count, float *y) {
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    SET(store)(y + i, a * __builtin_convertvector(SET(widen)(x + i), VF));
+  for (; i < count; i++) y[i] = a * (float)x[i];
 }
 
 static float SET(dot)(const float *x, const float *y, size_t count) {
@@ -528,12 +562,10 @@ static void SET(multiply)(const float *x1, const float *x2, size_t count, float 
 
 /* Sums of LANES columns stay in a register over all rows. */
 static void SET(sum_rows)(const int8_t *table, size_t columns, const uint32_t *rows, size_t count, int32_t *out) {
-  typedef int8_t bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
   size_t k = 0;
   for (; k + LANES <= columns; k += LANES) {
     VI sums = {0};
-    for (size_t row = 0; row < count; row++)
-      sums += __builtin_convertvector(*(const bytes *)(table + rows[row] * columns + k), VI);
+    for (size_t row = 0; row < count; row++) sums += SET(widen)(table + rows[row] * columns + k);
     *(SET(viu) *)(out + k) = sums;
   }
   for (; k < columns; k++) {
@@ -549,7 +581,7 @@ static const ta_kernels SET(set) = {.name = NAME,
                                     .float_size = SET(float_size),
                                     .float_pack = SET(float_pack),
                                     .quantize = SET(quantize),
-                                    .quantize_range = SET(quantize_range),
+                                    .quantize_ranges = SET(quantize_ranges),
                                     .int8_product = SET(int8_product),
                                     .int8_sums = SET(int8_sums),
                                     .float_product = SET(float_product),
@@ -558,6 +590,7 @@ static const ta_kernels SET(set) = {.name = NAME,
                                     .exp = SET(exp),
                                     .lstm_step = SET(lstm_step),
                                     .add_scaled = SET(add_scaled),
+                                    .scale_bytes = SET(scale_bytes),
                                     .dot = SET(dot),
                                     .add = SET(add),
                                     .multiply = SET(multiply),

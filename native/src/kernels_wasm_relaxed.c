@@ -51,6 +51,10 @@ static inline void SET(narrow)(const SET(vf) *values, int8_t *out) {
   wasm_v128_store(out, wasm_i8x16_narrow_i16x8(low, high));
 }
 
+static inline SET(vi) SET(widen)(const int8_t *from) {
+  return (SET(vi))wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(from)));
+}
+
 static inline float SET(largest)(SET(vf) x) {
   float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
   return a > b ? a : b;

@@ -31,7 +31,8 @@ static float half_at(const uint8_t *at) {
   return half >> 15 ? -number : number;
 }
 
-static void read_row(const lookup_params *params, const uint8_t *row, float scale, float *out) {
+static void read_row(const lookup_params *params, const ta_kernels *kernels, const uint8_t *row, float scale,
+                     float *out) {
   size_t width = params->width;
   switch (params->type) {
     case TA_FLOAT32:
@@ -40,9 +41,7 @@ static void read_row(const lookup_params *params, const uint8_t *row, float scal
     case TA_FLOAT16:
       for (size_t i = 0; i < width; i++) out[i] = half_at(row + 2 * i);
       break;
-    case TA_INT8:
-      for (size_t i = 0; i < width; i++) out[i] = scale * (float)(int8_t)row[i];
-      break;
+    case TA_INT8: kernels->scale_bytes(scale, (const int8_t *)row, width, out); break;
     case TA_INT4:
       for (size_t i = 0; i < width; i++) out[i] = scale * (float)((int)((row[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8);
       break;
@@ -52,13 +51,29 @@ static void read_row(const lookup_params *params, const uint8_t *row, float scal
   }
 }
 
+#ifdef __GNUC__
+#define FETCH(at) __builtin_prefetch(at)
+#else
+#define FETCH(at) (void)(at)
+#endif
+
+/* Rows lie anywhere in a large table, and memory takes long to answer. So it is asked for a row some rows before. */
+static void fetch_row(const lookup_params *params, uint32_t id, size_t bytes) {
+  if (id >= params->rows) return;
+  for (size_t at = 0; at < bytes; at += 64) FETCH(params->table + id * bytes + at);
+  if (params->scales != NULL) FETCH(params->scales + 4 * (size_t)id);
+}
+
 static void run_lookup(const ta_step *step, ta_frame *frame) {
+  enum { AHEAD = 16 };
   const lookup_params *params = step->params;
   const int32_t *ids = ta_read(frame, step->in[0]);
   void *out = ta_write(frame, step->out[0]);
   size_t count = ta_count(frame, step->in[0]), bytes = ta_type_bytes(params->type, params->width);
+  for (size_t i = 0; i < TA_MIN(count, (size_t)AHEAD); i++) fetch_row(params, (uint32_t)ids[i], bytes);
   for (size_t i = 0; i < count; i++) {
     uint32_t id = (uint32_t)ids[i];
+    if (i + AHEAD < count) fetch_row(params, (uint32_t)ids[i + AHEAD], bytes);
     if (id >= params->rows) {
       frame->wrong = "an index of EMBEDDING_LOOKUP is out of range";
       id = 0;
@@ -66,7 +81,7 @@ static void run_lookup(const ta_step *step, ta_frame *frame) {
     const uint8_t *row = params->table + id * bytes;
     float scale = params->scales != NULL ? number_at(params->scales + 4 * (size_t)id) : params->scale;
     if (params->copies) ta_copy((uint8_t *)out + i * bytes, row, bytes);
-    else read_row(params, row, scale, (float *)out + i * params->width);
+    else read_row(params, frame->kernels, row, scale, (float *)out + i * params->width);
   }
 }
 

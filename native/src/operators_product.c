@@ -33,8 +33,7 @@ void ta_product_rows(const ta_kernels *kernels, const ta_packed *packed, const f
   int32_t zeros[TILE];
   for (size_t done = 0; done < rows; done += TILE, x += TILE * inputs, y += TILE * outputs) {
     size_t count = TA_MIN((size_t)TILE, rows - done);
-    for (size_t i = 0; i < count; i++)
-      scales[i] = kernels->quantize_range(x + i * inputs, inputs, rounding, quantized + i * padded, &zeros[i]);
+    kernels->quantize_ranges(x, count, inputs, rounding, quantized, scales, zeros);
     kernels->int8_product(matrix, quantized, padded, scales, zeros, count, bias, add, y, outputs);
   }
 }
@@ -231,7 +230,8 @@ static void run_convolution(const ta_step *step, ta_frame *frame) {
   uint8_t *rows = frame->scratch, *quantized = rows + TILE * padded;
   int32_t zero = 0, zeros[TILE];
   if (!matrix->is_float) { /* one scale for all places, as LiteRT has it */
-    float scale = frame->kernels->quantize_range(x, ta_count(frame, step->in[0]), TA_EVEN, (int8_t *)quantized, &zero);
+    float scale;
+    frame->kernels->quantize_ranges(x, 1, ta_count(frame, step->in[0]), TA_EVEN, (int8_t *)quantized, &scale, &zero);
     for (size_t i = 0; i < TILE; i++) {
       scales[i] = scale;
       zeros[i] = zero;

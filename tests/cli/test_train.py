@@ -204,6 +204,23 @@ def test_without_a_preset_settings_are_chosen(textapp, models, tmp_path, fit_at_
     assert Run.load(folder).config.encoder.units == 8
 
 
+def test_python_without_settings_chooses_them_as_the_command_does(textapp, models, tmp_path, fit_at_once):
+    model, folders = models("classification"), (tmp_path / "команда", tmp_path / "函数")
+    files = {"train": model.files["train"], "valid": model.files["valid"]}
+    options = ["--train", files["train"], "--valid", files["valid"]]
+    assert textapp("train", "classifier", *options, "--out", folders[0]).code == 0
+    train.train("classification", None, folders[1], **files, report=lambda line: None)
+    by_command, by_call = (read_json(folder / "config.json") for folder in folders)
+    assert by_call["chosen"]
+    assert by_call == by_command
+    train.train(
+        "classification", None, tmp_path / "新", train=files["train"], init=folders[1], report=lambda line: None
+    )
+    started = read_json(tmp_path / "新" / "config.json")
+    assert started["settings"]["units"] == by_call["settings"]["units"]
+    assert "chosen" not in started
+
+
 def test_a_run_is_made_and_described(model, old_run):
     folder, _, outcome = old_run
     metrics = read_json(folder / "metrics.json")

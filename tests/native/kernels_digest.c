@@ -100,7 +100,7 @@ static uint32_t rounded_rows(const ta_kernels *k) {
     for (int rounding = TA_EVEN; rounding <= TA_AWAY; rounding++) {
       if (count % 4 == 0)
         for (size_t i = 0; i < count; i++) x[i] = (float)(int)(x[i] * 20) / 2;
-      scale = k->quantize_range(x, count, (ta_rounding)rounding, rounded, &zero);
+      k->quantize_ranges(x, 1, count, (ta_rounding)rounding, rounded, &scale, &zero);
       crc = ta_crc32(ta_crc32(crc, rounded, (count + 63) / 64 * 64), &scale, 4);
       crc = ta_crc32(crc, &zero, 4);
     }
@@ -146,6 +146,8 @@ static uint32_t loops(const ta_kernels *k) {
     k->add(x, y, count, z);
     k->multiply(y, z, count, z);
     float dot = k->dot(x, z, count);
+    k->scale_bytes(0.3f, weights, count, y);
+    crc = ta_crc32(crc, y, 4 * count);
     crc = ta_crc32(ta_crc32(crc, z, 4 * count), &dot, 4);
     for (size_t i = 0; i < 100 * count; i++) weights[i] = (int8_t)random_bits();
     for (size_t i = 0; i < TA_COUNT(rows); i++) rows[i] = random_bits() % 100;

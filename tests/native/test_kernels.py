@@ -42,7 +42,7 @@ class Kernels(ctypes.Structure):
         ("float_size", _SIZE),
         ("float_pack", CFUNCTYPE(None, _MATRIX, c_void_p, c_void_p, c_size_t, c_size_t)),
         ("quantize", CFUNCTYPE(c_float, c_void_p, c_size_t, c_void_p)),
-        ("quantize_range", CFUNCTYPE(c_float, c_void_p, c_size_t, c_int, c_void_p, POINTER(c_int32))),
+        ("quantize_ranges", CFUNCTYPE(None, c_void_p, c_size_t, c_size_t, c_int, c_void_p, c_void_p, c_void_p)),
         ("int8_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_void_p, *_OUTPUT)),
         ("int8_sums", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, c_int32, c_size_t, c_void_p, c_size_t)),
         ("float_product", CFUNCTYPE(None, _MATRIX, c_void_p, c_size_t, *_OUTPUT[1:])),
@@ -51,6 +51,7 @@ class Kernels(ctypes.Structure):
         ("exp", _EACH),
         ("lstm_step", CFUNCTYPE(None, c_void_p, c_size_t, c_void_p, c_void_p)),
         ("add_scaled", CFUNCTYPE(None, c_float, c_void_p, c_size_t, c_void_p)),
+        ("scale_bytes", CFUNCTYPE(None, c_float, c_void_p, c_size_t, c_void_p)),
         ("dot", CFUNCTYPE(c_float, c_void_p, c_void_p, c_size_t)),
         ("add", _PAIR),
         ("multiply", _PAIR),
@@ -174,13 +175,24 @@ def quantized(kernels, row):
 
 
 def quantized_range(kernels, row, rounding):
-    """(int8, scale, zero point) of a row; what is behind the row is zero."""
-    out = np.full((len(row) + 63) // 64 * 64 + 1, 99, np.int8)
-    zero = c_int32()
-    scale = kernels.quantize_range(at(row), len(row), rounding, at(out), zero)
+    """(int8, scale, zero point) of a row; what is behind the row is zero. Rows above and below it change nothing."""
+    rows, padded = 18, (len(row) + 63) // 64 * 64
+    out = np.full(rows * padded + 1, 99, np.int8)
+    scales, zeros = np.zeros(rows, np.float32), np.zeros(rows, np.int32)
+    with np.errstate(over="ignore"):
+        x = np.stack([row, *[row * np.float32(2) ** (place % 5) for place in range(1, rows - 1)], row])
+    kernels.quantize_ranges(at(x), rows, len(row), rounding, at(out), at(scales), at(zeros))
     assert out[-1] == 99
-    assert not out[len(row) : -1].any()
-    return out[: len(row)], scale, zero.value
+    values = out[:-1].reshape(rows, padded)
+    assert not values[:, len(row) :].any()
+    np.testing.assert_array_equal(values[0], values[-1])
+    assert (scales[0], zeros[0]) == (scales[-1], zeros[-1])
+    alone = np.full(padded + 1, 99, np.int8)
+    scale, zero = np.zeros(1, np.float32), np.zeros(1, np.int32)
+    kernels.quantize_ranges(at(x[1]), 1, len(row), rounding, at(alone), at(scale), at(zero))
+    np.testing.assert_array_equal(alone, np.append(values[1], np.int8(99)))
+    assert (scale[0], zero[0]) == (scales[1], zeros[1])
+    return values[0, : len(row)], scales[0], int(zeros[0])
 
 
 def each(kernels, name, x):
@@ -294,7 +306,7 @@ def check_functions(kernels, scalar):
         expected["exp"] = np.where(expected["exp"] > np.finfo(np.float32).max, np.inf, expected["exp"])
     for name, values in expected.items():
         y = each(kernels, name, x)
-        relative, absolute = (1e-6, 1.2e-38) if name == "exp" else (0, 4e-7)
+        relative, absolute = (1e-6, 1.2e-38) if name == "exp" else (0, 2e-7)
         np.testing.assert_allclose(y, values, relative, absolute)
         np.testing.assert_array_equal(y, each(scalar, name, x))
         if name != "exp":
@@ -336,17 +348,20 @@ def check_loops(kernels, scalar):
     for count in [*range(1, 36), 64, 100, 129]:
         random = np.random.default_rng(count)
         a, b = random.normal(size=(2, count)).astype(np.float32)
+        small = random.integers(-128, 128, count, dtype=np.int8)
         results = []
         for which in (kernels, scalar):
             total = np.append(b, np.float32(7.5))
             which.add_scaled(1.25, at(a), count, at(total))
-            added, multiplied = np.full((2, count + 1), 7.5, np.float32)
+            added, multiplied, scaled = np.full((3, count + 1), 7.5, np.float32)
+            which.scale_bytes(0.3, at(small), count, at(scaled))
             which.add(at(a), at(b), count, at(added))
             which.multiply(at(a), at(b), count, at(multiplied))
-            results.append([total, added, multiplied, np.float32(which.dot(at(a), at(b), count))])
+            results.append([total, added, multiplied, scaled, np.float32(which.dot(at(a), at(b), count))])
         for mine, definition in zip(*results, strict=True):
             np.testing.assert_array_equal(mine, definition)
-        total, added, multiplied, dot = results[0]
+        total, added, multiplied, scaled, dot = results[0]
+        np.testing.assert_array_equal(scaled, np.append(np.float32(0.3) * small, np.float32(7.5)))
         np.testing.assert_allclose(total, np.append(b + np.float32(1.25) * a, 7.5), 1e-6, 1e-7)
         np.testing.assert_array_equal(added, np.append(a + b, np.float32(7.5)))
         np.testing.assert_array_equal(multiplied, np.append(a * b, np.float32(7.5)))

@@ -74,6 +74,34 @@ def test_the_fit_is_that_of_scikit_learn(classes):
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.97
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+def test_offsets_of_classes_are_judged_by_texts_that_were_left_out(classes, monkeypatch):
+    rng = np.random.default_rng(9)
+    texts, labels = made(rng, 150, 2)
+    labels = rng.integers(2, size=len(texts))  # nothing to learn but the texts themselves
+    if classes > 2:
+        labels[:3] = 3  # a class of three texts, and none of class 2
+    seen = []
+
+    def offsets(margins, targets):
+        seen.append((margins, targets))
+        return np.array([-0.25, 0.25])
+
+    plain = fitted(config(), [rows_of(texts, labels)], classes)
+    monkeypatch.setattr("textapp.training.ngram_model.class_offsets", offsets)
+    model = fitted(config(), [rows_of(texts, labels)], classes)
+    monkeypatch.setattr("textapp.training.ngram_model.class_offsets", lambda *_: np.zeros(2))
+    without = fitted(config(), [rows_of(texts, labels)], classes)
+    np.testing.assert_array_equal(model.table, plain.table)
+    np.testing.assert_allclose(model.bias - without.bias, [-0.25, 0.25, 0, 0][:classes], atol=1e-6)
+    ((margins, targets),) = seen
+    assert margins.shape == (len(targets), 2)
+    np.testing.assert_array_equal(targets, labels[labels < 2])
+    assert (margins.argmax(axis=1) == targets).mean() < 0.7
+    found = np.array([without.logits(text.split()).argmax() for text in texts])
+    assert (found == labels).mean() > 0.9
+
+
 def test_many_labels_share_columns():
     rng = np.random.default_rng(3)
     classes = MOST_COLUMNS + 8

@@ -18,6 +18,7 @@ from textapp.cli import (
     predict,
     quantize,
     report,
+    settings,
     train,
     tune,
     vectors,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(train.app, name="train")
+app.command("settings")(settings.settings)
 app.add_typer(data.app, name="data")
 app.add_typer(tune.app, name="tune")
 app.command("distill", epilog=student_settings_help())(distill.distill)

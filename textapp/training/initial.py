@@ -83,6 +83,10 @@ class Start:
         """What it adds to `config.json`."""
         return {}
 
+    def default(self, task: Task[Any, Any, Any], vectors: Any) -> tuple[ModelConfig, Collection[str] | None]:
+        """The settings of a training that gives none, and the names of those that stay; None if all stay."""
+        return task.preset(None, vectors=vectors is not None), ()
+
     def seed(self, config: ModelConfig) -> int:
         """The seed of new weights and of dropout."""
         return config.training.seed
@@ -172,6 +176,11 @@ class InitialRun(Start):
     def seed(self, config: ModelConfig) -> int:
         """The seed of new weights and of dropout."""
         return (config.training.seed + OTHER_SEED) % MOST
+
+    def default(self, task: Task[Any, Any, Any], vectors: Any) -> tuple[ModelConfig, Collection[str] | None]:
+        """The settings of the run, all of which stay."""
+        del task, vectors
+        return self.config(), None
 
     def check_vectors(self, config: ModelConfig, vectors: Any) -> None:
         """Nothing: `check` refuses word vectors, and the settings of the run fit."""

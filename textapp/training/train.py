@@ -36,7 +36,7 @@ from textapp.training.validation import ValidationScores
 
 def train(
     task_name: str,
-    config: ModelConfig,
+    config: ModelConfig | None,
     out: str | os.PathLike[str],
     *,
     train: str | os.PathLike[str],
@@ -52,7 +52,8 @@ def train(
 
     Args:
         task_name: `classification` or `tagging`, see `textapp.task.names`.
-        config: The settings, of the class `Task.config`.
+        config: The settings, of the class `Task.config`. None: those that suit the training examples, as without
+            `--preset`, or those of the run of `init`.
         out: The run folder to make.
         train: Training examples, in any form that the task reads.
         valid: Examples for early stopping; by default a share of `train`.
@@ -82,6 +83,8 @@ def train(
     """
     found, folder = task(task_name), Path(out)
     start = Start() if init is None else init if isinstance(init, Start) else InitialRun.open(found, init)
+    if config is None:
+        config, fixed = start.default(found, vectors)
     start.check(config, folder, vectors)
     files = start.with_test(Files(train, valid, test, vectors), config, report)
     command: dict[str, Any] = {
