@@ -9,6 +9,7 @@ Reference: Wang and Manning 2012, Baselines and Bigrams; Cheng et al. 2016, Wide
 """
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -332,10 +333,11 @@ def _offsets(
     folds = np.random.default_rng(seed).permutation(len(targets)) % FOLDS
     margins = np.empty((len(targets), classes))
     for fold in range(FOLDS):
-        inside, outside = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        matrix, idf = _features([found[number] for number in inside], counts)
-        machines = linear_machines(matrix, targets[inside], classes, seed, naive_bayes)
-        margins[outside] = machines.margins(_features([found[number] for number in outside], counts, idf)[0])
+        outside = folds == fold
+        inside_rows, outside_rows = (list(itertools.compress(found, chosen)) for chosen in (~outside, outside))
+        matrix, idf = _features(inside_rows, counts)
+        machines = linear_machines(matrix, targets[~outside], classes, seed, naive_bayes)
+        margins[outside] = machines.margins(_features(outside_rows, counts, idf)[0])
     judged = np.isin(targets, common)
     offsets[common] = class_offsets(margins[judged][:, common], np.searchsorted(common, targets[judged]))
     return offsets
