@@ -6,6 +6,7 @@ const OFFSETS = {bytes: 0, 'code-points': 1 << 0, utf16: 1 << 1};
 const CONFIDENCE = 1 << 2;
 const KERNELS = [['relaxed', 1 << 17], ['simd', 1 << 16]];
 const REPLACEMENT = 0xfffd;
+const LONGEST = 0xfffffff; // bytes of a text that the core reads
 
 /** A call failed. `status` is the kind of the failure; textapp.d.ts lists the kinds. */
 export class TextappError extends Error {
@@ -43,7 +44,11 @@ export class Model {
     if (!Object.hasOwn(OFFSETS, offsets)) {
       throw wrong(`predict: \`offsets\` must be one of ${Object.keys(OFFSETS).join(', ')}. Received: ${String(offsets)}`);
     }
-    const core = this.#open(), size = utf8Length(text), place = this.#room(core, size);
+    const core = this.#open(), size = text.length > LONGEST ? text.length : utf8Length(text);
+    if (size > LONGEST) {
+      throw new TextappError('too-long', `the text has more than ${LONGEST} bytes of UTF-8; cut it into parts`);
+    }
+    const place = this.#room(core, size);
     writeUtf8(text, this.#memory(), place);
     const found = core.predict(size, OFFSETS[offsets] | (confidence ? CONFIDENCE : 0)) >>> 0;
     if (!found) throw this.#failure(core.status());
@@ -177,6 +182,17 @@ export class Model {
 /** Whether a value is a Uint8Array, also one of another frame or of a test's sandbox. */
 export function isBytes(value) {
   return ArrayBuffer.isView(value) && value.BYTES_PER_ELEMENT === 1;
+}
+
+/** The names of the other files in bundle.json; none if it is broken: the core says what is wrong with it. */
+export function namesIn(description) {
+  let names;
+  try {
+    names = Object.keys(JSON.parse(readUtf8(description, 0, description.length)).sha256);
+  } catch {
+    return [];
+  }
+  return names.filter(name => /^[a-z]+\.[a-z]+$/.test(name) && name !== 'bundle.json');
 }
 
 function wrong(message) {

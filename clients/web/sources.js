@@ -1,5 +1,5 @@
 // Where the files of a bundle and of the core come from.
-import {readUtf8, TextappError} from './model.js';
+import {namesIn, TextappError} from './model.js';
 
 /**
  * The files of a bundle, from where it is.
@@ -26,17 +26,6 @@ async function filesAt(folder, selftest) {
   const names = namesIn(description).filter(name => selftest || name !== 'selftest.json');
   const contents = await Promise.all(names.map(name => bytesOf(new URL(name, folder))));
   return {...Object.fromEntries(names.map((name, number) => [name, contents[number]])), 'bundle.json': description};
-}
-
-/** The names of files in bundle.json. The core says what is wrong with another content. */
-export function namesIn(description) {
-  let names;
-  try {
-    names = Object.keys(JSON.parse(readUtf8(description, 0, description.length)).sha256);
-  } catch {
-    return [];
-  }
-  return names.filter(name => /^[a-z]+\.[a-z]+$/.test(name));
 }
 
 /** The bytes at a URL, also at one of a file in Node. */

@@ -27,7 +27,7 @@ static textapp_status status;
 EXPORT("take") void *textapp_web_take(size_t size) {
   uintptr_t start = ((top ? top : (uintptr_t)&__heap_base) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   size_t pages = __builtin_wasm_memory_size(0);
-  if (size > UINT32_MAX - PAGE - start) return NULL;
+  if (start > UINT32_MAX - PAGE || size > UINT32_MAX - PAGE - start) return NULL;
   size_t needed = (start + size + PAGE - 1) / PAGE;
   if (needed > pages && __builtin_wasm_memory_grow(0, needed - pages) == SIZE_MAX) return NULL;
   top = start + size;

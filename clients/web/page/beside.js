@@ -1,6 +1,7 @@
 // What a page in the folder of the web client starts with: the bundle and the core beside it.
+import {namesIn} from '../model.js';
 import {load} from '../textapp.js';
-import {FilesError, namesIn} from './files.js';
+import {FilesError} from './files.js';
 
 const FOLDER = 'bundle/';
 

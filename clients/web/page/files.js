@@ -1,8 +1,9 @@
 // The files of a bundle that are dropped onto the page, or chosen.
+import {namesIn} from '../model.js';
 
 const LARGEST_FILE = 256 * 1024 * 1024; // bytes
 
-/** The files of a bundle cannot be found or read. `key` says how, in the words of texts.js; `file` is the name of one. */
+/** The files of a bundle cannot be found or read. `key` says how, in the words of words.js; `file` is the name of one. */
 export class FilesError extends Error {
   constructor(key, file = '') {
     super(key);
@@ -57,17 +58,6 @@ export async function filesOf(transfer) {
     }
   }
   return found;
-}
-
-/** The names of files in bundle.json; none if it is broken: the core says what is wrong with it. */
-export function namesIn(description) {
-  let names;
-  try {
-    names = Object.keys(JSON.parse(new TextDecoder().decode(description)).sha256);
-  } catch {
-    return [];
-  }
-  return names.filter(name => /^[a-z]+\.[a-z]+$/.test(name) && name !== 'bundle.json');
 }
 
 async function bytesOf(file, name) {

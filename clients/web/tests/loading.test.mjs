@@ -81,8 +81,8 @@ test('a folder that is not there is named', async () => {
 
 test('names in bundle.json are no paths', async () => {
   await served(async (origin, requests) => {
-    const {namesIn} = await import(new URL('sources.js', web));
-    const names = {'a.txt': '', '../b.txt': '', 'c/d.txt': '', 'http://e.txt': '', 'f.json': ''};
+    const {namesIn} = await import(new URL('model.js', web));
+    const names = {'a.txt': '', '../b.txt': '', 'c/d.txt': '', 'http://e.txt': '', 'f.json': '', 'bundle.json': ''};
     assert.deepEqual(namesIn(new TextEncoder().encode(JSON.stringify({sha256: names}))), ['a.txt', 'f.json']);
     for (const text of ['', '{', 'null', '{}', '{"sha256": 1}']) assert.deepEqual(namesIn(new TextEncoder().encode(text)), []);
     assert.deepEqual(requests, []);
