@@ -46,7 +46,10 @@ static void read_file(const char *folder, textapp_file *file) {
     count = fread(data + size, 1, room - size, opened);
     size += count;
   } while (count);
-  if (ferror(opened)) fail(path);
+  if (ferror(opened)) {
+    fprintf(stderr, "%s: cannot be read\n", path);
+    exit(2);
+  }
   fclose(opened);
   file->data = data;
   file->size = size;

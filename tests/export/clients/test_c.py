@@ -62,6 +62,14 @@ def test_it_refuses_a_changed_bundle_and_a_long_line(program, tmp_path):
     assert done.stdout == b""
 
 
+def test_a_file_that_cannot_be_read_is_named(program, tmp_path):
+    broken = shutil.copytree(SAMPLES["classifier"], tmp_path / "bundle")
+    (broken / "labels.txt").unlink()
+    (broken / "labels.txt").mkdir()
+    done = run(program, broken, texts=["good"])
+    assert (done.returncode, done.stderr) == (2, f"{broken}/labels.txt: cannot be read\n".encode())
+
+
 def test_a_missing_bundle_is_named(program, tmp_path):
     done = run(program, tmp_path / "нет", texts=["good"])
     assert done.returncode == 2
