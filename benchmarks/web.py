@@ -27,6 +27,7 @@ import numpy as np
 from benchmarks.environment import describe_environment, environment_line
 from benchmarks.native import WORDS, write_bundle
 from clients.web.browser import Browser, browser, served
+from native.check import relaxed_options
 from textapp.export.clients.web import KINDS
 from textapp.export.verb import export
 from textapp.files import write_json, write_text
@@ -136,9 +137,7 @@ def in_node(folder: Path, task: dict[str, Any]) -> list[dict[str, Any]]:
     """Times a task in Node."""
     paths = {"bundle": str(folder / task["bundle"]), "folder": str(folder / "web")}
     (folder / "task.json").write_text(json.dumps({**task, **paths}), encoding="utf-8")
-    known = subprocess.run(["node", "--v8-options"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    flag = "--experimental-wasm-relaxed-simd"  # of V8 before 11.4
-    command = ["node", *([flag] if flag in known else []), str(folder / "web_timing.mjs"), str(folder / "task.json")]
+    command = ["node", *relaxed_options("node"), str(folder / "web_timing.mjs"), str(folder / "task.json")]
     results: list[dict[str, Any]] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return results
 

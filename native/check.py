@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from clients.web import build as web  # noqa: E402
 from native import library  # noqa: E402
+from textapp.errors import InputError  # noqa: E402
 
 SAMPLES = ROOT / "tests/samples"
 CROSS = {  # processor -> compiler, and what runs its programs
@@ -44,6 +45,40 @@ def needed(tool: str) -> str:
     if found is None:
         raise Skipped(f"no {tool} here")
     return found
+
+
+def run_ways(ways: Mapping[str, Callable[[], None]]) -> int:
+    """Tests in each way, or in those that the command line names, and prints a line for each.
+
+    Args:
+        ways: Name -> a function that raises `Skipped` if a tool is missing, and another error if the way fails.
+
+    Returns:
+        The exit code: 1 if a way fails, 2 if a name is not one of them.
+    """
+    wanted = sys.argv[1:] or list(ways)
+    if unknown := set(wanted) - set(ways):
+        print(f"{', '.join(sorted(unknown))}: must be of {', '.join(ways)}", file=sys.stderr)
+        return 2
+    results = {}
+    for name in wanted:
+        try:
+            ways[name]()
+            results[name] = "passed"
+        except Skipped as reason:
+            results[name] = f"skipped: {reason}"
+        except (subprocess.CalledProcessError, library.CompileError, AssertionError, InputError) as error:
+            results[name] = f"failed: {error}"
+    for name, result in results.items():
+        print(f"{name}: {result}")
+    return int(any(result.startswith("failed") for result in results.values()))
+
+
+def relaxed_options(node: str) -> list[str]:
+    """The options with which Node runs relaxed SIMD: V8 needs one before 11.4, as in Node 20."""
+    known = subprocess.run([node, "--v8-options"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    flag = "--experimental-wasm-relaxed-simd"
+    return [flag] if flag in known else []
 
 
 def run_tests(compiler: str, tests: Sequence[str] = ("tests/native",), **variables: str) -> None:
@@ -109,9 +144,7 @@ def test_wasm() -> None:
         web.tools()
     except web.BuildError as error:
         raise Skipped(str(error)) from error
-    known = subprocess.run([node, "--v8-options"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    flag = "--experimental-wasm-relaxed-simd"  # of V8 before 11.4, as in Node 20
-    options = [flag] if flag in known else []
+    options = relaxed_options(node)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         module = kernels_module(folder)
@@ -189,22 +222,7 @@ def main() -> int:
     }
     for processor in CROSS:
         ways[processor] = lambda processor=processor: test_elsewhere(processor)  # type: ignore[misc]
-    wanted = sys.argv[1:] or list(ways)
-    if unknown := set(wanted) - set(ways):
-        print(f"{', '.join(sorted(unknown))}: must be of {', '.join(ways)}", file=sys.stderr)
-        return 2
-    results = {}
-    for name in wanted:
-        try:
-            ways[name]()
-            results[name] = "passed"
-        except Skipped as reason:
-            results[name] = f"skipped: {reason}"
-        except (subprocess.CalledProcessError, library.CompileError, AssertionError) as error:
-            results[name] = f"failed: {error}"
-    for name, result in results.items():
-        print(f"{name}: {result}")
-    return int(any(result.startswith("failed") for result in results.values()))
+    return run_ways(ways)
 
 
 if __name__ == "__main__":

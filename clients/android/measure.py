@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from clients.android.tests.kotlin import compile_kotlin, kotlin_output  # noqa: E402
-from clients.check import Skipped, kotlin_compiler  # noqa: E402
+from clients.check import kotlin_compiler  # noqa: E402
+from native.check import Skipped  # noqa: E402
 from textapp.errors import InputError  # noqa: E402
 from textapp.export.verb import export  # noqa: E402
 from textapp.runtime import load  # noqa: E402
