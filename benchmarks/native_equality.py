@@ -114,19 +114,20 @@ def checked(command: Sequence[str], folder: Path, features: int | None = None) -
 def measure_strings(results: Results, work: Path, count: int) -> None:
     """The golden files on each processor."""
     folder = work / f"golden-{count}"
-    for processor in ("", "aarch64", "armv7l"):
-        name = processor or library.machine()
-        if name in results.rows("strings"):
+    processors = {library.machine(): "", "aarch64": "aarch64", "armv7l": "armv7l"}
+    missing = {*processors, WASM} - results.rows("strings").keys()
+    if missing and not folder.exists():
+        make.make(folder, count)
+    for name, processor in processors.items():
+        if name not in missing:
             continue
-        if not folder.exists():
-            make.make(folder, count)
         try:
             command = build_check(work, processor)
         except Skipped as reason:
             print(f"strings, {name}: skipped: {reason}", file=sys.stderr)
             continue
         results.keep("strings", name, {"count": count, "files": checked(command, folder)})
-    if WASM not in results.rows("strings"):
+    if WASM in missing:
         try:
             results.keep("strings", WASM, {"count": count, "files": checked_in_node(work, folder)})
         except Skipped as reason:

@@ -157,6 +157,11 @@ def race(seconds: int, work: Path) -> dict[str, Any]:
     }
 
 
+def has_findings(row: dict[str, Any]) -> bool:
+    """Whether a target found an input, or threads gave different answers or raced."""
+    return bool(row.get("findings")) or any(one["different"] or one["races"] for one in row.get("bundles", ()))
+
+
 def table(result: dict[str, Any]) -> str:
     """The results in Markdown."""
     parts = result["parts"]
@@ -206,7 +211,7 @@ def main() -> int:
         write_json(path, result)
         write_text(arguments.out.with_suffix(".md"), table(result))
     print(arguments.out.with_suffix(".md").read_text(encoding="utf-8"))
-    return int(any(row.get("findings") for row in parts.values()))
+    return int(any(map(has_findings, parts.values())))
 
 
 if __name__ == "__main__":
