@@ -66,8 +66,8 @@ def bundles() -> Iterator[Made]:
     ngrams = {"ngrams": True, "temperature": 1.7}
     free = {"crf": False, "retokenize": False}
     yield _sample("classifier", "classifier")
-    yield _sample("ngrams", "classifier", _ngrams(2, projected=False), **ngrams, **form)
-    yield _sample("multilabel", "classifier", _ngrams(2, projected=True), ngrams=True, **many, **char)
+    yield _sample("ngrams", "classifier", ngram_files(2, projected=False), **ngrams, **form)
+    yield _sample("multilabel", "classifier", ngram_files(2, projected=True), ngrams=True, **many, **char)
     yield _sample("tagger", "tagger")
     yield _sample("tagger-without-crf", "tagger", remove="crf.json", **free)
     yield _sample("plain-tags", "tagger", remove="crf.json", tag_scheme=None, **free, **cased, **form)
@@ -136,7 +136,7 @@ def lines_file(lines: Sequence[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _ngrams(labels: int, projected: bool) -> dict[str, bytes]:
+def ngram_files(labels: int, projected: bool) -> dict[str, bytes]:
     """The files of a random model of n-grams, of whose rows half are zeros."""
     rng = np.random.default_rng(5)
     columns = 3 if projected else labels

@@ -186,7 +186,7 @@ static void open_bundle(bundle *out, view path) {
     files[i].name = names[i];
     files[i].data = content.at;
     files[i].size = (size_t)(content.end - content.at);
-    if (content.at) keep(out, 0), out->blocks[out->block_count - 1] = (void *)(uintptr_t)content.at;
+    if (content.at) out->blocks[out->block_count++] = (void *)(uintptr_t)content.at; /* freed with the others */
   }
   if (textapp_load(files, FILES, &options, &out->model, &message)) die(message.text, folder);
   size = textapp_context_size(out->model, LONGEST);

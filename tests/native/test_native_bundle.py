@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import textapp
+from clients.conformance.bundles import ngram_files
 from textapp.errors import InputError
-from textapp.runtime.ngram_model import NGRAMS, NgramModel
+from textapp.runtime.ngram_model import NGRAMS
 from textapp.runtime.selftest import selftest
-from textapp.text.ngrams import NgramHash
 
 from .core_bundle import CODE_POINTS, CONFIDENCE, DECISION, UTF16, Core, CoreError, bundle_files, with_files
 from .core_text import contents
@@ -51,26 +51,6 @@ def texts(count, seed=7):
     return [(one, one.decode("utf-8", "replace")) for one in found if len(one) <= LONGEST]
 
 
-def ngram_files(labels, projected, first_version=False):
-    """A random model of n-grams, of whose rows half are zeros."""
-    rng = np.random.default_rng(5)
-    columns = 3 if projected else labels
-    table = rng.integers(-128, 128, (384, columns), np.int8)
-    table[::2] = 0
-    model = NgramModel(
-        hashed=NgramHash(order=3, rows=256, characters=4, character_rows=128),
-        table=table,
-        scales=rng.normal(size=(2, columns)).astype(np.float32) / 100,
-        bias=rng.normal(size=labels).astype(np.float32),
-        projection=rng.normal(size=(columns, labels)).astype(np.float32) if projected else None,
-        weights=(0.8, 0.35),
-    )
-    files = model.files()
-    if first_version:
-        files[NGRAMS] = files[NGRAMS].replace(b', "count_zero_rows": false', b"")
-    return files
-
-
 def variants(folder):
     """Bundles of all kinds that the models of the samples serve."""
     many = {"task": "multilabel", "thresholds": [0.45, 0.6]}
@@ -87,7 +67,8 @@ def variants(folder):
             CLASSIFIER, folder / "ngrams", ngram_files(2, False), fields={"ngrams": True, "temperature": 1.7, **form}
         ),
     )
-    first = ngram_files(2, False, first_version=True)
+    first = ngram_files(2, False)
+    first[NGRAMS] = first[NGRAMS].replace(b', "count_zero_rows": false', b"")
     yield "first n-grams", with_files(CLASSIFIER, folder / "first", first, fields={"ngrams": True})
     yield (
         "multilabel",
