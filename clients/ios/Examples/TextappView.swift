@@ -4,12 +4,12 @@ import Textapp
 /// A text, and what the model of the package says of it. Copy it into an app.
 struct TextappView: View {
   @State private var text = "Write a text here."
-  private let model = Result { try Model.bundled() }
+  private static let model = Result { try Model.bundled() }  // SwiftUI makes the view often
 
   var body: some View {
     VStack(alignment: .leading, spacing: 16) {
       TextEditor(text: $text).frame(maxHeight: 160)
-      switch Result(catching: { try model.get().predict(text, confidence: true) }) {
+      switch Result(catching: { try Self.model.get().predict(text, confidence: true) }) {
       case .success(let found): answer(found)
       case .failure(let error): Text(String(describing: error)).foregroundColor(.red)
       }
