@@ -6,7 +6,7 @@ MediaPipe cuts a text itself, and wants of a model:
   more, [CLS] and [SEP]; the mask is 1 on all of these. The ids of the tokens are cut out in the graph.
 - one output of probabilities: it shows them as they are.
 - metadata that names the inputs, the tokenizer and the files of its vocabulary and of the labels; these files are an
-  archive behind the model, as members that are not compressed.
+  archive after the model, as members that are not compressed.
 
 Weights and operators stay as they are in the bundle, so the scores are equal on equal tokens.
 
