@@ -6,11 +6,8 @@
 Their outputs must be those of the Interpreter of Python.
 """
 
-import functools
-import http.server
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 import textapp  # noqa: E402
-from clients.web.browser import Browser, BrowserError, browser  # noqa: E402
+from clients.web.browser import Browser, BrowserError, browser, served  # noqa: E402
 from textapp.runtime.clients import NO_VARIABLES  # noqa: E402
 
 PACKAGES = Path(__file__).parent / "node_modules"
@@ -48,18 +45,6 @@ window.isReady = true;
 """
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, and the packages of npm."""
-
-    def translate_path(self, path: str) -> str:
-        """The file of a path."""
-        found = super().translate_path(path)
-        return str(PACKAGES) + path.partition("?")[0] if path.startswith("/@litertjs/") else found
-
-    def log_message(self, *_: object) -> None:
-        """Logs nothing."""
-
-
 def check(open_page: Browser, content: bytes, url: str, tolerance: float, number: np.random.Generator) -> None:
     """Raises `AssertionError` unless all signatures of a file give the Interpreter's outputs."""
     interpreter = Interpreter(model_content=content)
@@ -78,12 +63,14 @@ def check(open_page: Browser, content: bytes, url: str, tolerance: float, number
 def main() -> int:
     """Checks the files of both samples."""
     number = np.random.default_rng(0)
-    with tempfile.TemporaryDirectory() as folder, browser("chromedriver") as open_page:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder)) as address,
+        browser("chromedriver") as open_page,
+    ):
         Path(folder, "index.html").write_text(PAGE, encoding="utf-8")
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        open_page.go(f"{address}/index.html")
+        Path(folder, "@litertjs").symlink_to(PACKAGES / "@litertjs")
+        open_page.go(address)
         open_page.wait("return window.isReady")
         for sample in ("classifier", "tagger"):
             for recipe, tolerance in TOLERANCES.items():
@@ -92,18 +79,17 @@ def main() -> int:
                 made = textapp.export(run, out, lowering="unrolled", recipe=recipe, lengths=LENGTHS)
                 assert set(NO_VARIABLES) <= set(made["clients"]), made["clients"]
                 content = (out / "model.tflite").read_bytes()
-                check(open_page, content, f"{address}/{out.name}/model.tflite", tolerance, number)
+                check(open_page, content, f"{address}{out.name}/model.tflite", tolerance, number)
                 print(f"LiteRT.js: {sample}, {recipe}: equal to the Interpreter within {tolerance}")
         out = Path(folder, "fused")
         made = textapp.export(ROOT / "tests/samples/classifier/run", out, lowering="fused", lengths=LENGTHS)
         assert not set(NO_VARIABLES) & set(made["clients"]), made["clients"]
         refusal = "none: change textapp/runtime/clients.py"
         try:
-            open_page.run("return outputs(...arguments)", f"{address}/fused/model.tflite", "tokens_4", {})
+            open_page.run("return outputs(...arguments)", f"{address}fused/model.tflite", "tokens_4", {})
         except BrowserError as error:
             refusal = str(error)
         assert "Failed to load model" in refusal, refusal
-        server.shutdown()
     return 0
 
 
