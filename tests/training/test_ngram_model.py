@@ -102,6 +102,18 @@ def test_offsets_of_classes_are_judged_by_texts_that_were_left_out(classes, monk
     assert (found == labels).mean() > 0.9
 
 
+def test_an_open_order_is_that_of_the_known_model():
+    """Runs of an earlier version have 4 where words are characters; they are trained on with that."""
+    texts, labels = made(np.random.default_rng(4), 60, 2)
+    rows = [rows_of(texts, labels)]
+    known = fitted(config("tokenizer=char", "ngram_order=4"), rows, 2)
+    assert fitted(config("tokenizer=char"), rows, 2).hashed.order == 3
+    model = fitted(config("tokenizer=char"), rows, 2, known)
+    assert model.hashed == known.hashed
+    assert np.abs(model.bias).sum() > np.abs(known.bias).sum()  # the sum of both
+    assert fitted(config("tokenizer=char", "ngram_order=2"), rows, 2, known).hashed.order == 2
+
+
 def test_many_labels_share_columns():
     rng = np.random.default_rng(3)
     classes = MOST_COLUMNS + 8

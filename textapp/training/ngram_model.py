@@ -112,7 +112,7 @@ def fitted(
     lengths = lengths[labelled]
     chosen = labelled[sample(lengths, targets[labelled], MOST_WORK, classes, seed)]
     with_characters = affords_characters(int(lengths.sum()), classes)
-    hashed = _hash(config, with_characters)
+    hashed = _hash(config, with_characters, known)
     places = [(part, number) for part in parts for number in range(len(part))]
     found = [hashed(part.row(number)) for part, number in map(places.__getitem__, chosen.tolist())]
     counts = (hashed.rows, hashed.character_rows)
@@ -251,12 +251,13 @@ def best_weights(
     return float(first), float(second)
 
 
-def _hash(config: ModelConfig, with_characters: bool) -> NgramHash:
-    """The hash of the settings."""
+def _hash(config: ModelConfig, with_characters: bool, known: NgramModel | None = None) -> NgramHash:
+    """The hash of the settings. An order that they leave open is that of a known model, if there is one."""
     settings, in_words = config.beside, config.data.tokenizer != "char"
     assert settings is not None  # else there is nothing to fit
     characters = settings.ngram_characters if in_words and with_characters else 0
-    order = settings.ngram_order or (2 if in_words else CHARACTERS_ALONE)
+    usual = 2 if in_words else CHARACTERS_ALONE
+    order = settings.ngram_order or (usual if known is None else known.hashed.order)
     rows = min(settings.ngram_rows, MOST_CHARACTER_ROWS) if characters else 0
     return NgramHash(order, settings.ngram_rows, characters, rows)
 
