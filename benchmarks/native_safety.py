@@ -52,9 +52,10 @@ def write_seeds(target: str, folder: Path) -> None:
         return
     contents: list[bytes] = []
     if target == "text":
-        settings = bytes([0, 200]), bytes([9, 3]), bytes([0x72, 200]), bytes([0x3D, 40])
+        # Settings of native/fuzz/text.c; the last is the tokenizer bert.
+        settings = bytes([0, 200]), bytes([9, 3]), bytes([0x72, 200]), bytes([0x3D, 40]), bytes([0x80, 200])
         for number, text in enumerate(strings(300, seed=30)):
-            contents.append(settings[number % 4] + text.encode("utf-8", "surrogatepass"))
+            contents.append(settings[number % len(settings)] + text.encode("utf-8", "surrogatepass"))
         contents.append(settings[0] + "[PAD]\n[UNK]\na\nb\ncé\n".encode())
     elif target == "json":
         contents = [one.encode() for one in _JSON]
