@@ -30,6 +30,7 @@ from clients.conformance import golden, make
 from clients.conformance.bundles import DESCRIPTION, FLOAT, INT8, Made, crf_file, lines_file
 from native import library
 from native.check import CROSS, Skipped, needed
+from textapp.errors import InputError
 from textapp.files import read_object, write_json, write_text
 from textapp.runtime import load
 from textapp.text.tag_set import TagSet
@@ -188,7 +189,11 @@ def measure_models(results: Results, work: Path, count: int) -> None:
         command = command or build_check(work)
         folder = work / "models" / re.sub(r"\W+", "-", name)
         if not (folder / "index.txt").exists():
-            [(_, _, content)] = files(build(words, encoder, head), [lowering], [recipe])
+            try:
+                [(_, _, content)] = files(build(words, encoder, head), [lowering], [recipe])
+            except InputError as reason:  # an encoder without a form for int8 activations
+                print(f"models, {name}: no such export: {reason}", file=sys.stderr)
+                continue
             shutil.rmtree(folder, ignore_errors=True)
             write_golden(small_bundle(content, words, head, recipe), folder, golden.texts(count))
         row = {kernel: checked(command, folder, bits)["predictions.txt"] for kernel, bits in kernels.items()}
