@@ -25,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from clients.conformance.bundles import bundles  # noqa: E402
 from clients.conformance.make import make  # noqa: E402
 from native.check import Skipped, needed, relaxed_options, run_ways  # noqa: E402
 from tests.native.core_bundle import with_files  # noqa: E402
@@ -158,11 +159,17 @@ def test_rust() -> None:
         subprocess.run([cargo, *command], cwd=crate, env=environment, check=True)
     program = Path(environment["CARGO_TARGET_DIR"], "release/examples/predict")
     text = "Ms Anbeda Norsotä sang in 北京 ."
-    done = subprocess.run([program], cwd=crate, input=f"{text}\n".encode(), stdout=subprocess.PIPE, check=True)
+    [made] = [made for made in bundles() if made.name == "plain-tags"]
+    plain = made.write(crate / "plain-tags")
     [found] = load(SAMPLES["tagger"], engine="litert").predict([text])
-    lines = [line.split(" ", 1)[1] for line in done.stdout.decode().splitlines()]
-    wanted = [f"{span.type} {span.text}" for span in found.spans]
-    assert lines == wanted, f"the example prints {lines}, not {wanted}"
+    [tagged] = load(plain, engine="litert").predict([text])
+    for bundle, wanted in (
+        (SAMPLES["tagger"], [f"{span.type} {span.text}" for span in found.spans]),
+        (plain, [f"{token.tag} {text[token.start : token.end]}" for token in tagged.tokens]),
+    ):
+        done = subprocess.run([program, bundle], input=f"{text}\n".encode(), stdout=subprocess.PIPE, check=True)
+        lines = [line.split(" ", 1)[1] for line in done.stdout.decode().splitlines()]
+        assert lines == wanted, f"the example prints {lines}, not {wanted}"
 
 
 def test_web(*kinds: str) -> None:

@@ -63,7 +63,13 @@ static void show(const textapp_model *model, const textapp_prediction *found, co
     printf("\n");
   } else if (found->probs) { /* one label */
     printf("%s %.4f\n", textapp_label(model, (size_t)found->label), found->probs[found->label]);
-  } else { /* spans of the text */
+  } else { /* spans; where tags are plain, as parts of speech are, there are none, and tokens have a confidence */
+    for (size_t i = 0; i < found->token_count; i++) {
+      const textapp_token *token = &found->tokens[i];
+      if (token->confidence < 0) continue;
+      printf("%s: %.*s  ", textapp_label(model, (size_t)token->tag), (int)(token->end - token->start),
+             text + token->start);
+    }
     for (size_t i = 0; i < found->span_count; i++) {
       const textapp_span *span = &found->spans[i];
       printf("%.*s: %.*s  ", (int)span->type_length, span->type, (int)(span->end - span->start), text + span->start);
@@ -92,7 +98,7 @@ int main(int count, char **arguments) {
   while (fgets(line, sizeof line, stdin)) {
     size_t length = strlen(line);
     if (length && line[length - 1] == '\n') length--;
-    if (textapp_predict(context, line, length, 0, &found, &message)) fail(message.text);
+    if (textapp_predict(context, line, length, TEXTAPP_CONFIDENCE, &found, &message)) fail(message.text);
     show(model, found, line);
   }
   return 0;

@@ -23,6 +23,7 @@ export class Model {
   #buffer;
   #bytes;
   #view;
+  #hasSelftest;
 
   /**
    * @param files name -> bytes of the files of a bundle
@@ -31,6 +32,7 @@ export class Model {
   constructor(files, core) {
     this.#core = core;
     this.#load(files);
+    this.#hasSelftest = Object.hasOwn(files, 'selftest.json');
     const features = core.features() >>> 0;
     this.kernel = KERNELS.find(([, bit]) => features & bit)?.[0] ?? 'plain';
     this.task = TASKS[core.task()];
@@ -59,6 +61,7 @@ export class Model {
   /** Predicts the texts of selftest.json, and compares. Throws `TextappError` at the first difference. */
   selftest() {
     const core = this.#open();
+    if (!this.#hasSelftest) throw wrong('selftest: needs selftest.json of the bundle; `load(url, {selftest: true})` fetches it');
     this.#room(core, 0);
     this.#check(core.selftest());
   }

@@ -74,7 +74,10 @@ interface LoadedModel<Task extends string, Prediction> {
   readonly kernel: Kernel;
   /** Predicts one text. The object is that of a line of `textapp predict --json`. A lone surrogate counts as U+FFFD. */
   predict(text: string, options?: PredictOptions): Prediction;
-  /** Predicts the texts of selftest.json, and throws at the first difference. */
+  /**
+   * Predicts the texts of selftest.json, and throws at the first difference. Of a bundle from a URL this file is fetched
+   * only with `selftest: true` of `load`.
+   */
   selftest(): void;
   /** Gives the memory back, as soon as the engine collects it. */
   free(): void;

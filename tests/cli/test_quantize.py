@@ -213,7 +213,7 @@ def test_a_finished_run_is_not_overwritten(textapp, wide_run, quantized, snapsho
 
 def test_what_is_no_finished_run_is_refused(textapp, copy, model, tmp_path):
     out = tmp_path / "п"
-    assert "not a run folder" in textapp("quantize", tmp_path / "нет", "--out", out).refusal
+    assert "нет: no such folder; give the folder" in textapp("quantize", tmp_path / "нет", "--out", out).refusal
     assert "not a run folder" in textapp("quantize", model.bundle, "--out", out).refusal
     folder = copy(model.run)
     change_json(folder / "config.json", train=None)

@@ -141,6 +141,8 @@ def task_of(folder: Path, metrics: Mapping[str, Any]) -> Task[Any, Any, Any]:
 
 def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The content of `config.json` and `metrics.json` of a finished run. Raises `InputError` if it is not one."""
+    if not folder.exists():
+        raise InputError(f"{folder}: no such folder; give the folder that `textapp train` wrote")
     if not (folder / CONFIG).exists():
         raise InputError(f"{folder}: not a run folder (no {CONFIG} in it)")
     command = read_command(folder)

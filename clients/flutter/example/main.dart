@@ -33,6 +33,8 @@ class _AnswerState extends State<Answer> {
               ListTile(title: Text(label), subtitle: LinearProgressIndicator(value: probability)),
             for (final span in found.spans)
               ListTile(title: Text(text.substring(span.start, span.end)), subtitle: Text(span.type)),
+            for (final token in found.tokens.where((token) => token.confidence != null)) // plain tags
+              ListTile(title: Text(text.substring(token.start, token.end)), subtitle: Text(token.tag ?? '')),
           ],
         ),
       ),

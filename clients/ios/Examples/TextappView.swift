@@ -34,6 +34,10 @@ struct TextappView: View {
       ForEach(Array(found.spans.enumerated()), id: \.offset) { _, span in
         Text("\(span.type): \(String(text[span.range]))")
       }
+      // Plain tags, such as parts of speech
+      ForEach(Array(found.tokens.filter { $0.confidence != nil }.enumerated()), id: \.offset) { _, token in
+        Text("\(token.tag ?? ""): \(String(text[token.range]))")
+      }
     } else {
       Text(weighed(found.tokens))
     }

@@ -17,6 +17,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         for span in &prediction.spans {
             println!("{:.4} {} {}", span.confidence.unwrap_or_default(), span.kind, &text[span.start..span.end]);
         }
+        for token in prediction.tokens.iter().filter(|token| token.confidence.is_some()) {
+            // a plain tag, such as a part of speech
+            let tag = token.tag.as_deref().unwrap_or_default();
+            println!("{:.4} {} {}", token.confidence.unwrap_or_default(), tag, &text[token.start..token.end]);
+        }
         for token in prediction.tokens.iter().filter(|token| token.weight.is_some()) {
             println!("       {:.4} {}", token.weight.unwrap_or_default(), token.text);
         }

@@ -89,6 +89,12 @@ test('names in bundle.json are no paths', async () => {
   });
 });
 
+test('a bundle without selftest.json says how to get it', async () => {
+  const model = await load(await sample('classifier'));
+  const expected = {status: 'argument', message: /^selftest: .*load\(url, \{selftest: true\}\)/};
+  assert.throws(() => model.selftest(), expected);
+});
+
 test('a bundle tests itself', {skip: !process.env.TEXTAPP_SELFTEST}, async () => {
   const model = await load(process.env.TEXTAPP_SELFTEST, {selftest: true});
   model.selftest();

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from clients.conformance.bundles import bundles
 from tests.export.clients.samples import SAMPLES
 from textapp.export.verb import export
 from textapp.runtime import load
@@ -46,6 +47,19 @@ def test_it_prints_the_spans_of_each_line(program):
     done = run(program, SAMPLES["tagger"], texts=TEXTS)
     assert (done.returncode, done.stderr) == (0, b"")
     wanted = ["".join(f"{span.type}: {span.text}  " for span in found.spans) for found in predictions]
+    assert done.stdout.decode().split("\n")[:-1] == wanted
+    assert any(wanted)
+
+
+def test_it_prints_the_plain_tags_of_each_line(program, tmp_path):
+    [made] = [made for made in bundles() if made.name == "plain-tags"]
+    bundle = made.write(tmp_path / "bundle")
+    predictions = load(bundle, engine="litert").predict(TEXTS)
+    done = run(program, bundle, texts=TEXTS)
+    assert (done.returncode, done.stderr) == (0, b"")
+    wanted = []
+    for text, found in zip(TEXTS, predictions, strict=True):
+        wanted.append("".join(f"{token.tag}: {text[token.start : token.end]}  " for token in found.tokens))
     assert done.stdout.decode().split("\n")[:-1] == wanted
     assert any(wanted)
 

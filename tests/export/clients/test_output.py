@@ -155,6 +155,8 @@ def test_what_a_bundle_does_not_take_is_refused(tmp_path):
         export(bundle, out, lengths=[8], clients=["c"])
     with pytest.raises(InputError, match=f"--client 'pda': is no client; choose from {', '.join(CLIENTS)}"):
         export(bundle, out, clients=["pda"])
+    with pytest.raises(InputError, match=r"^clients='web': must be a list of names, such as \['web'\]$"):
+        export(SAMPLES["classifier"], tmp_path / "out", clients="web")
     with pytest.raises(InputError, match="--client c: is given twice"):
         export(bundle, out, clients=["c", "c"])
     assert not out.exists()

@@ -88,6 +88,7 @@ def test_a_failure_of_the_build_is_one_line_and_leaves_nothing(tmp_path, monkeyp
     with pytest.raises(InputError) as error:
         export(SAMPLES["tagger"], tmp_path / "web", clients=["web"])
     assert "\n" not in str(error.value)
+    assert str(error.value).startswith("clients page and web: ")
     assert "ziglang" in str(error.value)
     assert list(tmp_path.iterdir()) == []
 

@@ -41,6 +41,8 @@ CLIENTS: dict[str, Client] = {
 
 def check_clients(names: Sequence[str]) -> None:
     """Raises `InputError` unless all names are names of clients, none of them twice."""
+    if isinstance(names, str):  # else its letters would be the names
+        raise InputError(f"clients={quoted(names)}: must be a list of names, such as [{quoted(names)}]")
     for number, name in enumerate(names):
         if name not in CLIENTS:
             raise InputError(f"--client {quoted(name)}: is no client; choose from {', '.join(CLIENTS)}")

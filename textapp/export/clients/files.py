@@ -82,7 +82,7 @@ def _copied_or_built(name: str, kind: str) -> bytes:
         try:
             [made] = build.build(folder, [kind])
         except RuntimeError as error:
-            raise InputError(f"client web: {' '.join(str(error).split())}") from error
+            raise InputError(f"clients page and web: {' '.join(str(error).split())}") from error
         return bytes(made.read_bytes())
 
 

@@ -86,6 +86,9 @@ private fun Answer(shown: Shown) {
     for (span in prediction.spans) {
         Text("${span.type} ${span.text}${span.confidence?.let { ", ${percent(it)}" }.orEmpty()}")
     }
+    for (token in prediction.tokens.filter { it.confidence != null }) { // plain tags, such as parts of speech
+        Text("${token.tag} ${token.text}")
+    }
     if (prediction.truncated) Text("The model has read only the first ${prediction.tokens.size} tokens.")
     Text("${shown.micros} µs", style = MaterialTheme.typography.labelSmall)
 }
