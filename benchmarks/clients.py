@@ -16,6 +16,7 @@ parts again. What is missing is left out, with the reason.
 """
 
 import argparse
+import contextlib
 import functools
 import gzip
 import os
@@ -27,7 +28,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.clients_strings import COUNT, measure_strings
 from benchmarks.clients_table import table
@@ -36,6 +36,7 @@ from benchmarks.clients_timing import (
     ENGINES,
     PACKAGES,
     Contestant,
+    Program,
     Times,
     chosen,
     in_page,
@@ -48,15 +49,23 @@ from benchmarks.clients_timing import (
 from benchmarks.environment import describe_environment
 from benchmarks.record import Record, Row
 from clients.check import Skipped
-from clients.web.browser import BrowserError
+from clients.web.browser import Browser, BrowserError
 from textapp.export.clients.files import core_wasm
 from textapp.export.clients.page import single_page
+from textapp.export.verb import export
 from textapp.files import read_object
-from textapp.runtime import load
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("strings", "timing", "page")
 VERSIONS = ["keras", "ai-edge-litert", "numpy"]
+CHROMIUM = "JavaScript in Chromium"
+TO = {"classification": "text to label", "tagging": "text to spans"}
+LIBRARIES = {
+    "Python, native": "Python: the core",
+    "Python, litert": "Python: LiteRT",
+    CHROMIUM: "JavaScript: modules and the core, as WebAssembly with relaxed SIMD",
+}
+"""Name of a contestant -> what the files are that it reads to run."""
 
 
 def measure_timing(record: Record, arguments: argparse.Namespace) -> None:
@@ -66,108 +75,117 @@ def measure_timing(record: Record, arguments: argparse.Namespace) -> None:
     tasks = [task for task in bundles if not record.has(part="timing", task=task)]
     if not tasks:
         return
+    busy = os.getloadavg()  # of other programs, as nothing was started yet
     lines = arguments.texts.read_text(encoding="utf-8").splitlines()
     texts = chosen(lines, list(bundles.values()), arguments.count)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        programs: dict[str, Any] = {f"Python, {engine}": python(engine) for engine in ENGINES}
-        sizes: dict[str, list[bytes]] = {}
-        for client, build in BUILDERS.items():
-            print(f"timing: builds {client}", file=sys.stderr, flush=True)
-            try:
-                programs[client], more = build(folder, bundles[tasks[0]])
-                sizes |= more
-            except Skipped as reason:
-                programs[client] = str(reason)
-        with pages(folder, arguments.packages) as (page, address):
-            version = page.run("return navigator.userAgent.match(/Chrom[^ ]*/)[0]")
-            for task in tasks:
-                base = {"part": "timing", "task": task}
-                task_folder = folder / task
-                shutil.copytree(bundles[task], task_folder / "bundle")
-                given = prepared(texts, bundles[task], task_folder)
-                result = "label" if task == "classification" else "spans"
-                contestants: list[Contestant] = []
-                skipped: list[Row] = []
-                for client, program in programs.items():
-                    if isinstance(program, str):
-                        skipped.append({**base, "client": client, "skipped": program})
-                    else:
-                        run = functools.partial(program, bundles[task].resolve(), given.path)
-                        contestants.append(Contestant(client, f"text to {result}", run))
-                web = {"maker": "textapp", "bundle": f"{task}/bundle/", "inputs": f"{task}/inputs.json"}
-                run = functools.partial(in_page, page, address, folder, web)
-                contestants.append(Contestant("JavaScript in Chromium", f"text to {result}", run))
-                others = other_files(arguments.work, bundles[task], runs[task])
-                for other, (maker, file) in others.items():
-                    package = arguments.packages / PACKAGES[other]
-                    if not package.is_dir():
-                        file = f"no {PACKAGES[other]}: npm install --prefix clients/tests {PACKAGES[other]}"
-                    if isinstance(file, str):
-                        skipped.append({**base, "client": other, "skipped": file})
-                        continue
-                    model = f"{task}/{maker}{file.suffix}"
-                    shutil.copyfile(file, folder / model)
-                    setting = {"maker": maker, "inputs": f"{task}/inputs.json", "file": model}
-                    what = f"text to {result}" if maker == "mediapipe" else "the model alone, ids to logits"
-                    run = functools.partial(in_page, page, address, folder, setting)
-                    contestants.append(Contestant(other, what, run))
-                found = in_turn(contestants, arguments.rounds)
-                rows = []
-                for contestant in contestants:
-                    row: Row = {**base, "client": contestant.name, "what": contestant.what, "skipped": None}
-                    times = found[contestant.name]
-                    if isinstance(times, str):
-                        skipped.append({**row, "skipped": times})
-                        continue
-                    rounds = [{"load": one.load, "p50": one.p50, "p95": one.p95} for one in times]
-                    if contestant.name in others:
-                        assert times[0].answers is not None
-                        classes = len(load(bundles[task]).targets.names) if given.labels else _tags(bundles[task])
-                        row["same"] = same_answers(times[0].answers, given, classes)
-                    if files := times[0].files:
-                        sizes[_library_name(contestant.name)] = [path.read_bytes() for path in dict.fromkeys(files)]
-                    rows.append({**row, "rounds": rounds})
-                about = {
-                    **base,
-                    "about": {
-                        **described(bundles[task], len(texts), statistics.median(given.counts)),
-                        **versions(version, arguments.packages),
-                    },
-                }
-                record.add(about, *rows, *skipped)
-        record.drop(lambda row: row["part"] == "bytes")
-        record.add(*({"part": "bytes", "name": name, **packed(contents)} for name, contents in sizes.items()))
+        programs, missing, sizes = built(folder, bundles[tasks[0]])
+        opened = None
+        try:
+            opened = stack.enter_context(pages(folder, arguments.packages))
+        except Skipped as reason:
+            missing |= dict.fromkeys((CHROMIUM, *PACKAGES), str(reason))
+        for task in tasks:
+            bundle, base = bundles[task], {"part": "timing", "task": task}
+            (folder / task).mkdir()
+            given = prepared(texts, bundle, folder / task)
+            contestants = [
+                Contestant(client, TO[task], functools.partial(program, bundle.resolve(), given.path))
+                for client, program in programs.items()
+            ]
+            not_here = dict(missing)
+            if opened is not None:
+                more, reasons = in_browser(opened, folder, task, bundle, runs[task], arguments)
+                contestants += more
+                not_here |= reasons
+            found, failed = in_turn(contestants, arguments.rounds)
+            rows = []
+            for contestant in contestants:
+                if contestant.name in failed:
+                    continue
+                times = found[contestant.name]
+                row: Row = {**base, "client": contestant.name, "what": contestant.what, "skipped": None}
+                if contestant.name in PACKAGES:
+                    row["same"] = same_answers(times[0].answers or (), given, _classes(bundle))
+                if files := times[0].files:
+                    sizes[LIBRARIES.get(contestant.name, contestant.name)] = [path.read_bytes() for path in files]
+                rounds = [{"load": one.load, "p50": one.p50, "p95": one.p95} for one in times]
+                rows.append({**row, "rounds": rounds})
+            about = {
+                **described(bundle, len(texts), statistics.median(given.counts)),
+                "environment": describe_environment(VERSIONS),
+                "load": [round(one, 1) for one in busy],
+                "tools": versions(arguments.packages, opened),
+            }
+            skipped = [{**base, "client": client, "skipped": why} for client, why in (not_here | failed).items()]
+            record.drop(lambda row: row["part"] == "bytes" and row["name"] in sizes)
+            bytes_rows = ({"part": "bytes", "name": name, **packed(contents)} for name, contents in sizes.items())
+            record.add({**base, "about": about}, *rows, *skipped, *bytes_rows)
 
 
-def _tags(bundle: Path) -> int:
-    """The number of tags of a tagger."""
-    return len((bundle / "tags.txt").read_text(encoding="utf-8").splitlines())
+def built(folder: Path, bundle: Path) -> tuple[dict[str, Program], dict[str, str], dict[str, list[bytes]]]:
+    """The programs of the clients; why others are not here; and the files that an app adds, by what they are."""
+    programs = {f"Python, {engine}": python(engine) for engine in ENGINES}
+    missing: dict[str, str] = {}
+    sizes: dict[str, list[bytes]] = {}
+    for client, build in BUILDERS.items():
+        print(f"timing: builds {client}", file=sys.stderr, flush=True)
+        try:
+            programs[client], files = build(folder, bundle)
+            sizes |= files
+        except Skipped as reason:
+            missing[client] = str(reason)
+    return programs, missing, sizes
 
 
-def _library_name(client: str) -> str:
-    """What the files are that a contestant reads beside the bundle."""
-    return {
-        "Python, native": "Python: the core",
-        "Python, litert": "Python: LiteRT",
-        "JavaScript in Chromium": "JavaScript: modules and the core, as WebAssembly with relaxed SIMD",
-    }.get(client, client)
+def in_browser(
+    opened: tuple[Browser, str], folder: Path, task: str, bundle: Path, run: Path | None, arguments: argparse.Namespace
+) -> tuple[list[Contestant], dict[str, str]]:
+    """What is timed in Chromium: client web, and other runtimes; and why others are not."""
+    (page, address), inputs = opened, f"{task}/inputs.json"
+    shutil.copytree(bundle, folder / task / "bundle")
+    missing: dict[str, str] = {}
+    settings: dict[str, dict[str, str]] = {CHROMIUM: {"maker": "textapp", "bundle": f"{task}/bundle/"}}
+    if not (folder / "web").is_dir():
+        export(bundle, folder / "web", clients=["web"])
+    for other, (maker, file) in other_files(arguments.work, bundle, run).items():
+        if not (arguments.packages / PACKAGES[other]).is_dir():
+            file = f"its package is not here: npm install --prefix clients/tests {PACKAGES[other]}"
+        if isinstance(file, str):
+            missing[other] = file
+        else:
+            copy = f"{task}/{maker}{file.suffix}"
+            shutil.copyfile(file, folder / copy)
+            settings[other] = {"maker": maker, "file": copy}
+    contestants = []
+    for name, setting in settings.items():
+        what = "the model alone, ids to logits" if setting["maker"] in ("litert", "onnx") else TO[task]
+        call = functools.partial(in_page, page, address, folder, {**setting, "inputs": inputs})
+        contestants.append(Contestant(name, what, call))
+    return contestants, missing
 
 
-def in_turn(contestants: Sequence[Contestant], rounds: int) -> dict[str, list[Times] | str]:
-    """The times of each contestant in each round; or what a browser said if it does not run the model."""
-    found: dict[str, list[Times] | str] = {one.name: [] for one in contestants}
+def _classes(bundle: Path) -> int:
+    """The number of labels, or of tags."""
+    [path] = [path for name in ("labels.txt", "tags.txt") if (path := bundle / name).exists()]
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def in_turn(contestants: Sequence[Contestant], rounds: int) -> tuple[dict[str, list[Times]], dict[str, str]]:
+    """The times of each contestant in each round; and what the browser said where it does not run a model."""
+    found: dict[str, list[Times]] = {one.name: [] for one in contestants}
+    failed: dict[str, str] = {}
     for number in range(rounds):
         for one in contestants:
-            times = found[one.name]
-            if isinstance(times, str):
+            if one.name in failed:
                 continue
             print(f"timing: round {number + 1}, {one.name}", file=sys.stderr, flush=True)
             try:
-                times.append(one.run())
+                found[one.name].append(one.run())
             except BrowserError as error:
-                found[one.name] = f"it does not run the model: {' '.join(str(error).split())[:200]}"
-    return found
+                failed[one.name] = f"it does not run the model: {' '.join(str(error).split())[:200]}"
+    return found, failed
 
 
 def described(bundle: Path, texts: int, tokens: float) -> Row:
@@ -186,20 +204,20 @@ def described(bundle: Path, texts: int, tokens: float) -> Row:
     }
 
 
-def versions(chromium: str, packages: Path) -> Row:
-    """The machine, its load, and the versions of the tools and packages."""
-    found: Row = {"environment": describe_environment(VERSIONS), "load": [round(one, 1) for one in os.getloadavg()]}
-    commands = {"Node": ["node", "--version"], "Rust": ["rustc", "--version"], "Java": ["java", "--version"]}
-    tools = {"Chromium": chromium.partition("/")[2]}
-    for name, command in commands.items():
-        if shutil.which(command[0]):
-            output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+def versions(packages: Path, opened: tuple[Browser, str] | None) -> dict[str, str]:
+    """The versions of the tools, and of npm's packages."""
+    tools = {}
+    if opened is not None:
+        tools["Chromium"] = str(opened[0].run("return navigator.userAgent.match(/Chrome?.([0-9.]+)/)[1]"))
+    for name, command in {"Node": "node", "Rust": "rustc", "Java": "java"}.items():
+        if shutil.which(command):
+            output = subprocess.run([command, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
             numbers = re.search(r"\d+(\.\d+)+", output)
             tools[name] = numbers[0] if numbers else output.strip()
     for name, package in PACKAGES.items():
         if (packages / package / "package.json").exists():
             tools[name] = read_object(packages / package / "package.json")["version"]
-    return {**found, "tools": tools}
+    return tools
 
 
 def packed(contents: Sequence[bytes]) -> Row:

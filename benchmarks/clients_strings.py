@@ -80,14 +80,17 @@ def is_same(found: Any, row: Sequence[str], tolerance: float) -> bool:
         return False
     parts = [one.split(":") for one in tokens.split()]
     if hasattr(found, "spans"):
+        if sure == "0":
+            return True
         wanted = [one.split(":") for one in spans.split()]
         answer = [(golden.points(span.type, "."), span.start, span.end) for span in found.spans]
-        tags = [golden.points(token.tag, ".") for token in found.tokens] == [part[8] for part in parts]
-        close = sure == "0" or _close(
-            [span.confidence for span in found.spans], [part[7] for part in wanted], tolerance
+        confidences = [one.confidence for one in (*found.spans, *found.tokens) if one.confidence is not None]
+        numbers = [*(part[7] for part in wanted), *(part[9] for part in parts if part[9])]
+        return (
+            answer == [(part[0], int(part[1]), int(part[4])) for part in wanted]
+            and [golden.points(token.tag, ".") for token in found.tokens] == [part[8] for part in parts]
+            and _close(confidences, numbers, tolerance)
         )
-        is_answer = tags and answer == [(part[0], int(part[1]), int(part[4])) for part in wanted] and close
-        return sure == "0" or is_answer
     weights = [token.weight for token in found.tokens]
     chosen_labels = found.labels if hasattr(found, "labels") else [found.label]
     return (
