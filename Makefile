@@ -6,7 +6,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo setup lock test test-native test-clients test-ios test-next test-jax test-wheel lint bench bench-native clean
+.PHONY: demo setup lock test test-native test-clients test-ios test-next test-jax test-wheel lint bench bench-native bench-clients clean
 
 demo: setup
 	$(BIN)/textapp demo
@@ -77,6 +77,12 @@ bench-native: .venv/installed-bench
 	$(BIN)/python -m benchmarks.native_equality --data $(DATA)
 	$(BIN)/python -m benchmarks.native_safety
 	$(BIN)/python -m benchmarks.web
+
+# The clients, on a bundle of a classifier and one of a tagger, the runs that they were exported from, and a text on each
+# line of a file; see results/README.md. It can be stopped and resumes.
+bench-clients: .venv/installed-bench
+	$(BIN)/python -m benchmarks.clients --classifier $(CLASSIFIER) --tagger $(TAGGER) --texts $(TEXTS) \
+		$(if $(CLASSIFIER_RUN),--classifier-run $(CLASSIFIER_RUN)) $(if $(TAGGER_RUN),--tagger-run $(TAGGER_RUN))
 
 # The versions and hashes of constraints.txt, so that a build in a year is that of today. pip first: an old one, and an
 # old setuptools, come with Python. pip cannot check the hash of a folder: the project is installed last and alone.

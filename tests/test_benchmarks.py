@@ -14,7 +14,7 @@ TABLES = {
     "tagging": "accuracy",
     "compression": "compression",
     "tagger_students": "compression",
-    **{name: name for name in ("alignment", "budget", "changed_labels", "decoding", "latency")},
+    **{name: name for name in ("alignment", "budget", "changed_labels", "clients", "decoding", "latency")},
     **{
         name: name
         for name in ("native", "native_equality", "native_safety", "native_size", "quantization", "training_speed")
