@@ -76,7 +76,8 @@ int textapp_session_load(textapp_session *session) {
   for (size_t number = 0; number < COUNT(names); number++) {
     if (session->files[number].data) files[count++] = session->files[number];
   }
-  return session->status = textapp_load(files, count, &options, &session->model, &session->message);
+  session->status = textapp_load(files, count, &options, &session->model, &session->message);
+  return (int)session->status;
 }
 
 const textapp_model *textapp_session_model(const textapp_session *session) { return session->model; }
@@ -117,9 +118,9 @@ int textapp_session_selftest(textapp_session *session) {
   if (textapp_session_text(session, TEXTAPP_SELFTEST_TEXT)) {
     session->status = textapp_selftest(session->context, &session->message);
   }
-  return session->status;
+  return (int)session->status;
 }
 
-int textapp_session_status(const textapp_session *session) { return session->status; }
+int textapp_session_status(const textapp_session *session) { return (int)session->status; }
 
 const char *textapp_session_message(const textapp_session *session) { return session->message.text; }
