@@ -59,6 +59,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("strings", "timing", "page")
 VERSIONS = ["keras", "ai-edge-litert", "numpy"]
 CHROMIUM = "JavaScript in Chromium"
+MOST_BROTLI = 20_000_000  # bytes; of more, which no page fetches, it would take minutes
 TO = {"classification": "text to label", "tagging": "text to spans"}
 LIBRARIES = {
     "Python, native": "Python: the core",
@@ -78,8 +79,8 @@ def measure_timing(record: Record, arguments: argparse.Namespace) -> None:
     busy = os.getloadavg()  # of other programs, as nothing was started yet
     lines = arguments.texts.read_text(encoding="utf-8").splitlines()
     texts = chosen(lines, list(bundles.values()), arguments.count)
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as stack:
+        folder = Path(work)
         programs, missing, sizes = built(folder, bundles[tasks[0]])
         opened = None
         try:
@@ -119,9 +120,10 @@ def measure_timing(record: Record, arguments: argparse.Namespace) -> None:
                 "tools": versions(arguments.packages, opened),
             }
             skipped = [{**base, "client": client, "skipped": why} for client, why in (not_here | failed).items()]
-            record.drop(lambda row: row["part"] == "bytes" and row["name"] in sizes)
-            bytes_rows = ({"part": "bytes", "name": name, **packed(contents)} for name, contents in sizes.items())
-            record.add({**base, "about": about}, *rows, *skipped, *bytes_rows)
+            record.add({**base, "about": about}, *rows, *skipped)
+            for name, contents in sizes.items():
+                if not record.has(part="bytes", name=name):
+                    record.add({"part": "bytes", "name": name, **packed(contents)})
 
 
 def built(folder: Path, bundle: Path) -> tuple[dict[str, Program], dict[str, str], dict[str, list[bytes]]]:
@@ -173,7 +175,7 @@ def _classes(bundle: Path) -> int:
 
 
 def in_turn(contestants: Sequence[Contestant], rounds: int) -> tuple[dict[str, list[Times]], dict[str, str]]:
-    """The times of each contestant in each round; and what the browser said where it does not run a model."""
+    """The times of each contestant in each round; and what the browser said where one failed."""
     found: dict[str, list[Times]] = {one.name: [] for one in contestants}
     failed: dict[str, str] = {}
     for number in range(rounds):
@@ -184,7 +186,7 @@ def in_turn(contestants: Sequence[Contestant], rounds: int) -> tuple[dict[str, l
             try:
                 found[one.name].append(one.run())
             except BrowserError as error:
-                failed[one.name] = f"it does not run the model: {' '.join(str(error).split())[:200]}"
+                failed[one.name] = f"the browser says: {' '.join(str(error).split())[:200]}"
     return found, failed
 
 
@@ -221,8 +223,8 @@ def versions(packages: Path, opened: tuple[Browser, str] | None) -> dict[str, st
 
 
 def packed(contents: Sequence[bytes]) -> Row:
-    """Bytes of files, and of each compressed on its own; brotli's without the program are None."""
-    brotli = shutil.which("brotli")
+    """Bytes of files, and of each compressed on its own; brotli's are None without the program, and for many bytes."""
+    brotli = shutil.which("brotli") if sum(map(len, contents)) < MOST_BROTLI else None
     small = None
     if brotli is not None:
         small = 0
@@ -278,7 +280,8 @@ def main() -> None:
     arguments = parser.parse_args()
     record = Record(arguments.out, table)
     if arguments.again:
-        record.drop(lambda row: row["part"] in arguments.parts)
+        again = {*arguments.parts, *(["bytes"] if "timing" in arguments.parts else [])}
+        record.drop(lambda row: row["part"] in again)
     if "page" in arguments.parts:
         measure_page(record, [arguments.classifier, arguments.tagger])
     if "timing" in arguments.parts:
