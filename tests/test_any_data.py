@@ -93,9 +93,14 @@ def test_rivals_label_texts(classes):
 
 
 def test_the_lead_is_over_the_best_rival_on_the_same_texts():
-    rows = {model: [{"test": score}] for model, score in (("svm", 0.9), ("fasttext", 0.88), ("textapp", 0.91))}
-    assert lead_of({**rows, "svm_all": [{"test": 0.99}], "majority": [{"test": 0.95}]}) == pytest.approx(1.0)
+    scores = (("svm", 0.9), ("fasttext", 0.88), ("textapp", 0.91))
+    rows = {model: [{"test": score, "seed": 0}] for model, score in scores}
+    others = {"svm_all": [{"test": 0.99, "seed": 0}], "majority": [{"test": 0.95, "seed": 0}]}
+    assert lead_of({**rows, **others}) == pytest.approx(1.0)
+    rows["svm"].append({"test": 0.5, "seed": 1})  # of a sample that textapp has not seen
+    assert lead_of(rows) == pytest.approx(1.0)
     assert lead_of({"textapp": rows["textapp"]}) is None
+    assert lead_of({"textapp": rows["textapp"], "svm": rows["svm"][1:]}) is None
 
 
 def test_features_of_characters_are_the_n_grams_around():

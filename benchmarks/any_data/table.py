@@ -147,11 +147,17 @@ def cost(rows: Sequence[Row]) -> list[str]:
 
 
 def lead_of(of_models: dict[str, list[Row]]) -> float | None:
-    """Points by which textapp is above the best rival, rounded as in the table; None without one of the two."""
-    rivals = [mean(of_models[model]) for model in RIVALS if model in of_models]
-    if OURS not in of_models or not rivals:
+    """Points by which textapp is above the best rival, rounded as in the table; None without one of the two.
+
+    Where rivals have more seeds than textapp, only those of textapp count: other seeds have other texts. A rival
+    without randomness has one row, which stands for each seed.
+    """
+    if OURS not in of_models:
         return None
-    return round(mean(of_models[OURS]) - max(rivals), 2)
+    seeds = {row["seed"] for row in of_models[OURS]}
+    shared = ([row for row in of_models[name] if row["seed"] in seeds] for name in RIVALS if name in of_models)
+    rivals = [mean(rows) for rows in shared if rows]
+    return round(mean(of_models[OURS]) - max(rivals), 2) if rivals else None
 
 
 def mean(rows: Sequence[Row]) -> float:
