@@ -30,6 +30,7 @@ COMPILE = [
     "-fPIC",
     "-ffreestanding",
     "-fno-stack-protector",
+    "-ffp-contract=off",  # clang would fuse products and sums, and results would differ between processors
     "-fvisibility=hidden",
     "-DTEXTAPP_BUILD_SHARED",
     "-DTEXTAPP_WITHOUT_LIBC",

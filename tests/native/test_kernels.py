@@ -166,7 +166,7 @@ def float_product(kernels, packed, x, bias=None, before=None):
 
 
 def quantized(kernels, row):
-    """(int8, scale) of a row; what is behind the row is zero."""
+    """(int8, scale) of a row; what follows the row is zero."""
     out = np.full((len(row) + 63) // 64 * 64 + 1, 99, np.int8)
     scale = kernels.quantize(at(row), len(row), at(out))
     assert out[-1] == 99
@@ -175,7 +175,7 @@ def quantized(kernels, row):
 
 
 def quantized_range(kernels, row, rounding):
-    """(int8, scale, zero point) of a row; what is behind the row is zero. Rows above and below it change nothing."""
+    """(int8, scale, zero point) of a row; what follows the row is zero. Rows above and below it change nothing."""
     rows, padded = 18, (len(row) + 63) // 64 * 64
     out = np.full(rows * padded + 1, 99, np.int8)
     scales, zeros = np.zeros(rows, np.float32), np.zeros(rows, np.int32)

@@ -1,8 +1,8 @@
 """Corrects how often a linear model chooses each class, by its margins of texts that it has not seen.
 
 A machine that was fitted to a few hundred texts knows all n-grams of these texts, and a part of those of a new text. So
-its intercept does not suit new texts: of 200 Chinese reviews, half of them bad, it called 77 % of others good. Margins
-of texts that were left out of a fit show this, and need no further labels.
+its intercept does not suit new texts: in a trial with 200 Chinese reviews, half of them bad, it called 77 % of others
+good. Margins of texts that were left out of a fit show this, and need no further labels.
 
 Reference: Platt 1999, Probabilistic Outputs for Support Vector Machines.
 """

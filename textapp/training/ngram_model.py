@@ -34,12 +34,13 @@ MARGIN_OF_OTHERS = -1.0  # of a text for a class that it does not have, about
 MOST_CHARACTER_ROWS = 2**16  # more changed nothing on other training texts: a language has few n-grams of letters
 SMOOTHING = 1.0  # texts with and without a class that each n-gram is said to have been in besides
 # Where words are characters: with 200, 1,000 and 4,000 labels of two sets of reviews, 1 to 4 characters have 82.4,
-# 86.1, 86.2 and 85.8 % of other training texts right (means of two samples).
+# 86.1, 86.2 and 85.8 % of other training texts right (means of two samples; no command repeats these trials).
 CHARACTERS_ALONE = 3
 FOLDS = 5
 FEWEST_A_FOLD = 2  # texts of a class, on average
 # Of other training texts of five data sets, offsets make 0.6 % more right with 200 labels and 0.2 % with 1,000 (means
-# of six samples), and 1.8 and 0.9 % where they gain most. For more texts five fits would take long and gain less.
+# of six samples, no command repeats these trials), and 1.8 and 0.9 % where they gain most. For more texts five fits
+# would take long and gain less.
 MOST_CROSS_VALIDATED = 4_000
 SMALLEST_SHARE = 0.05  # of the texts: of rarer classes the frequency of an n-gram is not known well
 # The weights that few texts may not be far from, and as many texts as say so. An encoder's logits of validation texts

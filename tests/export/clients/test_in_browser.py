@@ -449,9 +449,9 @@ const walker = document.createTreeWalker(document.getElementById('page'), NodeFi
 for (let node = walker.nextNode(); node; node = walker.nextNode()) {
   const element = node.parentElement;
   if (!node.data.trim() || !element.checkVisibility() || element.closest('.unseen')) continue;
-  const behind = [];
-  for (let one = element; one; one = one.parentElement) behind.unshift(getComputedStyle(one).backgroundColor);
-  const both = [paint(behind), paint([...behind, getComputedStyle(element).color])];
+  const below = [];
+  for (let one = element; one; one = one.parentElement) below.unshift(getComputedStyle(one).backgroundColor);
+  const both = [paint(below), paint([...below, getComputedStyle(element).color])];
   const [dark, light] = both.map(luminance).sort((one, other) => one - other);
   const contrast = (light + .05) / (dark + .05);
   if (contrast < 4.5) low.push([node.data, contrast]);
