@@ -19,8 +19,9 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from textapp.export.clients.files import client_folder, core_wasm
+from textapp.export.clients.files import check_wasm, client_folder, core_wasm
 from textapp.export.clients.source import Source
+from textapp.runtime.predictor import Predictor
 
 _MODULES = {
     name.rpartition("/")[2]: name
@@ -38,6 +39,8 @@ _MODULES = {
 _ONLY_SINGLE = ("inside.js", "loader.js")
 _INSTEAD = {"beside.js": "inside.js"}
 """A module of the folder's page -> the one of the single page."""
+
+_KIND = "simd"  # of the core
 
 _IMPORT = re.compile(r"^import \{([^}]*)\} from '([^']+)';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:\{([^}]*)\};\n|((?:async )?function|class|const|let) (\w+))", re.MULTILINE)
@@ -66,11 +69,17 @@ document.body.appendChild(script);
 """The script that reads the loader and runs it."""
 
 
+def check(predictor: Predictor) -> None:
+    """Raises `InputError` if nothing here compiles the core."""
+    del predictor
+    check_wasm([_KIND])
+
+
 def write(source: Source, out: Path) -> None:
     """Writes page.html and README.md."""
     names = sorted(path.name for path in source.bundle.iterdir())
     files = {name: (source.bundle / name).read_bytes() for name in names}
-    (out / "page.html").write_bytes(single_page(files, core_wasm("simd")))
+    (out / "page.html").write_bytes(single_page(files, core_wasm(_KIND)))
     shutil.copyfile(client_folder("web") / "page/README.md", out / "README.md")
 
 
