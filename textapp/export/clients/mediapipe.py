@@ -61,6 +61,7 @@ def write(source: Source, out: Path) -> None:
     classifier = load(source.bundle, engine="litert")
     assert isinstance(classifier, Classifier)  # `check` says so
     bundle, length, labels = classifier.bundle, classifier.max_tokens, classifier.labels
+    assert bundle is not None  # it was loaded from one
     content = mediapipe_file(
         bundle.model,
         bundle.signatures[length],
