@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,13 @@ def run_ways(ways: Mapping[str, Callable[[], None]]) -> int:
         return 2
     results = {}
     for name in wanted:
+        start = time.monotonic()
         try:
             ways[name]()
-            results[name] = "passed"
+            results[name] = f"passed in {time.monotonic() - start:.0f} s"
         except Skipped as reason:
             results[name] = f"skipped: {reason}"
-        except (subprocess.CalledProcessError, library.CompileError, AssertionError, InputError) as error:
+        except (subprocess.SubprocessError, library.CompileError, AssertionError, InputError) as error:
             results[name] = f"failed: {error}"
     for name, result in results.items():
         print(f"{name}: {result}")
