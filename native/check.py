@@ -124,7 +124,7 @@ def test_elsewhere(processor: str) -> None:
             processor=processor,
             options=options,
             link=["-static"],
-            more=[library.NATIVE / "command/main.c"],
+            more=library.COMMAND,
         )
         for bundle in (SAMPLES / "classifier/bundle", SAMPLES / "tagger/bundle"):
             lines = "".join(f"{text}\n" for text in texts).encode()
