@@ -259,6 +259,9 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def known_examples(self, examples: ExamplesType, targets: TargetsType) -> ExamplesType:
         """The examples of whose targets a model has each one."""
 
+    def check_installed(self, config: ConfigType) -> None:
+        """Raises `InputError` if the settings need a library that is not installed; by default they need none."""
+
     @abc.abstractmethod
     def check(
         self, examples: ExamplesType, targets: TargetsType, model: str = "the model", validation: bool = False
@@ -449,7 +452,7 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         targets: TargetsType,
         tokenizer: "Tokenizer",
     ) -> Baseline:
-        """Fits the baseline of the task, within seconds.
+        """Fits the baseline of the settings; the usual one of the task takes seconds.
 
         Args:
             config: The settings.
