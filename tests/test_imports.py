@@ -16,7 +16,7 @@ STAGES = [
 ]
 ROOT = ["errors", "files", "output_files", "figures", "settings", "config", "task"]  # any stage may import these
 TYPES_ALONE = {  # what no module loads, and a type checker reads: a task's contract, the device's results of a task
-    "task": {"text", "data"},
+    "task": {"text", "data", "tasks"},
     "tasks": {"runtime"},
     "__init__": {"compress", "export", "runtime", "training"},
 }
@@ -25,7 +25,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 OF_BASE_INSTALL = sorted(  # `textapp evaluate` and `textapp report` of a bundle use these files of a task
     path
     for path in [PACKAGE / "task.py", *PACKAGE.glob("tasks/*/*.py")]
-    if path.name in {"config.py", "data.py", "scores.py", "task.py", "terminal.py"}
+    if path.name in {"config.py", "data.py", "examination.py", "scores.py", "task.py", "terminal.py"}
 )
 
 

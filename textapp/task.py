@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from textapp.data.near_duplicates import Conflict
     from textapp.data.profile import Profile
     from textapp.data.rows import EncodedRows, TargetRows
+    from textapp.tasks.examination import Examination
+    from textapp.tasks.intervals import Difference, Interval
     from textapp.text.tokenizer import Tokenizer
 
 Report = Callable[[str], None]
@@ -512,6 +514,37 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         del examples, decisions, targets
         return ()
 
+    @abc.abstractmethod
+    def intervals(
+        self, examples: ExamplesType, decisions: Sequence[Any], targets: TargetsType
+    ) -> "dict[str, Interval]":
+        """The confidence intervals of `score_decisions`, by the keys of the scores."""
+
+    @abc.abstractmethod
+    def difference(
+        self, examples: ExamplesType, first: Sequence[Any], second: Sequence[Any], targets: TargetsType
+    ) -> "Difference":
+        """The main score of the decisions `second` minus that of `first`, about the same examples, and a test of it."""
+
+    @abc.abstractmethod
+    def examine(
+        self,
+        examples: ExamplesType,
+        decisions: Sequence[Any],
+        predictor: Any,
+        most: int,
+        trained: Mapping[str, int],
+    ) -> "Examination":
+        """Finds what a model makes of examples one by one: mistakes, confusions, those that it is least sure of.
+
+        Args:
+            examples: The examples.
+            decisions: The decisions of the model about them.
+            predictor: The model.
+            most: The largest number of mistakes, and of examples that the model is least sure of.
+            trained: How often each target occurs in the training data, by name; empty if not known.
+        """
+
     def split_scope(
         self, examples: ExamplesType, label: str, targets: TargetsType
     ) -> tuple[ExamplesType, ExamplesType]:
@@ -606,6 +639,10 @@ class Task(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         return iter(())
 
     # Files of a run and of a bundle
+
+    def listed_targets(self, targets: TargetsType) -> tuple[str, Sequence[str]]:
+        """What a model chooses from, for people: a noun in the plural, and the names."""
+        return f"{self.target_noun}s", targets.names
 
     @abc.abstractmethod
     def describe_targets(self, targets: TargetsType) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def quantize(
         run.save_model(folder, model)
         if kept.ngrams is not None:
             run.save_ngrams(folder, kept.ngrams.final, kept.ngrams.of_train)
-        metrics = model_metrics(task, model, data, kept)
+        metrics = {**model_metrics(task, model, data, kept), "monitor": monitor}
         if opened.soft is not None:
             metrics["distillation"] = add_retention(before["distillation"], metric, kept.splits["valid"][metric])
         metrics["quantization"] = {
