@@ -282,8 +282,9 @@ class Multilabel(Classification):
         """See `Task`."""
         from textapp.tasks.multilabel.dashboards import multilabel_dashboards
 
-        texts = evenly_spaced(data.examples["valid"].texts)
-        return multilabel_dashboards(folder, data, scores, validation, probe, texts)
+        valid = data.examples["valid"]
+        shown = valid.select(evenly_spaced(len(valid)))
+        return multilabel_dashboards(folder, data, scores, validation, probe, shown)
 
     def device_fields(self, config: ClassificationConfig, model: "keras.Model", targets: Any) -> dict[str, Any]:
         """See `Task`."""

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
-from textapp.dashboards.figures import draw_confusion_matrix, escape_markdown, write_figure
+from textapp.dashboards.figures import draw_confusion_matrix, draw_scores, escape_markdown, write_figure
 from textapp.dashboards.gradients import probe_batch
 from textapp.dashboards.log import Run
 from textapp.data.tagged import TaggedExamples
@@ -116,12 +116,19 @@ class TypeConfusion(TagDashboard):
 
 
 class TypeScores(TagDashboard):
-    """Writes the F1 of each type of entity (`validation/entity_f1/TYPE`)."""
+    """Writes the F1 of each type of entity as a curve (`validation/entity_f1/TYPE`), and all as bars.
+
+    The bars (`validation/f1_by_type`) show at a glance which type is the worst.
+    """
 
     def write(self) -> None:
-        """Writes one point per type."""
-        for name, score in self.scores.scores["types"].items():
-            tf.summary.scalar(f"validation/entity_f1/{name}", score["entity_f1"], description=_F1)
+        """Writes one point per type, and the picture."""
+        scores = {name: score["entity_f1"] for name, score in self.scores.scores["types"].items()}
+        for name, score in scores.items():
+            tf.summary.scalar(f"validation/entity_f1/{name}", score, description=_F1)
+        if scores:
+            legend = "; ".join(f"{number} = {name}" for number, name in enumerate(scores))
+            write_figure("validation/f1_by_type", draw_scores(scores, "strict F1 by type"), f"{_F1} {legend}")
 
 
 class EntityPages(TagDashboard):
