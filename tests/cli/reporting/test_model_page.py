@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.cli.reporting.conftest import HOSTILE
+from textapp.answers import ReliabilityBin
 from textapp.cli.reporting.content import Baseline
 from textapp.cli.reporting.curves import HEIGHT, WIDTH, Curve, curves
 from textapp.cli.reporting.training import Split, Training
-from textapp.task import ReliabilityBin
 from textapp.tasks.examination import Confusion, Examination, Judged, Scored
 from textapp.tasks.intervals import WILSON, Interval
 from textapp.text.marked import Marked, weighted, with_spans

@@ -7,12 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from textapp.answers import ReliabilityBin
 from textapp.cli.output import printable
 from textapp.cli.reporting.training import Training
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.runtime.size_breakdown import FileParts
-from textapp.task import ReliabilityBin
 from textapp.tasks.examination import Examination
 from textapp.tasks.intervals import WILSON, Difference, Interval, holm
 from textapp.text.characters import counted

@@ -277,7 +277,7 @@ class AttentionTables(Dashboard):
         true_labels: Sequence[str] = (),
     ):
         super().__init__(log)
-        true = true_labels or [None] * len(texts)
+        true: Sequence[str | None] = true_labels or [None] * len(texts)
         # A text without tokens has nothing to show, and cuDNN does not accept empty rows.
         self.samples = [
             (tuple(tokens[:most_tokens]), label) for tokens, label in zip(texts, true, strict=True) if len(tokens)
