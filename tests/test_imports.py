@@ -17,7 +17,7 @@ STAGES = [
 # Any stage may import these.
 ROOT = ["errors", "files", "output_files", "figures", "settings", "config", "answers", "task"]
 TYPES_ALONE = {  # what no module loads, and a type checker reads: a task's contract, the device's results of a task
-    "answers": {"text", "data"},
+    "answers": {"text", "data", "tasks"},
     "task": {"text", "data"},
     "tasks": {"runtime"},
     "__init__": {"compress", "export", "runtime", "training"},
@@ -27,7 +27,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 OF_BASE_INSTALL = sorted(  # `textapp evaluate` and `textapp report` of a bundle use these files of a task
     path
     for path in [PACKAGE / "answers.py", PACKAGE / "task.py", *PACKAGE.glob("tasks/*/*.py")]
-    if path.name in {"answers.py", "config.py", "data.py", "scores.py", "task.py", "terminal.py"}
+    if path.name in {"answers.py", "config.py", "data.py", "examination.py", "scores.py", "task.py", "terminal.py"}
 )
 
 

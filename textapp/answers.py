@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from textapp.config import ModelConfig
     from textapp.data.rows import EncodedRows
+    from textapp.tasks.examination import Examination
+    from textapp.tasks.intervals import Difference, Interval
     from textapp.text.tokenizer import Tokenizer
 
 
@@ -199,6 +201,37 @@ class Answers(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         """Compares the confidence of decisions with how often they are right; empty if they have no confidence."""
         del examples, decisions, targets
         return ()
+
+    @abc.abstractmethod
+    def intervals(
+        self, examples: ExamplesType, decisions: Sequence[Any], targets: TargetsType
+    ) -> "dict[str, Interval]":
+        """The confidence intervals of `score_decisions`, by the keys of the scores."""
+
+    @abc.abstractmethod
+    def difference(
+        self, examples: ExamplesType, first: Sequence[Any], second: Sequence[Any], targets: TargetsType
+    ) -> "Difference":
+        """The main score of the decisions `second` minus that of `first`, about the same examples, and a test of it."""
+
+    @abc.abstractmethod
+    def examine(
+        self,
+        examples: ExamplesType,
+        decisions: Sequence[Any],
+        predictor: Any,
+        most: int,
+        trained: Mapping[str, int],
+    ) -> "Examination":
+        """Finds what a model makes of examples one by one: mistakes, confusions, those that it is least sure of.
+
+        Args:
+            examples: The examples.
+            decisions: The decisions of the model about them.
+            predictor: The model.
+            most: The largest number of mistakes, and of examples that the model is least sure of.
+            trained: How often each target occurs in the training data, by name; empty if not known.
+        """
 
     def split_scope(
         self, examples: ExamplesType, label: str, targets: TargetsType

@@ -357,6 +357,10 @@ class Task(Answers[ConfigType, ExamplesType, TargetsType]):
 
     # Files of a run and of a bundle
 
+    def listed_targets(self, targets: TargetsType) -> tuple[str, Sequence[str]]:
+        """What a model chooses from, for people: a noun in the plural, and the names."""
+        return f"{self.target_noun}s", targets.names
+
     @abc.abstractmethod
     def describe_targets(self, targets: TargetsType) -> dict[str, Any]:
         """The entries of `metrics.json` about the targets."""

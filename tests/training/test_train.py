@@ -271,11 +271,12 @@ def test_a_run_with_nan_in_a_weight_is_refused(runs, tmp_path):
 @pytest.mark.parametrize(
     ("name", "pages"),
     [
-        ("classification", "fit/accuracy validation/confusion_matrix sample_texts/attention_table_1"),
+        ("classification", "fit/accuracy validation/confusion_matrix right_and_wrong "
+         "sample_texts/attention_table_1"),
         ("multilabel", "validation/average_precision/goût validation/precision_recall/地点 "
          "sample_texts/attention_table_1"),
         ("tagging", "fit/entity_f1 gradient_norm/crf sample_sentences validation/type_confusion "
-         "validation/entity_f1/LOC validation/entity_f1/PER"),
+         "validation/entity_f1/LOC validation/entity_f1/PER validation/f1_by_type"),
     ],
 )  # fmt: skip
 def test_tensorboard_shows_the_pages_of_the_task(runs, name, pages):

@@ -24,6 +24,15 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
 ]
 Force = Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")]
+Callbacks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--callbacks",
+        metavar="MODULE:FUNCTION",
+        help="Function that gets the run folder and returns Keras callbacks, for example those of an experiment "
+        "tracker; modules in the current folder are found; repeatable.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")]
 
 READ_OPTIONS: dict[str, Any] = {

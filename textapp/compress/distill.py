@@ -61,6 +61,7 @@ def distill(
     vectors: str | os.PathLike[str] | None = None,
     unlabelled: Sequence[str | os.PathLike[str]] = (),
     soft_targets_from: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -83,6 +84,7 @@ def distill(
         unlabelled: Files of more texts, see `textapp.data.unlabelled.unlabelled_texts`.
         soft_targets_from: The file `soft_targets.jsonl.gz` of another student with the same teachers and texts. The
             teachers then do not run again.
+        callbacks: As for `train`.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -131,7 +133,7 @@ def distill(
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
         report(f"training on {describe(strategy)}: {size}")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
-        model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe)
+        model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe, callbacks=callbacks)
         metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def quantize(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def quantize(
         config: The settings.
         source: A finished run of `train`, `distill` or of this function.
         out: The run folder to make.
+        callbacks: As for `train`.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -160,7 +162,12 @@ def quantize(
                 fingerprint=f"{config.to_dict()} {data.fingerprint} {start}",
                 monitor=f"val_{monitor}",
                 scores=[validation_scores],
-                callbacks=[Progress(config.epochs, steps, data.num_tokens), Scalars(log), Histograms(log)],
+                callbacks=[
+                    Progress(config.epochs, steps, data.num_tokens),
+                    Scalars(log),
+                    Histograms(log),
+                    *callbacks,
+                ],
             )
         kept, is_trained = scores["post_training"], False
         if history:
@@ -180,7 +187,7 @@ def quantize(
         run.save_model(folder, model)
         if kept.ngrams is not None:
             run.save_ngrams(folder, kept.ngrams.final, kept.ngrams.of_train)
-        metrics = model_metrics(task, model, data, kept)
+        metrics = {**model_metrics(task, model, data, kept), "monitor": monitor}
         if opened.soft is not None:
             metrics["distillation"] = add_retention(before["distillation"], metric, kept.splits["valid"][metric])
         metrics["quantization"] = {

@@ -72,6 +72,8 @@ def export(
         ngrams=trained.ngrams,
         judged=trained.ngrams_of_train if is_sample else trained.ngrams,
         lineage=Lineage.of_run(trained.folder).to_dict(),
+        training=trained.metrics,
+        scored_on="sample of the validation split" if is_sample else "given examples",
         overwrite=overwrite,
     )
     return read_object(bundle / "bundle.json")

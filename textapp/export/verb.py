@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textapp.errors import InputError
+from textapp.export.card import CARD
 from textapp.export.clients import CLIENTS, check_clients, check_predictor, client_module
 from textapp.export.clients.output import copy_bundle, exported_files, write_clients
 from textapp.export.clients.source import Source, no_report
@@ -85,6 +86,7 @@ def export(
             trained = run if isinstance(run, Run) else Run.load(run)
             check_predictor(clients, lambda: run_predictor(trained))
             _export_run(trained, made, **options)
+            (made / CARD).unlink()  # an app needs no card, and a client has a README.md of its own
             source = Source(made, trained, report)
         write_clients(source, clients, temporary)
         return read_object(made / "bundle.json")

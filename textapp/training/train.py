@@ -45,6 +45,7 @@ def train(
     vectors: str | os.PathLike[str] | None = None,
     init: str | os.PathLike[str] | Start | None = None,
     fixed: Collection[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -67,6 +68,8 @@ def train(
         fixed: Names of the settings that stay as `config` has them. The others are chosen from the training examples by
             `textapp.training.automatic`, except those for reading files, and are reported with their reasons. By
             default all settings stay.
+        callbacks: Keras callbacks of your own. They run after those of textapp, so that the logs of an epoch have all
+            scores.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -135,7 +138,9 @@ def train(
         data = with_ngram_model(config, rows, data, valid is None, report, None if known is None else known.ngrams)
 
         valid_rows = data.held_out["valid"]
-        model, history = fit_model(found, config, folder, data, trained, model, valid_rows, start=start.fingerprint)
+        model, history = fit_model(
+            found, config, folder, data, trained, model, valid_rows, start=start.fingerprint, callbacks=callbacks
+        )
         metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.baseline is not None:
             report_baseline(found, config, data, metrics, len(history), report)
@@ -239,6 +244,7 @@ def fit_model(
     valid: EncodedRows,
     probe: tuple[Any, Any] | None = None,
     start: str = "",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Trains a compiled model, or resumes its training, and writes all files of the run except its metrics.
 
@@ -252,6 +258,7 @@ def fit_model(
         valid: The validation split, with targets for the compiled loss.
         probe: Inputs and targets for gradient norms; by default some of the validation split.
         start: Identifies the weights of a run that the training starts from; empty for random ones.
+        callbacks: Callbacks of the user.
 
     Returns:
         The model from `build_model` with its best weights, float32, and the logs of each epoch.
@@ -264,6 +271,7 @@ def fit_model(
             Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),
             *task.dashboards(folder / run_folder.LOGS, data, scores, validation, probe),
             *([] if data.baseline is None else [BaselineScalars(folder / run_folder.LOGS, data.baseline["valid"])]),
+            *callbacks,
         ]
 
     history = fit_scored(task, config, data, trained, model, valid, folder / run_folder.CHECKPOINT, dashboards, start)

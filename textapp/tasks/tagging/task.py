@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from textapp.data.profile import Profile
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.data.tagged import TaggedExamples
+    from textapp.tasks.examination import Examination
+    from textapp.tasks.intervals import Difference, Interval
     from textapp.text.tag_set import TagSet
     from textapp.text.tokenizer import Tokenizer
 
@@ -214,6 +216,36 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         return tag_scores(examples.tags, list(decisions), targets)
 
+    def intervals(
+        self, examples: "TaggedExamples", decisions: Sequence[Any], targets: "TagSet"
+    ) -> "dict[str, Interval]":
+        """See `Task`: by the bootstrap over sentences."""
+        from textapp.tasks.tagging.examination import tag_intervals
+
+        return tag_intervals(examples.tags, decisions, targets)
+
+    def difference(
+        self, examples: "TaggedExamples", first: Sequence[Any], second: Sequence[Any], targets: "TagSet"
+    ) -> "Difference":
+        """See `Task`: with the paired bootstrap over sentences."""
+        from textapp.tasks.tagging.examination import tag_difference
+
+        return tag_difference(examples.tags, first, second, targets)
+
+    def examine(
+        self,
+        examples: "TaggedExamples",
+        decisions: Sequence[Any],
+        predictor: Any,
+        most: int,
+        trained: Mapping[str, int],
+    ) -> "Examination":
+        """See `Task`."""
+        from textapp.tasks.tagging.examination import examine
+
+        scores = self.score_decisions(examples, decisions, predictor.targets)
+        return examine(self.score_titles, examples, decisions, scores, predictor, most, trained)
+
     def baseline(
         self,
         config: settings.TaggingConfig,
@@ -291,6 +323,12 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         from textapp.tasks.tagging.terminal import prediction_lines
 
         return prediction_lines(texts, predictions, targets, terminal)
+
+    def listed_targets(self, targets: "TagSet") -> tuple[str, Sequence[str]]:
+        """See `Task`: the types of spans, or the plain tags."""
+        if targets.scheme is None:
+            return "tags", targets.tags
+        return "types of spans", sorted(name or "_" for name in targets.types)
 
     def describe_targets(self, targets: "TagSet") -> dict[str, Any]:
         """See `Task`."""
