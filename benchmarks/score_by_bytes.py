@@ -94,6 +94,7 @@ def points() -> dict[str, list[Point]]:
     budget, fasttext = (rows("budget", task="sst2", kind=kind) for kind in ("student", "fasttext"))
     students = [row for row in rows("tagger_students") if row["seed"] != "teachers"]
     accuracy = {name: rows("accuracy", task=name) for name in ("sst2", "sst2_phrases", "sst2_phrases_vectors")}
+    features = rows("tagging", task="conll2003_features")
     fused = (f"{INT8}_fused", f"{INT8}_fused_bytes")
     found = {
         "SST-2": [
@@ -110,7 +111,7 @@ def points() -> dict[str, list[Point]]:
             point("student", students, tagger, f"{INT8}_bytes", side="above"),
             point("no vectors", rows("tagging", task="conll2003"), "int8", "int8_bytes"),
             point("own vectors", rows("tagging", task="conll2003_vectors"), "int8", "int8_bytes"),
-            point("CRF over features, size not measured", rows("tagging", task="conll2003_features"), "keras", None, "rival"),
+            point("CRF over features, size not measured", features, "keras", None, "rival"),
         ],
     }
     for name, published in PUBLISHED.items():

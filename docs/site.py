@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 OUT = ROOT / "build" / "docs"
 PAGES = (
     *("README*.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
-    *("docs/**/*.md", "docs/*.png", "docs/*.svg", "notebooks/*.ipynb", "results/*.md", "results/*.png"),
+    *("docs/**/*.md", "docs/*.png", "docs/*.svg", "docs/*.css", "notebooks/*.ipynb", "results/*.md", "results/*.png"),
     *("native/README.md", "clients/README.md", "clients/conformance/README.md", "textapp/runtime/BUNDLE.md"),
 )
 """What the site has, besides what Zensical adds."""

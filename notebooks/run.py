@@ -44,15 +44,17 @@ def run(path: Path) -> nbformat.NotebookNode:
 
 
 def _kept(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
-    """The outputs of a cell without stderr, where TensorFlow logs what is true of one machine; stdout as one."""
+    """The outputs of a cell without TensorFlow's log, which is of one machine; all of stdout becomes one output."""
     kept: list[nbformat.NotebookNode] = []
     for output in outputs:
         if output.output_type != "stream":
             kept.append(output)
-        elif output.name == "stdout" and kept and kept[-1].output_type == "stream":
-            kept[-1].text += output.text
         elif output.name == "stdout":
-            kept.append(output)
+            text = "".join(line for line in output.text.splitlines(True) if not line.startswith("INFO:tensorflow:"))
+            if text and kept and kept[-1].output_type == "stream":
+                kept[-1].text += text
+            elif text:
+                kept.append(nbformat.v4.new_output("stream", name="stdout", text=text))
     return kept
 
 
