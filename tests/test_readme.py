@@ -142,3 +142,19 @@ def test_a_chinese_page_has_commands_and_figures_of_the_english_page(page):
         assert line.partition("  #")[0].rstrip() in english, line
     for figure in re.findall(r"\b\d+\.\d+\b", PAGES[page]):
         assert figure in english, figure
+
+
+def test_the_page_of_formats_has_each_format_and_each_known_column():
+    from textapp.data import readers, tables, tagged
+    from textapp.vectors import formats
+
+    page = PAGES["docs/formats.md"]
+    for heading, known in (
+        ("Examples for a classifier", readers.FORMATS),
+        ("Examples for a tagger", tagged.FORMATS),
+        ("Word vectors", formats.FORMATS),
+    ):
+        section = page.split(f"\n## {heading}\n")[1].partition("\n## ")[0]
+        assert set(re.findall(r"^\| `(\w+)` \|", section, re.M)) == set(known)
+    for column in tables.TEXT_COLUMNS + tables.LABEL_COLUMNS:
+        assert f"`{column}`" in page
