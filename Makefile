@@ -132,4 +132,4 @@ lock: setup
 	$(BIN)/python lock.py $(LOCKED)
 
 clean:
-	rm -rf .venv .venv-next .venv-jax .venv-wheel demo build dist *.egg-info
+	rm -rf .venv .venv-next .venv-jax .venv-wheel demo build dist notebooks/work *.egg-info
