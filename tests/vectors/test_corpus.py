@@ -85,7 +85,7 @@ def test_jieba_reads_no_cache_that_others_can_write(tmp_path, monkeypatch):
 def test_without_jieba_the_error_names_the_extra(monkeypatch):
     corpus._jieba_cut.cache_clear()
     monkeypatch.setitem(sys.modules, "jieba", None)
-    with pytest.raises(InputError, match=r'^tokenizer jieba: .* pip install "textapp\[chinese\]"$'):
+    with pytest.raises(InputError, match=r'^tokenizer jieba: .* pip install "textapp-keras\[chinese\]"$'):
         WordSplitter("jieba")
 
 

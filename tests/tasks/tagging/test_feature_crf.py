@@ -74,7 +74,7 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pycrfsuite", None)
     found = task("tagging")
     found.check_installed(found.config())
-    message = 'setting baseline: crf needs the library python-crfsuite; pip install "textapp[crf]"'
+    message = 'setting baseline: crf needs the library python-crfsuite; pip install "textapp-keras[crf]"'
     with pytest.raises(InputError) as caught:
         found.check_installed(found.config().override(["baseline=crf"]))
     assert str(caught.value) == message

@@ -119,6 +119,6 @@ def _library() -> Any:
         import pycrfsuite
     except ModuleNotFoundError as error:
         raise InputError(
-            'setting baseline: crf needs the library python-crfsuite; pip install "textapp[crf]"'
+            'setting baseline: crf needs the library python-crfsuite; pip install "textapp-keras[crf]"'
         ) from error
     return pycrfsuite
