@@ -27,6 +27,22 @@ _CHINESE = {
 }
 
 
+# Folders, and files, whose tests share models that take long to make, built once a worker.
+_TOGETHER = {"cli": "cli", "native": "native", "runtime": "runtime"}
+_TOGETHER |= dict.fromkeys(("compress/test_distill.py", "compress/test_teachers.py"), "teachers")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, one worker of pytest-xdist runs all tests of a file, and of what shares models."""
+    if not config.getoption("loadgroup", False):  # which only workers have
+        return
+    for item in items:
+        path = item.path.relative_to(config.rootpath / "tests")
+        group = _TOGETHER.get(path.as_posix()) or _TOGETHER.get(path.parts[0]) or path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def _seed() -> None:
     """Seeds what is imported by now: most tests need no Keras, and some must not import it."""
     if "keras" in sys.modules:
