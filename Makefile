@@ -14,7 +14,7 @@ demo: setup
 setup: .venv/installed
 
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadgroup --durations=15
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=15
 
 # The core in C: with each compiler that is here, with addresses checked, and for other processors; what is missing is
 # skipped with its reason.

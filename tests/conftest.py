@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -27,20 +28,24 @@ _CHINESE = {
 }
 
 
-# Folders, and files, whose tests share models that take long to make, built once a worker.
+# Folders, and files, whose tests share models that take long to make.
 _TOGETHER = {"cli": "cli", "native": "native", "runtime": "runtime"}
 _TOGETHER |= dict.fromkeys(("compress/test_distill.py", "compress/test_teachers.py"), "teachers")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, one worker of pytest-xdist runs all tests of a file, and of what shares models."""
-    if not config.getoption("loadgroup", False):  # which only workers have
-        return
-    for item in items:
-        path = item.path.relative_to(config.rootpath / "tests")
-        group = _TOGETHER.get(path.as_posix()) or _TOGETHER.get(path.parts[0]) or path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, one worker of pytest-xdist runs all tests of a file, and all that share models."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0].removeprefix("tests/")
+            return _TOGETHER.get(file) or _TOGETHER.get(file.partition("/")[0]) or file
+
+    return Scheduling(config, log)
 
 
 def _seed() -> None:
