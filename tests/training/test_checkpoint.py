@@ -1,5 +1,6 @@
 """A training that is interrupted anywhere ends with the numbers of one that is not."""
 
+import functools
 import json
 
 import keras
@@ -61,6 +62,26 @@ def small_model() -> keras.Model:
     return keras.Model(ids, keras.layers.Dense(2)(context))
 
 
+@functools.cache
+def compiled_model(steps: int, size: float, learning_rate: float, frozen_steps: int, embedding_rate: float):
+    """A compiled model and the first values of its variables: TensorFlow traces it once for many trainings."""
+    keras.utils.set_random_seed(3)
+    model = with_adversary(small_model(), size)
+    optimizer = adamw(
+        model,
+        EPOCHS * steps,
+        learning_rate=learning_rate,
+        warmup=0.1,
+        weight_decay=0.01,
+        clipnorm=1.0,
+        frozen_steps=frozen_steps,
+        embedding_rate=embedding_rate,
+    )
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    optimizer.build(model.trainable_variables)
+    return model, [np.array(variable) for variable in (*model.variables, *optimizer.variables)]
+
+
 def train(
     path,
     monkeypatch,
@@ -72,22 +93,15 @@ def train(
     size=0,
     stream=False,
     monitor="val_accuracy",
-    **unfreezing,
+    frozen_steps=0,
+    embedding_rate=1.0,
 ):
-    """Trains anew, or goes on from `path`. Returns weights and history."""
-    keras.utils.set_random_seed(3)
-    model = with_adversary(small_model(), size)
+    """Trains anew, or goes on from `path`, as a new process would. Returns weights and history."""
     batches = streamed(examples()) if stream else TrainingBatches(examples(), BATCH, seed=5)
-    optimizer = adamw(
-        model,
-        EPOCHS * batches.steps_per_epoch,
-        learning_rate=learning_rate,
-        warmup=0.1,
-        weight_decay=0.01,
-        clipnorm=1.0,
-        **unfreezing,
-    )
-    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model, values = compiled_model(batches.steps_per_epoch, size, learning_rate, frozen_steps, embedding_rate)
+    for variable, value in zip((*model.variables, *model.optimizer.variables), values, strict=True):
+        variable.assign(value)
+    model.reset_metrics()
     monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (every_seconds,))
     history = fit(
         model,
