@@ -95,7 +95,7 @@ def installed(name: str, install: Callable[[Path], str | None]) -> Path:
     Raises:
         Skipped: It cannot be installed.
     """
-    folder = INSTALLED / re.sub(r"[^\w.-]+", "-", name)
+    folder = INSTALLED / re.sub(r"[^\w.-]+", "-", name.lstrip("@"))
     if folder.is_dir():
         return folder
     INSTALLED.mkdir(parents=True, exist_ok=True)
