@@ -115,7 +115,7 @@ def checked(command: Sequence[str], folder: Path, features: int | None = None) -
 def measure_strings(results: Results, work: Path, count: int) -> None:
     """The golden files on each processor."""
     folder = work / f"golden-{count}"
-    processors = {library.machine(): "", "aarch64": "aarch64", "armv7l": "armv7l"}
+    processors = {library.machine(): "", **{name: name for name in CROSS}}
     missing = {*processors, WASM} - results.rows("strings").keys()
     if missing and not folder.exists():
         make.make(folder, count)
@@ -288,7 +288,10 @@ def table(content: dict[str, Any]) -> str:
         counts = {row["count"] for row in processors.values()}
         lines += ["", "## Generated strings", ""]
         number = ", ".join(f"{count:,}" for count in counts)
-        lines += [f"{number} strings in each setting; AArch64 and ARMv7 in QEMU, WebAssembly (SIMD) in Node.", ""]
+        lines += [
+            f"{number} strings in each setting; AArch64, ARMv7 and RISC-V in QEMU, WebAssembly (SIMD) in Node.",
+            "",
+        ]
         lines += [f"| golden file | lines | different: {' | '.join(names)} |", f"|---|--:|{'--:|' * len(names)}"]
         for file, row in next(iter(processors.values()))["files"].items():
             found = [processors[name]["files"].get(file) for name in names]

@@ -19,7 +19,7 @@ from textapp.export.clients.source import Source
 from textapp.export.verb import export
 from textapp.files import digest
 from textapp.runtime import load
-from textapp.runtime.native import library_path
+from textapp.runtime.native_library import library_path
 
 
 def files(folder):
