@@ -118,7 +118,8 @@ def npm_packages(name: str) -> Path:
     if (FOUND / name).is_dir():
         return FOUND
     npm = needed("npm")
-    options = ["--no-audit", "--no-fund", "--no-save", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+    options = ["--no-audit", "--no-fund", "--no-save", "--logs-max=0"]
+    options += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
 
     def install(folder: Path) -> str | None:
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""The tools of clients/check.py: what hangs or fails is a missing tool, and a tool is there as a whole or not at all."""
+"""The tools of clients/check.py: what hangs or fails is a missing tool, and a tool is there wholly or not at all."""
 
 import sys
 import time
