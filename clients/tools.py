@@ -67,8 +67,9 @@ def failure(command: Sequence[str | Path], seconds: float, **variables: str) -> 
         if process.returncode == 0:
             return None
         output.seek(0)
-        lines = output.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), f"exit code {process.returncode}")
+        lines = [line.strip() for line in output.read().decode(errors="replace").split("\n")]
+        telling = [line for line in lines if line and "log of this run" not in line]  # as npm's last line is
+        return telling[-1] if telling else f"exit code {process.returncode}"
 
 
 def needed_from(tool: str, least: tuple[int, ...]) -> str:
@@ -118,8 +119,7 @@ def npm_packages(name: str) -> Path:
     if (FOUND / name).is_dir():
         return FOUND
     npm = needed("npm")
-    options = ["--no-audit", "--no-fund", "--no-save", "--logs-max=0"]
-    options += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+    options = ["--no-audit", "--no-fund", "--no-save", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
 
     def install(folder: Path) -> str | None:
         folder.mkdir()
