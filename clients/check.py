@@ -227,7 +227,7 @@ def exported(client: str, bundle: Path | None = None) -> Path:
     """A folder with a client and a bundle, by default `tested_bundle`, as `textapp export --client` writes it."""
     folder = scratch() / client / "textapp"
     if not folder.exists():
-        folder.parent.mkdir()
+        folder.parent.mkdir(exist_ok=True)
         export(bundle or tested_bundle(), folder, clients=[client])
     return folder
 

@@ -67,8 +67,9 @@ def failure(command: Sequence[str | Path], seconds: float, **variables: str) -> 
         if process.returncode == 0:
             return None
         output.seek(0)
-        lines = output.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), f"exit code {process.returncode}")
+        lines = [line.strip() for line in output.read().decode(errors="replace").split("\n")]
+        telling = [line for line in lines if line and "log of this run" not in line]  # as npm's last line is
+        return telling[-1] if telling else f"exit code {process.returncode}"
 
 
 def needed_from(tool: str, least: tuple[int, ...]) -> str:
@@ -95,7 +96,7 @@ def installed(name: str, install: Callable[[Path], str | None]) -> Path:
     Raises:
         Skipped: It cannot be installed.
     """
-    folder = INSTALLED / re.sub(r"[^\w.-]+", "-", name)
+    folder = INSTALLED / re.sub(r"[^\w.-]+", "-", name.lstrip("@"))
     if folder.is_dir():
         return folder
     INSTALLED.mkdir(parents=True, exist_ok=True)

@@ -74,8 +74,10 @@ def run_ways(ways: Mapping[str, Callable[[], None]]) -> int:
             results[name] = f"passed in {time.monotonic() - start:.0f} s"
         except Skipped as reason:
             results[name] = f"skipped: {reason}"
-        except (subprocess.SubprocessError, library.CompileError, AssertionError, InputError) as error:
+        except (subprocess.SubprocessError, library.CompileError, AssertionError, InputError, OSError) as error:
             results[name] = f"failed: {error}"
+        print(f"{name}: {results[name]}", flush=True)
+    print("all ways:")
     for name, result in results.items():
         print(f"{name}: {result}")
     return int(any(result.startswith("failed") for result in results.values()))

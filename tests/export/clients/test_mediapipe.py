@@ -291,6 +291,7 @@ def test_mediapipe_itself_gives_these_scores(content, written, scores_of):
     """The same tokens and the same scores for generated texts, of letters, symbols and white space of all kinds."""
     without_newer = [text for text in texts(2_000, seed=6) if not NEWER & {*text}]
     generated = [*without_newer, "", "GOOD don't 好吃！", "good " * 50, "x" * 101 + " good", "é" * 50 + " bad"]
+    generated += [" \t\n", "good 好 " * 100_000, "x" * 1_000_000]  # without tokens, and of a megabyte
     model, vocabulary = MediaPipeModel(content), Vocabulary(WORDS)
     for text, scores in zip(generated, scores_of(written[0] / "model.tflite", generated), strict=True):
         expected = model.probabilities(vocabulary.encode(TOKENIZER.words(text)))
