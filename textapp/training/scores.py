@@ -97,5 +97,11 @@ def model_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared,
         "data": data.counts,
         "fingerprint": data.fingerprint,
         "parameters": model.count_params(),
-        **({} if scores.ngrams is None else {"ngrams": {"weights": list(scores.ngrams.final.weights)}}),
+        **({} if scores.ngrams is None else {"ngrams": _describe_ngrams(scores.ngrams)}),
     }
+
+
+def _describe_ngrams(ngrams: NgramModels) -> dict[str, Any]:
+    """The entry of `metrics.json` for n-grams. The scores on valid are of n-grams that have not learned its texts."""
+    knows_valid = ngrams.final.table is not ngrams.of_train.table
+    return {"weights": list(ngrams.final.weights), "fitted_to": ["train", "valid"] if knows_valid else ["train"]}
