@@ -20,7 +20,8 @@ from textapp.text.word_shape import SHAPES
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.predictor import run_decisions, run_predictor
-from textapp.training.run import CHECKPOINT, Run, check_folder
+from textapp.training.run import Run
+from textapp.training.run_folder import CHECKPOINT, check_folder
 from textapp.training.train import train
 
 SETTINGS = {

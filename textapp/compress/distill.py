@@ -36,14 +36,15 @@ from textapp.errors import InputError
 from textapp.files import replacing
 from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.adversarial import with_adversary
 from textapp.training.ngram_model import with_ngram_model
-from textapp.training.prepare import Prepared, build_encoder, training_batches, with_held_out
+from textapp.training.prepare import Prepared, training_batches, with_held_out
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.scores import held_out_metrics
 from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.train import build_model, compile_model, fit_model, named_files
+from textapp.training.vocabularies import build_encoder
 
 PROBE = 32  # validation rows whose gradients TensorBoard shows
 
@@ -104,7 +105,7 @@ def distill(
         **split_settings(found, config),
         **sources(folder, teachers, named_files(files), unlabelled),
     }
-    with run.reserved(folder, command, force):
+    with run_folder.reserved(folder, command, force):
         began = time.monotonic()
         keras.utils.set_random_seed(config.training.seed)
 
@@ -119,7 +120,7 @@ def distill(
         if soft_targets_from is None:
             open_runs(teachers)
         # Files, settings and teachers are valid: only now delete an old run.
-        run.begin(folder, command, force)
+        run_folder.begin(folder, command, force)
 
         soft = _soft_targets(folder, teachers, student, soft_targets_from, report)
         data, valid_rows = student.with_soft_targets(soft)
@@ -309,7 +310,7 @@ def _soft_targets(
     report: Report,
 ) -> SoftTargets:
     """The probabilities of validation split and transfer set, computed unless an earlier process has done so."""
-    path, found, targets = folder / run.SOFT_TARGETS, student.task, student.data.targets
+    path, found, targets = folder / run_folder.SOFT_TARGETS, student.task, student.data.targets
     if copied_from is not None and not path.exists():
         with replacing(path) as temporary:
             shutil.copyfile(copied_from, temporary)
@@ -317,7 +318,7 @@ def _soft_targets(
         items = student.teacher_items(teachers)
         write_soft_targets(
             path,
-            folder / run.SOFT_TARGETS_PART,
+            folder / run_folder.SOFT_TARGETS_PART,
             found,
             items,
             lambda chunk: mean_probabilities(teachers, chunk, targets.names),

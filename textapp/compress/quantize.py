@@ -27,7 +27,7 @@ from textapp.files import read_bytes, replacing
 from textapp.settings import MOST
 from textapp.task import Files, Report, canonical_name
 from textapp.text.characters import counted
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.fit import fit
 from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, prepare
@@ -74,19 +74,23 @@ def quantize(
     command, before = run.read_finished(source)
     run.task_of(source, before)
     if not command.get("train"):
-        raise InputError(f"{source / run.CONFIG}: names no training file, so this run cannot be quantized")
+        raise InputError(f"{source / run_folder.CONFIG}: names no training file, so this run cannot be quantized")
     if folder.resolve() == source.resolve():
         raise InputError(f"{folder}: is the run itself; choose another --out")
     command = {
         # The teachers do not run again: `metrics.json` of the run has them.
         # The settings are those of the run, however they were chosen.
-        **{key: value for key, value in command.items() if key not in (*run.NOT_OF_COMMAND, run.FIXED, "teachers")},
+        **{
+            key: value
+            for key, value in command.items()
+            if key not in (*run_folder.NOT_OF_COMMAND, run_folder.FIXED, "teachers")
+        },
         "quantized_from": os.fspath(source),
         "quantize": config.to_dict(),
     }
-    with run.reserved(folder, command, force):
+    with run_folder.reserved(folder, command, force):
         began = time.monotonic()
-        start = hashlib.sha256(read_bytes(source / run.MODEL)).hexdigest()
+        start = hashlib.sha256(read_bytes(source / run_folder.MODEL)).hexdigest()
         # Loading draws the dropout seeds. With the run's seed, the same batches would get the same dropout masks as
         # before, which the model has memorized (96 % of SST-2's training texts correct, with other masks 90 %).
         keras.utils.set_random_seed((command["settings"]["seed"] + OTHER_SEED) % MOST)
@@ -117,10 +121,10 @@ def quantize(
             loss = student_loss(task, *given) if opened.soft else task.loss(*given)
             compile_model(aware, task, settings, settings.training.epochs * steps, loss, model)
 
-        run.begin(folder, command, force)
+        run_folder.begin(folder, command, force)
         run.save_text_side(folder, task, opened.run.tokenizer, data.encoder, data.targets, data.examples["valid"])
         if opened.soft is not None:  # other students, and later calls of `quantize`, can use them
-            with replacing(folder / run.SOFT_TARGETS) as temporary:
+            with replacing(folder / run_folder.SOFT_TARGETS) as temporary:
                 shutil.copyfile(opened.soft.name, temporary)
         metric = task.main_score(data.targets)
         title, monitor = task.score_titles[metric], task.monitor(opened.config, data.targets, data.target_counts)
@@ -134,7 +138,7 @@ def quantize(
         history: list[dict[str, float]] = []
         if config.epochs:
             report(f"training on {describe(strategy)} with rounded weights: {counted(steps, 'step')} an epoch")
-            log = EventLog(folder / run.LOGS)
+            log = EventLog(folder / run_folder.LOGS)
             size = training.batch_size
             validation = evaluation_batches(opened.valid, size, data.widths, training.static_shapes)
             validation_scores = ValidationScores(
@@ -153,7 +157,7 @@ def quantize(
                 validation,
                 epochs=config.epochs,
                 patience=config.patience,
-                checkpoint=folder / run.CHECKPOINT,
+                checkpoint=folder / run_folder.CHECKPOINT,
                 fingerprint=f"{config.to_dict()} {data.fingerprint} {start}",
                 monitor=f"val_{monitor}",
                 scores=[validation_scores],
@@ -218,11 +222,13 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
     """
     loaded = run.Run.load(source)
     task, config, soft = loaded.task, loaded.config, None
-    train = run.entry(source / run.CONFIG, command, "train")
+    train = run.entry(source / run_folder.CONFIG, command, "train")
     files = Files(train, command.get("valid"), command.get("test"), command.get("vectors"))
     if "distillation" in command:
-        run.entry(source / run.METRICS, loaded.metrics, "distillation", f"valid_{task.main_score(loaded.targets)}")
-        config = student_config(task, command, os.fspath(source / run.CONFIG))
+        run.entry(
+            source / run_folder.METRICS, loaded.metrics, "distillation", f"valid_{task.main_score(loaded.targets)}"
+        )
+        config = student_config(task, command, os.fspath(source / run_folder.CONFIG))
         soft = SoftTargets.read(_soft_targets(source), task, loaded.targets)
         student = StudentData.read(task, config, files, command.get("unlabelled", ()), [soft], report)
         data, valid = student.with_soft_targets(soft)
@@ -248,7 +254,7 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
 
 def _soft_targets(source: Path) -> Path:
     """The file of a student's soft targets. Raises `InputError` if there is none."""
-    path, earlier = source / run.SOFT_TARGETS, source / "soft_labels.jsonl.gz"
+    path, earlier = source / run_folder.SOFT_TARGETS, source / "soft_labels.jsonl.gz"
     if not path.exists() and earlier.exists():
         return earlier
     if not path.exists():

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from textapp.answers import ReliabilityBin
 from textapp.figures import font_families, new_figure, pixels
-from textapp.task import ReliabilityBin
 
 _MOST_CLASSES_WITH_NUMBERS = 12  # more make the cells too small to read
 

@@ -25,9 +25,11 @@ from textapp.text.vocabulary import UNKNOWN_ID
 from textapp.training.baseline import is_better
 from textapp.training.optimizer import WORD_TABLE
 from textapp.training.predictor import run_scores
-from textapp.training.prepare import Known, Prepared
+from textapp.training.prepare import Prepared
 from textapp.training.pretrained import check_settings
-from textapp.training.run import CONFIG, MODEL, Run, content_hash
+from textapp.training.run import Run, content_hash
+from textapp.training.run_folder import CONFIG, MODEL
+from textapp.training.vocabularies import Known
 
 TABLES = (WORD_TABLE, "characters")
 """Layers whose first weight has a row for each word or character."""

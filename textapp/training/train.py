@@ -18,7 +18,7 @@ from textapp.models.model import text_model
 from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.adversarial import with_adversary
 from textapp.training.automatic import choose_settings
 from textapp.training.baseline import report_baseline, with_baseline
@@ -96,10 +96,10 @@ def train(
     }
     if fixed is not None:
         defaults = found.config()
-        command[run.FIXED] = {
+        command[run_folder.FIXED] = {
             name: value for name, value in command["settings"].items() if name in fixed or value != defaults.get(name)
         }
-    with run.reserved(folder, command, force):
+    with run_folder.reserved(folder, command, force):
         began = time.monotonic()
         start.check_vectors(config, vectors)
         keras.utils.set_random_seed(start.seed(config))
@@ -107,15 +107,15 @@ def train(
         train_examples, held_out = read_splits(found, config, files, report)
         more = {}
         if fixed is not None:
-            resumed = None if force else run.resumed_settings(folder, command)
+            resumed = None if force else run_folder.resumed_settings(folder, command)
             if resumed is None:
                 profile = found.profile(config, files, train_examples, held_out)
                 config, reasons = choose_settings(profile, config, fixed, report)
             else:
-                config, reasons = found.config.from_dict(resumed[0], str(folder / run.CONFIG)), resumed[1]
+                config, reasons = found.config.from_dict(resumed[0], str(folder / run_folder.CONFIG)), resumed[1]
                 report("settings: as they were chosen when this training began")
             check_settings(config, vectors)
-            command["settings"], more[run.CHOSEN] = config.to_dict(), reasons
+            command["settings"], more[run_folder.CHOSEN] = config.to_dict(), reasons
         known = start.known
         data = prepare_splits(found, config, files, train_examples, held_out, report, known)
         del train_examples
@@ -124,7 +124,7 @@ def train(
         trained, model = compiled_model(found, config, data, strategy, start)
         before = start.before(data, files, report)
         # Files and settings are valid: only now delete an old run.
-        run.begin(folder, command, force, **more)
+        run_folder.begin(folder, command, force, **more)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
@@ -274,11 +274,11 @@ def fit_model(
     def dashboards(scores: ValidationScores, validation: tf.data.Dataset) -> list[keras.callbacks.Callback]:
         return [
             Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),
-            *task.dashboards(folder / run.LOGS, data, scores, validation, probe),
-            *([] if data.baseline is None else [BaselineScalars(folder / run.LOGS, data.baseline["valid"])]),
+            *task.dashboards(folder / run_folder.LOGS, data, scores, validation, probe),
+            *([] if data.baseline is None else [BaselineScalars(folder / run_folder.LOGS, data.baseline["valid"])]),
         ]
 
-    checkpoint = folder / run.CHECKPOINT
+    checkpoint = folder / run_folder.CHECKPOINT
     history = fit_scored(task, config, data, trained, model, valid, checkpoint, dashboards, report, start)
     if training.mixed_precision:  # a float32 copy: the export must not have this policy
         half, model = model, build_model(task, config, data)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from textapp.answers import ReliabilityBin
 from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant
 from textapp.compress.lineage import Lineage, Quantized
 from textapp.runtime.size_breakdown import FileParts
-from textapp.task import ReliabilityBin
 
 LABELS = Comparison("classification", "label", "accuracy", "accuracy", "texts", independent=True)
 HOSTILE = "</title><script>alert('x')</script> & | `*_[a](b)_ 好"

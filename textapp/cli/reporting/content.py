@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from textapp.answers import ReliabilityBin
 from textapp.cli.output import printable
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.runtime.size_breakdown import FileParts
-from textapp.task import ReliabilityBin
 from textapp.text.characters import counted
 
 NONE = "–"

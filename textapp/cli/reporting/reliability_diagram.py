@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from textapp.task import ReliabilityBin
+from textapp.answers import ReliabilityBin
 
 WIDTH, HEIGHT = 240, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, WIDTH - 8, 28, HEIGHT - 40  # of the field, in pixels

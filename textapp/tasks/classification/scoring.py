@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from textapp.task import Baseline, ReliabilityBin, Report, Task
+from textapp.answers import Baseline, ReliabilityBin
+from textapp.task import Report, Task
 from textapp.tasks.classification.config import ClassificationConfig
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Baseline, Compared, Files, PathLike, Report, Save, Task
+from textapp.answers import Baseline
+from textapp.task import Compared, Files, PathLike, Report, Save, Task
 from textapp.tasks.tagging import config as settings
 
 if TYPE_CHECKING:
