@@ -187,6 +187,9 @@ class Ngrams(Section):
     ngram_characters: Annotated[
         int, Range(2, 8, also=(0, "none")), "Most characters of an n-gram inside a word; not with tokenizer=char."
     ] = 5
+    ngram_valid: Annotated[
+        bool, "Fit the n-grams to the validation texts too, once these have chosen all else and have been scored."
+    ] = True
 
     def check(self) -> None:
         """Raises `InputError` if the rows are no power of two."""
@@ -198,7 +201,7 @@ class Ngrams(Section):
 
     def unused(self) -> dict[str, str]:
         """The settings of n-grams if there are none."""
-        names = () if self.ngram_rows else ("ngram_order", "ngram_characters")
+        names = () if self.ngram_rows else ("ngram_order", "ngram_characters", "ngram_valid")
         return dict.fromkeys(names, not_with("ngram_rows", 0))
 
 
@@ -207,6 +210,9 @@ class Training(Section):
     """How a model is trained."""
 
     epochs: Annotated[int, Range(1, MOST), "Most passes over the training split."] = 10
+    cycles: Annotated[
+        int, Range(1, MOST), "Most rounds of so many epochs; another one begins only if the model still learns."
+    ] = 1
     batch_size: Annotated[int, Range(1, MOST), "Texts a batch."] = 64
     learning_rate: Annotated[float, Range(0, open_low=True), "The highest learning rate, after the warm-up."] = 1e-3
     warmup: Annotated[float, Share, "Share of all steps in which the learning rate rises."] = 0.1

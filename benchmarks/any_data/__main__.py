@@ -4,7 +4,8 @@
                                   [--models svm textapp ...] [--folds] [--minutes 60]
 
 Classifiers are compared with the most frequent class, with a linear SVM over TF-IDF n-grams and with fastText, taggers
-with a CRF over features. All get the same texts; only `svm_all`, the same SVM, also learns from the validation texts.
+with a CRF over features. All get the same texts; `svm_all`, the same SVM, also learns from the validation texts, as the
+n-grams of textapp do in the end.
 textapp is the command line without a preset; its only settings are the seed and how broken tags are read.
 `textapp_vectors` also starts from word vectors of unlabelled text, on three sets.
 

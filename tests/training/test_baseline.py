@@ -137,7 +137,8 @@ def test_on_request_a_taggers_baseline_is_a_crf_over_features(compared, corpora)
     _, usual, _ = compared("tagging")
     assert data.baseline["valid"]["entity_f1"] > usual.baseline["valid"]["entity_f1"]
     assert data.baseline["model"] == "CRF over features"
-    assert lines[-1].startswith("baseline: CRF over features, fitted to ")
+    assert lines[0] == "baseline: fitting a CRF; thousands of sentences take minutes"
+    assert lines[1].startswith("baseline: CRF over features, fitted to ")
 
 
 @each_task

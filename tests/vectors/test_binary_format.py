@@ -102,7 +102,9 @@ def test_rows_are_the_same_across_blocks(tmp_path):
 def test_a_word_that_is_none_is_left_out_and_reported(read):
     lines, rows = [], [(1.0,), (2.0,), (3.0,), (4.0,)]
     content = binary([b"\xff\xfe".decode("latin-1"), "a", "", "b"], rows).replace("ÿþ".encode(), b"\xff\xfe")
-    with pytest.raises(InputError, match=r"FILE: byte 4: .*many words after it are none; the header's dimension is wro"):
+    with pytest.raises(
+        InputError, match=r"FILE: byte 4: .*many words after it are none; the header's dimension is wro"
+    ):
         read(content)
     content = binary([b"\xff\xfe".decode("latin-1"), *"abc"], rows).replace("ÿþ".encode(), b"\xff\xfe")
     assert read(content, report=lines.append).vectors.ravel().tolist() == [2, 3, 4]

@@ -126,14 +126,16 @@ def distill(
 
         soft = _soft_targets(folder, teachers, student, soft_targets_from, report)
         data, valid_rows = student.with_soft_targets(soft)
-        data = with_ngram_model(config, student.train, data, valid is None, report)
+        data = with_ngram_model(config, student.train, data, report)
         teaching = _teaching(found, teachers, student, soft)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
         report(f"training on {describe(strategy)}: {size}")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
-        model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe, callbacks=callbacks)
+        model, history = fit_model(
+            found, config, folder, data, trained, model, valid_rows, report, probe=probe, callbacks=callbacks
+        )
         metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary

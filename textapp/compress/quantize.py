@@ -104,6 +104,7 @@ def quantize(
         total = config.epochs * steps
         settings = opened.config.replaced(
             epochs=max(1, config.epochs),
+            cycles=1,
             learning_rate=config.learning_rate,
             warmup=config.warmup,
             freeze_epochs=0,  # at this point word vectors are trained, or frozen for the whole training
@@ -254,7 +255,7 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
             "has changed since"
         )
     if loaded.ngrams is not None:  # fitted again, as the run's own may know the validation split
-        data = with_ngram_model(config, rows, data, files.valid is None, report)
+        data = with_ngram_model(config, rows, data, report)
     return _LoadedRun(loaded, config, data, valid, soft)
 
 

@@ -102,8 +102,17 @@ class Run:
             command=command,
             metrics=metrics,
             ngrams=ngrams,
-            ngrams_of_train=_load_ngrams(folder, NGRAMS_OF_TRAIN, len(targets.names)) or ngrams,
+            ngrams_of_train=load_ngrams_of_train(folder, len(targets.names)) or ngrams,
         )
+
+    def unbiased(self, path: str | os.PathLike[str] | None) -> "Run":
+        """The run to score on a file: on its own validation file, with n-grams that have not learned these texts."""
+        valid = self.command.get("valid")
+        if self.ngrams is self.ngrams_of_train or valid is None or path is None:
+            return self
+        exist = Path(valid).exists() and Path(path).exists()  # not so for a file in an archive, `ARCHIVE#MEMBER`
+        is_valid = os.fspath(path) == valid or (exist and Path(valid).samefile(path))
+        return dataclasses.replace(self, ngrams=self.ngrams_of_train) if is_valid else self
 
     def sample(self) -> Any:
         """Some validation examples. Raises `InputError` if the file is missing or broken."""
@@ -280,6 +289,11 @@ def load_ngrams(folder: Path, metrics: Mapping[str, Any], classes: int) -> Ngram
             f"{folder / NGRAMS}: missing, but {METRICS} names n-grams; copy the run again, or train it again"
         )
     return ngrams
+
+
+def load_ngrams_of_train(folder: Path, classes: int) -> NgramModel | None:
+    """Reads the linear model that has not learned the validation texts; None if that of the run has not either."""
+    return _load_ngrams(folder, NGRAMS_OF_TRAIN, classes)
 
 
 def _load_ngrams(folder: Path, names: tuple[str, str], classes: int) -> NgramModel | None:

@@ -100,7 +100,7 @@ def model_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared,
         "target_counts": dict(zip(data.targets.names, _counts(data.target_counts), strict=True)),
         "fingerprint": data.fingerprint,
         "parameters": model.count_params(),
-        **({} if scores.ngrams is None else {"ngrams": {"weights": list(scores.ngrams.final.weights)}}),
+        **({} if scores.ngrams is None else {"ngrams": _describe_ngrams(scores.ngrams)}),
     }
 
 
@@ -119,3 +119,9 @@ def _counts(target_counts: np.ndarray) -> list[int]:
     """How often each target occurs, from `EncodedRows.target_counts`."""
     counts: list[int] = (target_counts if target_counts.ndim == 1 else target_counts[:, 1]).tolist()
     return counts
+
+
+def _describe_ngrams(ngrams: NgramModels) -> dict[str, Any]:
+    """The entry of `metrics.json` for n-grams. The scores on valid are of n-grams that have not learned its texts."""
+    knows_valid = ngrams.final.table is not ngrams.of_train.table
+    return {"weights": list(ngrams.final.weights), "fitted_to": ["train", "valid"] if knows_valid else ["train"]}

@@ -135,11 +135,11 @@ def train(
         if config.training.baseline:
             data = with_baseline(found, config, data, report)
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
-        data = with_ngram_model(config, rows, data, valid is None, report, None if known is None else known.ngrams)
+        data = with_ngram_model(config, rows, data, report, None if known is None else known.unbiased(valid).ngrams)
 
         valid_rows = data.held_out["valid"]
         model, history = fit_model(
-            found, config, folder, data, trained, model, valid_rows, start=start.fingerprint, callbacks=callbacks
+            found, config, folder, data, trained, model, valid_rows, report, start.fingerprint, callbacks=callbacks
         )
         metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.baseline is not None:
@@ -152,7 +152,17 @@ def train(
             targets = found.read_targets(folder, metrics)
             ngrams = run.load_ngrams(folder, metrics, len(targets.names))
             return run.Run(
-                folder, found, model, config, data.tokenizer, data.encoder, targets, command, metrics, ngrams
+                folder,
+                found,
+                model,
+                config,
+                data.tokenizer,
+                data.encoder,
+                targets,
+                command,
+                metrics,
+                ngrams,
+                run.load_ngrams_of_train(folder, len(targets.names)) or ngrams,
             )
 
         metrics |= start.compare(new_run, data, before, report)
@@ -225,7 +235,7 @@ def compile_model(
         trained: The model to `fit`: `model` itself, or a model that wraps it.
         task: The task.
         config: The settings.
-        total_steps: Steps of all epochs.
+        total_steps: Steps of all epochs of a cycle.
         loss: The loss.
         model: From `build_model`.
     """
@@ -242,8 +252,9 @@ def fit_model(
     trained: keras.Model,
     model: keras.Model,
     valid: EncodedRows,
-    probe: tuple[Any, Any] | None = None,
+    report: Report,
     start: str = "",
+    probe: tuple[Any, Any] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Trains a compiled model, or resumes its training, and writes all files of the run except its metrics.
@@ -256,8 +267,9 @@ def fit_model(
         trained: The compiled model.
         model: The model from `build_model`: only this one is saved.
         valid: The validation split, with targets for the compiled loss.
-        probe: Inputs and targets for gradient norms; by default some of the validation split.
+        report: Receives each line of progress.
         start: Identifies the weights of a run that the training starts from; empty for random ones.
+        probe: Inputs and targets for gradient norms; by default some of the validation split.
         callbacks: Callbacks of the user.
 
     Returns:
@@ -274,7 +286,8 @@ def fit_model(
             *callbacks,
         ]
 
-    history = fit_scored(task, config, data, trained, model, valid, folder / run_folder.CHECKPOINT, dashboards, start)
+    checkpoint = folder / run_folder.CHECKPOINT
+    history = fit_scored(task, config, data, trained, model, valid, checkpoint, dashboards, report, start)
     if training.mixed_precision:  # a float32 copy: the export must not have this policy
         half, model = model, build_model(task, config, data)
         model.set_weights(half.get_weights())
@@ -296,6 +309,7 @@ def fit_scored(
     valid: EncodedRows,
     checkpoint: Path,
     callbacks: Callable[[ValidationScores, tf.data.Dataset], Sequence[keras.callbacks.Callback]],
+    report: Report,
     start: str = "",
 ) -> list[dict[str, float]]:
     """Trains a compiled model with the task's score of the validation split, or resumes its training.
@@ -309,6 +323,7 @@ def fit_scored(
         valid: The validation split, with targets for the compiled loss.
         checkpoint: File for the state of the training.
         callbacks: Makes more callbacks from the scores and the batches of the validation split.
+        report: Receives each line of progress.
         start: As for `fit_model`.
 
     Returns:
@@ -336,4 +351,6 @@ def fit_scored(
         monitor=monitor_of(task, config, data),
         scores=[scores],
         callbacks=callbacks(scores, validation),
+        cycles=training.cycles,
+        report=report,
     )
