@@ -97,7 +97,7 @@ endef
 
 .venv/installed .venv-next/installed .venv-jax/installed: pyproject.toml constraints.txt lock.py
 	$(FOUND_PYTHON) -m venv $(@D)
-	$(call INSTALL,$(@D),train tune dev)
+	$(call INSTALL,$(@D),train tune crf dev)
 	$(if $(ADDED),$(@D)/bin/python -m pip install --quiet $(ADDED))
 	$(if $(REMOVED),$(@D)/bin/python -m pip uninstall --quiet --yes $(REMOVED))
 	touch $@
@@ -107,7 +107,7 @@ endef
 .venv-jax/installed: ADDED = jax
 
 .venv/installed-bench: .venv/installed
-	$(call INSTALL,.venv,train tune chinese dev bench)
+	$(call INSTALL,.venv,train tune crf chinese dev bench)
 	touch $@
 
 # Resolves the ranges of pyproject.toml again. Needs each of these Pythons; about five minutes.

@@ -89,8 +89,8 @@ def build_check(work: Path, processor: str = "") -> list[str]:
         tool, emulator = map(needed, CROSS[processor])
         compiler, run, link = [tool], [emulator], ["-static"]
     program = work / f"check-{processor or 'here'}"
-    source = ROOT / "clients/conformance/check.c"
-    library.build(program, compiler, processor=processor, options=OPTIONS, link=link, more=[source])
+    sources = [ROOT / f"clients/conformance/{name}.c" for name in ("check", "golden")]
+    library.build(program, compiler, processor=processor, options=OPTIONS, link=link, more=sources)
     return [*run, str(program)]
 
 
@@ -115,7 +115,7 @@ def checked(command: Sequence[str], folder: Path, features: int | None = None) -
 def measure_strings(results: Results, work: Path, count: int) -> None:
     """The golden files on each processor."""
     folder = work / f"golden-{count}"
-    processors = {library.machine(): "", "aarch64": "aarch64", "armv7l": "armv7l"}
+    processors = {library.machine(): "", **{name: name for name in CROSS}}
     missing = {*processors, WASM} - results.rows("strings").keys()
     if missing and not folder.exists():
         make.make(folder, count)
@@ -288,7 +288,10 @@ def table(content: dict[str, Any]) -> str:
         counts = {row["count"] for row in processors.values()}
         lines += ["", "## Generated strings", ""]
         number = ", ".join(f"{count:,}" for count in counts)
-        lines += [f"{number} strings in each setting; AArch64 and ARMv7 in QEMU, WebAssembly (SIMD) in Node.", ""]
+        lines += [
+            f"{number} strings in each setting; AArch64, ARMv7 and RISC-V in QEMU, WebAssembly (SIMD) in Node.",
+            "",
+        ]
         lines += [f"| golden file | lines | different: {' | '.join(names)} |", f"|---|--:|{'--:|' * len(names)}"]
         for file, row in next(iter(processors.values()))["files"].items():
             found = [processors[name]["files"].get(file) for name in names]

@@ -33,7 +33,7 @@ PARTS = {
     "kernels": "kernels kernels_scalar kernels_sse41 kernels_avx2 kernels_avx_vnni kernels_avx512_vnni kernels_neon "
     "kernels_neon_dot kernels_wasm_simd kernels_wasm_relaxed",
     "decoding": "tags viterbi marginals",
-    "bundle": "bundle description targets ngram_model json decimal",
+    "bundle": "bundle description targets ngram_model json json_check decimal",
     "predictions, selftest": "model predict tagging selftest",
     "memory, numbers, hashes": "base numbers hashes",
 }

@@ -1,13 +1,15 @@
 """Tests the core in each way that this machine has the tools for, for `make test-native`.
 
-    python native/check.py [gcc clang sanitizers aarch64 armv7 ...]
+    python native/check.py [gcc clang sanitizers wasm aarch64 armv7l riscv64]
 
 Each way prints one line: passed, failed, or skipped with the reason. The compilers build the core with warnings taken
 for errors, and run `tests/native`. `sanitizers` runs those of whole bundles with a library that checks addresses and
-undefined behaviour. The other processors run the program `textapp-native` in QEMU over the sample bundles; their
-answers must be those of Python. `wasm` runs the kernels and the sample bundles in Node.
+undefined behaviour. The other processors (AArch64, ARMv7, RISC-V) run in QEMU: the program `textapp-native` over the
+sample bundles, whose answers must be those of Python, and the golden files of `clients/conformance`. `wasm` runs the
+kernels and the sample bundles in Node.
 """
 
+import functools
 import json
 import math
 import os
@@ -15,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from clients.conformance.make import make  # noqa: E402
 from clients.web import build as web  # noqa: E402
 from native import library  # noqa: E402
 from textapp.errors import InputError  # noqa: E402
@@ -32,6 +36,8 @@ CROSS = {  # processor -> compiler, and what runs its programs
     "armv7l": ("arm-linux-gnueabihf-gcc", "qemu-arm"),
     "riscv64": ("riscv64-linux-gnu-gcc", "qemu-riscv64"),
 }
+STRINGS = 200
+"""Strings of the golden files that other processors check."""
 _TOLERANCE = 0.02  # of probabilities, of int8 recipes
 
 
@@ -62,12 +68,13 @@ def run_ways(ways: Mapping[str, Callable[[], None]]) -> int:
         return 2
     results = {}
     for name in wanted:
+        start = time.monotonic()
         try:
             ways[name]()
-            results[name] = "passed"
+            results[name] = f"passed in {time.monotonic() - start:.0f} s"
         except Skipped as reason:
             results[name] = f"skipped: {reason}"
-        except (subprocess.CalledProcessError, library.CompileError, AssertionError, InputError) as error:
+        except (subprocess.SubprocessError, library.CompileError, AssertionError, InputError) as error:
             results[name] = f"failed: {error}"
     for name, result in results.items():
         print(f"{name}: {result}")
@@ -110,31 +117,41 @@ def test_sanitized() -> None:
     )
 
 
-def test_elsewhere(processor: str) -> None:
-    """Runs textapp-native of another processor over the samples, and compares with what Python predicts."""
+@functools.cache
+def golden_files() -> "tempfile.TemporaryDirectory[str]":
+    """The golden files of `STRINGS` strings, for all processors. The folder is removed at the end."""
+    folder = tempfile.TemporaryDirectory()
+    make(Path(folder.name, "files"), STRINGS)
+    return folder
+
+
+def build_elsewhere(program: Path, processor: str, sources: Sequence[Path]) -> list[str]:
+    """Compiles a program of another processor, warnings taken for errors. Returns the command that runs it."""
     compiler, emulator = map(needed, CROSS[processor])
+    left_out = ("-fPIC", "-DTEXTAPP_BUILD_SHARED")
+    options = [option for option in library.COMPILE if option not in left_out]
+    options += [*library.WARNINGS, "-Werror"]
+    library.build(program, [compiler], processor=processor, options=options, link=["-static"], more=sources)
+    return [emulator, str(program)]
+
+
+def test_elsewhere(processor: str) -> None:
+    """Runs the core of another processor: textapp-native over the samples, as Python predicts, and the golden files."""
     texts = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))["texts"]
     texts = [" ".join(text.split("\n")) for text in texts] + ["don’t mp3 80s ㍿ ½ ﬁn 北京", "", "word " * 40]
     with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder, "textapp-native")
-        options = [option for option in library.COMPILE if option not in ("-fPIC", "-DTEXTAPP_BUILD_SHARED")]
-        library.build(
-            program,
-            [compiler],
-            processor=processor,
-            options=options,
-            link=["-static"],
-            more=[library.NATIVE / "command/main.c"],
-        )
+        command = build_elsewhere(Path(folder, "textapp-native"), processor, library.COMMAND)
         for bundle in (SAMPLES / "classifier/bundle", SAMPLES / "tagger/bundle"):
             lines = "".join(f"{text}\n" for text in texts).encode()
             done = subprocess.run(
-                [emulator, program, "--offsets", "code-points", bundle], input=lines, stdout=subprocess.PIPE, check=True
+                [*command, "--offsets", "code-points", bundle], input=lines, stdout=subprocess.PIPE, check=True
             )
             found = [json.loads(line) for line in done.stdout.splitlines()]
             for text, one, expected in zip(texts, found, _by_python(bundle, texts), strict=True):
                 if not close(one, expected):
                     raise AssertionError(f"{bundle.parent.name}: {text!r}: {one} is not {expected}")
+        command = build_elsewhere(Path(folder, "check"), processor, [ROOT / "clients/conformance/check.c"])
+        subprocess.run([*command, Path(golden_files().name, "files")], stdout=subprocess.DEVNULL, check=True)
 
 
 def test_wasm() -> None:

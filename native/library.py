@@ -4,10 +4,12 @@
 
 Each file of `native/src` is compiled alone. A kernel file gets the options of its processor from `native/kernels.txt`;
 where the compiler does not know them, it is compiled without them, and is then empty. The library needs no other one,
-not even the C library, so it runs on any Linux of its processor.
+not even the C library, so it runs on any Linux of its processor. It has a digest of its sources in it, by which Python
+notices one that is out of date; see textapp/runtime/native_sources.py.
 """
 
 import argparse
+import importlib.util
 import os
 import platform
 import shlex
@@ -22,6 +24,12 @@ from pathlib import Path
 NATIVE = Path(__file__).parent
 NAMES = {"linux": "libtextapp.so", "darwin": "libtextapp.dylib", "win32": "textapp.dll"}
 """The name of the library by `sys.platform`."""
+
+COMMAND = sorted((NATIVE / "command").glob("*.c"))
+"""The sources of textapp-native beside those of the library."""
+
+DIGEST = "textapp/runtime/native_sources.txt"
+"""The file of a built package with the digest of the sources."""
 
 COMPILE = [
     "-std=c99",
@@ -92,6 +100,17 @@ def kernel_options(of: str) -> dict[str, list[str]]:
     return {file: options for file, processors, *options in filter(None, rows) if of in processors.split(",")}
 
 
+def sources_digest() -> str:
+    """The digest of the sources, as `textapp.runtime.native_sources` has it; textapp need not be installed."""
+    path = NATIVE.parent / "textapp/runtime/native_sources.py"
+    spec = importlib.util.spec_from_file_location("textapp_runtime_native_sources", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return str(module.sources_digest(NATIVE))
+
+
 def build(
     path: Path,
     command: Sequence[str],
@@ -115,6 +134,7 @@ def build(
         CompileError: The compiler failed.
     """
     kernels = kernel_options(machine(processor))
+    sources = f'-DTEXTAPP_SOURCES="{sources_digest()}"'
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder, "empty.c")
         empty.write_text("typedef int empty;\n", encoding="utf-8")
@@ -133,9 +153,9 @@ def build(
                 own = []
             made = str(Path(folder, f"{source.parent.name}-{source.stem}.o"))  # more than one folder may have a name
             includes = ["-I", str(NATIVE / "include"), "-I", str(NATIVE / "src")]
-            if source.parent.name == "command":  # a program, which may use the C library
+            if source in more:  # a program, which may use the C library
                 own = [*own, "-fno-freestanding"]
-            _run([*command, *options, *own, *includes, "-c", str(source), "-o", made])
+            _run([*command, *options, *own, sources, *includes, "-c", str(source), "-o", made])
             return made
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:

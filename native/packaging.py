@@ -86,6 +86,9 @@ class BuildPy(build_py):
         """Compiles the core, unless there is no compiler, or none is wanted."""
         wanted = os.environ.get("TEXTAPP_NATIVE", "")
         made = self.library_path()
+        if not self.editable_mode:  # an editable install compares with the sources themselves
+            digest = Path(self.build_lib, library.DIGEST)
+            digest.write_text(f"{library.sources_digest()}\n", encoding="ascii")
         if wanted == "no":
             made.unlink(missing_ok=True)
             return
@@ -99,12 +102,12 @@ class BuildPy(build_py):
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         """The files of the build."""
-        made = [self.library_path(), *self.sources_path().rglob("*")]
+        made = [self.library_path(), Path(self.build_lib, library.DIGEST), *self.sources_path().rglob("*")]
         return [*super().get_outputs(include_bytecode), *(str(path) for path in made if path.is_file())]
 
     def get_source_files(self) -> list[str]:
         """The files that a source distribution needs to build."""
-        patterns = ("*.py", "*.txt", "include/*.h", "src/*.[ch]", "command/*.c", "tools/*.py")
+        patterns = ("*.py", "*.txt", "include/*.h", "src/*.[ch]", "command/*.[ch]", "tools/*.py")
         found = [path for pattern in patterns for path in NATIVE.glob(pattern)]
         found += [CLIENTS / path for path in client_files()]
         return [*super().get_source_files(), *sorted(os.path.relpath(path) for path in found)]

@@ -11,7 +11,6 @@ from benchmarks.any_data.parts import Parts, fold_parts, sample_parts, stratifie
 from benchmarks.any_data.rivals import fit_majority, fit_svm
 from benchmarks.any_data.table import lead_of
 from benchmarks.datasets import tenths
-from benchmarks.tagging_baseline import character_features
 from textapp.data.readers import Examples, read_examples
 
 
@@ -101,9 +100,3 @@ def test_the_lead_is_over_the_best_rival_on_the_same_texts():
     assert lead_of(rows) == pytest.approx(1.0)
     assert lead_of({"textapp": rows["textapp"]}) is None
     assert lead_of({"textapp": rows["textapp"], "svm": rows["svm"][1:]}) is None
-
-
-def test_features_of_characters_are_the_n_grams_around():
-    row = character_features(list("我在北京"))[0]
-    assert (row["+0:1"], row["+0:2"], row["-2:1"], row["+0:3"]) == ("我", "我 在", "<edge>", "我 在 北")
-    assert sum(":" in name for name in row) == 5 + 4 + 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RIVALS = ("onnxruntime", "tf2onnx", "gensim", "fasttext", "sklearn_crfsuite")  # of the extra `bench`
+RIVALS = ("onnxruntime", "tf2onnx", "gensim", "fasttext", "pycrfsuite")  # of the extra `bench`
 TABLES = {
     "accuracy": "accuracy",
     "tagging": "accuracy",

@@ -139,7 +139,7 @@ class Answers(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         targets: TargetsType,
         tokenizer: "Tokenizer",
     ) -> Baseline:
-        """Fits the baseline of the task, within seconds.
+        """Fits the baseline of the settings; the usual one of the task takes seconds.
 
         Args:
             config: The settings.

@@ -226,7 +226,10 @@ class Training(Section):
     mixed_precision: Annotated[bool, "Compute in float16 on GPUs, in bfloat16 on TPUs and CPUs."] = False
     static_shapes: Annotated[bool, "One width per bucket and full batches, for XLA and TPUs."] = False
     jit_compile: Annotated[bool, "Compile with XLA; needs static_shapes."] = False
-    baseline: Annotated[bool, "Also fit a quick model to compare with: linear, or the usual tag of each word."] = True
+    baseline: Annotated[
+        bool | Literal["crf"],
+        "Also fit a quick model to compare with: linear; of a tagger the usual tag of each word, or crf over features.",
+    ] = True
 
     def check(self) -> None:
         """Raises `InputError` that names the first setting that contradicts another one."""
@@ -251,6 +254,9 @@ class ModelConfig(Config):
     in_memory: ClassVar[str] = ""
     """Which models cannot have `stream`, for a message: `a tagger`. Empty if these models can."""
 
+    tags_tokens: ClassVar[bool] = False
+    """Whether the models tag tokens, so that a CRF can be their baseline."""
+
     data: Data = Data()
     words: Words = Words()
     encoder: Encoder = Encoder()
@@ -266,6 +272,8 @@ class ModelConfig(Config):
         super().check()
         if self.data.stream and self.in_memory:
             raise InputError(f"setting stream: {self.in_memory} is trained from memory; leave it false")
+        if self.training.baseline == "crf" and not self.tags_tokens:
+            raise InputError("setting baseline: must be true or false, as only a tagger has crf; received crf")
         if self.data.tokenizer == "bert":
             fixed = {"lowercase": True, "zero_digits": False, "characters": False, "shapes": False}
             for name, value in fixed.items():

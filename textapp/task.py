@@ -198,6 +198,9 @@ class Task(Answers[ConfigType, ExamplesType, TargetsType]):
     def known_examples(self, examples: ExamplesType, targets: TargetsType) -> ExamplesType:
         """The examples of whose targets a model has each one."""
 
+    def check_installed(self, config: ConfigType) -> None:
+        """Raises `InputError` if the settings need a library that is not installed; by default they need none."""
+
     @abc.abstractmethod
     def check(
         self, examples: ExamplesType, targets: TargetsType, model: str = "the model", validation: bool = False

@@ -39,7 +39,7 @@ from benchmarks.record import Record
 
 RESULTS = Path(__file__).parents[2] / "results"
 WORK = Path("saved_models/any_data")
-PACKAGES = {"fasttext": "fasttext", "crf": "sklearn_crfsuite"}  # of the extra `bench`
+PACKAGES = {"fasttext": "fasttext", "crf": "pycrfsuite"}  # of the extra `bench`
 DETERMINISTIC = ("majority", "svm", "svm_all", "crf")  # the same labels with each seed on the same texts
 VERSIONS = ("tensorflow", "keras", "scikit-learn", "numpy")
 

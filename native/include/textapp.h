@@ -37,6 +37,9 @@ extern "C" {
 #define TEXTAPP_ABI 1
 TEXTAPP_API int textapp_abi(void);
 
+/* The sources that native/library.py compiled: their SHA-256 in hexadecimal. "" from any other build. */
+TEXTAPP_API const char *textapp_sources(void);
+
 typedef enum {
   TEXTAPP_OK = 0,
   TEXTAPP_ERROR_MEMORY = 1,      /* `allocate` returned NULL, or the limit on memory would be passed */

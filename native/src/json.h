@@ -22,6 +22,17 @@ typedef enum {
   TA_JSON_OBJECT
 } ta_json_kind;
 
+static inline int ta_is_space(char one) { return one == ' ' || one == '\t' || one == '\n' || one == '\r'; }
+
+static inline int ta_is_digit(char one) { return one >= '0' && one <= '9'; }
+
+static inline int ta_hex_value(char one) {
+  if (ta_is_digit(one)) return one - '0';
+  if (one >= 'a' && one <= 'f') return one - 'a' + 10;
+  if (one >= 'A' && one <= 'F') return one - 'A' + 10;
+  return -1;
+}
+
 /* Checks a whole file: syntax, UTF-8, and at most 64 levels. `file` is for the message. */
 textapp_status ta_json_check(ta_json *out, const char *file, const void *data, size_t size, textapp_message *message);
 

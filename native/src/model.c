@@ -1,7 +1,13 @@
 /* Loads a bundle, and cuts the memory of a context. */
 #include "predict.h"
 
+#ifndef TEXTAPP_SOURCES
+#define TEXTAPP_SOURCES ""
+#endif
+
 int textapp_abi(void) { return TEXTAPP_ABI; }
+
+const char *textapp_sources(void) { return TEXTAPP_SOURCES; }
 
 textapp_task textapp_model_task(const textapp_model *model) { return model->bundle.task; }
 

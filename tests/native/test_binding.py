@@ -5,13 +5,14 @@ import math
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from textapp.errors import InputError
-from textapp.runtime import load
+from textapp.runtime import load, native_sources
 from textapp.runtime import native_library as binding
 from textapp.runtime.native_library import LIBRARY, library_path
 from textapp.text.retokenization import retokenize
@@ -201,8 +202,54 @@ def test_without_a_library_that_works_in_the_package_litert_runs(tmp_path, monke
     monkeypatch.delenv(LIBRARY)
     monkeypatch.setattr(binding, "library_path", lambda: tmp_path / "broken.so")
     (tmp_path / "broken.so").write_bytes(b"no library")
-    assert refusal(SAMPLES / "tagger/bundle", engine="native").startswith(f"{tmp_path / 'broken.so'}: is no library")
-    assert load(SAMPLES / "tagger/bundle").core is None
+    check_refused(tmp_path / "broken.so", "is no library of textapp")
+
+
+def check_refused(path, reason):
+    """The library of the package is an error under "native", a warning under "auto", and both name the way on."""
+    line = f"{path}: {reason}"
+    refused = refusal(SAMPLES / "tagger/bundle", engine="native")
+    assert refused.startswith(line)
+    assert "build it again: python native/library.py" in refused
+    with pytest.warns(UserWarning, match="python native/library.py; until then LiteRT runs bundles") as caught:
+        assert load(SAMPLES / "tagger/bundle").core is None
+    [warning] = caught
+    assert str(warning.message).startswith(line)
+    assert "\n" not in str(warning.message)
+    assert warning.filename == __file__
+
+
+@pytest.fixture
+def of_package(tmp_path, monkeypatch, native):
+    """A copy of the library that is taken for that of the package."""
+    path = tmp_path / "libtextapp.so"
+    path.write_bytes(Path(native._name).read_bytes())
+    monkeypatch.delenv(LIBRARY)
+    monkeypatch.setattr(binding, "library_path", lambda: path)
+    return path
+
+
+def test_a_library_of_these_sources_is_used_without_a_warning(of_package):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load(SAMPLES / "tagger/bundle").core is not None
+
+
+def test_a_library_of_other_sources_is_noticed(of_package, monkeypatch):
+    monkeypatch.setattr(native_sources, "wanted_digest", lambda: "0" * 64)
+    check_refused(of_package, "was built from other sources than this package has")
+    monkeypatch.setenv(LIBRARY, str(of_package))  # the user's own choice
+    assert load(SAMPLES / "tagger/bundle", engine="native").core is not None
+
+
+def test_a_library_without_its_end_is_noticed(of_package, monkeypatch):
+    content = of_package.read_bytes()
+    for size in (len(content) - 1, len(content) // 2, 4096, 40):
+        of_package.unlink()  # a file that is loaded must not change
+        of_package.write_bytes(content[:size])
+        check_refused(of_package, "is no library of textapp: its end is missing")
+    of_package.write_bytes(b"")
+    check_refused(of_package, "is no library of textapp")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def command(internals, compiler, tmp_path_factory):
     program, built = tmp_path_factory.mktemp("command") / "textapp-native", Path(internals._name)
     subprocess.run(
         [*compiler, "-std=c99", "-Os", *library.WARNINGS, "-Werror", f"-I{library.NATIVE}/include",
-         f"-I{library.NATIVE}/src", f"{library.NATIVE}/command/main.c", str(built), f"-Wl,-rpath,{built.parent}",
+         f"-I{library.NATIVE}/src", *map(str, library.COMMAND), str(built), f"-Wl,-rpath,{built.parent}",
          "-o", str(program)],
         check=True,
     )  # fmt: skip

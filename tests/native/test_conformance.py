@@ -18,8 +18,8 @@ def check(internals, compiler, tmp_path_factory):
     program, built = tmp_path_factory.mktemp("check") / "check", Path(internals._name)
     subprocess.run(
         [*compiler, "-std=c99", "-O1", *library.WARNINGS, "-Werror", f"-I{library.NATIVE}/include",
-         f"-I{library.NATIVE}/src", str(ROOT / "clients/conformance/check.c"), str(built), f"-Wl,-rpath,{built.parent}",
-         "-o", str(program)],
+         f"-I{library.NATIVE}/src", *(f"{ROOT}/clients/conformance/{name}.c" for name in ("check", "golden")),
+         str(built), f"-Wl,-rpath,{built.parent}", "-o", str(program)],
         check=True,
     )  # fmt: skip
     return program

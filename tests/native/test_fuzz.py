@@ -9,7 +9,7 @@ from native import library
 from .core_text import contents
 
 TEXT = "base numbers hashes utf8 normalize tokenize words windows ngrams vocabulary tables"
-TARGETS = {"text": TEXT, "json": "json decimal base numbers hashes"}
+TARGETS = {"text": TEXT, "json": "json json_check decimal base numbers hashes"}
 """Name of the target -> the files of native/src that it needs."""
 
 

@@ -1,6 +1,7 @@
 """Loads a predictor from a bundle's folder."""
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -34,7 +35,8 @@ def load(path: str | os.PathLike[str], threads: int | None = None, engine: Engin
             models of this size. With the core in C the threads that share many texts, as `decide` gets them; by default
             one for each processor.
         engine: what runs the bundle. "native" is the core in C, several times as fast; "litert" is LiteRT, under
-            Python's tokenizer and decoder; "auto" is the core where it is there and runs the bundle, else LiteRT.
+            Python's tokenizer and decoder; "auto" is the core where it is there and runs the bundle, else LiteRT. A
+            library that is broken, or built from other sources, is an error under "native", and a warning under "auto".
 
     Returns:
         A `Predictor` of the bundle's task: a `Classifier` or a `Tagger`.
@@ -72,13 +74,14 @@ def _core(
 ) -> NativeModel | None:
     """The bundle in the core. If the core cannot run it: None, or `InputError` where the core is wanted.
 
-    A library that the user names must work.
+    A library that the user names must work. For one of the package that does not, LiteRT runs, with a warning.
     """
     try:
         return NativeModel(bundle, logits, threads)
     except BrokenLibraryError as error:
         if is_wanted or os.environ.get(LIBRARY):
             raise InputError(f"{error}; the variable {LIBRARY} may name another library") from error
+        warnings.warn(f"{error}; until then LiteRT runs bundles, which takes longer", stacklevel=3)
         return None
     except UnsupportedError as error:
         if is_wanted:

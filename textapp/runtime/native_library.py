@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textapp.errors import InputError, excerpt
+from textapp.runtime import native_sources
 
 ABI = 1
 """The version of the functions and structures below; see TEXTAPP_ABI in textapp.h."""
@@ -89,26 +90,32 @@ def library() -> Any:
 
     Raises:
         UnsupportedError: It is missing.
-        BrokenLibraryError: It is broken, or of another version.
+        BrokenLibraryError: It is broken, of another version, or, unless the variable names it, built from other sources
+            than those of this package.
     """
-    return _opened(library_path())
+    is_named = bool(os.environ.get(LIBRARY))
+    return _opened(library_path(), None if is_named else native_sources.wanted_digest())
 
 
 @functools.cache
-def _opened(path: Path) -> Any:
-    """The library of a file, with the types of its functions."""
+def _opened(path: Path, sources: str | None) -> Any:
+    """The library of a file, with the types of its functions. `sources` is the digest that it must have, or None."""
     if not path.exists():
         raise UnsupportedError(f"{path}: missing; this package was built without its core in C")
+    way_on = native_sources.way_on()
+    if native_sources.is_cut(path):
+        raise BrokenLibraryError(f"{path}: is no library of textapp: its end is missing; {way_on}")
     try:
         core = ctypes.CDLL(os.fspath(path))
         found = core.textapp_abi()
     except (OSError, AttributeError) as error:
-        raise BrokenLibraryError(f"{path}: is no library of textapp: {excerpt(str(error))}") from error
+        raise BrokenLibraryError(f"{path}: is no library of textapp: {excerpt(str(error))}; {way_on}") from error
     if found != ABI:
-        raise BrokenLibraryError(f"{path}: is of version {found}, but this package needs {ABI}; install both together")
+        raise BrokenLibraryError(f"{path}: is of version {found}, but this package needs {ABI}; {way_on}")
     size, pointer, code = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int
     out, message = ctypes.POINTER(ctypes.POINTER(Prediction)), ctypes.POINTER(Message)
     functions: dict[str, tuple[Any, tuple[Any, ...]]] = {
+        "sources": (ctypes.c_char_p, ()),
         "features": (ctypes.c_uint32, ()),
         "load": (code, (ctypes.POINTER(File), size, ctypes.POINTER(Options), ctypes.POINTER(pointer), message)),
         "label_count": (size, (pointer,)),
@@ -130,8 +137,10 @@ def _opened(path: Path) -> Any:
     for name, (result, arguments) in functions.items():
         function = getattr(core, f"textapp_{name}", None)
         if function is None:
-            raise BrokenLibraryError(f"{path}: lacks the function textapp_{name}; install both together")
+            raise BrokenLibraryError(f"{path}: lacks the function textapp_{name}; {way_on}")
         function.restype, function.argtypes = result, arguments
+    if sources is not None and core.textapp_sources() != sources.encode():
+        raise BrokenLibraryError(f"{path}: was built from other sources than this package has; {way_on}")
     return core
 
 

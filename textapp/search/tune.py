@@ -92,6 +92,7 @@ def tune(
     folder = place.with_name(f"{place.name}.tuning")
     files = Files(train, valid, test, vectors)
     check_settings(config, vectors)
+    found.check_installed(config)
     if not 0 < minutes < math.inf:
         raise InputError(f"--minutes {minutes:g}: must be a number above 0")
     if config.data.stream:

@@ -90,6 +90,7 @@ def train(
     if config is None:
         config, fixed = start.default(found, vectors)
     start.check(config, folder, vectors)
+    found.check_installed(config)
     files = start.with_test(Files(train, valid, test, vectors), config, report)
     command: dict[str, Any] = {
         "task": found.name,

@@ -14,6 +14,7 @@ class TaggingConfig(ModelConfig):
     """The settings of `textapp train tagger`: data, model and training."""
 
     in_memory = "a tagger"
+    tags_tokens = True
 
     words: Words = Words(
         vocabulary_size=30_000,

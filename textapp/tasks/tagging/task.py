@@ -117,6 +117,13 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         return known_sentences(examples, targets)
 
+    def check_installed(self, config: settings.TaggingConfig) -> None:
+        """See `Task`: the library of a CRF over features."""
+        if config.training.baseline == "crf":
+            from textapp.tasks.tagging.feature_crf import check_installed
+
+            check_installed()
+
     def check(
         self, examples: "TaggedExamples", targets: "TagSet", model: str = "the model", validation: bool = False
     ) -> None:
@@ -247,14 +254,15 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         targets: "TagSet",
         tokenizer: "Tokenizer",
     ) -> Baseline:
-        """See `Task`: the most frequent tag of each word, where words are the model's tokens."""
-        from textapp.tasks.tagging.baseline import TITLE, MostFrequentTags
+        """See `Task`: the most frequent tag of each token, or on request a CRF over features of the tokens."""
+        from textapp.tasks.tagging.baseline import fitted
         from textapp.text.characters import counted
 
-        del targets
-        tags = MostFrequentTags(self.items(config, train, tokenizer, training=True), rows.targets)
+        title, tags = fitted(
+            self.items(config, train, tokenizer, training=True), rows.targets, targets, config.training.baseline
+        )
         return Baseline(
-            TITLE,
+            title,
             f"{counted(len(rows.index), 'token')} of {counted(len(train), 'sentence')}",
             lambda examples, _: tags(self.items(config, examples, tokenizer, training=False)),
         )
