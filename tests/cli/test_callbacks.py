@@ -17,7 +17,7 @@ def test_callbacks_of_the_user_come_last(textapp, classifier, tmp_path, monkeypa
     out = tmp_path / "прогон"
     arguments = {
         "train": classifier.train_command(out),
-        "distill": ["distill", classifier.run, "--out", out, "--set", "baseline=false"],
+        "distill": ["distill", classifier.run, "--out", out, "--set", "epochs=1"],
         "quantize": ["quantize", classifier.run, "--out", out, "--epochs", 1],
     }[command]
     outcome = textapp(*arguments, "--callbacks", "keras.callbacks:CSVLogger")

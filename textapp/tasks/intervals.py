@@ -85,20 +85,21 @@ def wilson(right: int, count: int) -> Interval:
     return Interval(max(0.0, middle - half), min(1.0, middle + half), WILSON)
 
 
-def bootstrap(parts: NDArray[np.integer], score: Score) -> Interval:
+def bootstrap(parts: NDArray[np.integer], score: Score, counts: NDArray[np.integer] | None = None) -> Interval:
     """The interval of any score of texts, by percentiles of 2,000 resamples.
 
     Args:
         parts: What each text adds to the counts of the score, integers `(N, K)`; of an F1 the entities that are right,
             predicted and true.
         score: The score of these sums.
+        counts: How many texts each row of `parts` stands for, `(N,)`; by default one.
 
     Example:
         >>> parts = np.array([[1, 1, 1], [0, 1, 1], [1, 2, 1]])
         >>> bootstrap(parts, f1_of_counts).method
         'bootstrap over texts'
     """
-    scores = np.concatenate([score(sums) for sums in _resamples(parts)])
+    scores = np.concatenate([score(sums) for sums in _resamples(parts, counts)])
     low, high = np.percentile(scores, _TAILS).tolist()
     return Interval(low, high, BOOTSTRAP)
 
@@ -189,15 +190,16 @@ def _tosses(count: int, most: int) -> float:
     return float(sum(math.comb(count, k) for k in range(most + 1)) / 2**count)
 
 
-def _resamples(parts: NDArray[np.integer]) -> Iterator[Counts]:
+def _resamples(parts: NDArray[np.integer], counts: NDArray[np.integer] | None = None) -> Iterator[Counts]:
     """Yields the sums of resamples of texts, in blocks `(R, K)`.
 
     Texts that add the same are one kind of text. How often each kind is drawn has a multinomial distribution, so no
     resample is ever made text by text.
     """
-    kinds, counts = np.unique(parts, axis=0, return_counts=True)
-    values, shares = kinds.astype(np.float64), counts / counts.sum()
-    random, size = np.random.default_rng(0), max(1, _BLOCK // max(1, len(kinds)))
+    if counts is None:
+        parts, counts = np.unique(parts, axis=0, return_counts=True)
+    values, total = parts.astype(np.float64), int(counts.sum())
+    random, size = np.random.default_rng(0), max(1, _BLOCK // max(1, len(parts)))
     for start in range(0, RESAMPLES, size):
-        drawn = random.multinomial(len(parts), shares, size=min(size, RESAMPLES - start))
+        drawn = random.multinomial(total, counts / total, size=min(size, RESAMPLES - start))
         yield drawn.astype(np.float64) @ values

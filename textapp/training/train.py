@@ -74,9 +74,10 @@ def train(
         report: Receives each line of progress.
 
     Returns:
-        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `ngrams` if there are
-        any, `data`, `vectors` and `init` if given, `history`, `parameters`, and `seconds` of the process that finished
-        the training. `init` has `path` and `sha256` of the run, `new_words` (a number), `new_targets`,
+        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores and their confidence `intervals`,
+        `baseline`, `ngrams` if there are any, `data`, `target_counts` of the training split, `vectors` and `init` if
+        given, `history`, the score to `monitor` that chose the best epoch, `parameters`, and `seconds` of the process
+        that finished the training. `init` has `path` and `sha256` of the run, `new_words` (a number), `new_targets`,
         `without_examples` (targets of the run that the training split lacks), and in `scores` for each held-out file
         those of the run (`before`) and of the new model (`after`) on the same examples, and how many were `left_out`,
         because the run lacks their targets.
