@@ -42,6 +42,10 @@ READ_OPTIONS: dict[str, Any] = {
     "scheme": Annotated[
         str | None, typer.Option(help="Scheme of the tags, such as IOB2 or IOBES; by default the run's, or guessed.")
     ],
+    "overlapping": Annotated[
+        str | None,
+        typer.Option(metavar="longest|innermost", help="Which of overlapping spans to keep; by default refused."),
+    ],
     "repair": Annotated[
         bool | None, typer.Option("--repair", help="Repair broken tag sequences instead of refusing them.")
     ],

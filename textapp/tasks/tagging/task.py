@@ -36,11 +36,11 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
     presets = settings.PRESETS
     presets_help = settings.PRESETS_HELP
     files_help = (
-        "tagged sentences: CoNLL columns, CoNLL-U, JSON lines with spans, a folder of slots (seq.in, seq.out, label), "
-        "each also gzipped"
+        "tagged sentences: CoNLL columns, CoNLL-U, a table (Sentence #, Word, Tag), JSON with spans or of an "
+        "annotation tool, a folder of slots (seq.in, seq.out, label), each also gzipped"
     )
     files_hold_tokens = True
-    read_options = ("token_column", "tag_column", "scheme", "repair", "format")
+    read_options = ("token_column", "tag_column", "scheme", "overlapping", "repair", "format")
     inherited_settings = ("lowercase", "zero_digits", "characters", "shapes")
     teacher_settings = ("tokenizer", "normalization", "retokenize", "tag_scheme")
     target_files = ("tags.txt",)
