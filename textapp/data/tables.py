@@ -245,8 +245,8 @@ def csv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[
     except csv.Error as error:
         why = f"the record that starts here is not CSV: {error}"
         if "new-line" in str(error):
-            why = "a carriage return is inside a field without quotation marks; lines must end in LF or CRLF"
-        raise InputError(f"{path}:{start}: {why}; `textapp data check {path} --fix OUT` writes a clean file") from error
+            why = "a carriage return is inside a field without quotation marks; end lines in LF or CRLF, or quote it"
+        raise InputError(f"{path}:{start}: {why}") from error
 
 
 def delimiter_of(line: str) -> str:
