@@ -219,3 +219,29 @@ def test_rows_of_annotation_tools(row, whole):
     sentences = list(read_span_lines(iter(text.splitlines(keepends=True)), "a.json", Tokenizer(lowercase=False)))
     assert [sentence.tags for sentence in sentences] == [["B-PER", "O", "B-LOC"]] * 2
     assert sentences[1].tokens == ["Zoë", "à", "Oslo"]
+
+
+def test_tasks_without_an_annotation_are_left_out_and_counted():
+    data = {"text": "Zoë lit"}
+    done = {"was_cancelled": False, "result": [{"value": {"start": 0, "end": 3, "labels": ["PER"]}}]}
+    rows = [
+        {"data": data, "annotations": []},
+        {"data": data, "annotations": [done | {"was_cancelled": True}]},
+        {"data": data, "annotations": [done | {"was_cancelled": True}, done]},
+        {"data": data, "annotations": [{"result": []}]},
+    ]
+    noted = []
+    lines = (json.dumps(row) for row in rows)
+    found = list(read_span_lines(lines, "a.jsonl", TOKENIZER, note=lambda *what: noted.append(what)))
+    assert [one.tags for one in found] == [["B-PER", "O"], ["O", "O"]]
+    assert noted == [("task", "left out, as nobody annotated it", f"a.jsonl:{line}") for line in (1, 2)]
+
+
+def test_an_empty_list_of_spans_does_not_hide_another():
+    [found] = read({"text": "Zoë lit", "spans": [], "entities": [[0, 3, "PER"]]})
+    assert found.tags == ["B-PER", "O"]
+
+
+def test_a_fault_in_a_list_is_at_its_line():
+    with pytest.raises(InputError, match=r"^a\.jsonl:3: the file must be one JSON list"):
+        read("[", "", '{"text" "Zoë"}', "]")

@@ -35,6 +35,13 @@ def test_an_empty_row_ends_a_sentence_where_no_column_numbers_them(tmp_path):
     assert read_tagged(path).sentences == [["Zoë"], ["Oslo"]]
 
 
+def test_quotation_marks_are_tokens_between_tabs(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('word\ttag\n"\tO\nZoë\tB-PER\n"\tO\nlit\tO\n', "utf-8")
+    assert read_tagged(path).sentences == [['"', "Zoë", '"', "lit"]]
+    assert read_tagged(path).tags == [["O", "B-PER", "O", "O"]]
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
@@ -43,6 +50,12 @@ def test_an_empty_row_ends_a_sentence_where_no_column_numbers_them(tmp_path):
         ("Wort,Etikett\na,O\n", {}, "a.csv:1: no column has a known name for the tokens of a tagged sentence; give"),
         ("Word,Tag\na,O\n", {"tag_column": "ner"}, "a.csv:1: no column 'ner' for the tags; columns found: 'Word'"),
         ("Word,Tag\na,O\n", {"tag_column": 0}, "a.csv:1: tokens and tags must be two columns"),
+        (
+            "tokens,ner_tags\n\"['a', 'b']\",\"['O', 'O']\"\n",
+            {},
+            "a.csv:2: the cells are lists of tokens and tags; write",
+        ),
+        ('Word,Tag\n"a\nb",O\n', {}, "a.csv:2: a token must be one line without tabs"),
         ("text,label\na,O\n", {}, "a.csv: a table of texts with labels; a tagger needs"),
     ],
 )

@@ -25,7 +25,7 @@ def json_rows(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[tu
     if first is None:
         return
     if first[1].lstrip().startswith("[") and (first[1].strip() == "[" or not _is_json(first[1])):
-        yield from _list_rows([first[1], *(line for _, line in numbered)], path, first[0])
+        yield from _list_rows([first[1], *lines], path, first[0])
         return
     rest = next(numbered, None)
     if rest is None and first[1].lstrip().startswith("["):

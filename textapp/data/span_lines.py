@@ -87,6 +87,9 @@ def read_span_lines(
         location = place(path, number)
         line = number if isinstance(number, int) else int(number.removeprefix("row "))
         parsed = _parse(row, location)
+        if parsed is None:
+            note("task", "left out, as nobody annotated it", location)
+            continue
         if isinstance(parsed, _Tags):
             tokens, tags = parsed.tokens, parsed.tags
         else:
@@ -99,8 +102,11 @@ def read_span_lines(
         )
 
 
-def _parse(row: Any, location: str) -> _Spans | _Tags:
-    """Returns the text of a row and its spans of characters in order, or its tokens and tags."""
+def _parse(row: Any, location: str) -> _Spans | _Tags | None:
+    """Returns the text of a row and its spans of characters in order, or its tokens and tags.
+
+    None if nobody annotated it.
+    """
     if isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
         row = {"text": row[0], **row[1]}  # spaCy
     if not isinstance(row, dict):
@@ -108,9 +114,13 @@ def _parse(row: Any, location: str) -> _Spans | _Tags:
     if isinstance(row.get("tokens"), list) and all(isinstance(token, str) for token in row["tokens"]):
         return _tagged_tokens(row, location)
     if isinstance(row.get("data"), dict) and isinstance(row.get("annotations", row.get("completions")), list):
-        row = _label_studio(row, location)
+        task = _label_studio(row, location)
+        if task is None:
+            return None
+        row = task
     text = row.get("text")
-    key = next((key for key in _SPAN_KEYS if isinstance(row.get(key), list)), None)
+    keys = [key for key in _SPAN_KEYS if isinstance(row.get(key), list)]
+    key = next((key for key in keys if row[key]), keys[0] if keys else None)  # an empty list may stand beside another
     if not isinstance(text, str) or key is None:
         raise InputError(
             f"{location}: each row must be a JSON object with a string `text` and a list of its spans, `spans`, or "
@@ -144,8 +154,8 @@ def _tagged_tokens(row: Mapping[str, Any], location: str) -> _Tags:
     return _Tags([token.strip(" ") for token in tokens], [replace_surrogates(tag.strip()) for tag in tags])
 
 
-def _label_studio(row: Mapping[str, Any], location: str) -> dict[str, Any]:
-    """A task of Label Studio as a row with `text` and `spans`."""
+def _label_studio(row: Mapping[str, Any], location: str) -> dict[str, Any] | None:
+    """A task of Label Studio as a row with `text` and `spans`; None if it has no annotation that was kept."""
     texts = [value for value in row["data"].values() if isinstance(value, str)]
     text = row["data"].get("text", texts[0] if len(texts) == 1 else None)
     if text is None:
@@ -155,7 +165,9 @@ def _label_studio(row: Mapping[str, Any], location: str) -> dict[str, Any]:
         )
     done = [found for found in row.get("annotations", row.get("completions")) if isinstance(found, dict)]
     done = [found for found in done if not found.get("was_cancelled")]
-    results = done[0].get("result", []) if done else []  # of several annotators the first
+    if not done:
+        return None
+    results = done[0].get("result", [])  # of several annotators the first
     spans = [
         result["value"] for result in results if isinstance(result, dict) and isinstance(result.get("value"), dict)
     ]

@@ -6,15 +6,17 @@
     Sentence: 2,Rain,NN,O
 
 A new value in the column of sentences opens a sentence; an empty one continues it. Without such a column, an empty row
-ends a sentence. Commas, semicolons or tabs separate the columns; quoted fields are read as in CSV.
+ends a sentence. Commas, semicolons or tabs separate the columns. Quoted fields are read as in CSV; between tabs a
+quotation mark alone is a token.
 """
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 
 from textapp.data.conll import SentenceBuilder, TaggedSentence
-from textapp.data.tables import csv_records, delimiter_of
-from textapp.errors import InputError, list_some, quoted
+from textapp.data.tables import csv_records, delimiter_of, tsv_records
+from textapp.errors import InputError, excerpt, list_some, quoted
 
 TOKEN_COLUMNS = ("word", "token", "form", "words", "tokens", "单词", "字")
 """Known names of a column of tokens, in order of preference. Case does not matter."""
@@ -57,7 +59,9 @@ def read_token_table(
     Raises:
         InputError: A row has more or fewer columns than the header, a column is missing, or a tag is.
     """
-    records = csv_records(lines, path)
+    first = next(lines, "")
+    read = tsv_records if delimiter_of(first) == "\t" else csv_records
+    records = read(itertools.chain([first], lines), path)
     number, header = next(((number, fields) for number, fields in records if any(fields)), (1, []))
     names = [name.strip() for name in header]
     token_at = _column(names, "token", token_column, TOKEN_COLUMNS, f"{path}:{number}")
@@ -80,8 +84,20 @@ def read_token_table(
         if value and value != current:
             yield from sentence.finish()
             current = value
+        _check_token(fields[token_at], fields[tag_at], f"{path}:{number}")
         sentence.add(number, fields[token_at], fields[tag_at])
     yield from sentence.finish()
+
+
+def _check_token(token: str, tag: str, location: str) -> None:
+    """Raises `InputError` if a row has several tokens, or a token that no file of columns can hold."""
+    if token.strip().startswith("[") and tag.strip().startswith("[") and tag.strip().endswith("]"):
+        raise InputError(
+            f"{location}: the cells are lists of tokens and tags; write a token a row, or JSON lines with `tokens` and "
+            f"`ner_tags`. Received: {quoted(excerpt(tag))}"
+        )
+    if "\t" in token or len(token.splitlines()) > 1:
+        raise InputError(f"{location}: a token must be one line without tabs. Received: {quoted(token)}")
 
 
 def _column(names: Sequence[str], role: str, wanted: int | str | None, known: Sequence[str], location: str) -> int:
