@@ -168,6 +168,7 @@ def _opened(path: Path, sources: str | None) -> Any:
         "label_count": (size, (pointer,)),
         "label": (ctypes.c_char_p, (pointer, size)),
         "context_size": (size, (pointer, size)),
+        "batch_size": (size, (pointer, size)),
         "context_init": (pointer, (pointer, pointer, size, size)),
         "predict": (code, (pointer, ctypes.c_char_p, size, ctypes.c_uint32, out, message)),
         "tag": (code, (pointer, pointer, pointer, size, ctypes.c_uint32, out, message)),
@@ -426,7 +427,7 @@ class NativeModel:
     def _new_context(self, size: int) -> "_Context":
         """A context for texts of `size` bytes, or somewhat more."""
         longest = max(_SHORT, 1 << (size - 1).bit_length())
-        needed = self._core.textapp_context_size(self._model, longest)
+        needed = self._core.textapp_batch_size(self._model, longest)
         if not 0 < needed < sys.maxsize:
             raise BeyondCoreError
         memory = np.empty(needed, np.uint8)
