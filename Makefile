@@ -6,7 +6,7 @@ FOUND_PYTHON = $(or $(PYTHON),$(error none of python3.13, python3.12 and python3
 BIN := .venv/bin
 DATA ?= ../shared/data
 
-.PHONY: demo setup lock test test-native test-clients test-ios test-next test-jax test-wheel lint bench bench-native bench-clients clean
+.PHONY: demo setup lock test test-native test-clients test-ios test-next test-jax test-wheel test-notebooks notebooks docs lint bench bench-native bench-clients clean
 
 demo: setup
 	$(BIN)/textapp demo
@@ -50,6 +50,18 @@ test-wheel: setup
 	$(FOUND_PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip install --quiet dist/*.whl
 	$(BIN)/python tests/wheel.py dist .venv-wheel/bin/python
+
+# Runs the notebooks from an empty kernel; `make notebooks` also keeps their new outputs.
+test-notebooks: .venv/installed-docs
+	$(BIN)/python notebooks/run.py
+
+notebooks: .venv/installed-docs
+	$(BIN)/python notebooks/run.py --write
+
+# The site, in build/docs/site: any warning fails, such as a broken link.
+docs: .venv/installed-docs
+	$(BIN)/python docs/generated.py
+	$(BIN)/python docs/site.py
 
 lint: setup
 	$(BIN)/ruff check
@@ -102,7 +114,7 @@ endef
 
 .venv/installed .venv-next/installed .venv-jax/installed: pyproject.toml constraints.txt lock.py
 	$(FOUND_PYTHON) -m venv $(@D)
-	$(call INSTALL,$(@D),train tune dev)
+	$(call INSTALL,$(@D),train tune crf dev)
 	$(if $(ADDED),$(@D)/bin/python -m pip install --quiet $(ADDED))
 	$(if $(REMOVED),$(@D)/bin/python -m pip uninstall --quiet --yes $(REMOVED))
 	touch $@
@@ -112,7 +124,11 @@ endef
 .venv-jax/installed: ADDED = jax
 
 .venv/installed-bench: .venv/installed
-	$(call INSTALL,.venv,train tune chinese dev bench)
+	$(call INSTALL,.venv,train tune crf chinese dev bench)
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(call INSTALL,.venv,train tune dev docs)
 	touch $@
 
 # Resolves the ranges of pyproject.toml again. Needs each of these Pythons; about five minutes.
@@ -121,4 +137,4 @@ lock: setup
 	$(BIN)/python lock.py $(LOCKED)
 
 clean:
-	rm -rf .venv .venv-next .venv-jax .venv-wheel demo build dist *.egg-info
+	rm -rf .venv .venv-next .venv-jax .venv-wheel demo build dist notebooks/work *.egg-info

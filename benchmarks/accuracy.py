@@ -183,7 +183,7 @@ MODELS = {
     ),
     "conll2003_gru": Tokens("CoNLL-2003, GRU", "conll2003", "english", (*CONLL, "cell=gru")),
     "conll2003_rnn": Tokens("CoNLL-2003, simple RNN", "conll2003", "english", (*CONLL, "cell=rnn")),
-    "conll2003_features": Tokens("CoNLL-2003, CRF over features (sklearn-crfsuite)", "conll2003", None),
+    "conll2003_features": Tokens("CoNLL-2003, CRF over features (CRFsuite)", "conll2003", None),
 }
 
 

@@ -29,7 +29,8 @@ from textapp.compress.teachers import RunTeacher
 from textapp.search.budget import BUNDLES, QUANTIZED, SEARCH, STUDENTS, Students, search_within_budget
 from textapp.search.candidates import Candidate
 from textapp.task import task
-from textapp.training.run import SOFT_TARGETS, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import SOFT_TARGETS
 
 RESULTS = Path(__file__).parents[1] / "results"
 RUNS, WORK = Path("saved_models/accuracy"), Path("saved_models/budget")

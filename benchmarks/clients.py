@@ -48,8 +48,8 @@ from benchmarks.clients_timing import (
 )
 from benchmarks.environment import describe_environment
 from benchmarks.record import Record, Row
-from clients.check import Skipped
 from clients.web.browser import Browser, BrowserError
+from native.check import Skipped
 from textapp.export.clients.files import core_wasm
 from textapp.export.clients.page import single_page
 from textapp.export.verb import export

@@ -12,9 +12,10 @@ from typing import Any
 
 from benchmarks.record import Record, Row
 from clients.android.tests.kotlin import compile_kotlin, kotlin_output
-from clients.check import Skipped, kotlin_compiler, needed
 from clients.conformance import golden, make
+from clients.tools import kotlin_compiler
 from native import library
+from native.check import Skipped, needed
 from textapp.export.verb import export
 from textapp.runtime import load
 
@@ -133,7 +134,7 @@ def kotlin_strings(folder: Path) -> Iterator[Row]:
     samples = ROOT / "tests/samples"
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        compiler = Path(os.environ.get("KOTLINC") or kotlin_compiler(work))
+        compiler = kotlin_compiler()
         export(samples / "classifier/bundle", work / "project", clients=["android"])
         libraries = work / "project/textapp/src/main/jniLibs" / library.machine()
         if not libraries.is_dir():

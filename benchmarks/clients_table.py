@@ -33,9 +33,9 @@ def _strings_table(rows: Sequence[Row]) -> list[str]:
         "",
         "Lines of the golden files of clients/conformance that differ from the answer of Python with LiteRT. In "
         "`tokens` files these are tokens and offsets in one setting of the tokenizer; in `predictions` files labels, "
-        "tags, spans, offsets and numbers of a bundle. Rust checks offsets in all three units, Kotlin in UTF-16, "
-        "Python in code points. The core itself on x86-64, AArch64 and ARMv7, and client web in Node, are in "
-        "native_equality.md. The settings are those of the tokenizers `word` and `char`; `bert` has no golden files.",
+        "tags, spans, offsets and numbers of a bundle. Rust and Swift check offsets in all three units, Kotlin in "
+        "UTF-16, Python in code points. The core itself on x86-64, AArch64 and ARMv7, and client web in Node, are in "
+        "native_equality.md.",
         "",
     ]
     if measured:

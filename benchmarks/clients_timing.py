@@ -27,9 +27,10 @@ import numpy as np
 from benchmarks.models import exported
 from benchmarks.web import ISOLATED, LITERT
 from clients.android.tests.kotlin import compile_kotlin, kotlin_output
-from clients.check import Skipped, kotlin_compiler, needed
+from clients.tools import kotlin_compiler
 from clients.web.browser import Browser, browser, served
 from native import library
+from native.check import Skipped, needed
 from textapp.errors import InputError
 from textapp.export.verb import export
 from textapp.files import read_object
@@ -150,7 +151,7 @@ def build_kotlin(folder: Path, bundle: Path) -> tuple[Program, dict[str, list[by
     """Client android on this machine's Java, and the bytes of its libraries."""
     needed("java")
     project = folder / "android"
-    compiler = Path(os.environ.get("KOTLINC") or kotlin_compiler(folder))
+    compiler = kotlin_compiler()
     export(bundle, project, clients=["android"])
     libraries = project / "textapp/src/main/jniLibs"
     if not (libraries / library.machine()).is_dir():

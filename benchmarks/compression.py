@@ -25,7 +25,8 @@ from textapp.compress.teachers import RunTeacher
 from textapp.data.rows import encode_rows
 from textapp.export.conversion import Recipe
 from textapp.task import task
-from textapp.training.run import SOFT_TARGETS, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import SOFT_TARGETS
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORK = Path("saved_models")

@@ -27,7 +27,8 @@ import numpy as np
 from benchmarks.environment import describe_environment, environment_line
 from textapp.files import read_object, write_json, write_text
 from textapp.runtime import Predictor, load
-from textapp.runtime.native import LIBRARY, library, library_path, processors
+from textapp.runtime.native import processors
+from textapp.runtime.native_library import LIBRARY, library, library_path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ["tensorflow", "keras", "ai-edge-litert", "onnxruntime", "numpy"]

@@ -89,8 +89,8 @@ def build_check(work: Path, processor: str = "") -> list[str]:
         tool, emulator = map(needed, CROSS[processor])
         compiler, run, link = [tool], [emulator], ["-static"]
     program = work / f"check-{processor or 'here'}"
-    source = ROOT / "clients/conformance/check.c"
-    library.build(program, compiler, processor=processor, options=OPTIONS, link=link, more=[source])
+    sources = [ROOT / f"clients/conformance/{name}.c" for name in ("check", "golden")]
+    library.build(program, compiler, processor=processor, options=OPTIONS, link=link, more=sources)
     return [*run, str(program)]
 
 

@@ -30,8 +30,8 @@ from textapp.files import write_json, write_text
 from textapp.task import task
 from textapp.text.labels import Labels
 from textapp.text.token_encoder import TokenEncoder
-from textapp.training.prepare import build_encoder
 from textapp.training.train import compile_model, model_of
+from textapp.training.vocabularies import build_encoder
 
 ROOT = Path(__file__).parents[1]
 TASK = task("classification")

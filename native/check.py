@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,16 @@ def run_ways(ways: Mapping[str, Callable[[], None]]) -> int:
         return 2
     results = {}
     for name in wanted:
+        start = time.monotonic()
         try:
             ways[name]()
-            results[name] = "passed"
+            results[name] = f"passed in {time.monotonic() - start:.0f} s"
         except Skipped as reason:
             results[name] = f"skipped: {reason}"
-        except (subprocess.CalledProcessError, library.CompileError, AssertionError, InputError) as error:
+        except (subprocess.SubprocessError, library.CompileError, AssertionError, InputError, OSError) as error:
             results[name] = f"failed: {error}"
+        print(f"{name}: {results[name]}", flush=True)
+    print("all ways:")
     for name, result in results.items():
         print(f"{name}: {result}")
     return int(any(result.startswith("failed") for result in results.values()))
@@ -148,7 +152,7 @@ def test_elsewhere(processor: str) -> None:
             for text, one, expected in zip(texts, found, _by_python(bundle, texts), strict=True):
                 if not close(one, expected):
                     raise AssertionError(f"{bundle.parent.name}: {text!r}: {one} is not {expected}")
-        command = build_elsewhere(Path(folder, "check"), processor, [ROOT / "clients/conformance/check.c"])
+        command = build_elsewhere(Path(folder, "check"), processor, sorted((ROOT / "clients/conformance").glob("*.c")))
         subprocess.run([*command, Path(golden_files().name, "files")], stdout=subprocess.DEVNULL, check=True)
 
 

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,6 +26,26 @@ _CHINESE = {
     "人名": ("张伟", "王芳", "欧阳修", "李小龙"),
     "地名": ("北京", "上海", "乌鲁木齐", "广州"),
 }
+
+
+# Folders, and files, whose tests share models that take long to make.
+_TOGETHER = {"cli": "cli", "native": "native", "runtime": "runtime"}
+_TOGETHER |= dict.fromkeys(("compress/test_distill.py", "compress/test_teachers.py"), "teachers")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, one worker of pytest-xdist runs all tests of a file, and all that share models."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0].removeprefix("tests/")
+            return _TOGETHER.get(file) or _TOGETHER.get(file.partition("/")[0]) or file
+
+    return Scheduling(config, log)
 
 
 def _seed() -> None:
@@ -58,13 +79,13 @@ def undrawn() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def beyond_base_install() -> frozenset[str]:
-    """Top-level modules that are installed here, but not by `pip install textapp` without an extra.
+    """Top-level modules that are installed here, but not by the base install.
 
     Derived from `dependencies` of pyproject.toml and what these require in turn, so that no extra can be forgotten.
     """
     pyproject = Path(__file__).parents[1] / "pyproject.toml"
     queue = list(map(Requirement, tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["dependencies"]))
-    base = {"textapp"}
+    base: set[str] = set()
     while queue:
         requirement = queue.pop()
         name = canonicalize_name(requirement.name)
@@ -74,7 +95,7 @@ def beyond_base_install() -> frozenset[str]:
             queue += [one for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
     brought_by = importlib.metadata.packages_distributions()
     foreign = {module for module, names in brought_by.items() if base.isdisjoint(map(canonicalize_name, names))}
-    return frozenset(foreign - set(sys.stdlib_module_names))
+    return frozenset(foreign - set(sys.stdlib_module_names) - {"textapp"})
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,23 @@
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.any_data.contestants import best_threshold
+from benchmarks.any_data.contestants import best_threshold, scored
+from benchmarks.any_data.device import leave_out_ngrams
 from benchmarks.any_data.parts import Parts, fold_parts, sample_parts, stratified, write_parts
-from benchmarks.any_data.rivals import fit_majority, fit_svm
-from benchmarks.any_data.table import lead_of
+from benchmarks.any_data.rivals import Answers, fit_majority, fit_svm
+from benchmarks.any_data.table import lead_of, table
 from benchmarks.datasets import tenths
-from benchmarks.tagging_baseline import character_features
+from clients.conformance.bundles import ngram_files
+from tests.native.core_bundle import with_files
 from textapp.data.readers import Examples, read_examples
+from textapp.runtime import load
+
+CLASSIFIER = Path(__file__).parent / "samples/classifier/bundle"
 
 
 def examples(count, seed=0, classes="正负"):
@@ -80,6 +86,39 @@ def test_the_threshold_has_the_most_right_decisions():
         assert decisions(best_threshold(right, confidence, outside)) == best
 
 
+def test_the_threshold_is_chosen_before_the_validation_texts_are_learned(tmp_path):
+    """After that the model is too sure about them: with their confidences it would refuse each text in scope."""
+    names = ("valid", "outside_valid", "test", "outside_test")
+    held_out = {}
+    for name in names:
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(f'{{"text": "{name} {i}", "label": "是"}}\n' for i in range(4)), encoding="utf-8")
+        held_out[name] = str(path)
+
+    def model(**confidences):
+        return lambda texts: Answers(["是"] * len(texts), [confidences[text.partition(" ")[0]] for text in texts])
+
+    before, after = (
+        model(valid=valid, outside_valid=outside, test=0.7, outside_test=0.5)
+        for valid, outside in ((0.6, 0.2), (0.99, 0.2))
+    )
+    expected = {"valid": 1.0, "test": 1.0, "in_scope_accuracy": 1.0, "out_of_scope_recall": 1.0}
+    assert scored(after, held_out, before) == expected
+    assert scored(after, held_out)["in_scope_accuracy"] == 0.0
+
+
+def test_a_bundle_without_its_n_grams_is_the_encoder_alone(tmp_path):
+    with_files(CLASSIFIER, tmp_path / "beide", ngram_files(2, False), fields={"ngrams": True})
+    leave_out_ngrams(tmp_path / "beide", tmp_path / "ohne")
+    texts = ["good 好", "bad"]
+    both, without, alone = (
+        [one.probs for one in load(path, engine="litert").predict(texts)]
+        for path in (tmp_path / "beide", tmp_path / "ohne", CLASSIFIER)
+    )
+    assert without == alone != both
+    assert load(tmp_path / "ohne").bundle.model_bytes < load(tmp_path / "beide").bundle.model_bytes
+
+
 @pytest.mark.parametrize("classes", ["正负", "正负中"])
 def test_rivals_label_texts(classes):
     words = {"正": "好 棒", "负": "差 坏", "中": "一般 还行"}
@@ -92,18 +131,23 @@ def test_rivals_label_texts(classes):
     assert fit_majority(train).answer(["x", "y"]).labels == ["负", "负"]
 
 
+def test_the_table_shows_what_n_grams_cost_on_a_device():
+    environment = {"processor": "a chip", "cores": 2, "python": "3"}
+    sizes = {"model_bytes": 100_000, "ngram_bytes": 262_144, "ms": 0.125, "ms_without": 0.0625, "engine": "native"}
+    of_all = {"size": "all", "fold": 0, "seed": 0, "test": 0.9, "parameters": 9, "environment": environment}
+    rows = [{"set": "trec", "model": "textapp", **of_all, **sizes}, {"set": "trec", "model": "svm_all", **of_all}]
+    lines = table(rows).splitlines()
+    assert "| TREC, 6 kinds of questions | textapp | 100,000 | 262,144 | 125 | 62 | the core in C |" in lines
+    assert "## N-grams on a device" not in table(rows[1:])
+
+
 def test_the_lead_is_over_the_best_rival_on_the_same_texts():
     scores = (("svm", 0.9), ("fasttext", 0.88), ("textapp", 0.91))
     rows = {model: [{"test": score, "seed": 0}] for model, score in scores}
     others = {"svm_all": [{"test": 0.99, "seed": 0}], "majority": [{"test": 0.95, "seed": 0}]}
     assert lead_of({**rows, **others}) == pytest.approx(1.0)
+    assert lead_of({**rows, **others}, ("svm", "svm_all")) == pytest.approx(-8.0)
     rows["svm"].append({"test": 0.5, "seed": 1})  # of a sample that textapp has not seen
     assert lead_of(rows) == pytest.approx(1.0)
     assert lead_of({"textapp": rows["textapp"]}) is None
     assert lead_of({"textapp": rows["textapp"], "svm": rows["svm"][1:]}) is None
-
-
-def test_features_of_characters_are_the_n_grams_around():
-    row = character_features(list("我在北京"))[0]
-    assert (row["+0:1"], row["+0:2"], row["-2:1"], row["+0:3"]) == ("我", "我 在", "<edge>", "我 在 北")
-    assert sum(":" in name for name in row) == 5 + 4 + 3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RIVALS = ("onnxruntime", "tf2onnx", "gensim", "fasttext", "sklearn_crfsuite")  # of the extra `bench`
+RIVALS = ("onnxruntime", "tf2onnx", "gensim", "fasttext", "pycrfsuite")  # of the extra `bench`
 TABLES = {
     "accuracy": "accuracy",
     "tagging": "accuracy",
@@ -60,3 +60,9 @@ def test_make_runs_each_benchmark_that_results_name():
     assert commands
     for command in commands:
         assert re.search(rf"-m {command}\b", makefile), command
+
+
+def test_the_drawing_is_that_of_the_figures():
+    from benchmarks.score_by_bytes import OUT, picture, points
+
+    assert picture(points()) == OUT.read_text(encoding="utf-8")

@@ -1,5 +1,7 @@
 """What every public layer, and any words with any encoder with any head, must do; fails when one is not listed."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -24,6 +26,19 @@ from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import tagging_head
 
 V = 40
+MIXED = ("mixed_float16", "mixed_bfloat16")
+
+
+def padded_ids() -> np.ndarray:
+    """Ids of six texts, int32, padded with 0."""
+    rng = np.random.default_rng(2)
+    ids = np.zeros((6, 12), "int32")
+    for row, length in zip(ids, [12, 7, 1, 3, 12, 5], strict=True):
+        row[:length] = rng.integers(1, V, length)
+    return ids
+
+
+IDS = padded_ids()
 
 
 def classifier(encode) -> keras.Model:
@@ -100,25 +115,25 @@ HEAD_OF = dict(zip(ENCODER, (head for head in HEADS for _ in WORDS), strict=True
 TRACED = LAYERS | {name: CASES[name] for pair, name in TRIPLES.items() if pair in HEAD_OF.items()}
 
 
-@pytest.fixture(params=CASES, name="build")
-def _build(request):
+# Each policy of mixed precision meets every layer, and with one policy a case every encoder, head and words.
+POLICIES = {name: MIXED if name in LAYERS else MIXED[number % 2 : number % 2 + 1] for number, name in enumerate(CASES)}
+
+
+@functools.cache
+def built(name: str) -> keras.Model:
+    """A model that no test changes, built once for all tests."""
     keras.utils.set_random_seed(1)
-    return CASES[request.param]
+    return CASES[name]()
 
 
-@pytest.fixture(params=TRACED, name="build_traced")
-def _build_traced(request):
-    keras.utils.set_random_seed(1)
-    return TRACED[request.param]
+@functools.cache
+def outputs(name: str) -> np.ndarray:
+    """What that model makes of `IDS`."""
+    return np.asarray(built(name)(given(built(name), IDS)))
 
 
-@pytest.fixture(name="ids")
-def _ids() -> np.ndarray:
-    rng = np.random.default_rng(2)
-    ids = np.zeros((6, 12), "int32")
-    for row, length in zip(ids, [12, 7, 1, 3, 12, 5], strict=True):
-        row[:length] = rng.integers(1, V, length)
-    return ids
+each_case = pytest.mark.parametrize("name", CASES)
+each_traced = pytest.mark.parametrize("name", TRACED)
 
 
 def given(model: keras.Model, ids: np.ndarray):
@@ -152,85 +167,95 @@ def test_every_public_layer_and_encoder_is_listed():
     assert {encoder.encoder for encoder in ENCODER.values()} == set(ENCODERS)
 
 
-def test_saved_and_loaded(build, ids, tmp_path):
-    model = build()
+@each_case
+def test_saved_and_loaded(name, tmp_path):
+    model = built(name)
     model.save(tmp_path / "模型.keras")
     loaded = keras.models.load_model(tmp_path / "模型.keras")
-    np.testing.assert_array_equal(loaded(given(model, ids)), model(given(model, ids)))
+    np.testing.assert_array_equal(loaded(given(model, IDS)), outputs(name))
 
 
-def test_config_round_trip(build):
-    model = build()
-    for layer in model.layers:
+@each_case
+def test_config_round_trip(name):
+    for layer in built(name).layers:
         assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 
 
-def test_a_batch_of_one_equals_a_batch_of_many(build, ids):
-    model = build()
-    alone = np.concatenate([model(given(model, row[None])) for row in ids])
-    np.testing.assert_allclose(alone, model(given(model, ids)), atol=1e-5)
+@each_case
+def test_a_batch_of_one_equals_a_batch_of_many(name):
+    """A row without padding, one with padding, and one of a single token."""
+    model = built(name)
+    alone = np.concatenate([model(given(model, row[None])) for row in IDS[:3]])
+    np.testing.assert_allclose(alone, outputs(name)[:3], atol=1e-5)
 
 
-def test_more_padding_changes_nothing(build, ids):
-    model = build()
-    padded = model(given(model, np.pad(ids, [(0, 0), (0, 9)])))
-    np.testing.assert_allclose(on_tokens(padded, ids.shape[1]), model(given(model, ids)), atol=1e-5)
+@each_case
+def test_more_padding_changes_nothing(name):
+    model = built(name)
+    padded = model(given(model, np.pad(IDS, [(0, 0), (0, 9)])))
+    np.testing.assert_allclose(on_tokens(padded, IDS.shape[1]), outputs(name), atol=1e-5)
 
 
-def test_an_empty_text_is_finite(build):
-    model = build()
+@each_case
+def test_an_empty_text_is_finite(name):
+    model = built(name)
     assert np.isfinite(model(given(model, np.zeros((2, 3), "int32")))).all()
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision(build, ids, policy):
-    full = build()
+@pytest.mark.parametrize(
+    ("name", "policy"), [(name, policy) for name, policies in POLICIES.items() for policy in policies]
+)
+def test_mixed_precision(name, policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        half = build()
+        half = CASES[name]()
     finally:
         keras.config.set_dtype_policy(before)
-    half.set_weights(full.get_weights())
-    logits = half(given(half, ids))
+    half.set_weights(built(name).get_weights())
+    logits = half(given(half, IDS))
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
-    expected = np.asarray(full(given(full, ids)))
+    expected = outputs(name)
     atol = {"mixed_float16": 1e-2, "mixed_bfloat16": 6e-2}[policy] * max(1.0, np.abs(expected).max())  # 10 and 7 bits
     np.testing.assert_allclose(logits, expected, atol=atol)
 
 
-def test_compiles_with_xla(build_traced, ids):
+@each_traced
+def test_compiles_with_xla(name):
     import tensorflow as tf
 
-    model = build_traced()
+    model = built(name)
     compiled = tf.function(lambda x: model(x, training=False), jit_compile=True)
-    inputs = keras.tree.map_structure(tf.constant, given(model, ids))
-    np.testing.assert_allclose(compiled(inputs), model(inputs), atol=1e-5)
+    np.testing.assert_allclose(
+        compiled(keras.tree.map_structure(tf.constant, given(model, IDS))), outputs(name), atol=1e-5
+    )
 
 
-def test_learns(build_traced, ids):
-    model = build_traced()
-    inputs = given(model, ids)
-    labels, loss = supervision(model, ids)
+@each_traced
+def test_learns(name):
+    keras.utils.set_random_seed(1)
+    model = TRACED[name]()
+    inputs = given(model, IDS)
+    labels, loss = supervision(model, IDS)
     model.compile(keras.optimizers.Adam(0.01), loss)
     model.optimizer.build(model.trainable_variables)  # `fit` would trace its first step twice otherwise
-    before = float(loss(labels, model(inputs)))
+    before = float(loss(labels, outputs(name)))
     model.fit(inputs, labels, epochs=20, verbose=0)
     assert float(loss(labels, model(inputs))) < 0.9 * before
 
 
-def test_tflite_parity(build_traced, ids):
+@each_traced
+def test_tflite_parity(name):
     """In both lowerings where the model has a layer that they lower to different ones."""
     from ai_edge_litert.interpreter import Interpreter
 
-    model = build_traced()
-    inputs = given(model, ids)
+    model = built(name)
+    inputs = given(model, IDS)
     by_name = inputs if isinstance(inputs, dict) else {"token_ids": inputs}
-    expected = np.asarray(model(inputs))
     fusable = any(type(layer) in FUSED for _, layer in leaves(model))
     for lowering in ("fused", "unrolled") if fusable else ("fused",):
-        content = convert(lower(model, lowering), lengths=[ids.shape[1]], max_characters=3)
+        content = convert(lower(model, lowering), lengths=[IDS.shape[1]], max_characters=3)
         runner = Interpreter(model_content=content, num_threads=1).get_signature_runner("tokens_12")
-        texts = ({name: values[[number]] for name, values in by_name.items()} for number in range(len(ids)))
+        texts = ({name: values[[number]] for name, values in by_name.items()} for number in range(len(IDS)))
         logits = np.concatenate([runner(**text)["logits"] for text in texts])
-        np.testing.assert_allclose(logits, expected, atol=1e-4, err_msg=lowering)
+        np.testing.assert_allclose(logits, outputs(name), atol=1e-4, err_msg=lowering)

@@ -14,8 +14,10 @@ STAGES = [
     *("text", "data", "vectors", "layers", "dashboards", "tasks", "models", "runtime", "training"),
     *("compress", "export", "search", "cli"),
 ]
-ROOT = ["errors", "files", "output_files", "figures", "settings", "config", "task"]  # any stage may import these
+# Any stage may import these.
+ROOT = ["errors", "files", "output_files", "figures", "settings", "config", "answers", "task"]
 TYPES_ALONE = {  # what no module loads, and a type checker reads: a task's contract, the device's results of a task
+    "answers": {"text", "data", "tasks"},
     "task": {"text", "data"},
     "tasks": {"runtime"},
     "__init__": {"compress", "export", "runtime", "training"},
@@ -24,8 +26,8 @@ FORBIDDEN_NAMES = {"utils", "common", "helpers", "base", "registry", "factory"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OF_BASE_INSTALL = sorted(  # `textapp evaluate` and `textapp report` of a bundle use these files of a task
     path
-    for path in [PACKAGE / "task.py", *PACKAGE.glob("tasks/*/*.py")]
-    if path.name in {"config.py", "data.py", "scores.py", "task.py", "terminal.py"}
+    for path in [PACKAGE / "answers.py", PACKAGE / "task.py", *PACKAGE.glob("tasks/*/*.py")]
+    if path.name in {"answers.py", "config.py", "data.py", "examination.py", "scores.py", "task.py", "terminal.py"}
 )
 
 

@@ -1,6 +1,7 @@
 """What pyproject.toml declares is true: Pythons, of which make finds one that works, the license, data files."""
 
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from textapp.runtime.native import library_path
+from textapp.runtime.native_library import library_path
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -98,3 +99,16 @@ def test_the_classifiers_name_the_declared_pythons():
     assert [name for name in PROJECT["classifiers"] if name.startswith(prefix)] == [
         f"Programming Language :: Python :: {minor}" for minor in PYTHONS
     ]
+
+
+def test_each_hint_of_an_extra_names_this_project_and_an_extra_of_it():
+    """PyPI has another package with the name of the module, which a wrong hint would install."""
+    patterns = ("textapp/**/*.py", "*.md", "docs/**/*.md", "clients/**/*.md")
+    paths = [path for pattern in patterns for path in ROOT.glob(pattern)]
+    hints = [
+        hint
+        for path in paths
+        for hint in re.findall(r"pip install\s+[\"']([\w.-]+)\[([\w,{}]+)\]", path.read_text(encoding="utf-8"))
+    ]
+    assert {name for name, _ in hints} == {PROJECT["name"], "."}
+    assert {one for _, extras in hints for one in extras.split(",")} <= {*PROJECT["optional-dependencies"], "{extra}"}

@@ -17,7 +17,8 @@ from textapp.export.run import export
 from textapp.runtime import load
 from textapp.task import task
 from textapp.training.predictor import run_decisions, run_predictor
-from textapp.training.run import Run, read_command
+from textapp.training.run import Run
+from textapp.training.run_folder import read_command
 from textapp.training.train import train
 
 SETTINGS = ["epochs=3", "units=16", "max_tokens=32"]

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 ROOT = Path(__file__).parents[1]
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+    for path in [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 }
 ALL = "\n".join(PAGES.values())
 OUTPUT = re.compile(r"^\$ (textapp .*)$", re.M)
@@ -100,3 +101,60 @@ def test_the_first_page_is_short_and_has_the_results(page):
     assert len(PAGES[page].splitlines()) <= 150
     assert "<!-- results -->" in PAGES[page]
     assert re.findall(r"\*\*\d+\.\d+", PAGES[page])
+
+
+def test_the_generated_pages_are_what_their_generator_writes():
+    from docs import generated
+
+    assert all(f"docs/{name}" in PAGES for name in generated.PAGES)
+    for name, page in generated.PAGES.items():
+        assert PAGES[f"docs/{name}"] == page(), f"docs/{name}: is old; run `python docs/generated.py`"
+
+
+def test_the_site_has_each_page_once():
+    """Each page of docs/ has its place in the navigation of the site, which names no page that is missing."""
+    project = tomllib.loads((ROOT / "docs/zensical.toml").read_text(encoding="utf-8"))["project"]
+    places = re.findall(r"'([^']+\.md)'", str(project["nav"]))
+    assert len(places) == len(set(places))
+    assert set(PAGES) <= set(places)
+    assert [place for place in places if not (ROOT / place).is_file()] == []
+
+
+def test_the_site_copies_each_page_of_its_navigation():
+    from docs import site
+
+    project = tomllib.loads((ROOT / "docs/zensical.toml").read_text(encoding="utf-8"))["project"]
+    copied = {str(path.relative_to(ROOT)) for pattern in site.PAGES for path in ROOT.glob(pattern)}
+    assert set(re.findall(r"'([^']+\.md)'", str(project["nav"]))) <= copied
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name.startswith("docs/")])
+def test_a_page_starts_with_what_the_reader_wants(page):
+    first = PAGES[page].split("\n\n")[1]
+    assert re.search("您" if "zh-CN" in page else r"\b[Yy]ou\b", first), first
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name.startswith("docs/zh-CN/")])
+def test_a_chinese_page_has_commands_and_figures_of_the_english_page(page):
+    """A figure or a command that is changed in the English page is old in the Chinese one."""
+    english = PAGES[page.replace("zh-CN/", "")]
+    for line in re.findall(r"^(?:\$ )?(textapp .*)$", PAGES[page], re.M):
+        assert line.partition("  #")[0].rstrip() in english, line
+    for figure in re.findall(r"\b\d+\.\d+\b", PAGES[page]):
+        assert figure in english, figure
+
+
+def test_the_page_of_formats_has_each_format_and_each_known_column():
+    from textapp.data import readers, tables, tagged
+    from textapp.vectors import formats
+
+    page = PAGES["docs/formats.md"]
+    for heading, known in (
+        ("Examples for a classifier", readers.FORMATS),
+        ("Examples for a tagger", tagged.FORMATS),
+        ("Word vectors", formats.FORMATS),
+    ):
+        section = page.split(f"\n## {heading}\n")[1].partition("\n## ")[0]
+        assert set(re.findall(r"^\| `(\w+)` \|", section, re.M)) == set(known)
+    for column in tables.TEXT_COLUMNS + tables.LABEL_COLUMNS:
+        assert f"`{column}`" in page

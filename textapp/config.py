@@ -187,6 +187,9 @@ class Ngrams(Section):
     ngram_characters: Annotated[
         int, Range(2, 8, also=(0, "none")), "Most characters of an n-gram inside a word; not with tokenizer=char."
     ] = 5
+    ngram_valid: Annotated[
+        bool, "Fit the n-grams to the validation texts too, once these have chosen all else and have been scored."
+    ] = True
 
     def check(self) -> None:
         """Raises `InputError` if the rows are no power of two."""
@@ -198,7 +201,7 @@ class Ngrams(Section):
 
     def unused(self) -> dict[str, str]:
         """The settings of n-grams if there are none."""
-        names = () if self.ngram_rows else ("ngram_order", "ngram_characters")
+        names = () if self.ngram_rows else ("ngram_order", "ngram_characters", "ngram_valid")
         return dict.fromkeys(names, not_with("ngram_rows", 0))
 
 
@@ -207,6 +210,9 @@ class Training(Section):
     """How a model is trained."""
 
     epochs: Annotated[int, Range(1, MOST), "Most passes over the training split."] = 10
+    cycles: Annotated[
+        int, Range(1, MOST), "Most rounds of so many epochs; another one begins only if the model still learns."
+    ] = 1
     batch_size: Annotated[int, Range(1, MOST), "Texts a batch."] = 64
     learning_rate: Annotated[float, Range(0, open_low=True), "The highest learning rate, after the warm-up."] = 1e-3
     warmup: Annotated[float, Share, "Share of all steps in which the learning rate rises."] = 0.1
@@ -226,7 +232,10 @@ class Training(Section):
     mixed_precision: Annotated[bool, "Compute in float16 on GPUs, in bfloat16 on TPUs and CPUs."] = False
     static_shapes: Annotated[bool, "One width per bucket and full batches, for XLA and TPUs."] = False
     jit_compile: Annotated[bool, "Compile with XLA; needs static_shapes."] = False
-    baseline: Annotated[bool, "Also fit a quick model to compare with: linear, or the usual tag of each word."] = True
+    baseline: Annotated[
+        bool | Literal["crf"],
+        "Also fit a quick model to compare with: linear; of a tagger the usual tag of each word, or crf over features.",
+    ] = True
 
     def check(self) -> None:
         """Raises `InputError` that names the first setting that contradicts another one."""
@@ -251,6 +260,9 @@ class ModelConfig(Config):
     in_memory: ClassVar[str] = ""
     """Which models cannot have `stream`, for a message: `a tagger`. Empty if these models can."""
 
+    tags_tokens: ClassVar[bool] = False
+    """Whether the models tag tokens, so that a CRF can be their baseline."""
+
     data: Data = Data()
     words: Words = Words()
     encoder: Encoder = Encoder()
@@ -266,6 +278,8 @@ class ModelConfig(Config):
         super().check()
         if self.data.stream and self.in_memory:
             raise InputError(f"setting stream: {self.in_memory} is trained from memory; leave it false")
+        if self.training.baseline == "crf" and not self.tags_tokens:
+            raise InputError("setting baseline: must be true or false, as only a tagger has crf; received crf")
         if self.data.tokenizer == "bert":
             fixed = {"lowercase": True, "zero_digits": False, "characters": False, "shapes": False}
             for name, value in fixed.items():

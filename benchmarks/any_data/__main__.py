@@ -4,7 +4,8 @@
                                   [--models svm textapp ...] [--folds] [--minutes 60]
 
 Classifiers are compared with the most frequent class, with a linear SVM over TF-IDF n-grams and with fastText, taggers
-with a CRF over features. All get the same texts; only `svm_all`, the same SVM, also learns from the validation texts.
+with a CRF over features. All get the same texts; `svm_all`, the same SVM, also learns from the validation texts, as the
+n-grams of textapp do in the end.
 textapp is the command line without a preset; its only settings are the seed and how broken tags are read.
 `textapp_vectors` also starts from word vectors of unlabelled text, on three sets.
 
@@ -39,7 +40,7 @@ from benchmarks.record import Record
 
 RESULTS = Path(__file__).parents[2] / "results"
 WORK = Path("saved_models/any_data")
-PACKAGES = {"fasttext": "fasttext", "crf": "sklearn_crfsuite"}  # of the extra `bench`
+PACKAGES = {"fasttext": "fasttext", "crf": "pycrfsuite"}  # of the extra `bench`
 DETERMINISTIC = ("majority", "svm", "svm_all", "crf")  # the same labels with each seed on the same texts
 VERSIONS = ("tensorflow", "keras", "scikit-learn", "numpy")
 

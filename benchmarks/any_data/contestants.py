@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.any_data.device import ngram_cost
 from benchmarks.any_data.parts import ALL, Parts, fold_parts, sample_parts, whole_parts
 from benchmarks.any_data.rivals import Answer, Answers, fit_fasttext, fit_majority, fit_svm, tune_fasttext
 from benchmarks.any_data.sets import SETS
@@ -79,7 +80,8 @@ def measure(trial: Trial, data: Path, work: Path, tuned: dict[str, Any] | None, 
 
     Returns:
         `valid` and `test`, the scores; `parameters`; `seconds` and `cpu_seconds` of training and scoring, unless a
-        killed training was resumed; of texts out of scope `in_scope_accuracy` and `out_of_scope_recall`.
+        killed training was resumed; of texts out of scope `in_scope_accuracy` and `out_of_scope_recall`; of textapp's
+        classifiers with all labels the figures of `ngram_cost`.
     """
     found, folder = SETS[trial.set], trial.folder(work)
     if found.task == "tagging":
@@ -118,18 +120,23 @@ def parts_of(trial: Trial, data: Path, work: Path) -> Parts:
     return sample_parts(whole, int(trial.size), trial.seed, trial.folder(work))
 
 
-def scored(answer: Answer, held_out: dict[str, str]) -> dict[str, float]:
+def scored(answer: Answer, held_out: dict[str, str], before: Answer | None = None) -> dict[str, float]:
     """Accuracy on the parts `valid` and `test`; with texts out of scope also in and out of scope, with a threshold.
 
     A text out of scope should get a confidence below the threshold. The threshold is that with the most right decisions
     on the validation texts of both kinds.
+
+    Args:
+        answer: The model.
+        held_out: The files of the parts, by name.
+        before: The model before it learned the validation texts; by default it has not learned them.
 
     Reference: Larson et al. 2019, An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction.
     """
     right, confidence = {}, {}
     for name, path in held_out.items():
         examples = read_examples(path)
-        labels, confidences = answer(examples.texts)
+        labels, confidences = (before or answer if "valid" in name else answer)(examples.texts)
         right[name] = np.array([one == other for one, other in zip(labels, examples.labels, strict=True)])
         confidence[name] = np.array(confidences)
     scores = {name: float(right[name].mean()) for name in held_out if not name.startswith("outside")}
@@ -167,19 +174,26 @@ def measure_textapp(trial: Trial, parts: Parts, folder: Path, data: Path) -> dic
     """A classifier of `textapp train`. It gets the test texts whose labels it knows; the others count as wrong."""
     known = known_alone(parts.train, parts.test, folder / "test_known.jsonl")
     row = run_textapp(trial, parts.train, parts.valid, known, folder, data)
-    row["test"] *= len(read_examples(known)) / len(read_examples(parts.test))
+    test = read_examples(parts.test)
+    row["test"] *= len(read_examples(known)) / len(test)
+    if trial.size == ALL and not trial.fold:
+        row |= ngram_cost(folder / trial.model, test.texts, folder)
     if parts.outside_test is None:
         return row
-    from textapp.cli.opened import open_model  # loads Keras
+    from textapp.cli.opened import Opened, open_model  # loads Keras
+
+    def answer_of(opened: Opened) -> Answer:
+        label = opened.predictor.targets.names[0]  # encoding needs a label
+
+        def answer(texts: Sequence[str]) -> Answers:
+            decisions = opened.decisions(Examples(list(texts), [label] * len(texts), str(folder)))
+            return Answers([one.label for one in decisions], [one.confidence for one in decisions])
+
+        return answer
 
     opened = open_model(folder / trial.model)
-    label = opened.predictor.targets.names[0]  # encoding needs a label
-
-    def answer(texts: Sequence[str]) -> Answers:
-        decisions = opened.decisions(Examples(list(texts), [label] * len(texts), str(folder)))
-        return Answers([one.label for one in decisions], [one.confidence for one in decisions])
-
-    return {**scored(answer, parts.held_out), **row}
+    before = answer_of(opened.unbiased(parts.valid, lambda _: None))  # the n-grams of the run know the validation texts
+    return {**scored(answer_of(opened), parts.held_out, before), **row}
 
 
 def run_textapp(trial: Trial, train: str, valid: str, test: str, folder: Path, data: Path) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
     python clients/android/measure.py BUNDLE TEXTS
 
-TEXTS is a file with a text on each line. The variable KOTLINC may name a Kotlin compiler; see clients/check.py.
+TEXTS is a file with a text on each line. The variable KOTLINC may name a Kotlin compiler; see clients/tools.py.
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from clients.android.tests.kotlin import compile_kotlin, kotlin_output  # noqa: E402
-from clients.check import kotlin_compiler  # noqa: E402
+from clients.tools import kotlin_compiler  # noqa: E402
 from native.check import Skipped  # noqa: E402
 from textapp.errors import InputError  # noqa: E402
 from textapp.export.verb import export  # noqa: E402
@@ -37,10 +36,10 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            compiler = os.environ.get("KOTLINC") or kotlin_compiler(folder)
+            compiler = kotlin_compiler()
             export(arguments.bundle, folder / "project", clients=["android"])
             library = folder / "project/textapp/src/main/jniLibs/x86_64"
-            classes = compile_kotlin(Path(compiler), folder / "project", folder / "all.jar")
+            classes = compile_kotlin(compiler, folder / "project", folder / "all.jar")
             print(f"Python  {python_times(arguments.bundle, arguments.texts)}")
             print(f"Kotlin  {kotlin_output(classes, library, 'time', arguments.bundle, arguments.texts)}", end="")
     except (InputError, Skipped, OSError, subprocess.CalledProcessError, AssertionError) as error:

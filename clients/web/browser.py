@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import functools
+import http.client
 import http.server
 import json
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 _ARGUMENTS = (
     "--headless",
     "--no-sandbox",  # Chromium does not start as root with it
+    "--disable-dev-shm-usage",  # in containers it is too small for a page
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -30,11 +32,16 @@ _ARGUMENTS = (
     "--lang=en-US",
 )
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # of the W3C's protocol
-_STARTED = 60.0  # seconds
+# Seconds. They are long: a test that waits for a busy machine does not fail.
+_STARTED = 120.0
+_SCRIPT = 280.0
+_ANSWERED = 300.0
+_STARTS = 3
+"""How often Chromium is started: a busy machine, or a port that another program took, may make it fail once."""
 
 
 class BrowserError(RuntimeError):
-    """The browser refused a command; the message is its own."""
+    """The browser refused a command, does not start, or is gone."""
 
 
 class Browser:
@@ -46,16 +53,24 @@ class Browser:
 
     def __init__(self, address: str):
         self.address = address
+        self._gone = ""  # why no later command can be answered
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Sends a command of the protocol. Raises `BrowserError` if it fails."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"}, method=method)
+        """Sends a command of the protocol.
+
+        Raises:
+            BrowserError: The command fails; the message is the browser's. Or the browser gives no answer: then all
+                later commands fail at once.
+        """
+        if self._gone:
+            raise BrowserError(self._gone)
         try:
-            with urllib.request.urlopen(request, timeout=120) as response:
-                return json.load(response)["value"]
+            return _answer(method, self.address + path, body)
         except urllib.error.HTTPError as error:
             raise BrowserError(json.load(error)["value"]["message"]) from error
+        except (OSError, http.client.HTTPException) as error:
+            self._gone = f"the browser gives no answer to {method} {path}: {error!r}"
+            raise BrowserError(self._gone) from error
 
     def go(self, url: str) -> None:
         """Opens a page."""
@@ -77,7 +92,7 @@ class Browser:
             raise BrowserError(found["error"])
         return found["result"]
 
-    def wait(self, script: str, *arguments: Any, seconds: float = 30.0) -> Any:
+    def wait(self, script: str, *arguments: Any, seconds: float = 120.0) -> Any:
         """The first true result of the body of a function. Raises `BrowserError` if there is none in time."""
         end = time.monotonic() + seconds
         while not (found := self.run(script, *arguments)):
@@ -108,6 +123,14 @@ class Browser:
 _BODY = "return document.body.innerText"
 
 
+def _answer(method: str, url: str, body: Any) -> Any:
+    """What chromedriver answers to a command."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=_ANSWERED) as response:
+        return json.load(response)["value"]
+
+
 @contextlib.contextmanager
 def browser(chromedriver: str, *arguments: str) -> Iterator[Browser]:
     """Starts Chromium with a profile of its own.
@@ -117,8 +140,22 @@ def browser(chromedriver: str, *arguments: str) -> Iterator[Browser]:
         arguments: More arguments of Chromium.
 
     Raises:
-        BrowserError: It does not start.
+        BrowserError: It does not start, also not when it is tried again.
     """
+    with contextlib.ExitStack() as stack:
+        for number in range(1, _STARTS + 1):
+            try:
+                started = stack.enter_context(_session(chromedriver, *arguments))
+                break
+            except BrowserError:
+                if number == _STARTS:
+                    raise
+        yield started
+
+
+@contextlib.contextmanager
+def _session(chromedriver: str, *arguments: str) -> Iterator[Browser]:
+    """A chromedriver and a Chromium that end with the context."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -129,16 +166,21 @@ def browser(chromedriver: str, *arguments: str) -> Iterator[Browser]:
         _wait_for(root, process)
         options = {"args": [*_ARGUMENTS, f"--user-data-dir={profile}", *arguments]}
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        wanted["timeouts"] = {"script": 110_000}  # milliseconds
+        wanted["timeouts"] = {"script": int(1000 * _SCRIPT), "pageLoad": int(1000 * _SCRIPT)}  # milliseconds
         session = root.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         started = Browser(f"{root.address}/session/{session['sessionId']}")
         try:
             yield started
         finally:
-            started.call("DELETE", "")
+            with contextlib.suppress(BrowserError):  # it is gone already
+                started.call("DELETE", "")
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(timeout=_STARTED)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         shutil.rmtree(profile, ignore_errors=True)
 
 
@@ -170,8 +212,8 @@ def _wait_for(root: Browser, process: subprocess.Popen[bytes]) -> None:
     """Waits until chromedriver answers."""
     end = time.monotonic() + _STARTED
     while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError):
-            if root.call("GET", "/status")["ready"]:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if _answer("GET", f"{root.address}/status", None)["ready"]:
                 return
         time.sleep(0.05)
     raise BrowserError("chromedriver does not start")

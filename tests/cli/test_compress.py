@@ -10,7 +10,7 @@ from textapp.errors import InputError
 from textapp.runtime import load
 from textapp.search import budget, candidates
 from textapp.search.candidates import Shape
-from textapp.training.run import SOFT_TARGETS
+from textapp.training.run_folder import SOFT_TARGETS
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = ["--lengths", "16", "--quantize-epochs", "0", "--set", "epochs=1", "--set", "max_tokens=16"]

@@ -10,7 +10,8 @@ import pytest
 
 from tests.cli.commands import as_options, change_json, read_json, run_and_kill
 from textapp.cli.main import main
-from textapp.training.run import SOFT_TARGETS, SOFT_TARGETS_PART, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import SOFT_TARGETS, SOFT_TARGETS_PART
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = {

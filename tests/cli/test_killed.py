@@ -3,7 +3,8 @@
 import numpy as np
 
 from tests.cli.commands import read_json, run_and_kill
-from textapp.training.run import CHECKPOINT, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import CHECKPOINT
 
 
 def test_a_killed_run_ends_like_one_that_was_not(textapp, classifier, tmp_path):

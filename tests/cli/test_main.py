@@ -104,7 +104,7 @@ def test_what_needs_tensorflow_says_how_to_get_it(base_install, classifier, tmp_
         assert result.returncode == 2
         lines = result.stderr.decode().splitlines()
         assert len(lines) == 1
-        assert lines[0].endswith('is not installed; this command needs: pip install "textapp[train]"')
+        assert lines[0].endswith('is not installed; this command needs: pip install "textapp-keras[train]"')
     assert not any(tmp_path.iterdir())
 
 

@@ -14,7 +14,8 @@ from textapp.compress.config import QuantizeConfig
 from textapp.compress.granularity import stored_weights
 from textapp.compress.rounding import rounded
 from textapp.training import scores, train
-from textapp.training.run import CHECKPOINT, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import CHECKPOINT
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 OPTIONS = ("--bits", "4", "--embedding-bits", "2", "--epochs", "2", "--set", "learning_rate=0.02")

@@ -103,7 +103,7 @@ def test_what_is_wrong_with_a_model_is_one_line_and_nothing_is_written(textapp, 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(textapp, classifier, tmp_path, monkeypatch):
     out = tmp_path / "п.html"
     out.write_text(f"старый {MARK}", encoding="utf-8")
-    monkeypatch.setattr("textapp.cli.reporting.page._bars", lambda report: 1 / 0)
+    monkeypatch.setattr("textapp.cli.reporting.model_page._cost", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         textapp("report", classifier.bundle, "--data", classifier.files["test"], "--out", out, *FEW)
     assert out.read_text(encoding="utf-8") == f"старый {MARK}"

@@ -12,7 +12,8 @@ from textapp.output_files import locked
 from textapp.settings import as_text
 from textapp.task import names
 from textapp.training import train
-from textapp.training.run import CHECKPOINT, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import CHECKPOINT
 
 HEADER, NAMES = "text\tlabel\n", ("да", "нет")
 LABELLED = HEADER + "".join(f"хороший 好 {i}\tда\nплохой 坏 {i}\tнет\n" for i in range(30))

@@ -73,4 +73,4 @@ def test_without_optuna_one_line_names_the_extra(textapp, command, tmp_path, mon
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
     refusal = textapp(*command(tmp_path / "run")).refusal
-    assert refusal == 'optuna is not installed; this command needs: pip install "textapp[tune]"'
+    assert refusal == 'optuna is not installed; this command needs: pip install "textapp-keras[tune]"'

@@ -18,7 +18,7 @@ from textapp.compress.soft_targets import SoftTargets
 from textapp.compress.teachers import RunTeacher
 from textapp.export import convert, flatbuffer, lower
 from textapp.task import Files, Task, names, task
-from textapp.training.run import SOFT_TARGETS
+from textapp.training.run_folder import SOFT_TARGETS
 from textapp.training.train import train
 
 Builtin = schema.BuiltinOperator

@@ -29,7 +29,8 @@ from textapp.export.run import export
 from textapp.runtime import load
 from textapp.task import Files, task
 from textapp.training.adversarial import AdversarialTraining
-from textapp.training.run import CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART
 from textapp.training.train import train
 
 

@@ -32,7 +32,8 @@ from textapp.layers import CRFLoss
 from textapp.runtime import load
 from textapp.task import task
 from textapp.tasks.tagging.decoding import crf_scores
-from textapp.training.run import CHECKPOINT, SOFT_TARGETS, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import CHECKPOINT, SOFT_TARGETS
 from textapp.training.train import train
 from textapp.training.validation import ValidationScores
 

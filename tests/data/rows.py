@@ -6,7 +6,7 @@ from textapp.data.rows import EncodedRows, TargetRows, TokenRows, encode_rows
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
-from textapp.training.prepare import count_characters, count_words
+from textapp.training.vocabularies import count_characters, count_words
 
 LONGEST = 20  # tokens
 FORM = WordForm(zero_digits=True)

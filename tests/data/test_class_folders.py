@@ -135,7 +135,8 @@ def test_an_archive_with_a_path_that_escapes_is_refused_and_nothing_is_written(t
 
 def test_broken_utf8_names_the_file_in_the_archive(tmp_path):
     path = archive(tmp_path / "a.tar.gz", {"a/pos/1.txt": "é", "a/neg/2.txt": "é\n".encode() + b"\xe9t\xe9"})
-    assert error_of(path) == f"{path}/a/neg/2.txt:2: byte 1 of the line is not UTF-8; files must be UTF-8"
+    place = f"{path}/a/neg/2.txt:2: byte 1 of the line is not UTF-8; files must be UTF-8"
+    assert error_of(path) == f"{place}; convert it: iconv -f latin1 -t utf-8 FILE > NEW"
 
 
 def test_an_archive_that_is_cut_off_anywhere_is_an_error(tmp_path):

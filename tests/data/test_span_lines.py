@@ -89,10 +89,10 @@ def test_spans_between_borders_of_tokens_come_back(data, text):
         ("[" * 100_000, "each line must be a JSON object; it is nested too deeply"),
         ('{"text": "a"\n', "each line must be a JSON object; Expecting ',' delimiter at column 13"),
         ('{"text": ' + "1" * 5000, "each line must be a JSON object; a number in it is too long"),
-        ([1], "each line must be a JSON object with a string `text` and a list `spans`"),
-        ({"text": "é"}, "each line must be a JSON object with a string `text` and a list `spans`"),
-        ({"text": 3, "spans": []}, "each line must be a JSON object with a string `text` and a list `spans`"),
-        ({"text": "é", "spans": [[0, 1, "x"]]}, 'a span must be {"start": NUMBER, "end": NUMBER, "type": NAME}. Rec'),
+        ([1], "each row must be a JSON object. Received: [1]"),
+        ({"text": "é"}, "each row must be a JSON object with a string `text` and a list of its spans"),
+        ({"text": 3, "spans": []}, "each row must be a JSON object with a string `text` and a list of its spans"),
+        ({"text": "é", "spans": [[0, "x"]]}, 'a span must be {"start": NUMBER, "end": NUMBER, "type": NAME} or [START'),
         ({"text": "é", "spans": [{"start": 0, "end": 1}]}, "a span must be"),
         ({"text": "é", "spans": [span(0, True)]}, "a span must be"),
         ({"text": "é", "spans": [span(0.0, 1)]}, "a span must be"),
@@ -111,18 +111,15 @@ def test_spans_between_borders_of_tokens_come_back(data, text):
         ),
         ({"text": "été", "spans": [span(-1, 2)]}, "a span must hold characters from 0 to 3 (exclusive). Rec"),
         ({"text": "été", "spans": [span(2, 2)]}, "a span must hold characters from 0 to 3 (exclusive). Rec"),
-        (
-            {"text": "à Montréal", "spans": [span(2, 6)]},
-            "the span 2 to 6 (LOC 'Mont') cuts the token 'Montréal' at 2 to 10",
-        ),
-        ({"text": "à Montréal", "spans": [span(4, 10)]}, "the span 4 to 10 (LOC 'ntréal') cuts the token 'Montréal'"),
-        ({"text": "à Montréal", "spans": [span(0, 4)]}, "the span 0 to 4 (LOC 'à Mo') cuts the token 'Montréal'"),
         ({"text": "à Montréal", "spans": [span(1, 2)]}, "the span 1 to 2 (LOC ' ') has no token, only white space"),
         (
             {"text": "北京市", "spans": [span(1, 3), span(0, 2, "ORG")]},
             "spans must not overlap. Received: 0 to 2 (ORG '北京'), 1 to 3 (LOC '京市')",
         ),
-        ({"text": "北京", "spans": [span(0, 2), span(0, 2)]}, "spans must not overlap"),
+        ({"text": "北京", "spans": [span(0, 2), span(0, 2, "ORG")]}, "spans must not overlap"),
+        ({"tokens": ["é", "b"], "ner_tags": [1, 0]}, "`ner_tags` are numbers, as Hugging Face's datasets write them"),
+        ({"tokens": ["é", "b"], "ner_tags": ["O"]}, "each of the `tokens` must have a tag, a string. Received: 2 tok"),
+        ({"tokens": ["é"]}, "`tokens` need the tag of each in a list `ner_tags`. Received: the keys 'tokens'"),
     ],
 )
 def test_broken_lines(row, message):
@@ -136,3 +133,89 @@ def test_half_a_surrogate_pair_does_not_reach_the_tags():
     (row,) = read('{"text": "a\\ud800", "spans": [{"start": 0, "end": 1, "type": "\\udfff"}]}')
     assert row.tokens == ["a", "\ufffd"]
     assert row.tags == ["B-\ufffd", "O"]
+
+
+def noted(*rows, **options):
+    notes = []
+    lines = iter(f"{json.dumps(row)}\n" for row in rows)
+    [sentence] = read_span_lines(
+        lines, "a.jsonl", Tokenizer(lowercase=False), **options, note=lambda *note: notes.append(note)
+    )
+    return sentence.tags, notes
+
+
+@pytest.mark.parametrize(
+    ("spans", "tags", "done"),
+    [
+        ([span(2, 6)], ["O", "B-LOC"], ["widened to whole tokens"]),
+        ([span(4, 10)], ["O", "B-LOC"], ["widened to whole tokens"]),
+        ([span(0, 4)], ["B-LOC", "I-LOC"], ["widened to whole tokens"]),
+        (
+            [span(2, 6), span(6, 10, "ORG")],
+            ["O", "B-LOC"],
+            ["widened to whole tokens", "left out, as another is in the same token"],
+        ),
+        ([span(2, 10), span(2, 10)], ["O", "B-LOC"], ["left out"]),
+    ],
+)
+def test_a_span_that_ends_inside_a_token_is_widened_and_noted(spans, tags, done):
+    found, notes = noted({"text": "à Montréal", "spans": spans})
+    assert found == tags
+    assert [note[1] for note in notes] == done
+    assert {note[2] for note in notes} == {"a.jsonl:1"}
+
+
+@pytest.mark.parametrize(
+    ("overlapping", "tags"),
+    [("longest", ["B-ORG", "I-ORG", "I-ORG", "O"]), ("innermost", ["O", "O", "B-LOC", "O"])],
+)
+def test_of_overlapping_spans_the_longest_or_innermost_are_kept(overlapping, tags):
+    row = {"text": "Université de Montréal .", "spans": [span(0, 22, "ORG"), span(14, 22)]}
+    found, notes = noted(row, overlapping=overlapping)
+    assert (found, notes) == (tags, [("overlapping span", "left out", "a.jsonl:1")])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {
+            "text": "Zoë à Oslo",
+            "spans": [{"start": 0, "end": 3, "label": "PER"}, {"start": 6, "end": 10, "label": "LOC"}],
+        },
+        {"text": "Zoë à Oslo", "label": [[0, 3, "PER"], [6, 10, "LOC"]]},
+        {"text": "Zoë à Oslo", "labels": [[6, 10, "LOC"], [0, 3, "PER"]]},
+        {
+            "text": "Zoë à Oslo",
+            "entities": [
+                {"id": 1, "label": "PER", "start_offset": 0, "end_offset": 3},
+                {"id": 2, "label": "LOC", "start_offset": 6, "end_offset": 10},
+            ],
+            "relations": [],
+        },
+        ["Zoë à Oslo", {"entities": [[0, 3, "PER"], [6, 10, "LOC"]]}],
+        {
+            "id": 3,
+            "data": {"text": "Zoë à Oslo"},
+            "annotations": [
+                {
+                    "result": [
+                        {"value": {"start": 0, "end": 3, "text": "Zoë", "labels": ["PER"]}, "type": "labels"},
+                        {"value": {"start": 6, "end": 10, "text": "Oslo", "labels": ["LOC"]}, "type": "labels"},
+                        {"value": {"choices": ["good"]}, "type": "choices"},
+                    ]
+                }
+            ],
+        },
+        {
+            "text": "Zoë à Oslo",
+            "label": [{"start": 0, "end": 3, "labels": ["PER"]}, {"start": 6, "end": 10, "labels": ["LOC"]}],
+        },
+        {"tokens": ["Zoë", "à", "Oslo"], "ner_tags": ["B-PER", "O", "B-LOC"]},
+    ],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_rows_of_annotation_tools(row, whole):
+    text = json.dumps([row, row], indent=1) if whole else f"{json.dumps(row)}\n" * 2
+    sentences = list(read_span_lines(iter(text.splitlines(keepends=True)), "a.json", Tokenizer(lowercase=False)))
+    assert [sentence.tags for sentence in sentences] == [["B-PER", "O", "B-LOC"]] * 2
+    assert sentences[1].tokens == ["Zoë", "à", "Oslo"]

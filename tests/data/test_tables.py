@@ -214,7 +214,8 @@ def test_gzip_and_byte_order_marks_change_nothing(tmp_path, name):
 def test_broken_utf8_names_its_line(tmp_path, name):
     path = write(tmp_path, name, CONTENTS[name].encode() + b"1\tab\xff\n")
     line = CONTENTS[name].count("\n") + 1
-    assert error_of(path) == f"{name}:{line}: byte 5 of the line is not UTF-8; files must be UTF-8"
+    place = f"{name}:{line}: byte 5 of the line is not UTF-8; files must be UTF-8"
+    assert error_of(path) == f"{place}; convert it: iconv -f latin1 -t utf-8 FILE > NEW"
 
 
 @pytest.mark.parametrize("cut", [-4, -12, 12])
@@ -227,3 +228,70 @@ def test_a_gzip_file_with_a_wrong_checksum_is_an_error(tmp_path):
     content = bytearray(gzip.compress("text\tlabel\ntrès bien\t1\n".encode()))
     content[-6] ^= 1
     assert "cut off or damaged" in error_of(write(tmp_path, "a.tsv.gz", bytes(content)))
+
+
+# files of the ways in which people and programs write tables
+
+
+def test_columns_by_number_where_there_is_no_header(tmp_path):
+    path = write(tmp_path, "a.csv", '"1","Titre","très, très bien"\n"2","é","bof"\n')
+    assert "or, if this line is no header, the number of each column, from 0" in error_of(path)
+    for text, label in (("2", "0"), ("-1", "-3")):
+        found = read_examples(path, text_column=text, label_column=label)
+        assert (found.texts, found.labels) == (["très, très bien", "bof"], ["1", "2"])
+    assert "give both columns by number" in error_of(path, text_column="2")
+    assert "`text_column` must be from -3 to 2 here. Received: 3" in error_of(path, text_column="3", label_column="0")
+    assert "text and label must be two columns" in error_of(path, text_column="0", label_column="-3")
+
+
+def test_a_header_is_known_where_columns_are_given_by_number(tmp_path):
+    path = write(tmp_path, "a.txt", "label\ttext\nham\tété\nspam\tbof\n")
+    assert read_examples(path, text_column="1", label_column="0").texts == ["été", "bof"]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+def test_quoted_tsv_is_read_as_it_was_written(tmp_path, quoting):
+    texts = ['Il dit "stop" et part', '"Très bien."', "avec\ttab", "deux\nlignes", "à l'été", 'un " seul']
+    with (tmp_path / "a.tsv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter="\t", quoting=quoting, lineterminator="\n")
+        writer.writerows([["text", "label"], *([text, "pos"] for text in texts)])
+    assert read_examples(tmp_path / "a.tsv").texts == texts
+
+
+def test_quotation_marks_of_raw_tsv_stay(tmp_path):
+    texts = ['"stop" , dit - il', 'il dit " stop "', '"', '""', '"tout"', '"un ""', 'a "" b']
+    path = write(tmp_path, "a.tsv", "text\tlabel\n" + "".join(f"{text}\t1\n" for text in texts))
+    assert read_examples(path).texts == texts
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_csv_with_another_mark_between_fields(tmp_path, mark):
+    path = write(tmp_path, "a.csv", f'text{mark}label\n"très{mark}, bien"{mark}pos\n')
+    assert read_examples(path).texts == [f"très{mark}, bien"]
+
+
+def test_one_json_list_is_read_row_by_row(tmp_path):
+    rows = [{"text": "été", "label": "a"}, {"text": "bof", "label": 2}]
+    for indent in (None, 2):
+        found = read_examples(write(tmp_path, "a.json", json.dumps(rows, indent=indent)))
+        assert (found.texts, found.labels) == (["été", "bof"], ["a", "2"])
+        assert found.location(1).endswith("a.json: row 2")
+    assert "a.json: row 1: each row must be a JSON object" in error_of(write(tmp_path, "a.json", "[[1], 2]"))
+    assert "the file must be one JSON list" in error_of(write(tmp_path, "a.json", '[{"text": "a"},\n{]'))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv.zip", b"PK\x03\x04abc", "this is a zip archive, not text in UTF-8; unpack it"),
+        ("a.xlsx", b"PK\x03\x04abc", "this is a spreadsheet, not text in UTF-8; save it as CSV in UTF-8"),
+        ("train", b"PAR1\x15", "this is a parquet file"),
+        ("a.tsv", "été\tpos\n".encode("utf-16"), "this is text in UTF-16, not text in UTF-8; convert it: iconv"),
+        ("a.tsv", "bon\tpos\n".encode("utf-16-le"), "this is text in UTF-16"),
+        ("a.csv", b"text,label\rbon,pos\rnon,neg", ":1: lines end in a carriage return alone"),
+        ("a.csv", b"text,label\nbon\rou,pos\n", ":2: a carriage return is inside a field without quotation marks"),
+        ("a.csv.bz2", b"BZh91AY", "this is bzip2 data"),
+    ],
+)
+def test_another_kind_of_file_is_named_with_the_way_on(tmp_path, name, content, message):
+    assert message in error_of(write(tmp_path, name, content))

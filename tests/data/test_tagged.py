@@ -163,16 +163,16 @@ def test_nothing_is_repaired_in_a_valid_file(tmp_path):
             "that is not of it",
         ),
         ("a.txt", "a I-x\rb O\n", {}, "a.txt:1: a carriage return is inside the line; lines must end in LF or CRLF"),
-        ("a.txt", "a O\n", {"format": "xml"}, "`format` must be one of columns, conllu, jsonl, slots. Received: "),
+        ("a.txt", "a O\n", {"format": "xml"}, "`format` must be one of columns, conllu, jsonl, slots, table. Rec"),
         ("a.txt", "a O\n", {"format": "slots"}, "a.txt: only the format `slots` is a folder (seq.in, seq.out"),
         ("a.txt", "a O\n", {"tag_column": "ner"}, "a.txt: tag_column must be a number, from 0, or from the end such"),
         (
             "a.jsonl",
             JSONL,
             {"tag_column": 1},
-            "a.jsonl: only the formats `columns` and `conllu` have columns to choose.",
+            "a.jsonl: only the formats `columns`, `conllu` and `table` have columns to choose",
         ),
-        ("a.jsonl", JSONL, {"scheme": "IOB2"}, "a.jsonl: JSON lines have spans, so they have no scheme. Received: "),
+        ("a.jsonl", JSONL, {"scheme": "IOB2"}, "a.jsonl: texts with spans of characters have no scheme of tags. Rec"),
     ],
 )
 def test_what_cannot_be_read(tmp_path, name, content, options, message):
@@ -273,3 +273,43 @@ def test_a_table_of_texts_is_no_file_of_tokens(tmp_path, name, content):
     assert str(raised.value).startswith(
         f"{path}: a table of texts with labels; a tagger needs a token and its tag a line"
     )
+
+
+def test_types_alone_are_read_with_the_scheme_io(tmp_path):
+    path = write(tmp_path, "a.txt", "Zoë PER\nÅs PER\nlit O\nOslo LOC\n")
+    assert "give the scheme IO if all tags are O or types alone" in error_of(path)
+    found = read_tagged(path, scheme="IO")
+    assert found.tags == [["B-PER", "I-PER", "O", "B-LOC"]]
+    assert str(found).endswith("2 spans (LOC 1, PER 1), tags in IO")
+
+
+@pytest.mark.parametrize("tags", [("b-per", "i-per", "o"), ("B_PER", "I_PER", "O"), ("b_PER", "i_PER", "o")])
+def test_tags_in_lower_case_or_with_another_mark_are_tags_of_spans(tmp_path, tags):
+    found = read_tagged(write(tmp_path, "a.txt", "\n".join(f"é {tag}" for tag in tags)))
+    assert [tag.upper() for tag in found.tags[0]] == ["B-PER", "I-PER", "O"]
+    assert "such as b-per or B_PER read as B-PER" in str(found)
+
+
+def test_swapped_columns_are_refused(tmp_path):
+    path = write(tmp_path, "a.txt", "B-PER\tZoë\nO\tlit\n\nB-LOC\tOslo\n")
+    assert "the tokens are tags, such as 'B-LOC', 'B-PER', 'O'; choose the columns" in error_of(path)
+    assert read_tagged(path, token_column=1, tag_column=0).sentences[0] == ["Zoë", "lit"]
+
+
+def test_comments_spaces_and_marks_are_no_tokens(tmp_path):
+    comments = "## id-1\tZoë à l'Isère\n#\tsource\tx\n"
+    text = comments + "Zoë\tB-PER\n \tI-PER\nÅs\tI-PER\n#\tO\n\n#rain\tO\n\tO\n\ufeff\n#\tO\n\u200b"
+    found = read_tagged(write(tmp_path, "a.txt", text))
+    assert found.sentences == [["Zoë", "Ås", "#"], ["#rain"], ["#"]]
+    assert found.tags == [["B-PER", "I-PER", "O"], ["O"], ["O"]]
+    assert "2 tokens left out, as no text shows such" in str(found)
+
+
+def test_a_span_that_begins_in_a_space_begins_after_it(tmp_path):
+    found = read_tagged(write(tmp_path, "a.txt", " \tB-PER\né\tI-PER\n"))
+    assert found.tags == [["B-PER"]]
+
+
+def test_conllu_is_known_without_its_suffix(tmp_path):
+    rows = "".join(f"{number}\t{word}\t_\tX\t_\t_\t_\t_\t_\t_\n" for number, word in enumerate("éa", start=1))
+    assert read_tagged(write(tmp_path, "a.txt", f"# text = é a\n{rows}")).tags == [["X", "X"]]

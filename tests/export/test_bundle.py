@@ -79,7 +79,7 @@ def test_a_bundle_says_what_it_is(export_any, request, tmp_path):
     assert name in request.node.name
     files = {"classification": ["labels.txt"], "tagging": ["characters.txt", "crf.json", "tags.txt"]}[name]
     names = sorted([*files, "model.tflite", "selftest.json", "vocabulary.txt"])
-    assert sorted(path.name for path in folder.iterdir()) == sorted(["bundle.json", *names])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["README.md", "bundle.json", *names])
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
     assert description["sha256"] == hashes
     assert {key: description[key] for key in ("format", "format_version", "task", "lowering", "recipe")} == {
@@ -142,7 +142,7 @@ def test_an_overwritten_bundle_is_replaced_whole(export, tmp_path):
     folder = export_tagger(tmp_path / "包", recipe="float32")
     export(overwrite=True, recipe="float16")
     assert described(folder)["recipe"] == "float16"
-    names = {"bundle.json", "labels.txt", "model.tflite", "selftest.json", "vocabulary.txt"}
+    names = {"README.md", "bundle.json", "labels.txt", "model.tflite", "selftest.json", "vocabulary.txt"}
     assert {path.name for path in folder.iterdir()} == names
     assert [path.name for path in tmp_path.iterdir()] == ["包"]
     assert load(folder).labels == tuple(LABELS)
@@ -295,3 +295,15 @@ def test_arguments_are_checked_first(export, tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
         export(**changes)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_edited_card_is_kept_and_a_card_as_written_is_replaced(export, tmp_path):
+    folder = export(recipe="float32")
+    assert described(folder)["card_sha256"] == hashlib.sha256((folder / "README.md").read_bytes()).hexdigest()
+    export(overwrite=True, recipe="float16")
+    assert "recipe `float16`" in (folder / "README.md").read_text(encoding="utf-8")
+    (folder / "README.md").write_text("моё", encoding="utf-8")
+    assert load(folder).labels == tuple(LABELS)
+    with pytest.raises(InputError, match=r"包: holds README\.md, which is not a file as this command wrote it"):
+        export(overwrite=True)
+    assert (folder / "README.md").read_text(encoding="utf-8") == "моё"

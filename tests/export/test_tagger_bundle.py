@@ -185,7 +185,7 @@ def test_without_crf_and_characters_and_scheme(tmp_path):
     compared = Compared(sentences, sentences, examples)
     folder = export(tmp_path / "b", model, encoder=encoder(False), targets=tags, compared=compared)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "bundle.json", "model.tflite", "selftest.json", "tags.txt", "vocabulary.txt",
+        "README.md", "bundle.json", "model.tflite", "selftest.json", "tags.txt", "vocabulary.txt",
     ]  # fmt: skip
     description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     assert (description["max_characters"], description["tag_scheme"], description["crf"]) == (None, None, False)

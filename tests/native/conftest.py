@@ -47,9 +47,10 @@ def internals(tmp_path_factory, compiler):
 def check(internals, compiler, tmp_path_factory):
     """The program clients/conformance/check.c, linked with the library."""
     program, built = tmp_path_factory.mktemp("check") / "check", Path(internals._name)
+    conformance = library.NATIVE.parent / "clients/conformance"
     subprocess.run(
         [*compiler, "-std=c99", "-O1", *library.WARNINGS, "-Werror", f"-I{library.NATIVE}/include",
-         f"-I{library.NATIVE}/src", f"{library.NATIVE.parent}/clients/conformance/check.c", str(built),
+         f"-I{library.NATIVE}/src", *(f"{conformance}/{name}.c" for name in ("check", "golden")), str(built),
          f"-Wl,-rpath,{built.parent}", "-o", str(program)],
         check=True,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from textapp.runtime import load
-from textapp.runtime import native as binding
+from textapp.runtime import native_library as binding
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 ARGUMENT, TOO_LONG = 4, 5
@@ -41,7 +41,7 @@ class Batch:
             ends = list(itertools.accumulate(map(len, contents)))
         places, classes = np.array(ends, np.uintp), len(self.core.names)
         probs, logits = np.full((len(texts), classes), -1.0), np.zeros((len(texts), classes), np.float32)
-        cut, done, message = np.zeros(len(texts), np.bool_), ctypes.c_size_t(), binding._Message()
+        cut, done, message = np.zeros(len(texts), np.bool_), ctypes.c_size_t(), binding.Message()
         status = self.library.textapp_probabilities(
             self.context, b"".join(contents), places.ctypes.data, len(texts), probs.ctypes.data, logits.ctypes.data,
             cut.ctypes.data, done, message,

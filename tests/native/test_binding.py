@@ -13,8 +13,8 @@ import pytest
 
 from textapp.errors import InputError
 from textapp.runtime import load, native_sources
-from textapp.runtime import native as binding
-from textapp.runtime.native import LIBRARY, library_path
+from textapp.runtime import native_library as binding
+from textapp.runtime.native_library import LIBRARY, library_path
 from textapp.text.retokenization import retokenize
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -283,7 +283,7 @@ def test_a_changed_file_is_refused_in_the_words_of_python(tmp_path):
 
 def test_neither_litert_nor_the_library_is_loaded_before_it_is_needed():
     script = (
-        "import sys, textapp.runtime, textapp.runtime.native as binding\n"
+        "import sys, textapp.runtime, textapp.runtime.native_library as binding\n"
         "assert binding._opened.cache_info().currsize == 0\n"
         f"textapp.runtime.load({str(SAMPLES / 'classifier/bundle')!r}, engine='native').predict(['good'])\n"
         "assert binding._opened.cache_info().currsize == 1\n"

@@ -8,7 +8,8 @@ import pytest
 
 from native import library
 from textapp.runtime import load
-from textapp.runtime.native import _SPAN, _TOKEN, _Prediction
+from textapp.runtime.native import _SPAN, _TOKEN
+from textapp.runtime.native_library import Prediction
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = {name: ROOT / "tests/samples" / name / "bundle" for name in ("classifier", "tagger")}
@@ -36,7 +37,7 @@ def core(native, compiler, tmp_path_factory):
         ("file", pointer, (pointer, size, size)),
         ("load", ctypes.c_int, (pointer,)),
         ("text", pointer, (pointer, size)),
-        ("predict", ctypes.POINTER(_Prediction), (pointer, size, ctypes.c_uint32)),
+        ("predict", ctypes.POINTER(Prediction), (pointer, size, ctypes.c_uint32)),
         ("selftest", ctypes.c_int, (pointer,)),
         ("status", ctypes.c_int, (pointer,)),
         ("message", ctypes.c_char_p, (pointer,)),

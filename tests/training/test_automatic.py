@@ -50,6 +50,13 @@ def profile_of(name, path, *settings, valid=None):
     return found.profile(config, files, train, held_out)
 
 
+def test_more_cycles_are_for_short_texts_whose_epochs_are_not_given():
+    assert chosen("classification")[0].training.cycles == 3
+    assert chosen("classification", "epochs=7")[0].training.cycles == 1
+    assert chosen("classification", "epochs=7", "cycles=2")[0].training.cycles == 2
+    assert chosen("classification", tokens=300.0)[0].training.cycles == chosen("tagging")[0].training.cycles == 1
+
+
 def test_texts_are_measured(tmp_path):
     path = tmp_path / "文.tsv"
     lines = ["好 看 Wien\tja", "Wien wien zwei\tnein", "drei vier fünf sechs\tja"]

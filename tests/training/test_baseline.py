@@ -15,6 +15,7 @@ from sklearn.svm import LinearSVC
 from textapp.data.samples import write_samples
 from textapp.task import Files, names, task
 from textapp.tasks.multilabel.scores import best_thresholds, sigmoid
+from textapp.tasks.tagging.feature_crf import FeatureCRF
 from textapp.text.tag_schemes import convert
 from textapp.training.baseline import is_better, remedies, report_baseline, with_baseline
 from textapp.training.prepare import prepare
@@ -122,6 +123,22 @@ def test_a_taggers_baseline_scores_as_seqeval(compared, corpora):
     assert lines[0].startswith(
         f"baseline: most frequent tag of each word, fitted to {tokens:,} tokens of 120 sentences"
     )
+
+
+def test_on_request_a_taggers_baseline_is_a_crf_over_features(compared, corpora):
+    """It learns the tags of the model, and its scores are those of seqeval."""
+    config, data, lines = compared("tagging", "baseline=crf")
+    train, *held_out = splits("tagging", corpora, config)
+    model = FeatureCRF(train.sentences, [convert(tags, "IOB2", "IOBES") for tags in train.tags])
+    for split, examples in zip(("valid", "test"), held_out, strict=True):
+        predicted = [convert(tags, "IOBES", "IOB2", repair=True) for tags in model(examples.sentences)]
+        expected = seqeval.metrics.f1_score(examples.tags, predicted, mode="strict", scheme=seqeval.scheme.IOB2)
+        assert data.baseline[split]["entity_f1"] == pytest.approx(expected)
+    _, usual, _ = compared("tagging")
+    assert data.baseline["valid"]["entity_f1"] > usual.baseline["valid"]["entity_f1"]
+    assert data.baseline["model"] == "CRF over features"
+    assert lines[0] == "baseline: fitting a CRF; thousands of sentences take minutes"
+    assert lines[1].startswith("baseline: CRF over features, fitted to ")
 
 
 @each_task

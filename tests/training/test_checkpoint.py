@@ -1,5 +1,6 @@
 """A training that is interrupted anywhere ends with the numbers of one that is not."""
 
+import functools
 import json
 
 import keras
@@ -14,6 +15,7 @@ from textapp.errors import InputError
 from textapp.layers import AttentionPooling
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
+from textapp.training import fit as training
 from textapp.training.adversarial import with_adversary
 from textapp.training.checkpoint import Checkpoint, _digest
 from textapp.training.fit import fit
@@ -61,6 +63,29 @@ def small_model() -> keras.Model:
     return keras.Model(ids, keras.layers.Dense(2)(context))
 
 
+@functools.cache
+def compiled_model(
+    steps: int, size: float, learning_rate: float, cycles: int, frozen_steps: int, embedding_rate: float
+):
+    """A compiled model and the first values of its variables: TensorFlow traces it once for many trainings."""
+    keras.utils.set_random_seed(3)
+    model = with_adversary(small_model(), size)
+    optimizer = adamw(
+        model,
+        EPOCHS * steps,
+        learning_rate=learning_rate,
+        warmup=0.1,
+        weight_decay=0.01,
+        clipnorm=1.0,
+        cycles=cycles,
+        frozen_steps=frozen_steps,
+        embedding_rate=embedding_rate,
+    )
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    optimizer.build(model.trainable_variables)
+    return model, [np.array(variable) for variable in (*model.variables, *optimizer.variables)]
+
+
 def train(
     path,
     monkeypatch,
@@ -72,22 +97,17 @@ def train(
     size=0,
     stream=False,
     monitor="val_accuracy",
-    **unfreezing,
+    cycles=1,
+    report=lambda line: None,
+    frozen_steps=0,
+    embedding_rate=1.0,
 ):
-    """Trains anew, or goes on from `path`. Returns weights and history."""
-    keras.utils.set_random_seed(3)
-    model = with_adversary(small_model(), size)
+    """Trains anew, or goes on from `path`, as a new process would. Returns weights and history."""
     batches = streamed(examples()) if stream else TrainingBatches(examples(), BATCH, seed=5)
-    optimizer = adamw(
-        model,
-        EPOCHS * batches.steps_per_epoch,
-        learning_rate=learning_rate,
-        warmup=0.1,
-        weight_decay=0.01,
-        clipnorm=1.0,
-        **unfreezing,
-    )
-    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model, values = compiled_model(batches.steps_per_epoch, size, learning_rate, cycles, frozen_steps, embedding_rate)
+    for variable, value in zip((*model.variables, *model.optimizer.variables), values, strict=True):
+        variable.assign(value)
+    model.reset_metrics()
     monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (every_seconds,))
     history = fit(
         model,
@@ -99,6 +119,8 @@ def train(
         fingerprint=fingerprint,
         monitor=monitor,
         callbacks=[KillAt(kill_at)] if kill_at else [],
+        cycles=cycles,
+        report=report,
     )
     return model.get_weights(), history
 
@@ -141,6 +163,33 @@ def test_other_ways_end_as_if_never_killed(tmp_path, monkeypatch, way, kills):
     assert history == expected_history
     for value, other in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(value, other)
+
+
+# 32 steps a cycle: inside the first, at its last step, at the first steps of the next one, inside the last.
+@pytest.mark.parametrize(("every_seconds", "kills"), [(0.0, (20, 12, 1, 1, 50)), (1e9, (33, 40, 20))])
+def test_cycles_end_as_if_never_killed(tmp_path, monkeypatch, every_seconds, kills):
+    """Early stopping waits anew in each: with a patience of 3 it would end the second otherwise."""
+    monkeypatch.setattr(training, "still_learns", lambda history, epochs: "it learns")
+    way = {"cycles": 3, "patience": 3, "learning_rate": 0.003, "every_seconds": every_seconds}
+    lines = []
+    expected, expected_history = train(tmp_path / "whole.npz", monkeypatch, report=lines.append, **way)
+    assert lines == [f"epoch {end}: it learns; {EPOCHS} more epochs" for end in (4, 8)]
+    assert len(expected_history) == 3 * EPOCHS
+    for steps in kills:
+        with pytest.raises(Killed):
+            train(tmp_path / "Prüfpunkt.npz", monkeypatch, kill_at=steps, **way)
+    weights, history = train(tmp_path / "Prüfpunkt.npz", monkeypatch, **way)
+    assert history == expected_history
+    for value, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(value, other)
+
+
+def test_a_training_that_learns_nothing_more_has_no_other_cycle(uninterrupted, tmp_path, monkeypatch):
+    """And the first cycle is the training without cycles."""
+    monkeypatch.setattr(training, "still_learns", lambda history, epochs: None)
+    weights, history = train(tmp_path / "c.npz", monkeypatch, cycles=3)
+    assert history == uninterrupted[1]
+    np.testing.assert_array_equal(weights[0], uninterrupted[0][0])
 
 
 def test_a_finished_training_is_not_trained_again(uninterrupted, tmp_path, monkeypatch):

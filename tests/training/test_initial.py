@@ -18,7 +18,8 @@ from textapp.task import Files, names, task
 from textapp.tasks.tagging.head import without_crf
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.initial import InitialRun
-from textapp.training.run import CHECKPOINT, Run
+from textapp.training.run import Run
+from textapp.training.run_folder import CHECKPOINT
 from textapp.training.train import train
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -1,5 +1,6 @@
 """The linear model over n-grams beside the encoder, from its fit to runs, bundles and students."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ from scipy.special import expit, log_softmax
 from sklearn.svm import LinearSVC
 
 from tests.compress.runs import untrained
+from textapp.cli.opened import open_model
 from textapp.compress.distill import distill
 from textapp.compress.teachers import open_teachers
 from textapp.data.rows import UNLABELLED, TargetRows, TokenRows, encode_rows
@@ -184,6 +186,24 @@ def test_few_texts_do_not_make_a_model_sure():
     assert 0 <= second < 4
 
 
+def test_an_encoder_that_is_clearly_better_has_the_most_likely_weights():
+    """The prior counts as 400 texts for the linear model. Where that is wrong in every third text, it is refuted."""
+    rng = np.random.default_rng(2)
+    labels = rng.integers(2, size=200)
+    truth = np.eye(2)[labels] * 2 - 1
+    encoder = 3 * truth + rng.normal(size=(200, 2)) * 1.5
+    ngrams = np.where((np.arange(200) % 3 == 0)[:, None], -truth, truth) / 2
+    first, second = best_weights(labels, encoder, ngrams, True)
+
+    def loss(a, b):
+        logits = a * encoder + b * ngrams
+        return -log_softmax(logits, axis=1)[np.arange(200), labels].sum()
+
+    assert all(loss(first, second) <= loss(a, b) + 1e-3 for a in (0.3, 0.6, 1, 2, first) for b in (0, 0.2, 1, second))
+    some = slice(0, 12)  # of a few texts, four more are no proof
+    assert best_weights(labels[some], encoder[some], ngrams[some], True)[1] > 1
+
+
 @pytest.fixture(scope="module", name="samples")
 def _samples(tmp_path_factory):
     return write_samples(tmp_path_factory.mktemp("texts"), {"train": 150, "valid": 40, "test": 40}, seed=3)
@@ -201,7 +221,8 @@ def _run(tmp_path_factory, samples):
 def test_a_run_scores_both_models_together(run, samples):
     opened, metrics, lines = run
     assert any(line.startswith("n-grams: a linear model of ") for line in lines)
-    assert metrics["ngrams"]["weights"] == list(opened.ngrams.weights)
+    assert metrics["ngrams"] == {"weights": list(opened.ngrams.weights), "fitted_to": ["train", "valid"]}
+    assert any("and at the end to the 40 validation texts too" in line for line in lines)
     examples = opened.task.read(samples["test"], opened.config)
     decisions = run_decisions(opened, examples)
     assert opened.task.score_decisions(examples, decisions, opened.targets)["accuracy"] == metrics["test"]["accuracy"]
@@ -223,8 +244,11 @@ def test_its_bundle_predicts_the_same(run, samples, tmp_path):
     of_run, of_bundle = run_predictor(opened).predict(texts), load(tmp_path / "bundle").predict(texts)
     for before, after in zip(of_run, of_bundle, strict=True):
         assert before.probs == pytest.approx(after.probs, abs=0.02)
-    teacher = open_teachers([tmp_path / "bundle"])[1][0].probabilities(texts)
-    np.testing.assert_allclose(open_teachers([opened.folder])[1][0].probabilities(texts), teacher, atol=0.02)
+    # As a teacher, a run does without what it learned from validation texts. A bundle has nothing else.
+    of_train = dataclasses.replace(opened, ngrams=opened.ngrams_of_train)
+    for folder, learned in ((opened.folder, of_train), (tmp_path / "bundle", opened)):
+        expected = run_predictor(learned).probabilities(texts)
+        np.testing.assert_allclose(open_teachers([folder])[1][0].probabilities(texts), expected, atol=0.02)
 
 
 def test_a_student_has_n_grams_of_its_own(run, samples, tmp_path):
@@ -258,10 +282,12 @@ def test_the_bytes_of_a_table_are_known_before_the_fit(run):
     assert table_bytes(ClassificationConfig(), 2, True) == 0
 
 
-def test_validation_texts_are_judged_by_the_n_grams_of_the_training_split(samples, tmp_path):
+@pytest.mark.parametrize("given", [False, True])
+def test_validation_texts_are_judged_by_the_n_grams_of_the_training_split(samples, tmp_path, given):
     chosen = ClassificationConfig().override([*SETTINGS, *NGRAMS])
+    valid = samples["valid"] if given else None
     with untrained():
-        metrics = train("classification", chosen, tmp_path / "run", train=samples["train"], **QUIET)
+        metrics = train("classification", chosen, tmp_path / "run", train=samples["train"], valid=valid, **QUIET)
     opened = Run.load(tmp_path / "run")
     assert (opened.ngrams.table != opened.ngrams_of_train.table).any()
     assert opened.ngrams.weights == opened.ngrams_of_train.weights
@@ -271,9 +297,29 @@ def test_validation_texts_are_judged_by_the_n_grams_of_the_training_split(sample
     examples = opened.sample()
     teacher = open_teachers([opened.folder])[1][0]
     assert teacher.score(examples)["accuracy"] == pytest.approx(metrics["valid"]["accuracy"])
+    if given:
+        lines = []
+        judged = open_model(opened.folder).unbiased(valid, lines.append)
+        assert lines == [
+            "n-grams: those of the training texts alone, because the run's have learned this file, its --valid"
+        ]
+        examples = judged.read(valid, {})
+        assert judged.score(examples, judged.decisions(examples))["accuracy"] == metrics["valid"]["accuracy"]
+        one = open_model(opened.folder)
+        assert one.unbiased(samples["test"], lines.append) is one
     (opened.folder / "ngrams.json").unlink()
     with pytest.raises(InputError, match=r"ngrams\.json: missing, but metrics\.json names n-grams"):
         Run.load(opened.folder)
+
+
+def test_validation_texts_may_stay_unknown(samples, tmp_path):
+    chosen = ClassificationConfig().override([*SETTINGS, *NGRAMS, "ngram_valid=false"])
+    with untrained():
+        metrics = train("classification", chosen, tmp_path / "run", **samples, **QUIET)
+    assert metrics["ngrams"]["fitted_to"] == ["train"]
+    opened = open_model(tmp_path / "run")
+    assert opened.run.ngrams is opened.run.ngrams_of_train
+    assert opened.unbiased(samples["valid"], pytest.fail) is opened
 
 
 def test_n_grams_are_not_of_a_stream():

@@ -7,8 +7,9 @@ from textapp.errors import InputError
 from textapp.task import Files, names, task
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.word_form import WordForm
-from textapp.training.prepare import count_characters, count_words, prepare
+from textapp.training.prepare import prepare
 from textapp.training.scores import score_decoded
+from textapp.training.vocabularies import count_characters, count_words
 
 TEXTS = "text\tlabel\nWien schläft\tgut\nAnna Lin schläft\tböse\nwien 7\tgut\nWien schläft nie\tgut\n"
 OTHER_TEXTS = "text\tlabel\nAnna sah Rom\tböse\nWIEN schläft\tgut\n"  # the second one is a training text

@@ -15,7 +15,7 @@ from textapp.tasks.classification.config import ClassificationConfig
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.prepare import prepare
 from textapp.training.pretrained import describe_embedding_training, read_pretrained
 from textapp.training.train import train
@@ -157,7 +157,7 @@ def test_frozen_for_good_the_run_needs_the_file_no_more(corpus, vectors, tmp_pat
     metrics = train("classification", config, tmp_path / "run", **files, report=lines.append)
     assert "word vectors: frozen for the whole training" in lines
     assert metrics["vectors"] == data.pretrained.summary
-    assert run.read_command(tmp_path / "run")["vectors"] == str(copied)
+    assert run_folder.read_command(tmp_path / "run")["vectors"] == str(copied)
     assert norms(tmp_path / "run") == [0.0, 0.0]
     copied.unlink()
     finished = run.Run.load(tmp_path / "run")

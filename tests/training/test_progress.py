@@ -40,6 +40,16 @@ def test_a_line_an_epoch_in_a_file():
     assert text.count("\n") == 1
 
 
+def test_another_cycle_adds_its_epochs_to_the_total():
+    stream = io.StringIO()
+    progress = begun(stream, steps=0)
+    for epoch in range(3):
+        progress.on_epoch_begin(epoch)
+        progress.on_train_batch_end(0)
+        progress.on_epoch_end(epoch, {})
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["1/2", "2/2", "3/4"]
+
+
 def test_a_moving_line_on_a_terminal():
     text = run(Terminal())
     assert "\r\x1b[2Kepoch 1/2   50%  loss 0.5000" in text

@@ -20,7 +20,8 @@ from textapp.text.word_shape import SHAPES
 from textapp.training.adversarial import AdversarialTraining
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.predictor import run_decisions, run_predictor
-from textapp.training.run import CHECKPOINT, Run, check_folder
+from textapp.training.run import Run
+from textapp.training.run_folder import CHECKPOINT, check_folder
 from textapp.training.train import train
 
 SETTINGS = {
@@ -270,11 +271,12 @@ def test_a_run_with_nan_in_a_weight_is_refused(runs, tmp_path):
 @pytest.mark.parametrize(
     ("name", "pages"),
     [
-        ("classification", "fit/accuracy validation/confusion_matrix sample_texts/attention_table_1"),
+        ("classification", "fit/accuracy validation/confusion_matrix right_and_wrong "
+         "sample_texts/attention_table_1"),
         ("multilabel", "validation/average_precision/goût validation/precision_recall/地点 "
          "sample_texts/attention_table_1"),
         ("tagging", "fit/entity_f1 gradient_norm/crf sample_sentences validation/type_confusion "
-         "validation/entity_f1/LOC validation/entity_f1/PER"),
+         "validation/entity_f1/LOC validation/entity_f1/PER validation/f1_by_type"),
     ],
 )  # fmt: skip
 def test_tensorboard_shows_the_pages_of_the_task(runs, name, pages):

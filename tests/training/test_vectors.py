@@ -267,7 +267,7 @@ def test_a_forced_training_killed_at_its_start_does_not_let_the_same_command_rep
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.run, "write_json", killed)
+        patch.setattr(training.run_folder, "write_json", killed)
         with pytest.raises(Killed):
             train(corpus, out, "epochs=1", force=True)
     corpus.write_text(corpus.read_text(encoding="utf-8").replace("king", "abcd"), encoding="utf-8")

@@ -65,14 +65,9 @@ def test_the_first_of_repeated_words_is_kept_and_the_rest_reported(read):
     ("content", "message"),
     [
         (binary()[:-9], "FILE: byte 45: the header announces 4 words, but the file ends in word 4; it is cut off"),
-        (binary(header=b"9 2\n"), "FILE: byte 59: the header announces 9 words, but the file ends in word 5"),
-        (binary(header=b"999999999999999999 2\n"), "FILE: byte .* but the file ends in word 5"),
-        (binary(header=b"3 2\n"), "FILE: byte 45: the header announces 3 words, but more follow"),
+        (binary(header=b"3 2\n"), "FILE: byte 45: the header announces 3 words, but more follow; correct"),
         (binary(header=b"4 100001\n"), "FILE:1: the header must give .* dimension 100001"),
         (binary(["好", "a"], [(1.0, 2.0), (3.0, np.nan)]), "FILE: byte 17: the vector of 'a' holds NaN"),
-        (binary([b"\xff\xfe".decode("latin-1"), "a"], [(1.0,), (2.0,)]).replace("ÿþ".encode(), b"\xff\xfe"),
-         "FILE: byte 4: a word in UTF-8 and a space are expected here"),
-        (binary(["a", "", "b"], [(0.1, 0.2)] * 3), "FILE: byte 15: the word is empty"),
         (binary(["a" * 5000], [(0.1, 0.2)]), "FILE: byte 4: a word in UTF-8 and a space are expected here"),
         (gzip.compress(binary(), mtime=0)[:-12], "FILE: the gzip data are cut off"),
     ],
@@ -102,3 +97,22 @@ def test_rows_are_the_same_across_blocks(tmp_path):
     found = read_vectors(tmp_path / "a.bin")
     assert found.words == vectors.words
     np.testing.assert_array_equal(found.vectors, rows)
+
+
+def test_a_word_that_is_none_is_left_out_and_reported(read):
+    lines, rows = [], [(1.0,), (2.0,), (3.0,), (4.0,)]
+    content = binary([b"\xff\xfe".decode("latin-1"), "a", "", "b"], rows).replace("ÿþ".encode(), b"\xff\xfe")
+    with pytest.raises(
+        InputError, match=r"FILE: byte 4: .*many words after it are none; the header's dimension is wro"
+    ):
+        read(content)
+    content = binary([b"\xff\xfe".decode("latin-1"), *"abc"], rows).replace("ÿþ".encode(), b"\xff\xfe")
+    assert read(content, report=lines.append).vectors.ravel().tolist() == [2, 3, 4]
+    assert "1 words left out that are empty, not UTF-8" in lines[0]
+
+
+@pytest.mark.parametrize("count", [9, 999999999999999999])
+def test_a_count_that_is_too_large_is_a_warning_where_the_last_vector_is_whole(read, count):
+    lines = []
+    assert read(binary(header=f"{count} 2\n".encode()), report=lines.append).words == WORDS
+    assert f"the header announces {count:,} words, but 4 follow; those were read" in lines[0]

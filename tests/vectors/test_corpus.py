@@ -85,7 +85,7 @@ def test_jieba_reads_no_cache_that_others_can_write(tmp_path, monkeypatch):
 def test_without_jieba_the_error_names_the_extra(monkeypatch):
     corpus._jieba_cut.cache_clear()
     monkeypatch.setitem(sys.modules, "jieba", None)
-    with pytest.raises(InputError, match=r'^tokenizer jieba: .* pip install "textapp\[chinese\]"$'):
+    with pytest.raises(InputError, match=r'^tokenizer jieba: .* pip install "textapp-keras\[chinese\]"$'):
         WordSplitter("jieba")
 
 
@@ -208,7 +208,7 @@ def test_broken_utf8_names_the_line_and_the_byte(tmp_path, monkeypatch, block):
     path = tmp_path / "text.txt"
     path.write_bytes(b"eins\nzwei\n" + "drei und vièr ".encode() + b"\xff\xe4\xb8\nende")
     monkeypatch.setattr(corpus, "BLOCK", block)
-    with pytest.raises(InputError, match=r"text\.txt:3: byte 16 of the line is not UTF-8; files must be UTF-8$"):
+    with pytest.raises(InputError, match=r"text\.txt:3: byte 16 of the line is not UTF-8; files must be UTF-8; "):
         list(read_blocks(path))
 
 

@@ -24,6 +24,15 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
 ]
 Force = Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")]
+Callbacks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--callbacks",
+        metavar="MODULE:FUNCTION",
+        help="Function that gets the run folder and returns Keras callbacks, for example those of an experiment "
+        "tracker; modules in the current folder are found; repeatable.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")]
 
 READ_OPTIONS: dict[str, Any] = {
@@ -41,6 +50,10 @@ READ_OPTIONS: dict[str, Any] = {
     "tag_column": Annotated[str | None, typer.Option(help="Column of the tags; by default the run's, or the last.")],
     "scheme": Annotated[
         str | None, typer.Option(help="Scheme of the tags, such as IOB2 or IOBES; by default the run's, or guessed.")
+    ],
+    "overlapping": Annotated[
+        str | None,
+        typer.Option(metavar="longest|innermost", help="Which of overlapping spans to keep; by default refused."),
     ],
     "repair": Annotated[
         bool | None, typer.Option("--repair", help="Repair broken tag sequences instead of refusing them.")

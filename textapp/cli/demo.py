@@ -106,7 +106,7 @@ def _check_folder(out: Path) -> None:
 
 def _check_run(out: Path, command: dict[str, Any]) -> bool:
     """Whether the folder has a run of the demo. Raises `InputError` if it has another run, or bundles but no run."""
-    from textapp.training.run import CONFIG, differences, read_command
+    from textapp.training.run_folder import CONFIG, differences, read_command
 
     run, bundles = out / "run", out / "bundles"
     had_run = (run / CONFIG).exists()

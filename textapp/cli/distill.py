@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import AsJson, Force, Out, Settings, Teachers, Unlabelled, Vectors, check_readable
+from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Teachers, Unlabelled, Vectors, check_readable
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.train import say_next
@@ -31,6 +31,7 @@ def distill(
         typer.Option(help="Preset for the student, as for textapp train; by default a small model."),
     ] = None,
     settings: Settings = None,
+    callbacks: Callbacks = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,6 +44,7 @@ def distill(
     with resumable(force), native_log_hidden():
         from textapp.compress.distill import distill as train_student
         from textapp.compress.teachers import open_teachers, student_settings
+        from textapp.training.callbacks import user_callbacks
 
         task, opened = open_teachers(teachers)
         config, files = student_settings(task, opened, preset, files)
@@ -56,6 +58,7 @@ def distill(
             **files,
             vectors=vectors,
             unlabelled=unlabelled or [],
+            callbacks=user_callbacks(callbacks or [], out),
             force=force,
             report=say,
         )

@@ -64,7 +64,7 @@ def evaluate(
         raise InputError(
             "--out-of-scope: says which texts should get no label, so it needs --min-confidence or --precision"
         )
-    opened = open_model(model)
+    opened = open_model(model).unbiased(data, say)
     task, predictor, outside = opened.task, opened.predictor, None
     if min_confidence:
         opened.check_option("min_confidence")

@@ -24,7 +24,7 @@ def explanation(error: BaseException) -> str | None:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             return None
-        return f'{error.name} is not installed; this command needs: pip install "textapp[{extra}]"'
+        return f'{error.name} is not installed; this command needs: pip install "textapp-keras[{extra}]"'
     # TensorFlow's error is found by its name, because some commands do not load TensorFlow.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "this needs more memory than there is; choose smaller layers, batch_size or max_tokens"

@@ -1,6 +1,7 @@
 """Opens a run or a bundle as a predictor."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,21 @@ class Opened:
         examples, outside = self.task.split_scope(self._read(path, options), label, self.predictor.targets)
         self.task.check(examples, self.predictor.targets)
         return examples, outside
+
+    def unbiased(self, path: str, report: Callable[[str], None]) -> "Opened":
+        """The model to score on a file: on the validation file of a run, n-grams that have not learned its texts.
+
+        Args:
+            path: The file of the examples.
+            report: Receives a line if this is such a file.
+        """
+        if self.run is None or (run := self.run.unbiased(path)) is self.run:
+            return self
+        report("n-grams: those of the training texts alone, because the run's have learned this file, its --valid")
+        with native_log_hidden():
+            from textapp.training.predictor import run_predictor
+
+            return Opened(self.task, run_predictor(run), run)
 
     def decisions(self, examples: Any) -> list[Any]:
         """The decisions about examples."""

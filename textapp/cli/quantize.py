@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from textapp.cli.arguments import Callbacks
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say, say_table
 from textapp.compress.config import QuantizeConfig
@@ -28,6 +29,7 @@ def quantize(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
     ] = None,
+    callbacks: Callbacks = None,
     force: Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
@@ -37,8 +39,10 @@ def quantize(
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
     with resumable(force), native_log_hidden():
         from textapp.compress.quantize import quantize as quantize_run
+        from textapp.training.callbacks import user_callbacks
 
-        metrics = quantize_run(config, run, out, force=force, report=say)
+        made = user_callbacks(callbacks or [], out)
+        metrics = quantize_run(config, run, out, callbacks=made, force=force, report=say)
     _say_summary(metrics["quantization"])
     say(f"run:   {out}")
     recipe, lowered = metrics["quantization"]["recipe"], metrics["quantization"]["lowering"]

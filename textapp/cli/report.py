@@ -1,4 +1,4 @@
-"""`textapp report`: compares models, as a page and as Markdown."""
+"""`textapp report`: examines one model or compares several, as a page and as Markdown."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,22 +27,29 @@ def report(
     count: Annotated[int, typer.Option(min=1, help="Largest number of texts to time.")] = 200,
     rounds: Annotated[int, typer.Option(min=1, help="How often each bundle is timed; the median counts.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Threads that a call may use.")] = 1,
+    mistakes: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Largest number of mistakes, and of texts that the model is least sure of, on the page of one model; "
+            "with 0 the page holds no text of the data.",
+        ),
+    ] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
-    """Compare models: score, bytes, latency, how each was made, and the bytes of its parts."""
+    """Examine one model: scores, curves, confusions, mistakes, data, bytes. Or compare several side by side."""
     check_readable(data)
     _check_files(data, out, markdown)
     from textapp.cli.reporting.content import tables
     from textapp.cli.reporting.markdown import markdown as as_markdown
     from textapp.cli.reporting.measuring import measure
-    from textapp.cli.reporting.page import page
 
-    compared = measure(models, data, columns, count=count, rounds=rounds, threads=threads, say=say)
-    texts = {out: page(compared)} | ({} if markdown is None else {markdown: as_markdown(compared)})
+    compared = measure(models, data, columns, count=count, rounds=rounds, threads=threads, mistakes=mistakes, say=say)
+    texts = {out: compared.html()} | ({} if markdown is None else {markdown: as_markdown(compared)})
     for path, text in texts.items():
         write_output(path, text, _is_report)
     results = tables(compared)[0]
-    say_table(results.header[1:5], [row[1:5] for row in results.rows])  # as many columns as a terminal has room for
+    say_table(results.header[1:6], [row[1:6] for row in results.rows])  # as many columns as a terminal has room for
     say(f"report: {' and '.join(map(str, texts))}")
     if as_json:
         print_json(compared.to_dict())

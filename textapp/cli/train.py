@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import AsJson, Force, Out, Settings, Vectors, check_readable, settings_help
+from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Vectors, check_readable, settings_help
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.errors import InputError
@@ -41,6 +41,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
             ),
         ] = None,
         settings: Settings = None,
+        callbacks: Callbacks = None,
         force: Force = False,
         as_json: AsJson = False,
     ) -> None:
@@ -51,6 +52,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
             config = config.override(settings or [], automatic=preset is None)
         check_readable(train, valid, test, vectors)
         with resumable(force), native_log_hidden():
+            from textapp.training.callbacks import user_callbacks
             from textapp.training.initial import InitialRun
             from textapp.training.train import train as train_model
 
@@ -67,6 +69,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
                 vectors=vectors,
                 init=initial,
                 fixed=names_of(settings or []) if preset is None and init is None else None,
+                callbacks=user_callbacks(callbacks or [], out),
                 force=force,
                 report=say,
             )

@@ -36,14 +36,15 @@ from textapp.errors import InputError
 from textapp.files import replacing
 from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.adversarial import with_adversary
 from textapp.training.ngram_model import with_ngram_model
-from textapp.training.prepare import Prepared, build_encoder, training_batches, with_held_out
+from textapp.training.prepare import Prepared, training_batches, with_held_out
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.scores import held_out_metrics
 from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.train import build_model, compile_model, fit_model, named_files
+from textapp.training.vocabularies import build_encoder
 
 PROBE = 32  # validation rows whose gradients TensorBoard shows
 
@@ -60,6 +61,7 @@ def distill(
     vectors: str | os.PathLike[str] | None = None,
     unlabelled: Sequence[str | os.PathLike[str]] = (),
     soft_targets_from: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def distill(
         unlabelled: Files of more texts, see `textapp.data.unlabelled.unlabelled_texts`.
         soft_targets_from: The file `soft_targets.jsonl.gz` of another student with the same teachers and texts. The
             teachers then do not run again.
+        callbacks: As for `train`.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -104,7 +107,7 @@ def distill(
         **split_settings(found, config),
         **sources(folder, teachers, named_files(files), unlabelled),
     }
-    with run.reserved(folder, command, force):
+    with run_folder.reserved(folder, command, force):
         began = time.monotonic()
         keras.utils.set_random_seed(config.training.seed)
 
@@ -119,18 +122,20 @@ def distill(
         if soft_targets_from is None:
             open_runs(teachers)
         # Files, settings and teachers are valid: only now delete an old run.
-        run.begin(folder, command, force)
+        run_folder.begin(folder, command, force)
 
         soft = _soft_targets(folder, teachers, student, soft_targets_from, report)
         data, valid_rows = student.with_soft_targets(soft)
-        data = with_ngram_model(config, student.train, data, valid is None, report)
+        data = with_ngram_model(config, student.train, data, report)
         teaching = _teaching(found, teachers, student, soft)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
         report(f"training on {describe(strategy)}: {size}")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
-        model, history = fit_model(found, config, folder, data, trained, model, valid_rows, probe)
+        model, history = fit_model(
+            found, config, folder, data, trained, model, valid_rows, report, probe=probe, callbacks=callbacks
+        )
         metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
@@ -309,7 +314,7 @@ def _soft_targets(
     report: Report,
 ) -> SoftTargets:
     """The probabilities of validation split and transfer set, computed unless an earlier process has done so."""
-    path, found, targets = folder / run.SOFT_TARGETS, student.task, student.data.targets
+    path, found, targets = folder / run_folder.SOFT_TARGETS, student.task, student.data.targets
     if copied_from is not None and not path.exists():
         with replacing(path) as temporary:
             shutil.copyfile(copied_from, temporary)
@@ -317,7 +322,7 @@ def _soft_targets(
         items = student.teacher_items(teachers)
         write_soft_targets(
             path,
-            folder / run.SOFT_TARGETS_PART,
+            folder / run_folder.SOFT_TARGETS_PART,
             found,
             items,
             lambda chunk: mean_probabilities(teachers, chunk, targets.names),

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from textapp.files import read_bytes, replacing
 from textapp.settings import MOST
 from textapp.task import Files, Report, canonical_name
 from textapp.text.characters import counted
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.fit import fit
 from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, prepare
@@ -45,6 +45,7 @@ def quantize(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def quantize(
         config: The settings.
         source: A finished run of `train`, `distill` or of this function.
         out: The run folder to make.
+        callbacks: As for `train`.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -74,19 +76,23 @@ def quantize(
     command, before = run.read_finished(source)
     run.task_of(source, before)
     if not command.get("train"):
-        raise InputError(f"{source / run.CONFIG}: names no training file, so this run cannot be quantized")
+        raise InputError(f"{source / run_folder.CONFIG}: names no training file, so this run cannot be quantized")
     if folder.resolve() == source.resolve():
         raise InputError(f"{folder}: is the run itself; choose another --out")
     command = {
         # The teachers do not run again: `metrics.json` of the run has them.
         # The settings are those of the run, however they were chosen.
-        **{key: value for key, value in command.items() if key not in (*run.NOT_OF_COMMAND, run.FIXED, "teachers")},
+        **{
+            key: value
+            for key, value in command.items()
+            if key not in (*run_folder.NOT_OF_COMMAND, run_folder.FIXED, "teachers")
+        },
         "quantized_from": os.fspath(source),
         "quantize": config.to_dict(),
     }
-    with run.reserved(folder, command, force):
+    with run_folder.reserved(folder, command, force):
         began = time.monotonic()
-        start = hashlib.sha256(read_bytes(source / run.MODEL)).hexdigest()
+        start = hashlib.sha256(read_bytes(source / run_folder.MODEL)).hexdigest()
         # Loading draws the dropout seeds. With the run's seed, the same batches would get the same dropout masks as
         # before, which the model has memorized (96 % of SST-2's training texts correct, with other masks 90 %).
         keras.utils.set_random_seed((command["settings"]["seed"] + OTHER_SEED) % MOST)
@@ -98,6 +104,7 @@ def quantize(
         total = config.epochs * steps
         settings = opened.config.replaced(
             epochs=max(1, config.epochs),
+            cycles=1,
             learning_rate=config.learning_rate,
             warmup=config.warmup,
             freeze_epochs=0,  # at this point word vectors are trained, or frozen for the whole training
@@ -116,10 +123,10 @@ def quantize(
             loss = student_loss(task, *given) if opened.soft else task.loss(*given)
             compile_model(aware, task, settings, settings.training.epochs * steps, loss, model)
 
-        run.begin(folder, command, force)
+        run_folder.begin(folder, command, force)
         run.save_text_side(folder, task, opened.run.tokenizer, data.encoder, data.targets, data.examples["valid"])
         if opened.soft is not None:  # other students, and later calls of `quantize`, can use them
-            with replacing(folder / run.SOFT_TARGETS) as temporary:
+            with replacing(folder / run_folder.SOFT_TARGETS) as temporary:
                 shutil.copyfile(opened.soft.name, temporary)
         metric = task.main_score(data.targets)
         title, monitor = task.score_titles[metric], task.monitor(opened.config, data.targets, data.target_counts)
@@ -133,7 +140,7 @@ def quantize(
         history: list[dict[str, float]] = []
         if config.epochs:
             report(f"training on {describe(strategy)} with rounded weights: {counted(steps, 'step')} an epoch")
-            log = EventLog(folder / run.LOGS)
+            log = EventLog(folder / run_folder.LOGS)
             size = training.batch_size
             validation = evaluation_batches(opened.valid, size, data.widths, training.static_shapes)
             validation_scores = ValidationScores(
@@ -152,11 +159,16 @@ def quantize(
                 validation,
                 epochs=config.epochs,
                 patience=config.patience,
-                checkpoint=folder / run.CHECKPOINT,
+                checkpoint=folder / run_folder.CHECKPOINT,
                 fingerprint=f"{config.to_dict()} {data.fingerprint} {start}",
                 monitor=f"val_{monitor}",
                 scores=[validation_scores],
-                callbacks=[Progress(config.epochs, steps, data.num_tokens), Scalars(log), Histograms(log)],
+                callbacks=[
+                    Progress(config.epochs, steps, data.num_tokens),
+                    Scalars(log),
+                    Histograms(log),
+                    *callbacks,
+                ],
             )
         kept, is_trained = scores["post_training"], False
         if history:
@@ -176,7 +188,7 @@ def quantize(
         run.save_model(folder, model)
         if kept.ngrams is not None:
             run.save_ngrams(folder, kept.ngrams.final, kept.ngrams.of_train)
-        metrics = model_metrics(task, model, data, kept)
+        metrics = {**model_metrics(task, model, data, kept), "monitor": monitor}
         if opened.soft is not None:
             metrics["distillation"] = add_retention(before["distillation"], metric, kept.splits["valid"][metric])
         metrics["quantization"] = {
@@ -217,11 +229,13 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
     """
     loaded = run.Run.load(source)
     task, config, soft = loaded.task, loaded.config, None
-    train = run.entry(source / run.CONFIG, command, "train")
+    train = run.entry(source / run_folder.CONFIG, command, "train")
     files = Files(train, command.get("valid"), command.get("test"), command.get("vectors"))
     if "distillation" in command:
-        run.entry(source / run.METRICS, loaded.metrics, "distillation", f"valid_{task.main_score(loaded.targets)}")
-        config = student_config(task, command, os.fspath(source / run.CONFIG))
+        run.entry(
+            source / run_folder.METRICS, loaded.metrics, "distillation", f"valid_{task.main_score(loaded.targets)}"
+        )
+        config = student_config(task, command, os.fspath(source / run_folder.CONFIG))
         soft = SoftTargets.read(_soft_targets(source), task, loaded.targets)
         student = StudentData.read(task, config, files, command.get("unlabelled", ()), [soft], report)
         data, valid = student.with_soft_targets(soft)
@@ -241,13 +255,13 @@ def _open(source: Path, command: Mapping[str, Any], report: Report) -> _LoadedRu
             "has changed since"
         )
     if loaded.ngrams is not None:  # fitted again, as the run's own may know the validation split
-        data = with_ngram_model(config, rows, data, files.valid is None, report)
+        data = with_ngram_model(config, rows, data, report)
     return _LoadedRun(loaded, config, data, valid, soft)
 
 
 def _soft_targets(source: Path) -> Path:
     """The file of a student's soft targets. Raises `InputError` if there is none."""
-    path, earlier = source / run.SOFT_TARGETS, source / "soft_labels.jsonl.gz"
+    path, earlier = source / run_folder.SOFT_TARGETS, source / "soft_labels.jsonl.gz"
     if not path.exists() and earlier.exists():
         return earlier
     if not path.exists():

@@ -18,7 +18,7 @@ from textapp.runtime import load
 from textapp.settings import as_text
 from textapp.task import Task, names, task
 from textapp.text.tokenizer import Tokenizer
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.ngram_model import with_ngrams
 from textapp.training.outputs import RowOutputs
 from textapp.training.predictor import run_scores
@@ -48,7 +48,7 @@ class RunTeacher:
         self.name = os.fspath(folder)
         self.command, metrics = run.read_finished(path)
         self.task = run.task_of(path, metrics)
-        self.config = self.task.config.from_dict(self.command["settings"], str(path / run.CONFIG))
+        self.config = self.task.config.from_dict(self.command["settings"], str(path / run_folder.CONFIG))
         self.targets = self.task.read_targets(path, metrics)
         self.parameters: int | None = metrics.get("parameters")
 

@@ -1,15 +1,15 @@
 """Drawing functions of dashboards: pictures, confusion matrices, reliability diagrams, markdown."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
+from textapp.answers import ReliabilityBin
 from textapp.figures import font_families, new_figure, pixels
-from textapp.task import ReliabilityBin
 
 _MOST_CLASSES_WITH_NUMBERS = 12  # more make the cells too small to read
 
@@ -51,6 +51,32 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], unit: str = 
     for (row, column), share in np.ndenumerate(shares):
         text = f"{counts[row, column]:,}\n{share:.1%}"
         axes.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else "black")
+    return figure
+
+
+def draw_scores(scores: Mapping[str, float], title: str) -> Figure:
+    """Draws a bar for each score, from 0 to 1, by rising score.
+
+    Numbers replace the names if no installed font can draw the names.
+
+    Args:
+        scores: Each score by its name, one or more.
+        title: What they are.
+    """
+    rows = sorted(scores.items(), key=lambda row: row[1])
+    names, values = [name for name, _ in rows], [value for _, value in rows]
+    families = font_families("".join(names))
+    if families is None:
+        places = {name: str(number) for number, name in enumerate(scores)}
+        families, names = font_families("0"), [places[name] for name in names]
+    figure = new_figure(4.2, 1.1 + 0.34 * len(rows))
+    axes = figure.add_subplot()
+    axes.barh(range(len(rows)), values, color="tab:blue")
+    axes.set_yticks(range(len(rows)), names, fontfamily=families, parse_math=False)
+    axes.set(xlim=(0, 1.12))
+    for place, value in enumerate(values):
+        axes.text(value + 0.01, place, f"{value:.1%}", va="center")
+    axes.set_title(title, fontsize=11)
     return figure
 
 

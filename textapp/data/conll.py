@@ -9,13 +9,18 @@ sentence. A line with the field `-DOCSTART-` ends one too, and starts a document
 `conllu`: ten fields separated by tabs, and `#` comments. Multiword tokens (ids such as `3-4`) and empty nodes (`8.1`)
 are left out, because each of their words has its own line. `# newdoc` starts a document.
 
-Only the ASCII space and the tab separate fields, and only a line without other characters is blank: in a file of single
-characters, U+3000 and U+00A0 are tokens like any other.
+Only the ASCII space and the tab separate fields: in a file of single characters, U+3000 and U+00A0 are tokens like any
+other. A line of nothing but white space and marks that no editor shows (U+FEFF, U+200B) is blank.
+
+Before the first token of a sentence, a line that starts with `#` is a comment, unless it has the columns of a token and
+its tag: the token `#` and hashtags stay. A token that is empty, or only spaces, is kept as an empty string: its tag is
+needed to read the tags around it, and `textapp.data.tagged` leaves it out afterwards.
 
 Reference: Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 Shared Task" (2003);
 https://universaldependencies.org/format.html.
 """
 
+import itertools
 import os
 import re
 import sys
@@ -23,6 +28,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from textapp.errors import InputError, quoted
+from textapp.text.tag_schemes import is_tag
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The names of CoNLL-U's columns, in lower case."""
@@ -31,6 +37,8 @@ _DOCUMENT = "-DOCSTART-"
 _FIELD = re.compile(r"[^ \t\r\n]+")
 _NEW_DOCUMENT = re.compile(r"# ?newdoc\b")
 _OTHER_ID = re.compile(r"[0-9]+[-.][0-9]+")
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
+_LOOKED_AT = 2_000  # lines whose tags tell a token that starts with # from a comment
 
 
 class TaggedSentence(NamedTuple):
@@ -42,6 +50,7 @@ class TaggedSentence(NamedTuple):
         file: The file that holds the tags.
         lines: The line of each token in that file, from 1; the line of the sentence if it has no token.
         opens_document: Whether a document starts here.
+        of_spans: Whether the tags were made from spans of characters: they are valid IOB2.
     """
 
     tokens: list[str]
@@ -49,6 +58,7 @@ class TaggedSentence(NamedTuple):
     file: str
     lines: Sequence[int]
     opens_document: bool = False
+    of_spans: bool = False
 
     def location(self, position: int = 0) -> str:
         """Returns the file and line of a token for messages, such as `eng.train:17`.
@@ -70,26 +80,28 @@ def read_columns(
         tag_column: Number of the tag column, likewise.
 
     Raises:
-        InputError: A line has more or fewer columns than the first one, or an empty token or tag.
+        InputError: A line has more or fewer columns than the first one, or an empty tag.
     """
-    sentence = _SentenceBuilder(path)
-    width: int | None = None
-    tabbed = False
-    for number, line in enumerate(lines, start=1):
+    head = list(itertools.islice(lines, _LOOKED_AT))
+    tabbed, width, tags = _layout(head, tag_column)
+    sentence = SentenceBuilder(path)
+    checked = False
+    for number, line in enumerate(itertools.chain(head, lines), start=1):
         line = _without_end(line, path, number)
         fields = split_at_spaces(line)
-        if not fields:
+        if is_blank(line):
             yield from sentence.finish()
             continue
         if _DOCUMENT in fields:
             yield from sentence.finish()
             sentence.opens_document = True
             continue
-        tabbed = "\t" in line if width is None else tabbed
         if tabbed:
             fields = line.split("\t")
-        if width is None:
-            width = len(fields)
+        if not len(sentence) and line.startswith("#") and _is_comment(fields, width, tag_column, tags):
+            continue
+        if not checked:
+            width, checked = len(fields), True
             _check_columns(width, f"{path}:{number}", token_column, tag_column)
         if len(fields) != width:
             raise InputError(
@@ -98,6 +110,42 @@ def read_columns(
             )
         sentence.add(number, fields[token_column], fields[tag_column])
     yield from sentence.finish()
+
+
+def _layout(head: Sequence[str], tag_column: int) -> tuple[bool, int, set[str]]:
+    """Whether tabs separate the columns of a file, how many there are, and the tags of its first lines."""
+    lines = [line.rstrip("\r\n") for line in head if not is_blank(line) and _DOCUMENT not in split_at_spaces(line)]
+    plain = [line for line in lines if not line.startswith("#")] or lines
+    tabbed = bool(plain) and "\t" in plain[0]
+    rows = [line.split("\t") if tabbed else split_at_spaces(line) for line in plain]
+    width = len(rows[0]) if rows else 0
+    inside = -width <= tag_column < width
+    return tabbed, width, {row[tag_column].strip() for row in rows if len(row) == width} if inside else set()
+
+
+def _is_comment(fields: Sequence[str], width: int, tag_column: int, tags: set[str]) -> bool:
+    """Whether a line that starts with # before a sentence is none of a token and its tag."""
+    if len(fields) != width or not -width <= tag_column < width:
+        return True
+    tag = fields[tag_column].strip()
+    return tag not in tags and not is_tag(tag) and tag != "#"
+
+
+def is_conllu(lines: Sequence[str]) -> bool:
+    """Whether the first token of some lines is one of CoNLL-U: ten columns with tabs between them, the first an id."""
+    first = next((line for line in lines if not is_blank(line) and not line.startswith("#")), "")
+    fields = first.rstrip("\r\n").split("\t")
+    return len(fields) == len(CONLLU_COLUMNS) and re.fullmatch(r"1(-[0-9]+)?|0\.1", fields[0]) is not None
+
+
+def is_blank(line: str) -> bool:
+    r"""Whether a line shows nothing: it has only white space and invisible marks, such as U+FEFF.
+
+    Example:
+        >>> is_blank(" \t\n"), is_blank("\ufeff"), is_blank("\u3000\tO")
+        (True, True, False)
+    """
+    return not line.strip().strip(_INVISIBLE)
 
 
 def read_conllu(
@@ -116,10 +164,10 @@ def read_conllu(
             missing.
     """
     token_at, tag_at = (_conllu_column(name, path) for name in (token_column, tag_column))
-    sentence = _SentenceBuilder(path)
+    sentence = SentenceBuilder(path)
     for number, line in enumerate(lines, start=1):
         line = _without_end(line, path, number)
-        if not line.strip(" \t"):
+        if is_blank(line):
             yield from sentence.finish()
             continue
         if line.startswith("#"):
@@ -142,6 +190,8 @@ def read_conllu(
                 f"{path}:{number}: the column {CONLLU_COLUMNS[tag_at]} has '_' in place of a tag; choose another "
                 "tag_column"
             )
+        if not fields[token_at].strip(" "):
+            raise InputError(f"{path}:{number}: the column {CONLLU_COLUMNS[token_at]} is empty")
         sentence.add(number, fields[token_at], fields[tag_at])
     yield from sentence.finish()
 
@@ -159,7 +209,7 @@ def split_at_spaces(line: str) -> list[str]:
     return _FIELD.findall(line)
 
 
-class _SentenceBuilder:
+class SentenceBuilder:
     """Collects the tokens of the sentence that is being read."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -173,10 +223,12 @@ class _SentenceBuilder:
         return len(self._tokens)
 
     def add(self, line: int, token: str, tag: str) -> None:
-        """Adds a token and its tag."""
+        """Adds a token and its tag. An empty token must not have a tag."""
         token, tag = token.strip(" "), tag.strip(" ")
-        if not token or not tag:
-            raise InputError(f"{self._file}:{line}: the {'tag' if token else 'token'} is empty")
+        if not tag:
+            if not token:
+                return
+            raise InputError(f"{self._file}:{line}: the tag is empty; give the token {quoted(token)} a tag, such as O")
         # Equal strings share memory: the 2.2 million tokens of MSRA are 5,000 different strings.
         self._tokens.append(sys.intern(token))
         self._tags.append(sys.intern(tag))
@@ -184,9 +236,10 @@ class _SentenceBuilder:
 
     def finish(self) -> Iterator[TaggedSentence]:
         """Yields the sentence if it has a token, and starts the next one."""
-        if self._tokens:
+        if any(self._tokens):
             yield TaggedSentence(self._tokens, self._tags, self._file, self._lines, self.opens_document)
-            self._tokens, self._tags, self._lines, self.opens_document = [], [], [], False
+            self.opens_document = False
+        self._tokens, self._tags, self._lines = [], [], []
 
 
 def _check_columns(width: int, location: str, token_column: int, tag_column: int) -> None:

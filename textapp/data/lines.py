@@ -15,6 +15,27 @@ from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_FROM_UTF_16 = "convert it: iconv -f utf-16 -t utf-8 FILE > NEW, or save it as UTF-8"
+_FOREIGN = {
+    _ZIP: ("a zip archive", "unpack it"),
+    b"PAR1": ("a parquet file", "give it the suffix .parquet, or write it as CSV or JSON lines"),
+    b"\xff\xfe": ("text in UTF-16", _FROM_UTF_16),
+    b"\xfe\xff": ("text in UTF-16", _FROM_UTF_16),
+    b"BZh": ("bzip2 data", "unpack it with bunzip2"),
+    b"\xfd7zXZ": ("xz data", "unpack it with unxz"),
+    b"\x28\xb5\x2f\xfd": ("zstd data", "unpack it with unzstd"),
+    b"7z\xbc\xaf": ("a 7z archive", "unpack it"),
+    b"Rar!": ("a rar archive", "unpack it"),
+    b"\xd0\xcf\x11\xe0": ("an old Office file", "save it as CSV in UTF-8"),
+    b"%PDF": ("a PDF file", "write its texts to a file of text"),
+    b"SQLite format 3": ("an SQLite database", "write its table as CSV"),
+    b"ARROW1": ("an Arrow file", "write it as CSV or JSON lines"),
+    b"\x93NUMPY": ("a NumPy file", "write its texts as CSV or JSON lines"),
+    b"\x89HDF": ("an HDF5 file", "write its texts as CSV or JSON lines"),
+}
+"""The first bytes of files that people give in place of text, what they are, and the way on."""
+_SNIFFED = 1 << 12  # bytes
 _BUFFER = 1 << 17  # bytes that are unpacked at a time
 
 
@@ -54,10 +75,35 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     limit = max_text()
     with open_stream(path) as stream:
         for number, line in enumerate(iter(functools.partial(stream.readline, limit + 1), b""), start=1):
+            if number == 1:
+                check_is_text(line, path)
             if len(line) > limit:
                 raise text_too_long(f"{path}:{number}")
-            text = decode_utf8(line, path, number)
+            text = _decoded(line, path, number)
             yield text.removeprefix("\ufeff") if number == 1 else text
+
+
+def check_is_text(first: bytes, path: str | os.PathLike[str]) -> None:
+    """Raises `InputError` if a file's first line shows that it is another kind of file than UTF-8 text with LF.
+
+    The message names the kind, and how to make text of it.
+
+    Args:
+        first: The first line; in a file without line feeds the whole file, or its start.
+        path: The file, for messages.
+    """
+    for magic, (kind, remedy) in _FOREIGN.items():
+        if first.startswith(magic):
+            if magic == _ZIP and os.fspath(path).lower().endswith((".xlsx", ".xlsm", ".ods")):
+                kind, remedy = "a spreadsheet", "save it as CSV in UTF-8"
+            raise InputError(f"{path}: this is {kind}, not text in UTF-8; {remedy}")
+    if 3 * first[:_SNIFFED].count(0) > len(first[:_SNIFFED]):  # half of its bytes, where texts are Latin
+        raise InputError(f"{path}: this is text in UTF-16, not text in UTF-8; {_FROM_UTF_16}")
+    if not first.endswith(b"\n") and first.rstrip(b"\r").count(b"\r"):
+        raise InputError(
+            f"{path}:1: lines end in a carriage return alone, as on old Macs; they must end in LF or CRLF: "
+            "tr '\\r' '\\n' < FILE > NEW"
+        )
 
 
 def read_whole(stream: IO[bytes], place: str) -> str:
@@ -76,7 +122,15 @@ def read_whole(stream: IO[bytes], place: str) -> str:
         content += block
         if len(content) > limit:
             raise text_too_long(place, "the text")
-    return decode_utf8(bytes(content), place)
+    return _decoded(bytes(content), place)
+
+
+def _decoded(content: bytes, path: str | os.PathLike[str], first_line: int = 1) -> str:
+    """Decodes UTF-8. The error also says how to convert the file."""
+    try:
+        return decode_utf8(content, path, first_line)
+    except InputError as error:
+        raise InputError(f"{error}; convert it: iconv -f latin1 -t utf-8 FILE > NEW") from error
 
 
 class _Counted:

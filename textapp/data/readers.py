@@ -296,7 +296,7 @@ def _open_rows(
     subset: str | None,
     labelled: bool = True,
     several: bool = False,
-) -> Iterator[tuple[int, str, str]] | Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[int | str, str, Any]] | Iterator[tuple[int, str, str]] | Iterator[tuple[str, str, str]]:
     """Returns the rows of a file: location, text and label, not cleaned."""
     if format is not None and format not in FORMATS:
         raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={quoted(format)}")

@@ -5,15 +5,16 @@ the line on which the row starts, from 1. Blank lines are skipped.
 """
 
 import csv
+import itertools
 import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from textapp.data.json_rows import json_objects, place
 from textapp.data.limits import max_text, text_too_long
 from textapp.errors import InputError, excerpt, list_some, quoted
-from textapp.files import json_fault
 
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "comment", "review_text", "body", "tweet", "文本")
 """Known names of a text column, in order of preference. Case does not matter."""
@@ -29,13 +30,15 @@ _HEADER_NAMES = frozenset(
 )
 """Names by which a header among the rows is known; more than those that choose columns."""
 
-Row = tuple[int, str, Any]
-"""Line, text and label. The label is a string, or from JSON lines also a list of strings."""
+Row = tuple[int | str, str, Any]
+"""Line (or place, where a row is no line), text and label. The label is a string, or from JSON also a list of them."""
 
 _LABEL_LIST = re.compile(r"[^\s,]+(?:,[^\s,]+)+|\[.*\]")
 _PLAIN_LABEL = re.compile(r"[+-]?\d{1,9}|neg|neu|pos|negative|neutral|positive|__label__\S+", re.IGNORECASE | re.ASCII)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_CSV_FIELD = 2**31 - 1
+_NUMBER = re.compile(r"-?[0-9]{1,4}", re.ASCII)
+_MARKS = re.compile(r'"((?:[^"]|"")*)"')  # a quoted field of CSV
 
 
 def is_plain_label(field: str) -> bool:
@@ -98,9 +101,13 @@ def read_tsv(
     labelled: bool = True,
     several: bool = False,
 ) -> Iterator[Row]:
-    """Yields the rows of tab-separated lines. As in GLUE, quotation marks have no special meaning."""
-    records = ((number, line.rstrip("\r\n").split("\t")) for number, line in enumerate(lines, start=1))
-    return _read_records(records, path, text_column, label_column, labelled, several)
+    """Yields the rows of tab-separated lines.
+
+    As in GLUE, quotation marks have no special meaning, with two exceptions. Spreadsheets and pandas quote a field with
+    a quotation mark, a tab or a line break, and double the marks in it: a field in marks whose inner marks are all
+    doubled is such a field. And where the header is in quotation marks, the file is read as CSV with tabs.
+    """
+    return _read_records(tsv_records(lines, path), path, text_column, label_column, labelled, several)
 
 
 def read_csv(
@@ -112,7 +119,7 @@ def read_csv(
     several: bool = False,
 ) -> Iterator[Row]:
     """Yields the rows of comma-separated lines. As in RFC 4180, quoted fields may have commas and line ends in them."""
-    return _read_records(_csv_records(lines, path), path, text_column, label_column, labelled, several)
+    return _read_records(csv_records(lines, path), path, text_column, label_column, labelled, several)
 
 
 def read_json_lines(
@@ -122,22 +129,17 @@ def read_json_lines(
     label_column: str | None,
     labelled: bool = True,
 ) -> Iterator[Row]:
-    """Yields the rows of lines with a JSON object each. The keys of the first object choose columns not given."""
+    """Yields the rows of lines with a JSON object each, or of one JSON list of objects.
+
+    The keys of the first object choose columns not given.
+    """
     names: tuple[str, str] | None = None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}:{number}: each line must be a JSON object; {json_fault(error)}") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{path}:{number}: each line must be a JSON object. Received: {quoted(line.strip())}")
+    for number, row in json_objects(lines, path):
         if names is None:
             columns = list(row)
-            text_at, label_at = _find_columns(columns, f"{path}:{number}", text_column, label_column, labelled)
+            text_at, label_at = _find_columns(columns, place(path, number), text_column, label_column, labelled)
             names = columns[text_at], columns[label_at]
-        location = f"{path}:{number}"
+        location = place(path, number)
         label = _json_label(_json_value(row, names[1], location), repr(names[1]), location)
         yield number, _json_text(row, names[0], location), label
 
@@ -159,8 +161,70 @@ def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Itera
         yield number, text, label
 
 
-def _csv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yields the first line and the fields of each CSV record, which may span lines."""
+def tsv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yields the first line and the fields of each row of tab-separated lines, see `read_tsv`."""
+    first = next(lines, None)
+    if first is None:
+        return
+    names = first.rstrip("\r\n").split("\t")
+    lines = itertools.chain([first], lines)
+    if len(names) > 1 and all(_MARKS.fullmatch(name) for name in names):
+        yield from csv_records(lines, path)
+        return
+    numbered = enumerate(lines, start=1)
+    for number, line in numbered:
+        fields = line.rstrip("\r\n").split("\t")
+        if len(fields) != len(names) and any(field.startswith('"') for field in fields):
+            joined = _joined(line, len(names), numbered)
+            if joined is not None:
+                yield number, joined
+                continue
+        yield number, list(map(_unquoted, fields))
+
+
+def _joined(line: str, width: int, more: Iterator[tuple[int, str]]) -> list[str] | None:
+    """The fields of a row with a quoted field that holds tabs or line breaks; None if there is no such field.
+
+    Lines are taken from `more` only while the row has too few columns and an open quotation mark.
+    """
+    length, limit = len(line), max_text()
+    while True:
+        try:
+            [fields] = csv.reader([line], delimiter="\t", strict=True)
+        except (csv.Error, ValueError):
+            fields = []
+        if len(fields) == width:
+            return fields
+        if fields or len(line.split("\t")) >= width or line.count('"') % 2 == 0:
+            return None
+        following = next(more, None)
+        if following is None or length > limit:
+            return None
+        line += following[1]
+        length += len(following[1])
+
+
+def _unquoted(field: str) -> str:
+    """A field of TSV without the quotation marks that spreadsheets and pandas add to fields with marks in them."""
+    if len(field) < 4 or field[0] != '"' or field[-1] != '"' or '""' not in field[1:-1]:
+        return field
+    match = _MARKS.fullmatch(field)
+    return field if match is None else match[1].replace('""', '"')
+
+
+def csv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yields the first line and the fields of each CSV record, which may span lines.
+
+    The first line shows what separates the fields, see `delimiter_of`.
+
+    Raises:
+        InputError: A record is not CSV, or longer than `textapp.data.limits` allows.
+    """
+    first = next(lines, None)
+    if first is None:
+        return
+    delimiter = delimiter_of(first)
+    lines = itertools.chain([first], lines)
     # The limit is one for the whole process, at first 128 KiB. This only raises it: a record has a limit of its own.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CSV_FIELD))
     start, length, limit = 1, 0, max_text()
@@ -173,13 +237,32 @@ def _csv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator
                 raise text_too_long(f"{path}:{start}", "the record that starts here")
             yield line
 
-    reader = csv.reader(limited(), strict=True)
+    reader = csv.reader(limited(), delimiter=delimiter, strict=True)
     try:
         for fields in reader:
             yield start, fields
             start, length = reader.line_num + 1, 0
     except csv.Error as error:
-        raise InputError(f"{path}:{start}: the record that starts here is not CSV: {error}") from error
+        why = f"the record that starts here is not CSV: {error}"
+        if "new-line" in str(error):
+            why = "a carriage return is inside a field without quotation marks; end lines in LF or CRLF, or quote it"
+        raise InputError(f"{path}:{start}: {why}") from error
+
+
+def delimiter_of(line: str) -> str:
+    """What separates the fields of CSV by its first line: a comma, or where it has none a semicolon or tab.
+
+    Spreadsheets write semicolons where the decimal sign is a comma.
+
+    Example:
+        >>> delimiter_of("text;label"), delimiter_of("text,label"), delimiter_of("text")
+        (';', ',', ',')
+    """
+    try:
+        counts = {mark: len(next(csv.reader([line], delimiter=mark), [])) for mark in ",;\t"}
+    except csv.Error:
+        return ","
+    return next((mark for mark, count in counts.items() if count > 1), ",")
 
 
 def _read_records(
@@ -199,7 +282,12 @@ def _read_records(
     line, header = first
     width = len(header)
     row_label_at = _label_of_row(header, several or not labelled)
-    if text_column is None and label_column is None and row_label_at is not None:
+    numbers = _numbers(header, f"{path}:{line}", text_column, label_column, labelled)
+    if numbers is not None:
+        text_at, label_at = numbers
+        if not is_header(header[text_at].strip(), [header[label_at].strip()]):
+            yield line, header[text_at], header[label_at]
+    elif text_column is None and label_column is None and row_label_at is not None:
         text_at, label_at = 1 - row_label_at, row_label_at
         yield line, header[text_at], header[label_at]
     else:
@@ -211,6 +299,36 @@ def _read_records(
                 f"{path}:{line}: each row must have {width} columns, as the first row has. Received: {len(fields)}"
             )
         yield line, fields[text_at], fields[label_at]
+
+
+def _numbers(
+    first: list[str], location: str, text_column: str | None, label_column: str | None, labelled: bool
+) -> tuple[int, int] | None:
+    """The positions of the columns if they are given as numbers, for a file without a header; else None.
+
+    Raises:
+        InputError: A number is none of a column, or one column is given by number and the other by name.
+    """
+    names = [name.strip() for name in first]
+    given = [text_column, label_column] if labelled else [text_column, text_column]
+    numbers = [column is not None and column not in names and _NUMBER.fullmatch(column) is not None for column in given]
+    if not any(numbers):
+        return None
+    if not all(numbers):
+        raise InputError(
+            f"{location}: give both columns by number, from 0, where the file has no header, or both by name. "
+            f"Received: text_column={quoted(text_column)}, label_column={quoted(label_column)}"
+        )
+    width = len(first)
+    for role, column in zip(("text", "label"), given, strict=True):
+        if not -width <= int(str(column)) < width:
+            raise InputError(
+                f"{location}: `{role}_column` must be from {-width} to {width - 1} here. Received: {column}"
+            )
+    text_at, label_at = (int(str(column)) % width for column in given)
+    if labelled and text_at == label_at:
+        raise InputError(f"{location}: text and label must be two columns. Received: {text_column} and {label_column}")
+    return text_at, label_at
 
 
 def _label_of_row(first: list[str], several: bool) -> int | None:
@@ -258,7 +376,8 @@ def _find_column(columns: list[str], location: str, role: str, wanted: str | Non
         raise InputError(f"{location}: no column {quoted(wanted)} for the {role}; {found}")
     raise InputError(
         f"{location}: no column has a known name for the {role}; give its name (`textapp train`: --set "
-        f"{role}_column=NAME, other commands: --{role}-column NAME); {found}"
+        f"{role}_column=NAME, other commands: --{role}-column NAME), or, if this line is no header, the number of each "
+        f"column, from 0; {found}"
     )
 
 

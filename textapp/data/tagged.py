@@ -2,13 +2,15 @@
 
 | format    | recognized by                                             | a sentence                            |
 |-----------|-----------------------------------------------------------|---------------------------------------|
-| `conllu`  | `.conllu`                                                 | a line per word, ten columns          |
-| `jsonl`   | `.jsonl`, `.ndjson`, `.json`, or a first line that is one | a line with `text` and `spans`        |
+| `conllu`  | `.conllu`, or a first token of ten columns                | a line per word, ten columns          |
+| `jsonl`   | `.jsonl`, `.ndjson`, `.json`, or a first line that is one | a row with `text` and `spans`, or of  |
+|           |                                                           | an annotation tool                    |
+| `table`   | a header with a column of tokens and one of tags          | a row per token: `Sentence #,Word,Tag` |
 | `slots`   | a folder                                                  | a line of each `seq.in` and `seq.out` |
 | `columns` | any other file                                            | a line per token, with its tag        |
 
 Each may be gzip-compressed. The readers convert tags of spans from any scheme to IOB2. Plain tags,
-such as parts of speech, stay as they are.
+such as parts of speech, stay as they are. Tokens that no text shows, such as a space, are left out.
 """
 
 import itertools
@@ -24,17 +26,28 @@ from typing import NamedTuple
 from textapp.data import conll, slot_folders, span_lines, tables
 from textapp.data.conll import TaggedSentence
 from textapp.data.lines import read_lines
+from textapp.data.span_lines import Overlapping
+from textapp.data.token_tables import is_token_header, read_token_table
 from textapp.errors import InputError, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import counted
-from textapp.text.tag_schemes import OUTSIDE, convert, find_breaks, guess_scheme, is_tag
+from textapp.text.tag_schemes import OUTSIDE, Span, convert, find_breaks, guess_scheme, is_tag, read_spans, write_tags
 from textapp.text.tag_set import FILE_SCHEME
 from textapp.text.tokenizer import Tokenizer
 
-FORMATS = ("columns", "conllu", "jsonl", "slots")
+FORMATS = ("columns", "conllu", "jsonl", "slots", "table")
 
 PLAIN = "none"
 """The scheme of plain tags, which are no spans: parts of speech, for example."""
+
+IO = "IO"
+"""The scheme of tags that are types alone (PER, LOC) or `O`: neighbours of one type are one span."""
+
+Changes = dict[tuple[str, str], list[str]]
+"""What a reader changed: a noun and what was done with it -> the place of each."""
+
+_LOOSE_TAG = re.compile(r"([BILUEMSO])(?:([-_])(.+))?", re.IGNORECASE | re.DOTALL)
+_SNIFFED = 100  # lines in which the first token is looked for
 
 CASED = Tokenizer(lowercase=False)
 """The default tokenizer of texts. It keeps capitals, because they help to find names."""
@@ -66,6 +79,7 @@ class TaggedExamples:
         documents: The positions of the sentences that start a document. Empty if the file does not mark documents.
         empty: Number of rows of `source` that were left out because their text is empty.
         repairs: One line for each repaired tag: its location, and the rule that it broke.
+        changes: What else the reader changed, see `Changes`.
         source_scheme: The scheme of the tags in the file, given or guessed; None if the file has no spans.
 
     Example:
@@ -82,6 +96,7 @@ class TaggedExamples:
     empty: int = 0
     repairs: Sequence[str] = field(default=(), repr=False)
     source_scheme: str | None = field(default=None, repr=False)
+    changes: Changes = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Checks that each token has a tag."""
@@ -106,6 +121,8 @@ class TaggedExamples:
             line += f"; rows left out because their text is empty: {self.empty:,}"
         if self.repairs:
             line += f"; {counted(len(self.repairs), 'broken tag')} repaired, the first at {self.repairs[0]}"
+        for (noun, done), places in self.changes.items():
+            line += f"; {counted(len(places), noun)} {done}, the first at {places[0]}"
         return line
 
     def location(self, index: int) -> str:
@@ -113,7 +130,7 @@ class TaggedExamples:
         return self.locations[index] if self.locations else f"{self.source}: sentence {index + 1}"
 
     def select(self, indices: Iterable[int]) -> "TaggedExamples":
-        """Returns the sentences at some positions, in that order, without `documents`, `empty` and `repairs`."""
+        """Returns the sentences at some positions, in that order, without what `str()` tells of the file alone."""
         indices = list(indices)
         return TaggedExamples(
             sentences=[self.sentences[index] for index in indices],
@@ -134,22 +151,25 @@ def read_tagged(
     repair: bool = False,
     tokenizer: Tokenizer = CASED,
     defaults: ReadOptions | None = None,
+    overlapping: Overlapping | None = None,
 ) -> TaggedExamples:
     """Reads all sentences of a file or folder into memory.
 
     Args:
         path: File or folder.
         token_column: Column of the tokens: in `columns` a number, from 0, or from the end such as -1 (default: 0); in
-            `conllu` a name (default: "form").
+            `conllu` a name (default: "form"), in `table` a name or a number.
         tag_column: Column of the tags, likewise (default: -1, "upos").
-        scheme: One of `textapp.text.tag_schemes.SCHEMES`, or "none" for plain tags. Default: "none" if no tag is `O` or
-            has a type, otherwise guessed.
+        scheme: One of `textapp.text.tag_schemes.SCHEMES`, `IO`, or "none" for plain tags. Default: "none" if no tag is
+            `O` or has a type, otherwise guessed.
         format: One of `FORMATS`. Default: by the path, else by the first line.
         repair: Whether to repair broken sequences by the rule of `conlleval`, and to list them in `repairs`; otherwise
             they are an error.
         tokenizer: Cuts the texts of `jsonl` into tokens.
         defaults: Columns and scheme to use if they are not given and the format has them. Files of one corpus are
             alike, so an evaluation uses those of the training.
+        overlapping: Which of the overlapping spans of `jsonl` are kept, "longest" or "innermost"; by default they are
+            an error.
 
     Raises:
         InputError: The file breaks a rule; the message names the file, the line and the rule.
@@ -157,26 +177,41 @@ def read_tagged(
     source = os.fspath(path)
     format, lines = _open(source, format)
     defaults = defaults or ReadOptions()
-    if format in ("columns", "conllu"):
+    if format in ("columns", "conllu", "table"):
         token_column = defaults.token_column if token_column is None else token_column
         tag_column = defaults.tag_column if tag_column is None else tag_column
-    if format != "jsonl" and scheme is None:
-        scheme = defaults.scheme
-    if format == "jsonl" and scheme is not None:
-        raise InputError(f"{source}: JSON lines have spans, so they have no scheme. Received: scheme={quoted(scheme)}")
     if format == "columns":
         lines = _without_table(lines, source)
-    rows = list(_read(format, lines, source, token_column, tag_column, tokenizer))
+    changes: Changes = {}
+
+    def note(noun: str, done: str, location: str) -> None:
+        changes.setdefault((noun, done), []).append(location)
+
+    rows = list(_read(format, lines, source, token_column, tag_column, tokenizer, overlapping, note))
     sentences = [row for row in rows if row.tokens]
     if format == "columns" and _are_texts(sentences):
         raise _is_table(source)
     if not sentences:
         raise InputError(f"{source}: there is no sentence to read; the file has no token")
+    if all(sentence.of_spans for sentence in sentences):
+        if scheme is not None:
+            raise InputError(
+                f"{source}: texts with spans of characters have no scheme of tags. Received: scheme={quoted(scheme)}"
+            )
+    elif scheme is None:
+        scheme = defaults.scheme
+    _check_tokens(sentences, source)
     if scheme is None:
+        sentences = _with_plain_letters(sentences, note)
         scheme = _guess_scheme(sentences)
+    source_scheme = scheme if scheme != PLAIN and not all(one.of_spans for one in sentences) else None
+    if scheme == IO:
+        sentences = [_with_letters(sentence) for sentence in sentences]
+        scheme = "IOB1"
     repairs: list[str] = []
     if scheme != PLAIN:
         sentences = [_to_iob2(sentence, scheme, repairs if repair else None) for sentence in sentences]
+    sentences = [_without_empty(sentence, scheme != PLAIN, note) for sentence in sentences]
     return TaggedExamples(
         sentences=[sentence.tokens for sentence in sentences],
         tags=[sentence.tags for sentence in sentences],
@@ -186,7 +221,70 @@ def read_tagged(
         documents=[index for index, sentence in enumerate(sentences) if sentence.opens_document],
         empty=len(rows) - len(sentences),
         repairs=repairs,
-        source_scheme=scheme if scheme != PLAIN and format != "jsonl" and _have_spans(sentences) else None,
+        source_scheme=source_scheme if source_scheme and _have_spans(sentences) else None,
+        changes=changes,
+    )
+
+
+def _check_tokens(sentences: Sequence[TaggedSentence], path: str) -> None:
+    """Raises `InputError` if all tokens are tags of spans: the columns are the other way round."""
+    tokens = set(itertools.chain.from_iterable(sentence.tokens for sentence in sentences)) - {""}
+    if len(tokens) > 1 and any(len(token) > 2 for token in tokens) and all(map(is_tag, tokens)):
+        shown = list_some(list(map(quoted, sorted(tokens)[:3])))
+        raise InputError(
+            f"{path}: the tokens are tags, such as {shown}; choose the columns, as in token_column=1 tag_column=0 "
+            "where the tag stands first (`textapp train tagger`: --set, other commands: --token-column, --tag-column)"
+        )
+
+
+def _with_plain_letters(
+    sentences: list[TaggedSentence], note: Callable[[str, str, str], object]
+) -> list[TaggedSentence]:
+    """The sentences with tags such as `b-per` or `B_PER` as `B-PER`, if all tags can be read so."""
+    tags = set(itertools.chain.from_iterable(sentence.tags for sentence in sentences))
+    found = {tag: _LOOSE_TAG.fullmatch(tag) for tag in tags}
+    matches = [match for match in found.values() if match is not None]
+    typed = any(match[3] for match in matches)
+    if len(matches) < len(tags) or not typed or all(map(is_tag, tags)):
+        return sentences
+    separators = {match[2] for match in matches if match[3]}
+    if len(separators) > 1 or any(match[1] in "oO" and match[3] for match in matches):
+        return sentences
+    names = {
+        tag: sys.intern("-".join(filter(None, (match[1].upper(), match[3])))) for tag, match in found.items() if match
+    }
+    for sentence in sentences:
+        for position, tag in enumerate(sentence.tags):
+            if names[tag] != tag:
+                note("tag", "such as b-per or B_PER read as B-PER", sentence.location(position))
+    return [sentence._replace(tags=[names[tag] for tag in sentence.tags]) for sentence in sentences]
+
+
+def _with_letters(sentence: TaggedSentence) -> TaggedSentence:
+    """A sentence of types alone (`IO`) with tags of IOB1."""
+    tags = [
+        tag if tag == OUTSIDE or (tag.startswith("I-") and len(tag) > 2) else sys.intern(f"I-{tag}")
+        for tag in sentence.tags
+    ]
+    return sentence._replace(tags=tags)
+
+
+def _without_empty(sentence: TaggedSentence, of_spans: bool, note: Callable[[str, str, str], object]) -> TaggedSentence:
+    """A sentence without the tokens that no text shows. Its tags are valid IOB2 (`of_spans`) or plain."""
+    if all(sentence.tokens):
+        return sentence
+    kept = [position for position, token in enumerate(sentence.tokens) if token]
+    for position in set(range(len(sentence.tokens))) - set(kept):
+        note("token", "left out, as no text shows such", sentence.location(position))
+    spans = read_spans(sentence.tags, FILE_SCHEME) if of_spans else []
+    places = {position: place for place, position in enumerate(kept)}
+    inside = [[places[at] for at in range(span.start, span.end) if at in places] for span in spans]
+    moved = [Span(at[0], at[-1] + 1, span.type) for at, span in zip(inside, spans, strict=True) if at]
+    tags = write_tags(moved, len(kept), FILE_SCHEME) if of_spans else [sentence.tags[at] for at in kept]
+    return sentence._replace(
+        tokens=[sentence.tokens[at] for at in kept],
+        tags=list(map(sys.intern, tags)),
+        lines=[sentence.lines[at] for at in kept],
     )
 
 
@@ -207,9 +305,17 @@ def _open(path: str, format: str | None) -> tuple[str, Iterator[str]]:
     format = format or _FORMAT_OF_SUFFIX.get(Path(path.lower().removesuffix(".gz")).suffix)
     if format is not None:
         return format, lines
-    first = next(lines, "")
-    is_object = first.lstrip().startswith("{") and first.rstrip().endswith("}")
-    return "jsonl" if is_object else "columns", itertools.chain([first], lines)
+    head = list(itertools.islice(lines, _SNIFFED))
+    lines = itertools.chain(head, lines)
+    first = next((line for line in head if not conll.is_blank(line)), "")
+    if is_token_header(first):
+        return "table", lines
+    if path.lower().removesuffix(".gz").endswith(".csv"):
+        return "table", _without_table(lines, path)
+    is_object = first.lstrip().startswith(("{", "[{", "[[")) and first.rstrip().endswith(("}", "]", ","))
+    if is_object or first.strip() == "[":
+        return "jsonl", lines
+    return "conllu" if conll.is_conllu(head) else "columns", lines
 
 
 def _read(
@@ -219,15 +325,21 @@ def _read(
     token_column: int | str | None,
     tag_column: int | str | None,
     tokenizer: Tokenizer,
+    overlapping: Overlapping | None,
+    note: Callable[[str, str, str], object],
 ) -> Iterator[TaggedSentence]:
     """Yields the sentences of a file one by one, with the tags of the file."""
     if format in ("slots", "jsonl") and (token_column, tag_column) != (None, None):
-        raise InputError(f"{path}: only the formats `columns` and `conllu` have columns to choose. Received: {format}")
+        raise InputError(
+            f"{path}: only the formats `columns`, `conllu` and `table` have columns to choose. Received: {format}"
+        )
     match format:
         case "slots":
             return slot_folders.read_slots(path)
         case "jsonl":
-            return span_lines.read_span_lines(lines, path, tokenizer)
+            return span_lines.read_span_lines(lines, path, tokenizer, overlapping, note)
+        case "table":
+            return read_token_table(lines, path, token_column, tag_column)
         case "conllu":
             names = ("form" if token_column is None else token_column, "upos" if tag_column is None else tag_column)
             return conll.read_conllu(lines, path, *map(str, names))
@@ -278,9 +390,10 @@ def _guess_scheme(sentences: Sequence[TaggedSentence]) -> str:
         if not clear:
             return PLAIN
         location, tag = _first(sentences, lambda tag: not is_tag(tag))
+        types = f"the scheme {IO} if all tags are {OUTSIDE} or types alone (PER, LOC), " if clear == [OUTSIDE] else ""
         raise InputError(
             f"{location}: {quoted(tag)} is no tag of a span, but others are, such as {quoted(clear[0])}; correct it, "
-            f"choose another tag_column, or give the scheme {PLAIN!r} if these are plain tags"
+            f"choose another tag_column, or give {types}the scheme {PLAIN!r} if these are plain tags"
         )
     try:
         return guess_scheme(sentence.tags for sentence in sentences)

@@ -12,13 +12,14 @@ import keras
 from textapp import __version__
 from textapp.config import LONGEST, ModelConfig
 from textapp.errors import InputError, list_names, quoted
+from textapp.export.card import CARD, CARD_HASH, model_card
 from textapp.export.checks import check_file
 from textapp.export.comparison import compare
 from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
 from textapp.export.lowering import Lowering, in_float32, lower
 from textapp.export.model_inputs import TOKENS, encoded_tokens, named_inputs
 from textapp.export.packing import round_rows
-from textapp.files import write_json
+from textapp.files import digest, write_json, write_text
 from textapp.layers import CharacterCNN
 from textapp.layers.leaves import flat_layers
 from textapp.output_files import replacing_folder
@@ -127,6 +128,8 @@ def export_model(
     ngrams: NgramModel | None = None,
     judged: NgramModel | None = None,
     lineage: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    scored_on: str = "given examples",
     overwrite: bool = False,
 ) -> Path:
     """Lowers, converts and checks a model of any task, and writes its bundle. Nothing is kept unless all checks pass.
@@ -151,6 +154,8 @@ def export_model(
         ngrams: The linear model of n-grams beside the model, or None.
         judged: The one to score `compared` with, if they are texts that `ngrams` knows; by default `ngrams`.
         lineage: What was done to the model before, for reports.
+        training: The content of the run's `metrics.json`, for the model card; empty for a model without a run.
+        scored_on: What the examples of `compared` are, for the model card.
         overwrite: Whether a bundle that is already there may be replaced. A folder with other files never is.
 
     Returns:
@@ -199,7 +204,7 @@ def export_model(
             tokenizer, encoder, targets, fields, contents, folder, lengths[-1], None
         )
         predictor.ngrams = judged or ngrams
-        metrics = compare(task, predictor, content, reference, lengths, compared)
+        metrics = {**compare(task, predictor, content, reference, lengths, compared), "scored_on": scored_on}
         predictor.ngrams = ngrams
         signatures = {length: signature_name(length) for length in lengths}
         shape = device(task.name).logits_shape(targets)
@@ -229,12 +234,19 @@ def export_model(
             "versions": {name: version(name.replace("_", "-")) for name in PACKAGES},
             "sha256": {name: hashlib.sha256(part).hexdigest() for name, part in {MODEL: content, **contents}.items()},
         }
+        sizes = {name: len(part) for name, part in {MODEL: content, **contents}.items()}
+        card = model_card(task, targets, encoder.vocabulary.tokens[2:], description, sizes, training or {})
+        write_text(temporary / CARD, card)
+        description[CARD_HASH] = digest(temporary / CARD)
         write_json(temporary / "bundle.json", description)
     return folder
 
 
 def bundle_files(folder: Path) -> list[str]:
-    """The names of the files of a bundle, `bundle.json` last; none if the folder is not a bundle."""
+    """The names of the files of a bundle, `bundle.json` last; none if the folder is not a bundle.
+
+    The model card is one of them only if it is as the export wrote it.
+    """
     path = folder / "bundle.json"
     if not path.is_file():
         return []
@@ -245,7 +257,9 @@ def bundle_files(folder: Path) -> list[str]:
     except InputError:
         return []
     names = (MODEL, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE, SELFTEST, *half.file_names(description))
-    return [*(name for name in names if name in description["sha256"]), path.name]
+    card = folder / CARD
+    has_card = card.is_file() and not card.is_symlink() and digest(card) == description.get(CARD_HASH)
+    return [*(name for name in names if name in description["sha256"]), *([CARD] if has_card else ()), path.name]
 
 
 def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) -> None:

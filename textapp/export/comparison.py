@@ -73,7 +73,8 @@ def compare(
 
     Returns:
         `count`, the number of texts or tokens; `label_agreement`, the share of them that keep their label or tag; and,
-        if the true labels are known, the scores `before` and `after` the conversion.
+        if the true labels are known, the scores `before` and `after` the conversion, and the confidence `intervals` of
+        those after it.
     """
     decisions = both_decisions(predictor, content, reference, lengths, compared.questions)
     units = [list(chain.from_iterable(part)) if task.unit == "token" else part for part in decisions]
@@ -82,6 +83,8 @@ def compare(
     if compared.examples is not None:
         for name, part in zip(("before", "after"), decisions, strict=True):
             scores[name] = task.score_decisions(compared.examples, part, predictor.targets)
+        intervals = task.intervals(compared.examples, decisions[1], predictor.targets)
+        scores["intervals"] = {key: interval._asdict() for key, interval in intervals.items()}
     return scores
 
 

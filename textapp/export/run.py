@@ -12,7 +12,8 @@ from textapp.export.bundle import export_model
 from textapp.export.conversion import Recipe
 from textapp.export.lowering import Lowering
 from textapp.files import read_object
-from textapp.training.run import METRICS, Run, entry, read_finished
+from textapp.training.run import Run, entry, read_finished
+from textapp.training.run_folder import METRICS
 
 DEFAULT: tuple[Recipe, Lowering] = ("dynamic_wi8_afp32", "fused")
 
@@ -71,6 +72,8 @@ def export(
         ngrams=trained.ngrams,
         judged=trained.ngrams_of_train if is_sample else trained.ngrams,
         lineage=Lineage.of_run(trained.folder).to_dict(),
+        training=trained.metrics,
+        scored_on="sample of the validation split" if is_sample else "given examples",
         overwrite=overwrite,
     )
     return read_object(bundle / "bundle.json")

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textapp.errors import InputError
-from textapp.export.clients import CLIENTS, check_clients, client_module
+from textapp.export.card import CARD
+from textapp.export.clients import CLIENTS, check_clients, check_predictor, client_module
 from textapp.export.clients.output import copy_bundle, exported_files, write_clients
 from textapp.export.clients.source import Source, no_report
 from textapp.files import read_object, temporary_folder
 from textapp.output_files import replacing_folder
+from textapp.runtime.loading import load
 from textapp.task import Report
 
 if TYPE_CHECKING:
@@ -75,12 +77,16 @@ def export(
         made = scratch / "bundle"
         if bundle is not None:
             copy_bundle(bundle, made)
+            check_predictor(clients, lambda: load(made, engine="litert"))
             source = Source(made, report=report)
         else:
+            from textapp.training.predictor import run_predictor
             from textapp.training.run import Run
 
             trained = run if isinstance(run, Run) else Run.load(run)
+            check_predictor(clients, lambda: run_predictor(trained))
             _export_run(trained, made, **options)
+            (made / CARD).unlink()  # an app needs no card, and a client has a README.md of its own
             source = Source(made, trained, report)
         write_clients(source, clients, temporary)
         return read_object(made / "bundle.json")

@@ -93,6 +93,12 @@ class Prediction:
             "truncated": self.truncated,
         }
 
+    def _repr_html_(self) -> str:
+        """The prediction in a notebook: the label, and the text with its attention or its contributions."""
+        from textapp.runtime.notebook import labels_html  # only notebooks need it
+
+        return labels_html([self.guess], self.probs, self.tokens, self.truncated, is_sure=self.label is not None)
+
 
 class TextPredictor(Predictor, Generic[PredictionType]):
     """Predicts something about whole texts. It tokenizes little more of a long text than the model reads."""

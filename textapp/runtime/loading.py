@@ -10,7 +10,8 @@ import numpy as np
 from textapp.errors import InputError
 from textapp.runtime.bundle import Bundle, read_bundle
 from textapp.runtime.bundle_format import CHARACTERS, MODEL, VOCABULARY
-from textapp.runtime.native import LIBRARY, BrokenLibraryError, NativeModel, UnsupportedError
+from textapp.runtime.native import NativeModel
+from textapp.runtime.native_library import LIBRARY, BrokenLibraryError, UnsupportedError
 from textapp.runtime.ngram_model import NgramModel
 from textapp.runtime.predictor import Predictor
 from textapp.task import device

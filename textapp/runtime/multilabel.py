@@ -49,6 +49,12 @@ class MultilabelPrediction:
             "truncated": self.truncated,
         }
 
+    def _repr_html_(self) -> str:
+        """The prediction in a notebook: the labels, and the text with its attention or its contributions."""
+        from textapp.runtime.notebook import labels_html  # only notebooks need it
+
+        return labels_html(self.labels, self.probs, self.tokens, self.truncated)
+
 
 class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
     """Predicts the labels of texts, any number of them.

@@ -6,7 +6,6 @@ core can be. The library is loaded with the first bundle. It releases Python's g
 """
 
 import ctypes
-import functools
 import itertools
 import json
 import os
@@ -15,29 +14,27 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from textapp.errors import InputError, excerpt
-from textapp.runtime import native_sources
+from textapp.errors import InputError
 from textapp.runtime.bundle import Bundle
+from textapp.runtime.native_library import (
+    Allocate,
+    File,
+    Message,
+    Options,
+    Prediction,
+    UnsupportedError,
+    library,
+    usable_features,
+)
 from textapp.runtime.predictor import Outputs
 
-ABI = 1
-"""The version of the functions and structures below; see TEXTAPP_ABI in textapp.h."""
-
-LIBRARY = "TEXTAPP_LIBRARY"
-"""The environment variable that names another library than that of the package, such as one that checks addresses. The
-path of no file means that there is no library."""
-
-_NAMES = {"darwin": "libtextapp.dylib", "win32": "textapp.dll"}
 _CODE_POINTS, _CONFIDENCE, _DECISION = 1 << 0, 1 << 2, 1 << 3
 _OK, _TOO_LONG = 0, 5
-_NEON_DOT = 1 << 9
-_AT_HWCAP, _HWCAP_ASIMDDP = 16, 1 << 20  # of Linux on AArch64
 _TOKEN = struct.Struct("@PNNNfid")  # text, length, start, end, weight, tag, confidence
 _SPAN = struct.Struct("@PNNNd")  # type, length, start, end, confidence
 _ALIGNMENT = 64  # bytes
@@ -46,55 +43,8 @@ _LONGEST = 1 << 16  # bytes of a text: a context for a longer one has memory for
 _PART_TEXTS, _PART_CHARACTERS = 256, 1 << 18  # of texts that are handed over together
 
 
-class UnsupportedError(InputError):
-    """The core cannot run a bundle, or is not there; LiteRT may run it."""
-
-
-class BrokenLibraryError(UnsupportedError):
-    """The library is there, but cannot be used."""
-
-
 class BeyondCoreError(Exception):
     """A text has lone surrogates, so that it is no UTF-8, or is long: Python's text code reads it, in little memory."""
-
-
-class _Message(ctypes.Structure):
-    _fields_ = (("text", ctypes.c_char * 512),)
-
-
-class _File(ctypes.Structure):
-    _fields_ = (("name", ctypes.c_char_p), ("data", ctypes.c_char_p), ("size", ctypes.c_size_t))
-
-
-_Allocate = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-
-
-class _Options(ctypes.Structure):
-    _fields_ = (
-        ("allocate", _Allocate),
-        ("user", ctypes.c_void_p),
-        ("features", ctypes.c_uint32),
-        ("most_memory", ctypes.c_size_t),
-    )
-
-
-class _Input(ctypes.Structure):
-    _fields_ = (("name", ctypes.c_char_p), ("width", ctypes.c_size_t), ("entries", ctypes.c_int32))
-
-
-class _Prediction(ctypes.Structure):
-    _fields_ = (
-        ("label", ctypes.c_int32),
-        ("label_count", ctypes.c_size_t),
-        ("probs", ctypes.POINTER(ctypes.c_double)),
-        ("chosen", ctypes.POINTER(ctypes.c_uint8)),
-        ("logits", ctypes.POINTER(ctypes.c_float)),
-        ("token_count", ctypes.c_size_t),
-        ("tokens", ctypes.c_void_p),
-        ("span_count", ctypes.c_size_t),
-        ("spans", ctypes.c_void_p),
-        ("truncated", ctypes.c_int),
-    )
 
 
 class Tokens(NamedTuple):
@@ -124,72 +74,6 @@ class CoreSpan(NamedTuple):
     start: int
     end: int
     confidence: float
-
-
-def library_path() -> Path:
-    """Where the library is: that of the package, unless the variable `LIBRARY` names another."""
-    name = _NAMES.get(sys.platform, "libtextapp.so")
-    return Path(os.environ.get(LIBRARY) or Path(__file__).with_name(name))
-
-
-def library() -> Any:
-    """The library.
-
-    Raises:
-        UnsupportedError: It is missing.
-        BrokenLibraryError: It is broken, of another version, or, unless the variable names it, built from other sources
-            than those of this package.
-    """
-    is_named = bool(os.environ.get(LIBRARY))
-    return _opened(library_path(), None if is_named else native_sources.wanted_digest())
-
-
-@functools.cache
-def _opened(path: Path, sources: str | None) -> Any:
-    """The library of a file, with the types of its functions. `sources` is the digest that it must have, or None."""
-    if not path.exists():
-        raise UnsupportedError(f"{path}: missing; this package was built without its core in C")
-    way_on = native_sources.way_on()
-    if native_sources.is_cut(path):
-        raise BrokenLibraryError(f"{path}: is no library of textapp: its end is missing; {way_on}")
-    try:
-        core = ctypes.CDLL(os.fspath(path))
-        found = core.textapp_abi()
-    except (OSError, AttributeError) as error:
-        raise BrokenLibraryError(f"{path}: is no library of textapp: {excerpt(str(error))}; {way_on}") from error
-    if found != ABI:
-        raise BrokenLibraryError(f"{path}: is of version {found}, but this package needs {ABI}; {way_on}")
-    size, pointer, code = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int
-    out, message = ctypes.POINTER(ctypes.POINTER(_Prediction)), ctypes.POINTER(_Message)
-    functions: dict[str, tuple[Any, tuple[Any, ...]]] = {
-        "sources": (ctypes.c_char_p, ()),
-        "features": (ctypes.c_uint32, ()),
-        "load": (code, (ctypes.POINTER(_File), size, ctypes.POINTER(_Options), ctypes.POINTER(pointer), message)),
-        "label_count": (size, (pointer,)),
-        "label": (ctypes.c_char_p, (pointer, size)),
-        "context_size": (size, (pointer, size)),
-        "batch_size": (size, (pointer, size)),
-        "context_init": (pointer, (pointer, pointer, size, size)),
-        "predict": (code, (pointer, ctypes.c_char_p, size, ctypes.c_uint32, out, message)),
-        "tag": (code, (pointer, pointer, pointer, size, ctypes.c_uint32, out, message)),
-        "longest": (size, (pointer,)),
-        "input_count": (size, (pointer,)),
-        "model_input": (ctypes.POINTER(_Input), (pointer, size)),
-        "has_attention": (code, (pointer,)),
-        "run": (code, (pointer, pointer, size, pointer, pointer, message)),
-        "probabilities": (
-            code,
-            (pointer, ctypes.c_char_p, pointer, size, pointer, pointer, pointer, ctypes.POINTER(size), message),
-        ),
-    }
-    for name, (result, arguments) in functions.items():
-        function = getattr(core, f"textapp_{name}", None)
-        if function is None:
-            raise BrokenLibraryError(f"{path}: lacks the function textapp_{name}; {way_on}")
-        function.restype, function.argtypes = result, arguments
-    if sources is not None and core.textapp_sources() != sources.encode():
-        raise BrokenLibraryError(f"{path}: was built from other sources than this package has; {way_on}")
-    return core
 
 
 class NativeModel:
@@ -343,11 +227,11 @@ class NativeModel:
             self._blocks.append(block)
             return _aligned(block)
 
-        message, function = _Message(), _Allocate(allocate)
-        files = (_File * len(self._files))(
-            *(_File(name.encode(), content, len(content)) for name, content in self._files.items())
+        message, function = Message(), Allocate(allocate)
+        files = (File * len(self._files))(
+            *(File(name.encode(), content, len(content)) for name, content in self._files.items())
         )
-        options = _Options(function, None, features, 0)
+        options = Options(function, None, features, 0)
         status = self._core.textapp_load(
             files, len(files), ctypes.byref(options), ctypes.byref(self._model), ctypes.byref(message)
         )
@@ -393,7 +277,7 @@ class NativeModel:
             self._give(context)
         return Scored(texts, probs, logits, truncated)
 
-    def _predict(self, text: str, flags: int) -> "tuple[_Context, _Prediction]":
+    def _predict(self, text: str, flags: int) -> "tuple[_Context, Prediction]":
         """The prediction of a text, and the context that it lies in, which the caller gives back."""
         content = _utf8(text)
         context = self._take(len(content))
@@ -460,23 +344,9 @@ class _Context:
 
     def __init__(self, memory: NDArray[np.uint8], pointer: ctypes.c_void_p, longest: int):
         self.memory, self.pointer, self.longest = memory, pointer, longest
-        self.message, self.done = _Message(), ctypes.c_size_t()
-        self.prediction = ctypes.POINTER(_Prediction)()
+        self.message, self.done = Message(), ctypes.c_size_t()
+        self.prediction = ctypes.POINTER(Prediction)()
         self.prediction_place = ctypes.pointer(self.prediction)
-
-
-def usable_features(built: int) -> int:
-    """The kernels that this processor runs, of those in the library.
-
-    On x86 the library asks the processor. On ARM a program cannot: the system knows whether there is a dot product.
-    """
-    if built & _NEON_DOT and sys.platform != "darwin":  # each of Apple's has it
-        capabilities = getattr(ctypes.CDLL(None), "getauxval", None) if os.name == "posix" else None
-        if capabilities is not None:
-            capabilities.restype, capabilities.argtypes = ctypes.c_ulong, (ctypes.c_ulong,)
-        if capabilities is None or not capabilities(_AT_HWCAP) & _HWCAP_ASIMDDP:
-            return built & ~_NEON_DOT
-    return built
 
 
 def processors() -> int:
@@ -512,7 +382,7 @@ def _utf8(text: str) -> bytes:
     return content
 
 
-def _tokens(prediction: _Prediction) -> Tokens:
+def _tokens(prediction: Prediction) -> Tokens:
     """The tokens of a prediction."""
     if not prediction.token_count:
         return Tokens((), (), (), (), (), ())
@@ -531,7 +401,7 @@ def _tokens(prediction: _Prediction) -> Tokens:
     return Tokens(texts, *columns)
 
 
-def _spans(prediction: _Prediction) -> Iterator[CoreSpan]:
+def _spans(prediction: Prediction) -> Iterator[CoreSpan]:
     """The spans of a prediction."""
     if not prediction.span_count:
         return
@@ -545,6 +415,6 @@ def _aligned(block: NDArray[np.uint8]) -> int:
     return int(-(-block.ctypes.data // _ALIGNMENT) * _ALIGNMENT)
 
 
-def _line(message: _Message) -> str:
+def _line(message: Message) -> str:
     """The message of an error."""
     return message.text.decode("utf-8", "replace")

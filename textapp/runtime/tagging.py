@@ -4,7 +4,7 @@ import contextlib
 import itertools
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,10 +87,12 @@ class Tagging:
     Attributes:
         tokens: all tokens of the text.
         spans: its spans from left to right, without overlap; empty if tags are plain.
+        types: all types of the tagger, which give spans their colours in a notebook.
     """
 
     tokens: tuple[TaggedToken, ...]
     spans: tuple[TaggedSpan, ...]
+    types: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The tagging as JSON values; without `confidence` where it is None."""
@@ -98,6 +100,12 @@ class Tagging:
             "spans": [_known(span._asdict()) for span in self.spans],
             "tokens": [_known(token._asdict()) for token in self.tokens],
         }
+
+    def _repr_html_(self) -> str:
+        """The tagging in a notebook: the text with its spans, or its tokens with their tags."""
+        from textapp.runtime.notebook import spans_html  # only notebooks need it
+
+        return spans_html(self.tokens, self.spans, self.types or sorted({span.type for span in self.spans}))
 
 
 def _known(fields: dict[str, Any]) -> dict[str, Any]:
@@ -140,6 +148,7 @@ class Tagger(Predictor):
         self.decoder = decoder
         self.retokenize = retokenize
         self._borders: dict[tuple[int, bool], Booleans] = {}
+        self._types = tuple(sorted(targets.types))
 
     @property
     def result(self) -> str:
@@ -251,6 +260,7 @@ class Tagger(Predictor):
                 TaggedSpan(name, text[start:end], start, end, chance if confidence else None)
                 for name, start, end, chance in found
             ),
+            self._types,
         )
 
     def _predict_in_parts(self, text: str, confidence: bool) -> Tagging:
@@ -273,7 +283,7 @@ class Tagger(Predictor):
             TaggedSpan(span.type, text[start:end], start, end, chance)
             for (span, start, end), chance in zip(found, confidences, strict=False)
         )
-        return Tagging(tuple(map(TaggedToken, *tokens, tags)), spans)
+        return Tagging(tuple(map(TaggedToken, *tokens, tags)), spans, self._types)
 
     def _best(self, parts: Iterable[NDArray[np.float32]]) -> list[int]:
         """The ids of the best tags for logits that come in parts, `(n, K)`."""

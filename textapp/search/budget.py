@@ -36,10 +36,10 @@ from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.ngram_model import table_bytes
-from textapp.training.prepare import word_form
 from textapp.training.train import model_of
+from textapp.training.vocabularies import word_form
 
 SEARCH = "search.json"
 STUDENTS, QUANTIZED, BUNDLES = "students", "quantized", "bundles"
@@ -179,7 +179,7 @@ def search_within_budget(
         for number, candidate in enumerate(grid, 1):
             report(f"student {number} of {len(grid)}, {candidate.name}: {_in_words(candidate)}")
             student, quantized, bundle = (folder / kind / candidate.name for kind in (STUDENTS, QUANTIZED, BUNDLES))
-            if not (student / run.METRICS).exists():
+            if not (student / run_folder.METRICS).exists():
                 distill(
                     found.name,
                     students.settings(candidate),
@@ -189,17 +189,17 @@ def search_within_budget(
                     valid=valid,
                     test=test,
                     unlabelled=unlabelled,
-                    soft_targets_from=None if student == first else first / run.SOFT_TARGETS,
+                    soft_targets_from=None if student == first else first / run_folder.SOFT_TARGETS,
                     report=report,
                 )
-            if not (quantized / run.METRICS).exists():
+            if not (quantized / run_folder.METRICS).exists():
                 rounding = QuantizeConfig().replaced(
                     embedding_bits=candidate.embedding_bits, lowering=lowering, epochs=quantize_epochs
                 )
                 quantize(rounding, student, quantized, report=report)
             if not (bundle / "bundle.json").exists():
                 _, metrics = run.read_finished(quantized)
-                recipe = run.entry(quantized / run.METRICS, metrics, "quantization", "recipe")
+                recipe = run.entry(quantized / run_folder.METRICS, metrics, "quantization", "recipe")
                 try:
                     export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
                 except ExportError as error:  # a student whose file fails a check does not end the search
@@ -209,7 +209,7 @@ def search_within_budget(
             rows.append(_row(score, candidate, student, quantized, bundle))
             report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes")
         _, metrics = run.read_finished(first)
-        teaching = run.entry(first / run.METRICS, metrics, "distillation")
+        teaching = run.entry(first / run_folder.METRICS, metrics, "distillation")
         within = [row for row in rows if row["bytes"] <= budget]
         if not within:
             raise InputError(
@@ -230,12 +230,12 @@ def search_within_budget(
 def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
     """The entry of a finished candidate in `search.json`."""
     (before_path, before), (after_path, after) = (
-        (folder / run.METRICS, run.read_finished(folder)[1]) for folder in (student, quantized)
+        (folder / run_folder.METRICS, run.read_finished(folder)[1]) for folder in (student, quantized)
     )
     return {
         "name": candidate.name,
         **dataclasses.asdict(candidate),
-        "vocabulary_size": len(Vocabulary.load(student / run.VOCABULARY)),
+        "vocabulary_size": len(Vocabulary.load(student / run_folder.VOCABULARY)),
         "parameters": run.entry(before_path, before, "parameters"),
         "bytes": sum((bundle / name).stat().st_size for name in (MODEL, NGRAM_TABLE) if (bundle / name).exists()),
         "oov_rate": run.entry(before_path, before, "data", "valid", "oov_rate"),
@@ -300,10 +300,10 @@ def _delete(folder: Path) -> None:
 def _own_files(folder: Path) -> list[Path]:
     """The files of a search's students and bundles."""
     places = [path for kind in (STUDENTS, QUANTIZED) for path in outputs_in(folder / kind)]
-    runs = [path for path in places if (path / run.CONFIG).exists()]
+    runs = [path for path in places if (path / run_folder.CONFIG).exists()]
     bundles = outputs_in(folder / BUNDLES)
     return [
-        *(file for path in runs for file in run.files_of_run(path)),
+        *(file for path in runs for file in run_folder.files_of_run(path)),
         *(bundle / name for bundle in bundles for name in bundle_files(bundle) if (bundle / name).is_file()),
     ]
 
@@ -319,6 +319,6 @@ def _clear_abandoned(folder: Path) -> None:
     for kind in (STUDENTS, QUANTIZED):
         for path in outputs_in(folder / kind):
             with locked(path):
-                run.clear_abandoned(path)
+                run_folder.clear_abandoned(path)
     for path in outputs_in(folder / BUNDLES):
         clear_abandoned(path, bundle_files)

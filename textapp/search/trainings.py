@@ -105,7 +105,7 @@ class Trainings:
         plain = config.replaced(baseline=False)  # only a baseline needs the texts themselves
         data = prepare_splits(self._task, plain, self._files, *splits, self._report)
         assert isinstance(data.batches, TrainingBatches)
-        data = with_ngram_model(config, data.batches.rows, data, False, self._report)
+        data = with_ngram_model(config, data.batches.rows, data, self._report, with_final=False)
         self._report = lambda _: None
         return data
 
@@ -134,7 +134,7 @@ class Trainings:
 
         with _expected_tracing():
             valid = data.held_out["valid"]
-            history = fit_scored(self._task, config, data, trained, model, valid, checkpoint, callbacks)
+            history = fit_scored(self._task, config, data, trained, model, valid, checkpoint, callbacks, lambda _: None)
         scores = [_score(logs, monitor) for logs in history]
         return Trained(max(filter(math.isfinite, scores)), len(history))
 

@@ -30,7 +30,7 @@ from textapp.search.trials import Trials
 from textapp.search.tuning_report import draw, markdown
 from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.pretrained import check_settings
 from textapp.training.train import named_files
 from textapp.training.train import train as train_run
@@ -92,6 +92,7 @@ def tune(
     folder = place.with_name(f"{place.name}.tuning")
     files = Files(train, valid, test, vectors)
     check_settings(config, vectors)
+    found.check_installed(config)
     if not 0 < minutes < math.inf:
         raise InputError(f"--minutes {minutes:g}: must be a number above 0")
     if config.data.stream:
@@ -108,7 +109,7 @@ def tune(
         "seed": seed,
         "sha256": {os.fspath(path): digest(file_of(path)) for path in files if path is not None},
     }
-    run.check_place(place, of_run)
+    run_folder.check_place(place, of_run)
     with locked(folder):
         before = _read_unfinished(folder, command, force)
         forced = force if before is None else before["forced"]
@@ -141,7 +142,7 @@ def tune(
         if "run" not in study.user_attrs:
             trials.search()
             trials.train_finalists()
-            old = place / run.METRICS
+            old = place / run_folder.METRICS
             replaced = digest(old) if old.exists() else None
             study.set_user_attr("run", {"trial": trials.winner().number, "replaced": replaced})
         chosen = study.trials[study.user_attrs["run"]["trial"]]
@@ -191,18 +192,18 @@ def _train_run(
         report: Receives each line of progress.
     """
     ours = {"task": task.name, "settings": config.to_dict(), **named_files(files)}
-    if (place / run.CONFIG).exists() and not run.differences(run.read_command(place), ours):
-        if not (place / run.METRICS).exists():
+    if (place / run_folder.CONFIG).exists() and not run_folder.differences(run_folder.read_command(place), ours):
+        if not (place / run_folder.METRICS).exists():
             forced = False  # resume it
-        elif digest(place / run.METRICS) != begun["replaced"]:  # killed after the training
+        elif digest(place / run_folder.METRICS) != begun["replaced"]:  # killed after the training
             return run.read_finished(place)[1]
     return train_run(task.name, config, place, **files._asdict(), force=forced, report=report)
 
 
 def _check_run(place: Path, of_run: dict[str, Any], forced: bool) -> None:
     """Raises `InputError` now, not after the search, if no run can be made there."""
-    with run.reserved(place, of_run, force=True):
-        if (place / run.CONFIG).exists() and not forced:
+    with run_folder.reserved(place, of_run, force=True):
+        if (place / run_folder.CONFIG).exists() and not forced:
             raise InputError(f"{place}: holds a run; use --force to replace it after the search, or another --out")
 
 
@@ -224,7 +225,7 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
     known.pop("minutes", None)
     if known.keys() != asked.keys() or not isinstance(known["settings"], dict) or not isinstance(hashes, dict):
         raise InputError(f"{folder / TUNING}: not what this version of `textapp tune` writes; use --force")
-    return resumed(folder, before, run.differences(known, asked), command["sha256"])
+    return resumed(folder, before, run_folder.differences(known, asked), command["sha256"])
 
 
 def _delete(folder: Path) -> None:

@@ -77,6 +77,10 @@ class Choices:
         """The value of a setting so far."""
         return self._values.get(name, self._config.get(name))
 
+    def is_fixed(self, name: str) -> bool:
+        """Whether a setting stays."""
+        return name in self._fixed
+
     def choose(self, reason: str, **values: Any) -> None:
         """Chooses the values of settings, except of those that stay."""
         for name, value in values.items():
@@ -179,6 +183,20 @@ def _of_short_texts(data: Profile, settings: Choices) -> None:
         settings.choose("much to learn in few steps", learning_rate=_rate(2e-3, settings))
     else:
         settings.choose("larger steps learn the texts by heart", learning_rate=1e-3)
+    _cycles(settings)
+
+
+def _cycles(settings: Choices) -> None:
+    """Chooses up to three rounds of the epochs, unless these are given.
+
+    Where word order decides, an encoder learns long. With 5,800 generated texts of 2 labels, whose words say little
+    alone, it has 96.6 after one round, 99.1 after two, 99.6 after three (validation texts, one seed). Real texts are
+    learned by heart before: after one round, the training loss of six sets was 0.01 to 0.39, the validation loss 0.81
+    to 1.95, and a second round had no better epoch on the three where one was tried (1,000 texts of customer reviews,
+    film reviews and questions). `still_learns` in `fit.py` tells the two apart.
+    """
+    if not settings.is_fixed("epochs"):
+        settings.choose("more rounds only if the texts are not learned by heart then", cycles=3)
 
 
 def _of_paragraphs(data: Profile, settings: Choices) -> None:

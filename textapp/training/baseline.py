@@ -31,6 +31,8 @@ def with_baseline(task: Task[Any, Any, Any], config: ModelConfig, data: Prepared
     if not isinstance(data.batches, TrainingBatches):
         report("baseline: left out, because stream=true does not hold the training texts in memory")
         return data
+    if config.training.baseline == "crf":
+        report("baseline: fitting a CRF; thousands of sentences take minutes")
     began = time.monotonic()
     fitted = task.baseline(config, data.train, data.batches.rows, data.targets, data.tokenizer)
     decoded = {name: fitted.decoded(data.examples[name], rows) for name, rows in data.held_out.items()}
@@ -94,7 +96,8 @@ def remedies(task: Task[Any, Any, Any], config: ModelConfig, data: Prepared, epo
     """What may make a model better, of what its settings do not have yet."""
     training = config.training
     found = []
-    if epochs == training.epochs:  # the score still rose, or early stopping would have ended the training
+    # The score still rose, or the training would have ended before.
+    if epochs == training.epochs * training.cycles:
         found.append(f"more epochs (--set epochs={min(2 * training.epochs, MOST)})")
     counts, longest = data.counts["train"], config.data.max_tokens
     if task.unit == "text" and counts["cut"] > CUT_OFTEN * counts["count"] and longest < LONGEST:

@@ -135,6 +135,11 @@ class Checkpoint(keras.callbacks.Callback):
                 self.best_weights = self.model.get_weights()
         self._save()
 
+    def begin_cycle(self) -> None:
+        """Lets early stopping wait anew, because the higher learning rate of a new cycle costs some of the score."""
+        if self._memory:
+            self._memory["wait"] = 0
+
     def _assign(self, variables: list[Any], values: list[np.ndarray]) -> None:
         """Assigns values of the file to variables. Raises `InputError` if they belong to another model."""
         self._check_shapes(variables, values)

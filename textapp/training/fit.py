@@ -1,7 +1,7 @@
 """Keras' `fit` with early stopping and best weights, which resumes after a killed process."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -10,6 +10,7 @@ import tensorflow as tf
 from textapp.data.batches import TrainingBatches
 from textapp.data.stream import StreamedBatches
 from textapp.errors import InputError
+from textapp.task import Report
 from textapp.training.checkpoint import Checkpoint
 
 
@@ -25,6 +26,8 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     monitor: str = "val_accuracy",
     scores: Sequence[keras.callbacks.Callback] = (),
+    cycles: int = 1,
+    report: Report = lambda _: None,
 ) -> list[dict[str, float]]:
     """Trains a compiled model and leaves it with the weights of its best epoch.
 
@@ -32,7 +35,7 @@ def fit(
         model: Compiled, with the metric `accuracy` unless another is monitored.
         batches: The training batches.
         validation: Batches of the validation split, for early stopping.
-        epochs: The most epochs.
+        epochs: The most epochs of a cycle.
         patience: Epochs without a better `monitor` before training stops.
         checkpoint: File for the state; if it exists, training resumes from it.
         fingerprint: Identifies data and settings, see `Checkpoint`.
@@ -40,6 +43,8 @@ def fit(
         monitor: Name of the value in an epoch's logs that early stopping monitors; higher is better, except of
             `val_loss`.
         scores: Callbacks that add values to an epoch's logs; they run before early stopping.
+        cycles: The most cycles. After each, `still_learns` decides about another one.
+        report: Receives a line about each further cycle.
 
     Returns:
         The logs of each epoch, including those of earlier calls that were killed.
@@ -71,8 +76,17 @@ def fit(
         model.evaluate(validation.take(1), verbose=0)
         if state.step:  # killed within an epoch: first the rest of it
             train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
-        if not state.stopped and state.epoch < epochs:
-            train(until=epochs, steps=batches.steps_per_epoch)
+        for end in range(epochs, epochs * cycles + 1, epochs):
+            if state.epoch < end and not state.stopped:
+                train(until=end, steps=batches.steps_per_epoch)
+            if state.stopped or end == epochs * cycles:
+                break
+            reason = still_learns(state.history[:end], epochs)
+            if reason is None:
+                break
+            if state.epoch == end:  # otherwise the next cycle had begun when the training was killed
+                state.begin_cycle()
+                report(f"epoch {end}: {reason}; {epochs} more epochs")
     except tf.errors.ResourceExhaustedError as error:
         raise InputError(
             "out of memory; a smaller batch_size, max_tokens, vocabulary_size, embedding_dim or units needs less"
@@ -82,3 +96,21 @@ def fit(
         raise InputError(f"training diverged: {name} was not finite after the first epoch; lower learning_rate")
     model.set_weights(state.best_weights)
     return state.history
+
+
+def still_learns(history: Sequence[Mapping[str, float]], epochs: int) -> str | None:
+    """Why a training should go on after a cycle; None if it should not.
+
+    A model that has begun to learn its training texts by heart has a lower loss on them than on others, although
+    dropout makes the former higher. As long as it is not lower, a training ends too early. A further cycle must also
+    have paid: the loss on validation texts at its end must be below that at the end of the cycle before.
+
+    Args:
+        history: The logs of each epoch, of whole cycles.
+        epochs: The epochs of a cycle.
+    """
+    ends = history[epochs - 1 :: epochs]
+    losses = [logs["val_loss"] for logs in ends]
+    if not ends[-1]["loss"] >= losses[-1] or (len(losses) > 1 and not losses[-1] < losses[-2]):
+        return None
+    return f"the training loss {ends[-1]['loss']:.4f} is not below the validation loss {losses[-1]:.4f}"

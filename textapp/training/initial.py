@@ -25,9 +25,11 @@ from textapp.text.vocabulary import UNKNOWN_ID
 from textapp.training.baseline import is_better
 from textapp.training.optimizer import WORD_TABLE
 from textapp.training.predictor import run_scores
-from textapp.training.prepare import Known, Prepared
+from textapp.training.prepare import Prepared
 from textapp.training.pretrained import check_settings
-from textapp.training.run import CONFIG, MODEL, Run, content_hash
+from textapp.training.run import Run, content_hash
+from textapp.training.run_folder import CONFIG, MODEL
+from textapp.training.vocabularies import Known
 
 TABLES = (WORD_TABLE, "characters")
 """Layers whose first weight has a row for each word or character."""
@@ -38,6 +40,7 @@ FREE_SETTINGS = frozenset(
         *("word_dropout", "embedding_dropout", "character_dropout", "bigram_dropout", "dropout"),
         *("class_weights", "focal_gamma", "label_smoothing", "monitor"),
         *("ngram_rows", "ngram_order", "ngram_characters"),  # if they change, the n-grams of the run are left out
+        "ngram_valid",
     }
 )
 """Settings that may differ from the run's, besides those of the training and of reading files.
@@ -275,7 +278,8 @@ class InitialRun(Start):
                         f"warning: {having} of {name} {verb} targets that {self.name} lacks; the two are compared "
                         f"without {agreeing(left_out, 'it', 'them')}, and the new model alone is scored on all"
                     )
-                found[name] = Before(known, len(examples) - len(known), run_scores(self.run, known))
+                scored = self.run.unbiased(getattr(files, name))
+                found[name] = Before(known, len(examples) - len(known), run_scores(scored, known))
             else:
                 report(f"{name}: not compared, because each example has a target that {self.name} lacks")
         return found
@@ -297,7 +301,9 @@ class InitialRun(Start):
         task, made, scores = self.run.task, new(), {}
         key, title = task.main_score(made.targets), task.main_score_title(made.targets)
         for name, (examples, left_out, old) in before.items():
-            after = run_scores(made, examples) if left_out else made.metrics[name]
+            after = made.metrics[name]
+            if left_out:
+                after = run_scores(made.unbiased(made.command.get(name)), examples)
             without = f", without {counted(left_out, 'example')} of targets that it lacks" if left_out else ""
             report(f"{name}: {title} {after[key]:.4f}, before {old[key]:.4f} ({self.name}){without}")
             if is_better(old[key], after[key], old["count"]):

@@ -1,6 +1,9 @@
 """AdamW with gradient clipping, and a learning rate with warm-up and cosine decay."""
 
+from typing import Any
+
 import keras
+from keras import ops
 
 from textapp.config import Training
 from textapp.training.unfreezing import UnfreezingAdamW
@@ -32,6 +35,36 @@ def warmup_cosine(peak: float, total_steps: int, warmup: float) -> keras.optimiz
     )
 
 
+@keras.saving.register_keras_serializable("textapp")
+class Cycles(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that begins anew after each cycle.
+
+    Args:
+        cycle: The learning rate of a cycle, a function of the step in it.
+        steps: Steps of a cycle.
+
+    Reference:
+        Loshchilov and Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts.
+    """
+
+    def __init__(self, cycle: keras.optimizers.schedules.LearningRateSchedule, steps: int):
+        super().__init__()
+        self.cycle, self.steps = cycle, steps
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate at a step of the whole training."""
+        return self.cycle(ops.mod(step, self.steps))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {"cycle": keras.saving.serialize_keras_object(self.cycle), "steps": self.steps}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Cycles":
+        """The inverse of `get_config`."""
+        return cls(keras.saving.deserialize_keras_object(config["cycle"]), config["steps"])
+
+
 def adamw(
     model: keras.Model,
     total_steps: int,
@@ -42,12 +75,13 @@ def adamw(
     clipnorm: float,
     frozen_steps: int = 0,
     embedding_rate: float = 1.0,
+    cycles: int = 1,
 ) -> keras.optimizers.Optimizer:
     """Builds the optimizer for `model`, without weight decay for biases.
 
     Args:
         model: The model to train.
-        total_steps: Steps of the whole training.
+        total_steps: Steps of the whole training, or of one cycle of it.
         learning_rate: The highest rate.
         warmup: Share of the steps, see `warmup_cosine`.
         weight_decay: Each step multiplies a weight by `1 - learning_rate * weight_decay`.
@@ -56,11 +90,13 @@ def adamw(
         frozen_steps: Number of first steps in which the word vectors, the layer `WORD_TABLE`, are frozen, see
             `UnfreezingAdamW`.
         embedding_rate: Share of the learning rate for the word vectors after that.
+        cycles: The most cycles, see `Cycles`.
 
     Reference:
         Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization.
     """
     rate = warmup_cosine(learning_rate, total_steps, warmup)
+    rate = rate if cycles == 1 else Cycles(rate, total_steps)
     # Only the word vectors: other tables, such as that of word shapes, start from random numbers and must learn.
     tables = [layer for layer in model.layers if layer.name == WORD_TABLE and layer.trainable]
     if tables and (frozen_steps, embedding_rate) != (0, 1.0):
@@ -79,7 +115,7 @@ def adamw(
 
 
 def optimizer_of(training: Training, model: keras.Model, total_steps: int) -> keras.optimizers.Optimizer:
-    """Builds the optimizer of the settings, for a training of `total_steps` steps."""
+    """Builds the optimizer of the settings, for `total_steps` steps a cycle."""
     return adamw(
         model,
         total_steps,
@@ -89,4 +125,5 @@ def optimizer_of(training: Training, model: keras.Model, total_steps: int) -> ke
         clipnorm=training.clipnorm,
         frozen_steps=total_steps // training.epochs * training.freeze_epochs,
         embedding_rate=training.embedding_rate,
+        cycles=training.cycles,
     )

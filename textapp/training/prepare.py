@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
-from textapp.text.vocabulary import UNKNOWN_ID, Vocabulary
-from textapp.text.word_form import WordForm
-from textapp.training.pretrained import Pretrained, read_pretrained
-
-OOV_WARNING = 0.05  # share of unknown tokens above which there is a warning
+from textapp.training.counts import report_counts, row_counts, unknown_rates
+from textapp.training.pretrained import Pretrained
+from textapp.training.vocabularies import Known, build_encoder
 
 
 class NgramModels(NamedTuple):
@@ -34,18 +32,6 @@ class NgramModels(NamedTuple):
 
     of_train: NgramModel
     final: NgramModel
-
-
-class Known(Protocol):
-    """What a training starts from: a run, whose words, characters and targets stay, with their ids; new ones follow."""
-
-    @property
-    def encoder(self) -> TokenEncoder:
-        """Converts tokens to ids."""
-
-    @property
-    def targets(self) -> Any:
-        """The targets of the model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +184,7 @@ def with_held_out(
     """
     encoded = encode_held_out(task, config, held_out, tokenizer, encoder, targets)
     parts = {"train": train, **encoded}
-    counts = {name: _counts(part, pretrained) for name, part in parts.items()}
+    counts = {name: row_counts(part, pretrained) for name, part in parts.items()}
     report_counts(task, config, counts, encoder, pretrained, report, known)
     target_counts = train.target_counts(len(targets.names))
     _report_targets(task, config, targets, target_counts, held_out, encoded, report)
@@ -261,84 +247,6 @@ def encode_held_out(
     return encoded
 
 
-def word_form(task: Task[Any, Any, Any], config: ModelConfig) -> WordForm | None:
-    """How tokens are normalized for the look-up; None if the tokenizer already returns normalized words."""
-    words = config.words
-    if not task.files_hold_tokens and not words.zero_digits and not words.read_characters:
-        return None
-    return WordForm(words.lowercase, words.zero_digits, config.data.normalization)
-
-
-def build_encoder(
-    task: Task[Any, Any, Any],
-    config: ModelConfig,
-    counts: Mapping[str, int],
-    vectors: Any,
-    report: Report,
-    known: Known | None = None,
-) -> tuple[TokenEncoder, Pretrained | None]:
-    """Builds the vocabularies from the training split, and adds extra words from a file of vectors if given.
-
-    `vocabulary_size` limits the words of the training split, not those of `known` or of the vectors.
-
-    Args:
-        task: The task.
-        config: The settings.
-        counts: Count of each token in the training split.
-        vectors: File of word vectors to start from, or None.
-        report: Receives each line of progress.
-        known: The run that the training starts from, or None: its words come first.
-    """
-    words = config.words
-    form = word_form(task, config)
-    word_counts = dict(counts) if form is None else count_words(counts, form)
-    vocabulary = Vocabulary.build(word_counts, words.vocabulary_size, words.min_count)
-    if known is not None:
-        vocabulary = known.encoder.vocabulary.extended(vocabulary.tokens)
-    pretrained = None
-    if vectors is not None:
-        pretrained = read_pretrained(
-            vectors,
-            vocabulary,
-            word_counts,
-            report=report,
-            tokenizer=task.tokenizer(config) if task.cuts_all(config) else None,
-            form=form,
-            extra_words=words.extra_words,
-            embedding_dim=words.embedding_dim,
-            seed=config.training.seed,
-        )
-        vocabulary = pretrained.vocabulary
-    characters = None
-    if words.characters:
-        assert form is not None  # a model that reads characters has one
-        spelled = count_characters(counts, form)
-        characters = Vocabulary.build(spelled, words.character_vocabulary_size, words.min_count)
-        if known is not None and known.encoder.characters is not None:
-            characters = known.encoder.characters.extended(characters.tokens)
-    return TokenEncoder(form, vocabulary, characters, words.max_characters, words.shapes), pretrained
-
-
-def count_words(counts: Mapping[str, int], form: WordForm) -> dict[str, int]:
-    """Counts words from the counts of tokens."""
-    words: dict[str, int] = {}
-    for token, count in counts.items():
-        word = form.word(token)
-        if word:  # normalization may leave nothing of a token
-            words[word] = words.get(word, 0) + count
-    return words
-
-
-def count_characters(counts: Mapping[str, int], form: WordForm) -> dict[str, int]:
-    """Counts characters from the counts of tokens, without line breaks."""
-    characters: dict[str, int] = {}
-    for token, count in counts.items():
-        for character in form.spelling(token):
-            if character not in "\n\r":
-                characters[character] = characters.get(character, 0) + count
-    return characters
-
-
 def fingerprint(targets: Any, pretrained: Pretrained | None, *digests: bytes) -> str:
     """Identifies the data of a training, hexadecimal."""
     total = hashlib.sha256(pretrained.sha256.encode() if pretrained else b"")
@@ -391,9 +299,9 @@ def _stream(
             "count": int(scan.lengths.sum()),
             "tokens": sum(scan.tokens.values()),
             "cut": scan.cut,
-            **_unknown(ids, pretrained, np.fromiter(scan.tokens.values(), np.int64)),
+            **unknown_rates(ids, pretrained, np.fromiter(scan.tokens.values(), np.int64)),
         },
-        **{name: _counts(part, pretrained) for name, part in encoded.items()},
+        **{name: row_counts(part, pretrained) for name, part in encoded.items()},
     }
     report_counts(task, config, counts, encoder, pretrained, report, known)
     target_counts = np.array([scan.names[name] for name in targets.names])
@@ -421,68 +329,3 @@ def _untrained(names: Sequence[str], targets: np.ndarray) -> tuple[str, ...]:
     """The targets without an example. `targets` has a number for each unit, or a column of 0 and 1 for each target."""
     trained = set(np.unique(targets if targets.ndim == 1 else np.nonzero(targets)[1]).tolist())
     return tuple(name for number, name in enumerate(names) if number not in trained)
-
-
-def _counts(part: EncodedRows, pretrained: Pretrained | None) -> dict[str, float]:
-    """The counts of one split. Sentences that were cut into several rows count once."""
-    count = len(part) - (part.cut if part.per_token else 0)
-    return {"count": count, "tokens": len(part.index), "cut": part.cut, **_unknown(part.token_ids(), pretrained)}
-
-
-def _unknown(ids: np.ndarray, pretrained: Pretrained | None, times: np.ndarray | None = None) -> dict[str, float]:
-    """The share of unknown tokens, and with extra words also the share without them."""
-    rates = {"oov_rate": float(np.average(ids == UNKNOWN_ID, weights=times))}
-    if pretrained is not None:
-        unknown = (ids == UNKNOWN_ID) | (ids >= pretrained.num_train_words)
-        rates["oov_rate_without_extra"] = float(np.average(unknown, weights=times))
-    return rates
-
-
-def report_counts(
-    task: Task[Any, Any, Any],
-    config: ModelConfig,
-    counts: dict[str, dict[str, float]],
-    encoder: TokenEncoder,
-    pretrained: Pretrained | None,
-    report: Report,
-    known: Known | None = None,
-) -> None:
-    """Reports the size of the vocabulary, the share of unknown tokens and the number of cut texts."""
-    total = len(encoder.vocabulary)
-    of_split = total if pretrained is None else pretrained.num_train_words
-    characters = "" if encoder.characters is None else f", {counted(len(encoder.characters), 'character')}"
-    extra = f", {counted(total - of_split, 'extra word')} from the vectors" if total > of_split else ""
-    source = "of the training split" if known is None else f"({total - len(known.encoder.vocabulary):,} of them new)"
-    report(f"vocabulary: {counted(of_split, 'word')} {source}{characters}{extra}")
-    noun, how = ("sentence", "more by cutting long ones") if task.unit == "token" else ("text", "cut")
-    for name, part in counts.items():
-        without = part.get("oov_rate_without_extra", part["oov_rate"])
-        compared = f" ({without:.1%} without the extra words)" if without != part["oov_rate"] else ""
-        cut = f", {part['cut']:,} {how}" if part["cut"] else ""
-        report(f"{name}: {counted(int(part['count']), noun)}{cut}, {part['oov_rate']:.1%} of tokens unknown{compared}")
-    unknown = [name for name, part in counts.items() if part["oov_rate"] > OOV_WARNING]
-    if unknown and not encoder.characters:
-        settings = ", ".join(_remedies(config, of_split, known))
-        remedies = f"{settings}, or more training text" if settings else "more training text"
-        report(
-            f"warning: more than {OOV_WARNING:.0%} of the tokens of {' and '.join(unknown)} are unknown; try {remedies}"
-        )
-
-
-def _remedies(config: ModelConfig, vocabulary_size: int, known: Known | None) -> list[str]:
-    """What makes fewer tokens unknown, as far as the settings have not done so, whoever chose them.
-
-    Args:
-        config: The settings.
-        vocabulary_size: The number of words that come from the training split.
-        known: The run that the training starts from, whose words and tokens stay; None for none.
-    """
-    words, found = config.words, []
-    if vocabulary_size >= words.vocabulary_size:
-        found.append(f"--set vocabulary_size={2 * words.vocabulary_size}")
-    if words.min_count > 1:
-        found.append("--set min_count=1")
-    if known is None and config.data.tokenizer != "bert":
-        found.append("--set characters=true")
-        found += ["--set tokenizer=char"] if config.data.tokenizer == "word" else []
-    return found

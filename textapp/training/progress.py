@@ -11,7 +11,7 @@ class Progress(keras.callbacks.Callback):
     """Prints epoch, step, metrics and speed. Standard output stays free for results.
 
     Args:
-        epochs: Number of epochs.
+        epochs: Number of epochs of a cycle: after these, that of the next cycle is added to the shown total.
         steps_per_epoch: Steps per epoch.
         tokens_per_epoch: Real tokens (no padding) per epoch, for the speed.
         stream: Where to print; stderr by default.
@@ -29,7 +29,7 @@ class Progress(keras.callbacks.Callback):
         del logs
         optimizer = self.model.optimizer  # None if the model updates its weights itself
         if not self._has_begun and (epoch or (optimizer is not None and int(optimizer.iterations))):
-            print(f"resuming at epoch {epoch + 1} of {self.epochs}", file=self.stream, flush=True)
+            print(f"resuming at epoch {epoch + 1} of {self._planned(epoch)}", file=self.stream, flush=True)
         self._has_begun = True
         # A resumed epoch has fewer steps; Keras has their number in `params`.
         self._first = self.steps - (self.params or {}).get("steps", self.steps)
@@ -56,9 +56,18 @@ class Progress(keras.callbacks.Callback):
         tokens = self.tokens * self._done / self.steps  # only those of this process
         self._write(f"{_metrics(logs)}  {seconds:.1f} s, {tokens / seconds:,.0f} tokens/s", end="\n")
 
+    def _planned(self, epoch: int) -> int:
+        """The last epoch of a cycle."""
+        return self.epochs * (epoch // self.epochs + 1)
+
     def _write(self, text: str, end: str) -> None:
         start = "\r\x1b[2K" if self._moving else ""
-        print(f"{start}epoch {self._epoch + 1}/{self.epochs}  {text}", end=end, file=self.stream, flush=True)
+        print(
+            f"{start}epoch {self._epoch + 1}/{self._planned(self._epoch)}  {text}",
+            end=end,
+            file=self.stream,
+            flush=True,
+        )
 
 
 def _metrics(logs: dict[str, float] | None) -> str:

@@ -61,7 +61,8 @@ def held_out_metrics(
     task.report_decisions(
         config, data.examples["valid"], data.held_out["valid"], scores.decoded["valid"], scores.targets, report
     )
-    return model_metrics(task, model, data, scores)
+    monitor = task.monitor(config, data.targets, data.target_counts)
+    return {**model_metrics(task, model, data, scores), "monitor": monitor}
 
 
 def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> Scored:
@@ -94,8 +95,33 @@ def model_metrics(task: Task[Any, Any, Any], model: keras.Model, data: Prepared,
         "task": task.name,
         **task.describe_targets(scores.targets),
         **scores.splits,
+        "intervals": _intervals(task, data, scores),
         "data": data.counts,
+        "target_counts": dict(zip(data.targets.names, _counts(data.target_counts), strict=True)),
         "fingerprint": data.fingerprint,
         "parameters": model.count_params(),
-        **({} if scores.ngrams is None else {"ngrams": {"weights": list(scores.ngrams.final.weights)}}),
+        **({} if scores.ngrams is None else {"ngrams": _describe_ngrams(scores.ngrams)}),
     }
+
+
+def _intervals(task: Task[Any, Any, Any], data: Prepared, scores: Scored) -> dict[str, dict[str, Any]]:
+    """The confidence intervals of the scores of each held-out split, ready for JSON."""
+    found = {}
+    for name, decoded in scores.decoded.items():
+        rows = data.held_out[name]
+        examples = data.examples[name].select(rows.sources.tolist())
+        intervals = task.intervals(examples, task.decisions(rows, decoded, scores.targets), scores.targets)
+        found[name] = {key: interval._asdict() for key, interval in intervals.items()}
+    return found
+
+
+def _counts(target_counts: np.ndarray) -> list[int]:
+    """How often each target occurs, from `EncodedRows.target_counts`."""
+    counts: list[int] = (target_counts if target_counts.ndim == 1 else target_counts[:, 1]).tolist()
+    return counts
+
+
+def _describe_ngrams(ngrams: NgramModels) -> dict[str, Any]:
+    """The entry of `metrics.json` for n-grams. The scores on valid are of n-grams that have not learned its texts."""
+    knows_valid = ngrams.final.table is not ngrams.of_train.table
+    return {"weights": list(ngrams.final.weights), "fitted_to": ["train", "valid"] if knows_valid else ["train"]}

@@ -18,7 +18,7 @@ from textapp.models.model import text_model
 from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.adversarial import with_adversary
 from textapp.training.automatic import choose_settings
 from textapp.training.baseline import report_baseline, with_baseline
@@ -45,6 +45,7 @@ def train(
     vectors: str | os.PathLike[str] | None = None,
     init: str | os.PathLike[str] | Start | None = None,
     fixed: Collection[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -67,13 +68,16 @@ def train(
         fixed: Names of the settings that stay as `config` has them. The others are chosen from the training examples by
             `textapp.training.automatic`, except those for reading files, and are reported with their reasons. By
             default all settings stay.
+        callbacks: Keras callbacks of your own. They run after those of textapp, so that the logs of an epoch have all
+            scores.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
     Returns:
-        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores, `baseline`, `ngrams` if there are
-        any, `data`, `vectors` and `init` if given, `history`, `parameters`, and `seconds` of the process that finished
-        the training. `init` has `path` and `sha256` of the run, `new_words` (a number), `new_targets`,
+        The content of `metrics.json`: `task`, its targets, `valid` and `test` scores and their confidence `intervals`,
+        `baseline`, `ngrams` if there are any, `data`, `target_counts` of the training split, `vectors` and `init` if
+        given, `history`, the score to `monitor` that chose the best epoch, `parameters`, and `seconds` of the process
+        that finished the training. `init` has `path` and `sha256` of the run, `new_words` (a number), `new_targets`,
         `without_examples` (targets of the run that the training split lacks), and in `scores` for each held-out file
         those of the run (`before`) and of the new model (`after`) on the same examples, and how many were `left_out`,
         because the run lacks their targets.
@@ -86,6 +90,7 @@ def train(
     if config is None:
         config, fixed = start.default(found, vectors)
     start.check(config, folder, vectors)
+    found.check_installed(config)
     files = start.with_test(Files(train, valid, test, vectors), config, report)
     command: dict[str, Any] = {
         "task": found.name,
@@ -95,10 +100,10 @@ def train(
     }
     if fixed is not None:
         defaults = found.config()
-        command[run.FIXED] = {
+        command[run_folder.FIXED] = {
             name: value for name, value in command["settings"].items() if name in fixed or value != defaults.get(name)
         }
-    with run.reserved(folder, command, force):
+    with run_folder.reserved(folder, command, force):
         began = time.monotonic()
         start.check_vectors(config, vectors)
         keras.utils.set_random_seed(start.seed(config))
@@ -106,15 +111,15 @@ def train(
         train_examples, held_out = read_splits(found, config, files, report)
         more = {}
         if fixed is not None:
-            resumed = None if force else run.resumed_settings(folder, command)
+            resumed = None if force else run_folder.resumed_settings(folder, command)
             if resumed is None:
                 profile = found.profile(config, files, train_examples, held_out)
                 config, reasons = choose_settings(profile, config, fixed, report)
             else:
-                config, reasons = found.config.from_dict(resumed[0], str(folder / run.CONFIG)), resumed[1]
+                config, reasons = found.config.from_dict(resumed[0], str(folder / run_folder.CONFIG)), resumed[1]
                 report("settings: as they were chosen when this training began")
             check_settings(config, vectors)
-            command["settings"], more[run.CHOSEN] = config.to_dict(), reasons
+            command["settings"], more[run_folder.CHOSEN] = config.to_dict(), reasons
         known = start.known
         data = prepare_splits(found, config, files, train_examples, held_out, report, known)
         del train_examples
@@ -123,7 +128,7 @@ def train(
         trained, model = compiled_model(found, config, data, strategy, start)
         before = start.before(data, files, report)
         # Files and settings are valid: only now delete an old run.
-        run.begin(folder, command, force, **more)
+        run_folder.begin(folder, command, force, **more)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
@@ -131,10 +136,12 @@ def train(
         if config.training.baseline:
             data = with_baseline(found, config, data, report)
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
-        data = with_ngram_model(config, rows, data, valid is None, report, None if known is None else known.ngrams)
+        data = with_ngram_model(config, rows, data, report, None if known is None else known.unbiased(valid).ngrams)
 
         valid_rows = data.held_out["valid"]
-        model, history = fit_model(found, config, folder, data, trained, model, valid_rows, start=start.fingerprint)
+        model, history = fit_model(
+            found, config, folder, data, trained, model, valid_rows, report, start.fingerprint, callbacks=callbacks
+        )
         metrics = held_out_metrics(found, config, model, data, folder, report)
         if data.baseline is not None:
             report_baseline(found, config, data, metrics, len(history), report)
@@ -146,7 +153,17 @@ def train(
             targets = found.read_targets(folder, metrics)
             ngrams = run.load_ngrams(folder, metrics, len(targets.names))
             return run.Run(
-                folder, found, model, config, data.tokenizer, data.encoder, targets, command, metrics, ngrams
+                folder,
+                found,
+                model,
+                config,
+                data.tokenizer,
+                data.encoder,
+                targets,
+                command,
+                metrics,
+                ngrams,
+                run.load_ngrams_of_train(folder, len(targets.names)) or ngrams,
             )
 
         metrics |= start.compare(new_run, data, before, report)
@@ -219,7 +236,7 @@ def compile_model(
         trained: The model to `fit`: `model` itself, or a model that wraps it.
         task: The task.
         config: The settings.
-        total_steps: Steps of all epochs.
+        total_steps: Steps of all epochs of a cycle.
         loss: The loss.
         model: From `build_model`.
     """
@@ -236,8 +253,10 @@ def fit_model(
     trained: keras.Model,
     model: keras.Model,
     valid: EncodedRows,
-    probe: tuple[Any, Any] | None = None,
+    report: Report,
     start: str = "",
+    probe: tuple[Any, Any] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Trains a compiled model, or resumes its training, and writes all files of the run except its metrics.
 
@@ -249,8 +268,10 @@ def fit_model(
         trained: The compiled model.
         model: The model from `build_model`: only this one is saved.
         valid: The validation split, with targets for the compiled loss.
-        probe: Inputs and targets for gradient norms; by default some of the validation split.
+        report: Receives each line of progress.
         start: Identifies the weights of a run that the training starts from; empty for random ones.
+        probe: Inputs and targets for gradient norms; by default some of the validation split.
+        callbacks: Callbacks of the user.
 
     Returns:
         The model from `build_model` with its best weights, float32, and the logs of each epoch.
@@ -261,11 +282,13 @@ def fit_model(
     def dashboards(scores: ValidationScores, validation: tf.data.Dataset) -> list[keras.callbacks.Callback]:
         return [
             Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),
-            *task.dashboards(folder / run.LOGS, data, scores, validation, probe),
-            *([] if data.baseline is None else [BaselineScalars(folder / run.LOGS, data.baseline["valid"])]),
+            *task.dashboards(folder / run_folder.LOGS, data, scores, validation, probe),
+            *([] if data.baseline is None else [BaselineScalars(folder / run_folder.LOGS, data.baseline["valid"])]),
+            *callbacks,
         ]
 
-    history = fit_scored(task, config, data, trained, model, valid, folder / run.CHECKPOINT, dashboards, start)
+    checkpoint = folder / run_folder.CHECKPOINT
+    history = fit_scored(task, config, data, trained, model, valid, checkpoint, dashboards, report, start)
     if training.mixed_precision:  # a float32 copy: the export must not have this policy
         half, model = model, build_model(task, config, data)
         model.set_weights(half.get_weights())
@@ -287,6 +310,7 @@ def fit_scored(
     valid: EncodedRows,
     checkpoint: Path,
     callbacks: Callable[[ValidationScores, tf.data.Dataset], Sequence[keras.callbacks.Callback]],
+    report: Report,
     start: str = "",
 ) -> list[dict[str, float]]:
     """Trains a compiled model with the task's score of the validation split, or resumes its training.
@@ -300,6 +324,7 @@ def fit_scored(
         valid: The validation split, with targets for the compiled loss.
         checkpoint: File for the state of the training.
         callbacks: Makes more callbacks from the scores and the batches of the validation split.
+        report: Receives each line of progress.
         start: As for `fit_model`.
 
     Returns:
@@ -327,4 +352,6 @@ def fit_scored(
         monitor=monitor_of(task, config, data),
         scores=[scores],
         callbacks=callbacks(scores, validation),
+        cycles=training.cycles,
+        report=report,
     )

@@ -20,7 +20,7 @@ from textapp.errors import InputError, excerpt, list_some
 from textapp.files import delete_leftovers, digest, named_errors
 from textapp.output_files import check_output, delete_empty_folders, locked, real_path
 from textapp.text.characters import agreeing, counted
-from textapp.training import run
+from textapp.training import run, run_folder
 from textapp.training.checkpoint import Checkpoint
 from textapp.training.progress import Progress
 from textapp.vectors.blocks import TrainingBlocks, choose_shape, noise_ratios
@@ -95,20 +95,20 @@ def _reserved(out: Path, folder: Path, command: dict[str, Any], force: bool) -> 
     Yields:
         Whether vectors that are already at `out` may be replaced: with `force`, or if the training began with it.
     """
-    run.check_place(folder, command)
+    run_folder.check_place(folder, command)
     with locked(folder):
         delete_leftovers(real_path(out))  # of a process that was killed while it wrote the vectors
-        before = run.read_command(folder) if (folder / run.CONFIG).exists() else {}
-        unfinished = bool(before) and not (folder / run.METRICS).exists()
+        before = run_folder.read_command(folder) if (folder / run_folder.CONFIG).exists() else {}
+        unfinished = bool(before) and not (folder / run_folder.METRICS).exists()
         overwrite = force or (unfinished and before.get("forced") is True)
-        run.clear_abandoned(folder)
+        run_folder.clear_abandoned(folder)
         if before and not unfinished:
             delete_cache(folder / CACHE)
         # A training that has a checkpoint may have been killed after it wrote the vectors. One that has none wrote no
         # vectors: those that are there are older.
-        may_have_written = unfinished and (folder / run.CHECKPOINT).exists()
+        may_have_written = unfinished and (folder / run_folder.CHECKPOINT).exists()
         check_output(out, holds_vectors if overwrite or may_have_written else False)
-        run.check_folder(folder, command, force)
+        run_folder.check_folder(folder, command, force)
         yield overwrite
 
 
@@ -131,7 +131,7 @@ def _train(
 
     more = {"forced": True} if overwrite else {}
     cache, probes = _prepare(config, out, folder, command, more, splitter, init, report)
-    run.begin(folder, command, force, **more)
+    run_folder.begin(folder, command, force, **more)
     subwords = Subwords(config.min_n, config.max_n, config.buckets) if config.subwords else None
     blocks = TrainingBlocks(cache, choose_shape(cache.counts, config.sample), config.sample, config.seed)
     model = Word2Vec(
@@ -152,13 +152,13 @@ def _train(
     model.compile(config.learning_rate, total_steps=config.epochs * blocks.steps_per_epoch)
     report(f"training {model.count_params():,} parameters with {counted(threads, 'thread')}")
 
-    state = Checkpoint(folder / run.CHECKPOINT, blocks, None, _fingerprint(command, cache))
+    state = Checkpoint(folder / run_folder.CHECKPOINT, blocks, None, _fingerprint(command, cache))
     steps_before = state.epoch * blocks.steps_per_epoch + state.step
     trained_from = time.monotonic()
     words_per_step = cache.num_words_read / blocks.steps_per_epoch
     callbacks = [
         Progress(config.epochs, blocks.steps_per_epoch, cache.num_words_read),
-        VectorsDashboard(folder / run.LOGS, cache.words, probes, words_per_step),
+        VectorsDashboard(folder / run_folder.LOGS, cache.words, probes, words_per_step),
     ]
     _fit(model, blocks, state, config.epochs, callbacks)
     _judge(state, config.negatives, report)
@@ -192,9 +192,9 @@ def _prepare(
     report: Callable[[str], None],
 ) -> tuple[TokenCache, list[str]]:
     """Reads the corpus into the training's folder and chooses the probes. Wrong input leaves no new folder."""
-    fresh = not (folder / run.CONFIG).exists()
+    fresh = not (folder / run_folder.CONFIG).exists()
     if fresh:  # first, so that a folder of a killed start is recognized
-        run.begin(folder, command, force=False, **more)
+        run_folder.begin(folder, command, force=False, **more)
     try:
         if init is not None:
             check_words(init.words, out)
@@ -213,11 +213,11 @@ def _prepare(
             report(f"warning: {words} {verb} few to learn vectors from; use a million or more")
         return cache, _probes(config, cache)
     except InputError:
-        if fresh or (folder / run.METRICS).exists():  # a finished training stays as it was
+        if fresh or (folder / run_folder.METRICS).exists():  # a finished training stays as it was
             delete_cache(folder / CACHE)
         if fresh:
             with named_errors(folder):
-                for path in run.files_of_run(folder):
+                for path in run_folder.files_of_run(folder):
                     path.unlink()
                 delete_empty_folders(folder)
         raise

@@ -11,7 +11,7 @@ import numpy as np
 
 from textapp.errors import InputError, quoted
 from textapp.vectors.row_collector import RowCollector
-from textapp.vectors.text_formats import MAX_LINE, check_text_word, read_header
+from textapp.vectors.text_formats import MAX_LINE, check_text_word, decoded, read_header
 from textapp.vectors.word_vectors import WordVectors
 
 MAX_WORD = 1 << 12  # bytes; a longer one is not a word, but numbers of a damaged file
@@ -36,13 +36,24 @@ def read_binary(
             left = num_words - rows.num_read
             used = _add(rows, content, left if rows.room is None else min(left, rows.room), offset, path)
             content, offset = content[used:], offset + used
+        if not block and not content.strip(b"\n"):
+            if report is not None:
+                report(
+                    f"warning: {path}: the header announces {num_words:,} words, but {rows.num_read:,} follow; those "
+                    "were read: the header is wrong, or the file is cut off"
+                )
+            return rows.finish(path, report)
         if not block:
+            rows.check_words()
             raise InputError(
                 f"{path}: byte {offset}: the header announces {num_words:,} words, but the file ends in word "
                 f"{rows.num_read + 1:,}; it is cut off"
             )
     if rows.num_read == num_words and (content + stream.read(MAX_WORD)).strip():
-        raise InputError(f"{path}: byte {offset}: the header announces {num_words:,} words, but more follow")
+        rows.check_words()
+        raise InputError(
+            f"{path}: byte {offset}: the header announces {num_words:,} words, but more follow; correct its first line"
+        )
     return rows.finish(path, report)
 
 
@@ -77,7 +88,7 @@ def _add(rows: RowCollector, content: bytes, most: int, offset: int, path: str |
         path: The file, for messages.
     """
     size = 4 * rows.dim
-    words: list[str] = []
+    words: list[str | None] = []
     starts: list[int] = []
     numbers: list[bytes] = []
     used = 0
@@ -90,10 +101,7 @@ def _add(rows: RowCollector, content: bytes, most: int, offset: int, path: str |
             raise _not_a_word(content[start:], offset + start, path)
         if space < 0 or space + 1 + size > len(content):
             break
-        try:
-            words.append(content[start:space].decode())
-        except UnicodeDecodeError as error:
-            raise _not_a_word(content[start:space], offset + start, path) from error
+        words.append(decoded(content[start:space]))
         starts.append(offset + start)
         used = space + 1 + size
         numbers.append(content[space + 1 : used])

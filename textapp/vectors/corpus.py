@@ -195,7 +195,7 @@ def _jieba_cut() -> Callable[[str], list[str]]:
     try:
         jieba = importlib.import_module("jieba")
     except ModuleNotFoundError as error:
-        raise InputError('tokenizer jieba: the library is missing; pip install "textapp[chinese]"') from error
+        raise InputError('tokenizer jieba: the library is missing; pip install "textapp-keras[chinese]"') from error
     jieba.setLogLevel(logging.WARNING)
     segmenter = jieba.Tokenizer()
     with tempfile.TemporaryDirectory() as folder:

@@ -9,6 +9,7 @@ from textapp.errors import InputError, quoted
 from textapp.vectors.word_vectors import WordVectors
 
 _FIRST_BYTES = 1 << 24
+_BROKEN_IN_A_ROW = 10
 
 
 class RowCollector:
@@ -35,6 +36,8 @@ class RowCollector:
         self._words: dict[str, None] = {}
         self._repeated = 0
         self._first_repeat = ""
+        self._broken = self._in_a_row = 0
+        self._first_broken = ""
 
     @property
     def room(self) -> int | None:
@@ -46,26 +49,33 @@ class RowCollector:
         """Whether `limit` words are collected."""
         return self.room == 0
 
-    def add(self, words: Sequence[str], rows: np.ndarray, location: Callable[[int], str]) -> None:
+    def add(self, words: Sequence[str | None], rows: np.ndarray, location: Callable[[int], str]) -> None:
         """Adds some rows of the file.
 
         Args:
-            words: Their words.
+            words: Their words; None for one that is not UTF-8.
             rows: Their vectors, `(N, E)`, of any real dtype.
             location: Returns the location of the i-th of them in the file, for messages.
 
         Raises:
-            InputError: A word is empty or holds a line break, or a number is not finite as float32.
+            InputError: A number is not finite as float32, or ten words in a row are none: empty, not UTF-8 or
+                with a line break. Fewer are left out, as word2vec.c cuts words of more than 100 bytes.
         """
         self.num_read += len(words)
         fresh = []
         for i, word in enumerate(words):
+            if not word or "\n" in word or "\r" in word:
+                self._broken += 1
+                self._in_a_row += 1
+                self._first_broken = self._first_broken or f"{location(i)}: {quoted(word)}"
+                if self._in_a_row == _BROKEN_IN_A_ROW:
+                    raise self._damaged()
+                continue
+            self._in_a_row = 0
             if word in self._words:
                 self._first_repeat = self._first_repeat or f"{location(i)}: {quoted(word)}"
                 self._repeated += 1
                 continue
-            if not word or "\n" in word or "\r" in word:
-                raise InputError(f"{location(i)}: the word is empty or holds a line break. Received: {quoted(word)}")
             self._words[word] = None
             fresh.append(i)
         start, stop = len(self._words) - len(fresh), len(self._words)
@@ -79,14 +89,32 @@ class RowCollector:
                 f"{location(i)}: the vector of {quoted(words[i])} holds NaN, infinity or a number too large for float32"
             )
 
+    def check_words(self) -> None:
+        """Raises `InputError` if more than a quarter of the words are none: the dimension is wrong, for example."""
+        if self._broken > 1 and 4 * self._broken > self.num_read:
+            raise self._damaged()
+
+    def _damaged(self) -> InputError:
+        """The error for a file of which too many words are none."""
+        return InputError(
+            f"{self._first_broken}: a word in UTF-8 is expected here, and many words after it are none; the header's "
+            "dimension is wrong or the file is damaged, or its words are not UTF-8"
+        )
+
     def finish(self, path: str | os.PathLike[str], report: Callable[[str], object] | None = None) -> WordVectors:
         """Returns the collected vectors and reports the words left out. Nothing can be added afterwards.
 
         Raises:
             InputError: No word was added.
         """
+        self.check_words()
         if not self._words:
             raise InputError(f"{path}: there is no vector to read")
+        if self._broken and report is not None:
+            report(
+                f"warning: {path}: {self._broken:,} words left out that are empty, not UTF-8 or hold a line break; the "
+                f"first is {self._first_broken}"
+            )
         if self._repeated and report is not None:
             report(
                 f"{path}: {self._repeated:,} repeated words left out, the first vector of each kept; "

@@ -13,7 +13,6 @@ from typing import IO
 import numpy as np
 
 from textapp.errors import InputError, quoted
-from textapp.files import decode_utf8
 from textapp.vectors.decimals import parse_rows
 from textapp.vectors.row_collector import RowCollector
 from textapp.vectors.word_vectors import WordVectors
@@ -61,16 +60,17 @@ def read_word2vec(
     """Reads the text format with a header."""
     num_words, dim = read_header(stream.readline(MAX_LINE), path)
     rows = RowCollector(dim, limit)
-    for number, lines in _blocks(stream, path, 2):
+    whole = True
+    for number, lines, whole in _blocks(stream, path, 2):  # noqa: B007 # that of the last block is needed
         _add(rows, lines, number, path)
-        if rows.num_read > num_words:
-            raise InputError(f"{path}:1: the header announces {num_words:,} words, but more follow; correct it")
         if rows.is_full:
             return rows.finish(path, report)
-    if rows.num_read < num_words:
-        raise InputError(
-            f"{path}:1: the header announces {num_words:,} words, but {rows.num_read:,} follow; the file is cut off"
-        )
+    if rows.num_read != num_words:
+        found = f"{path}:1: the header announces {num_words:,} words, but {rows.num_read:,} follow"
+        if rows.num_read < num_words and not whole:
+            raise InputError(f"{found}; the file is cut off: fetch it again, or correct its first line")
+        if report is not None:
+            report(f"warning: {found}; those were read: the header is wrong, or the file is cut off")
     return rows.finish(path, report)
 
 
@@ -79,7 +79,7 @@ def read_glove(
 ) -> WordVectors:
     """Reads the text format without a header; the first line has as many numbers as all others."""
     rows: RowCollector | None = None
-    for number, lines in _blocks(stream, path, 1):
+    for number, lines, _ in _blocks(stream, path, 1):
         if rows is None:
             if number == 1 and parse_header(lines[0]):
                 raise InputError(f"{path}:1: the first line is a header; use the format `word2vec`")
@@ -123,8 +123,8 @@ def check_text_word(word: str) -> str:
     return word
 
 
-def _blocks(stream: IO[bytes], path: str | os.PathLike[str], number: int) -> Iterator[tuple[int, list[bytes]]]:
-    r"""Yields lists of lines without their `\n`, each with the number of its first line."""
+def _blocks(stream: IO[bytes], path: str | os.PathLike[str], number: int) -> Iterator[tuple[int, list[bytes], bool]]:
+    r"""Yields lists of lines without their `\n`, the number of the first one, and whether the last one had its `\n`."""
     rest = b""
     while block := stream.read(_READ_BYTES):
         lines = (rest + block).split(b"\n")
@@ -134,10 +134,10 @@ def _blocks(stream: IO[bytes], path: str | os.PathLike[str], number: int) -> Ite
                 f"{path}:{number + len(lines)}: the line has more than {MAX_LINE:,} bytes, so it is no vector"
             )
         if lines:
-            yield number, lines
+            yield number, lines, True
             number += len(lines)
     if rest:
-        yield number, [rest]
+        yield number, [rest], False
 
 
 def _add(rows: RowCollector, lines: list[bytes], number: int, path: str | os.PathLike[str]) -> None:
@@ -156,15 +156,17 @@ def _add(rows: RowCollector, lines: list[bytes], number: int, path: str | os.Pat
             words = [word for word, _ in fields]
         else:
             words = [part[0] for part in parts]
-        rows.add(_decoded(words, numbers, path), matrix, [f"{path}:{number}" for number in numbers].__getitem__)
+        rows.add(_decoded(words), matrix, [f"{path}:{number}" for number in numbers].__getitem__)
 
 
 def _fields(line: bytes, dim: int, location: str) -> tuple[bytes, list[float]]:
     """Returns the word and the numbers of a line with any white space. The last `dim` parts are the numbers."""
     word, *numbers = line.rsplit(None, dim)
+    if len(numbers) == dim - 1 and line[:1] in (b" ", b"\t"):
+        word, numbers = b"", [word, *numbers]  # an empty word
     # The word of `New York 0.1 0.2` has a space. `York 0.3 0.1 0.2` has one number too many.
     surplus = len(word.split()) - 1
-    if surplus and _is_number(word.split()[-1]):
+    if surplus > 0 and _is_number(word.split()[-1]):
         last_word = next((i for i, part in enumerate(reversed(word.split())) if not _is_number(part)), surplus)
         raise InputError(f"{location}: the line must hold {dim} numbers. Received: {dim + last_word}")
     if len(numbers) < dim:
@@ -193,12 +195,20 @@ def _dim_of(line: bytes, location: str) -> int:
     return dim
 
 
-def _decoded(words: list[bytes], numbers: tuple[int, ...], path: str | os.PathLike[str]) -> list[str]:
-    """Decodes words, given the numbers of their lines."""
+def _decoded(words: list[bytes]) -> list[str | None]:
+    """Decodes words; None for one that is not UTF-8."""
     try:
-        return b"\n".join(words).decode().split("\n")
+        return list(b"\n".join(words).decode().split("\n"))
     except UnicodeDecodeError:
-        return [decode_utf8(word, path, number) for word, number in zip(words, numbers, strict=True)]
+        return [decoded(word) for word in words]
+
+
+def decoded(word: bytes) -> str | None:
+    """A word of UTF-8; None if it is not UTF-8, such as one that word2vec.c has cut at 100 bytes."""
+    try:
+        return word.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_number(part: bytes) -> bool:

@@ -2,7 +2,7 @@ Pod::Spec.new do |s|
   s.name = 'textapp'
   s.version = '0.1.0'
   s.summary = 'Text to labels, tags and spans with a bundle of textapp, through its core in C.'
-  s.homepage = 'https://example.com'
+  s.homepage = 'https://textapp.invalid' # CocoaPods refuses a pod without one; the plugin is part of your app
   s.license = { :type => 'Apache-2.0' }
   s.author = 'textapp'
   s.source = { :path => '.' }

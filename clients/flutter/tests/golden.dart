@@ -1,5 +1,5 @@
-// Holds lib/textapp.dart against the golden files of clients/conformance, in the folder that is its argument. It ends
-// with the exit code 1 if an answer differs.
+// Holds lib/textapp.dart against the golden files of clients/conformance, and against changed bundles: its arguments are
+// the two folders. It ends with the exit code 1 if an answer differs.
 import 'dart:io';
 import 'dart:typed_data';
 
@@ -12,7 +12,7 @@ late final String folder;
 int different = 0;
 
 void main(List<String> arguments) {
-  folder = arguments.single;
+  folder = arguments[0];
   final strings = [for (final line in lines('strings.txt')) string(line, ' ')];
   for (final fields in index('tokens')) {
     final model = Model.load('$folder/${fields[3]}');
@@ -34,6 +34,7 @@ void main(List<String> arguments) {
     }
   }
   checkLimits();
+  checkMutants(Directory(arguments[1]));
   print('$different different');
   exit(different == 0 ? 0 : 1);
 }
@@ -87,6 +88,23 @@ void checkLimits() {
       }
     }
   }
+}
+
+/// A changed bundle is refused in one line, or predicts.
+void checkMutants(Directory mutants) {
+  final text = 'Ms Anbeda sang in 北京 👍🏽! good film' * 20;
+  var refused = 0, loaded = 0;
+  for (final bundle in mutants.listSync()) {
+    try {
+      final found = Model.load(bundle.path).predict(text);
+      loaded++;
+      equal('${bundle.path}: places', found.tokens.every((one) => one.start < one.end && one.end <= text.length), true);
+    } on TextappError catch (error) {
+      refused++;
+      equal('${bundle.path}: one line', '$error'.isNotEmpty && !'$error'.contains('\n'), true);
+    }
+  }
+  equal('changed bundles: $refused refused, $loaded loaded', refused > 10 && loaded > 10, true);
 }
 
 List<String> tokens(Prediction found) => [for (final token in found.tokens) '${token.text}:${token.start}:${token.end}'];

@@ -70,6 +70,26 @@ final class LimitsTests: XCTestCase {
     }
   }
 
+  func testAChangedBundleIsRefusedInOneLineOrPredicts() throws {
+    let name = try XCTUnwrap(
+      ProcessInfo.processInfo.environment["TEXTAPP_MUTANTS"], "TEXTAPP_MUTANTS: must name the folder of clients/check.py")
+    let text = String(repeating: "Ms Anbeda sang in 北京 👍🏽! good film", count: 20)
+    var (refused, loaded) = (0, 0)
+    for bundle in try FileManager.default.contentsOfDirectory(
+      at: URL(fileURLWithPath: name), includingPropertiesForKeys: nil)
+    {
+      do {
+        let found = try Model.load(bundle).predict(text)
+        loaded += 1
+        XCTAssertTrue(found.tokens.allSatisfy { !text[$0.range].isEmpty })
+      } catch let error as TextappError {
+        refused += 1
+        XCTAssertFalse(error.message.isEmpty || error.message.contains("\n"))
+      }
+    }
+    XCTAssertTrue(refused > 10 && loaded > 10, "\(refused) refused, \(loaded) loaded")
+  }
+
   func testABrokenBundleIsRefusedInOneLine() throws {
     XCTAssertTrue(message { try Model(files: [:]) }.hasPrefix("bundle.json"))
     var whole: [String: Data] = [:]

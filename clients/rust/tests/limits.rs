@@ -109,6 +109,26 @@ fn a_broken_bundle_is_refused_in_one_line() {
 }
 
 #[test]
+fn a_changed_bundle_is_refused_in_one_line_or_predicts() {
+    let folder = env::var_os("TEXTAPP_MUTANTS").expect("TEXTAPP_MUTANTS: must name the folder of clients/check.py");
+    let (mut refused, mut loaded) = (0, 0);
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = "Ms Anbeda sang in 北京 👍🏽! good film".repeat(20);
+        match Model::load(entry.unwrap().path()).and_then(|model| model.predict(&text)) {
+            Ok(found) => {
+                loaded += 1;
+                assert!(found.tokens.iter().all(|one| one.start < one.end && one.end <= text.len()));
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(!error.to_string().is_empty() && !error.to_string().contains('\n'), "{}", error);
+            }
+        }
+    }
+    assert!(refused > 10 && loaded > 10, "{} refused, {} loaded", refused, loaded);
+}
+
+#[test]
 fn an_error_of_a_folder_names_the_file() {
     let error: Box<dyn error::Error> = Model::load(bundle("no such")).err().unwrap().into();
     assert!(

@@ -10,17 +10,19 @@
     document.getElementById(id).hidden = false;
   }
 
-  /** Bytes from units of UTF-16. U+E000 and a second unit stand for what HTML does not keep, such as surrogates. */
+  /** Bytes from units of UTF-16, which are masked. The first number of a mask stands before each block of 200 units. */
   function fromUnits(text, size) {
-    var bytes = new Uint8Array(size + 1);
-    for (var from = 0, to = 0; to < size; from++, to += 2) {
+    var bytes = new Uint8Array(size + 1), mask = 0;
+    for (var from = 0, to = 0; to < size; from++) {
       var unit = text.charCodeAt(from);
-      if (unit === 0xe000) {
-        unit = text.charCodeAt(++from) - 0x4e00;
-        if (unit >= 0x80) unit += 0xd780;
+      if (from % 201 === 0) {
+        mask = unit;
+        continue;
       }
-      bytes[to] = unit;
-      bytes[to + 1] = unit >> 8;
+      mask = Math.imul(mask, 1664525) + 1013904223 | 0;
+      unit ^= mask >>> 16;
+      bytes[to++] = unit;
+      bytes[to++] = unit >> 8;
     }
     return bytes;
   }

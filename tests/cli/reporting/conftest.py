@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from textapp.answers import ReliabilityBin
 from textapp.cli.reporting.content import Comparison, Device, Report, Timing, Variant
 from textapp.compress.lineage import Lineage, Quantized
 from textapp.runtime.size_breakdown import FileParts
-from textapp.task import ReliabilityBin
+from textapp.tasks.intervals import MCNEMAR, WILSON, Difference, Interval
 
-LABELS = Comparison("classification", "label", "accuracy", "accuracy", "texts", independent=True)
+LABELS = Comparison("classification", "label", "accuracy", "accuracy", "texts")
 HOSTILE = "</title><script>alert('x')</script> & | `*_[a](b)_ 好"
 
 
@@ -27,6 +28,7 @@ def make_report() -> Callable[..., Report]:
                 variant("прогон", 0.9, 9_000_000, None, Lineage(1_000_000)),
             )
         fields = {"timed": 20 if any(each.device for each in variants) else 0, "rounds": 3, "threads": 1}
+        fields["differences"] = (Difference(-0.015, -0.04, 0.01, 0.25, MCNEMAR), None)[: len(variants) - 1]
         return Report(comparison, f"data {HOSTILE}", variants, **(fields | changes), machine="CPU <x>")
 
     return make
@@ -53,4 +55,16 @@ def variant(name: str, score: float, size: int, ms: float | None, lineage: Linea
         parts = FileParts(size // 2, size // 4, size // 8, size - size // 2 - size // 4 - size // 8)
         timing = Timing(ms, 2 * ms, ms / 2, (ms, 1.5 * ms, 0.9 * ms))
         device = Device("dynamic_wi8_afp32", "fused", (16, 64), parts, 1000, timing)
-    return Variant(name, f"folder/{name}", {"accuracy": score, "count": 1000}, score, size, lineage, device)
+    interval = Interval(score - 0.02, score + 0.015, WILSON)
+    scores = {"accuracy": score, "count": 1000}
+    return Variant(
+        name,
+        f"folder/{name}",
+        scores,
+        score,
+        size,
+        lineage,
+        device,
+        intervals={"accuracy": interval},
+        interval=interval,
+    )

@@ -6,20 +6,37 @@ from pathlib import Path
 
 import pytest
 
-from textapp.cli.reporting.content import Baseline, Comparison, short_names, tables
+from textapp.cli.reporting.content import Baseline, short_names, tables
 from textapp.errors import InputError
+from textapp.tasks.intervals import Difference
 
 
 def test_the_results_show_the_best_of_each_column(make_report):
     results = tables(make_report())[0]
-    assert results.header[2:5] == ("accuracy, %", "model file, bytes", "text to label, p50 ms")
-    assert results.rows[0] == ("1", "большой 大", "90.00", "4,000,000", "0.500", "0.450 to 0.750", "1.00", "0.250")
-    assert results.rows[2] == ("3", "прогон", "90.00", "9,000,000", "–", "–", "–", "–")
-    assert results.best == {(0, 2), (2, 2), (1, 3), (1, 4), (1, 6), (1, 7)}
+    assert results.header[2:6] == ("accuracy, %", "95 % interval", "model file, bytes", "text to label, p50 ms")
+    times = ("0.500", "0.450 to 0.750", "1.00", "0.250")
+    assert results.rows[0] == ("1", "большой 大", "90.00", "88.0 to 91.5", "4,000,000", *times)
+    assert results.rows[2] == ("3", "прогон", "90.00", "88.0 to 91.5", "9,000,000", "–", "–", "–", "–")
+    assert results.best == {(0, 2), (2, 2), (1, 4), (1, 5), (1, 7), (1, 8)}
+
+
+def test_the_differences_are_to_the_first_model(make_report):
+    report = make_report()
+    table = tables(report)[1]
+    assert table.title == "Difference to model 1"
+    assert [row[:1] + row[2:] for row in table.rows] == [
+        ("2", "-1.50", "-4.00 to +1.00", "0.250", "McNemar, exact"),
+        ("3", "–", "–", "–", "–"),
+    ]
+    assert "p by McNemar, exact" in " ".join(report.notes())
+    several = make_report(differences=(Difference(0.1, 0, 0.2, 0.0004, "x"), Difference(0.1, 0, 0.2, 0.04, "x")))
+    assert [row[4] for row in tables(several)[1].rows] == ["< 0.001", "0.040"]  # 2 * 0.0004, and 1 * 0.04
+    assert json.loads(json.dumps(report.to_dict()))["differences_to_first"][0]["p"] == 0.25
+    assert "Difference" not in [one.title for one in tables(make_report(report.variants[:1]))]
 
 
 def test_what_was_done_is_told_in_words(make_report):
-    rows = tables(make_report())[1].rows
+    rows = tables(make_report())[2].rows
     assert rows[0][2:] == ("bundle", "dynamic_wi8_afp32", "fused", "16, 64", "–", "–")
     assert rows[1][6] == "7,000"
     for step in ("distilled from </title>", "factorized, rank 8", "quantization-aware: 4-bit embedding rows, 8-bit"):
@@ -28,7 +45,7 @@ def test_what_was_done_is_told_in_words(make_report):
 
 
 def test_the_calibration_of_each_is_told_where_there_is_confidence(with_confidence, make_report):
-    calibration = tables(with_confidence)[1]
+    calibration = tables(with_confidence)[2]
     assert calibration.rows[0] == ("1", "большой 大", "80.00", "81.25", "13.75")
     assert calibration.best == {(0, 4)}
     value = json.loads(json.dumps(with_confidence.to_dict()))
@@ -37,7 +54,7 @@ def test_the_calibration_of_each_is_told_where_there_is_confidence(with_confiden
 
 
 def test_parts_are_those_of_bundles_and_add_up(make_report):
-    parts = tables(make_report())[2]
+    parts = tables(make_report())[3]
     assert [row[0] for row in parts.rows] == ["1", "2"]
     for row in parts.rows:
         *shares, total, beside = (int(cell.replace(",", "")) for cell in row[2:])
@@ -50,10 +67,10 @@ def test_a_baseline_has_a_table_of_its_trainings_scores(make_report):
     metrics = {"valid": {"accuracy": 0.875}, "test": {"accuracy": 0.5}}
     metrics["baseline"] = {"model": "linear [a](b)", "fitted_to": "1 text", "valid": {"accuracy": 0.75}}
     compared = dataclasses.replace(run, baseline=Baseline.of_metrics(metrics, "accuracy"))
-    table = tables(make_report((plain, compared)))[2]
+    table = tables(make_report((plain, compared)))[3]
     assert table.header[3:] == ("valid: model, %", "valid: baseline, %", "test: model, %", "test: baseline, %")
     assert table.rows == [("2", "прогон", "linear [a](b)", "87.50", "75.00", "–", "–")]
-    assert tables(make_report((plain, compared)))[3].title == "Where the bytes are"
+    assert tables(make_report((plain, compared)))[4].title == "Where the bytes are"
     assert Baseline.of_metrics({"valid": {}}, "accuracy") is None
     for broken in ([], {"model": 3}, {"model": "linear", "valid": {"accuracy": "0.7"}}, {"model": "x", "test": {}}):
         with pytest.raises(ValueError, match="not a baseline"):
@@ -63,7 +80,7 @@ def test_a_baseline_has_a_table_of_its_trainings_scores(make_report):
 def test_runs_alone_have_neither_latency_nor_parts(make_report):
     report = make_report(make_report().variants[2:])
     results, _ = tables(report)
-    assert results.header == ("", "model", "accuracy, %", "model file, bytes")
+    assert results.header == ("", "model", "accuracy, %", "95 % interval", "model file, bytes")
     assert results.best == set()
     assert not any("Latency" in note for note in report.notes())
 
@@ -71,11 +88,21 @@ def test_runs_alone_have_neither_latency_nor_parts(make_report):
 def test_the_notes_tell_how_sure_the_scores_are(make_report):
     notes = make_report().notes()
     assert "1,000 texts" in notes[0]
-    assert "about 0.9 points" in notes[0]  # sqrt(0.9 * 0.1 / 1000)
-    assert "20 texts of the data" in notes[1]
-    assert "3 rounds" in notes[1]
-    spans = Comparison("tagging", "spans", "accuracy", "strict entity F1", "entities", independent=False)
-    assert "standard error" not in make_report(comparison=spans).notes()[0]
+    assert "95 % confidence, by Wilson's score method" in notes[1]
+    assert "paired bootstrap" in notes[2]
+    assert "20 texts of the data" in notes[3]
+    assert "3 rounds" in notes[3]
+    spans = [
+        dataclasses.replace(one, interval=one.interval._replace(method="bootstrap"))
+        for one in make_report().variants[:1]
+    ]
+    assert "resamples of texts" in make_report(tuple(spans)).notes()[1]
+
+
+def test_the_folders_of_the_data_stay_private(make_report):
+    report = dataclasses.replace(make_report(), data="/home/anna/geheim/отзывы.tsv")
+    assert report.data_name == "отзывы.tsv"
+    assert not any("anna" in note for note in report.notes())
 
 
 def test_it_is_json(make_report):

@@ -8,11 +8,11 @@ from textapp.cli.reporting.markdown import escaped, markdown
 def test_every_row_of_a_table_has_its_columns(make_report):
     text = markdown(make_report())
     tables = [block.split("\n") for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 3
+    assert len(tables) == 4
     for lines in tables:
         columns = {len(re.findall(r"(?<!\\)\|", line)) for line in lines}
         assert len(columns) == 1
-    assert "| 1 | большой 大 | **90.00** | 4,000,000 |" in text
+    assert "| 1 | большой 大 | **90.00** | 88.0 to 91.5 | 4,000,000 |" in text
     assert text.startswith("# 3 models: accuracy, bytes, latency\n\n## Results\n")
 
 

@@ -5,12 +5,13 @@ import shutil
 import pytest
 
 from tests.cli.commands import change_json
+from tests.test_samples import SAMPLES
 from textapp.cli.reporting import measuring
 from textapp.cli.reporting.measuring import measure
 from textapp.compress.lineage import Lineage, Quantized
 from textapp.errors import InputError
 
-OPTIONS = {"options": {}, "count": 3, "rounds": 2, "threads": 1, "say": lambda line: None}
+OPTIONS = {"options": {}, "count": 3, "rounds": 2, "threads": 1, "mistakes": 2, "say": lambda line: None}
 TITLES = {"classification": "accuracy", "tagging": "strict entity F1", "multilabel": "micro F1"}
 
 
@@ -27,7 +28,9 @@ def test_a_bundle_and_a_run_side_by_side(textapp, model):
     assert run.lineage == bundle.lineage == Lineage(model.metrics["parameters"])
 
     assert bundle.device.parts.total == bundle.model_bytes == (model.bundle / "model.tflite").stat().st_size
-    files = sum(path.stat().st_size for path in model.bundle.iterdir())
+    files = sum(
+        path.stat().st_size for path in model.bundle.iterdir() if path.name != "README.md"
+    )  # a device needs all
     assert bundle.device.beside_bytes == files - bundle.model_bytes
     assert bundle.device.lengths == (8, 16)
     timing = bundle.device.timing
@@ -62,6 +65,53 @@ def test_a_bundle_tells_what_its_run_was(classifier, copy):
     change_json(folder / "bundle.json", lineage={"parameters": "many"})
     with pytest.raises(InputError, match=r'bundle\.json: "lineage": not a lineage'):
         measure([folder], classifier.files["test"], **OPTIONS)
+
+
+def test_one_model_is_examined(model):
+    """A run also tells its training; metrics.json of an earlier version knows less."""
+    data, key = model.files["test"], model.main_score
+    bundle = measure([model.bundle], data, **OPTIONS)
+    assert bundle.training is None
+    run = measure([model.run], data, **OPTIONS)
+    for report in (bundle, run):
+        found, [variant] = report.examination, report.variants
+        assert found.scores[0].value == variant.score
+        assert found.scores[0].interval == variant.interval == variant.intervals[key]
+        assert len(found.unsure) == 2
+        assert len(found.mistakes) == min(2, found.wrong)
+        assert found.wrong <= report.examples
+        assert "</html>" in report.html()
+    training = run.training
+    assert len(training.history) == model.metrics["epochs"]
+    assert training.target_counts == model.metrics["target_counts"]
+    assert [split.examples for split in training.splits] == [
+        model.metrics["data"][name]["count"] for name in ("train", "valid", "test")
+    ]
+    assert measure([model.bundle], data, **OPTIONS | {"mistakes": 0}).examination.unsure == ()
+
+
+def test_a_run_of_an_earlier_version_tells_what_it_knows():
+    sample = SAMPLES / "classifier"
+    training = measure([sample / "run"], str(sample / "test.tsv"), **OPTIONS).training
+    assert training.target_counts == {}
+    assert training.monitor == "val_accuracy"
+    assert training.best == 1  # the first of four epochs with the accuracy 1.0
+    assert training.course()[2] == "It stopped before epoch 8, because later epochs were no better."
+
+
+def test_scores_of_a_training_have_intervals(model):
+    for split, found in model.metrics["intervals"].items():
+        score = model.metrics[split][model.main_score]
+        assert found[model.main_score]["low"] <= score <= found[model.main_score]["high"]
+    assert set(model.metrics["intervals"]) == {"valid", "test"}
+
+
+def test_models_are_compared_on_the_same_examples(model):
+    report = measure([model.bundle, model.run], model.files["test"], **OPTIONS)
+    first, second = report.variants
+    [difference] = report.differences
+    assert difference.value == pytest.approx(second.score - first.score)
+    assert (report.examination, report.training) == (None, None)
 
 
 def test_a_run_tells_its_baseline(model, copy):

@@ -69,7 +69,9 @@ def test_a_reliability_diagram_has_a_bar_for_each_bin(with_confidence):
 
 def test_no_name_becomes_markup(make_report):
     text = page(make_report())
-    known = "html head meta title style body h1 h2 p div span table thead tbody tr th td wbr ul li figure figcaption"
+    known = (
+        "html head meta title style body main h1 h2 p div span table thead tbody tr th td wbr ul li figure figcaption"
+    )
     known += " svg path text circle rect"
     assert {tag for tag, _ in Tags(text).found} <= set(known.split())
     assert not any(name.startswith("on") for _, attributes in Tags(text).found for name in attributes)

@@ -64,6 +64,16 @@ def test_it_prints_the_plain_tags_of_each_line(program, tmp_path):
     assert any(wanted)
 
 
+def test_what_is_no_utf8_counts_as_a_replacement_character(program):
+    """Bytes that would be lone surrogates, a cut character, and bytes that are in no character."""
+    lines = [b"good \xed\xa0\x80 film", b"\xed\xbf\xbfgood\xf0\x9f\x91", b"\xff\xfe \xc0\x80", b"\xe2\x80\x8b \xc2\xad"]
+    texts = [line.decode(errors="replace") for line in lines]
+    done = subprocess.run(["./example"], cwd=program, input=b"\n".join(lines), capture_output=True, check=True)
+    for line, found in zip(done.stdout.decode().splitlines(), load(SAMPLES["classifier"]).predict(texts), strict=True):
+        label, probability = line.rsplit(" ", 1)
+        assert (label, float(probability)) == (found.label, pytest.approx(found.probs[found.label], abs=0.02))
+
+
 def test_it_refuses_a_changed_bundle_and_a_long_line(program, tmp_path):
     broken = shutil.copytree(SAMPLES["classifier"], tmp_path / "bündel")
     (broken / "labels.txt").write_text("a\nb\n")

@@ -4,14 +4,12 @@
 from whose parts MediaPipe's tokenizer is built.
 """
 
-import importlib.util
 import io
 import json
 import os
 import shutil
 import struct
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -34,10 +32,10 @@ from textapp.runtime.model_check.file import ModelFile, Table
 from textapp.text.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[3]
-PYTHON = os.environ.get("MEDIAPIPE_PYTHON") or (sys.executable if importlib.util.find_spec("mediapipe") else None)
+PYTHON = os.environ.get("MEDIAPIPE_PYTHON")
 """A Python with MediaPipe."""
 CHROMEDRIVER = os.environ.get("CHROMEDRIVER")
-PACKAGES = Path(os.environ.get("MEDIAPIPE_PACKAGES") or ROOT / "clients/tests/node_modules") / "@mediapipe/tasks-text"
+PACKAGES = Path(os.environ.get("PACKAGES", ""), "@mediapipe/tasks-text")
 """MediaPipe for the web."""
 NEWER = frozenset(
     "\u1b4e\u1b4f\u1b7f\U00010d6e\U00010ed0\U000113d4\U000113d5\U000113d7\U000113d8\U00011be1\U00016d6d\U00016d6e"
@@ -279,12 +277,12 @@ def in_browser(model, given_texts):
     "scores_of",
     [
         pytest.param(
-            in_python, marks=pytest.mark.skipif(PYTHON is None, reason="there is no MediaPipe for Python here")
+            in_python, marks=pytest.mark.skipif(PYTHON is None, reason="`clients/check.py mediapipe` runs it")
         ),
         pytest.param(
             in_browser,
             marks=pytest.mark.skipif(
-                CHROMEDRIVER is None or not PACKAGES.is_dir(), reason="there is no MediaPipe for the web here"
+                CHROMEDRIVER is None or not PACKAGES.is_dir(), reason="`clients/check.py mediapipe-web` runs it"
             ),
         ),
     ],
@@ -293,6 +291,7 @@ def test_mediapipe_itself_gives_these_scores(content, written, scores_of):
     """The same tokens and the same scores for generated texts, of letters, symbols and white space of all kinds."""
     without_newer = [text for text in texts(2_000, seed=6) if not NEWER & {*text}]
     generated = [*without_newer, "", "GOOD don't 好吃！", "good " * 50, "x" * 101 + " good", "é" * 50 + " bad"]
+    generated += [" \t\n", "good 好 " * 100_000, "x" * 1_000_000]  # without tokens, and of a megabyte
     model, vocabulary = MediaPipeModel(content), Vocabulary(WORDS)
     for text, scores in zip(generated, scores_of(written[0] / "model.tflite", generated), strict=True):
         expected = model.probabilities(vocabulary.encode(TOKENIZER.words(text)))

@@ -74,6 +74,6 @@ def test_a_missing_package_is_named_before_the_work(name, tmp_path, monkeypatch)
     with pytest.raises(ModuleNotFoundError) as raised:
         export(SAMPLES / "classifier/run", tmp_path / "out", clients=["c", "onnx"])
     assert explanation(raised.value) == (
-        f'{name} is not installed; this command needs: pip install "textapp[train,onnx]"'
+        f'{name} is not installed; this command needs: pip install "textapp-keras[train,onnx]"'
     )
     assert list(tmp_path.iterdir()) == []

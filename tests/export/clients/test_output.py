@@ -12,14 +12,14 @@ from ai_edge_litert.schema_py_generated import BuiltinOperator, OperatorT
 from tests.export.clients.samples import SAMPLES
 from textapp.cli.explanation import explanation
 from textapp.errors import InputError
-from textapp.export import flatbuffer
+from textapp.export import flatbuffer, verb
 from textapp.export.clients import CLIENTS, Client, client_module
 from textapp.export.clients.output import LIST, exported_files
 from textapp.export.clients.source import Source
 from textapp.export.verb import export
 from textapp.files import digest
 from textapp.runtime import load
-from textapp.runtime.native import library_path
+from textapp.runtime.native_library import library_path
 
 
 def files(folder):
@@ -64,6 +64,25 @@ def test_several_clients_have_a_folder_each(tmp_path, monkeypatch):
     assert (out / "c/main.c").is_file()
     export(SAMPLES["classifier"], out, clients=["мой"], overwrite=True)  # a file with the name of its client
     assert {path.name for path in out.iterdir()} == {"мой", LIST}
+
+
+@pytest.mark.parametrize(
+    ("sample", "client", "message"),
+    [
+        ("tagger", "mediapipe", "client mediapipe: MediaPipe's TextClassifier gives each text one label"),
+        ("classifier", "page", "clients page and web: no compiler for WebAssembly is here"),
+        ("classifier", "web", "clients page and web: no compiler for WebAssembly is here"),
+    ],
+)
+def test_a_run_is_refused_before_it_is_converted(tmp_path, monkeypatch, sample, client, message):
+    monkeypatch.setattr(verb, "_export_run", lambda *_, **__: pytest.fail("the run was converted"))
+    monkeypatch.setenv("PATH", str(tmp_path))  # without a compiler
+    out = tmp_path / "нет"
+    with pytest.raises(InputError) as caught:
+        export(SAMPLES[sample].parent / "run", out, clients=[client])
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
 
 
 def test_nothing_is_kept_of_a_client_that_fails(tmp_path, monkeypatch):

@@ -62,8 +62,7 @@ def read(content):
 def unpacked(content):
     """The files of the page's own and of the bundle in a page, read by other code than that of the page."""
     [(attrs, text)] = Elements(read(content)).named("script", id="inside")
-    found = re.sub("\ue000(.)", lambda escape: original(ord(escape[1]) - 0x4E00), text)
-    stream = found.encode("utf-16-le", "surrogatepass")
+    stream = unmasked(text)
     whole = b""
     for packed, size, lc, lp, pb in json.loads(attrs["data-parts"]):
         decompressor = lzma.LZMADecompressor(
@@ -84,9 +83,15 @@ def unpacked(content):
     return files
 
 
-def original(number):
-    """The unit that an escaped one stands for."""
-    return chr(number if number < 0x80 else number - 0x80 + 0xD800)
+def unmasked(text):
+    """The bytes of units: each block of 200 of them stands after the first number of its mask."""
+    found = b""
+    for start in range(0, len(text), 201):
+        mask, *block = map(ord, text[start : start + 201])
+        for unit in block:
+            mask = (1664525 * mask + 1013904223) % 2**32
+            found += (unit ^ mask >> 16).to_bytes(2, "little")
+    return found
 
 
 def loader_of(content):
@@ -156,14 +161,21 @@ def test_the_packed_parts_hold_only_units_that_html_keeps(made):
 
 def test_every_unit_is_kept():
     content = b"".join(unit.to_bytes(2, "little") for unit in range(1 << 16)) + b"x"
-    found = re.sub("\ue000(.)", lambda escape: original(ord(escape[1]) - 0x4E00), units(content))
-    assert found.encode("utf-16-le", "surrogatepass") == content + b"\0"
+    assert unmasked(units(content)) == content + b"\0"
     assert units(b"") == ""
 
 
-def test_random_bytes_grow_by_a_thirtieth():
-    content = random.Random(0).randbytes(40_000)
-    assert len(units(content).encode("utf-16-le")) < 1.04 * len(content)
+@pytest.mark.parametrize(
+    "content",
+    [random.Random(0).randbytes(40_000), b"\0" * 9_999, b"<\0" * 700, b"\0\xd8" * 700, b"\xfe\xff" * 700, b"x"],
+)
+def test_all_bytes_become_letters_that_html_keeps_and_hardly_grow(content):
+    text = units(content)
+    assert unmasked(text)[: len(content)] == content
+    assert min(map(ord, text)) >= 0x80
+    assert not any(0xD800 <= ord(letter) <= 0xDFFF or 0xFDD0 <= ord(letter) <= 0xFDEF for letter in text)
+    assert max(map(ord, text)) < 0xFFFE
+    assert len(text.encode("utf-16-le")) <= 1.006 * len(content) + 4
 
 
 def test_the_same_bundle_gives_the_same_bytes(made):

@@ -4,6 +4,7 @@ import html
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from textapp.tasks.classification.dashboards import (
     ConfusionMatrix,
     PrecisionRecall,
     ReliabilityDiagram,
+    RightAndWrong,
     attention_table,
     classification_dashboards,
 )
@@ -175,6 +177,31 @@ def test_attention_weights_by_numpy(tmp_path, arguments):
     tags = read(tmp_path / "validation")
     assert {"sample_texts/attention_table_1", "sample_texts/attention_table_2"} <= set(tags)
     assert "| 好 | film | &#33; |" in tags["sample_texts/attention_table_1"].item().decode()
+
+
+def test_a_sample_tells_the_true_label():
+    tables = AttentionTables("logs", [["a"], [], ["b"]], ENCODER.encode, ["差", "好"], true_labels=["好", "差", "差"])
+    assert tables.samples == [(("a",), "好"), (("b",), "差")]
+    assert tables.title(np.array([0.25, 0.75]), "好") == "true: 好, predicted: 好 (75%) ✓"
+    assert tables.title(np.array([0.25, 0.75]), "差") == "true: 差, predicted: 好 (75%) ✗"
+    assert tables.title(np.array([0.25, 0.75])) == "predicted: 好 (75%)"
+
+
+def test_each_class_has_a_right_and_a_wrong_text(tmp_path):
+    names = ["差", "<b>", "never"]
+    probs = np.array([[0.9, 0.1, 0], [0.6, 0.4, 0], [0.2, 0.8, 0], [0.7, 0.3, 0], [0.3, 0.7, 0]])
+    labels = np.array([0, 0, 0, 1, 1])
+    scores = SimpleNamespace(label_names=names, check=lambda model: None, at=lambda model, step: (labels, probs))
+    texts = ["good|\n", "so", "*wrong*", "x" * 500, "right"]
+    lines = RightAndWrong("logs", scores, texts).markdown(labels, probs).splitlines()[2:]
+    assert lines[0] == "| 差 | ✓ (90%): good&#124;  | ✗ &#60;b&#62; (80%): &#42;wrong&#42; |"
+    assert lines[1].startswith("| &#60;b&#62; | ✓ (70%): right | ✗ 差 (70%): xxx")
+    assert len(lines[1]) < 200
+    assert lines[2] == "| never | – | – |"
+    write_once(RightAndWrong(tmp_path, scores, texts), echo(2))
+    assert "right_and_wrong" in read(tmp_path / "validation")
+    write_once(RightAndWrong(tmp_path / "другой", scores, texts[:3]), echo(2))  # rows with NaN are left out of scores
+    assert "right_and_wrong" not in read(tmp_path / "другой/validation")
 
 
 def test_a_text_longer_than_the_model_reads_is_cut(tmp_path):

@@ -1,16 +1,20 @@
 """The content of a report, for HTML and Markdown: the compared models and the tables about them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from textapp.answers import ReliabilityBin
 from textapp.cli.output import printable
+from textapp.cli.reporting.training import Training
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.runtime.size_breakdown import FileParts
-from textapp.task import ReliabilityBin
+from textapp.tasks.examination import Examination
+from textapp.tasks.intervals import WILSON, Difference, Interval, holm
 from textapp.text.characters import counted
 
 NONE = "–"
@@ -26,7 +30,6 @@ class Comparison(NamedTuple):
         metric: The key of the score that they are compared by.
         title: The name of this score for people.
         counted: The items that the scores' `count` counts.
-        independent: Whether these items are independent: texts are, the tokens of a text are not.
     """
 
     task: str
@@ -34,7 +37,6 @@ class Comparison(NamedTuple):
     metric: str
     title: str
     counted: str
-    independent: bool
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Variant:
         device: The properties that only a bundle has; None for a run.
         reliability: How often its predictions are right, by their confidence; empty if they have none.
         baseline: The quick model that its training was compared with; None for a bundle and without one.
+        intervals: The confidence intervals of scores, by their keys.
+        interval: That of `score`; None if not known.
     """
 
     name: str
@@ -108,6 +112,20 @@ class Variant:
     device: "Device | None"
     reliability: tuple[ReliabilityBin, ...] = ()
     baseline: Baseline | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    interval: Interval | None = None
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The ends of the interval of the score in points; None if not known."""
+        return (None, None) if self.interval is None else (100 * self.interval.low, 100 * self.interval.high)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The variant as JSON values."""
+        fields = asdict(self)
+        del fields["interval"]
+        intervals = {key: interval._asdict() for key, interval in self.intervals.items()}
+        return {**fields, "lineage": self.lineage and self.lineage.to_dict(), "intervals": intervals}
 
 
 @dataclass(frozen=True)
@@ -143,6 +161,12 @@ class Report:
         rounds: Number of rounds.
         threads: Number of threads of a call.
         machine: The machine that the bundles were timed on.
+        differences: The score of each model after the first minus that of the first, and a test; None for a model that
+            reads other examples from the data than the first. Empty for one model.
+        examination: What the only model makes of the examples one by one; None for several models.
+        training: How the only model was trained; None for several models and for a bundle.
+        examples: The number of examples in the data.
+        model_noun: Name of a model of the task.
     """
 
     comparison: Comparison
@@ -152,6 +176,11 @@ class Report:
     rounds: int
     threads: int
     machine: str
+    differences: tuple[Difference | None, ...] = ()
+    examination: Examination | None = None
+    training: Training | None = None
+    examples: int = 0
+    model_noun: str = "model"
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -162,11 +191,28 @@ class Report:
             "rounds": self.rounds,
             "threads": self.threads,
             "machine": self.machine,
-            "variants": [
-                {**asdict(variant), "lineage": variant.lineage and variant.lineage.to_dict()}
-                for variant in self.variants
-            ],
+            "variants": [variant.to_dict() for variant in self.variants],
+            "differences_to_first": [one and one._asdict() for one in self.differences],
         }
+
+    def html(self) -> str:
+        """The page: of one model, or of several side by side."""
+        if self.examination is not None:
+            from textapp.cli.reporting.model_page import model_page  # which reads this file
+
+            return model_page(self)
+        from textapp.cli.reporting.page import page
+
+        return page(self)
+
+    def _repr_html_(self) -> str:
+        """The page in a notebook, in a frame of its own, so that neither changes the style of the other."""
+        return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:640px;border:0"></iframe>'
+
+    @property
+    def data_name(self) -> str:
+        """The name of the data without its folders, which may tell who works where."""
+        return self.data.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
     @property
     def has_confidence(self) -> bool:
@@ -183,11 +229,25 @@ class Report:
         """Notes on how the figures were measured, one or two sentences each."""
         *fewer, most = sorted({variant.scores["count"] for variant in self.variants})
         count = " or ".join([*(f"{number:,}" for number in fewer), counted(most, self.comparison.counted)])
-        lines = [f"Scores: {self.comparison.title} as of textapp evaluate on {self.data}, {count}."]
-        if self.comparison.independent:
-            best = max(variant.score for variant in self.variants)
-            error = 100 * (best * (1 - best) / most) ** 0.5
-            lines[0] += f" One standard error of one score is about {error:.1f} points."
+        lines = [f"Scores: {self.comparison.title} as of textapp evaluate on {self.data_name}, {count}."]
+        methods = {variant.interval.method for variant in self.variants if variant.interval is not None}
+        if methods:
+            how = (
+                "Wilson's score method" if methods == {WILSON} else "percentiles of 2,000 bootstrap resamples of texts"
+            )
+            lines.append(
+                f"Intervals: 95 % confidence, by {how}: the range of scores that other texts of the same source would "
+                "give, not other seeds of a training."
+            )
+        if any(self.differences):
+            tests = {one.method for one in self.differences if one is not None}
+            line = (
+                f"Differences: of the same texts; their intervals are by the paired bootstrap, p by "
+                f"{' and '.join(sorted(tests))}, of two sides."
+            )
+            if len(self.differences) > 1:
+                line += " p is raised for the number of tests by Holm's method."
+            lines.append(line)
         if self.timed:
             lines.append(
                 f"Latency: one text a call from string to {self.comparison.result}, on "
@@ -243,6 +303,8 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 def tables(report: Report) -> list[Table]:
     """All tables of a report that are not empty."""
     made = [_results(report)]
+    if report.differences:
+        made.append(_differences(report))
     if report.has_confidence:
         made.append(_calibration(report))
     made.append(_making(report))
@@ -264,19 +326,44 @@ def bundles(report: Report) -> list[tuple[int, Variant, Device]]:
 
 def _results(report: Report) -> Table:
     """The table of scores, bytes and latencies."""
-    header: tuple[str, ...] = ("", "model", f"{report.comparison.title}, %", "model file, bytes")
+    header: tuple[str, ...] = ("", "model", f"{report.comparison.title}, %", "95 % interval", "model file, bytes")
     rows: list[tuple[str, ...]] = [
-        (str(number), variant.name, percent(variant.score), f"{variant.model_bytes:,}")
+        (str(number), variant.name, percent(variant.score), in_points(variant.interval), f"{variant.model_bytes:,}")
         for number, variant in enumerate(report.variants, start=1)
     ]
     best = _best(report.variants, 2, lambda variant: -variant.score, percent)
-    best |= _best(report.variants, 3, lambda variant: variant.model_bytes if variant.device else None, str)
+    best |= _best(report.variants, 4, lambda variant: variant.model_bytes if variant.device else None, str)
     if report.timed:
         header += (f"text to {report.comparison.result}, p50 ms", "rounds", "p95 ms", "model alone, p50 ms")
         rows = [row + _times(variant) for row, variant in zip(rows, report.variants, strict=True)]
-        for column, key in ((4, "ms_p50"), (6, "ms_p95"), (7, "model_ms_p50")):
-            best |= _best(report.variants, column, partial(_time, key), _ms)
+        for column, key in ((5, "ms_p50"), (7, "ms_p95"), (8, "model_ms_p50")):
+            best |= _best(report.variants, column, partial(_time, key), in_ms)
     return Table("Results", header, rows, best if len(rows) > 1 else set())
+
+
+def _differences(report: Report) -> Table:
+    """The table of the differences to the first model."""
+    known = [one for one in report.differences if one is not None]
+    raised = iter(holm([one.p for one in known]))
+    rows: list[tuple[str, ...]] = []
+    for number, (variant, one) in enumerate(zip(report.variants[1:], report.differences, strict=True), start=2):
+        cells = (NONE,) * 4
+        if one is not None:
+            range_ = f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"
+            cells = (f"{100 * one.value:+.2f}", range_, probability(next(raised)), one.method)
+        rows.append((str(number), variant.name, *cells))
+    header = ("", "model", f"{report.comparison.title}, points", "95 % interval", "p", "test")
+    return Table("Difference to model 1", header, rows, set())
+
+
+def in_points(interval: Interval | None) -> str:
+    """An interval of a score for people, in percent."""
+    return NONE if interval is None else f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+
+
+def probability(p: float) -> str:
+    """A probability of a test for people."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _making(report: Report) -> Table:
@@ -338,8 +425,8 @@ def _times(variant: Variant) -> tuple[str, ...]:
     if variant.device is None:
         return (NONE,) * 4
     timing = variant.device.timing
-    spread = f"{_ms(min(timing.rounds))} to {_ms(max(timing.rounds))}"
-    return _ms(timing.ms_p50), spread, _ms(timing.ms_p95), _ms(timing.model_ms_p50)
+    spread = f"{in_ms(min(timing.rounds))} to {in_ms(max(timing.rounds))}"
+    return in_ms(timing.ms_p50), spread, in_ms(timing.ms_p95), in_ms(timing.model_ms_p50)
 
 
 def _time(key: str, variant: Variant) -> float | None:
@@ -362,6 +449,6 @@ def _best(
     return {(row, column) for row, value in enumerate(costs) if value is not None and shown(value) == best}
 
 
-def _ms(milliseconds: float) -> str:
+def in_ms(milliseconds: float) -> str:
     """A time for people, with three digits."""
     return f"{milliseconds:.{3 if milliseconds < 1 else 2 if milliseconds < 10 else 1}f}"

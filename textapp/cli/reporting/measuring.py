@@ -10,6 +10,7 @@ from typing import Any
 
 from textapp.cli.opened import Opened, is_bundle, open_model
 from textapp.cli.reporting.content import Baseline, Comparison, Device, Report, Timing, Variant, percent, short_names
+from textapp.cli.reporting.training import Training
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError
 from textapp.files import named_errors, read_object
@@ -18,6 +19,7 @@ from textapp.runtime.bundle import Bundle
 from textapp.runtime.latency import measure_latency
 from textapp.runtime.size_breakdown import size_breakdown
 from textapp.task import Task, canonical_name, device, task
+from textapp.tasks.intervals import Difference
 from textapp.text.characters import counted, printable
 
 
@@ -29,9 +31,10 @@ def measure(
     count: int,
     rounds: int,
     threads: int,
+    mistakes: int,
     say: Callable[[str], None],
 ) -> Report:
-    """Compares models.
+    """Compares models, or examines one.
 
     Bundles are timed before a run is opened, because TensorFlow's threads would slow them.
 
@@ -42,6 +45,7 @@ def measure(
         count: Number of texts to time, evenly spaced.
         rounds: How often each bundle is timed, in turn.
         threads: Threads that a call may use.
+        mistakes: The largest number of mistakes, and of texts that it is least sure of, to find of one model.
         say: Prints a message about each step.
 
     Raises:
@@ -62,7 +66,10 @@ def measure(
         say(f"timing {counted(len(bundles), 'bundle')} in turn, {each}")
     predictors = [opened.predictor for opened in bundles.values()]
     timings = dict(zip(bundles, _time_in_turn(predictors, texts, rounds), strict=True))
-    variants = []
+    variants: list[Variant] = []
+    differences: list[Difference | None] = []
+    reference: tuple[Any, list[Any]] | None = None
+    examination = training = None
     for path, name in zip(paths, names, strict=True):
         opened = bundles.get(path) or open_model(path)
         given = examples.get(path) or opened.read(data, options)
@@ -71,7 +78,21 @@ def measure(
         opened.task.report_unseen(f"{data}, for {name},", given, opened.predictor.targets, say)
         decisions = opened.decisions(given)
         scores = opened.score(given, decisions)
+        intervals = opened.task.intervals(given, decisions, opened.predictor.targets)
         bundle = opened.predictor.bundle
+        if reference is None:
+            reference = given, decisions
+        else:
+            first, known = reference
+            same = first == given
+            targets = opened.predictor.targets
+            differences.append(opened.task.difference(given, known, decisions, targets) if same else None)
+            if not same:
+                say(f"note: {name} reads other examples from {data} than {names[0]}, so their scores are not paired")
+        if len(paths) == 1:
+            training = None if opened.run is None else Training.of_run(opened.run, comparison.metric)
+            trained = {} if training is None else training.target_counts
+            examination = opened.task.examine(given, decisions, opened.predictor, mistakes, trained)
         say(f"{name}: {comparison.title} {percent(scores[comparison.metric])} %")
         variants.append(
             Variant(
@@ -84,9 +105,24 @@ def measure(
                 device=None if bundle is None else _device(bundle, timings[path]),
                 reliability=opened.task.reliability(given, decisions, opened.predictor.targets),
                 baseline=_baseline(path, comparison.metric) if bundle is None else None,
+                intervals=intervals,
+                interval=intervals.get(comparison.metric),
             )
         )
-    return Report(comparison, printable(data), tuple(variants), len(texts), rounds, threads, _machine())
+    return Report(
+        comparison=comparison,
+        data=printable(data),
+        variants=tuple(variants),
+        timed=len(texts),
+        rounds=rounds,
+        threads=threads,
+        machine=_machine(),
+        differences=tuple(differences),
+        examination=examination,
+        training=training,
+        examples=0 if reference is None else len(reference[0]),
+        model_noun=task(comparison.task).model_noun,
+    )
 
 
 def _common(paths: Sequence[Path], bundles: Mapping[Path, Opened]) -> Comparison:
@@ -126,7 +162,6 @@ def _comparison_by(found: Task[Any, Any, Any], targets: Any) -> Comparison:
         metric=found.main_score(targets),
         title=found.main_score_title(targets),
         counted=found.counted(targets),
-        independent=found.unit == "text",
     )
 
 

@@ -26,6 +26,8 @@ class Point(NamedTuple):
         cost: Bytes or milliseconds, more than 0.
         score: Score in points, from 0 to 100.
         hollow: Whether the point is a ring, not a dot.
+        low: The lower end of the score's confidence interval, in points; None if not known.
+        high: The upper end.
     """
 
     number: int
@@ -33,6 +35,13 @@ class Point(NamedTuple):
     cost: float
     score: float
     hollow: bool
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The score, and the ends of its interval if they are known."""
+        return (self.score,) if self.low is None or self.high is None else (self.low, self.score, self.high)
 
 
 class _Label(NamedTuple):
@@ -86,9 +95,9 @@ def scatter(points: Sequence[Point], cost_title: str, score_title: str, shown: C
         shown: Converts a cost to text.
 
     Returns:
-        An `<svg>` element. It uses the classes `axis`, `grid`, `front`, `dot`, `ring` and `name`.
+        An `<svg>` element. It uses the classes `axis`, `grid`, `front`, `error`, `dot`, `ring` and `name`.
     """
-    axes = _Axes(_cost_range([p.cost for p in points]), _score_range([p.score for p in points]))
+    axes = _Axes(_cost_range([p.cost for p in points]), _score_range([end for p in points for end in p.ends]))
     description = html.escape(f"{score_title} against {cost_title}")
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{description}">']
     parts += _frame(axes, cost_title, score_title, shown)
@@ -98,6 +107,9 @@ def scatter(points: Sequence[Point], cost_title: str, score_title: str, shown: C
         path += "".join(f"H{axes.x(point.cost):.1f}V{axes.y(point.score):.1f}" for point in front[1:])
         parts.append(f'<path class="front" d="{path}"/>')
     centres = [(axes.x(point.cost), axes.y(point.score)) for point in points]
+    for point, (x, _) in zip(points, centres, strict=True):
+        if len(ends := point.ends) > 1:
+            parts.append(f'<path class="error" d="{_error_bar(x, axes.y(ends[0]), axes.y(ends[-1]))}"/>')
     for point, (x, y) in zip(points, centres, strict=True):
         tip = html.escape(f"{point.number} {point.name}: {point.score:.2f} %, {shown(point.cost)}")
         kind = "ring" if point.hollow else "dot"
@@ -124,6 +136,11 @@ def _frame(axes: _Axes, cost_title: str, score_title: str, shown: Callable[[floa
         f'<text class="axis" transform="translate(14 {middle})rotate(-90)" text-anchor="middle">'
         f"{html.escape(score_title)}</text>"
     )
+
+
+def _error_bar(x: float, low: float, high: float) -> str:
+    """Returns the path of a vertical line with a cap at each end, from pixels."""
+    return f"M{x:.1f} {low:.1f}V{high:.1f}M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} {high:.1f}h8"
 
 
 def _front(points: Sequence[Point]) -> list[Point]:

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from textapp.task import ReliabilityBin
+from textapp.answers import ReliabilityBin
 
 WIDTH, HEIGHT = 240, 236
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, WIDTH - 8, 28, HEIGHT - 40  # of the field, in pixels
@@ -11,13 +11,13 @@ _BAR = 9  # width of a bar, in pixels
 _MARKS = (0, 25, 50, 75, 100)  # percent
 
 
-def reliability_diagram(number: int, name: str, bins: Sequence[ReliabilityBin]) -> str:
+def reliability_diagram(number: str, name: str, bins: Sequence[ReliabilityBin]) -> str:
     """Draws a bar for each bin, as high as its accuracy, at its mean confidence. Honest bars end at the dashed line.
 
     Bars of fewer predictions are paler, because a bar of one prediction is 0 or 100 % high by chance.
 
     Args:
-        number: Number of the model in the report.
+        number: The number of the model in the report; empty for the only one.
         name: Name of the model.
         bins: The bins that have predictions, at least one.
 

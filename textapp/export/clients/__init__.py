@@ -1,15 +1,20 @@
 """What an app adds to use a bundle: one module for each client of `textapp export RUN --client NAME`.
 
-The module `textapp.export.clients.NAME` has one function, `write(source, out)`. It fills the empty folder `out` with
-all files that an app adds, under fixed names, and with a README.md of ten lines.
+The module `textapp.export.clients.NAME` has a function `write(source, out)`. It fills the empty folder `out` with all
+files that an app adds, under fixed names, and with a README.md of ten lines. It may also have `check(predictor)`, which
+raises `InputError` if the client cannot be made of the model of a run or of a bundle. It is called before a run is
+converted, which may take minutes.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from textapp.errors import InputError, quoted
+
+if TYPE_CHECKING:
+    from textapp.runtime.predictor import Predictor
 
 
 class Client(NamedTuple):
@@ -48,6 +53,20 @@ def check_clients(names: Sequence[str]) -> None:
             raise InputError(f"--client {quoted(name)}: is no client; choose from {', '.join(CLIENTS)}")
         if name in names[:number]:
             raise InputError(f"--client {name}: is given twice; give each client once")
+
+
+def check_predictor(names: Sequence[str], predictor: "Callable[[], Predictor]") -> None:
+    """Raises `InputError` if a client cannot be made of a model.
+
+    Args:
+        names: Names of clients.
+        predictor: Makes the predictor of the model; it is not called where no client asks for it.
+    """
+    checks = [check for name in names if (check := getattr(client_module(name), "check", None))]
+    if checks:
+        made = predictor()
+        for check in checks:
+            check(made)
 
 
 def client_module(name: str) -> ModuleType:

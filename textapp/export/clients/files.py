@@ -3,9 +3,12 @@
 `native/packaging.py` makes the copies when a wheel is built.
 """
 
+import contextlib
 import importlib.util
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from textapp.errors import InputError
 from textapp.files import temporary_folder
@@ -44,6 +47,13 @@ def amalgamation() -> tuple[str, str]:
     return str(module.amalgamation()), _read(native / "include/textapp.h")
 
 
+def check_wasm(kinds: Sequence[str]) -> None:
+    """Raises `InputError` if `core_wasm` would have neither a copy nor a compiler for one of the kinds."""
+    if not all((_COPIES / "web" / f"textapp-{kind}.wasm").is_file() for kind in kinds):
+        with _wasm_build() as build:
+            build.tools()
+
+
 def core_wasm(kind: str) -> bytes:
     """The core as WebAssembly: the copy of a wheel, or compiled from the sources.
 
@@ -73,17 +83,23 @@ def _copied_or_built(name: str, kind: str) -> bytes:
     copy = _COPIES / "web" / name
     if copy.is_file():
         return copy.read_bytes()
+    with temporary_folder() as folder, _wasm_build() as build:
+        [made] = build.build(folder, [kind])
+        return bytes(made.read_bytes())
+
+
+@contextlib.contextmanager
+def _wasm_build() -> Iterator[ModuleType]:
+    """The module `clients/web/build.py`. Its errors become `InputError`."""
     spec = importlib.util.spec_from_file_location("textapp_web_build", client_folder("web") / "build.py")
     assert spec is not None
     assert spec.loader is not None
     build = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(build)
-    with temporary_folder() as folder:
-        try:
-            [made] = build.build(folder, [kind])
-        except RuntimeError as error:
-            raise InputError(f"clients page and web: {' '.join(str(error).split())}") from error
-        return bytes(made.read_bytes())
+    try:
+        yield build
+    except RuntimeError as error:
+        raise InputError(f"clients page and web: {' '.join(str(error).split())}") from error
 
 
 def _read(path: Path) -> str:

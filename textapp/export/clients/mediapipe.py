@@ -6,7 +6,6 @@ models some tokens get other ids, and how many is measured on the run's sample o
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -20,6 +19,7 @@ from textapp.files import write_text
 from textapp.runtime.bundle_format import MODEL
 from textapp.runtime.classification import Classifier
 from textapp.runtime.loading import load
+from textapp.runtime.predictor import Predictor
 from textapp.text.characters import counted
 from textapp.text.tokenizer import Tokenizer
 
@@ -59,8 +59,9 @@ def write(source: Source, out: Path) -> None:
         InputError: MediaPipe cannot run the bundle's model.
     """
     classifier = load(source.bundle, engine="litert")
-    _check(classifier)
+    assert isinstance(classifier, Classifier)  # `check` says so
     bundle, length, labels = classifier.bundle, classifier.max_tokens, classifier.labels
+    assert bundle is not None  # it was loaded from one
     content = mediapipe_file(
         bundle.model,
         bundle.signatures[length],
@@ -76,8 +77,8 @@ def write(source: Source, out: Path) -> None:
     write_text(out / "README.md", f"{readme}\n## This model\n\n{notes}\n{difference[0].upper()}{difference[1:]}.\n")
 
 
-def _check(predictor: Any) -> None:
-    """Raises `InputError` if MediaPipe cannot run a bundle's model, or would give other labels."""
+def check(predictor: Predictor) -> None:
+    """Raises `InputError` if MediaPipe cannot run the model of a bundle or of a run, or would give other labels."""
     encoder = predictor.encoder
     pieces = [token for token in encoder.vocabulary.tokens if len(token) > 2 and token.startswith("##")]
     if not isinstance(predictor, Classifier):

@@ -18,7 +18,7 @@ from textapp.runtime.bundle_format import MODEL
 from textapp.runtime.clients import NOT_IN_CORE
 from textapp.runtime.loading import load
 from textapp.runtime.model_check import check_model
-from textapp.runtime.native import library_path
+from textapp.runtime.native_library import library_path
 
 LIST = "textapp-export.json"
 FORMAT = "textapp-export"

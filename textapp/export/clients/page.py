@@ -1,7 +1,8 @@
 """Client `page`: one HTML file with the core and a bundle inside. It opens from the disk, without any network.
 
 The file is packed, as it is mailed and stored: script, style, core and bundle are streams of LZMA. Their bytes are
-units of UTF-16, two bytes each, of which HTML keeps 97 of 100 as they are; Base64 would make the file a quarter larger.
+units of UTF-16, two bytes each; Base64 would make the file a quarter larger. HTML does not keep all units as they are,
+so they are masked, with a mask for each block that leaves only units that it keeps: 1 byte in 200 more.
 The file starts with U+FEFF, which tells browsers its encoding, whatever a server says. `clients/web/page/loader.js`
 unpacks it. The loader itself has two letters in each unit.
 
@@ -10,6 +11,7 @@ script: its bytes are inside the stream, and the page shows them as text.
 """
 
 import base64
+import functools
 import hashlib
 import json
 import lzma
@@ -19,8 +21,12 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from textapp.export.clients.files import client_folder, core_wasm
+import numpy as np
+from numpy.typing import NDArray
+
+from textapp.export.clients.files import check_wasm, client_folder, core_wasm
 from textapp.export.clients.source import Source
+from textapp.runtime.predictor import Predictor
 
 _MODULES = {
     name.rpartition("/")[2]: name
@@ -39,14 +45,17 @@ _ONLY_SINGLE = ("inside.js", "loader.js")
 _INSTEAD = {"beside.js": "inside.js"}
 """A module of the folder's page -> the one of the single page."""
 
+_KIND = "simd"  # of the core
+
 _IMPORT = re.compile(r"^import \{([^}]*)\} from '([^']+)';\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:\{([^}]*)\};\n|((?:async )?function|class|const|let) (\w+))", re.MULTILINE)
 _COMMENT = re.compile(r"^ *(?://.*|/\*\*?(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)
 _PARAMETERS = ((3, 0, 0), (0, 1, 0), (0, 0, 2), (1, 2, 1))
 """lc, lp and pb of LZMA that are tried for each part: for text and code, pairs of bytes, and numbers of four bytes."""
 _DATA_SECTION = 11
-_ESCAPE, _ESCAPED = 0xE000, 0x4E00  # code points: what stands before an escaped unit, and the first of those
-_ASCII, _SURROGATES = 0x80, 0xD800
+_BLOCK = 200  # units that have one mask; of more, too few masks would fit
+_FACTOR, _ADDEND = 1664525, 1013904223  # of Numerical Recipes' generator of 32 bits; a mask has their upper half
+_TRIED = 1024  # masks that are tried at once
 
 _MESSAGES = {
     "old": "This browser cannot run the page. It needs WebAssembly SIMD and color-mix, as Chrome 111, Firefox 113 and "
@@ -66,11 +75,17 @@ document.body.appendChild(script);
 """The script that reads the loader and runs it."""
 
 
+def check(predictor: Predictor) -> None:
+    """Raises `InputError` if nothing here compiles the core."""
+    del predictor
+    check_wasm([_KIND])
+
+
 def write(source: Source, out: Path) -> None:
     """Writes page.html and README.md."""
     names = sorted(path.name for path in source.bundle.iterdir())
     files = {name: (source.bundle / name).read_bytes() for name in names}
-    (out / "page.html").write_bytes(single_page(files, core_wasm("simd")))
+    (out / "page.html").write_bytes(single_page(files, core_wasm(_KIND)))
     shutil.copyfile(client_folder("web") / "page/README.md", out / "README.md")
 
 
@@ -150,20 +165,41 @@ def _module(place: str) -> str:
 
 
 def units(content: bytes) -> str:
-    """Bytes as a text of which HTML changes nothing: each pair of them is a code point, or two where it is none.
+    """Bytes as a text of which HTML changes nothing: each pair of them is a code point, after a mask.
 
-    Controls and ASCII, surrogates and noncharacters become U+E000 and a letter from U+4E00 on.
+    Controls, ASCII, surrogates and noncharacters are no such code points. Before each block of `_BLOCK` units stands
+    the first number of its mask. The numbers that follow are XORed with the units. About 1 of 1,000 first numbers is
+    right for a whole block, whatever is in it.
     """
-    found: list[int] = []
-    for low, high in zip(content[::2], content[1::2] + b"\0", strict=False):
-        unit = low | high << 8
-        if unit < _ASCII:
-            found += (_ESCAPE, _ESCAPED + unit)
-        elif _SURROGATES <= unit <= _ESCAPE or 0xFDD0 <= unit <= 0xFDEF or unit >= 0xFFFE:
-            found += (_ESCAPE, _ESCAPED + _ASCII + unit - _SURROGATES)
+    numbers = np.frombuffer(content + b"\0" * (len(content) % 2), "<u2")
+    kept, firsts, masks = _masks()
+    found = []
+    for start in range(0, len(numbers), _BLOCK):
+        block = numbers[start : start + _BLOCK]
+        for tried in range(0, len(firsts), _TRIED):
+            masked = masks[tried : tried + _TRIED, : len(block)] ^ block
+            if (right := kept[masked].all(axis=1)).any():
+                chosen = int(right.argmax())
+                found += [firsts[tried + chosen : tried + chosen + 1], masked[chosen]]
+                break
         else:
-            found.append(unit)
-    return "".join(map(chr, found))
+            raise ValueError("`content` must have a mask for each block. Received: one without")
+    return b"".join(part.astype("<u2").tobytes() for part in found).decode("utf-16-le")
+
+
+@functools.cache
+def _masks() -> tuple[NDArray[np.bool_], NDArray[np.uint16], NDArray[np.uint16]]:
+    """For each unit whether HTML keeps it; those that it keeps; and the mask that begins after each of them."""
+    kept = np.ones(1 << 16, np.bool_)
+    for first, last in ((0, 0x7F), (0xD800, 0xDFFF), (0xFDD0, 0xFDEF), (0xFFFE, 0xFFFF)):
+        kept[first : last + 1] = False
+    firsts = kept.nonzero()[0].astype(np.uint16)
+    masks = np.empty((len(firsts), _BLOCK), np.uint16)
+    numbers = firsts.astype(np.uint32)
+    for place in range(_BLOCK):
+        numbers = numbers * np.uint32(_FACTOR) + np.uint32(_ADDEND)
+        masks[:, place] = numbers >> 16
+    return kept, firsts, masks
 
 
 def smallest(content: bytes) -> tuple[bytes, tuple[int, ...]]:

@@ -3,15 +3,22 @@
 import shutil
 from pathlib import Path
 
-from textapp.export.clients.files import client_folder, core_javascript, core_wasm
+from textapp.export.clients.files import check_wasm, client_folder, core_javascript, core_wasm
 from textapp.export.clients.page import write_folder_page
 from textapp.export.clients.source import Source
+from textapp.runtime.predictor import Predictor
 
 KINDS = ("relaxed", "simd", "plain")
 """The kinds of WebAssembly; textapp.js takes the first that the engine runs."""
 
 _FILES = ("textapp.js", "textapp.d.ts", "model.js", "sources.js", "package.json", "README.md")
 _WITHOUT_WASM = ("without-wasm.js", "without-wasm.d.ts")
+
+
+def check(predictor: Predictor) -> None:
+    """Raises `InputError` if nothing here compiles the core."""
+    del predictor
+    check_wasm(KINDS)
 
 
 def write(source: Source, out: Path) -> None:

@@ -30,6 +30,7 @@ DTYPES = {FLOAT32: "<f4", FLOAT16: "<f2", INT32: "<i4", INT64: "<i8", INT8: "i1"
 
 MOST_AXES = 6
 BROADCAST_RANK = 4  # of most kernels that broadcast; more axes would be written past the end of an array
+LARGEST_STEP = 1 << 16  # of strides, dilations and windows: products of two of them and a size fit into 64 bits
 
 
 @dataclass(frozen=True, eq=False)

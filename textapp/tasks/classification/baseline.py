@@ -13,9 +13,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
+from textapp.answers import Baseline
 from textapp.data.readers import Examples
 from textapp.data.rows import EncodedRows
-from textapp.task import Baseline
 from textapp.tasks.classification.linear_machines import (
     MOST_WORK,
     MOST_WORK_WITH_CHARACTERS,

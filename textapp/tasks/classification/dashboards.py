@@ -17,17 +17,22 @@ from textapp.data.compiled import compiled
 from textapp.layers import attention_scores
 from textapp.tasks.classification.scores import confusion_matrix, expected_calibration_error, reliability
 from textapp.tasks.classification.validation_scores import ValidationScores, class_probabilities
+from textapp.text.characters import one_line, shortened
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 
 _PROBE = 32  # examples: enough for a stable gradient, and as fast as one training step
 _CURVE = "Validation texts of this class (positive) against all others, by the model's probability of the class."
 _AREA = "Average precision: area under the precision-recall curve, over all thresholds."
+_SAMPLES = (
+    "For each class a validation text that the model labels rightly, and one that it does not: the most confident."
+)
 _RELIABILITY = (
     "Validation texts by the probability of the predicted class. Bars: share of right predictions; the line: that of "
     "honest probabilities; below: number of texts."
 )
 _COLUMNS = 12  # tokens per row of an attention table
+_SHOWN = 120  # characters of a text in the table of right and wrong texts
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -51,6 +56,8 @@ def classification_dashboards(
     tokenizer: Tokenizer | None = None,
     encoder: TokenEncoder | None = None,
     texts: Sequence[str] = (),
+    true_labels: Sequence[str] = (),
+    validation_texts: Sequence[str] = (),
     probe: tuple[Any, Any] | None = None,
     from_logits: bool = True,
     scores: Scores | None = None,
@@ -64,6 +71,8 @@ def classification_dashboards(
         tokenizer: The tokenizer of the texts; needed for `texts`.
         encoder: Converts tokens to ids; needed for `texts`, and for the embedding projector.
         texts: Sample texts whose attention weights are shown; the model then needs an `AttentionPooling` layer.
+        true_labels: Their labels, if they are known.
+        validation_texts: The texts of the validation set, in the order of `scores`, of which some are shown.
         probe: Inputs and labels of the batch for gradient norms. By default some of `validation`.
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
         scores: Labels and probabilities of the validation set, if another callback computes them; by default they are
@@ -71,7 +80,7 @@ def classification_dashboards(
 
     Returns:
         `Scalars`, `GradientNorms`, `Histograms`, `ConfusionMatrix`, `PrecisionRecall` and `ReliabilityDiagram`; with
-        an encoder `EmbeddingProjector`; with texts `AttentionTables`.
+        an encoder `EmbeddingProjector`; with texts `AttentionTables`; with texts of the validation set `RightAndWrong`.
 
     Raises:
         ValueError: `texts` are given without tokenizer or encoder.
@@ -96,11 +105,15 @@ def classification_dashboards(
     ]
     if encoder is not None:
         callbacks.append(EmbeddingProjector(log, encoder.vocabulary.tokens, layer="embedding"))
+    if validation_texts:
+        callbacks.append(RightAndWrong(log, scores, validation_texts))
     if texts:
         if tokenizer is None or encoder is None:
             raise ValueError("`texts` need `tokenizer` and `encoder` too. Received: one of them is None")
         tokens = [tokenizer.words(text) for text in texts]
-        callbacks.append(AttentionTables(log, tokens, encoder.encode, label_names, from_logits))
+        callbacks.append(
+            AttentionTables(log, tokens, encoder.encode, label_names, from_logits, true_labels=true_labels)
+        )
     return callbacks
 
 
@@ -195,6 +208,44 @@ class ReliabilityDiagram(_OfScores):
             write_figure("validation/reliability_diagram", figure, _RELIABILITY)
 
 
+class RightAndWrong(_OfScores):
+    """Writes for each class a text that is labelled rightly and one that is not (page "Text", `right_and_wrong`).
+
+    Args:
+        log: An `EventLog`, or the path of a folder.
+        scores: The validation set, shared with other dashboards.
+        texts: The texts of the validation set, N of them, in the order of the scores.
+    """
+
+    def __init__(self, log: EventLog | str | os.PathLike[str], scores: Scores, texts: Sequence[str]):
+        super().__init__(log, scores)
+        self.texts = texts
+
+    def write(self) -> None:
+        """Writes the table, or nothing if a score is not a number."""
+        labels, probs = self.scores.at(self.model, self.step)
+        if len(labels) == len(self.texts):
+            tf.summary.text("right_and_wrong", self.markdown(labels, probs), description=_SAMPLES)
+
+    def markdown(self, labels: np.ndarray, probs: np.ndarray) -> str:
+        """The table, from labels `(N,)` and probabilities `(N, C)`: for each class the most confident ones."""
+        names, predicted, confidence = self.scores.label_names, probs.argmax(axis=1), probs.max(axis=1)
+        rows = ["| true | right | wrong |", "| :- | :- | :- |"]
+        for label, name in enumerate(names):
+            cells = [escape_markdown(name)]
+            for is_right in (True, False):
+                found = np.flatnonzero((labels == label) & ((predicted == label) == is_right))
+                if not len(found):
+                    cells.append("–")
+                    continue
+                best = int(found[confidence[found].argmax()])
+                text = escape_markdown(shortened(one_line(self.texts[best]), _SHOWN))
+                guess = "✓" if is_right else f"✗ {escape_markdown(names[predicted[best]])}"
+                cells.append(f"{guess} ({confidence[best]:.0%}): {text}")
+            rows.append(f"| {' | '.join(cells)} |")
+        return "\n".join(rows)
+
+
 class AttentionTables(Dashboard):
     """Writes the attention weights of sample texts (page "Text", `sample_texts/attention_table_N`).
 
@@ -209,6 +260,7 @@ class AttentionTables(Dashboard):
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
         layer: Name of the `AttentionPooling` layer. By default the model's first.
         most_tokens: Most tokens of a text that the model reads and the table shows.
+        true_labels: The label of each text, in words; empty if they are not known.
     """
 
     run = "validation"
@@ -222,10 +274,14 @@ class AttentionTables(Dashboard):
         from_logits: bool = True,
         layer: str | None = None,
         most_tokens: int = 100,
+        true_labels: Sequence[str] = (),
     ):
         super().__init__(log)
+        true: Sequence[str | None] = true_labels or [None] * len(texts)
         # A text without tokens has nothing to show, and cuDNN does not accept empty rows.
-        self.samples = [tuple(tokens[:most_tokens]) for tokens in texts if len(tokens)]
+        self.samples = [
+            (tuple(tokens[:most_tokens]), label) for tokens, label in zip(texts, true, strict=True) if len(tokens)
+        ]
         self.encode = encode
         self.label_names = label_names
         self.from_logits = from_logits
@@ -242,11 +298,11 @@ class AttentionTables(Dashboard):
 
     def write(self) -> None:
         """Writes a table for each text, except if the model returns NaN."""
-        for number, tokens in enumerate(self.samples, start=1):
+        for number, (tokens, true) in enumerate(self.samples, start=1):
             weights, probs = self.attend(tokens)
             if not np.isfinite(weights).all() or not np.isfinite(probs).all():
                 continue
-            table = attention_table(tokens[: len(weights)], weights, self.title(probs))
+            table = attention_table(tokens[: len(weights)], weights, self.title(probs, true))
             tf.summary.text(f"sample_texts/attention_table_{number}", table)
 
     def attend(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -265,11 +321,12 @@ class AttentionTables(Dashboard):
         """The probabilities of a model's outputs, float32 `(B, C)`."""
         return class_probabilities(outputs, self.from_logits)
 
-    def title(self, probs: np.ndarray) -> str:
-        """The title line for a text with these probabilities, `(C,)`."""
+    def title(self, probs: np.ndarray, true: str | None = None) -> str:
+        """The title line for a text with these probabilities, `(C,)`, and this label, if it is known."""
         predicted = int(probs.argmax())
         label = self.label_names[predicted] if self.label_names else f"class {predicted}"
-        return f"predicted: {label} ({probs[predicted]:.0%})"
+        line = f"predicted: {label} ({probs[predicted]:.0%})"
+        return line if true is None else f"true: {true}, {line} {'✓' if label == true else '✗'}"
 
 
 def attention_table(tokens: Sequence[str], weights: np.ndarray, title: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from textapp.task import ReliabilityBin
+from textapp.answers import ReliabilityBin
 
 _BINS = 15  # of equal width, as in Guo et al.
 

@@ -283,6 +283,8 @@ class Classification(LabelScoring):
         """See `Task`."""
         from textapp.tasks.classification.dashboards import EpochScores, classification_dashboards
 
+        valid = data.examples["valid"]
+        shown = valid.select(evenly_spaced(len(valid)))
         return classification_dashboards(
             folder,
             validation=validation,
@@ -290,7 +292,9 @@ class Classification(LabelScoring):
             label_names=data.targets.names,
             tokenizer=data.tokenizer,
             encoder=data.encoder,
-            texts=evenly_spaced(data.examples["valid"].texts),
+            texts=shown.texts,
+            true_labels=shown.labels,
+            validation_texts=[valid.texts[row] for row in data.held_out["valid"].sources.tolist()],
             probe=probe,
         )
 
@@ -374,9 +378,9 @@ class Classification(LabelScoring):
         return labels_of(names, source, ExclusiveLabels, known)
 
 
-def evenly_spaced(texts: Sequence[str]) -> list[str]:
-    """Evenly spaced texts whose attention TensorBoard shows."""
-    return list(texts[:: max(1, len(texts) // SHOWN_TEXTS)][:SHOWN_TEXTS])
+def evenly_spaced(count: int) -> range:
+    """The positions of evenly spaced texts, of `count`, whose attention TensorBoard shows."""
+    return range(0, count, max(1, count // SHOWN_TEXTS))[:SHOWN_TEXTS]
 
 
 TASK = Classification()

@@ -8,6 +8,7 @@ import numpy as np
 
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
 from textapp.dashboards.gradients import probe_batch
+from textapp.data.readers import Examples
 from textapp.errors import quoted_name
 from textapp.tasks.classification.dashboards import AttentionTables, write_curve
 from textapp.tasks.multilabel.scores import sigmoid
@@ -16,7 +17,7 @@ _PROBE = 32  # examples: enough for a stable gradient, and as fast as one traini
 
 
 def multilabel_dashboards(
-    folder: Path, data: Any, scores: Any, validation: Any, probe: Any, texts: list[str]
+    folder: Path, data: Any, scores: Any, validation: Any, probe: Any, shown: Examples
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks that write TensorBoard's pages, all to one log.
 
@@ -26,17 +27,18 @@ def multilabel_dashboards(
         scores: The `textapp.training.validation.ValidationScores`, which `fit` calls before these.
         validation: Batches of the validation split.
         probe: Inputs and targets for gradient norms; None for some of the validation split.
-        texts: Sample texts whose attention weights are shown.
+        shown: Sample texts whose attention weights are shown, with their labels.
     """
     log = EventLog(folder)
-    tokens = [data.tokenizer.words(text) for text in texts]
+    tokens = [data.tokenizer.words(text) for text in shown.texts]
+    true = [", ".join(map(quoted_name, labels)) or "no label" for labels in shown.labels]
     return [
         Scalars(log),
         GradientNorms(log, probe or probe_batch(validation, _PROBE)),
         Histograms(log),
         LabelCurves(log, scores, data.targets.names),
         EmbeddingProjector(log, data.encoder.vocabulary.tokens, layer="embedding"),
-        LabelAttention(log, tokens, data.encoder.encode, data.targets.names),
+        LabelAttention(log, tokens, data.encoder.encode, data.targets.names, true_labels=true),
     ]
 
 
@@ -71,9 +73,10 @@ class LabelAttention(AttentionTables):
         """The probability of each label."""
         return sigmoid(np.asarray(outputs))
 
-    def title(self, probs: np.ndarray) -> str:
-        """The most probable labels."""
+    def title(self, probs: np.ndarray, true: str | None = None) -> str:
+        """The true labels, if they are known, and the most probable ones."""
         names = self.label_names or tuple(map(str, range(len(probs))))
-        return ", ".join(
+        likely = ", ".join(
             f"{quoted_name(names[label])} ({probs[label]:.0%})" for label in np.argsort(-probs, kind="stable")[:3]
         )
+        return likely if true is None else f"true: {true}; most probable: {likely}"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from textapp.data.readers import Examples
     from textapp.data.rows import EncodedRows
+    from textapp.tasks.examination import Examination
+    from textapp.tasks.intervals import Difference, Interval
     from textapp.text.labels import IndependentLabels
     from textapp.text.tokenizer import Tokenizer
 
@@ -165,6 +167,36 @@ class Multilabel(Classification):
         del examples, decisions, targets
         return ()
 
+    def intervals(self, examples: "Examples", decisions: Sequence[Any], targets: Any) -> "dict[str, Interval]":
+        """See `Task`: of F1 by the bootstrap, of exact match by Wilson's method."""
+        from textapp.tasks.multilabel.examination import label_set_intervals
+
+        del targets
+        return label_set_intervals(examples.labels, decisions)
+
+    def difference(
+        self, examples: "Examples", first: Sequence[Any], second: Sequence[Any], targets: Any
+    ) -> "Difference":
+        """See `Task`: with the paired bootstrap."""
+        from textapp.tasks.multilabel.examination import label_set_difference
+
+        del targets
+        return label_set_difference(examples.labels, first, second)
+
+    def examine(
+        self,
+        examples: "Examples",
+        decisions: Sequence[Any],
+        predictor: Any,
+        most: int,
+        trained: Mapping[str, int],
+    ) -> "Examination":
+        """See `Task`."""
+        from textapp.tasks.multilabel.examination import examine
+
+        scores = self.score_decisions(examples, decisions, predictor.targets)
+        return examine(self.score_titles, examples, decisions, scores, predictor, most, trained)
+
     def score_soft(
         self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: Any
     ) -> dict[str, Any]:
@@ -250,8 +282,9 @@ class Multilabel(Classification):
         """See `Task`."""
         from textapp.tasks.multilabel.dashboards import multilabel_dashboards
 
-        texts = evenly_spaced(data.examples["valid"].texts)
-        return multilabel_dashboards(folder, data, scores, validation, probe, texts)
+        valid = data.examples["valid"]
+        shown = valid.select(evenly_spaced(len(valid)))
+        return multilabel_dashboards(folder, data, scores, validation, probe, shown)
 
     def device_fields(self, config: ClassificationConfig, model: "keras.Model", targets: Any) -> dict[str, Any]:
         """See `Task`."""

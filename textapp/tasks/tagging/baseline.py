@@ -1,12 +1,42 @@
-"""The baseline of a tagger: each word gets the tag that it has most often in the training split."""
+"""The baselines of a tagger: each word gets its most frequent tag in the training split; or a CRF over features."""
 
 import collections
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from textapp.text.tag_set import TagSet
+
 TITLE = "most frequent tag of each word"
+
+Tag = Callable[[Iterable[Sequence[str]]], np.ndarray]
+"""A function from sentences of words to the tag ids of all words, int32 `(sum of lengths,)`."""
+
+
+def fitted(sentences: Sequence[Sequence[str]], tag_ids: np.ndarray, tags: TagSet, kind: bool | str) -> tuple[str, Tag]:
+    """Fits a baseline.
+
+    Args:
+        sentences: Sentences of words.
+        tag_ids: The tag ids of all words, int `(sum of lengths,)`.
+        tags: The tags.
+        kind: The setting `baseline`: `crf` for a CRF over features.
+
+    Returns:
+        What it is, and the function that tags sentences.
+    """
+    if kind != "crf":
+        return TITLE, MostFrequentTags(sentences, tag_ids)
+    from textapp.tasks.tagging import feature_crf
+
+    ends = np.cumsum([len(sentence) for sentence in sentences])
+    parts = np.split(tag_ids, ends[:-1])
+    model = feature_crf.FeatureCRF(sentences, [[tags.names[tag] for tag in part.tolist()] for part in parts])
+    numbers = {name: number for number, name in enumerate(tags.names)}
+    return feature_crf.TITLE, lambda others: np.fromiter(
+        map(numbers.__getitem__, itertools.chain.from_iterable(model(others))), np.int32
+    )
 
 
 class MostFrequentTags:

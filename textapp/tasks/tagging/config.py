@@ -14,6 +14,7 @@ class TaggingConfig(ModelConfig):
     """The settings of `textapp train tagger`: data, model and training."""
 
     in_memory = "a tagger"
+    tags_tokens = True
 
     words: Words = Words(
         vocabulary_size=30_000,
@@ -32,15 +33,19 @@ class TaggingConfig(ModelConfig):
         patience=5,
     )
     format: Annotated[
-        Literal["columns", "conllu", "jsonl", "slots"] | None, "Format of the files; by default guessed."
+        Literal["columns", "conllu", "jsonl", "slots", "table"] | None, "Format of the files; by default guessed."
     ] = None
     token_column: Annotated[
-        str | None, "Column of the tokens: a number from 0, or from the end such as -1; in CoNLL-U a name."
+        str | None, "Column of the tokens: a number from 0, or from the end such as -1; in CoNLL-U and tables a name."
     ] = None
     tag_column: Annotated[str | None, "Column of the tags, likewise."] = None
     scheme: Annotated[
-        Literal["IOB1", "IOB2", "BIO", "IOBES", "BIOES", "BMES", "BILOU", "none"] | None,
-        "Scheme of the files' tags, none for plain tags such as parts of speech; by default guessed.",
+        Literal["IOB1", "IOB2", "BIO", "IOBES", "BIOES", "BMES", "BILOU", "IO", "none"] | None,
+        "Scheme of the files' tags: IO for types alone (PER, O), none for plain tags such as parts of speech; by "
+        "default guessed.",
+    ] = None
+    overlapping: Annotated[
+        Literal["longest", "innermost"] | None, "Which of overlapping spans to keep; none: refuse them."
     ] = None
     repair: Annotated[bool, "Repair broken tag sequences instead of refusing them."] = False
     retokenize: Annotated[

@@ -1,8 +1,7 @@
 """What TensorBoard shows of a tagger, as callbacks for any Keras `fit`."""
 
-import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
 import keras
@@ -10,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
-from textapp.dashboards.figures import draw_confusion_matrix, escape_markdown, write_figure
+from textapp.dashboards.figures import draw_confusion_matrix, draw_scores, escape_markdown, write_figure
 from textapp.dashboards.gradients import probe_batch
 from textapp.dashboards.log import Run
 from textapp.data.tagged import TaggedExamples
-from textapp.tasks.classification.scores import confusion_matrix
 from textapp.tasks.tagging.data import predicted_tags
+from textapp.tasks.tagging.examination import type_confusion
 from textapp.text.tag_schemes import read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
 from textapp.text.vocabulary import Vocabulary
@@ -113,26 +112,23 @@ class TypeConfusion(TagDashboard):
 
     def counts(self) -> tuple[list[str], np.ndarray]:
         """The types that occur, and the counts of tokens by true type (row) and predicted type, int64 `(C, C)`."""
-        true, predicted = (self._types(tags) for tags in (self.scores.examples.tags, self.scores.predicted))
-        names = sorted({*true, *predicted}, key=lambda name: (name != "O", name))
-        index = {name: number for number, name in enumerate(names)}
-        return names, confusion_matrix([index[name] for name in true], [index[name] for name in predicted], len(names))
-
-    def _types(self, sentences: Iterable[Sequence[str]]) -> list[str]:
-        """The type of each token; `_` in an entity without a type."""
-        tags = itertools.chain.from_iterable(sentences)
-        if self.scores.targets.scheme is None:
-            return list(tags)
-        return ["O" if tag == "O" else tag[2:] or "_" for tag in tags]
+        return type_confusion(self.scores.examples.tags, self.scores.predicted, self.scores.targets.scheme is not None)
 
 
 class TypeScores(TagDashboard):
-    """Writes the F1 of each type of entity (`validation/entity_f1/TYPE`)."""
+    """Writes the F1 of each type of entity as a curve (`validation/entity_f1/TYPE`), and all as bars.
+
+    The bars (`validation/f1_by_type`) show at a glance which type is the worst.
+    """
 
     def write(self) -> None:
-        """Writes one point per type."""
-        for name, score in self.scores.scores["types"].items():
-            tf.summary.scalar(f"validation/entity_f1/{name}", score["entity_f1"], description=_F1)
+        """Writes one point per type, and the picture."""
+        scores = {name: score["entity_f1"] for name, score in self.scores.scores["types"].items()}
+        for name, score in scores.items():
+            tf.summary.scalar(f"validation/entity_f1/{name}", score, description=_F1)
+        if scores:
+            legend = "; ".join(f"{number} = {name}" for number, name in enumerate(scores))
+            write_figure("validation/f1_by_type", draw_scores(scores, "strict F1 by type"), f"{_F1} {legend}")
 
 
 class EntityPages(TagDashboard):

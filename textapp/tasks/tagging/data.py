@@ -41,6 +41,7 @@ def read_sentences(
     scheme: str | None = None,
     repair: bool = False,
     format: str | None = None,
+    overlapping: Any = None,
 ) -> TaggedExamples:
     """Reads tagged sentences.
 
@@ -55,6 +56,7 @@ def read_sentences(
         scheme: Scheme of the file's tags.
         repair: Whether broken tag sequences are repaired rather than refused.
         format: Format of the file.
+        overlapping: Which of overlapping spans are kept.
 
     Raises:
         InputError: The file breaks a rule.
@@ -70,6 +72,7 @@ def read_sentences(
         repair=repair or config.repair,
         tokenizer=text_tokenizer(config),
         defaults=ReadOptions(config.token_column, config.tag_column, known_scheme),
+        overlapping=overlapping or config.overlapping,
     )
 
 
@@ -83,6 +86,7 @@ def read_training(config: TaggingConfig, path: PathLike) -> TaggedExamples:
         format=config.format,
         repair=config.repair,
         tokenizer=text_tokenizer(config),
+        overlapping=config.overlapping,
     )
 
 

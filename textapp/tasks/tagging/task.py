@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textapp.task import Baseline, Compared, Files, PathLike, Report, Save, Task
+from textapp.answers import Baseline
+from textapp.task import Compared, Files, PathLike, Report, Save, Task
 from textapp.tasks.tagging import config as settings
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from textapp.data.profile import Profile
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.data.tagged import TaggedExamples
+    from textapp.tasks.examination import Examination
+    from textapp.tasks.intervals import Difference, Interval
     from textapp.text.tag_set import TagSet
     from textapp.text.tokenizer import Tokenizer
 
@@ -35,11 +38,11 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
     presets = settings.PRESETS
     presets_help = settings.PRESETS_HELP
     files_help = (
-        "tagged sentences: CoNLL columns, CoNLL-U, JSON lines with spans, a folder of slots (seq.in, seq.out, label), "
-        "each also gzipped"
+        "tagged sentences: CoNLL columns, CoNLL-U, a table (Sentence #, Word, Tag), JSON with spans or of an "
+        "annotation tool, a folder of slots (seq.in, seq.out, label), each also gzipped"
     )
     files_hold_tokens = True
-    read_options = ("token_column", "tag_column", "scheme", "repair", "format")
+    read_options = ("token_column", "tag_column", "scheme", "overlapping", "repair", "format")
     inherited_settings = ("lowercase", "zero_digits", "characters", "shapes")
     teacher_settings = ("tokenizer", "normalization", "retokenize", "tag_scheme")
     target_files = ("tags.txt",)
@@ -113,6 +116,13 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         from textapp.tasks.tagging.scores import known_sentences
 
         return known_sentences(examples, targets)
+
+    def check_installed(self, config: settings.TaggingConfig) -> None:
+        """See `Task`: the library of a CRF over features."""
+        if config.training.baseline == "crf":
+            from textapp.tasks.tagging.feature_crf import check_installed
+
+            check_installed()
 
     def check(
         self, examples: "TaggedExamples", targets: "TagSet", model: str = "the model", validation: bool = False
@@ -206,6 +216,36 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         return tag_scores(examples.tags, list(decisions), targets)
 
+    def intervals(
+        self, examples: "TaggedExamples", decisions: Sequence[Any], targets: "TagSet"
+    ) -> "dict[str, Interval]":
+        """See `Task`: by the bootstrap over sentences."""
+        from textapp.tasks.tagging.examination import tag_intervals
+
+        return tag_intervals(examples.tags, decisions, targets)
+
+    def difference(
+        self, examples: "TaggedExamples", first: Sequence[Any], second: Sequence[Any], targets: "TagSet"
+    ) -> "Difference":
+        """See `Task`: with the paired bootstrap over sentences."""
+        from textapp.tasks.tagging.examination import tag_difference
+
+        return tag_difference(examples.tags, first, second, targets)
+
+    def examine(
+        self,
+        examples: "TaggedExamples",
+        decisions: Sequence[Any],
+        predictor: Any,
+        most: int,
+        trained: Mapping[str, int],
+    ) -> "Examination":
+        """See `Task`."""
+        from textapp.tasks.tagging.examination import examine
+
+        scores = self.score_decisions(examples, decisions, predictor.targets)
+        return examine(self.score_titles, examples, decisions, scores, predictor, most, trained)
+
     def baseline(
         self,
         config: settings.TaggingConfig,
@@ -214,14 +254,15 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         targets: "TagSet",
         tokenizer: "Tokenizer",
     ) -> Baseline:
-        """See `Task`: the most frequent tag of each word, where words are the model's tokens."""
-        from textapp.tasks.tagging.baseline import TITLE, MostFrequentTags
+        """See `Task`: the most frequent tag of each token, or on request a CRF over features of the tokens."""
+        from textapp.tasks.tagging.baseline import fitted
         from textapp.text.characters import counted
 
-        del targets
-        tags = MostFrequentTags(self.items(config, train, tokenizer, training=True), rows.targets)
+        title, tags = fitted(
+            self.items(config, train, tokenizer, training=True), rows.targets, targets, config.training.baseline
+        )
         return Baseline(
-            TITLE,
+            title,
             f"{counted(len(rows.index), 'token')} of {counted(len(train), 'sentence')}",
             lambda examples, _: tags(self.items(config, examples, tokenizer, training=False)),
         )
@@ -282,6 +323,12 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         from textapp.tasks.tagging.terminal import prediction_lines
 
         return prediction_lines(texts, predictions, targets, terminal)
+
+    def listed_targets(self, targets: "TagSet") -> tuple[str, Sequence[str]]:
+        """See `Task`: the types of spans, or the plain tags."""
+        if targets.scheme is None:
+            return "tags", targets.tags
+        return "types of spans", sorted(name or "_" for name in targets.types)
 
     def describe_targets(self, targets: "TagSet") -> dict[str, Any]:
         """See `Task`."""
