@@ -111,7 +111,7 @@ def test_sanitized() -> None:
         raise Skipped("gcc has no libasan or libubsan")
     run_tests(
         "gcc",
-        ("tests/native/test_binding.py", "tests/native/test_native_bundle.py"),
+        tuple(f"tests/native/test_{name}.py" for name in ("binding", "native_bundle", "batches")),
         TEXTAPP_SANITIZE="1",
         LD_PRELOAD=" ".join(found),
         ASAN_OPTIONS="detect_leaks=0:halt_on_error=1",  # Python's own leaks
