@@ -151,7 +151,7 @@ def measure_tagger() -> dict[str, int]:
 
 
 def measure_memory() -> dict[str, int]:
-    """The bytes of a classifier in memory, and of a context for texts of 1,000 bytes: one by one, and four at once."""
+    """The bytes of a classifier in memory, and of a context for texts of 1,000 bytes."""
     import keras
 
     from benchmarks.native import WORDS, write_bundle
@@ -172,7 +172,6 @@ def measure_memory() -> dict[str, int]:
         "file": len(content),
         "model": sum(block.size for block in core._blocks),
         "context": core._core.textapp_context_size(core._model, 1000),
-        "batch": core._core.textapp_batch_size(core._model, 1000),
     }
 
 
@@ -193,8 +192,7 @@ def table(result: dict[str, Any]) -> str:
         "",
         f"A classifier of {UNITS} units and {TOKENS} tokens, int8: a file of {memory['file']:,} bytes, "
         f"{memory['model']:,} bytes for the loaded model (packed weights, vocabulary, plan; the rest is read in the "
-        f"file), and {memory['context']:,} bytes for a context, for texts of at most 1,000 bytes; {memory['batch']:,} "
-        "for one that computes four texts at once.",
+        f"file), and {memory['context']:,} bytes for a context, for texts of at most 1,000 bytes.",
         "",
         f"A tagger of {tagger['tags']} tags with a CRF, for words in NFKC: {tagger['1000']:,} bytes for a context, for "
         f"texts of at most 1,000 bytes, and {tagger['4000']:,} for 4,000: {each:.0f} for each byte of text.",
