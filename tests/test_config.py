@@ -250,8 +250,11 @@ def test_configs_do_not_change():
         ("character_dropout=1", "setting character_dropout: must be at least 0 and below 1"),
         ("dropout=1", "setting dropout: must be at least 0 and below 1"),
         ("freeze_epochs=6", "setting freeze_epochs: with a patience of 5"),
-        ("scheme=IOB", "--set scheme=IOB: must be IOB1 or IOB2 or BIO or IOBES or BIOES or BMES or BILOU or none"),
-        ("format=xml", "--set format=xml: must be columns or conllu or jsonl or slots or none"),
+        (
+            "scheme=IOB",
+            "--set scheme=IOB: must be IOB1 or IOB2 or BIO or IOBES or BIOES or BMES or BILOU or IO or none",
+        ),
+        ("format=xml", "--set format=xml: must be columns or conllu or jsonl or slots or table or none"),
         ("tokeniser=char", "did you mean tokenizer?"),
     ],
 )

@@ -110,7 +110,7 @@ def test_it_is_a_run_of_its_task_and_says_how_it_was_rounded(run, quantized, key
     metrics, trained = metrics_of(folder), metrics_of(run)
     assert names_in(folder) == names_in(run) | {"logs"}
     assert metrics.keys() == {*trained.keys(), "quantization"}
-    changed = {"valid", "test", "history", "epochs", "quantization", "thresholds", "temperature"}
+    changed = {"valid", "test", "intervals", "history", "epochs", "quantization", "thresholds", "temperature"}
     assert {name: metrics[name] for name in trained.keys() - changed} == {
         name: trained[name] for name in trained.keys() - changed
     }

@@ -37,7 +37,7 @@ def test_lines_keep_their_numbers(tmp_path):
 
 def test_line_ends_of_an_old_macintosh_are_refused(tmp_path):
     (tmp_path / "词.txt").write_bytes(b"a b 3\rb c 1\r")
-    with pytest.raises(InputError, match=r"词\.txt:1: a carriage return stands within the line"):
+    with pytest.raises(InputError, match=r"词\.txt:1: lines end in a carriage return alone"):
         list(numbered_lines(tmp_path / "词.txt"))
 
 

@@ -14,12 +14,15 @@ from textapp.data.limits import Expansion, max_text, text_too_long
 from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors
 
+TO_UTF_8 = "convert it: iconv -f latin1 -t utf-8 FILE > NEW"
+"""The way on where a file is not UTF-8."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _FROM_UTF_16 = "convert it: iconv -f utf-16 -t utf-8 FILE > NEW, or save it as UTF-8"
 _FOREIGN = {
     _ZIP: ("a zip archive", "unpack it"),
-    b"PAR1": ("a parquet file", "give it the suffix .parquet, or write it as CSV or JSON lines"),
+    b"PAR1": ("a parquet file", "write it as CSV or JSON lines"),
     b"\xff\xfe": ("text in UTF-16", _FROM_UTF_16),
     b"\xfe\xff": ("text in UTF-16", _FROM_UTF_16),
     b"BZh": ("bzip2 data", "unpack it with bunzip2"),
@@ -130,7 +133,7 @@ def _decoded(content: bytes, path: str | os.PathLike[str], first_line: int = 1) 
     try:
         return decode_utf8(content, path, first_line)
     except InputError as error:
-        raise InputError(f"{error}; convert it: iconv -f latin1 -t utf-8 FILE > NEW") from error
+        raise InputError(f"{error}; {TO_UTF_8}") from error
 
 
 class _Counted:

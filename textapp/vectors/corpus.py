@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from textapp.data.lines import open_stream
+from textapp.data.lines import TO_UTF_8, open_stream
 from textapp.errors import InputError, quoted
 from textapp.files import named_errors
 from textapp.text.characters import LOWER_OF, SPACES, parse_ranges
@@ -181,7 +181,9 @@ def _decode(block: bytes, path: str | os.PathLike[str], line: int, column: int) 
         start = block.rfind(b"\n", 0, error.start) + 1
         byte = error.start - start + 1 + (0 if start else column)
         line += block.count(b"\n", 0, error.start)
-        raise InputError(f"{path}:{line}: byte {byte} of the line is not UTF-8; files must be UTF-8") from error
+        raise InputError(
+            f"{path}:{line}: byte {byte} of the line is not UTF-8; files must be UTF-8; {TO_UTF_8}"
+        ) from error
     return text.removeprefix("\ufeff") if (line, column) == (1, 0) else text
 
 

@@ -305,7 +305,7 @@ def changed(bundle, folder, files=(), **changes):
     for name, part in dict(files).items():
         (folder / name).write_bytes(part)
     description = json.loads((folder / "bundle.json").read_bytes()) | {"selftest": False, **changes}
-    names = [path.name for path in folder.iterdir() if path.name != "bundle.json"]
+    names = [path.name for path in folder.iterdir() if path.name not in ("bundle.json", "README.md")]
     description["sha256"] = {name: digest(folder / name) for name in names}
     (folder / "bundle.json").write_text(json.dumps(description))
     return folder
