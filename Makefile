@@ -11,7 +11,12 @@ DATA ?= ../shared/data
 demo: setup
 	$(BIN)/textapp demo
 
-setup: .venv/installed
+setup: .venv/installed .venv/core
+
+# Compiles the core again where its sources have changed. Without a C compiler, bundles run on LiteRT.
+.venv/core: $(wildcard native/src/* native/include/* native/kernels.txt native/library.py) | .venv/installed
+	-$(BIN)/python native/library.py
+	touch $@
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile --durations=15

@@ -4,7 +4,8 @@
 
 Each file of native/src is compiled alone, with the options of the library, and its code and constants are counted. The
 whole library is also compressed by gzip and brotli. A classifier of 64 units (random weights, int8) shows the memory of
-a model and of a context. It writes results/native_size.json and .md.
+a model and of a context, and a small tagger how a context grows with the text. It writes results/native_size.json and
+.md.
 """
 
 import argparse
@@ -40,6 +41,7 @@ PARTS = {
 """Part -> files of native/src, as the headers of native/README.md divide them."""
 
 UNITS, TOKENS = 64, 64
+TAGGER, TEXTS = ROOT / "tests/samples/tagger/bundle", (1000, 4000)
 _ALLOCATED, _SECTION_HEADER = 2, struct.Struct("<IIQQQQIIQQ")
 _NOTES = (".eh_frame", ".comment", ".note")
 
@@ -139,6 +141,15 @@ def measure_wasm(folder: Path) -> dict[str, Any]:
     return rows
 
 
+def measure_tagger() -> dict[str, int]:
+    """The bytes of a context of the sample's tagger, which has a CRF, for texts of two sizes."""
+    from textapp.runtime import load
+
+    core = load(TAGGER, engine="native").core
+    sizes = {str(size): core._core.textapp_context_size(core._model, size) for size in TEXTS}
+    return {"tags": len((TAGGER / "tags.txt").read_text(encoding="utf-8").split()), **sizes}
+
+
 def measure_memory() -> dict[str, int]:
     """The bytes of a classifier in memory, and of a context for texts of 1,000 bytes."""
     import keras
@@ -166,7 +177,8 @@ def measure_memory() -> dict[str, int]:
 
 def table(result: dict[str, Any]) -> str:
     """The results in Markdown."""
-    libraries, memory = result["libraries"], result["memory"]
+    libraries, memory, tagger = result["libraries"], result["memory"], result["tagger"]
+    each = (tagger["4000"] - tagger["1000"]) / 3000
     lines = ["# Bytes and memory of the core in C", "", f"`{result['command']}`", ""]
     lines += [environment_line(result["environment"]), ""]
     lines += [f"| | {' | '.join(libraries)} |", f"|---|{'--:|' * len(libraries)}"]
@@ -181,6 +193,9 @@ def table(result: dict[str, Any]) -> str:
         f"A classifier of {UNITS} units and {TOKENS} tokens, int8: a file of {memory['file']:,} bytes, "
         f"{memory['model']:,} bytes for the loaded model (packed weights, vocabulary, plan; the rest is read in the "
         f"file), and {memory['context']:,} bytes for a context, for texts of at most 1,000 bytes.",
+        "",
+        f"A tagger of {tagger['tags']} tags with a CRF, for words in NFKC: {tagger['1000']:,} bytes for a context, for "
+        f"texts of at most 1,000 bytes, and {tagger['4000']:,} for 4,000: {each:.0f} for each byte of text.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -195,6 +210,7 @@ def main() -> None:
         "environment": describe_environment(PACKAGES),
         "libraries": measure_libraries(),
         "memory": measure_memory(),
+        "tagger": measure_tagger(),
     }
     write_json(arguments.out.with_suffix(".json"), result)
     write_text(arguments.out.with_suffix(".md"), table(result))

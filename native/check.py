@@ -111,7 +111,7 @@ def test_sanitized() -> None:
         raise Skipped("gcc has no libasan or libubsan")
     run_tests(
         "gcc",
-        ("tests/native/test_binding.py", "tests/native/test_native_bundle.py"),
+        tuple(f"tests/native/test_{name}.py" for name in ("binding", "native_bundle", "batches")),
         TEXTAPP_SANITIZE="1",
         LD_PRELOAD=" ".join(found),
         ASAN_OPTIONS="detect_leaks=0:halt_on_error=1",  # Python's own leaks
@@ -152,7 +152,7 @@ def test_elsewhere(processor: str) -> None:
             for text, one, expected in zip(texts, found, _by_python(bundle, texts), strict=True):
                 if not close(one, expected):
                     raise AssertionError(f"{bundle.parent.name}: {text!r}: {one} is not {expected}")
-        command = build_elsewhere(Path(folder, "check"), processor, [ROOT / "clients/conformance/check.c"])
+        command = build_elsewhere(Path(folder, "check"), processor, sorted((ROOT / "clients/conformance").glob("*.c")))
         subprocess.run([*command, Path(golden_files().name, "files")], stdout=subprocess.DEVNULL, check=True)
 
 

@@ -154,7 +154,7 @@ def build(
             made = str(Path(folder, f"{source.parent.name}-{source.stem}.o"))  # more than one folder may have a name
             includes = ["-I", str(NATIVE / "include"), "-I", str(NATIVE / "src")]
             if source in more:  # a program, which may use the C library
-                own = [*own, "-fno-freestanding"]
+                own = [*own, "-fhosted"]
             _run([*command, *options, *own, sources, *includes, "-c", str(source), "-o", made])
             return made
 

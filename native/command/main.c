@@ -117,7 +117,7 @@ typedef struct {
 static int make_context(session *of, size_t longest) {
   size_t size;
   void *memory;
-  while (of->longest < longest) of->longest = of->longest ? of->longest * 4 : 1024;
+  while (of->longest < longest) of->longest = of->longest ? of->longest * 2 : 1024;
   of->longest = TA_MIN(of->longest, MOST_TEXT);
   size = textapp_context_size(of->model, of->longest);
   memory = size ? malloc(size) : NULL;

@@ -72,10 +72,26 @@ static void add_hashes(textapp_file *files, size_t count) {
   files[place].data = realloc(json, length + 2);
 }
 
+/* Predicts parts of the text at once. */
+static void predict_many(textapp_context *context, const textapp_model *model, const char *text, size_t length) {
+  enum { PARTS = 6 };
+  size_t ends[PARTS], done, labels = textapp_logit_count(model);
+  uint8_t truncated[PARTS];
+  double *probs = calloc(PARTS, labels * sizeof *probs);
+  float *logits = calloc(PARTS, labels * sizeof *logits);
+  textapp_message message;
+  for (size_t part = 0; part < PARTS; part++) ends[part] = length * (part * part) / ((PARTS - 1) * (PARTS - 1));
+  if (probs && logits) {
+    textapp_probabilities(context, text, ends, PARTS, probs, logits, truncated, &done, &message);
+  }
+  free(probs);
+  free(logits);
+}
+
 static void predict(const textapp_model *model, const char *text, size_t length) {
   const textapp_prediction *found;
   textapp_message message;
-  size_t size = textapp_context_size(model, LONGEST);
+  size_t size = textapp_batch_size(model, LONGEST);
   void *memory = NULL;
   textapp_context *context;
   const char *tokens[2];
@@ -90,6 +106,7 @@ static void predict(const textapp_model *model, const char *text, size_t length)
   lengths[1] = length - length / 2;
   textapp_tag(context, tokens, lengths, 2, 0, &found, &message);
   textapp_selftest(context, &message);
+  predict_many(context, model, text, length);
   free(memory);
 }
 

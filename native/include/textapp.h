@@ -113,6 +113,10 @@ TEXTAPP_API size_t textapp_context_size(const textapp_model *model, size_t longe
 TEXTAPP_API textapp_context *textapp_context_init(const textapp_model *model, void *memory, size_t size,
                                                   size_t longest_text);
 
+/* The bytes of a context in which textapp_probabilities computes several texts at once, which is faster for models with
+ * LSTMs; the others get the bytes of any context. textapp_context_init makes such a context of a block of so many. */
+TEXTAPP_API size_t textapp_batch_size(const textapp_model *model, size_t longest_text);
+
 /* A token of a text, as the bundle's tokenizer gives it. */
 typedef struct {
   const char *text; /* UTF-8, normalized; does not end with 0. Those of textapp_predict lie in one block, in order */
@@ -202,7 +206,7 @@ TEXTAPP_API textapp_status textapp_run(textapp_context *context, const int32_t *
 /* Predicts only the probabilities of labels, as textapp_predict does with TEXTAPP_DECISION; not for tagging. Text i
  * is the bytes from ends[i - 1], or 0, to ends[i]. `probs` and `logits` get (count, labels), `truncated` gets
  * (count): whether each text was cut. No text may be longer than the context allows. Stops at the first text that
- * fails, and `*done` is the number of texts before it. */
+ * fails, and `*done` is the number of texts before it. See textapp_batch_size for the fastest way. */
 TEXTAPP_API textapp_status textapp_probabilities(textapp_context *context, const char *texts, const size_t *ends,
                                                  size_t count, double *probs, float *logits, uint8_t *truncated,
                                                  size_t *done, textapp_message *message);

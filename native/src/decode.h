@@ -47,12 +47,14 @@ typedef struct {
   double confidence;
 } ta_span;
 
-/* Working memory for `most_tokens`, counted and cut. */
+/* Working memory for `most_tokens`, counted and cut. The best tags need `back`, and what follows does not: spans may lie
+ * in its place. */
+#define TA_SCORE_ROWS 6
 typedef struct {
-  double *scores; /* (6, K) */
-  uint16_t *back; /* (most_tokens, K) */
+  double *scores; /* (TA_SCORE_ROWS, K) */
+  uint16_t *back; /* (most_tokens, K), of a CRF */
   int32_t *ids;   /* (most_tokens): the model's tags */
-  ta_span *spans; /* (most_tokens) */
+  ta_span *spans; /* (most_tokens), unless tags are plain */
 } ta_decoding;
 void ta_decoding_take(ta_decoding *out, ta_block *block, const ta_tags *tags, size_t most_tokens);
 

@@ -34,9 +34,9 @@ static ta_frame frame_of(const ta_engine *engine, const ta_program *program, voi
   return frame;
 }
 
-/* Runs a program at `length` tokens; the first `count` are the text's. The outputs stay in the frame. */
-static void run_program(const ta_engine *engine, ta_frame *frame, void *scratch, const int32_t *const *ids,
-                        size_t count, size_t length) {
+/* Gives a program its inputs at `length` tokens; the first `count` are the text's. */
+static void start_program(const ta_engine *engine, ta_frame *frame, void *scratch, const int32_t *const *ids,
+                          size_t count, size_t length) {
   const ta_program *program = frame->program;
   if (length != (size_t)program->length) {
     int32_t(*shapes)[TA_AXES] = scratch;
@@ -49,6 +49,13 @@ static void run_program(const ta_engine *engine, ta_frame *frame, void *scratch,
     ta_copy(input, ids[i], count * width * sizeof *input);
     ta_fill(input + count * width, 0, (length - count) * width * sizeof *input);
   }
+}
+
+/* Runs a program. The outputs stay in the frame. */
+static void run_program(const ta_engine *engine, ta_frame *frame, void *scratch, const int32_t *const *ids,
+                        size_t count, size_t length) {
+  const ta_program *program = frame->program;
+  start_program(engine, frame, scratch, ids, count, length);
   for (uint32_t i = 0; i < program->graph.operator_count; i++)
     if (program->steps[i].run != NULL) program->steps[i].run(&program->steps[i], frame);
 }
@@ -211,6 +218,12 @@ static textapp_status copy_finite(const float *from, size_t count, float *to, te
                                       FILE_NAME ": its scores are not finite; export it again");
 }
 
+/* The tokens that a text is run at where it costs its own length. */
+static size_t length_of(const ta_engine *engine, size_t count) {
+  size_t least = (size_t)engine->programs[engine->count - 1].least;
+  return count == 0 ? (size_t)engine->programs[0].length : TA_MAX(count, least);
+}
+
 textapp_status ta_engine_run(const ta_engine *engine, void *scratch, const int32_t *const *ids, size_t count,
                              float *logits, float *attention, textapp_message *message) {
   size_t number = 0;
@@ -220,7 +233,7 @@ textapp_status ta_engine_run(const ta_engine *engine, void *scratch, const int32
   size_t length = (size_t)engine->programs[number].length;
   if (engine->by_length) {
     number = engine->count - 1;
-    if (count > 0) length = TA_MAX(count, (size_t)engine->programs[number].least);
+    length = length_of(engine, count);
   }
   const ta_program *program = &engine->programs[number];
   ta_frame frame = frame_of(engine, program, scratch);
@@ -230,4 +243,42 @@ textapp_status ta_engine_run(const ta_engine *engine, void *scratch, const int32
     ta_copy(attention, ta_read(&frame, program->attention), count * sizeof *attention);
   size_t results = engine->outputs * (engine->per_token ? count : 1);
   return copy_finite(ta_read(&frame, program->logits), results, logits, message);
+}
+
+size_t ta_engine_together(const ta_engine *engine) {
+  const ta_program *program = &engine->programs[engine->count - 1];
+  int gains = 0;
+  for (uint32_t i = 0; i < program->graph.operator_count; i++) gains |= program->steps[i].run_together != NULL;
+  return engine->by_length && gains ? TA_TOGETHER : 1;
+}
+
+textapp_status ta_engine_run_together(const ta_engine *engine, void *scratch, const ta_engine_text *texts, size_t count,
+                                      textapp_message *message) {
+  const ta_program *program = &engine->programs[engine->count - 1];
+  const ta_engine_text *sorted[TA_TOGETHER];
+  ta_frame frames[TA_TOGETHER];
+  for (size_t i = 0; i < count; i++) { /* the longest first */
+    size_t at = i;
+    for (; at > 0 && length_of(engine, sorted[at - 1]->count) < length_of(engine, texts[i].count); at--)
+      sorted[at] = sorted[at - 1];
+    sorted[at] = &texts[i];
+  }
+  for (size_t i = 0; i < count; i++) {
+    void *own = (uint8_t *)scratch + i * engine->scratch;
+    frames[i] = frame_of(engine, program, own);
+    start_program(engine, &frames[i], own, sorted[i]->ids, sorted[i]->count, length_of(engine, sorted[i]->count));
+  }
+  for (uint32_t i = 0; i < program->graph.operator_count; i++) {
+    const ta_step *step = &program->steps[i];
+    if (step->run_together != NULL) step->run_together(step, frames, count);
+    else if (step->run != NULL)
+      for (size_t k = 0; k < count; k++) step->run(step, &frames[k]);
+  }
+  for (size_t i = 0; i < count; i++) {
+    size_t results = engine->outputs * (engine->per_token ? sorted[i]->count : 1);
+    if (frames[i].wrong != NULL) return ta_say(message, TEXTAPP_ERROR_BUNDLE, FILE_NAME ": %s", frames[i].wrong);
+    textapp_status status = copy_finite(ta_read(&frames[i], program->logits), results, sorted[i]->logits, message);
+    if (status) return status;
+  }
+  return TEXTAPP_OK;
 }

@@ -42,4 +42,18 @@ int ta_engine_is_by_length(const ta_engine *engine);
 textapp_status ta_engine_run(const ta_engine *engine, void *scratch, const int32_t *const *ids, size_t count,
                              float *logits, float *attention, textapp_message *message);
 
+/* Several texts at once, which is faster where the model has an LSTM: its weights are read once for all of them, and a
+ * step of one text does not wait for that of another. Results are those of `ta_engine_run`. */
+#define TA_TOGETHER 4
+typedef struct {
+  const int32_t *const *ids;
+  size_t count;
+  float *logits;
+} ta_engine_text;
+/* The texts that are best computed at once: TA_TOGETHER, or 1. */
+size_t ta_engine_together(const ta_engine *engine);
+/* `scratch` has `ta_engine_scratch` bytes for each text. */
+textapp_status ta_engine_run_together(const ta_engine *engine, void *scratch, const ta_engine_text *texts, size_t count,
+                                      textapp_message *message);
+
 #endif

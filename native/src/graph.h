@@ -39,6 +39,9 @@ typedef struct {
 
 struct ta_step {
   void (*run)(const ta_step *step, ta_frame *frame);
+  /* The same for several texts; NULL where they gain nothing by it. Longer texts come first. Their frames' memory and
+   * scratch are equally far apart. */
+  void (*run_together)(const ta_step *step, ta_frame *frames, size_t count);
   /* Whether the step reads and writes only inside its tensors at the shapes of a frame; gives the bytes of scratch that
    * it needs. It must hold for every shape that is run. */
   int (*fits)(const ta_step *step, const ta_frame *frame, size_t *scratch);

@@ -114,6 +114,7 @@ int ta_json_number(ta_json value, double *out) {
   int64_t exponent = 0, given = 0;
   int negative, point = 0, down = 0, more = 0;
   if (ta_json_kind_of(value) != TA_JSON_NUMBER) return 0;
+  digits[0] = '0'; /* a number of zeros alone has none: compilers do not see that this is not read */
   end = value_end(value);
   negative = *at == '-';
   for (at += negative; at < end && *at != 'e' && *at != 'E'; at++) {

@@ -125,11 +125,12 @@ static void take_text(textapp_context *out, ta_block *block) {
   /* The longest word of the vocabulary and one more byte, and the code points of a word that n-grams read. */
   out->word_room = TA_MAX(bundle->vocabulary.longest + 4, (size_t)160);
   out->spelling_room = (size_t)bundle->max_characters * 4 + 4;
-  ta_tokens_take(&out->tokens, block, out->longest_text, out->most_tokens);
+  ta_tokens_take_text(&out->tokens, block, bundle->tokenizer.form, out->longest_text, out->most_tokens);
   out->word = ta_take(block, out->word_room, 1);
   out->spelling = ta_take(block, out->spelling_room, 1);
   for (size_t number = 0; number < out->model->input_count; number++) {
-    out->ids[number] = ta_take(block, bundle->longest * out->model->inputs[number].width, sizeof **out->ids);
+    size_t count = out->together * bundle->longest * out->model->inputs[number].width;
+    out->ids[number] = ta_take(block, count, sizeof **out->ids);
   }
   if (!bundle->has_ngrams) return;
   ta_ngrams_take(&out->ngrams, block, &bundle->ngrams.hash, bundle->longest);
@@ -140,28 +141,34 @@ static void take_text(textapp_context *out, ta_block *block) {
 static void take_results(textapp_context *out, ta_block *block) {
   const ta_bundle *bundle = &out->model->bundle;
   size_t names = bundle->name_count;
-  out->out_tokens = ta_take(block, out->most_tokens, sizeof *out->out_tokens);
   if (bundle->task != TEXTAPP_TAGGING) {
+    out->tokens.tokens = ta_take(block, out->tokens.room, sizeof *out->tokens.tokens);
+    out->out_tokens = ta_take(block, out->most_tokens, sizeof *out->out_tokens);
     out->logits = ta_take(block, names, sizeof *out->logits);
     out->probs = ta_take(block, names, sizeof *out->probs);
     out->chosen = ta_take(block, names, 1);
     return;
   }
-  out->logits = ta_take(block, out->most_tokens, names * sizeof *out->logits);
+  out->work_size = ta_work_size(bundle, out->longest_text, out->tokens.room);
+  out->work = ta_take(block, out->work_size, 1);
+  out->logits = (float *)(void *)out->work;
+  if (out->work) out->tokens.tokens = (ta_token *)(void *)(out->work + out->work_size) - out->tokens.room;
   out->window = ta_take(block, bundle->longest, names * sizeof *out->window);
-  ta_decoding_take(&out->decoding, block, &bundle->tags, out->most_tokens);
-  out->out_spans = ta_take(block, bundle->scheme == TA_PLAIN ? 0 : out->most_tokens, sizeof *out->out_spans);
+  out->decoding.scores = ta_take(block, TA_SCORE_ROWS * names, sizeof *out->decoding.scores);
+  out->decoding.ids = ta_take(block, out->tokens.room, sizeof *out->decoding.ids);
   out->confidences = ta_take(block, bundle->scheme == TA_PLAIN ? out->most_tokens : 0, sizeof *out->confidences);
 }
 
 /* Counts the memory of a context, or cuts it from the block. */
-static void take_context(textapp_context *out, ta_block *block, const textapp_model *model, size_t longest_text) {
+static void take_context(textapp_context *out, ta_block *block, const textapp_model *model, size_t longest_text,
+                         size_t together) {
   out->model = model;
+  out->together = together;
   out->longest_text = longest_text;
   out->most_tokens = most_tokens(&model->bundle, longest_text);
   take_text(out, block);
   take_results(out, block);
-  out->engine_scratch = ta_take(block, ta_engine_scratch(model->engine), 1);
+  out->engine_scratch = ta_take(block, together, ta_engine_scratch(model->engine));
   if (textapp_has_attention(model)) {
     out->attention = ta_take(block, model->bundle.longest, sizeof *out->attention);
   }
@@ -170,29 +177,43 @@ static void take_context(textapp_context *out, ta_block *block, const textapp_mo
 #define ALIGNMENT 64
 
 /* The bytes that a context takes from an aligned place on; 0 where an argument is wrong. */
-static size_t context_bytes(const textapp_model *model, size_t longest_text) {
+static size_t context_bytes(const textapp_model *model, size_t longest_text, size_t together) {
   textapp_context context;
   ta_block block = {NULL, 0};
   if (!model || longest_text >= TA_LONGEST_TEXT) return 0;
   ta_fill(&context, 0, sizeof context);
   ta_take(&block, 1, sizeof context);
-  take_context(&context, &block, model, longest_text);
+  take_context(&context, &block, model, longest_text, together);
   return block.used > SIZE_MAX - ALIGNMENT ? 0 : block.used;
 }
 
 size_t textapp_context_size(const textapp_model *model, size_t longest_text) {
-  size_t bytes = context_bytes(model, longest_text);
+  size_t bytes = context_bytes(model, longest_text, 1);
+  return bytes ? bytes + ALIGNMENT - 1 : 0;
+}
+
+/* The texts that textapp_probabilities computes at once, where there is memory for them. */
+static size_t most_together(const textapp_model *model) {
+  int is_alone = model->bundle.task == TEXTAPP_TAGGING || model->bundle.has_ngrams;
+  return is_alone ? 1 : ta_engine_together(model->engine);
+}
+
+size_t textapp_batch_size(const textapp_model *model, size_t longest_text) {
+  size_t bytes = model ? context_bytes(model, longest_text, most_together(model)) : 0;
   return bytes ? bytes + ALIGNMENT - 1 : 0;
 }
 
 textapp_context *textapp_context_init(const textapp_model *model, void *memory, size_t size, size_t longest_text) {
-  size_t needed = context_bytes(model, longest_text), before = (0 - (uintptr_t)memory) % ALIGNMENT;
+  size_t needed = context_bytes(model, longest_text, 1), before = (0 - (uintptr_t)memory) % ALIGNMENT, together, all;
   ta_block block = {NULL, 0};
   textapp_context *out;
   if (!needed || !memory || size < before || size - before < needed) return NULL;
+  together = most_together(model);
+  all = context_bytes(model, longest_text, together);
+  if (!all || size - before < all) together = 1;
   block.memory = (uint8_t *)memory + before;
   out = ta_take(&block, 1, sizeof *out);
   ta_fill(out, 0, sizeof *out);
-  take_context(out, &block, model, longest_text);
+  take_context(out, &block, model, longest_text, together);
   return out;
 }

@@ -11,9 +11,9 @@ typedef struct {
   int32_t time_major;
 } lstm_params;
 
-/* What a run needs beside its tensors. */
+/* What a run needs beside its tensors. `projected` comes first, so that those of several texts are equally far apart. */
 typedef struct {
-  float *projected, *bias, *cell;
+  float *projected, *bias, *cell, *state;
   void *product;
 } lstm_scratch;
 
@@ -21,7 +21,8 @@ static lstm_scratch take(ta_block *block, size_t steps, size_t width, size_t uni
   lstm_scratch scratch;
   scratch.projected = ta_take(block, steps * GATES * units, sizeof(float));
   scratch.bias = ta_take(block, GATES * units, sizeof(float));
-  scratch.cell = ta_take(block, units, sizeof(float));
+  scratch.cell = ta_take(block, TA_TOGETHER * units, sizeof(float));
+  scratch.state = ta_take(block, TA_TOGETHER * units, sizeof(float));
   scratch.product = ta_take(block, ta_product_scratch(TA_MAX(width, units)), 1);
   return scratch;
 }
@@ -45,6 +46,16 @@ static int fits_lstm(const ta_step *step, const ta_frame *frame, size_t *scratch
   return batch == 1 && width == params->input->matrix.inputs && steps * units == ta_count(frame, step->out[0]);
 }
 
+/* The part of the gates that the inputs give, for all steps of a text. */
+static void project(const ta_step *step, const ta_frame *frame, const lstm_scratch *scratch, size_t steps) {
+  const lstm_params *params = step->params;
+  size_t units = params->recurrent->matrix.inputs;
+  for (uint32_t gate = 0; gate < GATES; gate++)
+    ta_copy(scratch->bias + gate * units, ta_read(frame, step->in[BIASES + gate]), units * sizeof(float));
+  ta_product_rows(frame->kernels, params->input, ta_read(frame, step->in[0]), steps, scratch->bias, 0, TA_AWAY,
+                  scratch->projected, scratch->product);
+}
+
 static void run_lstm(const ta_step *step, ta_frame *frame) {
   const lstm_params *params = step->params;
   const ta_kernels *kernels = frame->kernels;
@@ -52,16 +63,54 @@ static void run_lstm(const ta_step *step, ta_frame *frame) {
   sizes_of(step, frame, &steps, &batch, &width);
   ta_block block = {frame->scratch, 0};
   lstm_scratch scratch = take(&block, steps, width, units);
-  for (uint32_t gate = 0; gate < GATES; gate++)
-    ta_copy(scratch.bias + gate * units, ta_read(frame, step->in[BIASES + gate]), units * sizeof(float));
+  project(step, frame, &scratch, steps);
   ta_fill(scratch.cell, 0, units * sizeof(float));
   float *out = ta_write(frame, step->out[0]), *row = scratch.projected;
-  const float *x = ta_read(frame, step->in[0]);
-  ta_product_rows(kernels, params->input, x, steps, scratch.bias, 0, TA_AWAY, row, scratch.product);
   for (size_t t = 0; t < steps; t++, row += gates, out += units) {
     /* Halves, which the two ways to round differ in, are rare in a state; TA_EVEN is found sooner. */
     if (t > 0) ta_product_rows(kernels, params->recurrent, out - units, 1, NULL, 1, TA_EVEN, row, scratch.product);
     kernels->lstm_step(row, units, scratch.cell, out);
+  }
+}
+
+/* A step of several texts: y += states * weights, for rows of y that are `stride` floats apart. */
+static void add_states(const ta_kernels *kernels, const ta_matrix *matrix, const lstm_scratch *scratch, size_t count,
+                       float *y, size_t stride) {
+  float scales[TA_TOGETHER];
+  int32_t zeros[TA_TOGETHER];
+  if (matrix->is_float) {
+    kernels->float_product(matrix, scratch->state, matrix->inputs, count, NULL, 1, y, stride);
+    return;
+  }
+  kernels->quantize_ranges(scratch->state, count, matrix->inputs, TA_EVEN, scratch->product, scales, zeros);
+  kernels->int8_product(matrix, scratch->product, ta_padded(matrix->inputs), scales, zeros, count, NULL, 1, y, stride);
+}
+
+/* Texts whose steps are made together: that of one does not wait for that of another. */
+static void run_lstm_together(const ta_step *step, ta_frame *frames, size_t count) {
+  const lstm_params *params = step->params;
+  const ta_matrix *matrix = &params->recurrent->matrix;
+  size_t units = matrix->inputs, gates = GATES * units, steps[TA_TOGETHER], batch, width;
+  size_t stride = count > 1 ? (size_t)(frames[1].scratch - frames[0].scratch) / sizeof(float) : 0;
+  lstm_scratch scratch;
+  float *out[TA_TOGETHER];
+  for (size_t i = count; i-- > 0;) { /* the first last: `scratch` stays that of its frame */
+    ta_block block = {frames[i].scratch, 0};
+    sizes_of(step, &frames[i], &steps[i], &batch, &width);
+    scratch = take(&block, steps[i], width, units);
+    out[i] = ta_write(&frames[i], step->out[0]);
+    project(step, &frames[i], &scratch, steps[i]);
+  }
+  ta_fill(scratch.cell, 0, count * units * sizeof(float));
+  float *row = scratch.projected;
+  for (size_t t = 0; t < steps[0]; t++, row += gates) {
+    while (steps[count - 1] <= t) count--;
+    if (t > 0) add_states(frames[0].kernels, matrix, &scratch, count, row, stride);
+    for (size_t i = 0; i < count; i++) {
+      float *state = scratch.state + i * units;
+      frames[0].kernels->lstm_step(row + i * stride, units, scratch.cell + i * units, state);
+      ta_copy(out[i] + t * units, state, units * sizeof(float));
+    }
   }
 }
 
@@ -116,6 +165,7 @@ void ta_prepare_lstm(ta_builder *builder) {
   }
   lstm_params *params = ta_work(builder, run_lstm, fits_lstm, sizeof *params);
   if (params == NULL) return;
+  builder->step->run_together = run_lstm_together;
   params->input = ta_pack(builder, input_at, GATES);
   params->recurrent = ta_pack(builder, recurrent_at, GATES);
   params->time_major = time_major;

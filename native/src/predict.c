@@ -62,9 +62,15 @@ textapp_status ta_run(textapp_context *context, size_t count, float *logits, flo
                        logits, attention, message);
 }
 
+/* Without tokens the model knows only how frequent labels are: a text of several labels has none then. */
+static void leave_out(const ta_bundle *bundle, size_t tokens, float *logits) {
+  static const uint8_t minus_infinity[] = {0, 0, 0x80, 0xFF};
+  if (tokens || bundle->task != TEXTAPP_MULTILABEL) return;
+  for (size_t label = 0; label < bundle->name_count; label++) logits[label] = ta_f32(minus_infinity);
+}
+
 /* The logits of the text whose tokens the context has. */
 static textapp_status score(textapp_context *context, textapp_message *message) {
-  static const uint8_t minus_infinity[] = {0, 0, 0x80, 0xFF};
   const ta_bundle *bundle = &context->model->bundle;
   textapp_status status;
   if (bundle->has_ngrams) ta_ngrams_start(&context->ngrams);
@@ -77,9 +83,7 @@ static textapp_status score(textapp_context *context, textapp_message *message) 
     ta_ngram_model_add(&bundle->ngrams, context->model->kernels, &context->ngrams, context->sums, context->values,
                        context->logits);
   }
-  if (context->tokens.count || bundle->task != TEXTAPP_MULTILABEL) return TEXTAPP_OK;
-  /* Without tokens the model knows only how frequent labels are. */
-  for (size_t label = 0; label < bundle->name_count; label++) context->logits[label] = ta_f32(minus_infinity);
+  leave_out(bundle, context->tokens.count, context->logits);
   return TEXTAPP_OK;
 }
 
@@ -120,12 +124,13 @@ void ta_list_tokens(textapp_context *context, const char *text, size_t length, u
   ta_units units = ta_units_of(text, length, flags);
   size_t count = context->tokens.count;
   for (size_t number = 0; number < count; number++) {
-    const ta_token *token = &context->tokens.tokens[number];
     textapp_token *out = &context->out_tokens[number];
-    out->text = context->tokens.text + token->first;
-    out->length = token->behind - token->first;
-    out->start = ta_unit(&units, &units.starts, token->start);
-    out->end = ta_unit(&units, &units.ends, token->end);
+    ta_token token;
+    ta_copy(&token, &context->tokens.tokens[number], sizeof token); /* what is written may lie there */
+    out->text = context->tokens.text + token.first;
+    out->length = token.behind - token.first;
+    out->start = ta_unit(&units, &units.starts, token.start);
+    out->end = ta_unit(&units, &units.ends, token.end);
     out->weight = context->attention ? context->attention[number] : -1.0f;
     out->tag = -1;
     out->confidence = -1.0;
@@ -152,28 +157,112 @@ textapp_status textapp_predict(textapp_context *context, const char *text, size_
   return status;
 }
 
+/* Many texts, and the places of their results. */
+typedef struct {
+  const char *texts;
+  const size_t *ends;
+  double *probs;
+  float *logits;
+  uint8_t *truncated;
+} many;
+
+static size_t start_of(const many *of, size_t number) { return number ? of->ends[number - 1] : 0; }
+
+/* Predicts one text after the other, up to `end`. Stops at the first that fails; `*done` is the number before it. */
+static textapp_status predict_each(textapp_context *context, const many *of, size_t end, size_t *done,
+                                   textapp_message *message) {
+  size_t labels = context->model->bundle.name_count;
+  for (; *done < end; ++*done) {
+    const textapp_prediction *found;
+    size_t number = *done, start = start_of(of, number);
+    textapp_status status;
+    if (of->ends[number] < start) return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "ends: must ascend");
+    status = textapp_predict(context, of->texts + start, of->ends[number] - start, TEXTAPP_DECISION, &found, message);
+    if (status) return status;
+    ta_copy(of->probs + number * labels, found->probs, labels * sizeof *of->probs);
+    ta_copy(of->logits + number * labels, found->logits, labels * sizeof *of->logits);
+    of->truncated[number] = (uint8_t)(found->truncated != 0);
+  }
+  return TEXTAPP_OK;
+}
+
+/* Predicts some texts at once: at most `context->together`. */
+static textapp_status predict_group(textapp_context *context, const many *of, const size_t *numbers, size_t count,
+                                    textapp_message *message) {
+  const textapp_model *model = context->model;
+  const ta_bundle *bundle = &model->bundle;
+  const int32_t *ids[TA_TOGETHER][TA_INPUTS];
+  ta_engine_text texts[TA_TOGETHER];
+  size_t labels = bundle->name_count;
+  textapp_status status;
+  for (size_t i = 0; i < count; i++) {
+    size_t start = start_of(of, numbers[i]), length = of->ends[numbers[i]] - start;
+    status = ta_tokenize(&bundle->tokenizer, of->texts + start, length, bundle->longest, &context->tokens);
+    if (status) return status;
+    for (size_t token = 0; token < context->tokens.count; token++) {
+      ta_encode_token(context, token, i * bundle->longest + token, 0);
+    }
+    for (size_t number = 0; number < model->input_count; number++) {
+      ids[i][number] = context->ids[number] + i * bundle->longest * model->inputs[number].width;
+    }
+    texts[i].ids = ids[i];
+    texts[i].count = context->tokens.count;
+    texts[i].logits = of->logits + numbers[i] * labels;
+    of->truncated[numbers[i]] = (uint8_t)(context->tokens.more != 0);
+  }
+  status = ta_engine_run_together(model->engine, context->engine_scratch, texts, count, message);
+  if (status) return status;
+  for (size_t i = 0; i < count; i++) {
+    leave_out(bundle, texts[i].count, texts[i].logits);
+    ta_copy(context->logits, texts[i].logits, labels * sizeof *context->logits);
+    ta_decide(context);
+    ta_copy(of->probs + numbers[i] * labels, context->probs, labels * sizeof *of->probs);
+  }
+  return TEXTAPP_OK;
+}
+
+#define SORTED 64 /* texts of which those of about the same length are computed at once */
+
+/* Predicts texts from `first` on, at most SORTED, in groups of about the same length. */
+static textapp_status predict_sorted(textapp_context *context, const many *of, size_t first, size_t count,
+                                     textapp_message *message) {
+  size_t numbers[SORTED], lengths[SORTED];
+  textapp_status status = TEXTAPP_OK;
+  for (size_t i = 0; i < count; i++) {
+    size_t start = start_of(of, first + i), end = of->ends[first + i], at = i;
+    if (end < start || end - start > context->longest_text) return TEXTAPP_ERROR_ARGUMENT; /* predict_each says which */
+    for (; at > 0 && lengths[at - 1] < end - start; at--) {
+      numbers[at] = numbers[at - 1];
+      lengths[at] = lengths[at - 1];
+    }
+    numbers[at] = first + i;
+    lengths[at] = end - start;
+  }
+  for (size_t i = 0; i < count && !status; i += context->together) {
+    status = predict_group(context, of, numbers + i, TA_MIN(context->together, count - i), message);
+  }
+  return status;
+}
+
 textapp_status textapp_probabilities(textapp_context *context, const char *texts, const size_t *ends, size_t count,
                                      double *probs, float *logits, uint8_t *truncated, size_t *done,
                                      textapp_message *message) {
-  size_t labels, start = 0;
+  many of = {texts, ends, probs, logits, truncated};
   if (done) *done = 0;
   if (!context || !probs || !logits || !truncated || !done || (count && (!texts || !ends)) ||
       context->model->bundle.task == TEXTAPP_TAGGING) {
     return ta_say(message, TEXTAPP_ERROR_ARGUMENT,
                   "textapp_probabilities: needs a context of a model that labels texts, texts, and places for results");
   }
-  labels = context->model->bundle.name_count;
-  for (size_t number = 0; number < count; number++) {
-    const textapp_prediction *prediction;
+  while (*done < count) {
+    size_t some = TA_MIN(count - *done, (size_t)SORTED);
     textapp_status status;
-    if (ends[number] < start) return ta_say(message, TEXTAPP_ERROR_ARGUMENT, "ends: must ascend");
-    status = textapp_predict(context, texts + start, ends[number] - start, TEXTAPP_DECISION, &prediction, message);
+    if (context->together > 1 && !predict_sorted(context, &of, *done, some, message)) {
+      *done += some;
+      continue;
+    }
+    status = predict_each(context, &of, *done + some, done, message);
     if (status) return status;
-    ta_copy(probs + number * labels, prediction->probs, labels * sizeof *probs);
-    ta_copy(logits + number * labels, prediction->logits, labels * sizeof *logits);
-    truncated[number] = (uint8_t)(prediction->truncated != 0);
-    start = ends[number];
-    *done = number + 1;
   }
   return TEXTAPP_OK;
 }

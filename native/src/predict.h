@@ -18,18 +18,21 @@ struct textapp_model {
 struct textapp_context {
   const textapp_model *model;
   size_t longest_text, most_tokens;
+  size_t together; /* texts that are computed at once */
   ta_tokens tokens;
-  int32_t *ids[TA_INPUTS]; /* (longest, width) of each input */
+  int32_t *ids[TA_INPUTS]; /* (together, longest, width) of each input */
   char *word, *spelling;
   size_t word_room, spelling_room;
-  void *engine_scratch;
-  float *logits;    /* (C), or (most_tokens, K) */
+  void *engine_scratch; /* for each of the texts together */
+  float *logits;    /* (C), or (tokens, K), where `work` begins */
   float *window;    /* tagging: (longest, K) */
   float *attention; /* (longest); NULL without attention */
   double *probs;    /* (C) */
   uint8_t *chosen;  /* (C), multi-label */
-  textapp_token *out_tokens; /* (most_tokens) */
-  textapp_span *out_spans;   /* (most_tokens), tagging */
+  textapp_token *out_tokens; /* (most_tokens); tagging: (tokens), in `work` */
+  textapp_span *out_spans;   /* (spans), in `work` */
+  uint8_t *work;             /* tagging: what a text needs for each token, cut anew for each text; see tagging.c */
+  size_t work_size;
   ta_decoding decoding;
   double *confidences; /* (most_tokens), plain tags */
   ta_ngrams ngrams;
@@ -51,7 +54,11 @@ textapp_status ta_classify(textapp_context *context, const char *text, size_t le
 textapp_status ta_tag_text(textapp_context *context, const char *text, size_t length, uint32_t flags,
                            textapp_message *message);
 
-/* Decodes the context's logits into its prediction: labels; or tags and spans of the tokens of this text. */
+/* Bytes of `work` for the tokens of a text of `longest` bytes; SIZE_MAX where that is too much. */
+size_t ta_work_size(const ta_bundle *bundle, size_t longest, size_t most_tokens);
+
+/* Decodes the context's logits into its prediction: labels; or tags and spans of the tokens of this text, in place of
+ * `context->tokens`. */
 void ta_decide(textapp_context *context);
 void ta_decode_logits(textapp_context *context, const char *text, size_t length, uint32_t flags);
 

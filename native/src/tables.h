@@ -38,7 +38,8 @@
 #define TA_LONGEST_CHUNK 32u      /* code points that are normalized together */
 #define TA_LONGEST_PARTS 18u      /* code points of a decomposition */
 #define TA_GROWTH 3u              /* bytes of tokens for each byte of a text, */
-#define TA_TOKEN_GROWTH 8u        /* and for each token */
+#define TA_TOKEN_GROWTH 8u        /* and for each token; */
+#define TA_NFKC_GROWTH 10u       /* or so many for each byte of a text, and TA_GROWTH without NFKC */
 #define TA_TOKENS_A_BYTE 5u       /* most tokens for each byte of a text, */
 #define TA_WORDS_A_BYTE 2u        /* where tokens are words, */
 #define TA_UNCHANGED_TOKENS_A_BYTE 1u /* and without NFKC */

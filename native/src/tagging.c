@@ -1,6 +1,35 @@
 /* From a text, or from tokens, to tags and spans: textapp/runtime/tagging.py. */
 #include "predict.h"
 
+/* A context's `work` holds first the logits of a text's tokens, and last its tokens, as `ta_token`s. Between them come
+ * one after the other: where each tag of the best tags comes from; the spans; and, from the front, the spans of the
+ * prediction, then its tokens. These grow over the spans and tokens that they are made from, which are read before:
+ *
+ *     logits | back                                        | ta_tokens
+ *     logits |                                    ta_spans | ta_tokens
+ *     logits | textapp_spans                      ta_spans | ta_tokens
+ *     logits | textapp_spans | textapp_tokens ->      <- read from the left
+ *
+ * A span of the prediction has a character of its own. A character that is more tokens than it has bytes has two bytes
+ * or more; so a text has either at most a token and a span for each byte, or more tokens and at most half as many spans.
+ * With that the prediction ends where tokens end, and never comes to one that was not read: n tokens and s spans take
+ * 48 n + 40 s bytes, and ta_tokens 16 n. */
+#define TA_GAP 64 /* alignment */
+
+size_t ta_work_size(const ta_bundle *bundle, size_t longest, size_t most_tokens) {
+  uint64_t tags = bundle->name_count, spans = bundle->scheme == TA_PLAIN ? 0 : sizeof(textapp_span);
+  uint64_t decoding = sizeof(ta_token) + (bundle->tags.has_crf ? tags * sizeof(uint16_t) : 0);
+  uint64_t each = tags * sizeof(float) + TA_MAX(decoding, sizeof(textapp_token));
+  uint64_t even = longest * (each + spans), more = most_tokens * each + (longest + 1) / 2 * spans;
+  uint64_t size = (TA_MAX(even, more) + 4 * TA_GAP) / TA_GAP * TA_GAP;
+  return size > SIZE_MAX / 2 ? SIZE_MAX : (size_t)size;
+}
+
+/* The first aligned place after `size` bytes of a place. */
+static uint8_t *place_after(void *start, size_t size) {
+  return (uint8_t *)start + (size + TA_GAP - 1) / TA_GAP * TA_GAP;
+}
+
 static int ends_sentence(void *user, size_t token) {
   const textapp_context *context = user;
   const ta_token *one = &context->tokens.tokens[token];
@@ -41,16 +70,19 @@ static void list_spans(textapp_context *context, ta_units *units, size_t count) 
   textapp_prediction *out = &context->prediction;
   size_t done = 0;
   for (size_t number = 0; number < count; number++) {
-    const ta_span *span = &context->decoding.spans[number];
     textapp_span *place = &context->out_spans[out->span_count];
-    size_t first = span->start, start, end = tokens[span->end - 1].end;
-    while (first < span->end && tokens[first].end <= done) first++;
-    if (first == span->end) continue;
+    size_t first, start, end;
+    ta_span span;
+    ta_copy(&span, &context->decoding.spans[number], sizeof span); /* what is written may lie there */
+    first = span.start;
+    end = tokens[span.end - 1].end;
+    while (first < span.end && tokens[first].end <= done) first++;
+    if (first == span.end) continue;
     start = TA_MAX(done, tokens[first].start);
-    name_type(place, tags->out_names[context->decoding.ids[span->start]]);
+    name_type(place, tags->out_names[context->decoding.ids[span.start]]);
     place->start = ta_unit(units, &units->starts, start);
     place->end = ta_unit(units, &units->ends, end);
-    place->confidence = span->confidence;
+    place->confidence = span.confidence;
     out->span_count++;
     done = end;
   }
@@ -72,8 +104,14 @@ static size_t decode(textapp_context *context, int confidence) {
   const ta_tags *tags = &context->model->bundle.tags;
   ta_decoding *work = &context->decoding;
   size_t count = context->tokens.count, spans;
+  uint8_t *free_place = place_after(context->logits, count * tags->count * sizeof(float));
+  work->back = (uint16_t *)(void *)free_place;
   ta_viterbi(tags, work, context->logits, count);
+  work->spans = (ta_span *)(void *)free_place;
   spans = ta_read_spans(tags, work, count);
+  work->spans = (ta_span *)(void *)context->tokens.tokens - spans;
+  ta_move(work->spans, free_place, spans * sizeof *work->spans);
+  context->out_spans = (textapp_span *)(void *)free_place;
   if (confidence && tags->scheme == TA_PLAIN) {
     ta_tag_confidences(tags, work, context->logits, count, context->confidences);
   } else if (confidence) {
@@ -83,11 +121,18 @@ static size_t decode(textapp_context *context, int confidence) {
   return spans;
 }
 
+/* The tokens of the prediction come after its spans. */
+static void place_tokens(textapp_context *context) {
+  size_t spans = context->prediction.span_count * sizeof *context->out_spans;
+  context->out_tokens = (textapp_token *)(void *)place_after(context->out_spans, spans);
+}
+
 void ta_decode_logits(textapp_context *context, const char *text, size_t length, uint32_t flags) {
   ta_units units = ta_units_of(text, length, flags);
   textapp_prediction *out = &context->prediction;
   ta_fill(out, 0, sizeof *out);
   list_spans(context, &units, decode(context, (flags & TEXTAPP_CONFIDENCE) != 0));
+  place_tokens(context);
   ta_list_tokens(context, text, length, flags);
   list_tags(context, flags);
   out->label = -1;
@@ -145,18 +190,20 @@ static textapp_status cut_tokens(textapp_context *context, const char *const *to
   for (size_t number = 0; number < count; number++) {
     textapp_status status = TEXTAPP_OK;
     size_t used = TA_MAX(lengths[number], (size_t)1); /* an empty token is a token too */
+    uint32_t first;
     if (used > context->longest_text - total) {
       return ta_say(message, TEXTAPP_ERROR_TOO_LONG,
                     "tokens: have more than the %z bytes that the context was made for", context->longest_text);
     }
     total += used;
-    context->out_tokens[number].start = context->tokens.count;
+    first = (uint32_t)context->tokens.count;
     if (context->model->bundle.retokenize) {
       status = add_pieces(&context->model->bundle.tokenizer, &context->tokens, tokens[number], lengths[number]);
     } else {
       add_whole(&context->tokens, tokens[number], lengths[number]);
     }
     if (status) return ta_say(message, status, "tokens: number %z cannot be cut", number);
+    context->tokens.tokens[number].start = first; /* its first piece, which is never before it */
   }
   return TEXTAPP_OK;
 }
@@ -200,12 +247,15 @@ textapp_status textapp_tag(textapp_context *context, const char *const *tokens, 
   decode(context, 0);
   width = context->model->bundle.name_count;
   for (size_t number = 0; number < count; number++) {
-    textapp_token *out = &context->out_tokens[number];
-    size_t first = out->start; /* its first piece, which is never before it */
+    size_t first = context->tokens.tokens[number].start;
     context->decoding.ids[number] = context->decoding.ids[first];
     ta_move(context->logits + number * width, context->logits + first * width, width * sizeof *context->logits);
   }
   if (context->model->bundle.retokenize) ta_repair_iob2(&context->model->bundle.tags, context->decoding.ids, count);
+  context->prediction.label = -1;
+  context->prediction.logits = context->logits;
+  spans_of_tags(context, count);
+  place_tokens(context);
   for (size_t number = 0; number < count; number++) {
     textapp_token *out = &context->out_tokens[number];
     out->text = tokens[number];
@@ -216,9 +266,6 @@ textapp_status textapp_tag(textapp_context *context, const char *const *tokens, 
     out->tag = context->decoding.ids[number];
     out->confidence = -1.0;
   }
-  spans_of_tags(context, count);
-  context->prediction.label = -1;
-  context->prediction.logits = context->logits;
   context->prediction.tokens = context->out_tokens;
   context->prediction.token_count = count;
   *prediction = &context->prediction;

@@ -173,7 +173,7 @@ textapp_status ta_tags_load(ta_tags *out, ta_arena *arena, ta_scheme scheme, con
 
 void ta_decoding_take(ta_decoding *out, ta_block *block, const ta_tags *tags, size_t most_tokens) {
   size_t count = tags->count;
-  out->scores = ta_take(block, 6 * count, sizeof *out->scores);
+  out->scores = ta_take(block, TA_SCORE_ROWS * count, sizeof *out->scores);
   out->back = ta_take(block, tags->has_crf ? most_tokens : 0, count * sizeof *out->back);
   out->ids = ta_take(block, most_tokens, sizeof *out->ids);
   out->spans = ta_take(block, tags->scheme == TA_PLAIN ? 0 : most_tokens, sizeof *out->spans);

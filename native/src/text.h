@@ -26,7 +26,8 @@ typedef struct {
 } ta_token;
 
 /* The tokens of a text. The caller gives the room, which `ta_tokens_take` cuts for texts of at most `longest` bytes,
- * longest < 2^28: about 3 bytes a byte of the text, and 24 a token. */
+ * longest < 2^28. `ta_tokens_take_text` leaves out `tokens`, for which the caller has `room` places elsewhere; `form` is
+ * that of the tokenizer, TA_NFKC where it is not known. */
 typedef struct {
   char *text;
   size_t text_size, text_room;
@@ -36,6 +37,7 @@ typedef struct {
   void *scratch; /* of normalization: its size does not depend on the text */
 } ta_tokens;
 void ta_tokens_take(ta_tokens *tokens, ta_block *block, size_t longest, size_t most_tokens);
+void ta_tokens_take_text(ta_tokens *tokens, ta_block *block, ta_form form, size_t longest, size_t most_tokens);
 
 /* Cuts a text into its first `most` tokens. Invalid UTF-8 is U+FFFD, a byte at a time as in the WHATWG standard's
  * "maximal subpart" rule (Python's errors="replace"). It works through the text once, from left to right, and stops

@@ -19,20 +19,27 @@ typedef struct {
   size_t held_start, held_end;
 } cutter;
 
-void ta_tokens_take(ta_tokens *tokens, ta_block *block, size_t longest, size_t most_tokens) {
+void ta_tokens_take_text(ta_tokens *tokens, ta_block *block, ta_form form, size_t longest, size_t most_tokens) {
   /* Each byte of a text is at most TA_TOKENS_A_BYTE tokens. All tokens together have at most TA_GROWTH bytes for each
-   * byte of the text and TA_TOKEN_GROWTH for each token; tables.py checks this for every code point. */
+   * byte of the text and TA_TOKEN_GROWTH for each token, and at most the growth of the form for each byte; tables.py
+   * checks this for every code point. */
   size_t limit = longest < (size_t)1 << 28 ? longest * TA_TOKENS_A_BYTE : 0;
   size_t room = TA_MIN(most_tokens, limit);
-  uint64_t text_room = (uint64_t)longest * TA_GROWTH + (uint64_t)room * TA_TOKEN_GROWTH + 8;
+  uint64_t by_tokens = (uint64_t)longest * TA_GROWTH + (uint64_t)room * TA_TOKEN_GROWTH;
+  uint64_t by_bytes = (uint64_t)longest * (form == TA_NFKC ? TA_NFKC_GROWTH : TA_GROWTH);
+  uint64_t text_room = TA_MIN(by_tokens, by_bytes) + 8;
   if (longest >= (size_t)1 << 28 || text_room > UINT32_MAX || text_room > SIZE_MAX) text_room = SIZE_MAX;
   tokens->text_size = tokens->count = 0;
   tokens->more = 0;
   tokens->room = room;
   tokens->text_room = (size_t)text_room;
   tokens->text = ta_take(block, (size_t)text_room, 1);
-  tokens->tokens = ta_take(block, room, sizeof *tokens->tokens);
   tokens->scratch = ta_take(block, 1, ta_scratch_size());
+}
+
+void ta_tokens_take(ta_tokens *tokens, ta_block *block, size_t longest, size_t most_tokens) {
+  ta_tokens_take_text(tokens, block, TA_NFKC, longest, most_tokens);
+  tokens->tokens = ta_take(block, tokens->room, sizeof *tokens->tokens);
 }
 
 static int stop(cutter *one, textapp_status status) {

@@ -41,6 +41,7 @@ HANGUL = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
 
 # Most bytes of tokens: GROWTH for each byte of the text, and TOKEN_GROWTH for each token.
 GROWTH, TOKEN_GROWTH = 3, 8
+NFKC_GROWTH = 10  # or so many for each byte of the text, and with the other forms GROWTH alone
 TOKENS_A_BYTE = 5  # most tokens for each byte of the text,
 WORDS_A_BYTE = 2  # fewer where a token is a word,
 UNCHANGED_TOKENS_A_BYTE = 1  # and fewer without NFKC
@@ -163,6 +164,7 @@ def check_growth(found: Decompositions) -> None:
             # Tokens that surely begin here: words after a space, and letters of scripts without spaces.
             begun = letters.count("U") + letters.count("O") + sum(map(bool, letters.split("S")[1:]))
             assert grown <= GROWTH * size + TOKEN_GROWTH * begun, hex(point)
+            assert grown <= (NFKC_GROWTH if form == "NFKD" else GROWTH) * size, hex(point)
             words = sum(1 for _ in re.finditer("[LD][LDM]*|[^S]M*", letters))
             assert words <= WORDS_A_BYTE * size, hex(point)
             # A mark that takes a composite apart has a byte more than code points, and sets one part free.
@@ -323,7 +325,8 @@ def c_files() -> dict[str, str]:
 #define TA_LONGEST_CHUNK {LONGEST_CHUNK}u      /* code points that are normalized together */
 #define TA_LONGEST_PARTS {most}u      /* code points of a decomposition */
 #define TA_GROWTH {GROWTH}u              /* bytes of tokens for each byte of a text, */
-#define TA_TOKEN_GROWTH {TOKEN_GROWTH}u        /* and for each token */
+#define TA_TOKEN_GROWTH {TOKEN_GROWTH}u        /* and for each token; */
+#define TA_NFKC_GROWTH {NFKC_GROWTH}u       /* or so many for each byte of a text, and TA_GROWTH without NFKC */
 #define TA_TOKENS_A_BYTE {TOKENS_A_BYTE}u       /* most tokens for each byte of a text, */
 #define TA_WORDS_A_BYTE {WORDS_A_BYTE}u        /* where tokens are words, */
 #define TA_UNCHANGED_TOKENS_A_BYTE {UNCHANGED_TOKENS_A_BYTE}u /* and without NFKC */

@@ -5,6 +5,8 @@ With the variable TEXTAPP_SANITIZE, addresses and undefined behaviour are checke
 
 import ctypes
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,17 @@ def native(tmp_path_factory, compiler):
 def internals(tmp_path_factory, compiler):
     """The library with the names of all parts."""
     return built(tmp_path_factory.mktemp("internals"), compiler, "default")
+
+
+@pytest.fixture(scope="session")
+def check(internals, compiler, tmp_path_factory):
+    """The program clients/conformance/check.c, linked with the library."""
+    program, built = tmp_path_factory.mktemp("check") / "check", Path(internals._name)
+    conformance = library.NATIVE.parent / "clients/conformance"
+    subprocess.run(
+        [*compiler, "-std=c99", "-O1", *library.WARNINGS, "-Werror", f"-I{library.NATIVE}/include",
+         f"-I{library.NATIVE}/src", *(f"{conformance}/{name}.c" for name in ("check", "golden")), str(built),
+         f"-Wl,-rpath,{built.parent}", "-o", str(program)],
+        check=True,
+    )  # fmt: skip
+    return program

@@ -29,6 +29,9 @@ TEXTS = [
     "北京" * 40,
     "a\ud800b lone surrogate",
     "long " * 20_000,
+    # As many tokens, characters and spans as texts of so many bytes have, in a context for no more.
+    *("㌖" * 341, "½" * 512, "ﷺ" * 341, "x" + "㌖" * 341, "a㌖" * 256, "½㌖a" * 170),
+    *("!" * 1024, "北" * 682, "A " * 1024),
 ]
 TOLERANCE = 0.02  # of int8 recipes
 

@@ -2,27 +2,10 @@
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from clients.conformance.make import make
-from native import library
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def check(internals, compiler, tmp_path_factory):
-    """The program clients/conformance/check.c, linked with the library."""
-    program, built = tmp_path_factory.mktemp("check") / "check", Path(internals._name)
-    subprocess.run(
-        [*compiler, "-std=c99", "-O1", *library.WARNINGS, "-Werror", f"-I{library.NATIVE}/include",
-         f"-I{library.NATIVE}/src", *(f"{ROOT}/clients/conformance/{name}.c" for name in ("check", "golden")),
-         str(built), f"-Wl,-rpath,{built.parent}", "-o", str(program)],
-        check=True,
-    )  # fmt: skip
-    return program
 
 
 @pytest.fixture(scope="module")

@@ -311,7 +311,7 @@ class NativeModel:
     def _new_context(self, size: int) -> "_Context":
         """A context for texts of `size` bytes, or somewhat more."""
         longest = max(_SHORT, 1 << (size - 1).bit_length())
-        needed = self._core.textapp_context_size(self._model, longest)
+        needed = self._core.textapp_batch_size(self._model, longest)
         if not 0 < needed < sys.maxsize:
             raise BeyondCoreError
         memory = np.empty(needed, np.uint8)

@@ -121,6 +121,7 @@ def _opened(path: Path, sources: str | None) -> Any:
         "label_count": (size, (pointer,)),
         "label": (ctypes.c_char_p, (pointer, size)),
         "context_size": (size, (pointer, size)),
+        "batch_size": (size, (pointer, size)),
         "context_init": (pointer, (pointer, pointer, size, size)),
         "predict": (code, (pointer, ctypes.c_char_p, size, ctypes.c_uint32, out, message)),
         "tag": (code, (pointer, pointer, pointer, size, ctypes.c_uint32, out, message)),
