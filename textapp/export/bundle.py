@@ -2,22 +2,36 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from textapp import __version__
+from textapp.compress.granularity import check_functional
 from textapp.config import LONGEST, ModelConfig
-from textapp.errors import InputError, list_names, quoted
+from textapp.errors import InputError, excerpt, list_names, quoted
 from textapp.export.card import CARD, CARD_HASH, model_card
 from textapp.export.checks import check_file
 from textapp.export.comparison import compare
 from textapp.export.conversion import ROW_BITS, STATIC, Recipe, convert, signature_name
 from textapp.export.lowering import Lowering, in_float32, lower
-from textapp.export.model_inputs import TOKENS, encoded_tokens, named_inputs
+from textapp.export.model_inputs import (
+    TOKENS,
+    InputBatch,
+    Inputs,
+    encoded_tokens,
+    keras_logits,
+    named_inputs,
+    padded_rows,
+    takes_names,
+)
+from textapp.export.own_model import with_two_logits
 from textapp.export.packing import round_rows
 from textapp.files import digest, write_json, write_text
 from textapp.layers import CharacterCNN
@@ -40,6 +54,7 @@ from textapp.text.word_shape import SHAPES
 MODEL, VOCABULARY, CHARACTERS = "model.tflite", "vocabulary.txt", "characters.txt"
 BUNDLE_INPUTS = (TOKENS, "char_ids", "shape_ids")
 CHECKED_TEXTS = 256  # enough to see a defect; each text runs through every signature twice
+PROBABILITY_TOLERANCE = 1e-3  # between 1 and a sum of probabilities; logits of all texts never come as near
 PACKAGES = ("tensorflow", "keras", "ai_edge_litert")
 
 
@@ -61,7 +76,8 @@ def export_bundle(
     """Exports a classifier of your own: lowers, converts and checks it, and writes its bundle.
 
     Args:
-        model: A functional Keras model from token ids `(B, T)` to logits `(B, C)`.
+        model: A functional Keras model from token ids `(B, T)` to logits `(B, C)`. For two labels it may end in one
+            unit, with a sigmoid or without: the probability of the second label.
         folder: Where the bundle goes.
         tokenizer: The tokenizer that the model was trained with.
         vocabulary: The model's vocabulary.
@@ -97,7 +113,7 @@ def export_bundle(
     longest = max(lengths, default=1)
     return export_model(
         found,
-        model,
+        with_two_logits(model, len(labels)),
         folder,
         config=found.config(),
         tokenizer=tokenizer,
@@ -174,6 +190,7 @@ def export_model(
             raise InputError("texts: at least one real text is needed to check the export")
         if not lengths or lengths[0] < 1 or lengths[-1] > LONGEST or len(set(lengths)) < len(lengths):
             raise InputError(f"lengths {lengths}: must be different positive numbers of tokens, at most {LONGEST}")
+        check_functional(model)
         scoring = task.device_model(model)
         _check_outputs(scoring, task, len(targets.names))
         rows = [encoded_tokens(tokens, encoder) for tokens in compared.rows]
@@ -184,7 +201,10 @@ def export_model(
 
         lowered, reference = lower(scoring, lowering, integer=recipe == STATIC), in_float32(scoring)
         _check_tables(lowered, encoder)
+        _check_lengths(reference, lengths, rows)
         checked = rows[:: -(-len(rows) // CHECKED_TEXTS)]  # spread over all, as files are often sorted by label
+        if task.exclusive:
+            _check_logits(reference, padded_rows([text for text in checked if len(text[TOKENS])], lengths[-1]))
         max_characters = None if encoder.characters is None else encoder.max_characters
         converted = convert(lowered, lengths, recipe, max_characters, checked)
         stored = round_rows(in_float32(scoring), ROW_BITS[recipe]) if recipe in ROW_BITS else reference
@@ -279,6 +299,45 @@ def _check_outputs(model: keras.Model, task: Task[Any, Any, Any], count: int) ->
     if foreign := named_inputs(model).keys() - set(BUNDLE_INPUTS):
         raise InputError(
             f"model: its input {quoted(min(foreign))} is none that a bundle has; known: {', '.join(BUNDLE_INPUTS)}"
+        )
+
+
+def _check_lengths(reference: keras.Model, lengths: Sequence[int], rows: Sequence[Inputs]) -> None:
+    """Raises `InputError` if a model does not take texts of one of the lengths."""
+    fixed = named_inputs(reference)[TOKENS].shape[1]
+    if fixed is not None:  # `convert` compares it with the lengths
+        return
+    # In a graph the shapes are checked as in the conversion; a convolution may let too few tokens pass without one.
+    run = tf.function(lambda inputs: reference(inputs, training=False), autograph=False)
+    for length in lengths:
+        inputs = padded_rows(rows[:1], length)
+        try:
+            with tf.device("/CPU:0"):
+                run(inputs if takes_names(reference) else inputs[TOKENS])
+        except Exception as error:  # of a layer, as Keras or TensorFlow raise it
+            raise InputError(
+                f"length {length}: the model cannot take {length} tokens; choose other `lengths`, within the widths of "
+                f"its convolutions and tables of positions: {excerpt(_reason(error))}"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The line of an error of Keras or TensorFlow that says what is wrong."""
+    plain = re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error))  # TensorFlow's colours and names of its functions
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    named = [line for line in lines if not line.startswith(("Exception encountered", "Arguments received", "•"))]
+    return next(iter(named or lines), type(error).__name__)
+
+
+def _check_logits(reference: keras.Model, rows: InputBatch) -> None:
+    """Raises `InputError` if a model gives probabilities on real texts, whatever its last layer is."""
+    scores = keras_logits(reference, rows)
+    if scores.ndim == 3:
+        scores = scores[rows[TOKENS] != 0]
+    if len(scores) and scores.min() >= 0 and np.abs(scores.sum(axis=-1) - 1).max() < PROBABILITY_TOLERANCE:
+        raise InputError(
+            "model: gives probabilities, as its scores of each text are positive and sum to 1; end the model at its "
+            "logits, before the softmax"
         )
 
 

@@ -12,8 +12,15 @@ import keras
 from keras import activations, layers
 
 from textapp.compress.granularity import Lowering, check_functional, fusable
-from textapp.errors import InputError
-from textapp.export.lowerings import attention, embedding, light_recurrence, recurrent_fused, recurrent_unrolled
+from textapp.errors import InputError, excerpt
+from textapp.export.lowerings import (
+    attention,
+    embedding,
+    light_recurrence,
+    pooling,
+    recurrent_fused,
+    recurrent_unrolled,
+)
 from textapp.export.lowerings.attention import ScoredAttentionPooling
 from textapp.export.model_inputs import TOKENS, named_inputs, takes_names
 from textapp.layers import AttentionPooling, SelfAttention
@@ -24,6 +31,7 @@ LOWERED: dict[type, type] = {
     **attention.LOWERED,
     **recurrent_unrolled.LOWERED,
     **light_recurrence.LOWERED,
+    **pooling.LOWERED,
 }
 """Layer class -> the class that replaces it on devices."""
 FUSED: dict[type, type] = recurrent_fused.LOWERED
@@ -77,11 +85,11 @@ def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = Fals
     for _, layer in leaves(model):
         if integer and isinstance(layer, FLOAT_ONLY):
             raise InputError(f"{_title(layer)}: has no form for int8 activations; use the recipe dynamic_wi8_afp32")
-    pooling = [layer for layer in model.layers if type(layer) is AttentionPooling]
+    attention_layers = [layer for layer in model.layers if type(layer) is AttentionPooling]
     attention_weights = []
 
     def rebuild(layer: layers.Layer) -> layers.Layer:
-        if pooling == [layer]:
+        if attention_layers == [layer]:
             return _rebuilt(layer, ScoredAttentionPooling)
         return _for_devices(layer, lowering)
 
@@ -108,10 +116,13 @@ def lower(model: keras.Model, lowering: Lowering = "fused", integer: bool = Fals
 def in_float32(model: keras.Model) -> keras.Model:
     """The same model in float32 and without cuDNN: the reference that a device must agree with.
 
-    Mixed precision and the reduced precision of GPUs' matrix products differ more from float32 than a device does.
+    An average over tokens is finite on the empty text, as on a device. Mixed precision and the reduced precision of
+    GPUs' matrix products differ more from float32 than a device does.
     """
     return _clone(
-        model, lambda layer: _rebuilt(layer, type(layer)), lambda layer, *args, **kwargs: layer(*args, **kwargs)
+        model,
+        lambda layer: _rebuilt(layer, pooling.LOWERED.get(type(layer), type(layer))),
+        lambda layer, *args, **kwargs: layer(*args, **kwargs),
     )
 
 
@@ -165,6 +176,12 @@ def _rebuilt(layer: layers.Layer, kind: Any) -> layers.Layer:
         rebuilt = kind.from_config(_float32(layer.get_config()))
     except NotImplementedError as error:
         raise InputError(f"{_title(layer)}: needs a get_config() that gives its arguments, as for saving it") from error
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"{_title(layer)}: cannot be made again from its get_config(), which must give all arguments of __init__, "
+            "with **kwargs for those of Layer; activations must be named, as in activation='relu', and other functions "
+            f"be registered (keras.saving.register_keras_serializable): {excerpt(str(error))}"
+        ) from error
     for part in (rebuilt, *inner_layers(rebuilt).values()):
         if hasattr(part, "use_cudnn"):
             part.use_cudnn = False  # not in the config; if a GPU is visible, Keras would not run `call`
