@@ -236,7 +236,7 @@ def test_what_a_command_reads_it_never_writes_over(textapp, languages, file, tmp
 
 def test_repeated_words_are_told(textapp, tmp_path):
     (tmp_path / "ä.vec").write_text("3 1\nfoo 1\nfoo 2\nbar 1\n", encoding="utf-8")
-    assert "1 repeated words left out" in textapp("vectors", "neighbors", tmp_path / "ä.vec", "foo").err
+    assert "1 repeated word left out" in textapp("vectors", "neighbors", tmp_path / "ä.vec", "foo").err
 
 
 def test_align_refuses_what_leads_nowhere(textapp, languages, tmp_path):

@@ -218,6 +218,14 @@ def test_each_unknown_label_of_several_is_named():
         check_labels(examples, ["x", "y"])
 
 
+def test_a_comma_between_a_label_of_fasttext_and_its_text_is_left_out(tmp_path):
+    path = tmp_path / "dbpedia.txt"
+    path.write_text("__label__a , one , two\n__label__b three\n", encoding="utf-8")
+    assert read_examples(path).texts == ["one , two", "three"]
+    path.write_text("1 , one\n0 two\n", encoding="utf-8")
+    assert read_examples(path).texts == [", one", "two"]
+
+
 @pytest.mark.parametrize("line", ["__label__a __label__b text", "1 __label__b text"])
 def test_a_line_of_label_and_text_has_one_label(tmp_path, line):
     path = tmp_path / "ярлыки.txt"

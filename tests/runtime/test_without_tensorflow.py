@@ -74,7 +74,11 @@ def test_predicting_needs_no_training_library(answer, folder, base_install):
 )
 def test_the_command_line_needs_no_training_library(folder, data, tmp_path, base_install, command, options):
     options = [str(tmp_path / option) if option.endswith(".html") else option for option in options]
-    out = run(base_install + COMMAND, command, str(folder), *options, data)
+    source = data
+    if command == "predict":  # reads texts, one a line, and no table
+        source = str(tmp_path / "тексты.txt")
+        Path(source).write_text("北 good\nтекст\n", encoding="utf-8")
+    out = run(base_install + COMMAND, command, str(folder), *options, source)
     if command == "evaluate":
         predictor = load(folder)
         found = task(predictor.task)

@@ -108,7 +108,7 @@ def test_a_word_that_is_none_is_left_out_and_reported(read):
         read(content)
     content = binary([b"\xff\xfe".decode("latin-1"), *"abc"], rows).replace("ÿþ".encode(), b"\xff\xfe")
     assert read(content, report=lines.append).vectors.ravel().tolist() == [2, 3, 4]
-    assert "1 words left out that are empty, not UTF-8" in lines[0]
+    assert "1 word left out: empty, not UTF-8" in lines[0]
 
 
 @pytest.mark.parametrize("count", [9, 999999999999999999])

@@ -6,7 +6,7 @@ import pytest
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
 from textapp.text.word_form import WordForm
-from textapp.vectors.embedding_table import embedding_table, extend_vocabulary
+from textapp.vectors.embedding_table import embedding_table, extend_vocabulary, names_in_file
 from textapp.vectors.word_vectors import WordVectors
 
 VECTORS = WordVectors(
@@ -101,3 +101,14 @@ def test_extra_words_of_a_tagger_are_words_that_it_looks_up(tokenizer, form, wor
     assert extended.tokens == (*empty.tokens, *words)
     for token in words:
         assert extended.encode([form.word(token)]) == [extended.tokens.index(token)]
+
+
+@pytest.mark.parametrize("normalization", ["nfkc", "nfc", "none"])
+def test_a_word_is_found_by_the_name_that_the_file_has_before_normalization(normalization):
+    tokenizer = Tokenizer(normalization=normalization)
+    vectors = WordVectors(["，", "ㅋㅋㅋ", "Film"], np.arange(6, dtype=np.float32).reshape(3, 2))
+    words = [word for text in ("，", "ㅋㅋㅋ", "Film") for word in tokenizer.words(text)]
+    vocabulary = Vocabulary(["[PAD]", "[UNK]", *words])
+    rows, found = embedding_table(vectors, vocabulary, {}, names=names_in_file(vectors, words, tokenizer))
+    assert found.tolist() == [False, False, True, True, False]  # capitals are no matter of normalization
+    np.testing.assert_array_equal(rows[2:4], vectors.vectors[:2])

@@ -204,7 +204,7 @@ def test_a_word_that_is_none_is_left_out_and_reported(read, line, header):
     lines = []
     vectors = read(header + b"die 1.0 2.0\n" + line + "好 3.0 4.0\n".encode(), report=lines.append)
     assert (vectors.words, vectors.vectors.tolist()) == (("die", "好"), [[1, 2], [3, 4]])
-    assert "1 words left out that are empty, not UTF-8 or hold a line break; the first is" in lines[0]
+    assert "1 word left out: empty, not UTF-8 or with a line break; the first is" in lines[0]
 
 
 @pytest.mark.parametrize("count", ["1", "4", "999999999999999999"])

@@ -28,6 +28,8 @@ from textapp.data.lines import open_bytes
 from textapp.errors import InputError, excerpt
 from textapp.text.characters import counted
 
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
+
 _NOTES = 5
 """Notes that are printed; the others are only counted, so that a large file gives no thousands of lines."""
 
@@ -79,6 +81,7 @@ def predict(
         raise InputError(f"--file {file}: give texts or a file, not both")
     check_confidence(min_confidence)
     _check_sort(sort, top, file)
+    _check_lines(file)
     source = str(file or "standard input")
     request = Request(
         model, source, confidence, min_confidence, as_json, sys.stdout.isatty(), skip_bad, explain, sort is not None
@@ -111,6 +114,16 @@ def predict(
     if skipped:
         first = f"{source}:{skipped[0]}"
         say(f"note: skipped {counted(len(skipped), 'line')} of bytes that are not UTF-8; the first is {first}")
+
+
+def _check_lines(file: Path | None) -> None:
+    """Raises `InputError` if a file is a table by its suffix: its header and labels would be read as texts."""
+    if file is not None and file.is_file() and Path(file.name.lower().removesuffix(".gz")).suffix in _TABLES:
+        raise InputError(
+            f"{file}: is a table by its suffix, and --file reads texts, one a line; write the column of its texts to a "
+            "file such as texts.txt, with a space for each line break in a text; `textapp evaluate` reads tables with "
+            "labels"
+        )
 
 
 def _check_sort(sort: str | None, top: int | None, file: Path | None) -> None:

@@ -158,6 +158,8 @@ def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Itera
                 f"{path}:{number}: a line of this format has one label. Received: {quoted(line.strip())}; several "
                 "labels are read from TSV, CSV and JSON lines by `textapp train multilabel-classifier`"
             )
+        if label.startswith("__label__"):  # fastText's own examples have a comma behind the label
+            text = text.lstrip().removeprefix(", ")
         yield number, text, label
 
 

@@ -17,7 +17,7 @@ from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import SPECIALS, Vocabulary
 from textapp.text.word_form import WordForm
 from textapp.vectors.coverage import Coverage, mismatch_hints
-from textapp.vectors.embedding_table import embedding_table, extend_vocabulary
+from textapp.vectors.embedding_table import embedding_table, extend_vocabulary, names_in_file
 from textapp.vectors.formats import read_vectors
 
 LOW_COVERAGE = 0.9  # of the tokens; good vectors cover more, unless their words were tokenized differently
@@ -81,14 +81,17 @@ def read_pretrained(
         )
     num_train_words = len(vocabulary)
     vocabulary = extend_vocabulary(vocabulary, vectors, extra_words, tokenizer, form)
-    table, found = embedding_table(vectors, vocabulary, counts, seed)
+    names = names_in_file(vectors, vocabulary.tokens, tokenizer, form)
+    table, found = embedding_table(vectors, vocabulary, counts, seed, names)
     coverage = Coverage.count(vocabulary, found, counts)
     missing = [vocabulary.tokens[row] for row in np.flatnonzero(~found) if row >= len(SPECIALS)]
     hints = [] if (tokenizer or form) is None else mismatch_hints(vectors, tokenizer, missing, form)
     if not coverage.words_found:
         reason = "; ".join(hints or ["the vectors may be of another language"])
         raise InputError(f"{os.fspath(path)}: holds none of the training split's words: {reason}")
-    composed = sum(token not in vectors for token, has in zip(vocabulary.tokens, found, strict=True) if has)
+    composed = sum(
+        names.get(token, token) not in vectors for token, has in zip(vocabulary.tokens, found, strict=True) if has
+    )
     report(
         f"vectors: {coverage} of the training split have one"
         + (f", {composed:,} of the words only by their n-grams" if composed else "")

@@ -1,7 +1,9 @@
 """The initial embedding table of a vocabulary: rows of word vectors, and random rows of the same distribution."""
 
 import itertools
+import unicodedata
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -40,8 +42,43 @@ def extend_vocabulary(
     return vocabulary.extended(itertools.islice(found, extra_words))
 
 
+def names_in_file(
+    vectors: WordVectors, words: Iterable[str], tokenizer: Tokenizer | None = None, form: WordForm | None = None
+) -> dict[str, str]:
+    """Finds words whose vector has another name in the file, as `，` is that of the token `,` after NFKC.
+
+    Args:
+        vectors: The vectors.
+        words: The words of a vocabulary.
+        tokenizer: The tokenizer of the texts; None if tokens come from files.
+        form: The form that tokens are looked up by; by default they are looked up as they are.
+
+    Returns:
+        Word -> the first word of the file that is normalized to it. Words that the file has as they are, and those that
+        differ from one of the file in capitals or digits alone, are left out.
+    """
+    part = form or tokenizer
+    normal: Literal["NFC", "NFKC"] | None = None
+    if part is not None and part.normalization != "none":
+        normal = "NFC" if part.normalization == "nfc" else "NFKC"
+    lacking = {word for word in words if word not in vectors} - set(SPECIALS)
+    names: dict[str, str] = {}
+    if normal is None or not lacking:
+        return names
+    for name in vectors.words:
+        if not unicodedata.is_normalized(normal, name):  # quick, also for millions of words
+            found = lookup_words(name, tokenizer, form)
+            if len(found) == 1 and found[0] in lacking:
+                names.setdefault(found[0], name)
+    return names
+
+
 def embedding_table(
-    vectors: WordVectors, vocabulary: Vocabulary, counts: Mapping[str, int], seed: int = 0
+    vectors: WordVectors,
+    vocabulary: Vocabulary,
+    counts: Mapping[str, int],
+    seed: int = 0,
+    names: Mapping[str, str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Makes the initial values of an embedding.
 
@@ -57,6 +94,7 @@ def embedding_table(
         vocabulary: The V words.
         counts: Occurrences of each word in the training split, including words that are not in the vocabulary.
         seed: Seed of the random rows.
+        names: Word -> its name in the vectors, where it is another one; see `names_in_file`.
 
     Returns:
         The rows, float32 `(V, E)`, and whether each is the vector of its word, bool `(V,)`: False for padding and the
@@ -65,7 +103,7 @@ def embedding_table(
     first = len(SPECIALS)
     rows = np.zeros((len(vocabulary), vectors.dim), np.float32)
     found = np.zeros(len(vocabulary), bool)
-    rows[first:], found[first:] = vectors.lookup(vocabulary.tokens[first:])
+    rows[first:], found[first:] = vectors.lookup([(names or {}).get(word, word) for word in vocabulary.tokens[first:]])
     if not found.any():
         return rows, found
     mean = rows[found].mean(axis=0, dtype=np.float64)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from textapp.errors import InputError, quoted
+from textapp.text.characters import counted
 from textapp.vectors.word_vectors import WordVectors
 
 _FIRST_BYTES = 1 << 24
@@ -67,7 +68,8 @@ class RowCollector:
             if not word or "\n" in word or "\r" in word:
                 self._broken += 1
                 self._in_a_row += 1
-                self._first_broken = self._first_broken or f"{location(i)}: {quoted(word)}"
+                shown = "" if word is None else f": {quoted(word)}"  # bytes that are not UTF-8 cannot be shown
+                self._first_broken = self._first_broken or location(i) + shown
                 if self._in_a_row == _BROKEN_IN_A_ROW:
                     raise self._damaged()
                 continue
@@ -112,12 +114,12 @@ class RowCollector:
             raise InputError(f"{path}: there is no vector to read")
         if self._broken and report is not None:
             report(
-                f"warning: {path}: {self._broken:,} words left out that are empty, not UTF-8 or hold a line break; the "
-                f"first is {self._first_broken}"
+                f"warning: {path}: {counted(self._broken, 'word')} left out: empty, not UTF-8 or with a line break; "
+                f"the first is {self._first_broken}"
             )
         if self._repeated and report is not None:
             report(
-                f"{path}: {self._repeated:,} repeated words left out, the first vector of each kept; "
+                f"{path}: {counted(self._repeated, 'repeated word')} left out, the first vector of each kept; "
                 f"the first repeat is {self._first_repeat}"
             )
         words = tuple(self._words)
