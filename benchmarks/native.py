@@ -1,12 +1,13 @@
 """The core in C: latency beside the other runtimes, text to label and to spans, texts a second, bytes and memory.
 
-    python -m benchmarks.native [--data ../shared/data] [--parts latency texts throughput library]
+    python -m benchmarks.native [--data ../shared/data] [--parts latency batches texts throughput library]
 
 Models have random weights. The model's latency is measured as in `benchmarks.latency`: all contestants in turn, one
 thread, one text a call, random tokens at full length, in a process that never loads TensorFlow. The core is called
-through Python, with the inputs at their place. Then a classifier and a tagger predict the test sentences of SST-2 and
-CoNLL-2003, or generated ones: in Python with LiteRT, in Python with the core, and in the core alone. `textapp predict
---file` reads the same sentences many times. It writes results/native.json and results/native.md.
+through Python, with the inputs at their place. `batches` has four texts at once beside one by one. Then a classifier
+and a tagger predict the test sentences of SST-2 and CoNLL-2003, or generated ones: in Python with LiteRT, in Python
+with the core, and in the core alone. `textapp predict --file` reads the same sentences many times. It writes
+results/native.json and results/native.md.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environment import describe_environment, environment_line
+from benchmarks.native_batches import batch_lines, measure_batches, one_context
 from textapp.files import read_object, write_json, write_text
 from textapp.runtime import Predictor, load
 from textapp.runtime.native import processors
@@ -36,7 +38,7 @@ SIZES = [(64, 64), (64, 16), (128, 128), (64, 600)]  # units, tokens
 LONGEST_UNROLLED = 128  # tokens: its file has some operators a step
 SETS = {"AVX-512 VNNI": 0b1011, "AVX-VNNI": 0b111, "AVX2": 0b11, "SSE4.1": 0b1, "plain C": 0}  # features of textapp.h
 REFERENCE = "ONNX Runtime, int8"
-PARTS = ("latency", "texts", "throughput", "library")
+PARTS = ("latency", "batches", "texts", "throughput", "library")
 WORDS = 8_000
 LINES = 100_000
 _COPIES = 20  # of a text in one call of the core, so that the call itself costs nothing
@@ -76,32 +78,50 @@ def write_bundle(folder: Path, content: bytes, lengths: Sequence[int], recipe: s
     return folder
 
 
-def measure_latency(units: int, length: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Times one size of the model in every runtime."""
+def random_model(units: int, generator: np.random.Generator, seed: int) -> Any:
+    """A classifier of two labels with random weights."""
     import keras
     import tensorflow as tf
 
-    from benchmarks.latency import EMBEDDING_DIM, RECIPES, TOLERANCE, Contestant, time_round
-    from benchmarks.latency_rivals import STOCK_OUTPUT, STOCK_SIGNATURE, convert_stock, export_onnx
-    from benchmarks.latency_timing import CHECKED_ROWS
+    from benchmarks.latency import EMBEDDING_DIM
     from textapp.config import Encoder, Words
-    from textapp.export import convert, lower
-    from textapp.export.conversion import signature_name
-    from textapp.export.model_inputs import keras_logits, padded_rows, token_inputs
     from textapp.models.model import text_model
     from textapp.tasks.classification.head import classification_head
 
     tf.config.set_visible_devices([], "GPU")
-    generator = np.random.default_rng(arguments.seed)
-    keras.utils.set_random_seed(arguments.seed)
-    vectors = generator.normal(size=(WORDS, EMBEDDING_DIM))
-    model = text_model(
+    keras.utils.set_random_seed(seed)
+    return text_model(
         Words(embedding_dim=EMBEDDING_DIM),
         Encoder(units=units),
         classification_head(num_classes=2),
         vocabulary_size=WORDS,
-        vectors=vectors,
+        vectors=generator.normal(size=(WORDS, EMBEDDING_DIM)),
     )
+
+
+def random_bundles(seed: int) -> Callable[[Path, int, int, str], Path]:
+    """A function for `measure_batches` that writes the bundle of a classifier with random weights."""
+    from textapp.export import convert, lower
+
+    def write(folder: Path, units: int, tokens: int, recipe: Any) -> Path:
+        lengths = [tokens // 2, tokens]  # a file of one length has no batches
+        model = random_model(units, np.random.default_rng(seed), seed)
+        return write_bundle(folder, convert(lower(model, "fused"), lengths, recipe), lengths, recipe)
+
+    return write
+
+
+def measure_latency(units: int, length: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Times one size of the model in every runtime."""
+    from benchmarks.latency import RECIPES, TOLERANCE, Contestant, time_round
+    from benchmarks.latency_rivals import STOCK_OUTPUT, STOCK_SIGNATURE, convert_stock, export_onnx
+    from benchmarks.latency_timing import CHECKED_ROWS
+    from textapp.export import convert, lower
+    from textapp.export.conversion import signature_name
+    from textapp.export.model_inputs import keras_logits, padded_rows, token_inputs
+
+    generator = np.random.default_rng(arguments.seed)
+    model = random_model(units, generator, arguments.seed)
     rows = {"full": generator.integers(2, WORDS, (arguments.calls, length)).tolist()}
     inputs = padded_rows([token_inputs(ids) for ids in rows["full"][:CHECKED_ROWS]], length)
     expected = keras_logits(model, inputs)
@@ -204,6 +224,7 @@ def in_the_core(predictor: Predictor) -> tuple[Callable[[str], Any], int]:
     core = predictor.core
     assert core is not None
     if core.has_attention:
+        one_context(core)
         return lambda text: core._scored([text] * _COPIES), _COPIES
 
     def tag(text: str) -> None:
@@ -345,6 +366,8 @@ def table(result: dict[str, Any]) -> str:
             f"({min(line['ratios']):.2f} to {max(line['ratios']):.2f}) | {line['difference']:.1e} |"
             for line in model["lines"]
         ]
+    if rows := result.get("batches"):
+        lines += batch_lines(rows)
     if rows := result.get("texts"):
         lines += ["", "## From a text to its result", "", "| | result | p50 ms | p95 ms |", "|---|---|--:|--:|"]
         lines += [f"| {row['name']} | {row['result']} | {row['ms_p50']:.4f} | {row['ms_p95']:.4f} |" for row in rows]
@@ -399,6 +422,11 @@ def main() -> None:
     }
     if "latency" in arguments.parts:
         result["latency"] = [measure_latency(units, length, arguments) for units, length in SIZES]
+    if "batches" in arguments.parts:
+        from benchmarks.latency import RECIPES
+
+        write = random_bundles(arguments.seed)
+        result["batches"] = measure_batches(write, dict(RECIPES), arguments.seed)
     if {"texts", "throughput", "library"} & set(arguments.parts):
         bundles = trained_bundles(arguments.data, arguments.runs)
         if "texts" in arguments.parts:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from textapp.config import ModelConfig
     from textapp.data.rows import EncodedRows
-    from textapp.tasks.examination import Examination
+    from textapp.tasks.examination import Examination, Examiner
     from textapp.tasks.intervals import Difference, Interval
     from textapp.text.tokenizer import Tokenizer
 
@@ -83,9 +83,11 @@ class Answers(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     Attributes:
         model_noun: Name of a model of the task, as in `textapp train classifier`.
+        score_titles: Titles, by key, of the scores that are shown before and after an export.
     """
 
     model_noun: ClassVar[str]
+    score_titles: ClassVar[Mapping[str, str]]
 
     # Decisions
 
@@ -203,18 +205,21 @@ class Answers(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
         return ()
 
     @abc.abstractmethod
+    def examiner(self) -> "Examiner":
+        """The functions of the task's module `examination`, which need only NumPy."""
+
     def intervals(
         self, examples: ExamplesType, decisions: Sequence[Any], targets: TargetsType
     ) -> "dict[str, Interval]":
         """The confidence intervals of `score_decisions`, by the keys of the scores."""
+        return self.examiner().intervals(examples, decisions, targets)
 
-    @abc.abstractmethod
     def difference(
         self, examples: ExamplesType, first: Sequence[Any], second: Sequence[Any], targets: TargetsType
     ) -> "Difference":
         """The main score of the decisions `second` minus that of `first`, about the same examples, and a test of it."""
+        return self.examiner().difference(examples, first, second, targets)
 
-    @abc.abstractmethod
     def examine(
         self,
         examples: ExamplesType,
@@ -232,6 +237,8 @@ class Answers(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             most: The largest number of mistakes, and of examples that the model is least sure of.
             trained: How often each target occurs in the training data, by name; empty if not known.
         """
+        scores = self.score_decisions(examples, decisions, predictor.targets)
+        return self.examiner().examine(self.score_titles, examples, decisions, scores, predictor, most, trained)
 
     def split_scope(
         self, examples: ExamplesType, label: str, targets: TargetsType

@@ -91,7 +91,6 @@ class Task(Answers[ConfigType, ExamplesType, TargetsType]):
         target_files: Names of the files of a run and of a bundle that hold the targets.
         sample_name: Name of the run's file of some validation examples.
         head_sizes: Names of the head's settings that grow with the width of a student.
-        score_titles: Titles, by key, of the scores that are shown before and after an export.
     """
 
     name: ClassVar[str]
@@ -112,7 +111,6 @@ class Task(Answers[ConfigType, ExamplesType, TargetsType]):
     target_files: ClassVar[tuple[str, ...]]
     sample_name: ClassVar[str]
     head_sizes: ClassVar[tuple[str, ...]] = ()
-    score_titles: ClassVar[Mapping[str, str]]
 
     # Data
 

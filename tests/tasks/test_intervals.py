@@ -1,11 +1,13 @@
 """Intervals and tests of differences, against scipy, scikit-learn and resamples that are drawn text by text."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
 
-from textapp.tasks.classification.examination import label_difference, label_intervals
+from textapp.task import task
 from textapp.tasks.intervals import (
     MCNEMAR,
     PAIRED_BOOTSTRAP,
@@ -18,13 +20,19 @@ from textapp.tasks.intervals import (
     share_of_counts,
     wilson,
 )
-from textapp.tasks.multilabel.examination import label_set_difference, label_set_intervals
-from textapp.tasks.tagging.examination import tag_difference, tag_intervals
 from textapp.text.labels import Decision
 from textapp.text.tag_set import TagSet
 
 RESAMPLES = 1500
 SPANS, PLAIN = TagSet(("O", "B-地", "I-地"), "IOB2"), TagSet(("N", "V"), None)
+
+
+def intervals(name, true, decisions, targets=None):
+    return task(name).intervals(SimpleNamespace(labels=true, tags=true), decisions, targets)
+
+
+def difference(name, true, first, second, targets=None):
+    return task(name).difference(SimpleNamespace(labels=true, tags=true), first, second, targets)
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 7), (9, 10), (7, 7), (431, 872), (1, 1)])
@@ -73,17 +81,17 @@ def test_the_interval_of_macro_f1_is_that_of_texts_drawn_one_by_one():
 
     assert macro_f1(slice(None)) == pytest.approx(f1_score(labels, predicted, average="macro"))
     expected = percentiles(macro_f1, len(true))
-    found = label_intervals(true, decisions)
+    found = intervals("classification", true, decisions)
     assert found["macro_f1"][:2] == pytest.approx(expected, abs=0.01)
     assert found["accuracy"] == wilson(int((labels == predicted).sum()), len(true))
-    assert label_intervals(true, decisions) == found  # repeatable
+    assert intervals("classification", true, decisions) == found  # repeatable
 
 
 def test_the_interval_of_micro_f1_likewise():
     random = np.random.default_rng(3)
     true, chosen = random.random((120, 3)) < 0.4, random.random((120, 3)) < 0.4
     sets = [[tuple(f"l{n}" for n in np.flatnonzero(row)) for row in rows] for rows in (true, chosen)]
-    found = label_set_intervals(*sets)
+    found = intervals("multilabel", *sets)
 
     def micro_f1(rows):
         return 2 * (true[rows] & chosen[rows]).sum() / (true[rows].sum() + chosen[rows].sum())
@@ -100,7 +108,7 @@ WORSE = [["B-地", "O", "O"], ["O", "B-地"], ["O"]] * 20 + [["B-地", "I-地", 
 
 
 def test_the_intervals_of_entities_are_over_sentences():
-    found = tag_intervals(TRUE, WORSE, SPANS)
+    found = intervals("tagging", TRUE, WORSE, SPANS)
     counts = np.array([[0, 1, 1], [1, 1, 1], [0, 0, 0]] * 20 + [[1, 1, 1], [0, 0, 1], [0, 1, 0]] * 10)
 
     def f1(rows):
@@ -109,32 +117,32 @@ def test_the_intervals_of_entities_are_over_sentences():
 
     assert found["entity_f1"][:2] == pytest.approx(percentiles(f1, len(TRUE)), abs=0.02)
     assert found["precision"].low < counts[:, 0].sum() / counts[:, 1].sum() < found["precision"].high
-    assert set(tag_intervals([["N", "V"]], [["N", "N"]], PLAIN)) == {"accuracy"}
+    assert set(intervals("tagging", [["N", "V"]], [["N", "N"]], PLAIN)) == {"accuracy"}
 
 
 def test_classifiers_are_compared_by_mcnemars_test():
     true, worse = labelled(1)
     better = [Decision(label, 0.5) for label in true[:75]] + worse[75:]
-    found = label_difference(true, worse, better)
+    found = difference("classification", true, worse, better)
     gained = sum(decision.label != label for decision, label in zip(worse[:75], true, strict=False))
     assert found.value == pytest.approx(gained / 150)
     assert found.low <= found.value <= found.high
     assert found.p == pytest.approx(stats.binomtest(0, gained).pvalue)
     assert found.method == MCNEMAR
-    same = label_difference(true, worse, worse)
+    same = difference("classification", true, worse, worse)
     assert (same.value, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_taggers_are_compared_by_the_paired_bootstrap():
-    found = tag_difference(TRUE, WORSE, TRUE, SPANS)
+    found = difference("tagging", TRUE, WORSE, TRUE, SPANS)
     assert found.value == pytest.approx(1 - 2 * 30 / (60 + 60))
     assert 0 < found.low < found.value < found.high
     assert found.p < 0.001
     assert found.method == PAIRED_BOOTSTRAP
-    assert tag_difference(TRUE, WORSE, WORSE, SPANS).p == 1.0
-    assert tag_difference([["N", "V"]] * 9, [["N", "N"]] * 9, [["N", "V"]] * 9, PLAIN).value == 0.5
+    assert difference("tagging", TRUE, WORSE, WORSE, SPANS).p == 1.0
+    assert difference("tagging", [["N", "V"]] * 9, [["N", "N"]] * 9, [["N", "V"]] * 9, PLAIN).value == 0.5
     sets = [("a",), (), ("a", "b")] * 9
-    assert label_set_difference(sets, [()] * 27, sets).value == pytest.approx(1.0)
+    assert difference("multilabel", sets, [()] * 27, sets).value == pytest.approx(1.0)
 
 
 def test_a_difference_by_chance_is_rarely_found():

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textapp.tasks.intervals import Interval
+from textapp.tasks.intervals import Difference, Interval
 from textapp.text.marked import Marked
 
 MOST_CHARACTERS = 1000  # of a text on a page
@@ -95,6 +95,28 @@ class Examination:
     searched: int
     order: str
     errors: Mapping[str, int]
+
+
+class Examiner(Protocol):
+    """The functions of a task's module `examination`; see the members of `Answers` of the same names."""
+
+    def intervals(self, examples: Any, decisions: Any, targets: Any) -> dict[str, Interval]:
+        """The confidence intervals of scores, by their keys."""
+
+    def difference(self, examples: Any, first: Any, second: Any, targets: Any) -> Difference:
+        """The main score of `second` minus that of `first`, and a test of it."""
+
+    def examine(
+        self,
+        titles: Mapping[str, str],
+        examples: Any,
+        decisions: Any,
+        scores: Mapping[str, Any],
+        predictor: Any,
+        most: int,
+        trained: Mapping[str, int],
+    ) -> Examination:
+        """What a model makes of examples. `scores` are all scores, `titles` the names of the main ones for people."""
 
 
 def place_of(source: str, location: str) -> str:

@@ -37,8 +37,10 @@ TRAINED = "texts in training"
 MISTAKES_ORDER = "the most confident first"
 
 
-def label_intervals(labels: Sequence[str], decisions: Sequence[Decision]) -> dict[str, Interval]:
-    """The intervals of accuracy and macro F1."""
+def intervals(examples: Examples, decisions: Sequence[Decision], targets: Labels) -> dict[str, Interval]:
+    """Of accuracy by Wilson's method, of macro F1 by the bootstrap."""
+    del targets
+    labels = examples.labels
     names = sorted({*labels, *(decision.label for decision in decisions)})
     true, predicted = _numbers(labels, decisions, names)
     pairs, counts = np.unique(np.stack([true, predicted], axis=1), axis=0, return_counts=True)  # few, of many texts
@@ -48,10 +50,13 @@ def label_intervals(labels: Sequence[str], decisions: Sequence[Decision]) -> dic
     }
 
 
-def label_difference(labels: Sequence[str], first: Sequence[Decision], second: Sequence[Decision]) -> Difference:
-    """The accuracy of `second` minus that of `first`, with McNemar's test."""
+def difference(
+    examples: Examples, first: Sequence[Decision], second: Sequence[Decision], targets: Labels
+) -> Difference:
+    """Of accuracy, with McNemar's test."""
+    del targets
     hits, others = (
-        np.array([decision.label == label for decision, label in zip(part, labels, strict=True)], np.int64)
+        np.array([decision.label == label for decision, label in zip(part, examples.labels, strict=True)], np.int64)
         for part in (first, second)
     )
     ones = np.ones_like(hits)
@@ -69,7 +74,7 @@ def examine(
     most: int,
     trained: Mapping[str, int],
 ) -> Examination:
-    """See `Task.examine`."""
+    """See `Answers.examine`."""
     targets: Labels = predictor.targets
     unseen = sorted(set(examples.labels) - set(targets.names))
     names = (*targets.names, *unseen)
@@ -80,9 +85,8 @@ def examine(
     mistakes = wrong[np.argsort(-sure[wrong], kind="stable")][:most].tolist()
     unsure = np.argsort(sure, kind="stable")[:most].tolist()
     judged = _judged(examples, decisions, predictor, {*mistakes, *unsure})
-    intervals = label_intervals(examples.labels, decisions)
     return Examination(
-        scores=tuple(scored(titles, scores, intervals)),
+        scores=tuple(scored(titles, scores, intervals(examples, decisions, targets))),
         header=HEADER + ((TRAINED,) if trained else ()),
         targets=target_rows(names, matrix, trained),
         confusion=Confusion(names, tuple(map(tuple, matrix.tolist())), "text"),

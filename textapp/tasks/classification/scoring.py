@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from textapp.data.readers import Examples
     from textapp.data.rows import EncodedRows
-    from textapp.tasks.examination import Examination
-    from textapp.tasks.intervals import Difference, Interval
+    from textapp.tasks.examination import Examiner
     from textapp.text.labels import Labels
     from textapp.text.tokenizer import Tokenizer
 
@@ -104,35 +103,11 @@ class LabelScoring(Task[ClassificationConfig, "Examples", "Labels"]):
         del targets
         return reliability(_right(examples, decisions), [decision.confidence for decision in decisions])
 
-    def intervals(self, examples: "Examples", decisions: Sequence[Any], targets: "Labels") -> "dict[str, Interval]":
-        """See `Task`: of accuracy by Wilson's method, of macro F1 by the bootstrap."""
-        from textapp.tasks.classification.examination import label_intervals
-
-        del targets
-        return label_intervals(examples.labels, decisions)
-
-    def difference(
-        self, examples: "Examples", first: Sequence[Any], second: Sequence[Any], targets: "Labels"
-    ) -> "Difference":
-        """See `Task`: with McNemar's test."""
-        from textapp.tasks.classification.examination import label_difference
-
-        del targets
-        return label_difference(examples.labels, first, second)
-
-    def examine(
-        self,
-        examples: "Examples",
-        decisions: Sequence[Any],
-        predictor: Any,
-        most: int,
-        trained: Mapping[str, int],
-    ) -> "Examination":
+    def examiner(self) -> "Examiner":
         """See `Task`."""
-        from textapp.tasks.classification.examination import examine
+        from textapp.tasks.classification import examination
 
-        scores = self.score_decisions(examples, decisions, predictor.targets)
-        return examine(self.score_titles, examples, decisions, scores, predictor, most, trained)
+        return examination
 
     def split_scope(self, examples: "Examples", label: str, targets: "Labels") -> "tuple[Examples, Examples]":
         """See `Task`."""

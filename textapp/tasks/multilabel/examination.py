@@ -32,10 +32,11 @@ from textapp.tasks.multilabel.scores import LABELS
 _NONE = "–"
 
 
-def label_set_intervals(true: Sequence[Iterable[str]], decisions: Sequence[Iterable[str]]) -> dict[str, Interval]:
-    """The intervals of micro F1, macro F1 and exact match."""
-    names = _names(true, decisions)
-    rows, chosen = _has(true, names), _has(decisions, names)
+def intervals(examples: Examples, decisions: Sequence[Iterable[str]], targets: Any) -> dict[str, Interval]:
+    """Of micro F1 and macro F1 by the bootstrap, of exact match by Wilson's method."""
+    del targets
+    names = _names(examples.labels, decisions)
+    rows, chosen = _has(examples.labels, names), _has(decisions, names)
     macro = np.concatenate([rows & chosen, rows.astype(np.int64) + chosen], axis=1)
     return {
         "micro_f1": bootstrap(_micro_parts(rows, chosen), f1_of_counts),
@@ -44,12 +45,13 @@ def label_set_intervals(true: Sequence[Iterable[str]], decisions: Sequence[Itera
     }
 
 
-def label_set_difference(
-    true: Sequence[Iterable[str]], first: Sequence[Iterable[str]], second: Sequence[Iterable[str]]
+def difference(
+    examples: Examples, first: Sequence[Iterable[str]], second: Sequence[Iterable[str]], targets: Any
 ) -> Difference:
-    """The micro F1 of `second` minus that of `first`."""
-    names = _names(true, first, second)
-    rows = _has(true, names)
+    """Of micro F1, with the paired bootstrap."""
+    del targets
+    names = _names(examples.labels, first, second)
+    rows = _has(examples.labels, names)
     parts, others = (_micro_parts(rows, _has(part, names)) for part in (first, second))
     return paired_bootstrap(parts, others, f1_of_counts)
 
@@ -63,7 +65,7 @@ def examine(
     most: int,
     trained: Mapping[str, int],
 ) -> Examination:
-    """See `Task.examine`."""
+    """See `Answers.examine`."""
     differing = [len({*true} ^ {*chosen}) for true, chosen in zip(examples.labels, decisions, strict=True)]
     wrong = [number for number, count in enumerate(differing) if count]
     mistakes = sorted(wrong, key=lambda number: -differing[number])[:most]
@@ -72,13 +74,13 @@ def examine(
     doubts = dict(zip(searched, map(predictor.doubt, probs.tolist()), strict=True))
     unsure = sorted(doubts, key=lambda number: -doubts[number])[:most]
     judged = _judged(examples, decisions, predictor, {*mistakes, *unsure})
-    intervals = label_set_intervals(examples.labels, decisions)
+    found = intervals(examples, decisions, predictor.targets)
     rows = []
     for name, part in scores[LABELS].items():
         cells = (percent(part[key]) for key in ("precision", "recall", "f1"))
         rows.append((name, *cells, f"{part['count']:,}", *trained_cell(name, trained)))
     return Examination(
-        scores=tuple(scored({**titles, "exact_match": "exact match"}, scores, intervals)),
+        scores=tuple(scored({**titles, "exact_match": "exact match"}, scores, found)),
         header=HEADER + ((TRAINED,) if trained else ()),
         targets=rows,
         confusion=None,

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from textapp.data.readers import Examples
     from textapp.data.rows import EncodedRows
-    from textapp.tasks.examination import Examination
-    from textapp.tasks.intervals import Difference, Interval
+    from textapp.tasks.examination import Examiner
     from textapp.text.labels import IndependentLabels
     from textapp.text.tokenizer import Tokenizer
 
@@ -167,35 +166,11 @@ class Multilabel(Classification):
         del examples, decisions, targets
         return ()
 
-    def intervals(self, examples: "Examples", decisions: Sequence[Any], targets: Any) -> "dict[str, Interval]":
-        """See `Task`: of F1 by the bootstrap, of exact match by Wilson's method."""
-        from textapp.tasks.multilabel.examination import label_set_intervals
-
-        del targets
-        return label_set_intervals(examples.labels, decisions)
-
-    def difference(
-        self, examples: "Examples", first: Sequence[Any], second: Sequence[Any], targets: Any
-    ) -> "Difference":
-        """See `Task`: with the paired bootstrap."""
-        from textapp.tasks.multilabel.examination import label_set_difference
-
-        del targets
-        return label_set_difference(examples.labels, first, second)
-
-    def examine(
-        self,
-        examples: "Examples",
-        decisions: Sequence[Any],
-        predictor: Any,
-        most: int,
-        trained: Mapping[str, int],
-    ) -> "Examination":
+    def examiner(self) -> "Examiner":
         """See `Task`."""
-        from textapp.tasks.multilabel.examination import examine
+        from textapp.tasks.multilabel import examination
 
-        scores = self.score_decisions(examples, decisions, predictor.targets)
-        return examine(self.score_titles, examples, decisions, scores, predictor, most, trained)
+        return examination
 
     def score_soft(
         self, examples: "Examples", rows: "EncodedRows", probs: "np.ndarray", targets: Any

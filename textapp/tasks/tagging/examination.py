@@ -40,12 +40,12 @@ _FIRST_LETTERS = "BSU"  # of tags that begin a span, in the schemes that a model
 Tags = Sequence[Sequence[str]]
 
 
-def tag_intervals(true: Tags, predicted: Tags, tags: TagSet) -> dict[str, Interval]:
-    """The intervals of the scores of `tag_scores`."""
-    accuracy = bootstrap(_token_parts(true, predicted), share_of_counts(0, 1))
-    if tags.scheme is None:
+def intervals(examples: TaggedExamples, decisions: Tags, targets: TagSet) -> dict[str, Interval]:
+    """Of the scores of `tag_scores`, by the bootstrap over sentences."""
+    accuracy = bootstrap(_token_parts(examples.tags, decisions), share_of_counts(0, 1))
+    if targets.scheme is None:
         return {"accuracy": accuracy}
-    parts = _span_parts(true, predicted)
+    parts = _span_parts(examples.tags, decisions)
     return {
         "entity_f1": bootstrap(parts, f1_of_counts),
         "precision": bootstrap(parts, share_of_counts(0, 1)),
@@ -54,11 +54,10 @@ def tag_intervals(true: Tags, predicted: Tags, tags: TagSet) -> dict[str, Interv
     }
 
 
-def tag_difference(true: Tags, first: Tags, second: Tags, tags: TagSet) -> Difference:
-    """The main score of `second` minus that of `first`."""
-    if tags.scheme is None:
-        return paired_bootstrap(_token_parts(true, first), _token_parts(true, second), share_of_counts(0, 1))
-    return paired_bootstrap(_span_parts(true, first), _span_parts(true, second), f1_of_counts)
+def difference(examples: TaggedExamples, first: Tags, second: Tags, targets: TagSet) -> Difference:
+    """Of the main score, with the paired bootstrap over sentences."""
+    parts, score = (_token_parts, share_of_counts(0, 1)) if targets.scheme is None else (_span_parts, f1_of_counts)
+    return paired_bootstrap(parts(examples.tags, first), parts(examples.tags, second), score)
 
 
 def examine(
@@ -70,7 +69,7 @@ def examine(
     most: int,
     trained: Mapping[str, int],
 ) -> Examination:
-    """See `Task.examine`."""
+    """See `Answers.examine`."""
     tags: TagSet = predictor.targets
     of_spans = tags.scheme is not None
     wrong = [
@@ -90,9 +89,9 @@ def examine(
         for number in {*mistakes, *unsure}
     }
     names, matrix = type_confusion(examples.tags, decisions, of_spans)
-    intervals = tag_intervals(examples.tags, decisions, tags)
+    found = intervals(examples, decisions, tags)
     return Examination(
-        scores=tuple(scored({**titles, "token_accuracy": "token accuracy"}, scores, intervals)),
+        scores=tuple(scored({**titles, "token_accuracy": "token accuracy"}, scores, found)),
         header=("type" if of_spans else "tag", "precision, %", "recall, %", "F1, %", "spans" if of_spans else "tokens")
         + ((("spans" if of_spans else "tokens") + " in training",) if trained else ()),
         targets=_span_rows(scores, trained) if of_spans else target_rows(names, matrix, trained),

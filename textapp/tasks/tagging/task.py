@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from textapp.data.profile import Profile
     from textapp.data.rows import EncodedRows, TargetRows
     from textapp.data.tagged import TaggedExamples
-    from textapp.tasks.examination import Examination
-    from textapp.tasks.intervals import Difference, Interval
+    from textapp.tasks.examination import Examiner
     from textapp.text.tag_set import TagSet
     from textapp.text.tokenizer import Tokenizer
 
@@ -216,35 +215,11 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
         return tag_scores(examples.tags, list(decisions), targets)
 
-    def intervals(
-        self, examples: "TaggedExamples", decisions: Sequence[Any], targets: "TagSet"
-    ) -> "dict[str, Interval]":
-        """See `Task`: by the bootstrap over sentences."""
-        from textapp.tasks.tagging.examination import tag_intervals
-
-        return tag_intervals(examples.tags, decisions, targets)
-
-    def difference(
-        self, examples: "TaggedExamples", first: Sequence[Any], second: Sequence[Any], targets: "TagSet"
-    ) -> "Difference":
-        """See `Task`: with the paired bootstrap over sentences."""
-        from textapp.tasks.tagging.examination import tag_difference
-
-        return tag_difference(examples.tags, first, second, targets)
-
-    def examine(
-        self,
-        examples: "TaggedExamples",
-        decisions: Sequence[Any],
-        predictor: Any,
-        most: int,
-        trained: Mapping[str, int],
-    ) -> "Examination":
+    def examiner(self) -> "Examiner":
         """See `Task`."""
-        from textapp.tasks.tagging.examination import examine
+        from textapp.tasks.tagging import examination
 
-        scores = self.score_decisions(examples, decisions, predictor.targets)
-        return examine(self.score_titles, examples, decisions, scores, predictor, most, trained)
+        return examination
 
     def baseline(
         self,
