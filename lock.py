@@ -29,6 +29,9 @@ ROOT = Path(__file__).parent
 BUILDERS = ("pip", "setuptools>=77", "setuptools-scm", "wheel")
 """What installs and builds the rest: the project itself, and packages that have no wheel."""
 
+UNLOCKED = ("ray", "spark")
+"""Extras that are not locked: the version of an engine is that of the cluster."""
+
 PLATFORMS = {
     "Linux on aarch64": ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_17_aarch64"),
     "macOS on arm64": ("macosx_15_0_arm64",),
@@ -43,8 +46,8 @@ def requirements(extras: Iterable[str]) -> list[str]:
 
 
 def all_extras() -> list[str]:
-    """The names of the extras."""
-    return list(_project()["optional-dependencies"])
+    """The names of the extras that are locked."""
+    return [name for name in _project()["optional-dependencies"] if name not in UNLOCKED]
 
 
 def report(python: Path, arguments: Sequence[str]) -> list[dict[str, Any]]:
