@@ -114,7 +114,8 @@ TEXTAPP_API textapp_context *textapp_context_init(const textapp_model *model, vo
                                                   size_t longest_text);
 
 /* The bytes of a context in which textapp_probabilities computes several texts at once, which is faster for models with
- * LSTMs; the others get the bytes of any context. textapp_context_init makes such a context of a block of so many. */
+ * LSTMs whose bundle has two lengths or more; the others get the bytes of any context. textapp_context_init makes such a
+ * context of a block of so many. */
 TEXTAPP_API size_t textapp_batch_size(const textapp_model *model, size_t longest_text);
 
 /* A token of a text, as the bundle's tokenizer gives it. */

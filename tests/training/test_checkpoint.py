@@ -125,6 +125,11 @@ def train(
     return model.get_weights(), history
 
 
+def assert_same_weights(weights, expected):
+    for value, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(value, other)
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -140,8 +145,7 @@ def test_ends_as_if_never_killed(uninterrupted, tmp_path, monkeypatch, every_sec
             train(path, monkeypatch, kill_at=steps, every_seconds=every_seconds)
     weights, history = train(path, monkeypatch, every_seconds=every_seconds)
     assert history == uninterrupted[1]
-    for value, expected in zip(weights, uninterrupted[0], strict=True):
-        np.testing.assert_array_equal(value, expected)
+    assert_same_weights(weights, uninterrupted[0])
 
 
 @pytest.mark.parametrize(
@@ -161,8 +165,7 @@ def test_other_ways_end_as_if_never_killed(tmp_path, monkeypatch, way, kills):
             train(tmp_path / "Prüfpunkt.npz", monkeypatch, kill_at=steps, **way)
     weights, history = train(tmp_path / "Prüfpunkt.npz", monkeypatch, **way)
     assert history == expected_history
-    for value, other in zip(weights, expected, strict=True):
-        np.testing.assert_array_equal(value, other)
+    assert_same_weights(weights, expected)
 
 
 # 32 steps a cycle: inside the first, at its last step, at the first steps of the next one, inside the last.
@@ -180,8 +183,7 @@ def test_cycles_end_as_if_never_killed(tmp_path, monkeypatch, every_seconds, kil
             train(tmp_path / "Prüfpunkt.npz", monkeypatch, kill_at=steps, **way)
     weights, history = train(tmp_path / "Prüfpunkt.npz", monkeypatch, **way)
     assert history == expected_history
-    for value, other in zip(weights, expected, strict=True):
-        np.testing.assert_array_equal(value, other)
+    assert_same_weights(weights, expected)
 
 
 def test_a_training_that_learns_nothing_more_has_no_other_cycle(uninterrupted, tmp_path, monkeypatch):
@@ -189,7 +191,7 @@ def test_a_training_that_learns_nothing_more_has_no_other_cycle(uninterrupted, t
     monkeypatch.setattr(training, "still_learns", lambda history, epochs: None)
     weights, history = train(tmp_path / "c.npz", monkeypatch, cycles=3)
     assert history == uninterrupted[1]
-    np.testing.assert_array_equal(weights[0], uninterrupted[0][0])
+    assert_same_weights(weights, uninterrupted[0])
 
 
 def test_a_finished_training_is_not_trained_again(uninterrupted, tmp_path, monkeypatch):
@@ -197,7 +199,7 @@ def test_a_finished_training_is_not_trained_again(uninterrupted, tmp_path, monke
     train(path, monkeypatch)
     weights, history = train(path, monkeypatch, kill_at=1)  # would raise at the first step
     assert len(history) == EPOCHS
-    np.testing.assert_array_equal(weights[0], uninterrupted[0][0])
+    assert_same_weights(weights, uninterrupted[0])
 
 
 def test_early_stopping_is_remembered(tmp_path, monkeypatch):

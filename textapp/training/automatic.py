@@ -193,7 +193,7 @@ def _cycles(settings: Choices) -> None:
     alone, it has 96.6 after one round, 99.1 after two, 99.6 after three (validation texts, one seed). Real texts are
     learned by heart before: after one round, the training loss of six sets was 0.01 to 0.39, the validation loss 0.81
     to 1.95, and a second round had no better epoch on the three where one was tried (1,000 texts of customer reviews,
-    film reviews and questions). `still_learns` in `fit.py` tells the two apart.
+    film reviews and questions). No command repeats these trials. `still_learns` in `fit.py` tells the two apart.
     """
     if not settings.is_fixed("epochs"):
         settings.choose("more rounds only if the texts are not learned by heart then", cycles=3)
