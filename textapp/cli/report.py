@@ -40,9 +40,9 @@ def report(
     """Examine one model: scores, curves, confusions, mistakes, data, bytes. Or compare several side by side."""
     check_readable(data)
     _check_files(data, out, markdown)
-    from textapp.cli.reporting.content import tables
     from textapp.cli.reporting.markdown import markdown as as_markdown
     from textapp.cli.reporting.measuring import measure
+    from textapp.cli.reporting.tables import tables
 
     compared = measure(models, data, columns, count=count, rounds=rounds, threads=threads, mistakes=mistakes, say=say)
     texts = {out: compared.html()} | ({} if markdown is None else {markdown: as_markdown(compared)})

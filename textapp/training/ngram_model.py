@@ -23,7 +23,7 @@ from textapp.config import ModelConfig
 from textapp.data.rows import UNLABELLED, EncodedRows
 from textapp.runtime.ngram_model import MOST_COLUMNS, NgramModel
 from textapp.task import Report, Task
-from textapp.tasks.classification.linear_machines import MOST_WORK, affords_characters, linear_machines, sample
+from textapp.tasks.linear_machines import MOST_WORK, affords_characters, linear_machines, sample
 from textapp.text.characters import counted
 from textapp.text.ngrams import NgramHash
 from textapp.training.class_offsets import class_offsets

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from textapp.cli.reporting.content import Baseline, short_names, tables
+from textapp.cli.reporting.content import Baseline, short_names
+from textapp.cli.reporting.tables import tables
 from textapp.errors import InputError
 from textapp.tasks.intervals import Difference
 

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from textapp.cli.reporting.content import tables
 from textapp.cli.reporting.page import in_bytes, page
+from textapp.cli.reporting.tables import tables
 
 VOID = {"meta", "wbr"}
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from textapp.cli.reporting import MARK
-from textapp.cli.reporting.content import Device, Table
+from textapp.cli.reporting.content import Device
+from textapp.cli.reporting.tables import Table
 from textapp.text.characters import printable
 
 # The parts have Okabe and Ito's colours, which differ for colour-blind people too, and a grey.

@@ -3,7 +3,8 @@
 import re
 
 from textapp.cli.reporting import MARK
-from textapp.cli.reporting.content import Report, Table, tables
+from textapp.cli.reporting.content import Report
+from textapp.cli.reporting.tables import Table, tables
 
 
 def markdown(report: Report) -> str:

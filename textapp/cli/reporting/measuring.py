@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from textapp.cli.opened import Opened, is_bundle, open_model
-from textapp.cli.reporting.content import Baseline, Comparison, Device, Report, Timing, Variant, percent, short_names
+from textapp.cli.reporting.content import Baseline, Comparison, Device, Report, Timing, Variant, short_names
+from textapp.cli.reporting.tables import percent
 from textapp.cli.reporting.training import Training
 from textapp.compress.lineage import Lineage
 from textapp.errors import InputError

@@ -4,7 +4,7 @@ import html
 import math
 from collections.abc import Iterator, Sequence
 
-from textapp.cli.reporting.content import NONE, Report, Variant, in_ms, in_points
+from textapp.cli.reporting.content import NONE, Report, Variant
 from textapp.cli.reporting.curves import Curve, curves
 from textapp.cli.reporting.elements import (
     PARTS,
@@ -17,6 +17,7 @@ from textapp.cli.reporting.elements import (
     shown,
 )
 from textapp.cli.reporting.reliability_diagram import reliability_diagram
+from textapp.cli.reporting.tables import in_ms, in_points
 from textapp.cli.reporting.training import Training, in_words, series
 from textapp.tasks.examination import Confusion, Examination, Judged, percent
 from textapp.tasks.intervals import Interval

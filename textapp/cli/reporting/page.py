@@ -1,9 +1,10 @@
 """The page that compares models."""
 
-from textapp.cli.reporting.content import Report, bundles, tables
+from textapp.cli.reporting.content import Report, bundles
 from textapp.cli.reporting.elements import document, in_bytes, numbered_table, part_bar, part_keys
 from textapp.cli.reporting.plot import Point, scatter
 from textapp.cli.reporting.reliability_diagram import reliability_diagram
+from textapp.cli.reporting.tables import tables
 
 
 def page(report: Report) -> str:

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from textapp.answers import Baseline
 from textapp.data.readers import Examples
 from textapp.data.rows import EncodedRows
-from textapp.tasks.classification.linear_machines import (
+from textapp.tasks.linear_machines import (
     MOST_WORK,
     MOST_WORK_WITH_CHARACTERS,
     affords_characters,

@@ -18,8 +18,8 @@ from textapp.data.splits import overlap_key
 from textapp.errors import InputError
 from textapp.task import Report
 from textapp.tasks.classification.baseline import TITLE, ngrams
-from textapp.tasks.classification.linear_machines import MOST_WORK, linear_machines, sample
 from textapp.tasks.classification.temperature import best_temperature
+from textapp.tasks.linear_machines import MOST_WORK, linear_machines, sample
 from textapp.text.characters import counted, replace_surrogates
 from textapp.text.tokenizer import Tokenizer
 
