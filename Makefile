@@ -91,6 +91,7 @@ bench: .venv/installed-bench
 bench-native: .venv/installed-bench
 	$(BIN)/python -m benchmarks.native --data $(DATA)
 	$(BIN)/python -m benchmarks.native_size
+	$(BIN)/python -m benchmarks.native_kernels
 	$(BIN)/python -m benchmarks.native_equality --data $(DATA)
 	$(BIN)/python -m benchmarks.native_safety
 	$(BIN)/python -m benchmarks.web

@@ -15,10 +15,8 @@ TABLES = {
     "compression": "compression",
     "tagger_students": "compression",
     **{name: name for name in ("alignment", "budget", "changed_labels", "clients", "decoding", "latency")},
-    **{
-        name: name
-        for name in ("native", "native_equality", "native_safety", "native_size", "quantization", "training_speed")
-    },
+    **{name: name for name in ("native", "native_equality", "native_kernels", "native_safety", "native_size")},
+    **{name: name for name in ("quantization", "training_speed")},
     "vectors_case_study": "vectors_case_study",
     "reliability": "reliability.__main__",
     "any_data": "any_data.__main__",

@@ -12,6 +12,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -22,14 +23,14 @@ TOKENS = (4, 8)  # of the two texts: rows that kernels compute at a time
 INPUTS = ATTENTION = 64  # of native/bench/kernels.c
 
 
-def build(folder: Path, compiler: str) -> Path:
-    """The benchmark of the kernels, computing each model once."""
+def build(folder: Path, compiler: Sequence[str], processor: str) -> Path:
+    """The benchmark of the kernels, native/bench/kernels.c."""
     main = folder / "bench.c"  # the library has a kernels.c too
     main.write_text(f'#include "{library.NATIVE / "bench/kernels.c"}"\n', encoding="utf-8")
     return library.build(
         folder / "kernels",
-        [compiler],
-        processor="aarch64",
+        compiler,
+        processor=processor,
         options=[*(option for option in library.COMPILE if option not in ("-fPIC", "-DTEXTAPP_BUILD_SHARED"))],
         link=["-static"],
         more=[main],
@@ -50,6 +51,22 @@ def instructions(emulator: str, program: Path, units: int, tokens: int, kernels:
     return count
 
 
+def products(units: int) -> int:
+    """The multiply-adds of a token: input and state in both directions, and attention."""
+    return 2 * 4 * units * (INPUTS + units) + 2 * units * ATTENTION
+
+
+def count(units: int, compiler: str, emulator: str) -> dict[str, int]:
+    """The instructions that a token takes in both directions, by the set of kernels."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = build(Path(folder), [compiler], "aarch64")
+        counts = {}
+        for kernels in SETS:
+            less, more = (instructions(emulator, program, units, tokens, kernels) for tokens in TOKENS)
+            counts[kernels] = round((more - less) / (TOKENS[1] - TOKENS[0]))
+    return counts
+
+
 def main() -> None:
     """Prints the count of each set of kernels."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -57,17 +74,12 @@ def main() -> None:
     parser.add_argument("--compiler", default="aarch64-linux-gnu-gcc")
     parser.add_argument("--emulator", default="qemu-aarch64")
     arguments = parser.parse_args()
-    units = arguments.units
-    products = 2 * 4 * units * (INPUTS + units) + 2 * units * ATTENTION
-    with tempfile.TemporaryDirectory() as folder:
-        program = build(Path(folder), arguments.compiler)
-        for kernels in SETS:
-            less, more = (instructions(arguments.emulator, program, units, tokens, kernels) for tokens in TOKENS)
-            count = round((more - less) / (TOKENS[1] - TOKENS[0]))
-            print(
-                f"{kernels}: {count:,} instructions a token in both directions, {products:,} multiply-adds: "
-                f"{products / count:.1f} an instruction"
-            )
+    multiplied = products(arguments.units)
+    for kernels, found in count(arguments.units, arguments.compiler, arguments.emulator).items():
+        print(
+            f"{kernels}: {found:,} instructions a token in both directions, {multiplied:,} multiply-adds: "
+            f"{multiplied / found:.1f} an instruction"
+        )
 
 
 if __name__ == "__main__":
