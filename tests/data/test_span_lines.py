@@ -245,3 +245,14 @@ def test_an_empty_list_of_spans_does_not_hide_another():
 def test_a_fault_in_a_list_is_at_its_line():
     with pytest.raises(InputError, match=r"^a\.jsonl:3: the file must be one JSON list"):
         read("[", "", '{"text" "Zoë"}', "]")
+
+
+def test_strings_as_tokens_may_stand_beside_a_text_and_its_spans():
+    row = {"text": "Zoë à Oslo", "tokens": ["Zoë", "à Oslo"]}
+    for spans in ({"spans": [span(6, 10)]}, {"labels": [[6, 10, "LOC"]]}):
+        (found,) = read({**row, **spans})
+        assert (found.tokens, found.tags) == (["Zoë", "à", "Oslo"], ["O", "O", "B-LOC"])
+    (found,) = read({**row, "spans": [], "labels": []})
+    assert found.tags == ["O", "O", "O"]
+    (found,) = read({**row, "spans": [], "ner_tags": ["B-PER", "O"]})
+    assert found.tokens == ["Zoë", "à Oslo"]

@@ -295,3 +295,70 @@ def test_one_json_list_is_read_row_by_row(tmp_path):
 )
 def test_another_kind_of_file_is_named_with_the_way_on(tmp_path, name, content, message):
     assert message in error_of(write(tmp_path, name, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "labels"),
+    [
+        ("humeur,avis\n1,été\n0,bof\n", ["1", "0"]),
+        ("id,humeur,avis\n1,joie,été\n2,peur,bof\n", ["joie", "peur"]),
+        ("x,joie,été\ny,peur,bof\n", ["joie", "peur"]),
+        ("7,joie,été\n8,peur,bof\n", ["joie", "peur"]),
+        (",joie,été\n8,peur,bof\n8,peur,bon\n", ["joie", "peur", "peur"]),
+    ],
+)
+def test_a_header_of_unknown_names_is_known_by_the_numbers_below_it(tmp_path, content, labels):
+    path = write(tmp_path, "a.csv", content)
+    assert read_examples(path, text_column="-1", label_column="-2").labels == labels
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "line"),
+    [
+        ("Très bien, vraiment;pos\nbof;neg\n", "Très bien, vraiment", 1),
+        ("\n \ntext;label\nbof, non;neg\n", "bof, non", 4),
+        ("sep=;\ntext;label\nbof, non;neg\n", "bof, non", 3),
+        ("sep=,\r\nlabel,text\r\nneg,bof; non\r\n", "bof; non", 3),
+        ('sep=|\ntext|label\n"bof\nnon"|neg\nbon|pos\n', "bof\nnon", 3),
+        ("text;label\nbof;neg\nbon, beau;pos\n", "bof", 2),
+        ("text,label\nbof;neg\n", None, 2),
+    ],
+)
+def test_rows_show_what_separates_fields_of_csv(tmp_path, content, text, line):
+    path = write(tmp_path, "a.csv", content)
+    if text is None:
+        assert error_of(path).startswith(f"a.csv:{line}: each row must have 2 columns")
+    else:
+        found = read_examples(path)
+        assert (found.texts[0], found.locations[0]) == (text, line)
+
+
+def test_the_number_of_a_line_after_the_line_that_names_the_mark(tmp_path):
+    path = write(tmp_path, "a.csv", 'sep=;\ntext;label\n"deux\nlignes";neg\nbof\n')
+    assert error_of(path).startswith("a.csv:5: each row must have 2 columns")
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC])
+def test_a_line_break_in_the_last_field_of_tsv(tmp_path, quoting):
+    texts = ["deux\nlignes", 'trois\n\n"lignes"', "une", '"à" la\nfin', "été"]
+    with (tmp_path / "a.tsv").open("w", newline="", encoding="utf-8") as file:
+        file.write("label\ttext\n")
+        writer = csv.writer(file, delimiter="\t", quoting=quoting, lineterminator="\n")
+        writer.writerows(["pos", text] for text in texts)
+    found = read_examples(tmp_path / "a.tsv")
+    assert [text.strip('"') for text in found.texts] == [text.strip('"') for text in texts]
+    assert list(found.locations) == [2, 4, 7, 8, 10]
+
+
+def test_a_mark_at_the_start_of_a_last_raw_field_does_not_take_the_next_rows(tmp_path):
+    texts = ['" très', '"bof', 'à "', '" fin'] * 3000
+    path = write(tmp_path, "a.tsv", "label\ttext\n" + "".join(f"1\t{text}\n\n" for text in texts))
+    found = read_examples(path)
+    assert found.texts == [text.strip() for text in texts]
+    assert found.locations[-1] == 2 * len(texts)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_json_list_is_known_without_its_suffix(tmp_path, indent):
+    rows = [{"text": "été", "label": "a"}, {"text": "bof", "label": "b"}]
+    assert read_examples(write(tmp_path, "reviews", json.dumps(rows, indent=indent))).labels == ["a", "b"]

@@ -287,7 +287,13 @@ def test_types_alone_are_read_with_the_scheme_io(tmp_path):
 def test_tags_in_lower_case_or_with_another_mark_are_tags_of_spans(tmp_path, tags):
     found = read_tagged(write(tmp_path, "a.txt", "\n".join(f"é {tag}" for tag in tags)))
     assert [tag.upper() for tag in found.tags[0]] == ["B-PER", "I-PER", "O"]
-    assert "such as b-per or B_PER read as B-PER" in str(found)
+    assert f"such as {tags[0]} read as B-{tags[0][2:]}" in str(found)
+
+
+def test_the_changed_tag_is_the_one_that_is_named(tmp_path):
+    found = read_tagged(write(tmp_path, "a.txt", "Zoë B-PER\nlit o\n. o\n"))
+    assert found.tags == [["B-PER", "O", "O"]]
+    assert str(found).endswith("2 tags such as o read as O, the first at " + str(tmp_path / "a.txt:2"))
 
 
 def test_swapped_columns_are_refused(tmp_path):
@@ -313,3 +319,56 @@ def test_a_span_that_begins_in_a_space_begins_after_it(tmp_path):
 def test_conllu_is_known_without_its_suffix(tmp_path):
     rows = "".join(f"{number}\t{word}\t_\tX\t_\t_\t_\t_\t_\t_\n" for number, word in enumerate("éa", start=1))
     assert read_tagged(write(tmp_path, "a.txt", f"# text = é a\n{rows}")).tags == [["X", "X"]]
+
+
+@pytest.mark.parametrize(
+    ("last", "head"),
+    [("B-LOC", "2"), ("O", "2"), ("_", "nsubj")],
+)
+def test_other_files_of_ten_columns_are_no_conllu(tmp_path, last, head):
+    row = f"1\tété\tété\tNOUN\tNN\t_\t{head}\tx\t_\t{last}\n"
+    found = read_tagged(write(tmp_path, "a.txt", row))
+    assert (found.sentences, found.tags) == ([["1"]], [[last]])
+    found = read_tagged(write(tmp_path, "a.txt", row), token_column=1)
+    assert (found.sentences, found.tags) == ([["été"]], [[last]])
+
+
+def test_columns_by_number_are_not_those_of_conllu(tmp_path):
+    path = write(tmp_path, "a.txt", CONLLU)
+    assert read_tagged(path).tags == [["PRON", "VERB"]]
+    found = read_tagged(path, token_column="1", tag_column="4")
+    assert (found.sentences, found.tags) == ([["Ça", "va"]], [["DT", "VB"]])
+
+
+def test_a_first_sign_whose_tag_is_nowhere_else_is_a_token(tmp_path):
+    found = read_tagged(write(tmp_path, "a.txt", "# SYM\n1 NUM\n\nété NOUN\n"))
+    assert found.sentences == [["#", "1"], ["été"]]
+    assert found.changes == {}
+
+
+@pytest.mark.parametrize("comment", ["# source", "# NEWS", "#id NEWS"])
+def test_a_comment_with_the_columns_of_a_token_is_counted(tmp_path, comment):
+    found = read_tagged(write(tmp_path, "a.txt", f"{comment}\nZoë B-PER\nlit O\n\n# two three\né O\n"))
+    assert found.sentences == [["Zoë", "lit"], ["é"]]
+    assert "1 line left out as a comment, the first at " + str(tmp_path / "a.txt:1") in str(found)
+
+
+@pytest.mark.parametrize("end", ["", ","])
+def test_rows_of_spacy_are_known_without_a_suffix(tmp_path, end):
+    row = '["Zoë à Oslo", {"entities": [[6, 10, "LOC"]]}]'
+    content = f"[{row}{end}\n{row}]" if end else f"{row}\n{row}\n"
+    found = read_tagged(write(tmp_path, "a.txt", content))
+    assert found.tags == [["O", "O", "B-LOC"]] * 2
+    assert read_tagged(write(tmp_path, "b.txt", '[" PUNCT\né NOUN\n')).sentences == [['["', "é"]]
+
+
+@pytest.mark.parametrize("header", ["word tag", "Token POS NER"])
+def test_a_header_between_spaces_is_named(tmp_path, header):
+    path = write(tmp_path, "a.txt", f"{header}\n" + "é O" + " O" * header.count(" ") + "\n")
+    assert error_of(path).startswith(f"a.txt:1: '{header}' is a header with spaces between its columns; delete this")
+
+
+def test_a_table_that_names_its_mark_or_begins_with_a_blank_line(tmp_path):
+    for start in ("sep=;\n", "\n", "sep=;\n\n"):
+        found = read_tagged(write(tmp_path, "a.csv", f"{start}word;tag\nZoë;B-PER\n;\nà;O\n"))
+        assert (found.sentences, found.tags) == ([["Zoë"], ["à"]], [["B-PER"], ["O"]])

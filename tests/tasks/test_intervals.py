@@ -120,6 +120,15 @@ def test_the_intervals_of_entities_are_over_sentences():
     assert set(intervals("tagging", [["N", "V"]], [["N", "N"]], PLAIN)) == {"accuracy"}
 
 
+def test_a_score_that_divides_by_nothing_has_no_interval():
+    without, some = [["O", "O"]] * 9, [["B-地", "O"]] * 9
+    assert set(intervals("tagging", without, without, SPANS)) == {"token_accuracy"}
+    assert set(intervals("tagging", without, some, SPANS)) == {"entity_f1", "precision", "token_accuracy"}
+    assert set(intervals("tagging", some, without, SPANS)) == {"entity_f1", "recall", "token_accuracy"}
+    assert set(intervals("multilabel", [(), ()], [(), ()])) == {"exact_match"}
+    assert set(intervals("multilabel", [("标",), ()], [(), ()])) == {"exact_match", "micro_f1", "macro_f1"}
+
+
 def test_classifiers_are_compared_by_mcnemars_test():
     true, worse = labelled(1)
     better = [Decision(label, 0.5) for label in true[:75]] + worse[75:]

@@ -73,6 +73,15 @@ def test_what_is_wrong_is_one_line(beside, name, rule):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("file", ["json.py", "json/__init__.py", "sys.py"])
+def test_a_file_with_the_name_of_another_module_is_refused(beside, file):
+    (beside / file).parent.mkdir(exist_ok=True)
+    (beside / file).write_text(MODULE, encoding="utf-8")
+    module = file.partition("/")[0].removesuffix(".py")
+    with pytest.raises(InputError, match=f"{file} has the name of another module, which is imported already; rename"):
+        user_callbacks([f"{module}:one"], beside)
+
+
 def test_keras_callbacks_are_taken_as_they_are(beside):
     [made] = user_callbacks(["keras.callbacks:CSVLogger"], beside / "epochs.csv")
     assert isinstance(made, keras.callbacks.CSVLogger)

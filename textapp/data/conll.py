@@ -13,8 +13,9 @@ Only the ASCII space and the tab separate fields: in a file of single characters
 other. A line of nothing but white space and marks that no editor shows (U+FEFF, U+200B) is blank.
 
 Before the first token of a sentence, a line that starts with `#` is a comment, unless it has the columns of a token and
-its tag: the token `#` and hashtags stay. A token that is empty, or only spaces, is kept as an empty string: its tag is
-needed to read the tags around it, and `textapp.data.tagged` leaves it out afterwards.
+its tag: the token `#` and hashtags stay. A comment with as many columns as a token is counted. A token that is empty,
+or only spaces, is kept as an empty string: its tag is needed to read the tags around it, and `textapp.data.tagged`
+leaves it out afterwards.
 
 Reference: Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 Shared Task" (2003);
 https://universaldependencies.org/format.html.
@@ -24,7 +25,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from textapp.errors import InputError, quoted
@@ -38,6 +39,9 @@ _FIELD = re.compile(r"[^ \t\r\n]+")
 _NEW_DOCUMENT = re.compile(r"# ?newdoc\b")
 _OTHER_ID = re.compile(r"[0-9]+[-.][0-9]+")
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
+Note = Callable[[str, str, str], object]
+"""Receives what was changed while reading: a noun, what was done with it, and the place."""
+
 _LOOKED_AT = 2_000  # lines whose tags tell a token that starts with # from a comment
 
 
@@ -69,7 +73,11 @@ class TaggedSentence(NamedTuple):
 
 
 def read_columns(
-    lines: Iterator[str], path: str | os.PathLike[str], token_column: int = 0, tag_column: int = -1
+    lines: Iterator[str],
+    path: str | os.PathLike[str],
+    token_column: int = 0,
+    tag_column: int = -1,
+    note: Note = lambda *_: None,
 ) -> Iterator[TaggedSentence]:
     """Yields the sentences of a file of columns.
 
@@ -78,6 +86,7 @@ def read_columns(
         path: The file, for messages.
         token_column: Number of the token column, from 0; -1 is the last one.
         tag_column: Number of the tag column, likewise.
+        note: Receives each line that is left out as a comment though it has the columns of a token.
 
     Raises:
         InputError: A line has more or fewer columns than the first one, or an empty tag.
@@ -99,6 +108,8 @@ def read_columns(
         if tabbed:
             fields = line.split("\t")
         if not len(sentence) and line.startswith("#") and _is_comment(fields, width, tag_column, tags):
+            if len(fields) == width:
+                note("line", "left out as a comment", f"{path}:{number}")
             continue
         if not checked:
             width, checked = len(fields), True
@@ -128,14 +139,24 @@ def _is_comment(fields: Sequence[str], width: int, tag_column: int, tags: set[st
     if len(fields) != width or not -width <= tag_column < width:
         return True
     tag = fields[tag_column].strip()
-    return tag not in tags and not is_tag(tag) and tag != "#"
+    if tag in tags or is_tag(tag) or tag == "#":
+        return False
+    # A part of speech, such as SYM, that no other token has; no such tag stands among tags of spans.
+    is_sign = fields[0].strip() == "#" and tag.isupper() and not all(map(is_tag, tags))
+    return not is_sign
 
 
 def is_conllu(lines: Sequence[str]) -> bool:
-    """Whether the first token of some lines is one of CoNLL-U: ten columns with tabs between them, the first an id."""
-    first = next((line for line in lines if not is_blank(line) and not line.startswith("#")), "")
-    fields = first.rstrip("\r\n").split("\t")
-    return len(fields) == len(CONLLU_COLUMNS) and re.fullmatch(r"1(-[0-9]+)?|0\.1", fields[0]) is not None
+    """Whether the tokens of some lines are those of CoNLL-U, not other tokens with ten columns between tabs.
+
+    The first column of the first is an id, each has a number as its head, and none ends in the tag of a span.
+    """
+    rows = [line.rstrip("\r\n").split("\t") for line in lines if not is_blank(line) and not line.startswith("#")]
+    if not rows or len(rows[0]) != len(CONLLU_COLUMNS) or not re.fullmatch(r"1(-[0-9]+)?|0\.1", rows[0][0]):
+        return False
+    whole = [row for row in rows if len(row) == len(CONLLU_COLUMNS)]  # a broken line is told by the reader
+    head, misc = CONLLU_COLUMNS.index("head"), CONLLU_COLUMNS.index("misc")
+    return all(re.fullmatch(r"[0-9]+|_", row[head]) and not is_tag(row[misc]) for row in whole)
 
 
 def is_blank(line: str) -> bool:

@@ -4,7 +4,7 @@
 |--------------|-------------------------------|----------------------------------------------------------------|
 | `tsv`        | `.tsv`, `.tab`, or a tab      | tab-separated columns, no quoting                              |
 | `csv`        | `.csv`                        | comma-separated columns, quoted fields may span lines          |
-| `jsonl`      | `.jsonl`, `.ndjson`, `.json`  | a JSON object                                                  |
+| `jsonl`      | `.jsonl`, `.ndjson`, `.json`  | a JSON object, also in one list in the whole file              |
 | `label_text` | a first line like this one    | `1 a stirring , funny film`                                    |
 | `folders`    | a folder                      | a file `LABEL/NAME.txt` or `SUBSET/LABEL/NAME.txt`             |
 | `tar`        | `.tar`, `.tgz`                | a file of such folders; nothing is unpacked to the disk        |
@@ -349,7 +349,7 @@ def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterat
             blank += 1
             continue
         lines = itertools.chain(itertools.repeat("\n", blank), [line], lines)
-        if line.lstrip().startswith("{"):
+        if line.lstrip().startswith(("{", "[{")) or line.strip() == "[":
             return "jsonl", lines
         if "\t" in line:
             return "tsv", lines

@@ -18,10 +18,10 @@ is exclusive: in Python, `text[start:end]` is the entity. The reader ignores oth
 import bisect
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
-from textapp.data.conll import TaggedSentence
+from textapp.data.conll import Note, TaggedSentence
 from textapp.data.json_rows import json_rows, place
 from textapp.errors import InputError, excerpt, list_some, quoted
 from textapp.text.characters import replace_surrogates
@@ -31,9 +31,6 @@ from textapp.text.tokenizer import Token, Tokenizer
 
 Overlapping = Literal["longest", "innermost"]
 """Which of spans that overlap are kept: the longest, or those that hold no other."""
-
-Note = Callable[[str, str, str], object]
-"""Receives what was changed while reading: a noun, what was done with it, and the place."""
 
 TAG_KEYS = ("ner_tags", "tags", "labels", "pos_tags", "chunk_tags", "upos", "ner")
 """Keys of the tags beside `tokens`, in order of preference."""
@@ -111,7 +108,7 @@ def _parse(row: Any, location: str) -> _Spans | _Tags | None:
         row = {"text": row[0], **row[1]}  # spaCy
     if not isinstance(row, dict):
         raise InputError(f"{location}: each row must be a JSON object. Received: {excerpt(json.dumps(row))}")
-    if isinstance(row.get("tokens"), list) and all(isinstance(token, str) for token in row["tokens"]):
+    if _has_tagged_tokens(row):
         return _tagged_tokens(row, location)
     if isinstance(row.get("data"), dict) and isinstance(row.get("annotations", row.get("completions")), list):
         task = _label_studio(row, location)
@@ -127,6 +124,16 @@ def _parse(row: Any, location: str) -> _Spans | _Tags | None:
             f"with `tokens` and their `ner_tags`. Received: the keys {list_some(list(map(quoted, row)))}"
         )
     return _Spans(text, sorted(_parse_span(span, text, location) for span in row[key]))
+
+
+def _has_tagged_tokens(row: Mapping[str, Any]) -> bool:
+    """Whether a row is one of tokens and tags. Tokens may also stand beside a text and its spans."""
+    if not isinstance(row.get("tokens"), list) or not all(isinstance(token, str) for token in row["tokens"]):
+        return False
+    lists = {key: row[key] for key in (*TAG_KEYS, *_SPAN_KEYS) if isinstance(row.get(key), list)}
+    has_tags = any(lists.get(key) and all(isinstance(tag, str | int) for tag in lists[key]) for key in TAG_KEYS)
+    has_spans = any(all(isinstance(span, dict | list) for span in lists[key]) for key in _SPAN_KEYS if key in lists)
+    return has_tags or not (isinstance(row.get("text"), str) and has_spans)
 
 
 def _tagged_tokens(row: Mapping[str, Any], location: str) -> _Tags:

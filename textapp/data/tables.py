@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -38,6 +39,8 @@ _PLAIN_LABEL = re.compile(r"[+-]?\d{1,9}|neg|neu|pos|negative|neutral|positive|_
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_CSV_FIELD = 2**31 - 1
 _NUMBER = re.compile(r"-?[0-9]{1,4}", re.ASCII)
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)  # Excel's first line, which is no row
+_LOOKED_AT = 100  # lines or rows at the start that show what separates columns, and whether there is a header
 _MARKS = re.compile(r'"((?:[^"]|"")*)"')  # a quoted field of CSV
 
 
@@ -173,15 +176,24 @@ def tsv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[
     if len(names) > 1 and all(_MARKS.fullmatch(name) for name in names):
         yield from csv_records(lines, path)
         return
-    numbered = enumerate(lines, start=1)
+    waiting: deque[tuple[int, str]] = deque()
+    numbered = _numbered(lines, waiting)
     for number, line in numbered:
         fields = line.rstrip("\r\n").split("\t")
+        joined = None
         if len(fields) != len(names) and any(field.startswith('"') for field in fields):
             joined = _joined(line, len(names), numbered)
-            if joined is not None:
-                yield number, joined
-                continue
-        yield number, list(map(_unquoted, fields))
+        elif len(fields) > 1 and fields[-1].startswith('"') and fields[-1].count('"') % 2:
+            joined = _with_broken_end(line, len(names), numbered, waiting)
+        yield number, list(map(_unquoted, fields)) if joined is None else joined
+
+
+def _numbered(lines: Iterator[str], waiting: deque[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yields the number and text of each line; first, at any time, those that were put back into `waiting`."""
+    for numbered in enumerate(lines, start=1):
+        yield numbered
+        while waiting:
+            yield waiting.popleft()
 
 
 def _joined(line: str, width: int, more: Iterator[tuple[int, str]]) -> list[str] | None:
@@ -206,6 +218,33 @@ def _joined(line: str, width: int, more: Iterator[tuple[int, str]]) -> list[str]
         length += len(following[1])
 
 
+def _with_broken_end(
+    line: str, width: int, numbered: Iterator[tuple[int, str]], waiting: deque[tuple[int, str]]
+) -> list[str] | None:
+    """The fields of a row whose last field is quoted and goes on in the next lines; None if it ends with its line.
+
+    As quotation marks have no meaning in other files, the next lines belong to the field only if they have too few
+    columns for rows and the last of them ends in the mark that closes it. Otherwise they wait to be read as rows.
+    """
+    taken: list[tuple[int, str]] = []
+    length, limit = len(line), max_text()
+    for following in numbered:
+        taken.append(following)
+        length += len(following[1])
+        if following[1].count("\t") + 1 >= width or length > limit:
+            break
+        if following[1].count('"') % 2:
+            try:
+                [fields] = csv.reader([line + "".join(text for _, text in taken)], delimiter="\t", strict=True)
+            except (csv.Error, ValueError):
+                break
+            if len(fields) == width:
+                return fields
+            break
+    waiting.extendleft(reversed(taken))
+    return None
+
+
 def _unquoted(field: str) -> str:
     """A field of TSV without the quotation marks that spreadsheets and pandas add to fields with marks in them."""
     if len(field) < 4 or field[0] != '"' or field[-1] != '"' or '""' not in field[1:-1]:
@@ -217,19 +256,19 @@ def _unquoted(field: str) -> str:
 def csv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
     """Yields the first line and the fields of each CSV record, which may span lines.
 
-    The first line shows what separates the fields, see `delimiter_of`.
+    The first rows show what separates the fields, see `_delimiter`. A first line `sep=;`, as Excel writes it, names it.
 
     Raises:
         InputError: A record is not CSV, or longer than `textapp.data.limits` allows.
     """
-    first = next(lines, None)
-    if first is None:
-        return
-    delimiter = delimiter_of(first)
-    lines = itertools.chain([first], lines)
     # The limit is one for the whole process, at first 128 KiB. This only raises it: a record has a limit of its own.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CSV_FIELD))
-    start, length, limit = 1, 0, max_text()
+    head = list(itertools.islice(lines, _LOOKED_AT))
+    named = _SEPARATOR_LINE.fullmatch(head[0]) if head else None
+    skipped = 0 if named is None else 1
+    lines = itertools.chain(head[skipped:], lines)
+    delimiter = _delimiter(head) if named is None else named[1]
+    start, length, limit = 1 + skipped, 0, max_text()
 
     def limited() -> Iterator[str]:
         nonlocal length
@@ -243,12 +282,32 @@ def csv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[
     try:
         for fields in reader:
             yield start, fields
-            start, length = reader.line_num + 1, 0
+            start, length = reader.line_num + 1 + skipped, 0
     except csv.Error as error:
         why = f"the record that starts here is not CSV: {error}"
         if "new-line" in str(error):
             why = "a carriage return is inside a field without quotation marks; end lines in LF or CRLF, or quote it"
         raise InputError(f"{path}:{start}: {why}") from error
+
+
+def _delimiter(head: Sequence[str]) -> str:
+    """What separates the fields of CSV by its first lines: that which gives all rows the same columns, two or more.
+
+    If nothing does, the first row decides, see `delimiter_of`.
+    """
+    head = list(itertools.dropwhile(lambda line: not line.strip(), head))
+    rows_of: dict[str, list[list[str]]] = {}
+    for mark in ",;\t":
+        try:
+            rows = [row for row in csv.reader(head, delimiter=mark) if any(field.strip() for field in row)]
+        except csv.Error:
+            continue
+        rows_of[mark] = rows[:-1] if len(head) == _LOOKED_AT else rows  # the last one may go on in later lines
+    for mark, rows in rows_of.items():
+        widths = set(map(len, rows))
+        if len(widths) == 1 and max(widths) > 1:
+            return mark
+    return delimiter_of(head[0]) if head else ","
 
 
 def delimiter_of(line: str) -> str:
@@ -287,7 +346,11 @@ def _read_records(
     numbers = _numbers(header, f"{path}:{line}", text_column, label_column, labelled)
     if numbers is not None:
         text_at, label_at = numbers
-        if not is_header(header[text_at].strip(), [header[label_at].strip()]):
+        following = list(itertools.islice(records, _LOOKED_AT))
+        records = itertools.chain(following, records)
+        if not _is_header_of(header, [fields for _, fields in following], text_at) and not is_header(
+            header[text_at].strip(), [header[label_at].strip()]
+        ):
             yield line, header[text_at], header[label_at]
     elif text_column is None and label_column is None and row_label_at is not None:
         text_at, label_at = 1 - row_label_at, row_label_at
@@ -331,6 +394,19 @@ def _numbers(
     if labelled and text_at == label_at:
         raise InputError(f"{location}: text and label must be two columns. Received: {text_column} and {label_column}")
     return text_at, label_at
+
+
+def _is_header_of(first: Sequence[str], rows: Sequence[Sequence[str]], text_at: int) -> bool:
+    """Whether the first record of a table with columns by number is a header with names of the user.
+
+    It is if another column than that of the texts has numbers or names of sentiments in all of the next rows, two or
+    more, and a name in the first.
+    """
+    columns = [column for column in range(len(first)) if column != text_at and first[column].strip()]
+    whole = [row for row in rows if len(row) == len(first)]
+    return len(whole) > 1 and any(
+        not is_plain_label(first[column]) and all(is_plain_label(row[column]) for row in whole) for column in columns
+    )
 
 
 def _label_of_row(first: list[str], several: bool) -> int | None:

@@ -2,7 +2,7 @@
 
 | format    | recognized by                                             | a sentence                            |
 |-----------|-----------------------------------------------------------|---------------------------------------|
-| `conllu`  | `.conllu`, or a first token of ten columns                | a line per word, ten columns          |
+| `conllu`  | `.conllu`, or tokens of its ten columns                   | a line per word, ten columns          |
 | `jsonl`   | `.jsonl`, `.ndjson`, `.json`, or a first line that is one | a row with `text` and `spans`, or of  |
 |           |                                                           | an annotation tool                    |
 | `table`   | a header with a column of tokens and one of tags          | a row per token: `Sentence #,Word,Tag` |
@@ -27,7 +27,7 @@ from textapp.data import conll, slot_folders, span_lines, tables
 from textapp.data.conll import TaggedSentence
 from textapp.data.lines import read_lines
 from textapp.data.span_lines import Overlapping
-from textapp.data.token_tables import is_token_header, read_token_table
+from textapp.data.token_tables import is_token_header, names_tokens, read_token_table
 from textapp.errors import InputError, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import counted
@@ -175,8 +175,9 @@ def read_tagged(
         InputError: The file breaks a rule; the message names the file, the line and the rule.
     """
     source = os.fspath(path)
-    format, lines = _open(source, format)
     defaults = defaults or ReadOptions()
+    by_number = any(_is_number(column) for column in (token_column, tag_column, *defaults[:2]))
+    format, lines = _open(source, format, by_number)
     if format in ("columns", "conllu", "table"):
         token_column = defaults.token_column if token_column is None else token_column
         tag_column = defaults.tag_column if tag_column is None else tag_column
@@ -253,10 +254,12 @@ def _with_plain_letters(
     names = {
         tag: sys.intern("-".join(filter(None, (match[1].upper(), match[3])))) for tag, match in found.items() if match
     }
+    example = ""
     for sentence in sentences:
         for position, tag in enumerate(sentence.tags):
             if names[tag] != tag:
-                note("tag", "such as b-per or B_PER read as B-PER", sentence.location(position))
+                example = example or f"such as {quoted_name(tag)} read as {quoted_name(names[tag])}"
+                note("tag", example, sentence.location(position))
     return [sentence._replace(tags=[names[tag] for tag in sentence.tags]) for sentence in sentences]
 
 
@@ -288,8 +291,11 @@ def _without_empty(sentence: TaggedSentence, of_spans: bool, note: Callable[[str
     )
 
 
-def _open(path: str, format: str | None) -> tuple[str, Iterator[str]]:
-    """Returns the format and the lines of a file. A folder has no lines."""
+def _open(path: str, format: str | None, by_number: bool) -> tuple[str, Iterator[str]]:
+    """Returns the format and the lines of a file. A folder has no lines.
+
+    With `by_number` columns are chosen by their numbers, which those of CoNLL-U are not.
+    """
     if format is not None and format not in FORMATS:
         raise InputError(f"`format` must be one of {', '.join(FORMATS)}. Received: format={quoted(format)}")
     with named_errors(path):
@@ -312,10 +318,10 @@ def _open(path: str, format: str | None) -> tuple[str, Iterator[str]]:
         return "table", lines
     if path.lower().removesuffix(".gz").endswith(".csv"):
         return "table", _without_table(lines, path)
-    is_object = first.lstrip().startswith(("{", "[{", "[[")) and first.rstrip().endswith(("}", "]", ","))
+    is_object = first.lstrip().startswith(("{", "[{", "[[", '["')) and first.rstrip().endswith(("}", "]", ","))
     if is_object or first.strip() == "[":
         return "jsonl", lines
-    return "conllu" if conll.is_conllu(head) else "columns", lines
+    return "conllu" if not by_number and conll.is_conllu(head) else "columns", lines
 
 
 def _read(
@@ -345,12 +351,17 @@ def _read(
             return conll.read_conllu(lines, path, *map(str, names))
         case _:
             numbers = (_number(path, "token_column", token_column, 0), _number(path, "tag_column", tag_column, -1))
-            return conll.read_columns(lines, path, *numbers)
+            return conll.read_columns(lines, path, *numbers, note)
 
 
 def _without_table(lines: Iterator[str], path: str) -> Iterator[str]:
-    """Yields the lines of a file. Raises `InputError` if the first one is the header of a table of labelled texts."""
+    """Yields the lines of a file of columns. Raises `InputError` if the first one is the header of a table."""
     first = next(lines, "")
+    if "\t" not in first and names_tokens(conll.split_at_spaces(first)):
+        raise InputError(
+            f"{path}:1: {quoted(first.strip())} is a header with spaces between its columns; delete this line, and "
+            "choose the columns by number, or separate all columns by tabs or commas"
+        )
     names = {name.strip().casefold() for name in re.split("[\t,]", first)}
     if names & set(tables.TEXT_COLUMNS) and names & set(tables.LABEL_COLUMNS):
         raise _is_table(path)
@@ -369,6 +380,11 @@ def _is_table(path: str) -> InputError:
         f"{path}: a table of texts with labels; a tagger needs a token and its tag a line, and a blank line after each "
         "sentence. `textapp train classifier` learns labels of whole texts"
     )
+
+
+def _is_number(column: int | str | None) -> bool:
+    """Whether a column is given by its number. A command line gives it as a string."""
+    return column is not None and re.fullmatch(r"-?[0-9]+", str(column)) is not None
 
 
 def _number(path: str, name: str, column: int | str | None, default: int) -> int:

@@ -38,8 +38,13 @@ def is_token_header(line: str) -> bool:
         >>> is_token_header("Sentence #,Word,POS,Tag"), is_token_header("text,label"), is_token_header("word tag")
         (True, False, False)
     """
-    names = [name.strip().strip('"').strip().casefold() for name in line.split(delimiter_of(line))]
-    return len(names) > 1 and not set(TOKEN_COLUMNS).isdisjoint(names) and not set(TAG_COLUMNS).isdisjoint(names)
+    return names_tokens([name.strip().strip('"').strip() for name in line.split(delimiter_of(line))])
+
+
+def names_tokens(names: Sequence[str]) -> bool:
+    """Whether some names of columns are known for tokens, and others for tags."""
+    folded = [name.casefold() for name in names]
+    return len(folded) > 1 and not set(TOKEN_COLUMNS).isdisjoint(folded) and not set(TAG_COLUMNS).isdisjoint(folded)
 
 
 def read_token_table(

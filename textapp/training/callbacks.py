@@ -64,7 +64,19 @@ def _function(name: str) -> Any:
         ) from error
     finally:
         sys.path.remove(here)
+    _check_is_users(module_name, name)
     function = getattr(module, function_name, None)
     if not callable(function):
         raise InputError(f"{OPTION} {name}: the module {module_name} has no function {function_name}")
     return function
+
+
+def _check_is_users(module_name: str, name: str) -> None:
+    """Raises `InputError` if another module, such as one of Python, was found for a file of the current folder."""
+    top = module_name.partition(".")[0]
+    file = next((path for path in (Path(f"{top}.py"), Path(top, "__init__.py")) if path.is_file()), None)
+    found = getattr(sys.modules[top], "__file__", None)
+    if file is not None and (found is None or Path(found).resolve() != file.resolve()):
+        raise InputError(
+            f"{OPTION} {name}: {file} has the name of another module, which is imported already; rename it"
+        )

@@ -33,15 +33,21 @@ _NONE = "–"
 
 
 def intervals(examples: Examples, decisions: Sequence[Iterable[str]], targets: Any) -> dict[str, Interval]:
-    """Of micro F1 and macro F1 by the bootstrap, of exact match by Wilson's method."""
+    """Of micro F1 and macro F1 by the bootstrap, of exact match by Wilson's method.
+
+    F1 of texts that have no label, true or predicted, is not known, so it has no interval.
+    """
     del targets
     names = _names(examples.labels, decisions)
     rows, chosen = _has(examples.labels, names), _has(decisions, names)
     macro = np.concatenate([rows & chosen, rows.astype(np.int64) + chosen], axis=1)
+    found = {"exact_match": wilson(int((rows == chosen).all(axis=1).sum()), len(rows))}
+    if not (rows.any() or chosen.any()):
+        return found
     return {
         "micro_f1": bootstrap(_micro_parts(rows, chosen), f1_of_counts),
         "macro_f1": bootstrap(macro.astype(np.int64), macro_f1_of_counts),
-        "exact_match": wilson(int((rows == chosen).all(axis=1).sum()), len(rows)),
+        **found,
     }
 
 

@@ -41,17 +41,23 @@ Tags = Sequence[Sequence[str]]
 
 
 def intervals(examples: TaggedExamples, decisions: Tags, targets: TagSet) -> dict[str, Interval]:
-    """Of the scores of `tag_scores`, by the bootstrap over sentences."""
+    """Of the scores of `tag_scores`, by the bootstrap over sentences.
+
+    A score of spans that divides by no span is not known, so it has no interval.
+    """
     accuracy = bootstrap(_token_parts(examples.tags, decisions), share_of_counts(0, 1))
     if targets.scheme is None:
         return {"accuracy": accuracy}
     parts = _span_parts(examples.tags, decisions)
-    return {
-        "entity_f1": bootstrap(parts, f1_of_counts),
-        "precision": bootstrap(parts, share_of_counts(0, 1)),
-        "recall": bootstrap(parts, share_of_counts(0, 2)),
-        "token_accuracy": accuracy,
-    }
+    _, predicted, true = parts.sum(axis=0)
+    found = {}
+    if predicted or true:
+        found["entity_f1"] = bootstrap(parts, f1_of_counts)
+    if predicted:
+        found["precision"] = bootstrap(parts, share_of_counts(0, 1))
+    if true:
+        found["recall"] = bootstrap(parts, share_of_counts(0, 2))
+    return {**found, "token_accuracy": accuracy}
 
 
 def difference(examples: TaggedExamples, first: Tags, second: Tags, targets: TagSet) -> Difference:
