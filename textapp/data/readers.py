@@ -11,7 +11,8 @@
 | `tar`        | `.tar`, `.tgz`                | a file of such folders; nothing is unpacked to the disk        |
 | `slots`      | a folder with `seq.in`        | a line of `seq.in`, and its intent, the same line of `label`   |
 
-Each may be gzip-compressed. `PATH#SUBSET` chooses a subset of `folders` and `tar`, as in `aclImdb.tar.gz#train`.
+Each may be compressed by gzip or zstd, except parquet, which is compressed inside. `PATH#SUBSET`
+chooses a subset of `folders` and `tar`, as in `aclImdb.tar.gz#train`.
 
 TSV and CSV files start with a header. If no columns are given, the known names in it choose them
 (`tables.TEXT_COLUMNS`, `tables.LABEL_COLUMNS`). A file without a header is accepted if it has two columns, and if
@@ -32,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from textapp.data import class_folders, parquet, slot_folders, tables
-from textapp.data.lines import read_lines
+from textapp.data.lines import plain_name, read_lines
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import agreeing, counted
@@ -345,7 +346,7 @@ def _guess_format(path: str) -> str | None:
     with named_errors(path):
         if Path(path).is_dir():
             return "slots" if slot_folders.is_slot_folder(path) else "folders"
-    return _FORMAT_OF_SUFFIX.get(Path(path.lower().removesuffix(".gz")).suffix)
+    return _FORMAT_OF_SUFFIX.get(Path(plain_name(path)).suffix)
 
 
 def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterator[str]]:

@@ -10,8 +10,8 @@
 | `slots`   | a folder                                                  | a line of each `seq.in` and `seq.out` |
 | `columns` | any other file                                            | a line per token, with its tag        |
 
-Each may be gzip-compressed. The readers convert tags of spans from any scheme to IOB2. Plain tags,
-such as parts of speech, stay as they are. Tokens that no text shows, such as a space, are left out.
+Each may be compressed by gzip or zstd, except parquet. The readers convert tags of spans from any scheme to IOB2. Plain
+tags, such as parts of speech, stay as they are. Tokens that no text shows, such as a space, are left out.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from textapp.data import conll, parquet, slot_folders, span_lines, tables
 from textapp.data.conll import TaggedSentence
-from textapp.data.lines import read_lines
+from textapp.data.lines import plain_name, read_lines
 from textapp.data.span_lines import Overlapping
 from textapp.data.token_tables import is_token_header, read_token_table
 from textapp.errors import InputError, list_some, quoted, quoted_name
@@ -303,7 +303,7 @@ def _open(path: str, format: str | None) -> tuple[str, Iterator[str]]:
         )
     if is_folder:
         return "slots", iter(())
-    format = format or _FORMAT_OF_SUFFIX.get(Path(path.lower().removesuffix(".gz")).suffix)
+    format = format or _FORMAT_OF_SUFFIX.get(Path(plain_name(path)).suffix)
     if format == "parquet":
         return format, iter(())
     lines = read_lines(path)
@@ -314,7 +314,7 @@ def _open(path: str, format: str | None) -> tuple[str, Iterator[str]]:
     first = next((line for line in head if not conll.is_blank(line)), "")
     if is_token_header(first):
         return "table", lines
-    if path.lower().removesuffix(".gz").endswith(".csv"):
+    if plain_name(path).endswith(".csv"):
         return "table", _without_table(lines, path)
     is_object = first.lstrip().startswith(("{", "[{", "[[")) and first.rstrip().endswith(("}", "]", ","))
     if is_object or first.strip() == "[":
