@@ -34,6 +34,7 @@ from typing import Any
 
 from textapp.data import class_folders, parquet, slot_folders, tables
 from textapp.data.lines import plain_name, read_lines
+from textapp.data.shards import Place, shards_of
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import agreeing, counted
@@ -182,7 +183,7 @@ def iterate_texts(path: str | os.PathLike[str]) -> Iterator[str]:
     Raises:
         InputError: As `iterate_examples`.
     """
-    for _, text, _ in _open_rows(os.fspath(path), None, None, None, None, labelled=False):
+    for _, text, _ in _all_rows(os.fspath(path), None, None, None, None, labelled=False):
         if text := clean_text(text):
             yield text
 
@@ -248,7 +249,7 @@ def _read_rows(
     """Yields location, cleaned text and label of each row, or a tuple of labels; the text may be empty."""
     kept = empty = 0
     parse = _several_labels if several else _one_label
-    for location, text, label in _open_rows(path, text_column, label_column, format, subset, several=several):
+    for location, text, label in _all_rows(path, text_column, label_column, format, subset, several=several):
         text = clean_text(text)
         if not text:
             empty += 1
@@ -289,6 +290,39 @@ def _label_name(label: str, location: str) -> str:
     if len(label.splitlines()) > 1:
         raise InputError(f"{location}: a label must be one line. Received: {quoted(label)}")
     return label
+
+
+def check_exists(path: str | os.PathLike[str]) -> None:
+    """Raises `InputError` if there is no such file or folder, or no file that fits the pattern."""
+    file = file_of(path)
+    if shards_of(file, _format_of_table) is None:
+        with named_errors(path):
+            Path(file).stat()
+
+
+def _format_of_table(name: str) -> str | None:
+    """The format of a table by its name. Archives are none."""
+    format = _FORMAT_OF_SUFFIX.get(Path(plain_name(name)).suffix)
+    return None if format == "tar" else format
+
+
+def _all_rows(
+    path: str,
+    text_column: str | None,
+    label_column: str | None,
+    format: str | None,
+    subset: str | None,
+    labelled: bool = True,
+    several: bool = False,
+) -> Iterator[tuple[int | str, str, Any]]:
+    """Yields the rows of a file or folder, or those of all its shards: location, text and label, not cleaned."""
+    is_set = subset is None and format not in ("folders", "slots", "tar") and not slot_folders.is_slot_folder(path)
+    shards = shards_of(path, _format_of_table) if is_set else None
+    for shard in [path] if shards is None else shards:
+        for location, text, label in _open_rows(
+            shard, text_column, label_column, format, subset, labelled=labelled, several=several
+        ):
+            yield location if shards is None else Place(_location(shard, location)), text, label
 
 
 def _open_rows(
@@ -372,5 +406,7 @@ def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterat
 
 
 def _location(source: str, location: int | str) -> str:
-    """Joins a source with a line number, or with the name of a file in it."""
+    """Joins a source with a line number, or with the name of a file in it; a `Place` has its file already."""
+    if isinstance(location, Place):
+        return str(location)
     return f"{source}:{location}" if isinstance(location, int) else f"{source}: {excerpt(location)}"
