@@ -124,7 +124,7 @@ def as_utf8(argument: str) -> str:
 
 
 def check_readable(*paths: str | None) -> None:
-    """Raises `InputError` for the first file or pattern that does not exist, before the seconds that TensorFlow takes to load."""
+    """Raises `InputError` for the first file that does not exist, before the seconds that TensorFlow takes to load."""
     for path in paths:
         if path is not None:
             check_exists(path)
