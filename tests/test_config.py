@@ -254,7 +254,7 @@ def test_configs_do_not_change():
             "scheme=IOB",
             "--set scheme=IOB: must be IOB1 or IOB2 or BIO or IOBES or BIOES or BMES or BILOU or IO or none",
         ),
-        ("format=xml", "--set format=xml: must be columns or conllu or jsonl or slots or table or none"),
+        ("format=xml", "--set format=xml: must be columns or conllu or jsonl or parquet or slots or table or none"),
         ("tokeniser=char", "did you mean tokenizer?"),
     ],
 )

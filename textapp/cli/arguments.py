@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.data.readers import file_of
+from textapp.data.readers import check_exists
 from textapp.errors import InputError
-from textapp.files import named_errors
 from textapp.settings import Config, as_text
 from textapp.task import names, task
 
@@ -128,6 +127,4 @@ def check_readable(*paths: str | None) -> None:
     """Raises `InputError` for the first file that does not exist, before the seconds that TensorFlow takes to load."""
     for path in paths:
         if path is not None:
-            file = file_of(path)
-            with named_errors(path):
-                Path(file).stat()
+            check_exists(path)

@@ -1,4 +1,4 @@
-"""Reads files, gzip-compressed or not: as a stream of bytes, as UTF-8 lines, or as one text."""
+"""Reads files, compressed by gzip or zstd or not: as a stream of bytes, as UTF-8 lines, or as one text."""
 
 import contextlib
 import functools
@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from textapp.data.limits import Expansion, max_text, text_too_long
-from textapp.errors import InputError
+from textapp.errors import InputError, excerpt
 from textapp.files import decode_utf8, named_errors
 
 TO_UTF_8 = "convert it: iconv -f latin1 -t utf-8 FILE > NEW"
 """The way on where a file is not UTF-8."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZIP = b"PK\x03\x04"
 _FROM_UTF_16 = "convert it: iconv -f utf-16 -t utf-8 FILE > NEW, or save it as UTF-8"
 _FOREIGN = {
     _ZIP: ("a zip archive", "unpack it"),
-    b"PAR1": ("a parquet file", "write it as CSV or JSON lines"),
+    b"PAR1": ("a parquet file", "let its name end in .parquet where tables are read, or write it as CSV or JSON lines"),
     b"\xff\xfe": ("text in UTF-16", _FROM_UTF_16),
     b"\xfe\xff": ("text in UTF-16", _FROM_UTF_16),
     b"BZh": ("bzip2 data", "unpack it with bunzip2"),
     b"\xfd7zXZ": ("xz data", "unpack it with unxz"),
-    b"\x28\xb5\x2f\xfd": ("zstd data", "unpack it with unzstd"),
     b"7z\xbc\xaf": ("a 7z archive", "unpack it"),
     b"Rar!": ("a rar archive", "unpack it"),
     b"\xd0\xcf\x11\xe0": ("an old Office file", "save it as CSV in UTF-8"),
@@ -43,19 +43,35 @@ _BUFFER = 1 << 17  # bytes that are unpacked at a time
 
 
 def open_bytes(path: str | os.PathLike[str]) -> IO[bytes]:
-    """Opens a file for reading in one pass, and decompresses it if its first bytes are those of gzip.
+    """Opens a file for reading in one pass, and decompresses it if its first bytes are those of gzip or zstd.
 
-    The name of the file does not matter. Only the stream of an uncompressed file can seek.
+    The name of the file does not matter. zstd needs pyarrow: `pip install "textapp-keras[parquet]"`.
+    Only the stream of an uncompressed file can seek.
 
     Raises:
-        InputError: The file cannot be opened; or its compressed data are cut off, damaged, or expand more than
-            `textapp.data.limits` allows, which shows only while they are read.
+        InputError: The file cannot be opened, or pyarrow is not installed; or its compressed data are cut off,
+            damaged, or expand more than `textapp.data.limits` allows, which shows only while they are read.
     """
     with named_errors(path), contextlib.ExitStack() as stack:
         file = stack.enter_context(Path(path).open("rb"))
-        packed = file.peek(2)[:2] == _GZIP_MAGIC
+        start = file.peek(len(_ZSTD_MAGIC))
+        unpacked: io.RawIOBase | None = None
+        if start.startswith(_GZIP_MAGIC):
+            unpacked = _Gunzipped(file, path)
+        elif start.startswith(_ZSTD_MAGIC):
+            unpacked = _ZstdUnpacked(file, path)
         stack.pop_all()
-    return cast(IO[bytes], io.BufferedReader(_Unpacked(file, path), _BUFFER)) if packed else file
+    return file if unpacked is None else cast(IO[bytes], io.BufferedReader(unpacked, _BUFFER))
+
+
+def plain_name(path: str) -> str:
+    """The name of a file in lower case, without the suffix of what compressed it.
+
+    Example:
+        >>> plain_name("Part-1.csv.zst"), plain_name("a.tsv")
+        ('part-1.csv', 'a.tsv')
+    """
+    return path.lower().removesuffix(".gz").removesuffix(".zst")
 
 
 @contextlib.contextmanager
@@ -143,6 +159,14 @@ class _Counted:
         self._file = file
         self.count = 0
 
+    def close(self) -> None:
+        """Does nothing: who opened the file closes it. Arrow needs the method."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return self._file.closed
+
     def read(self, size: int = -1) -> bytes:
         """Reads at most `size` bytes."""
         content = self._file.read(size)
@@ -151,26 +175,31 @@ class _Counted:
 
 
 class _Unpacked(io.RawIOBase):
-    """The content of a gzip file, which must not expand too much."""
+    """The content of a compressed file, which must not expand too much."""
+
+    kind: str
+    """What compressed it, for messages."""
 
     def __init__(self, file: IO[bytes], path: str | os.PathLike[str]) -> None:
         self._file, self._path = file, path
         self._packed, self._expansion = _Counted(file), Expansion(path)
-        self._gzip = gzip.GzipFile(fileobj=cast(IO[bytes], self._packed), mode="rb")
         self._count = 0
 
     def readable(self) -> bool:
         """It can only be read."""
         return True
 
+    def unpack(self, size: int) -> bytes:
+        """Unpacks at most `size` bytes. Raises `_Damaged` if the data are."""
+        raise NotImplementedError
+
     def readinto(self, target: Any) -> int:
         """Reads at most `len(target)` bytes. Raises `InputError` if the data are damaged or expand too much."""
         try:
-            # One step of unpacking, so that an error does not take with it what was unpacked before.
-            content = self._gzip.read1(len(target))
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            content = self.unpack(len(target))
+        except _Damaged as error:
             raise InputError(
-                f"{self._path}: the gzip data are cut off or damaged; fetch the file again ({error})"
+                f"{self._path}: the {self.kind} data are cut off or damaged; fetch the file again ({error})"
             ) from error
         count = len(content)
         target[:count] = content
@@ -180,6 +209,62 @@ class _Unpacked(io.RawIOBase):
 
     def close(self) -> None:
         """Closes the file too."""
-        self._gzip.close()
         self._file.close()
+        super().close()
+
+
+class _Damaged(Exception):
+    """Compressed data are cut off or damaged."""
+
+
+class _Gunzipped(_Unpacked):
+    """The content of a gzip file."""
+
+    kind = "gzip"
+
+    def __init__(self, file: IO[bytes], path: str | os.PathLike[str]) -> None:
+        super().__init__(file, path)
+        self._gzip = gzip.GzipFile(fileobj=cast(IO[bytes], self._packed), mode="rb")
+
+    def unpack(self, size: int) -> bytes:
+        """See `_Unpacked`."""
+        try:
+            # One step of unpacking, so that an error does not take with it what was unpacked before.
+            return self._gzip.read1(size)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise _Damaged(str(error)) from error
+
+    def close(self) -> None:
+        """See `_Unpacked`."""
+        self._gzip.close()
+        super().close()
+
+
+class _ZstdUnpacked(_Unpacked):
+    """The content of a zstd file."""
+
+    kind = "zstd"
+
+    def __init__(self, file: IO[bytes], path: str | os.PathLike[str]) -> None:
+        super().__init__(file, path)
+        try:
+            import pyarrow
+        except ImportError as error:
+            raise InputError(
+                f'{path}: zstd data need the library pyarrow; pip install "textapp-keras[parquet]", or unpack the file '
+                "with unzstd"
+            ) from error
+        self._zstd = pyarrow.CompressedInputStream(pyarrow.PythonFile(self._packed, mode="r"), "zstd")
+        self._errors = (pyarrow.ArrowException, OSError)
+
+    def unpack(self, size: int) -> bytes:
+        """See `_Unpacked`."""
+        try:
+            return self._zstd.read(size)
+        except self._errors as error:
+            raise _Damaged(excerpt(" ".join(str(error).split()))) from error
+
+    def close(self) -> None:
+        """See `_Unpacked`."""
+        self._zstd.close()
         super().close()

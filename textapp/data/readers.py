@@ -5,12 +5,14 @@
 | `tsv`        | `.tsv`, `.tab`, or a tab      | tab-separated columns, no quoting                              |
 | `csv`        | `.csv`                        | comma-separated columns, quoted fields may span lines          |
 | `jsonl`      | `.jsonl`, `.ndjson`, `.json`  | a JSON object, also in one list in the whole file              |
+| `parquet`    | `.parquet`, `.pq`             | a row; pyarrow is needed                                       |
 | `label_text` | a first line like this one    | `1 a stirring , funny film`                                    |
 | `folders`    | a folder                      | a file `LABEL/NAME.txt` or `SUBSET/LABEL/NAME.txt`             |
 | `tar`        | `.tar`, `.tgz`                | a file of such folders; nothing is unpacked to the disk        |
 | `slots`      | a folder with `seq.in`        | a line of `seq.in`, and its intent, the same line of `label`   |
 
-Each may be gzip-compressed. `PATH#SUBSET` chooses a subset of `folders` and `tar`, as in `aclImdb.tar.gz#train`.
+Each may be compressed by gzip or zstd, except parquet, which is compressed inside. `PATH#SUBSET`
+chooses a subset of `folders` and `tar`, as in `aclImdb.tar.gz#train`.
 
 TSV and CSV files start with a header. If no columns are given, the known names in it choose them
 (`tables.TEXT_COLUMNS`, `tables.LABEL_COLUMNS`). A file without a header is accepted if it has two columns, and if
@@ -30,13 +32,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from textapp.data import class_folders, slot_folders, tables
-from textapp.data.lines import read_lines
+from textapp.data import class_folders, parquet, slot_folders, tables
+from textapp.data.lines import plain_name, read_lines
+from textapp.data.shards import Place, shards_of
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import agreeing, counted
 
-FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar", "slots")
+FORMATS = ("tsv", "csv", "jsonl", "parquet", "label_text", "folders", "tar", "slots")
 
 _FORMAT_OF_SUFFIX = {
     ".tsv": "tsv",
@@ -45,6 +48,7 @@ _FORMAT_OF_SUFFIX = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    **dict.fromkeys(parquet.SUFFIXES, "parquet"),
     ".tar": "tar",
     ".tgz": "tar",
 }
@@ -179,7 +183,7 @@ def iterate_texts(path: str | os.PathLike[str]) -> Iterator[str]:
     Raises:
         InputError: As `iterate_examples`.
     """
-    for _, text, _ in _open_rows(os.fspath(path), None, None, None, None, labelled=False):
+    for _, text, _ in _all_rows(os.fspath(path), None, None, None, None, labelled=False):
         if text := clean_text(text):
             yield text
 
@@ -245,7 +249,7 @@ def _read_rows(
     """Yields location, cleaned text and label of each row, or a tuple of labels; the text may be empty."""
     kept = empty = 0
     parse = _several_labels if several else _one_label
-    for location, text, label in _open_rows(path, text_column, label_column, format, subset, several=several):
+    for location, text, label in _all_rows(path, text_column, label_column, format, subset, several=several):
         text = clean_text(text)
         if not text:
             empty += 1
@@ -288,6 +292,39 @@ def _label_name(label: str, location: str) -> str:
     return label
 
 
+def check_exists(path: str | os.PathLike[str]) -> None:
+    """Raises `InputError` if there is no such file or folder, or no file that fits the pattern."""
+    file = file_of(path)
+    if shards_of(file, _format_of_table) is None:
+        with named_errors(path):
+            Path(file).stat()
+
+
+def _format_of_table(name: str) -> str | None:
+    """The format of a table by its name. Archives are none."""
+    format = _FORMAT_OF_SUFFIX.get(Path(plain_name(name)).suffix)
+    return None if format == "tar" else format
+
+
+def _all_rows(
+    path: str,
+    text_column: str | None,
+    label_column: str | None,
+    format: str | None,
+    subset: str | None,
+    labelled: bool = True,
+    several: bool = False,
+) -> Iterator[tuple[int | str, str, Any]]:
+    """Yields the rows of a file or folder, or those of all its shards: location, text and label, not cleaned."""
+    is_set = subset is None and format not in ("folders", "slots", "tar") and not slot_folders.is_slot_folder(path)
+    shards = shards_of(path, _format_of_table) if is_set else None
+    for shard in [path] if shards is None else shards:
+        for location, text, label in _open_rows(
+            shard, text_column, label_column, format, subset, labelled=labelled, several=several
+        ):
+            yield location if shards is None else Place(_location(shard, location)), text, label
+
+
 def _open_rows(
     path: str,
     text_column: str | None,
@@ -306,12 +343,14 @@ def _open_rows(
         with named_errors(path):
             Path(path).stat()  # a missing file is the more likely mistake
         raise InputError(f"{path}: only class folders and tar archives have subsets. Received: #{subset}")
-    if format not in ("folders", "tar", "slots"):
+    if format not in ("folders", "tar", "slots", "parquet"):
         lines = read_lines(path)
     if format is None:
         format, lines = _guess_format_of_lines(path, lines)
-    if format not in ("tsv", "csv", "jsonl") and (text_column, label_column) != (None, None):
-        raise InputError(f"{path}: only TSV, CSV and JSON lines have columns to name. Received: format {format}")
+    if format not in ("tsv", "csv", "jsonl", "parquet") and (text_column, label_column) != (None, None):
+        raise InputError(
+            f"{path}: only TSV, CSV, JSON lines and parquet have columns to name. Received: format {format}"
+        )
     match format:
         case "folders":
             return class_folders.read_folders(path, subset)
@@ -325,9 +364,12 @@ def _open_rows(
             return tables.read_csv(lines, path, text_column, label_column, labelled, several)
         case "jsonl":
             return tables.read_json_lines(lines, path, text_column, label_column, labelled)
+        case "parquet":
+            return tables.read_parquet(path, text_column, label_column, labelled)
         case _ if several:
             raise InputError(
-                f"{path}: texts with several labels are read from TSV, CSV and JSON lines. Received: format {format}"
+                f"{path}: texts with several labels are read from TSV, CSV, JSON lines and parquet. "
+                f"Received: format {format}"
             )
         case _:
             return tables.read_label_text(lines, path)
@@ -338,7 +380,7 @@ def _guess_format(path: str) -> str | None:
     with named_errors(path):
         if Path(path).is_dir():
             return "slots" if slot_folders.is_slot_folder(path) else "folders"
-    return _FORMAT_OF_SUFFIX.get(Path(path.lower().removesuffix(".gz")).suffix)
+    return _FORMAT_OF_SUFFIX.get(Path(plain_name(path)).suffix)
 
 
 def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterator[str]]:
@@ -364,5 +406,7 @@ def _guess_format_of_lines(path: str, lines: Iterator[str]) -> tuple[str, Iterat
 
 
 def _location(source: str, location: int | str) -> str:
-    """Joins a source with a line number, or with the name of a file in it."""
+    """Joins a source with a line number, or with the name of a file in it; a `Place` has its file already."""
+    if isinstance(location, Place):
+        return str(location)
     return f"{source}:{location}" if isinstance(location, int) else f"{source}: {excerpt(location)}"

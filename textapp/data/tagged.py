@@ -6,11 +6,12 @@
 | `jsonl`   | `.jsonl`, `.ndjson`, `.json`, or a first line that is one | a row with `text` and `spans`, or of  |
 |           |                                                           | an annotation tool                    |
 | `table`   | a header with a column of tokens and one of tags          | a row per token: `Sentence #,Word,Tag` |
+| `parquet` | `.parquet`, `.pq`                                         | a row with lists `tokens`, `ner_tags` |
 | `slots`   | a folder                                                  | a line of each `seq.in` and `seq.out` |
 | `columns` | any other file                                            | a line per token, with its tag        |
 
-Each may be gzip-compressed. The readers convert tags of spans from any scheme to IOB2. Plain tags,
-such as parts of speech, stay as they are. Tokens that no text shows, such as a space, are left out.
+Each may be compressed by gzip or zstd, except parquet. The readers convert tags of spans from any scheme to IOB2. Plain
+tags, such as parts of speech, stay as they are. Tokens that no text shows, such as a space, are left out.
 """
 
 import itertools
@@ -23,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from textapp.data import conll, slot_folders, span_lines, tables
+from textapp.data import conll, parquet, slot_folders, span_lines, tables
 from textapp.data.conll import TaggedSentence
-from textapp.data.lines import read_lines
+from textapp.data.lines import plain_name, read_lines
 from textapp.data.span_lines import Overlapping
 from textapp.data.token_tables import is_token_header, names_tokens, read_token_table
 from textapp.errors import InputError, list_some, quoted, quoted_name
@@ -35,7 +36,7 @@ from textapp.text.tag_schemes import OUTSIDE, Span, convert, find_breaks, guess_
 from textapp.text.tag_set import FILE_SCHEME
 from textapp.text.tokenizer import Tokenizer
 
-FORMATS = ("columns", "conllu", "jsonl", "slots", "table")
+FORMATS = ("columns", "conllu", "jsonl", "parquet", "slots", "table")
 
 PLAIN = "none"
 """The scheme of plain tags, which are no spans: parts of speech, for example."""
@@ -56,6 +57,7 @@ LONG_TOKEN = 30
 """A file whose tokens mostly have more characters, or spaces, holds texts."""
 
 _FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_FORMAT_OF_SUFFIX |= dict.fromkeys(parquet.SUFFIXES, "parquet")
 
 
 class ReadOptions(NamedTuple):
@@ -307,8 +309,10 @@ def _open(path: str, format: str | None, by_number: bool) -> tuple[str, Iterator
         )
     if is_folder:
         return "slots", iter(())
+    format = format or _FORMAT_OF_SUFFIX.get(Path(plain_name(path)).suffix)
+    if format == "parquet":
+        return format, iter(())
     lines = read_lines(path)
-    format = format or _FORMAT_OF_SUFFIX.get(Path(path.lower().removesuffix(".gz")).suffix)
     if format is not None:
         return format, lines
     head = list(itertools.islice(lines, _SNIFFED))
@@ -316,7 +320,7 @@ def _open(path: str, format: str | None, by_number: bool) -> tuple[str, Iterator
     first = next((line for line in head if not conll.is_blank(line)), "")
     if is_token_header(first):
         return "table", lines
-    if path.lower().removesuffix(".gz").endswith(".csv"):
+    if plain_name(path).endswith(".csv"):
         return "table", _without_table(lines, path)
     is_object = first.lstrip().startswith(("{", "[{", "[[", '["')) and first.rstrip().endswith(("}", "]", ","))
     if is_object or first.strip() == "[":
@@ -335,7 +339,7 @@ def _read(
     note: Callable[[str, str, str], object],
 ) -> Iterator[TaggedSentence]:
     """Yields the sentences of a file one by one, with the tags of the file."""
-    if format in ("slots", "jsonl") and (token_column, tag_column) != (None, None):
+    if format in ("slots", "jsonl", "parquet") and (token_column, tag_column) != (None, None):
         raise InputError(
             f"{path}: only the formats `columns`, `conllu` and `table` have columns to choose. Received: {format}"
         )
@@ -344,6 +348,8 @@ def _read(
             return slot_folders.read_slots(path)
         case "jsonl":
             return span_lines.read_span_lines(lines, path, tokenizer, overlapping, note)
+        case "parquet":
+            return span_lines.read_parquet_rows(path, tokenizer)
         case "table":
             return read_token_table(lines, path, token_column, tag_column)
         case "conllu":

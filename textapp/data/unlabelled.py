@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from textapp.data import parquet
 from textapp.data.class_folders import read_unlabelled_tar
-from textapp.data.lines import read_lines
+from textapp.data.lines import plain_name, read_lines
 from textapp.data.readers import clean_text, iterate_texts
 from textapp.text.tokenizer import Tokenizer
 
 MASK = "\N{REPLACEMENT CHARACTER}"  # always a separate token, and in no vocabulary, so it is an unknown word
 LONGEST_NGRAM = 5
-TABLES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json")
+TABLES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json", *parquet.SUFFIXES)
 ARCHIVES = (".tar", ".tgz")
 
 
@@ -73,13 +74,13 @@ def unlabelled_texts(path: str | os.PathLike[str]) -> Iterator[str]:
 
     Args:
         path: The format depends on the suffix: a table or JSON lines as in `textapp.data.readers`, whose labels are
-            ignored; a tar archive with a text in each `*.txt` file; otherwise one text per line. Each may be gzipped.
+            ignored; a tar archive with a text in each `*.txt` file; otherwise one text per line. Each may be
+            compressed by gzip or zstd.
 
     Raises:
         InputError: The file breaks a rule; the message names the file and the line.
     """
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    suffix = next(iter(reversed([suffix for suffix in suffixes if suffix != ".gz"])), "")
+    suffix = Path(plain_name(os.fspath(path))).suffix
     texts: Iterable[str]
     if suffix in ARCHIVES:
         texts = (text for _, text in read_unlabelled_tar(path))
