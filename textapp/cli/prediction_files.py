@@ -17,7 +17,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from textapp.data.records import PARQUET_HINT, RECORD_FORMATS, read_records, record_format
 from textapp.errors import InputError, excerpt, list_some, quoted
@@ -123,8 +123,9 @@ def _text_writer(path: Path, is_packed: bool, delimiter: str | None) -> Iterator
     with contextlib.ExitStack() as stack:
         file: IO[bytes] = stack.enter_context(path.open("wb"))
         if is_packed:  # without a name and a time, so that the same predictions are the same bytes
-            file = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))  # type: ignore[assignment]
-        stream = stack.enter_context(io.TextIOWrapper(file, "utf-8", "replace", newline="", write_through=False))
+            packed = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
+            file = cast(IO[bytes], packed)
+        stream = stack.enter_context(io.TextIOWrapper(file, "utf-8", "backslashreplace", newline=""))
         cells = csv.writer(stream, delimiter=delimiter or ",", lineterminator="\n")
         yield write
 
@@ -148,12 +149,12 @@ def _parquet_writer(path: Path, out: str | os.PathLike[str], types: "dict[str, C
             raise pyarrow.ArrowInvalid(f"the column {quoted(new[0])} is not in the first rows")
         count = len(next(iter(predictions.values())))
         values = {**columns, **predictions}
-        arrays = [_array(values.get(field.name, [None] * count), field.type) for field in schema]
-        opened[0].write_batch(pyarrow.record_batch(arrays, schema=schema))
+        batch = [_array(values.get(field.name, [None] * count), field.type) for field in schema]
+        opened[0].write_batch(pyarrow.record_batch(batch, schema=schema))
 
     try:
         yield write
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, UnicodeEncodeError) as error:
         why = excerpt(" ".join(str(error).split()))
         raise InputError(f"{out}: a column has no single type, as parquet needs ({why}); write .jsonl") from error
     finally:

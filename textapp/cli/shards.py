@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -164,8 +164,8 @@ def predict_shards(request: FileRequest, pattern: Path, out: Path, workers: int,
         say(f"{out}: {counted(done, 'file')}, {counted(texts, 'text')}")
     if failed:
         raise InputError(
-            f"{counted(len(failed), 'file')} of {len(wanted):,} could not be predicted: {list_some(failed)}; mend them, "
-            "and the same command predicts them alone"
+            f"{counted(len(failed), 'file')} of {len(wanted):,} could not be predicted: {list_some(failed)}; "
+            "repair them, and the same command predicts them alone"
         )
 
 
@@ -179,7 +179,10 @@ def find_shards(pattern: Path, out: Path) -> list[Shard]:
         InputError: There is no file, or two have the same place.
     """
     with named_errors(pattern):
-        found = map(str, pattern.iterdir()) if pattern.is_dir() else glob.iglob(os.fspath(pattern), recursive=True)
+        if pattern.is_dir():
+            found: Iterator[str] = map(str, pattern.iterdir())
+        else:
+            found = glob.iglob(os.fspath(pattern), recursive=True)  # noqa: PTH207 # an absolute pattern too
         files = sorted(name for name in found if Path(name).is_file() and Path(name).name[0] not in "._")
     if not files:
         raise InputError(f"--file {pattern}: names no file; put a pattern in quotation marks: 'part-*.parquet'")
@@ -196,7 +199,7 @@ def _output_name(name: str) -> str:
     packed = ".gz" if name.lower().endswith(".gz") else ""
     path = Path(name[: len(name) - len(packed)])
     if record_format(name) is None:
-        return f"{path.name.removesuffix('.txt')}.jsonl"
+        return f"{path.name.removesuffix('.txt')}.jsonl{packed}"
     suffix = {".json": ".jsonl", ".tab": ".tsv"}.get(path.suffix.lower(), path.suffix)
     return f"{path.stem}{suffix}{packed}"
 
@@ -236,7 +239,7 @@ def _model_digest(model: Path) -> str:
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _answers(request: FileRequest, shards: Sequence[Shard], workers: int) -> Iterator[Answer]:
+def _answers(request: FileRequest, shards: Sequence[Shard], workers: int) -> Generator[Answer, None, None]:
     """Yields the answer of each file, in order: by threads where the core in C runs the model, else by processes."""
     workers = min(workers, len(shards))
     if not shards:

@@ -181,9 +181,9 @@ class Tagger(Predictor):
     def columns(self, texts: Iterable[str], **options: Any) -> dict[str, list[Any]]:
         """See `Predictor`: the spans of each text, or where tags are plain its tokens with their tags."""
         taggings = self.predict(texts, **options)
-        [(name, [fields])] = self.column_types(**options).items()
-        rows = ([one.spans for one in taggings], [one.tokens for one in taggings])[self.tag_set.scheme is None]
-        return {name: [[{field: getattr(item, field) for field in fields} for item in row] for row in rows]}
+        if self.tag_set.scheme is None:
+            return {"predicted_tokens": [[_known(token._asdict()) for token in one.tokens] for one in taggings]}
+        return {"predicted_spans": [[_known(span._asdict()) for span in one.spans] for one in taggings]}
 
     def column_types(self, **options: Any) -> dict[str, ColumnType]:
         """See `Predictor`."""
