@@ -47,6 +47,8 @@ def test_in_spark(name, monkeypatch):
         spark.stop()
     for column, values in load(bundle).columns(texts).items():
         in_order = [row.asDict(recursive=True)[column] for row in sorted(found, key=lambda row: row["n"])]
+        if isinstance(values[0], bool):
+            values = list(map(int, values))
         if isinstance(values[0], dict):
             values = [list(probs.values()) for probs in values]
         assert in_order == values

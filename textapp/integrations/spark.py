@@ -22,7 +22,7 @@ def predict_udf(bundle: str | os.PathLike[str], batch_size: int = 1024, **option
 
     Each Python worker opens the bundle by its path, which all machines must have; nothing of the model is pickled. The
     value is a structure. Of a classifier: `predicted_label`, `predicted_probability`, `predicted_probs` (an array, in
-    the order of labels.txt) and `predicted_truncated`; of a tagger: `predicted_spans`, an array of structures. The
+    the order of labels.txt) and `predicted_truncated` (0 or 1); of a tagger: `predicted_spans`, an array of structures. The
     workers need pandas, pyarrow and textapp: set PYSPARK_PYTHON to the Python that has them.
 
     Args:
@@ -61,7 +61,10 @@ def make_predict_fn(bundle: str, **options: Any) -> Predict:
 
 
 def spark_type(kind: "ColumnType", is_inner: bool = False) -> Any:
-    """The type of Spark for the types of `Predictor.column_types`. Probabilities are an array of them."""
+    """The type of Spark for the types of `Predictor.column_types`, as far as `predict_batch_udf` takes them.
+
+    Probabilities are an array of them, truth values the integers 0 and 1.
+    """
     from pyspark.sql import types
 
     if isinstance(kind, list):
@@ -74,13 +77,14 @@ def spark_type(kind: "ColumnType", is_inner: bool = False) -> Any:
         "string": types.StringType,
         "double": types.DoubleType,
         "long": types.LongType,
-        "boolean": types.BooleanType,
+        "boolean": types.IntegerType,
     }[kind]()
 
 
 def _array(values: list[Any], kind: "ColumnType") -> Any:
     """The values of a column `(B,)`, of probabilities `(B, C)`."""
-    return np.array(list(map(_cell, values))) if isinstance(kind, dict) else object_array(values)
+    cells = _cells(values)
+    return np.array(cells) if isinstance(kind, dict) else object_array(cells)
 
 
 def _cells(values: list[Any]) -> list[Any]:
@@ -89,7 +93,9 @@ def _cells(values: list[Any]) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
-    """A value; a list as an array of objects, probabilities as an array of numbers."""
+    """A value; a list as an array of objects, probabilities as an array of numbers, a truth value as 0 or 1."""
+    if isinstance(value, bool):
+        return int(value)
     if isinstance(value, dict):
         return np.fromiter(value.values(), float)
     return object_array(value) if isinstance(value, list) else value
