@@ -32,7 +32,7 @@ from textapp.runtime.native import processors
 SHARDS = 8
 SAMPLES = Path(__file__).parents[1] / "tests" / "samples"
 SPARK_MASTER = "local-cluster[2,1,1024]"
-VICTIMS = {"ray": b"ray::", "spark": b"CoarseGrainedExecutorBackend"}
+VICTIMS = {"ray": b"ray::MapWorker", "spark": b"CoarseGrainedExecutorBackend"}
 """What the command line of a worker of an engine has in it."""
 
 
@@ -118,7 +118,7 @@ def _kill(process: "subprocess.Popen[bytes]", out: Path, victim: bytes | None) -
         return
     for pid in _below(process.pid):
         line = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if victim in line and b"IDLE" not in line:
+        if line.startswith(victim) or (b"java" in line and victim in line):
             os.kill(pid, signal.SIGKILL)
             return
     raise RuntimeError(f"no process {victim.decode()} is there to be killed")

@@ -22,8 +22,8 @@ def predict_udf(bundle: str | os.PathLike[str], batch_size: int = 1024, **option
 
     Each Python worker opens the bundle by its path, which all machines must have; nothing of the model is pickled. The
     value is a structure. Of a classifier: `predicted_label`, `predicted_probability`, `predicted_probs` (an array, in
-    the order of labels.txt) and `predicted_truncated` (0 or 1); of a tagger: `predicted_spans`, an array of structures. The
-    workers need pandas, pyarrow and textapp: set PYSPARK_PYTHON to the Python that has them.
+    the order of labels.txt) and `predicted_truncated` (0 or 1); of a tagger: `predicted_spans`, an array of structures.
+    The workers need pandas, pyarrow and textapp: set PYSPARK_PYTHON to the Python that has them.
 
     Args:
         bundle: The bundle's folder.
