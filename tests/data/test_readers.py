@@ -62,7 +62,7 @@ def test_options_that_do_not_fit_the_format_are_errors(tmp_path):
     path = write(tmp_path, "a.tsv", "text\tlabel\né\t1\n")
     with pytest.raises(InputError, match="only class folders and tar archives have subsets"):
         read_examples(f"{path}#train")
-    with pytest.raises(InputError, match="only TSV, CSV and JSON lines have columns"):
+    with pytest.raises(InputError, match="only TSV, CSV, JSON lines and parquet have columns"):
         read_examples(path, format="label_text", text_column="text")
 
 
@@ -237,7 +237,7 @@ def test_a_line_of_label_and_text_has_one_label(tmp_path, line):
 def test_several_labels_are_not_read_from_lines_of_label_and_text(tmp_path):
     path = tmp_path / "ярлыки.txt"
     path.write_text("1, 2 très bon\n", encoding="utf-8")
-    with pytest.raises(InputError, match="texts with several labels are read from TSV, CSV and JSON lines"):
+    with pytest.raises(InputError, match="texts with several labels are read from TSV, CSV, JSON lines and parquet"):
         read_examples(path, format="label_text", several=True)
 
 

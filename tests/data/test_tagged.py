@@ -163,7 +163,7 @@ def test_nothing_is_repaired_in_a_valid_file(tmp_path):
             "that is not of it",
         ),
         ("a.txt", "a I-x\rb O\n", {}, "a.txt:1: a carriage return is inside the line; lines must end in LF or CRLF"),
-        ("a.txt", "a O\n", {"format": "xml"}, "`format` must be one of columns, conllu, jsonl, slots, table. Rec"),
+        ("a.txt", "a O\n", {"format": "xml"}, "`format` must be one of columns, conllu, jsonl, parquet, slots, table"),
         ("a.txt", "a O\n", {"format": "slots"}, "a.txt: only the format `slots` is a folder (seq.in, seq.out"),
         ("a.txt", "a O\n", {"tag_column": "ner"}, "a.txt: tag_column must be a number, from 0, or from the end such"),
         (

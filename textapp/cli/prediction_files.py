@@ -36,8 +36,12 @@ Write = Callable[[Columns, Columns], None]
 
 def check_format(path: str | os.PathLike[str]) -> None:
     """Raises `InputError` unless predictions can be written to a file of this suffix."""
-    if record_format(path) is None or Path(path).suffix == ".json" or os.fspath(path).endswith(".parquet.gz"):
-        names = ", ".join(suffix for suffix in RECORD_FORMATS if suffix not in (".json", ".tab"))
+    if (
+        record_format(path) is None
+        or Path(path).suffix == ".json"
+        or os.fspath(path).endswith((".parquet.gz", ".pq.gz"))
+    ):
+        names = ", ".join(suffix for suffix in RECORD_FORMATS if suffix not in (".json", ".tab", ".pq"))
         raise InputError(f"--out {path}: its suffix must name the format of the predictions: {names}, or one with .gz")
     if record_format(path) == "parquet":
         try:

@@ -22,7 +22,7 @@ _ZIP = b"PK\x03\x04"
 _FROM_UTF_16 = "convert it: iconv -f utf-16 -t utf-8 FILE > NEW, or save it as UTF-8"
 _FOREIGN = {
     _ZIP: ("a zip archive", "unpack it"),
-    b"PAR1": ("a parquet file", "write it as CSV or JSON lines"),
+    b"PAR1": ("a parquet file", "let its name end in .parquet where tables are read, or write it as CSV or JSON lines"),
     b"\xff\xfe": ("text in UTF-16", _FROM_UTF_16),
     b"\xfe\xff": ("text in UTF-16", _FROM_UTF_16),
     b"BZh": ("bzip2 data", "unpack it with bunzip2"),

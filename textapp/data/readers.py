@@ -5,6 +5,7 @@
 | `tsv`        | `.tsv`, `.tab`, or a tab      | tab-separated columns, no quoting                              |
 | `csv`        | `.csv`                        | comma-separated columns, quoted fields may span lines          |
 | `jsonl`      | `.jsonl`, `.ndjson`, `.json`  | a JSON object                                                  |
+| `parquet`    | `.parquet`, `.pq`             | a row; pyarrow is needed                                       |
 | `label_text` | a first line like this one    | `1 a stirring , funny film`                                    |
 | `folders`    | a folder                      | a file `LABEL/NAME.txt` or `SUBSET/LABEL/NAME.txt`             |
 | `tar`        | `.tar`, `.tgz`                | a file of such folders; nothing is unpacked to the disk        |
@@ -30,13 +31,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from textapp.data import class_folders, slot_folders, tables
+from textapp.data import class_folders, parquet, slot_folders, tables
 from textapp.data.lines import read_lines
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import agreeing, counted
 
-FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar", "slots")
+FORMATS = ("tsv", "csv", "jsonl", "parquet", "label_text", "folders", "tar", "slots")
 
 _FORMAT_OF_SUFFIX = {
     ".tsv": "tsv",
@@ -45,6 +46,7 @@ _FORMAT_OF_SUFFIX = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    **dict.fromkeys(parquet.SUFFIXES, "parquet"),
     ".tar": "tar",
     ".tgz": "tar",
 }
@@ -306,12 +308,14 @@ def _open_rows(
         with named_errors(path):
             Path(path).stat()  # a missing file is the more likely mistake
         raise InputError(f"{path}: only class folders and tar archives have subsets. Received: #{subset}")
-    if format not in ("folders", "tar", "slots"):
+    if format not in ("folders", "tar", "slots", "parquet"):
         lines = read_lines(path)
     if format is None:
         format, lines = _guess_format_of_lines(path, lines)
-    if format not in ("tsv", "csv", "jsonl") and (text_column, label_column) != (None, None):
-        raise InputError(f"{path}: only TSV, CSV and JSON lines have columns to name. Received: format {format}")
+    if format not in ("tsv", "csv", "jsonl", "parquet") and (text_column, label_column) != (None, None):
+        raise InputError(
+            f"{path}: only TSV, CSV, JSON lines and parquet have columns to name. Received: format {format}"
+        )
     match format:
         case "folders":
             return class_folders.read_folders(path, subset)
@@ -325,9 +329,12 @@ def _open_rows(
             return tables.read_csv(lines, path, text_column, label_column, labelled, several)
         case "jsonl":
             return tables.read_json_lines(lines, path, text_column, label_column, labelled)
+        case "parquet":
+            return tables.read_parquet(path, text_column, label_column, labelled)
         case _ if several:
             raise InputError(
-                f"{path}: texts with several labels are read from TSV, CSV and JSON lines. Received: format {format}"
+                f"{path}: texts with several labels are read from TSV, CSV, JSON lines and parquet. "
+                f"Received: format {format}"
             )
         case _:
             return tables.read_label_text(lines, path)

@@ -27,6 +27,7 @@ RECORD_FORMATS = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".parquet": "parquet",
+    ".pq": "parquet",
 }
 """Suffix of a file -> the format of its rows. A file with another suffix has a text a line."""
 

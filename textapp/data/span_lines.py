@@ -23,6 +23,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from textapp.data.conll import TaggedSentence
 from textapp.data.json_rows import json_rows, place
+from textapp.data.parquet import column_names, iterate_rows
 from textapp.errors import InputError, excerpt, list_some, quoted
 from textapp.text.characters import replace_surrogates
 from textapp.text.tag_schemes import Span, write_tags
@@ -79,11 +80,38 @@ def read_span_lines(
     Raises:
         InputError: A row is in none of these forms; or a span is empty, exceeds the text, or overlaps another one.
     """
+    return read_span_rows(json_rows(lines, path), path, tokenizer, overlapping, note)
+
+
+def read_parquet_rows(path: str | os.PathLike[str], tokenizer: Tokenizer) -> Iterator[TaggedSentence]:
+    """Yields the sentences of a parquet file with a list `tokens` and one of `TAG_KEYS`, as Hugging Face writes it.
+
+    Raises:
+        InputError: As `read_span_lines`; or the file has not these columns.
+    """
+    names = column_names(path)
+    key = next((key for key in TAG_KEYS if key in names), None)
+    if "tokens" not in names or key is None:
+        raise InputError(
+            f"{path}: a parquet file of tagged sentences must have the columns `tokens` and `ner_tags` (or another of "
+            f"{list_some(list(TAG_KEYS))}), lists of strings; columns found: {list_some(list(map(quoted, names)))}"
+        )
+    return read_span_rows(iterate_rows(path, ["tokens", key]), path, tokenizer)
+
+
+def read_span_rows(
+    rows: Iterator[tuple[int | str, Any]],
+    path: str | os.PathLike[str],
+    tokenizer: Tokenizer,
+    overlapping: Overlapping | None = None,
+    note: Note = lambda *_: None,
+) -> Iterator[TaggedSentence]:
+    """Yields the sentences of rows with their places, see `read_span_lines`."""
     if overlapping is not None and overlapping not in get_args(Overlapping):
         raise InputError(
             f"{path}: `overlapping` must be one of {', '.join(get_args(Overlapping))}. Received: {quoted(overlapping)}"
         )
-    for number, row in json_rows(lines, path):
+    for number, row in rows:
         location = place(path, number)
         line = number if isinstance(number, int) else int(number.removeprefix("row "))
         parsed = _parse(row, location)

@@ -1,7 +1,7 @@
-"""Readers of tables: TSV, CSV, JSON lines and `label text` lines.
+"""Readers of tables: TSV, CSV, JSON lines, parquet and `label text` lines.
 
-Each reader takes the lines of a file and yields `(line, text, label)` of each row, unchanged. `line` is the number of
-the line on which the row starts, from 1. Blank lines are skipped.
+Each reader takes the lines of a file, or the path of parquet, and yields `(line, text, label)` of each row, unchanged.
+`line` is the number of the line on which the row starts, from 1. Blank lines are skipped.
 """
 
 import csv
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from textapp.data.json_rows import json_objects, place
 from textapp.data.limits import max_text, text_too_long
+from textapp.data.parquet import column_names, iterate_rows
 from textapp.errors import InputError, excerpt, list_some, quoted
 
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "comment", "review_text", "body", "tweet", "文本")
@@ -139,9 +140,18 @@ def read_json_lines(
             columns = list(row)
             text_at, label_at = _find_columns(columns, place(path, number), text_column, label_column, labelled)
             names = columns[text_at], columns[label_at]
-        location = place(path, number)
-        label = _json_label(_json_value(row, names[1], location), repr(names[1]), location)
-        yield number, json_text(row, names[0], location), label
+        yield _json_row(row, number, path, *names)
+
+
+def read_parquet(
+    path: str | os.PathLike[str], text_column: str | None, label_column: str | None, labelled: bool = True
+) -> Iterator[Row]:
+    """Yields the rows of a parquet file. Values count as those of JSON lines, and only the two columns are read."""
+    columns = column_names(path)
+    text_at, label_at = _find_columns(columns, os.fspath(path), text_column, label_column, labelled)
+    text_name, label_name = columns[text_at], columns[label_at]
+    for number, row in iterate_rows(path, [text_name, label_name]):
+        yield _json_row(row, number, path, text_name, label_name)
 
 
 def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[Row]:
@@ -443,6 +453,15 @@ def _find_column(columns: list[str], location: str, role: str, wanted: str | Non
 def _columns_found(columns: list[str]) -> str:
     """Returns the end of a message about a missing column."""
     return f"columns found: {list_some(list(map(quoted, columns)))}"
+
+
+def _json_row(
+    row: dict[str, Any], number: int | str, path: str | os.PathLike[str], text_column: str, label_column: str
+) -> Row:
+    """Returns place, text and label of an object."""
+    location = place(path, number)
+    label = _json_label(_json_value(row, label_column, location), repr(label_column), location)
+    return number, json_text(row, text_column, location), label
 
 
 def json_text(row: dict[str, Any], column: str, location: str) -> str:

@@ -6,6 +6,7 @@
 | `jsonl`   | `.jsonl`, `.ndjson`, `.json`, or a first line that is one | a row with `text` and `spans`, or of  |
 |           |                                                           | an annotation tool                    |
 | `table`   | a header with a column of tokens and one of tags          | a row per token: `Sentence #,Word,Tag` |
+| `parquet` | `.parquet`, `.pq`                                         | a row with lists `tokens`, `ner_tags` |
 | `slots`   | a folder                                                  | a line of each `seq.in` and `seq.out` |
 | `columns` | any other file                                            | a line per token, with its tag        |
 
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from textapp.data import conll, slot_folders, span_lines, tables
+from textapp.data import conll, parquet, slot_folders, span_lines, tables
 from textapp.data.conll import TaggedSentence
 from textapp.data.lines import read_lines
 from textapp.data.span_lines import Overlapping
@@ -35,7 +36,7 @@ from textapp.text.tag_schemes import OUTSIDE, Span, convert, find_breaks, guess_
 from textapp.text.tag_set import FILE_SCHEME
 from textapp.text.tokenizer import Tokenizer
 
-FORMATS = ("columns", "conllu", "jsonl", "slots", "table")
+FORMATS = ("columns", "conllu", "jsonl", "parquet", "slots", "table")
 
 PLAIN = "none"
 """The scheme of plain tags, which are no spans: parts of speech, for example."""
@@ -56,6 +57,7 @@ LONG_TOKEN = 30
 """A file whose tokens mostly have more characters, or spaces, holds texts."""
 
 _FORMAT_OF_SUFFIX = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_FORMAT_OF_SUFFIX |= dict.fromkeys(parquet.SUFFIXES, "parquet")
 
 
 class ReadOptions(NamedTuple):
@@ -301,8 +303,10 @@ def _open(path: str, format: str | None) -> tuple[str, Iterator[str]]:
         )
     if is_folder:
         return "slots", iter(())
-    lines = read_lines(path)
     format = format or _FORMAT_OF_SUFFIX.get(Path(path.lower().removesuffix(".gz")).suffix)
+    if format == "parquet":
+        return format, iter(())
+    lines = read_lines(path)
     if format is not None:
         return format, lines
     head = list(itertools.islice(lines, _SNIFFED))
@@ -329,7 +333,7 @@ def _read(
     note: Callable[[str, str, str], object],
 ) -> Iterator[TaggedSentence]:
     """Yields the sentences of a file one by one, with the tags of the file."""
-    if format in ("slots", "jsonl") and (token_column, tag_column) != (None, None):
+    if format in ("slots", "jsonl", "parquet") and (token_column, tag_column) != (None, None):
         raise InputError(
             f"{path}: only the formats `columns`, `conllu` and `table` have columns to choose. Received: {format}"
         )
@@ -338,6 +342,8 @@ def _read(
             return slot_folders.read_slots(path)
         case "jsonl":
             return span_lines.read_span_lines(lines, path, tokenizer, overlapping, note)
+        case "parquet":
+            return span_lines.read_parquet_rows(path, tokenizer)
         case "table":
             return read_token_table(lines, path, token_column, tag_column)
         case "conllu":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from textapp.data import parquet
 from textapp.data.class_folders import read_unlabelled_tar
 from textapp.data.lines import read_lines
 from textapp.data.readers import clean_text, iterate_texts
@@ -14,7 +15,7 @@ from textapp.text.tokenizer import Tokenizer
 
 MASK = "\N{REPLACEMENT CHARACTER}"  # always a separate token, and in no vocabulary, so it is an unknown word
 LONGEST_NGRAM = 5
-TABLES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json")
+TABLES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json", *parquet.SUFFIXES)
 ARCHIVES = (".tar", ".tgz")
 
 

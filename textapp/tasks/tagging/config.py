@@ -33,7 +33,8 @@ class TaggingConfig(ModelConfig):
         patience=5,
     )
     format: Annotated[
-        Literal["columns", "conllu", "jsonl", "slots", "table"] | None, "Format of the files; by default guessed."
+        Literal["columns", "conllu", "jsonl", "parquet", "slots", "table"] | None,
+        "Format of the files; by default guessed.",
     ] = None
     token_column: Annotated[
         str | None, "Column of the tokens: a number from 0, or from the end such as -1; in CoNLL-U and tables a name."
