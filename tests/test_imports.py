@@ -11,7 +11,7 @@ from textapp.task import names, task
 
 PACKAGE = Path(__file__).parents[1] / "textapp"
 STAGES = [
-    *("text", "data", "vectors", "layers", "dashboards", "tasks", "models", "runtime", "training"),
+    *("text", "data", "vectors", "layers", "dashboards", "tasks", "models", "runtime", "integrations", "training"),
     *("compress", "export", "search", "cli"),
 ]
 # Any stage may import these.

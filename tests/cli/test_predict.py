@@ -40,15 +40,6 @@ def with_targets(folder: Path, name: str, lines: list[str]) -> None:
     change_json(folder / "bundle.json", sha256={**sha256, name: hashlib.sha256(content).hexdigest()})
 
 
-@pytest.mark.parametrize("name", ["reviews.csv", "reviews.TSV.gz", "reviews.jsonl"])
-def test_a_table_is_not_read_as_lines_of_texts(textapp, classifier, tmp_path, name):
-    path = tmp_path / name
-    path.write_text("text,label\na film,good\n", encoding="utf-8")
-    outcome = textapp("predict", classifier.bundle, "--file", path)
-    assert outcome.refusal.startswith(f"{path}: is a table by its suffix")
-    assert outcome.out == ""
-
-
 @pytest.mark.parametrize("kind", ["run", "bundle"])
 def test_any_text_has_a_label(textapp, classifier, kind):
     outcome = textapp("predict", getattr(classifier, kind), "--json", *TEXTS)

@@ -76,6 +76,10 @@ def test_a_bundle_of_plain_tags(write_tagger_bundle):
     assert tagging.spans == ()
     assert {token.tag for token in tagging.tokens} <= set(tags)
     assert all(0 < token.confidence < 1 for token in tagging.tokens)
+    [tokens] = tagger.columns(["Angela besuchte 北京"], confidence=True)["predicted_tokens"]
+    assert tokens == [token._asdict() for token in tagging.tokens]
+    [kind] = tagger.column_types(confidence=True)["predicted_tokens"]
+    assert list(kind) == list(tokens[0])
 
 
 def test_threads_may_share_a_tagger(tagger):

@@ -11,6 +11,7 @@ from typing import IO, Any
 from textapp.cli.opened import open_model
 from textapp.cli.output import json_bytes, line_bytes
 from textapp.data.limits import max_text, text_too_long
+from textapp.data.records import read_records
 from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors
 from textapp.text.characters import printable
@@ -49,6 +50,10 @@ class Request:
     explain: bool = False
     sort: bool = False
 
+    def open(self) -> "LinePredictor":
+        """Opens the model."""
+        return LinePredictor(self)
+
     @property
     def separator(self) -> bytes:
         """What stands between two predictions on stdout."""
@@ -73,6 +78,11 @@ class Block:
     uncertainties: Sequence[float] = ()
     is_scored: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no line, so that it gets no answer."""
+        return not self.lines
+
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
@@ -84,6 +94,7 @@ class Answer:
         skipped: Numbers of the lines that were skipped.
         uncertainties: The uncertainty of each line of a block that is scored; NaN for a line that was skipped, or has
             no token.
+        rows: Number of rows that were written to a file of predictions.
         error: Why the line after these cannot be predicted; None if it can.
     """
 
@@ -91,6 +102,7 @@ class Answer:
     notes: Sequence[str] = ()
     skipped: Sequence[int] = ()
     uncertainties: Sequence[float] = ()
+    rows: int = 0
     error: str | None = None
 
 
@@ -207,6 +219,12 @@ def blocks_of(texts: Iterable[str]) -> Iterator[Block]:
     """Yields one block of given texts."""
     lines = [text.encode("utf-8") for text in texts]
     yield Block(range(1, len(lines) + 1), lines)
+
+
+def record_blocks(path: str | os.PathLike[str], text_column: str | None) -> Iterator[Block]:
+    """Yields the texts of a table in blocks; a text may have line breaks. Raises `InputError` as `read_records`."""
+    for records in read_records(path, text_column):
+        yield Block(records.numbers, [text.encode("utf-8", "replace") for text in records.texts])
 
 
 def read_blocks(stream: IO[bytes], source: str | os.PathLike[str], size: int = READ_BYTES) -> Iterator[Block]:

@@ -7,7 +7,7 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -21,14 +21,15 @@ from textapp.cli.line_predictor import (
     Request,
     blocks_of,
     read_blocks,
+    record_blocks,
 )
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import say
+from textapp.cli.shards import FileRequest, is_pattern, predict_file, predict_shards
 from textapp.data.lines import open_bytes
+from textapp.data.records import RECORD_FORMATS, record_format
 from textapp.errors import InputError, excerpt
 from textapp.text.characters import counted
-
-_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 
 _NOTES = 5
 """Notes that are printed; the others are only counted, so that a large file gives no thousands of lines."""
@@ -40,7 +41,26 @@ def predict(
         list[str] | None,
         typer.Argument(metavar="TEXT", help="Texts; by default from --file, or from standard input."),
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="File of texts, one a line; also gzipped.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table with a column of texts (CSV, TSV, JSON lines, parquet, by its suffix), or file of texts, one a "
+            "line; also gzipped. With --out also a folder of such files, or a pattern in quotation marks: "
+            "'part-*.parquet'."
+        ),
+    ] = None,
+    text_column: Annotated[
+        str | None,
+        typer.Option(help="Name of the text column of a table, or its number from 0 where the table has no header."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the predictions to a file, beside the columns of --file: .jsonl, .csv, .tsv, also with .gz, or "
+            ".parquet. For many files: a folder; files that are there already are skipped."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file --out if it is there.")] = False,
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also give the probability of each span; for taggers.")
     ] = False,
@@ -73,7 +93,15 @@ def predict(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Skip lines that are not UTF-8, and count them at the end.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that predict lines at the same time.")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Processes that predict lines, or files, at the same time; threads for files where the core in C runs "
+            "the model.",
+        ),
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON on stdout.")] = False,
 ) -> None:
     """Predict the label of each text, or its spans or tags."""
@@ -81,13 +109,26 @@ def predict(
         raise InputError(f"--file {file}: give texts or a file, not both")
     check_confidence(min_confidence)
     _check_sort(sort, top, file)
-    _check_lines(file)
+    is_table = file is not None and record_format(file) is not None
+    _check_file(file, text_column, is_table, {"--sort": sort is not None, "--skip-bad": skip_bad})
+    if out is not None:
+        if file is None:
+            raise InputError(f"--out {out}: needs --file; the predictions of other texts go to stdout")
+        wrong = {"--explain": explain, "--sort": sort is not None, "--skip-bad": skip_bad}
+        if given := [name for name, is_given in wrong.items() if is_given]:
+            raise InputError(
+                f"{given[0]}: has no meaning with --out, which writes the predictions of all rows in order"
+            )
+        _predict_files(model, file, text_column, out, force, confidence, min_confidence, workers, as_json)
+        return
+    if force:
+        raise InputError("--force: needs --out")
     source = str(file or "standard input")
     request = Request(
         model, source, confidence, min_confidence, as_json, sys.stdout.isatty(), skip_bad, explain, sort is not None
     )
     with contextlib.ExitStack() as stack:
-        stream = None if texts else stack.enter_context(_opened(file))
+        stream = None if texts or is_table else stack.enter_context(_opened(file))
         answers: Answers
         size = READ_BYTES
         if workers == 1:
@@ -103,7 +144,12 @@ def predict(
 
             descriptor = None if stream is None or sort else _descriptor(stream)
             answers = functools.partial(stack.enter_context(Workers(workers, request)).answers, descriptor=descriptor)
-        blocks = blocks_of(map(as_utf8, texts or ())) if stream is None else read_blocks(stream, source, size)
+        if stream is not None:
+            blocks = read_blocks(stream, source, size)
+        elif file is not None:
+            blocks = record_blocks(file, text_column)
+        else:
+            blocks = blocks_of(map(as_utf8, texts or ()))
         skipped: Sequence[int] = ()
         if sort is not None and stream is not None:
             from textapp.cli.sorting import SortedLines
@@ -116,14 +162,41 @@ def predict(
         say(f"note: skipped {counted(len(skipped), 'line')} of bytes that are not UTF-8; the first is {first}")
 
 
-def _check_lines(file: Path | None) -> None:
-    """Raises `InputError` if a file is a table by its suffix: its header and labels would be read as texts."""
-    if file is not None and file.is_file() and Path(file.name.lower().removesuffix(".gz")).suffix in _TABLES:
-        raise InputError(
-            f"{file}: is a table by its suffix, and --file reads texts, one a line; write the column of its texts to a "
-            "file such as texts.txt, with a space for each line break in a text; `textapp evaluate` reads tables with "
-            "labels"
-        )
+def _check_file(file: Path | None, text_column: str | None, is_table: bool, of_lines: dict[str, bool]) -> None:
+    """Raises `InputError` if an option has no meaning for the kind of `--file`."""
+    if text_column is not None and file is None:
+        raise InputError(f"--text-column {excerpt(text_column)}: needs --file with a table")
+    if text_column is not None and not is_table and file is not None and not is_pattern(file):
+        raise InputError(f"{file}: --text-column is for tables; its suffix must be one of {', '.join(RECORD_FORMATS)}")
+    if file is not None and file.suffix.lower() in (".xlsx", ".xls", ".ods"):
+        raise InputError(f"{file}: is a spreadsheet; save it as CSV in UTF-8")
+    for option, is_given in of_lines.items():
+        if is_given and is_table:
+            raise InputError(f"{option}: reads files of texts, one a line, and {file} is a table by its suffix")
+
+
+def _predict_files(
+    model: Path,
+    file: Path,
+    text_column: str | None,
+    out: Path,
+    force: bool,
+    confidence: bool,
+    min_confidence: float | None,
+    workers: int,
+    as_json: bool,
+) -> None:
+    """Predicts whole files, for `--out`."""
+    options: dict[str, Any] = {"confidence": True} if confidence else {}
+    if min_confidence is not None:
+        options["min_confidence"] = min_confidence
+    if not is_pattern(file):
+        with native_log_hidden():
+            predict_file(FileRequest(model, options, text_column, workers, force), file, out, as_json)
+        return
+    if force:
+        raise InputError(f"--force: replaces one file; delete the folder {out}, or choose another --out")
+    predict_shards(FileRequest(model, options, text_column), file, out, workers, as_json)
 
 
 def _check_sort(sort: str | None, top: int | None, file: Path | None) -> None:

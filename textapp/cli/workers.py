@@ -1,4 +1,4 @@
-"""Processes that predict blocks of lines, for `textapp predict --workers`."""
+"""Processes that predict blocks of lines or whole files, for `textapp predict --workers`."""
 
 import contextlib
 import multiprocessing
@@ -8,10 +8,10 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from textapp.cli.explanation import explanation
-from textapp.cli.line_predictor import Answer, Block, LinePredictor, Request
+from textapp.cli.line_predictor import Answer
 from textapp.cli.native_log import native_log_hidden
 from textapp.errors import InputError
 
@@ -19,8 +19,34 @@ _AHEAD = 4  # blocks for each worker that may be read before the block that is p
 _SECONDS = 5  # for a process whose pipe is closed to end
 
 
-class Workers:
-    """Processes that answer blocks of lines. Each opens the model once.
+class Item(Protocol):
+    """A block of lines, or a file."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it gets no answer."""
+
+
+ItemType = TypeVar("ItemType", bound=Item)
+_ItemTypeIn = TypeVar("_ItemTypeIn", contravariant=True)
+
+
+class Answering(Protocol[_ItemTypeIn]):
+    """A model that answers items."""
+
+    def answer(self, item: _ItemTypeIn, /) -> Answer:
+        """The answer of an item."""
+
+
+class Opens(Protocol[_ItemTypeIn]):
+    """What is predicted. Processes get it as a pickle."""
+
+    def open(self) -> Answering[_ItemTypeIn]:
+        """Opens the model."""
+
+
+class Workers(Generic[ItemType]):
+    """Processes that answer blocks of lines, or files. Each opens the model once.
 
     They are spawned, not forked, because a fork of a process with threads of LiteRT or TensorFlow may hang. A worker
     has one block at a time, so that neither side waits to write while the other does. A worker ends when its pipe is
@@ -36,7 +62,7 @@ class Workers:
                 ...
     """
 
-    def __init__(self, count: int, request: Request):
+    def __init__(self, count: int, request: Opens[ItemType]):
         self._count = count
         self._request = request
         self._processes: dict[Connection, BaseProcess] = {}
@@ -69,7 +95,7 @@ class Workers:
             process.kill()
             process.join()
 
-    def answers(self, blocks: Iterator[Block], descriptor: int | None = None) -> Iterator[Answer]:
+    def answers(self, blocks: Iterator[ItemType], descriptor: int | None = None) -> Iterator[Answer]:
         """Yields the answers of blocks in their order. It may be called again after all answers were received.
 
         Args:
@@ -108,7 +134,7 @@ class Workers:
                     block, broken = None, error
                 if block is None:
                     ended = True
-                elif block.lines:
+                elif not block.is_empty:
                     connection = idle.pop()
                     self._send(connection, block)
                     busy[connection] = count
@@ -119,7 +145,7 @@ class Workers:
         if broken is not None:
             raise broken
 
-    def _send(self, connection: Connection, block: Block) -> None:
+    def _send(self, connection: Connection, block: ItemType) -> None:
         """Sends a block to a worker."""
         with self._death_named(connection):
             connection.send(block)
@@ -145,11 +171,11 @@ class Workers:
             ) from error
 
 
-def _work(connection: Connection, request: Request) -> None:
+def _work(connection: Connection, request: Opens[Any]) -> None:
     """The work of a process: says that the model is open, then answers blocks until the pipe is closed."""
     with native_log_hidden(), contextlib.suppress(EOFError, BrokenPipeError):
         try:
-            predictor = LinePredictor(request)
+            predictor = request.open()
             connection.send(Answer())
             while True:
                 connection.send(predictor.answer(connection.recv()))

@@ -11,7 +11,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from textapp.data.json_rows import json_objects, place
 from textapp.data.limits import max_text, text_too_long
@@ -345,35 +345,92 @@ def _read_records(
     several: bool,
 ) -> Iterator[Row]:
     """Yields the rows of records. The first record may be a header."""
+    found = _located(records, path, text_column, label_column, labelled, several)
+    if found is not None:
+        for line, fields in found.rows:
+            yield line, fields[found.text_at], fields[found.label_at]
+
+
+class _Located(NamedTuple):
+    """Records whose columns are known: names (numbers without a header), the two positions, and the rows."""
+
+    names: list[str]
+    text_at: int
+    label_at: int
+    rows: Iterator[tuple[int, list[str]]]
+
+
+def _located(
+    records: Iterator[tuple[int, list[str]]],
+    path: str | os.PathLike[str],
+    text_column: str | None,
+    label_column: str | None,
+    labelled: bool,
+    several: bool,
+) -> _Located | None:
+    """Finds the columns of records; None if there is no record. The first record may be a header."""
     # Spreadsheets write an empty row as a line of delimiters; it counts as a blank line.
     records = ((line, fields) for line, fields in records if any(field.strip() for field in fields))
     first = next(records, None)
     if first is None:
-        return
+        return None
     line, header = first
     width = len(header)
+    columns: list[str] = []
+    is_row = True
     row_label_at = _label_of_row(header, several or not labelled)
     numbers = _numbers(header, f"{path}:{line}", text_column, label_column, labelled)
     if numbers is not None:
         text_at, label_at = numbers
         following = list(itertools.islice(records, _LOOKED_AT))
         records = itertools.chain(following, records)
-        if not _is_header_of(header, [fields for _, fields in following], text_at) and not is_header(
+        is_row = not _is_header_of(header, [fields for _, fields in following], text_at) and not is_header(
             header[text_at].strip(), [header[label_at].strip()]
-        ):
-            yield line, header[text_at], header[label_at]
+        )
     elif text_column is None and label_column is None and row_label_at is not None:
         text_at, label_at = 1 - row_label_at, row_label_at
-        yield line, header[text_at], header[label_at]
     else:
-        columns = [name.strip() for name in header]
+        columns, is_row = [name.strip() for name in header], False
         text_at, label_at = _find_columns(columns, f"{path}:{line}", text_column, label_column, labelled)
-    for line, fields in records:
-        if len(fields) != width:
-            raise InputError(
-                f"{path}:{line}: each row must have {width} columns, as the first row has. Received: {len(fields)}"
-            )
-        yield line, fields[text_at], fields[label_at]
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        if is_row:
+            yield line, header
+        for number, fields in records:
+            if len(fields) != width:
+                raise InputError(
+                    f"{path}:{number}: each row must have {width} columns, as the first row has. "
+                    f"Received: {len(fields)}"
+                )
+            yield number, fields
+
+    return _Located(columns or list(map(str, range(width))), text_at, label_at, rows())
+
+
+def text_records(
+    records: Iterator[tuple[int, list[str]]], path: str | os.PathLike[str], text_column: str | None
+) -> tuple[list[str], int, Iterator[tuple[int, list[str]]]]:
+    """Finds the text column of records as training does, for all their columns.
+
+    Args:
+        records: The records, from `csv_records` or `tsv_records`.
+        path: The file, for messages.
+        text_column: Name or number of the text column; None for the first known name.
+
+    Returns:
+        The names of the columns, numbers from 0 where there is no header; the position of the text column; and the
+        line and the fields of each row.
+
+    Raises:
+        InputError: There is no such column; while the rows are read: one has more or fewer columns than the first.
+    """
+    found = _located(records, path, text_column, None, labelled=False, several=False)
+    return ([], 0, iter(())) if found is None else (found.names, found.text_at, found.rows)
+
+
+def find_text_column(columns: list[str], location: str, text_column: str | None) -> int:
+    """The position of the text column among names. Raises `InputError` if it is not there."""
+    return _find_columns(columns, location, text_column, None, labelled=False)[0]
 
 
 def _numbers(
@@ -480,11 +537,11 @@ def _json_row(
     """Returns place, text and label of an object."""
     location = place(path, number)
     label = _json_label(_json_value(row, label_column, location), repr(label_column), location)
-    return number, _json_text(row, text_column, location), label
+    return number, json_text(row, text_column, location), label
 
 
-def _json_text(row: dict[str, Any], column: str, location: str) -> str:
-    """Returns the text of an object; null counts as an empty text."""
+def json_text(row: dict[str, Any], column: str, location: str) -> str:
+    """Returns the text of an object; null counts as an empty text. Raises `InputError` unless it is a string."""
     value = _json_value(row, column, location)
     if value is None:
         return ""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from textapp.runtime.bundle_format import Fields, parse_names
 from textapp.runtime.native import BeyondCoreError, NativeModel, Scored
-from textapp.runtime.predictor import Inputs, Outputs, Predictor, Score, check_texts
+from textapp.runtime.predictor import ColumnType, Inputs, Outputs, Predictor, Score, check_texts
 from textapp.text.labels import TEMPERATURE_RULE, Decision, ExclusiveLabels, Labels, is_temperature
 from textapp.text.normalization import LONGEST_CHUNK
 from textapp.text.token_encoder import TokenEncoder
@@ -275,6 +275,19 @@ class TextPredictor(Predictor, Generic[PredictionType]):
             yield {self.labels[label]: probs[label] - others[label] for label in labels}
 
 
+def common_columns(predictions: Sequence[Any]) -> dict[str, list[Any]]:
+    """The columns of all models of whole texts: the probability of each label, and whether the text was cut."""
+    return {
+        "predicted_probs": [one.probs for one in predictions],
+        "predicted_truncated": [one.truncated for one in predictions],
+    }
+
+
+def common_types(labels: Sequence[str]) -> dict[str, ColumnType]:
+    """The types of `common_columns`."""
+    return {"predicted_probs": dict.fromkeys(labels, "double"), "predicted_truncated": "boolean"}
+
+
 class Classifier(TextPredictor[Prediction]):
     """Predicts the label of texts."""
 
@@ -306,6 +319,20 @@ class Classifier(TextPredictor[Prediction]):
         if min_confidence == 0:
             return predictions
         return [one if one.confidence >= min_confidence else replace(one, label=None) for one in predictions]
+
+    def columns(self, texts: Iterable[str], **options: Any) -> dict[str, list[Any]]:
+        """See `Predictor`: label (null below `min_confidence`), probability of the most probable label, and all."""
+        predictions = self.predict(texts, **options, tokens=False)
+        return {
+            "predicted_label": [one.label for one in predictions],
+            "predicted_probability": [one.confidence for one in predictions],
+            **common_columns(predictions),
+        }
+
+    def column_types(self, **options: Any) -> dict[str, ColumnType]:
+        """See `Predictor`."""
+        del options
+        return {"predicted_label": "string", "predicted_probability": "double", **common_types(self.labels)}
 
     def quick(self, text: str) -> int:
         """The number of a text's label, without probabilities or tokens."""

@@ -1,7 +1,7 @@
 """Multi-label classification on the device: from text to any number of labels."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 
 from textapp.errors import InputError
 from textapp.runtime.bundle_format import Fields, parse_names
-from textapp.runtime.classification import LABELS, TextPredictor, TokenWeight, file_names, logits_shape
-from textapp.runtime.predictor import Outputs, Score
+from textapp.runtime.classification import (
+    LABELS,
+    TextPredictor,
+    TokenWeight,
+    common_columns,
+    common_types,
+    file_names,
+    logits_shape,
+)
+from textapp.runtime.predictor import ColumnType, Outputs, Score
 from textapp.text.labels import IndependentLabels, Labels, are_thresholds
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
@@ -80,6 +88,16 @@ class MultilabelClassifier(TextPredictor[MultilabelPrediction]):
         if tokens:
             return outputs
         return outputs._replace(logits=np.full_like(outputs.logits, -np.inf))
+
+    def columns(self, texts: Iterable[str], **options: Any) -> dict[str, list[Any]]:
+        """See `Predictor`: the labels of each text, and the probability of each label."""
+        predictions = self.predict(texts, **options, tokens=False)
+        return {"predicted_labels": [list(one.labels) for one in predictions], **common_columns(predictions)}
+
+    def column_types(self, **options: Any) -> dict[str, ColumnType]:
+        """See `Predictor`."""
+        del options
+        return {"predicted_labels": ["string"], **common_types(self.labels)}
 
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
         """The probability of each label, independent of the others."""

@@ -33,6 +33,10 @@ class Outputs(NamedTuple):
     attention_weights: NDArray[np.float32] | None = None
 
 
+ColumnType = str | list[Any] | dict[str, Any]
+"""The type of a column: "string", "double", "long" or "boolean", as Spark calls them; a list of one type is an array of
+it; a dictionary is a structure with these fields. Strings may be null."""
+
 Score = Callable[[Inputs], Outputs]
 """A model: from the ids of at most `max_tokens` tokens to its outputs."""
 
@@ -82,6 +86,19 @@ class Predictor(abc.ABC):
     @abc.abstractmethod
     def predict(self, texts: Iterable[str]) -> Sequence[Any]:
         """Predicts each text, in order; subclasses may take options."""
+
+    @abc.abstractmethod
+    def columns(self, texts: Iterable[str], **options: Any) -> dict[str, list[Any]]:
+        """Predicts texts as columns of a table: name -> a value for each text, of the types of `column_types`.
+
+        Args:
+            texts: strings, of any length and content.
+            options: `min_confidence` or `confidence`, as `predict` takes them.
+        """
+
+    @abc.abstractmethod
+    def column_types(self, **options: Any) -> dict[str, ColumnType]:
+        """The type of each of `columns`, with the same options."""
 
     @abc.abstractmethod
     def decide(self, items: Iterable[Any]) -> Iterator[Any]:

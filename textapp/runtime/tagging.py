@@ -16,7 +16,7 @@ from textapp.files import parse_json
 from textapp.runtime.bundle_format import Fields, parse_names, require
 from textapp.runtime.decoding import Booleans, TagDecoder, TagsOfSpan
 from textapp.runtime.native import BeyondCoreError, NativeModel
-from textapp.runtime.predictor import Inputs, Predictor, Score, check_texts
+from textapp.runtime.predictor import ColumnType, Inputs, Predictor, Score, check_texts
 from textapp.runtime.windows import Window, windows
 from textapp.text.retokenization import retokenize
 from textapp.text.tag_schemes import OUTSIDE, SCHEMES, Span, is_tag, read_spans
@@ -177,6 +177,20 @@ class Tagger(Predictor):
                 print(span.type, span.text, span.start, span.end)
         """
         return [self._predict(text, confidence) for text in check_texts(texts)]
+
+    def columns(self, texts: Iterable[str], **options: Any) -> dict[str, list[Any]]:
+        """See `Predictor`: the spans of each text, or where tags are plain its tokens with their tags."""
+        taggings = self.predict(texts, **options)
+        if self.tag_set.scheme is None:
+            return {"predicted_tokens": [[_known(token._asdict()) for token in one.tokens] for one in taggings]}
+        return {"predicted_spans": [[_known(span._asdict()) for span in one.spans] for one in taggings]}
+
+    def column_types(self, **options: Any) -> dict[str, ColumnType]:
+        """See `Predictor`."""
+        chance = {"confidence": "double"} if options.get("confidence") else {}
+        if self.tag_set.scheme is None:
+            return {"predicted_tokens": [{"text": "string", "start": "long", "end": "long", "tag": "string", **chance}]}
+        return {"predicted_spans": [{"type": "string", "text": "string", "start": "long", "end": "long", **chance}]}
 
     def decide(self, items: Iterable[Sequence[str]]) -> Iterator[list[str]]:
         """Yields the tags of sentences that come as tokens, in IOB2 or plain."""

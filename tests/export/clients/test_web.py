@@ -29,6 +29,7 @@ def build():
 
 
 def exported(folder, monkeypatch, javascript):
+    monkeypatch.setattr(web, "check_wasm", lambda kinds: None)
     monkeypatch.setattr(web, "core_wasm", lambda kind: kind.encode())
     monkeypatch.setattr(web, "core_javascript", lambda: javascript)
     export(SAMPLES["tagger"], folder, clients=["web"])

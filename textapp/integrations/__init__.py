@@ -1,0 +1,1 @@
+"""Bundles inside engines that textapp does not depend on: Ray Data and Spark."""
