@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, print_line, say, say_table
+from textapp.cli.native_log import native_log_hidden, tensorflow_started
+from textapp.cli.output import print_json, print_line, say, say_steps, say_table
 from textapp.errors import InputError
 from textapp.task import task
 from textapp.tasks.classification.terminal import prediction_lines
+from textapp.text.terminal import Screen
 
 TASK = "classification"
 COUNTS = {"train": 6000, "valid": 800, "test": 800}
@@ -23,7 +24,7 @@ def demo(
 ) -> None:
     """Train, export, compare and predict on generated English and Chinese reviews."""
     _check_folder(out)
-    with native_log_hidden():
+    with tensorflow_started():
         from textapp.data.readers import read_examples
         from textapp.data.samples import write_samples
         from textapp.export.run import export
@@ -85,14 +86,17 @@ def demo(
         shipped = load(chosen)
         predictions = shipped.predict(texts)
     if not as_json:
-        for line in prediction_lines(texts, predictions, terminal=sys.stdout.isatty(), heaviest=3):
+        for line in prediction_lines(texts, predictions, Screen.of(sys.stdout), heaviest=3):
             print_line(line)
         sys.stdout.flush()
     say("")
     say_table(("model", "test accuracy", "bytes", "ms a text", "as Keras"), rows)
-    say(f"\nlook:  tensorboard --logdir {quote(str(run / 'logs'))}")
-    say(f"ship:  {chosen}")
-    say(f'try:   textapp predict {quote(str(chosen))} "your own sentence"')
+    say("")
+    say_steps(
+        ("look", f"tensorboard --logdir {quote(str(run / 'logs'))}"),
+        ("ship", chosen),
+        ("try", f'textapp predict {quote(str(chosen))} "your own sentence"'),
+    )
     if as_json:
         print_json({"table": table, "predictions": [prediction.to_dict() for prediction in predictions]})
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, TextIO
 
 from textapp.cli.explanation import explanation
+from textapp.cli.output import say
 
 _is_hidden = False
 
@@ -53,6 +54,15 @@ def native_log_hidden() -> Iterator[None]:
             sys.stderr = python_stderr
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+@contextlib.contextmanager
+def tensorflow_started() -> Iterator[None]:
+    """Like `native_log_hidden`, for a block that loads TensorFlow: a line says so, because that takes seconds."""
+    if "tensorflow" not in sys.modules:
+        say("starting TensorFlow")
+    with native_log_hidden():
+        yield
 
 
 def _log_file() -> IO[bytes]:

@@ -23,10 +23,11 @@ from textapp.cli.line_predictor import (
     read_blocks,
 )
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import say
+from textapp.cli.output import line_bytes, say
 from textapp.data.lines import open_bytes
 from textapp.errors import InputError, excerpt
 from textapp.text.characters import counted
+from textapp.text.terminal import Screen
 
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 
@@ -84,7 +85,7 @@ def predict(
     _check_lines(file)
     source = str(file or "standard input")
     request = Request(
-        model, source, confidence, min_confidence, as_json, sys.stdout.isatty(), skip_bad, explain, sort is not None
+        model, source, confidence, min_confidence, as_json, Screen.of(sys.stdout), skip_bad, explain, sort is not None
     )
     with contextlib.ExitStack() as stack:
         stream = None if texts else stack.enter_context(_opened(file))
@@ -146,8 +147,12 @@ def _print(answers: Iterator[Answer], request: Request) -> list[int]:
     before = start
     skipped: list[int] = []
     notes = 0
+    is_explained = False  # by a legend
     try:
         for answer in answers:
+            if answer.legend and not is_explained:
+                is_explained = True
+                _write(line_bytes(answer.legend))
             for note in answer.notes:
                 notes += 1
                 if notes <= _NOTES:

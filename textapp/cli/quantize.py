@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from textapp.cli.arguments import Callbacks
-from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, resumable, say, say_table
+from textapp.cli.early_checks import check_finished, check_run_place
+from textapp.cli.native_log import tensorflow_started
+from textapp.cli.output import print_json, resumable, say, say_steps, say_table
 from textapp.compress.config import QuantizeConfig
+from textapp.errors import InputError
 
 WIDTH = 80
 """Columns of a terminal."""
@@ -37,19 +39,21 @@ def quantize(
     options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
-    with resumable(force), native_log_hidden():
+    check_finished(run)
+    if out.resolve() == run.resolve():
+        raise InputError(f"{out}: is the run itself; choose another --out")
+    check_run_place(out, force)
+    with resumable(force), tensorflow_started():
         from textapp.compress.quantize import quantize as quantize_run
         from textapp.training.callbacks import user_callbacks
 
         made = user_callbacks(callbacks or [], out)
         metrics = quantize_run(config, run, out, callbacks=made, force=force, report=say)
     _say_summary(metrics["quantization"])
-    say(f"run:   {out}")
     recipe, lowered = metrics["quantization"]["recipe"], metrics["quantization"]["lowering"]
-    say(
-        f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')} "
-        f"--recipe {recipe} --lowering {lowered}"
-    )
+    bundle = quote(f"export/bundles/{out.name}")
+    options = f"--recipe {recipe} --lowering {lowered}"
+    say_steps(("run", out), ("next", f"textapp export {quote(str(out))} --out {bundle} {options}"))
     if as_json:
         print_json(metrics)
 

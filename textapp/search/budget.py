@@ -198,7 +198,7 @@ def search_within_budget(
                 )
                 quantize(rounding, student, quantized, report=report)
             if not (bundle / "bundle.json").exists():
-                _, metrics = run.read_finished(quantized)
+                _, metrics = run_folder.read_finished(quantized)
                 recipe = run.entry(quantized / run_folder.METRICS, metrics, "quantization", "recipe")
                 try:
                     export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
@@ -208,7 +208,7 @@ def search_within_budget(
                     continue
             rows.append(_row(score, candidate, student, quantized, bundle))
             report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes")
-        _, metrics = run.read_finished(first)
+        _, metrics = run_folder.read_finished(first)
         teaching = run.entry(first / run_folder.METRICS, metrics, "distillation")
         within = [row for row in rows if row["bytes"] <= budget]
         if not within:
@@ -230,7 +230,7 @@ def search_within_budget(
 def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
     """The entry of a finished candidate in `search.json`."""
     (before_path, before), (after_path, after) = (
-        (folder / run_folder.METRICS, run.read_finished(folder)[1]) for folder in (student, quantized)
+        (folder / run_folder.METRICS, run_folder.read_finished(folder)[1]) for folder in (student, quantized)
     )
     return {
         "name": candidate.name,

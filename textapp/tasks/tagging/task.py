@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from textapp.data.tagged import TaggedExamples
     from textapp.tasks.examination import Examiner
     from textapp.text.tag_set import TagSet
+    from textapp.text.terminal import Screen
     from textapp.text.tokenizer import Tokenizer
 
 TAGS, SCORES = "tags.txt", "crf.json"
@@ -292,18 +293,38 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         return self.texts(read_tagged(path, **{"repair": True, **options}, tokenizer=tokenizer), tokenizer)[:count]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: "TagSet", terminal: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "TagSet", screen: "Screen"
     ) -> Iterator[str]:
         """See `Task`: the text with its spans marked, or its tokens and their tags."""
         from textapp.tasks.tagging.terminal import prediction_lines
 
-        return prediction_lines(texts, predictions, targets, terminal)
+        return prediction_lines(texts, predictions, targets, screen)
+
+    def prediction_legend(self, targets: "TagSet", screen: "Screen", explain: bool) -> str:
+        """See `Task`: the colour of each type."""
+        from textapp.tasks.tagging.terminal import legend
+
+        del explain
+        return legend(targets, screen)
 
     def listed_targets(self, targets: "TagSet") -> tuple[str, Sequence[str]]:
         """See `Task`: the types of spans, or the plain tags."""
         if targets.scheme is None:
             return "tags", targets.tags
         return "types of spans", sorted(name or "_" for name in targets.types)
+
+    def shown_counts(self, targets: "TagSet", counts: "np.ndarray") -> dict[str, int]:
+        """See `Task`: the spans of each type, or how often each plain tag occurs."""
+        from textapp.text.tag_schemes import BEGINNING
+
+        by_tag = super().shown_counts(targets, counts)
+        if targets.scheme is None:
+            return by_tag
+        spans = dict.fromkeys(sorted(targets.types), 0)
+        for tag, count in by_tag.items():
+            if tag[:1] in BEGINNING:
+                spans[tag[2:]] += count
+        return {type_ or "no type": count for type_, count in spans.items()}
 
     def describe_targets(self, targets: "TagSet") -> dict[str, Any]:
         """See `Task`."""
