@@ -171,7 +171,7 @@ def test_people_read_a_line_with_marked_spans_a_text(textapp, tagger, monkeypatc
         assert re.sub(r"\\([\[\]\\])", r"\1", plain) == shown
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     coloured = textapp("predict", tagger.bundle, *TEXTS).out
-    assert "\x1b[30;48;5;" in coloured
+    assert "\x1b[38;5;16;48;5;" in coloured
     assert "\x1b[31m" not in coloured
 
 

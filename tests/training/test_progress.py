@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from textapp.training.progress import Progress, describe_end
+from textapp.training.progress import Meter, Progress, describe_end
 
 LOGS = {"accuracy": 0.5, "loss": 0.6906, "val_accuracy": 0.5625, "val_loss": 0.6794, "val_macro_f1": 0.25, "val_ece": 0}
 
@@ -229,3 +229,29 @@ def test_a_training_says_why_it_ended(values, stopped, end):
 def test_the_lowest_loss_is_the_best():
     history = [{"val_loss": value} for value in (0.5, 0.25, 0.75)]
     assert describe_end(history, "val_loss", 5, False).startswith("best: epoch 2 of 3, validation loss 0.2500;")
+
+
+def metered(stream, monkeypatch, *calls):
+    """What a meter prints that is called at these times, each with what is done of 100."""
+    clock = iter([0.0, *(at for at, _ in calls)])
+    monkeypatch.setattr("textapp.training.progress.time.monotonic", lambda: next(clock))
+    meter = Meter("of the corpus read", stream)
+    for _, done in calls:
+        meter(done, 100)
+    meter.close()
+    return stream.getvalue()
+
+
+def test_a_meter_has_an_estimate_of_what_is_left(monkeypatch):
+    """The first 20 of 100 may have begun with a start of 9 s; the next 20 take 10 s."""
+    text = metered(Terminal(), monkeypatch, (9.0, 20), (9.1, 21), (19.0, 40))
+    assert text == f"\r\x1b[2K{'━' * 8}{'╌' * 12}   40% of the corpus read  30 s left\r\x1b[2K"
+
+
+def test_a_meter_in_a_file_has_a_line_each_half_minute(monkeypatch):
+    text = metered(io.StringIO(), monkeypatch, (0.0, 0), (29.0, 40), (31.0, 50), (40.0, 75), (62.0, 100))
+    assert text == " 50% of the corpus read  31 s left\n100% of the corpus read  0.0 s left\n"
+
+
+def test_a_meter_of_a_pipe_whose_size_is_not_known_prints_nothing(monkeypatch):
+    assert metered(io.StringIO(), monkeypatch, (0.0, 0), (60.0, 101)) == ""

@@ -28,6 +28,7 @@ def demo(
         from textapp.data.readers import read_examples
         from textapp.data.samples import write_samples
         from textapp.export.run import export
+        from textapp.training.progress import Meter
         from textapp.training.train import train
 
         config = task(TASK).preset("tiny")
@@ -41,13 +42,18 @@ def demo(
         say("3. export")
         test = read_examples(files["test"])
         bundles = {}
+        meter = Meter("of the bundles exported")
+        meter(0, 4)
         for recipe in ("float32", "dynamic_wi8_afp32"):
             for lowering in ("fused", "unrolled"):
                 bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
                 export(
                     run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=had_run
                 )
+                meter.close()
                 say(f"{bundles[recipe, lowering]}: all checks passed")
+                meter(len(bundles), 4)
+        meter.close()
 
     from textapp.runtime import load
     from textapp.runtime.latency import measure_latency

@@ -16,6 +16,44 @@ _TITLES = {"ece": "ECE"}
 _LEAST_STEPS = 2  # for an estimate, after the first one: that traces the model, which may take longer than all others
 
 
+class Meter:
+    """The progress of work whose amount is known, with the time left: a moving line on a terminal, else lines.
+
+    The estimate supposes that the rest takes as long as what is done, for each part of it.
+
+    Args:
+        title: What is done of what, such as `of the corpus read`.
+        stream: Where to print; stderr by default.
+    """
+
+    def __init__(self, title: str, stream: TextIO | None = None):
+        self._title, self._stream = title, stream or sys.stderr
+        self._screen = Screen.of(self._stream)
+        self._began = self._printed = time.monotonic()
+        self._first: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows how much is done: on a terminal at most four times a second, elsewhere each half minute."""
+        now = time.monotonic()
+        if self._first is None:  # what came before the first call was a start
+            self._began = self._printed = now
+            self._first = done
+        elif done <= total and now - self._printed > (0.25 if self._screen.is_terminal else 30):
+            self._printed = now
+            left = duration((now - self._began) / (done - self._first) * (total - done)) if done > self._first else "?"
+            text = f"{done / total:4.0%} {self._title}  {left} left"
+            if self._screen.is_terminal:
+                bar = self._screen.bar(done / total, min(_BAR, max(0, self._screen.columns - 3 - len(text))), GREEN)
+                print(f"\r\x1b[2K{bar}  {text}", end="", file=self._stream, flush=True)
+            else:
+                print(text, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Clears the moving line."""
+        if self._screen.is_terminal:
+            print("\r\x1b[2K", end="", file=self._stream, flush=True)
+
+
 class Progress(keras.callbacks.Callback):
     """Prints epoch, step, metrics and speed. Standard output stays free for results.
 
