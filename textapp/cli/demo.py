@@ -1,5 +1,6 @@
 """`textapp demo`: trains, exports and predicts on a built-in corpus, in a few minutes."""
 
+import contextlib
 import sys
 from pathlib import Path
 from shlex import quote
@@ -42,18 +43,22 @@ def demo(
         say("3. export")
         test = read_examples(files["test"])
         bundles = {}
-        meter = Meter("of the bundles exported")
-        meter(0, 4)
-        for recipe in ("float32", "dynamic_wi8_afp32"):
-            for lowering in ("fused", "unrolled"):
-                bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
-                export(
-                    run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=had_run
-                )
-                meter.close()
-                say(f"{bundles[recipe, lowering]}: all checks passed")
-                meter(len(bundles), 4)
-        meter.close()
+        with contextlib.closing(Meter("of the bundles exported")) as meter:
+            meter(0, 4)
+            for recipe in ("float32", "dynamic_wi8_afp32"):
+                for lowering in ("fused", "unrolled"):
+                    bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
+                    export(
+                        run,
+                        bundles[recipe, lowering],
+                        recipe=recipe,
+                        lowering=lowering,
+                        examples=test,
+                        overwrite=had_run,
+                    )
+                    meter.close()
+                    say(f"{bundles[recipe, lowering]}: all checks passed")
+                    meter(len(bundles), 4)
 
     from textapp.runtime import load
     from textapp.runtime.latency import measure_latency

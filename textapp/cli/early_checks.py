@@ -41,11 +41,13 @@ def check_run_place(out: Path, force: bool) -> None:
 
 
 def check_bundle_place(out: Path, force: bool) -> None:
-    """Checks that an export may write to a folder."""
+    """Checks that a folder is free for an export. With `force`, what may be replaced is known only after loading."""
+    if force or not out.exists():
+        return
     from textapp.export.clients.output import exported_files
     from textapp.output_files import check_folder_output
 
-    check_folder_output(out, exported_files, force)
+    check_folder_output(out, exported_files)
 
 
 def check_vectors(out: Path, corpus: Sequence[Path], init: Path | None, force: bool) -> None:

@@ -1,6 +1,7 @@
 """The log of native libraries (TensorFlow, Keras, LiteRT): hidden, and shown only when a command fails unexpectedly."""
 
 import contextlib
+import importlib.util
 import logging
 import os
 import sys
@@ -59,7 +60,7 @@ def native_log_hidden() -> Iterator[None]:
 @contextlib.contextmanager
 def tensorflow_started() -> Iterator[None]:
     """Like `native_log_hidden`, for a block that loads TensorFlow: a line says so, because that takes seconds."""
-    if "tensorflow" not in sys.modules:
+    if "tensorflow" not in sys.modules and importlib.util.find_spec("tensorflow") is not None:
         say("starting TensorFlow")
     with native_log_hidden():
         yield

@@ -260,6 +260,8 @@ def project(
     as_json: Json = False,
 ) -> None:
     """Write vectors for TensorBoard's embedding projector."""
+    import numpy as np
+
     check_readable(str(file))
     with tensorflow_started():
         from textapp.dashboards.projector import check_projector, write_projector
@@ -272,7 +274,8 @@ def project(
     words = vectors.words[:count]
     columns: dict[str, Any] = {"word": words, "rank": range(1, len(words) + 1)}
     if vectors.counts is not None:
-        columns["count"] = vectors.counts[:count].tolist()
+        shown = vectors.counts[:count]
+        columns |= {"log10 count": np.log10(np.maximum(shown, 1)).round(2).tolist(), "count": shown.tolist()}
     with native_log_hidden(), locked(out):
         check_projector(out, force)  # again: the vectors took time to read
         write_projector(out, vectors.vectors[:count], columns, file.name)

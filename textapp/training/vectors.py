@@ -198,18 +198,17 @@ def _prepare(
     try:
         if init is not None:
             check_words(init.words, out)
-        meter = Meter("of the corpus read")
-        cache = build_cache(
-            command["corpus"],
-            folder / CACHE,
-            splitter=splitter,
-            min_count=config.min_count,
-            vocabulary_size=config.vocabulary_size,
-            keep=() if init is None else init.words,
-            report=report,
-            progress=meter,
-        )
-        meter.close()
+        with contextlib.closing(Meter("of the corpus read")) as meter:
+            cache = build_cache(
+                command["corpus"],
+                folder / CACHE,
+                splitter=splitter,
+                min_count=config.min_count,
+                vocabulary_size=config.vocabulary_size,
+                keep=() if init is None else init.words,
+                report=report,
+                progress=meter,
+            )
         check_words(cache.words, out)
         if cache.num_words < FEW_WORDS:
             words, verb = counted(cache.num_words, "word"), agreeing(cache.num_words, "is", "are")

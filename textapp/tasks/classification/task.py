@@ -289,8 +289,10 @@ class Classification(LabelScoring):
 
     def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
         """See `Task`."""
+        from textapp.dashboards.projector import row_columns
         from textapp.tasks.classification.dashboards import EpochScores, classification_dashboards
 
+        rows, vocabulary = getattr(data.batches, "rows", None), data.encoder.vocabulary
         valid = data.examples["valid"]
         shown = valid.select(evenly_spaced(len(valid)))
         return classification_dashboards(
@@ -304,6 +306,7 @@ class Classification(LabelScoring):
             true_labels=shown.labels,
             validation_texts=[valid.texts[row] for row in data.held_out["valid"].sources.tolist()],
             probe=probe,
+            columns=row_columns(rows, data.targets.names, len(vocabulary)),
         )
 
     def device_fields(

@@ -357,9 +357,16 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
     def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
         """See `Task`."""
+        from textapp.dashboards.projector import row_columns
         from textapp.tasks.tagging.dashboards import EpochTags, tagging_dashboards
+        from textapp.text.tag_schemes import OUTSIDE
 
-        return tagging_dashboards(folder, EpochTags(scores), validation, data.encoder.vocabulary, probe)
+        tags, vocabulary = data.targets, data.encoder.vocabulary
+        types = list(tags.names) if tags.scheme is None else sorted(tags.types)
+        shown = [tag if tags.scheme is None or tag == OUTSIDE else tag[2:] for tag in tags.names]
+        places = [types.index(name) if name in types else -1 for name in shown]
+        columns = row_columns(getattr(data.batches, "rows", None), types, len(vocabulary), places)
+        return tagging_dashboards(folder, EpochTags(scores), validation, vocabulary, probe, columns)
 
     def device_model(self, model: "keras.Model") -> "keras.Model":
         """See `Task`: without the CRF, whose scores are a file of the bundle."""
