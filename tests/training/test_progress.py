@@ -253,5 +253,11 @@ def test_a_meter_in_a_file_has_a_line_each_half_minute(monkeypatch):
     assert text == " 50% of the corpus read  31 s left\n100% of the corpus read  0.0 s left\n"
 
 
+def test_lines_stand_above_the_line_of_a_meter():
+    stream = Terminal()
+    Meter("read", stream).above(lambda line: print(line, file=stream))("corpus: 好")
+    assert stream.getvalue() == "\r\x1b[2Kcorpus: 好\n"
+
+
 def test_a_meter_of_a_pipe_whose_size_is_not_known_prints_nothing(monkeypatch):
     assert metered(io.StringIO(), monkeypatch, (0.0, 0), (60.0, 101)) == ""

@@ -50,10 +50,11 @@ def quantize(
         made = user_callbacks(callbacks or [], out)
         metrics = quantize_run(config, run, out, callbacks=made, force=force, report=say)
     _say_summary(metrics["quantization"])
+    say("")
     recipe, lowered = metrics["quantization"]["recipe"], metrics["quantization"]["lowering"]
     bundle = quote(f"export/bundles/{out.name}")
-    options = f"--recipe {recipe} --lowering {lowered}"
-    say_steps(("run", out), ("next", f"textapp export {quote(str(out))} --out {bundle} {options}"))
+    stored = f"--recipe {recipe} --lowering {lowered}"
+    say_steps(("run", out), ("next", f"textapp export {quote(str(out))} --out {bundle} {stored}"))
     if as_json:
         print_json(metrics)
 
@@ -74,6 +75,7 @@ def _say_summary(quantization: dict[str, Any]) -> None:
     room = WIDTH - sum(2 + max(map(len, column)) for column in list(zip(*table, strict=True))[1:])
     for row in table:  # the end of a name says more: the direction and the weight
         row[0] = row[0] if len(row[0]) <= room else f"…{row[0][1 - room :]}"
+    say("")
     say_table(table[0], table[1:])
     for weight in quantization["weights"]:
         if weight["weight"] == "embeddings" and weight["bits"] > quantization["embedding_bits"]:

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import keras
 
+from textapp.task import Report
 from textapp.text.terminal import BOLD, GREEN, Screen, duration
 
 _BAR = 20  # columns
@@ -47,6 +48,15 @@ class Meter:
                 print(f"\r\x1b[2K{bar}  {text}", end="", file=self._stream, flush=True)
             else:
                 print(text, file=self._stream, flush=True)
+
+    def above(self, report: Report) -> Report:
+        """A report whose lines stand above the moving line."""
+
+        def clear_and_report(line: str) -> None:
+            self.close()
+            report(line)
+
+        return clear_and_report
 
     def close(self) -> None:
         """Clears the moving line."""
@@ -131,7 +141,7 @@ class Progress(keras.callbacks.Callback):
             line = f"epoch {self._place()}  {_metrics(logs)}  {seconds:.1f} s, {speed:,.0f} tokens/s{mark}"
             print(line, file=self.stream, flush=True)
             return
-        shown = {**logs, "time": duration(seconds), "tokens/s": f"{speed:,.0f}"}
+        shown: dict[str, Any] = {**logs, "time": duration(seconds), "tokens/s": f"{speed:,.0f}"}
         lines = []
         if not self._table:
             self._table = _columns(logs, self._monitor, self._screen.columns, len(self._place()))

@@ -206,7 +206,7 @@ def _prepare(
                 min_count=config.min_count,
                 vocabulary_size=config.vocabulary_size,
                 keep=() if init is None else init.words,
-                report=report,
+                report=meter.above(report),
                 progress=meter,
             )
         check_words(cache.words, out)

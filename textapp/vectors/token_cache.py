@@ -251,7 +251,11 @@ def _encode(
     num_words, before_file, sizes = 0, 0, [file.stat().st_size for file in files]
     total = sum(sizes)
     for file, size in zip(files, sizes, strict=True):
-        for block in read_blocks(file, lambda read, before=before_file: progress(before + read, total)):
+
+        def tell(read: int, before: int = before_file) -> None:
+            progress(before + read, total)
+
+        for block in read_blocks(file, tell):
             ids = table.encode(block)
             out.write(ids.astype(_ID, copy=False).data)
             num_words += int(np.count_nonzero(ids != END))
