@@ -319,9 +319,9 @@ def test_a_legend_says_what_colours_mean():
 def test_the_legend_stands_once_above_all_predictions(textapp, model, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    lines = textapp("predict", model.bundle, "gut", "好").out.splitlines()
+    outcome = textapp("predict", model.bundle, "gut", "好")
     with_legend = bool(model.task.prediction_legend(task_targets(model), COLOURED, explain=False))
-    assert len(lines) == 2 + with_legend
+    assert (len(outcome.out.splitlines()), len(outcome.err.splitlines())) == (2, with_legend)
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in textapp("predict", model.bundle, "gut", "好").out
 

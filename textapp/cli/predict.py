@@ -23,7 +23,7 @@ from textapp.cli.line_predictor import (
     read_blocks,
 )
 from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import line_bytes, say
+from textapp.cli.output import say
 from textapp.data.lines import open_bytes
 from textapp.errors import InputError, excerpt
 from textapp.text.characters import counted
@@ -152,7 +152,7 @@ def _print(answers: Iterator[Answer], request: Request) -> list[int]:
         for answer in answers:
             if answer.legend and not is_explained:
                 is_explained = True
-                _write(line_bytes(answer.legend))
+                print(answer.legend, file=sys.stderr, flush=True)
             for note in answer.notes:
                 notes += 1
                 if notes <= _NOTES:
