@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textapp.data.rows import EncodedRows
     from textapp.tasks.examination import Examination, Examiner
     from textapp.tasks.intervals import Difference, Interval
+    from textapp.text.terminal import Screen
     from textapp.text.tokenizer import Tokenizer
 
 
@@ -299,7 +300,7 @@ class Answers(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
 
     @abc.abstractmethod
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, terminal: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: TargetsType, screen: "Screen"
     ) -> Iterator[str]:
         """Yields predictions for people, one line per text; more lines with what its tokens contribute.
 
@@ -307,8 +308,19 @@ class Answers(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
             texts: The texts.
             predictions: Their predictions, from a predictor.
             targets: The targets of the model.
-            terminal: Whether they are for a terminal: in colours, and cut to its width where only a part matters.
+            screen: Where they are shown: on a terminal in colours, and cut to its width where only a part matters.
         """
+
+    def prediction_legend(self, targets: TargetsType, screen: "Screen", explain: bool) -> str:
+        """What the colours of `prediction_lines` mean, in one line; empty if there are none.
+
+        Args:
+            targets: The targets of the model.
+            screen: Where the predictions are shown.
+            explain: Whether they have the contributions of tokens.
+        """
+        del targets, screen, explain
+        return ""
 
     def prediction_notes(self, prediction: Any, number: int, longest: int) -> Iterator[str]:
         """Yields notes about the prediction of a text; none by default.

@@ -213,6 +213,13 @@ def replacing_folder(path: str | os.PathLike[str], names: Names, overwrite: bool
                 move_new(old, real)
 
 
+def check_folder_output(path: str | os.PathLike[str], names: Names, overwrite: bool = False) -> None:
+    """Raises `InputError` as `replacing_folder` does if the folder may not be replaced."""
+    if os.path.lexists(real_path(path)):
+        with named_errors(path), locked(path):
+            _check_folder(real_path(path), path, names, overwrite)
+
+
 def clear_abandoned(path: str | os.PathLike[str], names: Names) -> None:
     """Deletes what a killed `replacing_folder` left beside `path`. Raises `InputError` if another command holds it."""
     with named_errors(path), locked(path):

@@ -359,6 +359,16 @@ class Task(Answers[ConfigType, ExamplesType, TargetsType]):
         """What a model chooses from, for people: a noun in the plural, and the names."""
         return f"{self.target_noun}s", targets.names
 
+    def shown_counts(self, targets: TargetsType, counts: "np.ndarray") -> dict[str, int]:
+        """How many examples have each label, or how many spans each type, for people.
+
+        Args:
+            targets: The targets.
+            counts: From `EncodedRows.target_counts`.
+        """
+        known = counts[: len(targets.names)]  # without those that only test examples have
+        return dict(zip(targets.names, (known if known.ndim == 1 else known[:, 1]).tolist(), strict=True))
+
     @abc.abstractmethod
     def describe_targets(self, targets: TargetsType) -> dict[str, Any]:
         """The entries of `metrics.json` about the targets."""

@@ -12,9 +12,12 @@ import pytest
 from tests.cli.commands import change_json, read_json
 from textapp.data.tagged import read_tagged
 from textapp.runtime import Prediction, TaggedSpan, Tagging, TokenWeight
-from textapp.tasks.classification.terminal import contribution_lines, mark_tokens
+from textapp.task import task
+from textapp.tasks.classification.terminal import contribution_lines, mark_tokens, prediction_lines
 from textapp.tasks.tagging.terminal import mark_spans
 from textapp.text.characters import terminal_width
+from textapp.text.tag_set import TagSet
+from textapp.text.terminal import PLAIN, Screen
 
 TEXTS = [
     *(
@@ -159,7 +162,7 @@ def test_people_read_a_line_with_marked_spans_a_text(textapp, tagger, monkeypatc
         assert re.sub(r"\\([\[\]\\])", r"\1", plain) == shown
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     coloured = textapp("predict", tagger.bundle, *TEXTS).out
-    assert "\x1b[30;48;5;" in coloured
+    assert "\x1b[38;5;16;48;5;" in coloured
     assert "\x1b[31m" not in coloured
 
 
@@ -245,11 +248,80 @@ def test_a_classifier_is_not_asked_for_confidence(textapp, classifier, kind):
     assert refusal == "--confidence: is no option of a classifier, which always gives probabilities"
 
 
-def test_attention_is_shown_by_red_on_a_terminal():
-    tokens = (TokenWeight("好", 0, 1, 0.8), TokenWeight("片", 2, 3, 0.2), TokenWeight("x", 3, 4, 0.0))
+COLOURED = Screen(is_terminal=True, colours=True)
+
+
+def tinted(text, *codes):
+    """Black letters on a light colour, as a dark and a light terminal show alike."""
+    return f"\x1b[38;5;16;48;5;{';'.join(map(str, codes))}m{text}\x1b[0m"
+
+
+def test_attention_above_an_equal_share_has_a_tint_on_a_terminal():
+    tokens = (TokenWeight("好", 0, 1, 0.8), TokenWeight("片", 2, 3, 0.5), TokenWeight("x", 3, 4, 0.0))
     prediction = Prediction("neg\x1b", {"neg\x1b": 1.0}, tokens, truncated=False)
-    assert mark_tokens("好\x07片x ", prediction, colours=True) == "\x1b[48;5;196m好\x1b[0m \x1b[48;5;52m片\x1b[0mx "
-    assert mark_tokens("好\x07片x ", prediction, colours=False) == "好 片x "
+    assert mark_tokens("好\x07片x ", prediction, COLOURED) == f"{tinted('好', 215, 1)} {tinted('片', 230)}x "
+    assert mark_tokens("好\x07片x ", prediction, PLAIN) == "好 片x "
+
+
+def test_equal_attention_has_no_tint():
+    tokens = tuple(TokenWeight("好", at, at + 1, weight) for at, weight in enumerate((0.26, 0.25, 0.25, 0.24)))
+    assert mark_tokens("好好好好", Prediction("a", {"a": 1.0}, tokens, truncated=False), COLOURED) == "好好好好"
+
+
+@pytest.mark.parametrize(
+    ("screen", "lines"),
+    [
+        (PLAIN, ["да\t0.750\t好", "нет ясно\t0.875\t好", "?\t0.750\t好"]),
+        (
+            Screen(is_terminal=True),
+            ["да        ━━━━━━━━╌╌ 0.750  好", "нет ясно  ━━━━━━━━━╌ 0.875  好", "?         ━━━━━━━━╌╌ 0.750  好"],
+        ),
+        (
+            COLOURED,
+            [
+                f"{tinted(' да ', 117)}        ━━━━━━━━\x1b[2m━━\x1b[0m 0.750  好",
+                f"{tinted(' нет ясно ', 222)}  ━━━━━━━━━\x1b[2m━\x1b[0m 0.875  好",
+                "?           ━━━━━━━━\x1b[2m━━\x1b[0m 0.750  好",
+            ],
+        ),
+    ],
+)
+def test_a_terminal_shows_labels_in_colour_and_probabilities_as_bars(screen, lines):
+    probs = [{"да": 0.75, "нет ясно": 0.25}, {"да": 0.125, "нет ясно": 0.875}, {"да": 0.75, "нет ясно": 0.25}]
+    labels = ["да", "нет ясно", None]
+    predictions = [Prediction(label, one, (), truncated=False) for label, one in zip(labels, probs, strict=True)]
+    assert list(prediction_lines(["好"] * 3, predictions, screen)) == lines
+
+
+def test_a_legend_says_what_colours_mean():
+    tags = TagSet(("O", "B-人", "I-人", "B-地", "B-"), "IOB2")
+    found, labels = task("tagging"), task("classification")
+    assert found.prediction_legend(tags, COLOURED, explain=False) == " ".join(
+        [tinted(" _ ", 117), tinted(" 人 ", 222), tinted(" 地 ", 157)]
+    )
+    assert labels.prediction_legend(None, COLOURED, explain=True) == (
+        f"{tinted(' speaks for the label ', 157)}  {tinted(' speaks against it ', 217)}"
+    )
+    assert labels.prediction_legend(None, COLOURED, explain=False).endswith("little to much of the model's attention")
+    without = Screen(is_terminal=True)
+    assert found.prediction_legend(tags, without, False) == labels.prediction_legend(None, without, True) == ""
+
+
+def test_the_legend_stands_once_above_all_predictions(textapp, model, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    outcome = textapp("predict", model.bundle, "gut", "好")
+    with_legend = bool(model.task.prediction_legend(task_targets(model), COLOURED, explain=False))
+    assert (len(outcome.out.splitlines()), len(outcome.err.splitlines())) == (2, with_legend)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in textapp("predict", model.bundle, "gut", "好").out
+
+
+def task_targets(model):
+    """The targets of the bundle of a model."""
+    from textapp.runtime import load
+
+    return load(model.bundle).targets
 
 
 @pytest.mark.parametrize(
@@ -268,8 +340,8 @@ def test_marks_can_be_told_from_the_text(text, span, line):
 
 def test_a_terminal_shows_spans_by_colour():
     tagging = Tagging((), (TaggedSpan("LOC", "北\x1b京", 1, 4), TaggedSpan("PER", "张", 4, 5, 0.5)))
-    assert mark_spans("去北\x1b京张[", tagging, ["LOC", "PER"]) == (
-        "去\x1b[30;48;5;117m北 京 \x1b[1mLOC\x1b[0m\x1b[30;48;5;156m张 \x1b[1mPER 0.50\x1b[0m["
+    assert mark_spans("去北\x1b京张[", tagging, ["LOC", "PER"], COLOURED) == (
+        f"去{tinted('北 京 ', 117)}{tinted('LOC', 117, 1)}{tinted('张 ', 222)}{tinted('PER 0.50', 222, 1)}["
     )
 
 
@@ -335,9 +407,9 @@ def test_contributions_are_green_or_red_and_fit_a_terminal():
         *(TokenWeight("x" * 9, 3, 12, 0.0, {"neg": 0.0}) for _ in range(20)),
     )
     prediction = Prediction("neg", {"neg": 1.0}, tokens[:2], truncated=False)
-    assert mark_tokens("好\x07片", prediction, colours=True) == "\x1b[48;5;46m好\x1b[0m \x1b[48;5;52m片\x1b[0m"
-    (whole,) = contribution_lines(tokens, terminal=False)
+    assert mark_tokens("好\x07片", prediction, COLOURED) == f"{tinted('好', 84, 1)} {tinted('片', 224)}"
+    (whole,) = contribution_lines(tokens, PLAIN)
     assert whole.count("xxxxxxxxx") == 20
-    (line,) = contribution_lines(tokens, terminal=True)
+    (line,) = contribution_lines(tokens, COLOURED)
     assert line.startswith("  neg: +0.40 好, -0.10 片, +0.00 xxxxxxxxx, ")
     assert terminal_width(line) == 80

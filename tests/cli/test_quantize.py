@@ -236,7 +236,8 @@ def test_the_table_of_a_tagger_fits_a_terminal(capsys):
         for name in names
     ]
     _say_summary({"weights": weights, "bytes": 92_160_000, "embedding_bits": 2})
-    lines = capsys.readouterr().err.splitlines()
+    above, *lines = capsys.readouterr().err.splitlines()
+    assert above == ""
     assert max(map(len, lines)) == 80
     assert lines[2].split()[-4:] == ["in", "8", "30,720,000", "100.00%"]
     assert lines[4].startswith("…")

@@ -471,6 +471,15 @@ def test_a_training_starts_from_a_run(textapp, model, tmp_path, fit_at_once):
     assert scores["test"]["before"] == model.metrics["test"]
     key = model.main_score
     assert f"test: {model.task.main_score_title(None) if key != 'entity_f1' else 'strict entity F1'}" in outcome.err
+    lines, test = outcome.err.splitlines(), outcome.json["test"]
+    (result,) = (line for line in lines if line.startswith("result: "))
+    assert re.fullmatch(
+        rf"result: .*{test[key]:.4f} on {test['count']:,} \w+ of test, 95% interval 0\.\d+ to [01]\.\d+(; .*)?", result
+    )
+    assert lines[lines.index(result) - 1] == ""
+    assert [line.split()[0] for line in lines if re.match(r"(data|train|valid|test) +\S", line)][:4] == [
+        *("data", "train", "valid", "test")
+    ]
     written, known = (read_json(folder / "config.json") for folder in (tmp_path / "новый", model.run))
     assert written["init"] == {"path": str(model.run), "sha256": entry["sha256"]}
     assert written["test"] == model.files["test"]

@@ -36,6 +36,8 @@ def test_training_gets_the_settings_and_the_options_prevail(textapp, train_vecto
     options = "--dim 7 --window 3 --negatives 2 --sample 1e-4 --min-count 9 --vocabulary-size 50 --epochs 4"
     more = "--learning-rate 0.25 --seed 5 --model cbow --tokenizer jieba --subwords --force --set dim=9 --set min_n=2"
     files = [tmp_path / "語料", tmp_path / "b.gz"]
+    for path in (*files, tmp_path / "i.bin"):
+        path.write_text("很好", encoding="utf-8")
     arguments = [*files, "--out", tmp_path / "o.npz", "--init", tmp_path / "i.bin", *options.split(), *more.split()]
     outcome = textapp("vectors", "train", *arguments, "--json")
     assert outcome.json == {"vocabulary": 3, "dim": 7}
@@ -62,10 +64,12 @@ def test_training_gets_the_settings_and_the_options_prevail(textapp, train_vecto
 
 
 def test_training_without_options_takes_the_defaults(textapp, train_vectors, tmp_path):
-    outcome = textapp("vectors", "train", tmp_path, "--out", tmp_path / "o.npz")
+    corpus = tmp_path / "語料"
+    corpus.write_text("很好", encoding="utf-8")
+    outcome = textapp("vectors", "train", corpus, "--out", tmp_path / "o.npz")
     assert (outcome.code, outcome.out) == (0, "")
     assert train_vectors[0][0] == VectorsConfig()
-    textapp("vectors", "train", tmp_path, "--out", tmp_path / "o.npz", "--no-subwords", "--set", "subwords=true")
+    textapp("vectors", "train", corpus, "--out", tmp_path / "o.npz", "--no-subwords", "--set", "subwords=true")
     assert not train_vectors[1][0].subwords
 
 
@@ -159,7 +163,10 @@ def test_project_writes_a_log_folder(textapp, tmp_path):
     outcome = textapp("vectors", "project", tmp_path / "в.npz", "--out", tmp_path / "журнал", "--count", "5", "--json")
     assert outcome.json == {"folder": str(tmp_path / "журнал"), "words": 5}
     words = (tmp_path / "журнал/projector/words.tsv").read_text(encoding="utf-8")
-    assert words == "word\trank\tcount\nman\t1\t9\nwoman\t2\t8\nking\t3\t7\nqueen\t4\t6\n苹果\t5\t5\n"
+    assert words == (
+        "word\trank\tlog10 count\tcount\n"
+        "man\t1\t0.95\t9\nwoman\t2\t0.9\t8\nking\t3\t0.85\t7\nqueen\t4\t0.78\t6\n苹果\t5\t0.7\t5\n"
+    )
     assert (tmp_path / "журнал/projector_config.pbtxt").exists()
 
 

@@ -15,11 +15,12 @@ from tests.cli.commands import COMMAND
 from textapp.cli.line_predictor import Block, Request, read_blocks
 from textapp.cli.workers import Workers
 from textapp.errors import InputError
+from textapp.text.terminal import PLAIN
 
 
 def request(model):
     return Request(
-        model.bundle, "файл", confidence=False, min_confidence=None, as_json=False, terminal=False, skip_bad=False
+        model.bundle, "файл", confidence=False, min_confidence=None, as_json=False, screen=PLAIN, skip_bad=False
     )
 
 

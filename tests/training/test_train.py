@@ -276,7 +276,7 @@ def test_a_run_with_nan_in_a_weight_is_refused(runs, tmp_path):
         ("multilabel", "validation/average_precision/goût validation/precision_recall/地点 "
          "sample_texts/attention_table_1"),
         ("tagging", "fit/entity_f1 gradient_norm/crf sample_sentences validation/type_confusion "
-         "validation/entity_f1/LOC validation/entity_f1/PER validation/f1_by_type"),
+         "validation/entity_f1/LOC validation/entity_f1/PER validation/f1_by_type validation/entities"),
     ],
 )  # fmt: skip
 def test_tensorboard_shows_the_pages_of_the_task(runs, name, pages):

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from textapp.cli.arguments import AsJson, Settings, Teachers, Unlabelled, check_readable
+from textapp.cli.early_checks import check_teachers
 from textapp.cli.export import read_lengths
-from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, resumable, say, say_table
+from textapp.cli.native_log import tensorflow_started
+from textapp.cli.output import print_json, resumable, say, say_steps, say_table
 from textapp.errors import InputError, excerpt
 from textapp.search.candidates import UNITS
 
@@ -55,8 +56,10 @@ def compress(
     """
     allowed, unit = read_bytes(budget)
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
+    chosen = None if lengths is None else read_lengths(lengths)
     check_readable(train, valid, test, *(unlabelled or []))
-    with resumable(force), native_log_hidden():
+    check_teachers(teachers)
+    with resumable(force), tensorflow_started():
         from textapp.compress.teachers import open_teachers, student_settings
         from textapp.search.budget import Students, search_within_budget
 
@@ -73,7 +76,7 @@ def compress(
             **files,
             unlabelled=unlabelled or [],
             lowering=lowering,
-            lengths=None if lengths is None else read_lengths(lengths),
+            lengths=chosen,
             quantize_epochs=quantize_epochs,
             force=force,
             unit=unit,
@@ -81,9 +84,11 @@ def compress(
         )
     _say_candidates(result)
     bundle = out / "bundles" / result["chosen"]
-    say(f"bundle: {bundle}")
-    say(f"next:   textapp evaluate {quote(str(bundle))} --data TEST")
-    say(f"        textapp report {quote(str(out / 'bundles'))}/* --data TEST --out report.html")
+    say_steps(
+        ("bundle", bundle),
+        ("next", f"textapp evaluate {quote(str(bundle))} --data TEST"),
+        ("all", f"textapp report {quote(str(out / 'bundles'))}/* --data TEST --out report.html"),
+    )
     if as_json:
         print_json(result)
 

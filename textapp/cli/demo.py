@@ -1,5 +1,6 @@
 """`textapp demo`: trains, exports and predicts on a built-in corpus, in a few minutes."""
 
+import contextlib
 import sys
 from pathlib import Path
 from shlex import quote
@@ -7,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, print_line, say, say_table
+from textapp.cli.native_log import native_log_hidden, tensorflow_started
+from textapp.cli.output import print_json, print_line, say, say_steps, say_table
 from textapp.errors import InputError
 from textapp.task import task
 from textapp.tasks.classification.terminal import prediction_lines
+from textapp.text.terminal import Screen
 
 TASK = "classification"
 COUNTS = {"train": 6000, "valid": 800, "test": 800}
@@ -23,10 +25,11 @@ def demo(
 ) -> None:
     """Train, export, compare and predict on generated English and Chinese reviews."""
     _check_folder(out)
-    with native_log_hidden():
+    with tensorflow_started():
         from textapp.data.readers import read_examples
         from textapp.data.samples import write_samples
         from textapp.export.run import export
+        from textapp.training.progress import Meter
         from textapp.training.train import train
 
         config = task(TASK).preset("tiny")
@@ -40,13 +43,22 @@ def demo(
         say("3. export")
         test = read_examples(files["test"])
         bundles = {}
-        for recipe in ("float32", "dynamic_wi8_afp32"):
-            for lowering in ("fused", "unrolled"):
-                bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
-                export(
-                    run, bundles[recipe, lowering], recipe=recipe, lowering=lowering, examples=test, overwrite=had_run
-                )
-                say(f"{bundles[recipe, lowering]}: all checks passed")
+        with contextlib.closing(Meter("of the bundles exported")) as meter:
+            meter(0, 4)
+            for recipe in ("float32", "dynamic_wi8_afp32"):
+                for lowering in ("fused", "unrolled"):
+                    bundles[recipe, lowering] = out / "bundles" / f"{recipe}_{lowering}"
+                    export(
+                        run,
+                        bundles[recipe, lowering],
+                        recipe=recipe,
+                        lowering=lowering,
+                        examples=test,
+                        overwrite=had_run,
+                    )
+                    meter.close()
+                    say(f"{bundles[recipe, lowering]}: all checks passed")
+                    meter(len(bundles), 4)
 
     from textapp.runtime import load
     from textapp.runtime.latency import measure_latency
@@ -85,14 +97,17 @@ def demo(
         shipped = load(chosen)
         predictions = shipped.predict(texts)
     if not as_json:
-        for line in prediction_lines(texts, predictions, terminal=sys.stdout.isatty(), heaviest=3):
+        for line in prediction_lines(texts, predictions, Screen.of(sys.stdout), heaviest=3):
             print_line(line)
         sys.stdout.flush()
     say("")
     say_table(("model", "test accuracy", "bytes", "ms a text", "as Keras"), rows)
-    say(f"\nlook:  tensorboard --logdir {quote(str(run / 'logs'))}")
-    say(f"ship:  {chosen}")
-    say(f'try:   textapp predict {quote(str(chosen))} "your own sentence"')
+    say("")
+    say_steps(
+        ("look", f"tensorboard --logdir {quote(str(run / 'logs'))}"),
+        ("ship", chosen),
+        ("try", f'textapp predict {quote(str(chosen))} "your own sentence"'),
+    )
     if as_json:
         print_json({"table": table, "predictions": [prediction.to_dict() for prediction in predictions]})
 

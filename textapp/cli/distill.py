@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Teachers, Unlabelled, Vectors, check_readable
-from textapp.cli.native_log import native_log_hidden
+from textapp.cli.early_checks import check_run_place, check_teachers
+from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.train import say_next
 
@@ -41,7 +42,9 @@ def distill(
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
     check_readable(train, valid, test, vectors, *(unlabelled or []))
-    with resumable(force), native_log_hidden():
+    check_teachers(teachers)
+    check_run_place(out, force)
+    with resumable(force), tensorflow_started():
         from textapp.compress.distill import distill as train_student
         from textapp.compress.teachers import open_teachers, student_settings
         from textapp.training.callbacks import user_callbacks

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from textapp.cli.arguments import READ_OPTIONS, check_readable, reads_examples
-from textapp.cli.native_log import native_log_hidden
+from textapp.cli.early_checks import check_bundle_place, check_finished
+from textapp.cli.native_log import native_log_hidden, tensorflow_started
 from textapp.cli.output import print_json, say, say_table
 from textapp.errors import InputError, excerpt
 from textapp.export.clients import CLIENTS, check_clients
@@ -69,6 +70,8 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
     """Convert a run to a bundle that predicts without TensorFlow, or to what an app on some platform adds."""
+    if not (run / "bundle.json").exists():
+        check_finished(run)
     from textapp.export.verb import bundle_folder
     from textapp.export.verb import export as export_source
 
@@ -88,7 +91,8 @@ def export(
         if as_json:
             print_json(description)
         return
-    with native_log_hidden():
+    check_bundle_place(out, force)
+    with tensorflow_started():
         from textapp.training.run import Run
 
         opened = Run.load(run)

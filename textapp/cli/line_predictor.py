@@ -15,6 +15,7 @@ from textapp.data.records import read_records
 from textapp.errors import InputError
 from textapp.files import decode_utf8, named_errors
 from textapp.text.characters import printable
+from textapp.text.terminal import PLAIN, Screen
 
 READ_BYTES = 1 << 14
 """The most bytes of a block, about 250 lines: some hundredths of a second for a bundle, much longer than its transfer
@@ -34,7 +35,7 @@ class Request:
         confidence: Whether to compute the probability of each span.
         min_confidence: The least probability of a label; None to give one always.
         as_json: Whether to print JSON.
-        terminal: Whether stdout is a terminal.
+        screen: What stdout can show.
         skip_bad: Whether to skip lines that are not UTF-8, rather than end at the first.
         explain: Whether to compute what each token contributes.
         sort: Whether lines are sorted by the uncertainty of their predictions.
@@ -45,7 +46,7 @@ class Request:
     confidence: bool
     min_confidence: float | None
     as_json: bool
-    terminal: bool
+    screen: Screen
     skip_bad: bool
     explain: bool = False
     sort: bool = False
@@ -96,6 +97,7 @@ class Answer:
             no token.
         rows: Number of rows that were written to a file of predictions.
         error: Why the line after these cannot be predicted; None if it can.
+        legend: What the colours of the output mean; empty if it has none.
     """
 
     output: bytes = b""
@@ -104,6 +106,7 @@ class Answer:
     uncertainties: Sequence[float] = ()
     rows: int = 0
     error: str | None = None
+    legend: str = ""
 
 
 Answers = Callable[[Iterator[Block]], Iterator[Answer]]
@@ -130,8 +133,11 @@ class LinePredictor:
             opened.check_option(name)
         if request.sort:
             opened.check_option("explain", "sort")
-        shows_tokens = request.as_json or request.terminal or request.explain or request.sort
+        shows_tokens = request.as_json or request.screen.is_for_people or request.explain or request.sort
         has_core = opened.predictor.core is not None
+        self._legend = ""
+        if not request.as_json:
+            self._legend = self._task.prediction_legend(self._predictor.targets, request.screen, request.explain)
         self._is_at_once = has_core and "tokens" in opened.predictor.predict_options and not shows_tokens
 
     @property
@@ -182,7 +188,7 @@ class LinePredictor:
             if predictions[place].truncated:
                 [predictions[place]] = self._predictor.predict([text], **self._options)  # its tokens show where
                 notes += self._task.prediction_notes(predictions[place], number, self._predictor.max_tokens)
-        lines = self._task.prediction_lines(list(texts.values()), predictions, self._predictor.targets, terminal=False)
+        lines = self._task.prediction_lines(list(texts.values()), predictions, self._predictor.targets, PLAIN)
         return Answer(b"".join(map(line_bytes, lines)), notes, skipped, error=error)
 
     def answer(self, block: Block) -> Answer:
@@ -194,6 +200,7 @@ class LinePredictor:
             skipped=[number for answer in answers for number in answer.skipped],
             uncertainties=[one for answer in answers for one in answer.uncertainties],
             error=answers[-1].error,
+            legend=answers[0].legend,
         )
 
     def _scored(self, text: str) -> Answer:
@@ -208,11 +215,12 @@ class LinePredictor:
             more = {} if uncertainty is None else {"uncertainty": uncertainty, "line": number}
             output = json_bytes({**more, **prediction.to_dict()})
         else:
-            targets, terminal = self._predictor.targets, self._request.terminal
-            [line] = self._task.prediction_lines([text], [prediction], targets, terminal=terminal)
+            targets, screen = self._predictor.targets, self._request.screen
+            [line] = self._task.prediction_lines([text], [prediction], targets, screen)
             place = "" if uncertainty is None else f"{uncertainty:.3f}\t{printable(self._request.source)}:{number}\t"
             output = line_bytes(f"{place}{line}")
-        return Answer(output, list(self._task.prediction_notes(prediction, number, self._predictor.max_tokens)))
+        notes = list(self._task.prediction_notes(prediction, number, self._predictor.max_tokens))
+        return Answer(output, notes, legend=self._legend)
 
 
 def blocks_of(texts: Iterable[str]) -> Iterator[Block]:

@@ -1,6 +1,7 @@
 """The log of native libraries (TensorFlow, Keras, LiteRT): hidden, and shown only when a command fails unexpectedly."""
 
 import contextlib
+import importlib.util
 import logging
 import os
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from typing import IO, TextIO
 
 from textapp.cli.explanation import explanation
+from textapp.cli.output import say
 
 _is_hidden = False
 
@@ -53,6 +55,15 @@ def native_log_hidden() -> Iterator[None]:
             sys.stderr = python_stderr
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+@contextlib.contextmanager
+def tensorflow_started() -> Iterator[None]:
+    """Like `native_log_hidden`, for a block that loads TensorFlow: a line says so, because that takes seconds."""
+    if "tensorflow" not in sys.modules and importlib.util.find_spec("tensorflow") is not None:
+        say("starting TensorFlow")
+    with native_log_hidden():
+        yield
 
 
 def _log_file() -> IO[bytes]:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textapp.cli.native_log import native_log_hidden
+from textapp.cli.early_checks import check_finished
+from textapp.cli.native_log import native_log_hidden, tensorflow_started
 from textapp.errors import InputError
 from textapp.task import Task, task
 
@@ -94,21 +95,30 @@ def open_model(path: Path, threads: int = 1) -> Opened:
     Raises:
         InputError: The path is neither a run nor a bundle, or its content is broken.
     """
+    check_model(path)
     if is_bundle(path):
         from textapp.runtime import load
 
         with native_log_hidden():
             predictor = load(path, threads)
         return Opened(task(predictor.task), predictor)
-    if (path / "config.json").exists():
-        with native_log_hidden():
-            from textapp.training.predictor import run_predictor
-            from textapp.training.run import Run
+    with tensorflow_started():
+        from textapp.training.predictor import run_predictor
+        from textapp.training.run import Run
 
-            run = Run.load(path)
-            return Opened(run.task, run_predictor(run), run)
-    what = "no run folder or bundle (neither config.json nor bundle.json in it)" if path.exists() else "no such folder"
-    raise InputError(f"{path}: {what}")
+        run = Run.load(path)
+        return Opened(run.task, run_predictor(run), run)
+
+
+def check_model(path: Path) -> None:
+    """Raises `InputError` unless a path holds a bundle or a finished run, before the seconds that loading takes."""
+    if is_bundle(path):
+        return
+    if not path.exists():
+        raise InputError(f"{path}: no such folder")
+    if not (path / "config.json").exists():
+        raise InputError(f"{path}: no run folder or bundle (neither config.json nor bundle.json in it)")
+    check_finished(path)
 
 
 def is_bundle(path: Path) -> bool:

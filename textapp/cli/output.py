@@ -6,12 +6,28 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from textapp.text.characters import printable, terminal_width
+from textapp.text.characters import printable
+from textapp.text.terminal import BOLD, Screen, table
 
 
 def say(text: str) -> None:
-    """Prints lines for people."""
-    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
+    """Prints lines for people. A terminal breaks a single line between words; several, such as a table, stay."""
+    lines = list(map(printable, text.lstrip("\n").split("\n")))
+    above = "\n" * (len(text) - len(text.lstrip("\n")))
+    shown = Screen.of(sys.stderr).line(lines[0]) if len(lines) == 1 else "\n".join(lines)
+    print(f"{above}{shown}", file=sys.stderr, flush=True)
+
+
+def say_steps(*steps: tuple[str, object]) -> None:
+    """Prints what was made, and the commands to go on with, in an aligned list. No line is broken: one copies them.
+
+    Args:
+        steps: What each line is, such as `next`, and the path or the command.
+    """
+    screen, width = Screen.of(sys.stderr), max(len(name) for name, _ in steps) + 1
+    for name, step in steps:
+        spaces = " " * (width - len(name))
+        print(f"{screen.paint(f'{name}:', BOLD)}{spaces}{printable(str(step))}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -47,12 +63,4 @@ def line_bytes(line: str) -> bytes:
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table for people. The first column is aligned to the left, the others to the right."""
-    cells = [list(header), *map(list, rows)]
-    widths = [max(terminal_width(row[column]) for row in cells) for column in range(len(header))]
-    lines = []
-    for row in cells:
-        spaces = [" " * (width - terminal_width(cell)) for cell, width in zip(row, widths, strict=True)]
-        lines.append(
-            "  ".join([row[0] + spaces[0], *(space + cell for space, cell in zip(spaces[1:], row[1:], strict=True))])
-        )
-    say("\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]]))
+    say("\n".join(table(header, rows)))

@@ -30,6 +30,7 @@ from textapp.data.lines import open_bytes
 from textapp.data.records import RECORD_FORMATS, record_format
 from textapp.errors import InputError, excerpt
 from textapp.text.characters import counted
+from textapp.text.terminal import Screen
 
 _NOTES = 5
 """Notes that are printed; the others are only counted, so that a large file gives no thousands of lines."""
@@ -125,7 +126,7 @@ def predict(
         raise InputError("--force: needs --out")
     source = str(file or "standard input")
     request = Request(
-        model, source, confidence, min_confidence, as_json, sys.stdout.isatty(), skip_bad, explain, sort is not None
+        model, source, confidence, min_confidence, as_json, Screen.of(sys.stdout), skip_bad, explain, sort is not None
     )
     with contextlib.ExitStack() as stack:
         stream = None if texts or is_table else stack.enter_context(_opened(file))
@@ -219,8 +220,12 @@ def _print(answers: Iterator[Answer], request: Request) -> list[int]:
     before = start
     skipped: list[int] = []
     notes = 0
+    is_explained = False  # by a legend
     try:
         for answer in answers:
+            if answer.legend and not is_explained:
+                is_explained = True
+                print(answer.legend, file=sys.stderr, flush=True)
             for note in answer.notes:
                 notes += 1
                 if notes <= _NOTES:

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from textapp.cli.arguments import Callbacks
-from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, resumable, say, say_table
+from textapp.cli.early_checks import check_finished, check_run_place
+from textapp.cli.native_log import tensorflow_started
+from textapp.cli.output import print_json, resumable, say, say_steps, say_table
 from textapp.compress.config import QuantizeConfig
+from textapp.errors import InputError
 
 WIDTH = 80
 """Columns of a terminal."""
@@ -37,19 +39,22 @@ def quantize(
     options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
-    with resumable(force), native_log_hidden():
+    check_finished(run)
+    if out.resolve() == run.resolve():
+        raise InputError(f"{out}: is the run itself; choose another --out")
+    check_run_place(out, force)
+    with resumable(force), tensorflow_started():
         from textapp.compress.quantize import quantize as quantize_run
         from textapp.training.callbacks import user_callbacks
 
         made = user_callbacks(callbacks or [], out)
         metrics = quantize_run(config, run, out, callbacks=made, force=force, report=say)
     _say_summary(metrics["quantization"])
-    say(f"run:   {out}")
+    say("")
     recipe, lowered = metrics["quantization"]["recipe"], metrics["quantization"]["lowering"]
-    say(
-        f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')} "
-        f"--recipe {recipe} --lowering {lowered}"
-    )
+    bundle = quote(f"export/bundles/{out.name}")
+    stored = f"--recipe {recipe} --lowering {lowered}"
+    say_steps(("run", out), ("next", f"textapp export {quote(str(out))} --out {bundle} {stored}"))
     if as_json:
         print_json(metrics)
 
@@ -70,6 +75,7 @@ def _say_summary(quantization: dict[str, Any]) -> None:
     room = WIDTH - sum(2 + max(map(len, column)) for column in list(zip(*table, strict=True))[1:])
     for row in table:  # the end of a name says more: the direction and the weight
         row[0] = row[0] if len(row[0]) <= room else f"…{row[0][1 - room :]}"
+    say("")
     say_table(table[0], table[1:])
     for weight in quantization["weights"]:
         if weight["weight"] == "embeddings" and weight["bits"] > quantization["embedding_bits"]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from textapp.cli.arguments import READ_OPTIONS, check_readable, reads_examples
+from textapp.cli.opened import check_model
 from textapp.cli.output import print_json, say, say_table
 from textapp.cli.reporting import MARK
 from textapp.errors import InputError
@@ -40,6 +41,8 @@ def report(
     """Examine one model: scores, curves, confusions, mistakes, data, bytes. Or compare several side by side."""
     check_readable(data)
     _check_files(data, out, markdown)
+    for path in models:
+        check_model(path)
     from textapp.cli.reporting.markdown import markdown as as_markdown
     from textapp.cli.reporting.measuring import measure
     from textapp.cli.reporting.tables import tables

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Vectors, check_readable, settings_help
-from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, resumable, say
+from textapp.cli.early_checks import check_finished, check_run_place
+from textapp.cli.native_log import tensorflow_started
+from textapp.cli.output import print_json, resumable, say, say_steps
 from textapp.errors import InputError
 from textapp.task import Task, names, task
 
@@ -51,7 +52,10 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         if init is None:
             config = config.override(settings or [], automatic=preset is None)
         check_readable(train, valid, test, vectors)
-        with resumable(force), native_log_hidden():
+        if init is not None:
+            check_finished(init)
+        check_run_place(out, force)
+        with resumable(force), tensorflow_started():
             from textapp.training.callbacks import user_callbacks
             from textapp.training.initial import InitialRun
             from textapp.training.train import train as train_model
@@ -87,9 +91,11 @@ def names_of(settings: Sequence[str]) -> list[str]:
 
 def say_next(out: Path) -> None:
     """Prints the run folder, the command that shows its progress, and the next command."""
-    say(f"run:   {out}")
-    say(f"watch: tensorboard --logdir {quote(str(out / 'logs'))}")
-    say(f"next:  textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}")
+    say_steps(
+        ("run", out),
+        ("watch", f"tensorboard --logdir {quote(str(out / 'logs'))}"),
+        ("next", f"textapp export {quote(str(out))} --out {quote(f'export/bundles/{out.name}')}"),
+    )
 
 
 for _task in map(task, names()):

@@ -1,14 +1,16 @@
 """`textapp tune`: searches settings within a budget of minutes and trains the best ones; a command for each task."""
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from textapp.cli.arguments import Out, Settings, Vectors, check_readable, settings_help
-from textapp.cli.native_log import native_log_hidden
+from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_table
 from textapp.cli.train import names_of, say_next
+from textapp.errors import InputError
 from textapp.search.space import search_space
 from textapp.settings import MOST
 from textapp.task import Task, names, task
@@ -42,7 +44,9 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
     ) -> None:
         config = found.preset(preset, vectors=vectors is not None).override(settings or [], automatic=preset is None)
         check_readable(train, valid, test, vectors)
-        with resumable(force), native_log_hidden():
+        if not 0 < minutes < math.inf:
+            raise InputError(f"--minutes {minutes:g}: must be a number above 0")
+        with resumable(force), tensorflow_started():
             from textapp.search.tune import tune as search
             from textapp.search.tuning_report import table
 

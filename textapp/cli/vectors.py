@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from textapp.cli.arguments import as_utf8, settings_help
-from textapp.cli.native_log import native_log_hidden
-from textapp.cli.output import print_json, resumable, say
+from textapp.cli.arguments import as_utf8, check_readable, settings_help
+from textapp.cli.early_checks import check_vectors
+from textapp.cli.native_log import native_log_hidden, tensorflow_started
+from textapp.cli.output import print_json, resumable, say, say_steps
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
 from textapp.errors import InputError
 from textapp.files import named_errors
@@ -98,13 +99,16 @@ def train(
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     config = VectorsConfig().override([*(settings or []), *given])
-    with resumable(force), native_log_hidden():
+    check_vectors(out, corpus, init, force)
+    with resumable(force), tensorflow_started():
         from textapp.training.vectors import train_vectors
 
         metrics = train_vectors(config, out, corpus=corpus, init=init, force=force, report=say)
-    say(f"vectors: {out} ({metrics['vocabulary']:,} words of {metrics['dim']} dimensions)")
-    say(f"watch:   tensorboard --logdir {quote(f'{out}.training/logs')}")
-    say(f"next:    textapp vectors neighbors {quote(str(out))} WORD")
+    say_steps(
+        ("vectors", f"{out} ({metrics['vocabulary']:,} words of {metrics['dim']} dimensions)"),
+        ("watch", f"tensorboard --logdir {quote(f'{out}.training/logs')}"),
+        ("next", f"textapp vectors neighbors {quote(str(out))} WORD"),
+    )
     if as_json:
         print_json(metrics)
 
@@ -256,7 +260,10 @@ def project(
     as_json: Json = False,
 ) -> None:
     """Write vectors for TensorBoard's embedding projector."""
-    with native_log_hidden():
+    import numpy as np
+
+    check_readable(str(file))
+    with tensorflow_started():
         from textapp.dashboards.projector import check_projector, write_projector
     from textapp.vectors.formats import read_vectors
 
@@ -267,12 +274,13 @@ def project(
     words = vectors.words[:count]
     columns: dict[str, Any] = {"word": words, "rank": range(1, len(words) + 1)}
     if vectors.counts is not None:
-        columns["count"] = vectors.counts[:count].tolist()
+        shown = vectors.counts[:count]
+        columns |= {"log10 count": np.log10(np.maximum(shown, 1)).round(2).tolist(), "count": shown.tolist()}
     with native_log_hidden(), locked(out):
         check_projector(out, force)  # again: the vectors took time to read
         write_projector(out, vectors.vectors[:count], columns, file.name)
     say(f"wrote {counted(len(words), 'word')} of {len(vectors):,}")
-    say(f"watch: tensorboard --logdir {quote(str(out))}")
+    say_steps(("watch", f"tensorboard --logdir {quote(str(out))}"))
     if as_json:
         print_json({"folder": str(out), "words": len(words)})
 

@@ -41,7 +41,7 @@ from textapp.training.adversarial import with_adversary
 from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, training_batches, with_held_out
 from textapp.training.pretrained import check_settings, describe_embedding_training
-from textapp.training.scores import held_out_metrics
+from textapp.training.scores import describe_result, held_out_metrics
 from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.train import build_model, compile_model, fit_model, named_files
 from textapp.training.vocabularies import build_encoder
@@ -144,6 +144,7 @@ def distill(
         if teaching["kept"] is not None:
             best = teaching[f"valid_{name}"]
             report(f"valid: teachers {best:.4f}, of which the student keeps {teaching['kept']:.1%}")
+        report(f"\n{describe_result(found, data, metrics)}")
         return run.finish(folder, {**metrics, "distillation": teaching}, history, began)
 
 

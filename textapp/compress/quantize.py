@@ -73,7 +73,7 @@ def quantize(
         InputError: The run or its files cannot be used any more, or `out` holds a finished run or another one.
     """
     source, folder = Path(source), Path(out)
-    command, before = run.read_finished(source)
+    command, before = run_folder.read_finished(source)
     run.task_of(source, before)
     if not command.get("train"):
         raise InputError(f"{source / run_folder.CONFIG}: names no training file, so this run cannot be quantized")
@@ -169,6 +169,7 @@ def quantize(
                     Histograms(log),
                     *callbacks,
                 ],
+                report=report,
             )
         kept, is_trained = scores["post_training"], False
         if history:

@@ -46,7 +46,7 @@ class RunTeacher:
     def __init__(self, folder: str | os.PathLike[str]):
         path = Path(folder)
         self.name = os.fspath(folder)
-        self.command, metrics = run.read_finished(path)
+        self.command, metrics = run_folder.read_finished(path)
         self.task = run.task_of(path, metrics)
         self.config = self.task.config.from_dict(self.command["settings"], str(path / run_folder.CONFIG))
         self.targets = self.task.read_targets(path, metrics)

@@ -1,6 +1,7 @@
 """Drawing functions of dashboards: pictures, confusion matrices, reliability diagrams, markdown."""
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from textapp.figures import font_families, new_figure, pixels
 
 _MOST_CLASSES_WITH_NUMBERS = 12  # more make the cells too small to read
 
+NO_FONT = "no installed font has all the characters; Noto Sans CJK (package fonts-noto-cjk) has Han"
+"""Why something is not drawn, for a line in the picture."""
+
 
 def write_figure(tag: str, figure: Figure, description: str) -> None:
     """Writes a matplotlib figure as an image to the default summary writer."""
@@ -22,7 +26,7 @@ def write_figure(tag: str, figure: Figure, description: str) -> None:
 def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], unit: str = "texts") -> Figure:
     """Draws counts, each cell coloured by its share of the row.
 
-    Class numbers replace the names if no installed font can draw the names.
+    Class numbers replace the names if no installed font can draw the names, and a line says so.
 
     Args:
         counts: Integers `(C, C)`, true classes in the rows, predicted classes in the columns.
@@ -31,12 +35,14 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], unit: str = 
     """
     classes = len(names)
     families = font_families("".join(names))
-    if families is None:
+    if is_numbered := families is None:
         families, names = font_families("0"), [str(index) for index in range(classes)]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # TensorBoard shrinks pictures to some 330 pixels: few inches make large letters.
     side = 2.2 + 0.6 * min(classes, _MOST_CLASSES_WITH_NUMBERS)
     figure = new_figure(side + 0.5, side)
+    if is_numbered:
+        _say_no_font(figure, side + 0.5)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     style: dict[str, Any] = {"fontfamily": families, "parse_math": False}
@@ -57,7 +63,7 @@ def draw_confusion_matrix(counts: np.ndarray, names: Sequence[str], unit: str = 
 def draw_scores(scores: Mapping[str, float], title: str) -> Figure:
     """Draws a bar for each score, from 0 to 1, by rising score.
 
-    Numbers replace the names if no installed font can draw the names.
+    Numbers replace the names if no installed font can draw the names, and a line says so.
 
     Args:
         scores: Each score by its name, one or more.
@@ -66,10 +72,12 @@ def draw_scores(scores: Mapping[str, float], title: str) -> Figure:
     rows = sorted(scores.items(), key=lambda row: row[1])
     names, values = [name for name, _ in rows], [value for _, value in rows]
     families = font_families("".join(names))
-    if families is None:
+    if is_numbered := families is None:
         places = {name: str(number) for number, name in enumerate(scores)}
         families, names = font_families("0"), [places[name] for name in names]
-    figure = new_figure(4.2, 1.1 + 0.34 * len(rows))
+    figure = new_figure(4.2, 1.1 + 0.34 * len(rows) + (0.5 if is_numbered else 0))
+    if is_numbered:
+        _say_no_font(figure, 4.2)
     axes = figure.add_subplot()
     axes.barh(range(len(rows)), values, color="tab:blue")
     axes.set_yticks(range(len(rows)), names, fontfamily=families, parse_math=False)
@@ -78,6 +86,11 @@ def draw_scores(scores: Mapping[str, float], title: str) -> Figure:
         axes.text(value + 0.01, place, f"{value:.1%}", va="center")
     axes.set_title(title, fontsize=11)
     return figure
+
+
+def _say_no_font(figure: Figure, width: float) -> None:
+    """Writes below a figure of `width` inches why numbers stand for names."""
+    figure.supxlabel(textwrap.fill(f"Numbers stand for names: {NO_FONT}", int(width * 16)), fontsize=7)
 
 
 def draw_reliability(bins: Sequence[ReliabilityBin], error: float) -> Figure:

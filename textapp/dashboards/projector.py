@@ -12,12 +12,15 @@ from tensorboard.plugins import projector
 from tensorboard.plugins.projector.metadata import PROJECTOR_FILENAME
 
 from textapp.dashboards.log import Dashboard, EventLog
+from textapp.data.rows import EncodedRows
 from textapp.errors import InputError
 from textapp.files import read_bytes
 
 FOLDER = "projector"
 PROJECTOR_FILES = (PROJECTOR_FILENAME, f"{FOLDER}/words.tsv", f"{FOLDER}/vectors.tsv")
 """The files of the page in a log folder."""
+
+_SMOOTHING, _LEANS = 5, 1.5  # see `word_columns`
 
 
 class EmbeddingProjector(Dashboard):
@@ -33,6 +36,8 @@ class EmbeddingProjector(Dashboard):
         vocabulary: The words, in the order of the embedding's rows.
         layer: Name of the `Embedding` layer. By default the model's first.
         most_words: Number of words to write. The page is slow with more.
+        columns: More columns of the page, by which it can colour the words: name -> a value for each of the vocabulary.
+            See `word_columns`.
     """
 
     def __init__(
@@ -41,11 +46,13 @@ class EmbeddingProjector(Dashboard):
         vocabulary: Sequence[str],
         layer: str | None = None,
         most_words: int = 5000,
+        columns: Mapping[str, Sequence[object]] | None = None,
     ):
         super().__init__(log)
         self.vocabulary = tuple(vocabulary)
         self.layer = layer
         self.most_words = most_words
+        self.columns = columns or {}
 
     def prepare(self) -> None:
         """Finds the embedding."""
@@ -59,7 +66,11 @@ class EmbeddingProjector(Dashboard):
         table = ops.convert_to_numpy(self._embedding.embeddings)[self._rows.start : self._rows.stop]
         if not np.isfinite(table).all():  # the page cannot show NaN: keep the last finite vectors
             return
-        columns = {"word": [self.vocabulary[row] for row in self._rows], "id": self._rows}
+        columns: dict[str, Sequence[object]] = {
+            "word": [self.vocabulary[row] for row in self._rows],
+            "id": self._rows,
+            **{name: values[self._rows.start : self._rows.stop] for name, values in self.columns.items()},
+        }
         write_projector(self.log.run_folder(self.run), table, columns, self._embedding.name)
 
     def _find(self) -> keras.layers.Embedding:
@@ -77,6 +88,71 @@ class EmbeddingProjector(Dashboard):
                 f"Received: {len(self.vocabulary)} words"
             )
         return found[0]
+
+
+def word_columns(
+    token_ids: np.ndarray, targets: np.ndarray, names: Sequence[str], vocabulary_size: int
+) -> dict[str, list[object]]:
+    r"""How often each word occurs, and the label that it leans to, as columns for the page.
+
+    A word leans to the label c with the highest lift $P(c | word) / P(c)$, where $P(c | word)$ is smoothed by 5
+    occurrences of an average word. It leans to none if that lift is below 1.5.
+
+    Args:
+        token_ids: The id of each token of a training split, `(N,)`.
+        targets: Which of the C labels the token, or its text, has: bool or 0 and 1 `(N, C)`, or the number of the label
+            `(N,)`, -1 for none.
+        names: The C labels.
+        vocabulary_size: The number of words, V.
+
+    Returns:
+        `log10 count`, `count` and `leans to`, V values each. The page colours words by a gradient of the first, because
+        few words have almost all occurrences.
+
+    Example:
+        >>> columns = word_columns(np.array([2] * 9 + [3] * 9), np.array([0] * 9 + [0, 1, 1] * 3), ["a", "b"], 4)
+        >>> columns["count"], columns["leans to"]
+        ([0, 0, 9, 9], ['-', '-', '-', 'b'])
+    """
+    kept = token_ids < vocabulary_size
+    token_ids, targets = token_ids[kept], targets[kept]
+    count = np.bincount(token_ids, minlength=vocabulary_size)
+    of_label = np.stack(
+        [
+            np.bincount(token_ids, targets == label if targets.ndim == 1 else targets[:, label] > 0, vocabulary_size)
+            for label in range(len(names))
+        ],
+        axis=1,
+    )
+    share = of_label.sum(axis=0) / max(1, len(token_ids))
+    smoothed = (of_label + _SMOOTHING * share) / (count[:, None] + _SMOOTHING)
+    lift = np.divide(smoothed, share, out=np.zeros_like(smoothed), where=share > 0)
+    best = lift.argmax(axis=1)
+    leans = [names[at] if lift[word, at] >= _LEANS else "-" for word, at in enumerate(best.tolist())]
+    return {
+        "log10 count": np.log10(np.maximum(count, 1)).round(2).tolist(),
+        "count": count.tolist(),
+        "leans to": leans,
+    }
+
+
+def row_columns(
+    rows: EncodedRows | None, names: Sequence[str], vocabulary_size: int, places: Sequence[int] | None = None
+) -> dict[str, list[object]]:
+    """`word_columns` of training rows; none if no rows are in memory, or if their targets are those of a teacher.
+
+    Args:
+        rows: The rows.
+        names: The labels.
+        vocabulary_size: The number of words.
+        places: For each target the place of its label in `names`, -1 for none; by default its own.
+    """
+    if rows is None or not np.issubdtype(rows.targets.dtype, np.integer):
+        return {}
+    targets = rows.targets if rows.per_token else np.repeat(rows.targets, rows.lengths, axis=0)
+    if places is not None:
+        targets = np.array([*places, -1])[targets]  # the last is for the number -1
+    return word_columns(rows.token_ids(), targets, names, vocabulary_size)
 
 
 def write_projector(

@@ -81,6 +81,12 @@ def open_stream(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         yield stream
 
 
+def bytes_read(stream: IO[bytes]) -> int:
+    """How many bytes of the file on disk a stream of `open_bytes` has read, of a gzip file packed ones."""
+    raw = getattr(stream, "raw", None)
+    return raw.num_packed if isinstance(raw, _Unpacked) else stream.tell()
+
+
 def read_lines(path: str | os.PathLike[str]) -> Iterator[str]:
     r"""Yields the lines of a UTF-8 file one by one, each with its line end.
 
@@ -192,6 +198,11 @@ class _Unpacked(io.RawIOBase):
     def unpack(self, size: int) -> bytes:
         """Unpacks at most `size` bytes. Raises `_Damaged` if the data are."""
         raise NotImplementedError
+
+    @property
+    def num_packed(self) -> int:
+        """The packed bytes that were read."""
+        return self._packed.count
 
     def readinto(self, target: Any) -> int:
         """Reads at most `len(target)` bytes. Raises `InputError` if the data are damaged or expand too much."""

@@ -91,8 +91,17 @@ class Examples:
     def __str__(self) -> str:
         counts = Counter(name for label in self.labels for name in names_of(label))
         classes = list_some([f"{quoted_name(label)} {count:,}" for label, count in sorted(counts.items())], " labels")
+        return self._described(f" ({classes})")
+
+    @property
+    def extent(self) -> str:
+        """One line: how many there are, without their labels."""
+        return self._described("")
+
+    def _described(self, classes: str) -> str:
+        """One line about the examples."""
         dropped = f"; rows left out because their text is empty: {self.empty:,}" if self.empty else ""
-        return f"{self.source}: {counted(len(self), 'example')} ({classes}){dropped}"
+        return f"{self.source}: {counted(len(self), 'example')}{classes}{dropped}"
 
     def location(self, index: int) -> str:
         """Returns where a text is, for messages: `reviews.tsv:17`, `aclImdb.tar.gz#train: pos/1_9.txt`."""

@@ -110,15 +110,23 @@ class TaggedExamples:
 
     def __str__(self) -> str:
         counts = Counter(itertools.chain.from_iterable(self.tags))
-        tokens = counts.total()
-        line = f"{self.source}: {counted(len(self), 'sentence')}, {counted(tokens, 'token')}, "
         if self.scheme == PLAIN:
-            line += counted(len(counts), "different tag")
-        else:
-            spans = {tag[2:] or "no type": count for tag, count in sorted(counts.items()) if tag.startswith("B")}
-            shown = list_some([f"{quoted_name(type_)} {count:,}" for type_, count in spans.items()], " types")
-            line += counted(sum(spans.values()), "span") + (f" ({shown})" if shown else "")
-            line += f", tags in {self.source_scheme}" if self.source_scheme else ""
+            return self._described(f", {counted(len(counts), 'different tag')}")
+        spans = {tag[2:] or "no type": count for tag, count in sorted(counts.items()) if tag.startswith("B")}
+        shown = list_some([f"{quoted_name(type_)} {count:,}" for type_, count in spans.items()], " types")
+        return self._described(f", {counted(sum(spans.values()), 'span')}" + (f" ({shown})" if shown else ""))
+
+    @property
+    def extent(self) -> str:
+        """One line: how many there are, and what was changed in them, without their spans or tags."""
+        return self._described("")
+
+    def _described(self, tags: str) -> str:
+        """One line about the sentences."""
+        tokens = sum(map(len, self.sentences))
+        line = f"{self.source}: {counted(len(self), 'sentence')}, {counted(tokens, 'token')}{tags}"
+        if self.scheme != PLAIN and self.source_scheme:
+            line += f", tags in {self.source_scheme}"
         if self.empty:
             line += f"; rows left out because their text is empty: {self.empty:,}"
         if self.repairs:

@@ -12,8 +12,8 @@ from textapp.export.bundle import export_model
 from textapp.export.conversion import Recipe
 from textapp.export.lowering import Lowering
 from textapp.files import read_object
-from textapp.training.run import Run, entry, read_finished
-from textapp.training.run_folder import METRICS
+from textapp.training.run import Run, entry
+from textapp.training.run_folder import METRICS, read_finished
 
 DEFAULT: tuple[Recipe, Lowering] = ("dynamic_wi8_afp32", "fused")
 

@@ -6,7 +6,9 @@ best validation score. No student learns from a text of the test split, and no c
 
 import dataclasses
 import os
+import statistics
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from textapp.search.folder import read_search, replace_search, resumed
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
+from textapp.text.terminal import duration
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.vocabulary import Vocabulary
 from textapp.training import run, run_folder
@@ -176,10 +179,14 @@ def search_within_budget(
         left_out: dict[str, str] = {}
         score = found.main_score(read.data.targets)
         first = folder / STUDENTS / grid[0].name
+        once = _once(report)
+        seconds: list[float] = []
         for number, candidate in enumerate(grid, 1):
-            report(f"student {number} of {len(grid)}, {candidate.name}: {_in_words(candidate)}")
+            report(f"\nstudent {number} of {len(grid)}, {candidate.name}: {_in_words(candidate)}")
+            began, is_new = time.monotonic(), False
             student, quantized, bundle = (folder / kind / candidate.name for kind in (STUDENTS, QUANTIZED, BUNDLES))
             if not (student / run_folder.METRICS).exists():
+                is_new = True
                 distill(
                     found.name,
                     students.settings(candidate),
@@ -190,15 +197,15 @@ def search_within_budget(
                     test=test,
                     unlabelled=unlabelled,
                     soft_targets_from=None if student == first else first / run_folder.SOFT_TARGETS,
-                    report=report,
+                    report=once,
                 )
             if not (quantized / run_folder.METRICS).exists():
                 rounding = QuantizeConfig().replaced(
                     embedding_bits=candidate.embedding_bits, lowering=lowering, epochs=quantize_epochs
                 )
-                quantize(rounding, student, quantized, report=report)
+                quantize(rounding, student, quantized, report=once)
             if not (bundle / "bundle.json").exists():
-                _, metrics = run.read_finished(quantized)
+                _, metrics = run_folder.read_finished(quantized)
                 recipe = run.entry(quantized / run_folder.METRICS, metrics, "quantization", "recipe")
                 try:
                     export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
@@ -207,8 +214,11 @@ def search_within_budget(
                     report(f"{candidate.name}: left out: {error}")
                     continue
             rows.append(_row(score, candidate, student, quantized, bundle))
-            report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes")
-        _, metrics = run.read_finished(first)
+            seconds += [time.monotonic() - began] if is_new else []
+            rest = (len(grid) - number) * (statistics.fmean(seconds) if seconds else 0)
+            left = f"; about {duration(rest)} left" if rest else ""
+            report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes{left}")
+        _, metrics = run_folder.read_finished(first)
         teaching = run.entry(first / run_folder.METRICS, metrics, "distillation")
         within = [row for row in rows if row["bytes"] <= budget]
         if not within:
@@ -227,10 +237,22 @@ def search_within_budget(
         return result
 
 
+def _once(report: Report) -> Report:
+    """Passes on each line once: students that learn the same texts give the same warnings."""
+    passed: set[str] = set()
+
+    def new(line: str) -> None:
+        if line not in passed:
+            passed.add(line)
+            report(line)
+
+    return new
+
+
 def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
     """The entry of a finished candidate in `search.json`."""
     (before_path, before), (after_path, after) = (
-        (folder / run_folder.METRICS, run.read_finished(folder)[1]) for folder in (student, quantized)
+        (folder / run_folder.METRICS, run_folder.read_finished(folder)[1]) for folder in (student, quantized)
     )
     return {
         "name": candidate.name,

@@ -30,7 +30,7 @@ from textapp.search.trials import Trials
 from textapp.search.tuning_report import draw, markdown
 from textapp.task import Files, Report, Task, task
 from textapp.text.characters import counted
-from textapp.training import run, run_folder
+from textapp.training import run_folder
 from textapp.training.pretrained import check_settings
 from textapp.training.train import named_files
 from textapp.training.train import train as train_run
@@ -196,7 +196,7 @@ def _train_run(
         if not (place / run_folder.METRICS).exists():
             forced = False  # resume it
         elif digest(place / run_folder.METRICS) != begun["replaced"]:  # killed after the training
-            return run.read_finished(place)[1]
+            return run_folder.read_finished(place)[1]
     return train_run(task.name, config, place, **files._asdict(), force=forced, report=report)
 
 

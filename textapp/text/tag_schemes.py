@@ -114,7 +114,9 @@ _SCHEMES = {
     "BMES": _Scheme("B", "M", "E", "S"),
 }
 _OTHER_NAMES = {"BIO": "IOB2", "BIOES": "IOBES"}
-_BEGINNING = "BSU"  # letters that start a span in every scheme that has them
+BEGINNING = "BSU"
+"""The letters that start a span in every scheme that has them."""
+
 _ENDING = "ELSU"  # letters that end one
 _TAG = re.compile("O|[BILUEMS](-.+)?", re.DOTALL)
 
@@ -312,7 +314,7 @@ def _continues(before: str, after: str) -> bool:
     """Whether a tag continues the span of the tag before it, in every scheme that has both."""
     (first, type_before), (second, type_after) = _split(before), _split(after)
     is_open = first != OUTSIDE and first not in _ENDING
-    return is_open and second != OUTSIDE and second not in _BEGINNING and type_before == type_after
+    return is_open and second != OUTSIDE and second not in BEGINNING and type_before == type_after
 
 
 @functools.lru_cache(maxsize=1 << 16)  # called for every token of a file

@@ -12,6 +12,7 @@ from textapp.data.stream import StreamedBatches
 from textapp.errors import InputError
 from textapp.task import Report
 from textapp.training.checkpoint import Checkpoint
+from textapp.training.progress import Progress, describe_end
 
 
 def fit(
@@ -44,7 +45,7 @@ def fit(
             `val_loss`.
         scores: Callbacks that add values to an epoch's logs; they run before early stopping.
         cycles: The most cycles. After each, `still_learns` decides about another one.
-        report: Receives a line about each further cycle.
+        report: Receives a line about each further cycle, and one about the best epoch and the end.
 
     Returns:
         The logs of each epoch, including those of earlier calls that were killed.
@@ -55,6 +56,9 @@ def fit(
     mode = "min" if monitor == "val_loss" else "max"
     stopping = keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience)
     state = Checkpoint(checkpoint, batches, stopping, fingerprint)
+    for callback in callbacks:
+        if isinstance(callback, Progress):
+            callback.judge_by(monitor, state.history)
 
     def train(until: int, steps: int) -> None:
         model.fit(
@@ -94,6 +98,7 @@ def fit(
     if not state.best_weights:
         name = next(key for key, value in state.history[0].items() if not math.isfinite(value)).replace("_", " ")
         raise InputError(f"training diverged: {name} was not finite after the first epoch; lower learning_rate")
+    report(describe_end(state.history, monitor, patience, state.stopped))
     model.set_weights(state.best_weights)
     return state.history
 

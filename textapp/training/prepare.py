@@ -17,7 +17,7 @@ from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
-from textapp.training.counts import report_counts, row_counts, unknown_rates
+from textapp.training.counts import data_table, report_counts, row_counts, unknown_rates
 from textapp.training.pretrained import Pretrained
 from textapp.training.vocabularies import Known, build_encoder
 
@@ -185,9 +185,9 @@ def with_held_out(
     encoded = encode_held_out(task, config, held_out, tokenizer, encoder, targets)
     parts = {"train": train, **encoded}
     counts = {name: row_counts(part, pretrained) for name, part in parts.items()}
-    report_counts(task, config, counts, encoder, pretrained, report, known)
+    report_counts(config, counts, encoder, pretrained, report, known)
     target_counts = train.target_counts(len(targets.names))
-    _report_targets(task, config, targets, target_counts, held_out, encoded, report)
+    _report_targets(task, config, targets, target_counts, counts, held_out, encoded, report)
     widths = None
     if config.training.static_shapes:
         longest = max(int(part.lengths.max()) for part in parts.values())
@@ -214,15 +214,18 @@ def _report_targets(
     config: ModelConfig,
     targets: Any,
     target_counts: np.ndarray,
+    counts: Mapping[str, Mapping[str, float]],
     held_out: Mapping[str, Any],
     encoded: Mapping[str, EncodedRows],
     report: Report,
 ) -> None:
-    """Warns of targets that the training split lacks, that are likely to be mistakes, or that have few examples."""
+    """Warns of targets that training lacks, that may be mistakes or are rare; then reports the table of the data."""
     for name, examples in held_out.items():
         task.report_unseen(name, examples, targets, report)
-    of_valid = encoded["valid"].target_counts(len(targets.names))
-    task.report_targets(config, targets, {"train": target_counts, "valid": of_valid}, report)
+    of_each = {name: part.target_counts(len(targets.names)) for name, part in encoded.items()}
+    task.report_targets(config, targets, {"train": target_counts, "valid": of_each["valid"]}, report)
+    shown = {name: task.shown_counts(targets, part) for name, part in {"train": target_counts, **of_each}.items()}
+    report("\n".join(["", *data_table("sentences" if task.unit == "token" else "texts", counts, shown), ""]))
 
 
 def training_batches(config: ModelConfig, rows: EncodedRows, widths: list[int] | None) -> TrainingBatches:
@@ -303,9 +306,9 @@ def _stream(
         },
         **{name: row_counts(part, pretrained) for name, part in encoded.items()},
     }
-    report_counts(task, config, counts, encoder, pretrained, report, known)
+    report_counts(config, counts, encoder, pretrained, report, known)
     target_counts = np.array([scan.names[name] for name in targets.names])
-    _report_targets(task, config, targets, target_counts, held_out, encoded, report)
+    _report_targets(task, config, targets, target_counts, counts, held_out, encoded, report)
     return Prepared(
         tokenizer=tokenizer,
         encoder=encoder,

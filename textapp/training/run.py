@@ -36,7 +36,7 @@ from textapp.training.run_folder import (
     TOKENIZER,
     VOCABULARY,
     clear_abandoned,
-    read_command,
+    read_finished,
 )
 from textapp.training.vocabularies import word_form
 
@@ -136,18 +136,6 @@ def task_of(folder: Path, metrics: Mapping[str, Any]) -> Task[Any, Any, Any]:
     if name is None:
         raise InputError(f"{folder / METRICS}: task {quoted(metrics.get('task'))} must be one of {', '.join(names())}")
     return task(name)
-
-
-def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The content of `config.json` and `metrics.json` of a finished run. Raises `InputError` if it is not one."""
-    if not folder.exists():
-        raise InputError(f"{folder}: no such folder; give the folder that `textapp train` wrote")
-    if not (folder / CONFIG).exists():
-        raise InputError(f"{folder}: not a run folder (no {CONFIG} in it)")
-    command = read_command(folder)
-    if not (folder / METRICS).exists():
-        raise InputError(f"{folder}: this training is not finished; run its train command again to resume it")
-    return command, read_object(folder / METRICS)
 
 
 def entry(path: Path, content: Mapping[str, Any], *keys: str) -> Any:

@@ -9,7 +9,6 @@ from textapp import __version__
 from textapp.errors import InputError
 from textapp.files import check_writable, delete_leftovers, leftovers, named_errors, read_object, write_json
 from textapp.output_files import delete_empty_folders, link_target, locked, real_path
-from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS
 from textapp.task import names, task
 
 MODEL, CONFIG, METRICS = "model.keras", "config.json", "metrics.json"
@@ -37,6 +36,18 @@ def read_command(folder: Path) -> dict[str, Any]:
     if not isinstance(command.get("settings"), dict) or "textapp_version" not in command:
         raise InputError(f"{folder / CONFIG}: not the config of a run of textapp: no settings or no textapp_version")
     return command
+
+
+def read_finished(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The content of `config.json` and `metrics.json` of a finished run. Raises `InputError` if it is not one."""
+    if not folder.exists():
+        raise InputError(f"{folder}: no such folder; give the folder that `textapp train` wrote")
+    if not (folder / CONFIG).exists():
+        raise InputError(f"{folder}: not a run folder (no {CONFIG} in it)")
+    command = read_command(folder)
+    if not (folder / METRICS).exists():
+        raise InputError(f"{folder}: this training is not finished; run its train command again to resume it")
+    return command, read_object(folder / METRICS)
 
 
 def check_place(folder: Path, command: dict[str, Any]) -> None:
@@ -201,6 +212,8 @@ def clear_abandoned(folder: Path) -> None:
 
 def _names() -> list[str]:
     """The names of all files of a run, in the order of `files_of_run`."""
+    from textapp.runtime.ngram_model import NGRAM_TABLE, NGRAMS  # here: it loads NumPy, and a refusal is to be quick
+
     text_side = (TOKENIZER, VOCABULARY, CHARACTERS, NGRAMS, NGRAM_TABLE, *NGRAMS_OF_TRAIN)
     common = (*text_side, CHECKPOINT, SOFT_TARGETS, SOFT_TARGETS_PART, *EARLIER_FILES)
     found = (task(name) for name in names())

@@ -9,6 +9,7 @@ import numpy as np
 
 from textapp.config import ModelConfig
 from textapp.task import Report, Task
+from textapp.text.characters import counted
 from textapp.training.ngram_model import weighted, with_ngrams
 from textapp.training.outputs import RowOutputs
 from textapp.training.prepare import NgramModels, Prepared
@@ -63,6 +64,24 @@ def held_out_metrics(
     )
     monitor = task.monitor(config, data.targets, data.target_counts)
     return {**model_metrics(task, model, data, scores), "monitor": monitor}
+
+
+def describe_result(task: Task[Any, Any, Any], data: Prepared, metrics: Mapping[str, Any]) -> str:
+    """The result of a training in one line: the main score of the test split, or where there is none of validation.
+
+    Args:
+        task: The task.
+        data: The data of the training.
+        metrics: From `held_out_metrics`.
+    """
+    name = "test" if "test" in data.held_out else "valid"
+    key, scores, baseline = task.main_score(data.targets), metrics[name], ""
+    if data.baseline is not None:
+        baseline = f"; the baseline has {data.baseline[name][key]:.4f}"
+    count = counted(scores["count"], task.counted(data.targets))
+    interval = metrics["intervals"][name].get(key)
+    shown = f", 95% interval {interval['low']:.3f} to {interval['high']:.3f}" if interval else ""
+    return f"result: {task.main_score_title(data.targets)} {scores[key]:.4f} on {count} of {name}{shown}{baseline}"
 
 
 def score_splits(task: Task[Any, Any, Any], model: keras.Model, data: Prepared) -> Scored:

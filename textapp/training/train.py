@@ -29,7 +29,7 @@ from textapp.training.optimizer import optimizer_of
 from textapp.training.prepare import Prepared, prepare_splits, read_splits
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.progress import Progress
-from textapp.training.scores import held_out_metrics
+from textapp.training.scores import describe_result, held_out_metrics
 from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.validation import ValidationScores
 
@@ -148,6 +148,7 @@ def train(
             metrics["baseline"] = data.baseline
         if data.pretrained is not None:
             metrics["vectors"] = data.pretrained.summary
+        report(f"\n{describe_result(found, data, metrics)}")
 
         def new_run() -> run.Run:
             targets = found.read_targets(folder, metrics)

@@ -22,7 +22,7 @@ from textapp.output_files import check_output, delete_empty_folders, locked, rea
 from textapp.text.characters import agreeing, counted
 from textapp.training import run, run_folder
 from textapp.training.checkpoint import Checkpoint
-from textapp.training.progress import Progress
+from textapp.training.progress import Meter, Progress
 from textapp.vectors.blocks import TrainingBlocks, choose_shape, noise_ratios
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import WordSplitter
@@ -198,15 +198,17 @@ def _prepare(
     try:
         if init is not None:
             check_words(init.words, out)
-        cache = build_cache(
-            command["corpus"],
-            folder / CACHE,
-            splitter=splitter,
-            min_count=config.min_count,
-            vocabulary_size=config.vocabulary_size,
-            keep=() if init is None else init.words,
-            report=report,
-        )
+        with contextlib.closing(Meter("of the corpus read")) as meter:
+            cache = build_cache(
+                command["corpus"],
+                folder / CACHE,
+                splitter=splitter,
+                min_count=config.min_count,
+                vocabulary_size=config.vocabulary_size,
+                keep=() if init is None else init.words,
+                report=meter.above(report),
+                progress=meter,
+            )
         check_words(cache.words, out)
         if cache.num_words < FEW_WORDS:
             words, verb = counted(cache.num_words, "word"), agreeing(cache.num_words, "is", "are")

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from textapp.data.lines import TO_UTF_8, open_stream
+from textapp.data.lines import TO_UTF_8, bytes_read, open_stream
 from textapp.errors import InputError, quoted
 from textapp.files import named_errors
 from textapp.text.characters import LOWER_OF, SPACES, parse_ranges
@@ -124,11 +124,15 @@ def text_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     return files
 
 
-def read_blocks(path: str | os.PathLike[str]) -> Iterator[str]:
+def read_blocks(path: str | os.PathLike[str], progress: Callable[[int], None] = lambda _: None) -> Iterator[str]:
     r"""Yields a file's text in blocks of whole lines, about `BLOCK` bytes and at most three times as many.
 
     A longer line is split after white space or, if it has none, between two characters. Lines end at `\n`. A byte order
     mark at the start of the file is left out.
+
+    Args:
+        path: A text file, also gzipped.
+        progress: Receives the number of bytes that were read of the file on disk, after each read.
 
     Raises:
         InputError: The file cannot be read, or a line is not UTF-8.
@@ -136,6 +140,7 @@ def read_blocks(path: str | os.PathLike[str]) -> Iterator[str]:
     with open_stream(path) as stream:
         line, column, rest = 1, 0, b""  # of the block's first byte
         while read := stream.read(BLOCK):
+            progress(bytes_read(stream))
             content = rest + read
             end = _cut(content)
             block, rest = content[:end], content[end:]

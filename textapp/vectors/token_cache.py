@@ -40,7 +40,6 @@ MAX_WORDS = 4_000_000
 _META, _IDS, _WORDS, _COUNTS, _UNFINISHED = "cache.json", "ids.int32", "words.txt", "counts.npy", "ids.unfinished"
 _ID = np.dtype("<i4")
 _RENUMBER_BATCH = 1 << 20  # ids
-_WORDS_PER_REPORT = 20_000_000
 
 Report = Callable[[str], object]
 
@@ -100,6 +99,7 @@ def build_cache(
     keep: Sequence[str] = (),
     max_words: int = MAX_WORDS,
     report: Report = lambda _: None,
+    progress: Callable[[int, int], None] = lambda _, __: None,
 ) -> TokenCache:
     """Reads a corpus into a cache, or opens the cache in `folder` if it has the same source.
 
@@ -114,7 +114,8 @@ def build_cache(
         vocabulary_size: Largest number of words; None keeps all.
         keep: Words that are in the vocabulary even if they are rare, such as those of vectors to train further.
         max_words: Largest number of distinct words in memory, besides those of `keep`.
-        report: Receives each line of progress.
+        report: Receives each line about the corpus.
+        progress: Receives, again and again, the number of bytes of the files that were read, and of all.
 
     Raises:
         InputError: A file cannot be read or is not UTF-8, no word is left, or `folder` contains something else.
@@ -141,7 +142,7 @@ def build_cache(
         (folder / _META).unlink(missing_ok=True)
     table = WordIds(splitter, keep)
     with _ids_file(folder) as ids:
-        num_words_read = _encode(files, table, ids, max_words, report)
+        num_words_read = _encode(files, table, ids, max_words, report, progress)
         words, counts, renumber = table.vocabulary(min_count, vocabulary_size)
         if not counts.any():
             raise InputError(_empty_message(files, table, num_words_read, min_count))
@@ -238,17 +239,26 @@ def _ids_file(folder: Path) -> Iterator[IO[bytes]]:
             path.unlink(missing_ok=True)
 
 
-def _encode(files: Sequence[Path], table: WordIds, out: IO[bytes], max_words: int, report: Report) -> int:
+def _encode(
+    files: Sequence[Path],
+    table: WordIds,
+    out: IO[bytes],
+    max_words: int,
+    report: Report,
+    progress: Callable[[int, int], None],
+) -> int:
     """Writes the provisional ids of all files. Returns the number of words read."""
-    num_words, next_report = 0, _WORDS_PER_REPORT
-    for file in files:
-        for block in read_blocks(file):
+    num_words, before_file, sizes = 0, 0, [file.stat().st_size for file in files]
+    total = sum(sizes)
+    for file, size in zip(files, sizes, strict=True):
+
+        def tell(read: int, before: int = before_file) -> None:
+            progress(before + read, total)
+
+        for block in read_blocks(file, tell):
             ids = table.encode(block)
             out.write(ids.astype(_ID, copy=False).data)
             num_words += int(np.count_nonzero(ids != END))
-            if num_words >= next_report:
-                report(f"corpus: {counted(num_words, 'word')} read, {len(table):,} distinct")
-                next_report += _WORDS_PER_REPORT
             before = len(table)
             if before - table.num_kept > max_words:
                 min_count, renumber = table.prune(max_words // 2)
@@ -257,6 +267,7 @@ def _encode(files: Sequence[Path], table: WordIds, out: IO[bytes], max_words: in
                     f"corpus: {before:,} distinct words in {num_words:,} are too many for memory; dropped the "
                     f"{before - len(table):,} with fewer than {min_count} occurrences so far"
                 )
+        before_file += size
     return num_words
 
 

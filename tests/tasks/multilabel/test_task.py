@@ -7,6 +7,7 @@ from textapp.runtime.multilabel import MultilabelClassifier, MultilabelPredictio
 from textapp.runtime.predictor import Outputs
 from textapp.task import task
 from textapp.text.labels import IndependentLabels
+from textapp.text.terminal import PLAIN
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Tokenizer
 from textapp.text.vocabulary import Vocabulary
@@ -32,5 +33,5 @@ def test_a_text_without_tokens_has_no_labels():
 def test_labels_with_a_comma_are_shown_in_quotation_marks():
     names = ("goût, odeur", "价格")
     predictions = [MultilabelPrediction(chosen, dict.fromkeys(names, 0.75), (), False) for chosen in (names, ())]
-    lines = task("multilabel").prediction_lines(["好", ""], predictions, IndependentLabels(names), terminal=False)
+    lines = task("multilabel").prediction_lines(["好", ""], predictions, IndependentLabels(names), PLAIN)
     assert list(lines) == ['"goût, odeur" 0.750, 价格 0.750\t好', "-\t"]

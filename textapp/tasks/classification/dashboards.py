@@ -61,6 +61,7 @@ def classification_dashboards(
     probe: tuple[Any, Any] | None = None,
     from_logits: bool = True,
     scores: Scores | None = None,
+    columns: Mapping[str, Sequence[object]] | None = None,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks that write TensorBoard's pages, all to one log.
 
@@ -77,6 +78,7 @@ def classification_dashboards(
         from_logits: Whether the model returns logits, as textapp's do, rather than probabilities.
         scores: Labels and probabilities of the validation set, if another callback computes them; by default they are
             computed from `validation`.
+        columns: More columns of the words on the projector's page, see `textapp.dashboards.projector.row_columns`.
 
     Returns:
         `Scalars`, `GradientNorms`, `Histograms`, `ConfusionMatrix`, `PrecisionRecall` and `ReliabilityDiagram`; with
@@ -104,7 +106,7 @@ def classification_dashboards(
         ReliabilityDiagram(log, scores),
     ]
     if encoder is not None:
-        callbacks.append(EmbeddingProjector(log, encoder.vocabulary.tokens, layer="embedding"))
+        callbacks.append(EmbeddingProjector(log, encoder.vocabulary.tokens, layer="embedding", columns=columns))
     if validation_texts:
         callbacks.append(RightAndWrong(log, scores, validation_texts))
     if texts:

@@ -79,7 +79,7 @@ def read_splits(
         if path is not None
     }
     for examples in held_out.values():
-        report(f"read {examples}")
+        report(f"read {examples.extent}")
         _report_headers(config, examples, report)
     if several and "valid" in held_out and not any(held_out["valid"].labels):
         raise InputError(f"{held_out['valid'].source}: no text has a label, so no threshold can be chosen; give others")
@@ -91,7 +91,7 @@ def read_splits(
     if config.data.stream:
         return Examples([], [], str(files.train)), held_out
     train = read_examples(files.train, *columns, several=several)
-    report(f"read {train}")
+    report(f"read {train.extent}")
     _report_headers(config, train, report)
     train, duplicates = drop_duplicates(train)
     report(str(duplicates))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from textapp.data.readers import Examples
     from textapp.data.rows import TargetRows
     from textapp.text.labels import Labels
+    from textapp.text.terminal import Screen
     from textapp.text.tokenizer import Tokenizer
 
 LABELS = "labels.txt"
@@ -231,13 +232,20 @@ class Classification(LabelScoring):
         return [text for text, _ in islice(iterate_examples(path, **options), count)]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: "Labels", terminal: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "Labels", screen: "Screen"
     ) -> Iterator[str]:
         """See `Task`: label, probability, and the text with its attention."""
         from textapp.tasks.classification.terminal import prediction_lines
 
         del targets
-        return prediction_lines(texts, predictions, terminal)
+        return prediction_lines(texts, predictions, screen)
+
+    def prediction_legend(self, targets: "Labels", screen: "Screen", explain: bool) -> str:
+        """See `Task`: what the tints of tokens say."""
+        from textapp.tasks.classification.terminal import legend
+
+        del targets
+        return legend(screen, explain)
 
     def prediction_notes(self, prediction: Any, number: int, longest: int) -> Iterator[str]:
         """See `Task`: whether the text was cut."""
@@ -281,8 +289,10 @@ class Classification(LabelScoring):
 
     def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
         """See `Task`."""
+        from textapp.dashboards.projector import row_columns
         from textapp.tasks.classification.dashboards import EpochScores, classification_dashboards
 
+        rows, vocabulary = getattr(data.batches, "rows", None), data.encoder.vocabulary
         valid = data.examples["valid"]
         shown = valid.select(evenly_spaced(len(valid)))
         return classification_dashboards(
@@ -296,6 +306,7 @@ class Classification(LabelScoring):
             true_labels=shown.labels,
             validation_texts=[valid.texts[row] for row in data.held_out["valid"].sources.tolist()],
             probe=probe,
+            columns=row_columns(rows, data.targets.names, len(vocabulary)),
         )
 
     def device_fields(

@@ -8,6 +8,7 @@ import numpy as np
 
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
 from textapp.dashboards.gradients import probe_batch
+from textapp.dashboards.projector import row_columns
 from textapp.data.readers import Examples
 from textapp.errors import quoted_name
 from textapp.tasks.classification.dashboards import AttentionTables, write_curve
@@ -31,13 +32,15 @@ def multilabel_dashboards(
     """
     log = EventLog(folder)
     tokens = [data.tokenizer.words(text) for text in shown.texts]
+    vocabulary = data.encoder.vocabulary
+    columns = row_columns(getattr(data.batches, "rows", None), data.targets.names, len(vocabulary))
     true = [", ".join(map(quoted_name, labels)) or "no label" for labels in shown.labels]
     return [
         Scalars(log),
         GradientNorms(log, probe or probe_batch(validation, _PROBE)),
         Histograms(log),
         LabelCurves(log, scores, data.targets.names),
-        EmbeddingProjector(log, data.encoder.vocabulary.tokens, layer="embedding"),
+        EmbeddingProjector(log, vocabulary.tokens, layer="embedding", columns=columns),
         LabelAttention(log, tokens, data.encoder.encode, data.targets.names, true_labels=true),
     ]
 

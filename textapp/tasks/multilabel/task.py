@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from textapp.data.rows import EncodedRows
     from textapp.tasks.examination import Examiner
     from textapp.text.labels import IndependentLabels
+    from textapp.text.terminal import Screen
     from textapp.text.tokenizer import Tokenizer
 
 
@@ -218,20 +219,22 @@ class Multilabel(Classification):
         return self.read(path, **options).texts[:count]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, terminal: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: Any, screen: "Screen"
     ) -> Iterator[str]:
         """See `Task`: labels with their probabilities, and the text with its attention."""
         from textapp.errors import quoted_name
-        from textapp.tasks.classification.terminal import contribution_lines, mark_tokens
+        from textapp.tasks.classification.terminal import coloured_label, contribution_lines, mark_tokens
         from textapp.text.characters import printable
 
-        del targets
+        numbers = {name: number for number, name in enumerate(targets.names)}
+        gap = "  " if screen.colours else "\t"
         for text, prediction in zip(texts, predictions, strict=True):
             labels = ", ".join(
-                f"{printable(quoted_name(label))} {prediction.probs[label]:.3f}" for label in prediction.labels
+                f"{coloured_label(printable(quoted_name(label)), numbers[label], screen)} {prediction.probs[label]:.3f}"
+                for label in prediction.labels
             )
-            line = f"{labels or '-'}\t{mark_tokens(text, prediction, colours=terminal)}"
-            yield "\n".join([line, *contribution_lines(prediction.tokens, terminal)])
+            line = f"{labels or '-'}{gap}{mark_tokens(text, prediction, screen)}"
+            yield "\n".join([line, *contribution_lines(prediction.tokens, screen)])
 
     def describe_targets(self, targets: Any) -> dict[str, Any]:
         """See `Task`."""

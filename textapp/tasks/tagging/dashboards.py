@@ -1,7 +1,7 @@
 """What TensorBoard shows of a tagger, as callbacks for any Keras `fit`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import keras
@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.dashboards import Dashboard, EmbeddingProjector, EventLog, GradientNorms, Histograms, Scalars
+from textapp.dashboards.entities import Sentence, draw_entities
 from textapp.dashboards.figures import draw_confusion_matrix, draw_scores, escape_markdown, write_figure
 from textapp.dashboards.gradients import probe_batch
 from textapp.dashboards.log import Run
@@ -21,6 +22,7 @@ from textapp.text.vocabulary import Vocabulary
 
 _PROBE = 32  # sentences: enough for a stable gradient, and as fast as one or two training steps
 _SENTENCES = 10  # on the page of sample sentences
+_DRAWN = 6  # of them, in the picture
 _F1 = "Strict F1 of the validation split's entities of this type: first token, last token and type are right."
 _PAGE = "Sentences of the validation split: the true entities, and below them the predicted ones where they differ."
 
@@ -51,6 +53,7 @@ def tagging_dashboards(
     validation: tf.data.Dataset,
     vocabulary: Vocabulary,
     probe: tuple[Any, Any] | None = None,
+    columns: Mapping[str, Sequence[object]] | None = None,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks that write TensorBoard's pages, all to one log.
 
@@ -60,6 +63,7 @@ def tagging_dashboards(
         validation: Batches of the validation split, for gradient norms.
         vocabulary: The words of the embedding's rows.
         probe: Inputs and targets for gradient norms; by default some of `validation`.
+        columns: More columns of the words on the projector's page, from `word_columns`.
 
     Returns:
         `Scalars`, `GradientNorms`, `Histograms`, `EmbeddingProjector` and `TypeConfusion`; for tags of spans
@@ -70,7 +74,7 @@ def tagging_dashboards(
         Scalars(log),
         GradientNorms(log, probe or probe_batch(validation, _PROBE)),
         Histograms(log),
-        EmbeddingProjector(log, vocabulary.tokens, layer="embedding"),
+        EmbeddingProjector(log, vocabulary.tokens, layer="embedding", columns=columns),
         TypeConfusion(log, scores),
     ]
     if scores.targets.scheme is not None:
@@ -132,7 +136,9 @@ class TypeScores(TagDashboard):
 
 
 class EntityPages(TagDashboard):
-    """Writes some validation sentences with their entities (page "Text", `sample_sentences`).
+    """Writes some validation sentences with their entities (page "Text", `sample_sentences`), and draws them.
+
+    The picture (`validation/entities`) has the colours of a terminal.
 
     Args:
         log: An `EventLog`, or the path of a folder.
@@ -148,6 +154,19 @@ class EntityPages(TagDashboard):
     def write(self) -> None:
         """Writes one page."""
         tf.summary.text("sample_sentences", self.markdown(), description=_PAGE)
+        write_figure("validation/entities", draw_entities(self.sentences(), sorted(self.scores.targets.types)), _PAGE)
+
+    def sentences(self) -> list[Sentence]:
+        """The sentences to draw."""
+        examples = self.scores.examples
+        return [
+            Sentence(
+                examples.sentences[index],
+                read_spans(examples.tags[index], FILE_SCHEME),
+                read_spans(self.scores.predicted[index], FILE_SCHEME),
+            )
+            for index in self.chosen[:_DRAWN]
+        ]
 
     def markdown(self) -> str:
         """The page."""

@@ -99,7 +99,7 @@ def read_splits(
         InputError: A file breaks a rule, or splits have tags of different kinds.
     """
     train = read_training(config, files.train)
-    report(f"read {train}")
+    report(f"read {train.extent}")
     held_out = {
         name: read_sentences(path, config, plain_tags=train.scheme == PLAIN)
         for name, path in (("valid", files.valid), ("test", files.test))
@@ -108,7 +108,7 @@ def read_splits(
     known = TagSet.build(train.tags, None if train.scheme == PLAIN else FILE_SCHEME)
     for part in held_out.values():
         check_tags_known(part, known)
-        report(f"read {part}")
+        report(f"read {part.extent}")
         if part.source_scheme and train.source_scheme and part.source_scheme != train.source_scheme:
             report(
                 f"note: the tags of {part.source} look like {part.source_scheme}, those of {train.source} like "

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from textapp.data.tagged import TaggedExamples
     from textapp.tasks.examination import Examiner
     from textapp.text.tag_set import TagSet
+    from textapp.text.terminal import Screen
     from textapp.text.tokenizer import Tokenizer
 
 TAGS, SCORES = "tags.txt", "crf.json"
@@ -292,18 +293,38 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
         return self.texts(read_tagged(path, **{"repair": True, **options}, tokenizer=tokenizer), tokenizer)[:count]
 
     def prediction_lines(
-        self, texts: Sequence[str], predictions: Sequence[Any], targets: "TagSet", terminal: bool
+        self, texts: Sequence[str], predictions: Sequence[Any], targets: "TagSet", screen: "Screen"
     ) -> Iterator[str]:
         """See `Task`: the text with its spans marked, or its tokens and their tags."""
         from textapp.tasks.tagging.terminal import prediction_lines
 
-        return prediction_lines(texts, predictions, targets, terminal)
+        return prediction_lines(texts, predictions, targets, screen)
+
+    def prediction_legend(self, targets: "TagSet", screen: "Screen", explain: bool) -> str:
+        """See `Task`: the colour of each type."""
+        from textapp.tasks.tagging.terminal import legend
+
+        del explain
+        return legend(targets, screen)
 
     def listed_targets(self, targets: "TagSet") -> tuple[str, Sequence[str]]:
         """See `Task`: the types of spans, or the plain tags."""
         if targets.scheme is None:
             return "tags", targets.tags
         return "types of spans", sorted(name or "_" for name in targets.types)
+
+    def shown_counts(self, targets: "TagSet", counts: "np.ndarray") -> dict[str, int]:
+        """See `Task`: the spans of each type, or how often each plain tag occurs."""
+        from textapp.text.tag_schemes import BEGINNING
+
+        by_tag = super().shown_counts(targets, counts)
+        if targets.scheme is None:
+            return by_tag
+        spans = dict.fromkeys(sorted(targets.types), 0)
+        for tag, count in by_tag.items():
+            if tag[:1] in BEGINNING:
+                spans[tag[2:]] += count
+        return {type_ or "no type": count for type_, count in spans.items()}
 
     def describe_targets(self, targets: "TagSet") -> dict[str, Any]:
         """See `Task`."""
@@ -336,9 +357,16 @@ class Tagging(Task[settings.TaggingConfig, "TaggedExamples", "TagSet"]):
 
     def dashboards(self, folder: Path, data: Any, scores: Any, validation: Any, probe: Any) -> list[Any]:
         """See `Task`."""
+        from textapp.dashboards.projector import row_columns
         from textapp.tasks.tagging.dashboards import EpochTags, tagging_dashboards
+        from textapp.text.tag_schemes import OUTSIDE
 
-        return tagging_dashboards(folder, EpochTags(scores), validation, data.encoder.vocabulary, probe)
+        tags, vocabulary = data.targets, data.encoder.vocabulary
+        types = list(tags.names) if tags.scheme is None else sorted(tags.types)
+        shown = [tag if tags.scheme is None or tag == OUTSIDE else tag[2:] for tag in tags.names]
+        places = [types.index(name) if name in types else -1 for name in shown]
+        columns = row_columns(getattr(data.batches, "rows", None), types, len(vocabulary), places)
+        return tagging_dashboards(folder, EpochTags(scores), validation, vocabulary, probe, columns)
 
     def device_model(self, model: "keras.Model") -> "keras.Model":
         """See `Task`: without the CRF, whose scores are a file of the bundle."""
