@@ -18,6 +18,7 @@ from textapp.cli import (
     predict,
     quantize,
     report,
+    serve,
     settings,
     train,
     tune,
@@ -48,6 +49,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("quantize", epilog=settings_help(QuantizeConfig()))(quantize.quantize)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.add_typer(vectors.app, name="vectors")

@@ -33,6 +33,13 @@ class Outputs(NamedTuple):
     attention_weights: NDArray[np.float32] | None = None
 
 
+PREDICT_OPTIONS = {
+    "confidence": "which always gives probabilities",
+    "min_confidence": "only of a classifier that gives one label",
+    "explain": "only of a model that labels whole texts",
+}
+"""The options of predictors, and what to know of one that does not take them."""
+
 Score = Callable[[Inputs], Outputs]
 """A model: from the ids of at most `max_tokens` tokens to its outputs."""
 
