@@ -157,7 +157,10 @@ def create_app(
     limits, metrics = limits or Limits(), Metrics()
     service = Service(models, limits, threads)
     app = FastAPI(title="textapp", version=__version__, docs_url=None, redoc_url=None)
-    app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["*"], allow_headers=["content-type"])
+    if origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"], allow_headers=["*"]
+        )
     app.add_middleware(Guard, limits=limits, metrics=metrics, is_shared=bool(origins))  # added last, called first
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _body_error)
@@ -173,7 +176,9 @@ def create_app(
     async def predict_by_the_model(body: PredictBody, request: Request) -> Response:
         """Predictions of the only model, as `textapp predict --json` prints them."""
         if only is None:
-            raise HTTPException(404, f"several models; use /models/NAME/predict with one of: {list_names(list(models))}")
+            raise HTTPException(
+                404, f"several models; use /models/NAME/predict with one of: {list_names(list(models))}"
+            )
         return await predict(only, body, request)
 
     @app.post("/models/{name}/predict")
@@ -264,5 +269,7 @@ async def _body_error(request: Request, error: Exception) -> JSONResponse:
     if first["type"] == "extra_forbidden":
         fields = ", ".join(PredictBody.model_fields)
         return error_response(422, f"{json.dumps(excerpt(place))}: unknown field; fields are {fields}")
+    if not place:
+        return error_response(422, 'the body must be a JSON object such as {"texts": ["..."]}')
     more = f"; {len(error.errors()) - 1} more" if len(error.errors()) > 1 else ""
-    return error_response(422, f"{place or 'the body'}: {first['msg']}{more}")
+    return error_response(422, f"{place}: {first['msg']}{more}")
