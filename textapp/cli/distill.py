@@ -4,9 +4,21 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Teachers, Unlabelled, Vectors, check_readable
+from textapp.cli.arguments import (
+    AsJson,
+    Callbacks,
+    Force,
+    Out,
+    Settings,
+    Teachers,
+    Track,
+    Unlabelled,
+    Vectors,
+    check_readable,
+)
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
+from textapp.cli.tracked import tracked
 from textapp.cli.train import say_next
 
 
@@ -32,6 +44,7 @@ def distill(
     ] = None,
     settings: Settings = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,10 +54,9 @@ def distill(
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
     check_readable(train, valid, test, vectors, *(unlabelled or []))
-    with resumable(force), native_log_hidden():
+    with resumable(force), native_log_hidden(), tracked(track, callbacks, out) as (made, finish):
         from textapp.compress.distill import distill as train_student
         from textapp.compress.teachers import open_teachers, student_settings
-        from textapp.training.callbacks import user_callbacks
 
         task, opened = open_teachers(teachers)
         config, files = student_settings(task, opened, preset, files)
@@ -58,10 +70,11 @@ def distill(
             **files,
             vectors=vectors,
             unlabelled=unlabelled or [],
-            callbacks=user_callbacks(callbacks or [], out),
+            callbacks=made,
             force=force,
             report=say,
         )
+        finish(metrics)
     say_next(out)
     if as_json:
         print_json(metrics)

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from textapp.cli.arguments import Callbacks
+from textapp.cli.arguments import Callbacks, Track
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say, say_table
+from textapp.cli.tracked import tracked
 from textapp.compress.config import QuantizeConfig
 
 WIDTH = 80
@@ -30,6 +31,7 @@ def quantize(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
     ] = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     force: Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
@@ -37,12 +39,11 @@ def quantize(
     options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
-    with resumable(force), native_log_hidden():
+    with resumable(force), native_log_hidden(), tracked(track, callbacks, out) as (made, finish):
         from textapp.compress.quantize import quantize as quantize_run
-        from textapp.training.callbacks import user_callbacks
 
-        made = user_callbacks(callbacks or [], out)
         metrics = quantize_run(config, run, out, callbacks=made, force=force, report=say)
+        finish(metrics)
     _say_summary(metrics["quantization"])
     say(f"run:   {out}")
     recipe, lowered = metrics["quantization"]["recipe"], metrics["quantization"]["lowering"]

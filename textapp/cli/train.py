@@ -7,9 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Vectors, check_readable, settings_help
+from textapp.cli.arguments import (
+    AsJson,
+    Callbacks,
+    Force,
+    Out,
+    Settings,
+    Track,
+    Vectors,
+    check_readable,
+    settings_help,
+    takes_frequent_settings,
+)
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
+from textapp.cli.tracked import tracked
 from textapp.errors import InputError
 from textapp.task import Task, names, task
 
@@ -19,6 +31,7 @@ app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=
 def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
     """The command that trains a model of a task."""
 
+    @takes_frequent_settings(found.config)
     def train(
         train: Annotated[str, typer.Option(help=f"{found.files_help[0].upper()}{found.files_help[1:]}.")],
         out: Out,
@@ -42,6 +55,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         ] = None,
         settings: Settings = None,
         callbacks: Callbacks = None,
+        track: Track = None,
         force: Force = False,
         as_json: AsJson = False,
     ) -> None:
@@ -51,8 +65,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         if init is None:
             config = config.override(settings or [], automatic=preset is None)
         check_readable(train, valid, test, vectors)
-        with resumable(force), native_log_hidden():
-            from textapp.training.callbacks import user_callbacks
+        with resumable(force), native_log_hidden(), tracked(track, callbacks, out) as (made, finish):
             from textapp.training.initial import InitialRun
             from textapp.training.train import train as train_model
 
@@ -69,10 +82,11 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
                 vectors=vectors,
                 init=initial,
                 fixed=names_of(settings or []) if preset is None and init is None else None,
-                callbacks=user_callbacks(callbacks or [], out),
+                callbacks=made,
                 force=force,
                 report=say,
             )
+            finish(metrics)
         say_next(out)
         if as_json:
             print_json(metrics)

@@ -127,7 +127,7 @@ class Service:
             for name, one in self.models.items()
         ]
 
-    @functools.cache  # noqa: B019: a server has one service
+    @functools.cache  # noqa: B019 (a server has one service)
     def _page(self, name: str) -> bytes:
         bundle = self.models[name].bundle
         assert bundle is not None  # the server opens bundles alone
