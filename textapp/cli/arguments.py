@@ -3,6 +3,7 @@
 import functools
 import inspect
 import os
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +22,13 @@ Vectors = Annotated[
     typer.Option(help="Word vectors to start from: word2vec, fastText, GloVe or .npz, each also gzipped."),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a setting; repeatable.",
+        autocompletion=lambda ctx, incomplete: _settings_from(ctx.info_name, incomplete),
+    ),
 ]
 Force = Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")]
 Callbacks = Annotated[
@@ -37,10 +44,27 @@ Track = Annotated[
     str | None,
     typer.Option(
         metavar="wandb|mlflow",
+        autocompletion=lambda incomplete: [name for name in ("wandb", "mlflow") if name.startswith(incomplete)],
         help="Experiment tracker that gets settings, scores of each epoch and final scores (extra tracking).",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")]
+
+
+def _settings_from(command: str | None, incomplete: str) -> list[str]:
+    """The settings of `--set` that a text may become, for the shell: names with `=`, or the values after it."""
+    config = next(
+        (task(name).config for name in names() if command in (task(name).model_noun, task(name).short_name)), None
+    )
+    configs = [config] if config else [task(name).student_config for name in names()]
+    known = {name: setting for one in configs for name, setting in one.settings().items()}
+    name, equals, _ = incomplete.partition("=")
+    if not equals:
+        return [f"{one}=" for one in known if one.startswith(incomplete)]
+    values = [as_text(value) for value in typing.get_args(known[name].kind)] if name in known else []
+    values = ["true", "false"] if name in known and known[name].kind is bool else values
+    return [shown for value in values if (shown := f"{name}={value}").startswith(incomplete)]
+
 
 READ_OPTIONS: dict[str, Any] = {
     "text_column": Annotated[

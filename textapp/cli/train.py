@@ -19,13 +19,14 @@ from textapp.cli.arguments import (
     settings_help,
     takes_frequent_settings,
 )
+from textapp.cli.groups import Group
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.tracked import tracked
 from textapp.errors import InputError
 from textapp.task import Task, names, task
 
-app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=Group, help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
@@ -49,8 +50,9 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         preset: Annotated[
             str | None,
             typer.Option(
+                autocompletion=lambda incomplete: [one for one in found.presets_help if one.startswith(incomplete)],
                 help=f"Fixed settings for a kind of text: {', '.join(found.presets_help)}. By default settings are "
-                "chosen from the training examples, and printed with their reasons."
+                "chosen from the training examples, and printed with their reasons.",
             ),
         ] = None,
         settings: Settings = None,

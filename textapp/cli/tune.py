@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from textapp.cli.arguments import Out, Settings, Vectors, check_readable, settings_help
+from textapp.cli.groups import Group
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say, say_table
 from textapp.cli.train import names_of, say_next
@@ -13,7 +14,9 @@ from textapp.search.space import search_space
 from textapp.settings import MOST
 from textapp.task import Task, names, task
 
-app = typer.Typer(help="Search good settings, and train the best.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=Group, help="Search good settings, and train the best.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from textapp.cli.arguments import as_utf8, settings_help
+from textapp.cli.groups import Group
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
@@ -17,7 +18,9 @@ from textapp.output_files import check_output, locked
 from textapp.text.characters import agreeing, counted
 from textapp.vectors.config import VectorsConfig
 
-app = typer.Typer(help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=Group, help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None
+)
 DEFAULTS = VectorsConfig()
 
 File = Annotated[
