@@ -80,9 +80,10 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Server",
         "",
-        f"`python -m benchmarks.serve BUNDLE`: texts of {WORDS} words, clients on the machine of the server, which share "
-        "its processors. Direct: the predictor called in one thread, with its answer as JSON. The bundle is "
-        "tests/samples/classifier/bundle, so small that the time is the server's own. Other programs ran on the machine.",
+        f"`python -m benchmarks.serve BUNDLE`: texts of {WORDS} words, clients on the machine of the server, which "
+        "share its processors. Direct: the predictor called in one thread, with its answer as JSON. The bundle is "
+        "tests/samples/classifier/bundle, so small that the time is the server's own. Other programs ran on the "
+        "machine.",
         "",
         rows[0]["environment"] if rows else "",
         "",

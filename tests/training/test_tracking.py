@@ -1,7 +1,7 @@
 """Trackers, with the real packages and without a network."""
 
 import json
-import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -58,9 +58,10 @@ def test_mlflow_gets_settings_scores_and_the_end(folder):
 
 def test_mlflow_knows_of_a_failed_training(folder):
     mlflow = pytest.importorskip("mlflow", reason="the extra tracking is not installed")
-    with pytest.raises(ZeroDivisionError), tracker("mlflow", folder) as one:
-        fit(one, epochs=1)
-        number = one._run.info.run_id
+    one = tracker("mlflow", folder)
+    fit(one, epochs=1)
+    number = one._run.info.run_id
+    with pytest.raises(ZeroDivisionError), one:
         raise ZeroDivisionError
     assert mlflow.MlflowClient().get_run(number).info.status == "FAILED"
 
@@ -74,7 +75,7 @@ def test_wandb_works_offline(folder):
         assert one._run.summary["test/accuracy"] == 0.75
         assert one._run.summary["epoch"] == 1
     assert wandb.run is None
-    assert [name for name in os.listdir(place) if name.endswith(".wandb")]
+    assert list(Path(place).glob("*.wandb"))
 
 
 def test_a_command_that_fails_before_its_training_leaves_nothing(folder):
@@ -82,16 +83,16 @@ def test_a_command_that_fails_before_its_training_leaves_nothing(folder):
         pytest.importorskip(name, reason="the extra tracking is not installed")
         with pytest.raises(ZeroDivisionError), tracker(name, folder):
             raise ZeroDivisionError
-    assert os.listdir(folder.parent) == [folder.name]
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_a_tracker_that_refuses_is_one_line(folder, monkeypatch):
     pytest.importorskip("mlflow", reason="the extra tracking is not installed")
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
-    with tracker("mlflow", folder) as one, pytest.raises(InputError, match="^--track mlflow: .*MLFLOW_TRACKING_URI"):
+    with tracker("mlflow", folder) as one, pytest.raises(InputError, match=r"^--track mlflow: .*MLFLOW_TRACKING_URI"):
         one.on_train_begin()
 
 
 def test_another_tracker_is_refused(folder):
-    with pytest.raises(InputError, match="^--track excel: must be one of wandb, mlflow$"):
+    with pytest.raises(InputError, match="excel: must be one of wandb, mlflow"):
         tracker("excel", folder)

@@ -94,7 +94,10 @@ def check(
     force: Annotated[bool, typer.Option(help="Replace an earlier --out.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is in a file of examples, or find labels in it that may be wrong."""
+    """Say what is in a file of examples, or find labels in it that may be wrong.
+
+    For example: textapp data check reviews.csv --labels
+    """
     check_readable(data)
     for option, value in (("--model", model), ("--out", out)):
         if value is not None and not labels:

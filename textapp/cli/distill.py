@@ -51,6 +51,8 @@ def distill(
     """Train a small model on the predictions of larger ones. After a crash, the same command resumes the training.
 
     If the predictions depend on how texts are cut into tokens, as for taggers, a student cuts them as its teachers do.
+
+    For example: textapp distill run --out student
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
     check_readable(train, valid, test, vectors, *(unlabelled or []))

@@ -35,7 +35,10 @@ def quantize(
     force: Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
-    """Train a run further with rounded weights, to lose less in few bits. After a crash, the same command resumes."""
+    """Train a run further with rounded weights, to lose less in few bits. After a crash, the same command resumes.
+
+    For example: textapp quantize run --out run4 --embedding-bits 4
+    """
     options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])

@@ -42,6 +42,8 @@ def serve(
 
     POST {"texts": [...]} to /predict, or with several bundles to /models/NAME/predict. The page of the model is at /,
     a description at /docs, metrics at /metrics.
+
+    For example: textapp serve export/bundles/reviews
     """
     folders = _folders(bundles)
     from textapp.runtime import load

@@ -31,7 +31,7 @@ def tracked(track: str | None, callbacks: Sequence[str] | None, out: Path) -> "I
 
     made = user_callbacks(callbacks or [], out)
     if track is None:
-        yield made, lambda metrics: None
+        yield made, lambda _: None
         return
     with tracker(track, out) as one:
         yield [*made, one], lambda metrics: say(f"track: {one.finish(metrics)}")
