@@ -110,6 +110,7 @@ def say_next(out: Path) -> None:
 
 for _task in map(task, names()):
     _help = f"Train a {_task.model_noun}, which {_task.does}. After a crash, the same command resumes the training."
+    _help += f"\n\nFor example: textapp train {_task.model_noun} --train train.tsv --test test.tsv --out run"
     _presets = "Presets: " + "; ".join(f"{name}: {text}" for name, text in _task.presets_help.items()) + "."
     _end = f"{_presets}\n\n{settings_help(_task.config())}"
     app.command(_task.model_noun, help=_help, epilog=_end)(_command(_task))

@@ -78,7 +78,8 @@ for _task in map(task, names()):
     _start = _task.config()
     _help = (
         f"Search settings for a {_task.model_noun} on validation data, and train a run with the best ones. After a "
-        "crash, the same command resumes the search."
+        "crash, the same command resumes the search.\n\n"
+        f"For example: textapp tune {_task.model_noun} --train train.tsv --minutes 30 --out run"
     )
     _searched = ", ".join(f"{name} ({kind})" for name, kind in search_space(_start).items())
     _end = (
