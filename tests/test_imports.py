@@ -12,7 +12,7 @@ from textapp.task import names, task
 PACKAGE = Path(__file__).parents[1] / "textapp"
 STAGES = [
     *("text", "data", "vectors", "layers", "dashboards", "tasks", "models", "runtime", "integrations", "training"),
-    *("compress", "export", "search", "cli"),
+    *("compress", "export", "search", "serve", "cli"),
 ]
 # Any stage may import these.
 ROOT = ["errors", "files", "output_files", "figures", "settings", "config", "answers", "task"]

@@ -99,6 +99,11 @@ def parse_json(content: bytes, path: str | os.PathLike[str]) -> Any:
         raise InputError(f"{path}: not JSON that can be read: {json_fault(error)}") from error
 
 
+def json_bytes(value: dict[str, Any]) -> bytes:
+    """A value as JSON, in UTF-8 in any locale; lone surrogates become JSON escapes."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
+
+
 def json_fault(error: Exception) -> str:
     """What is wrong with JSON, from the error of `json.loads`."""
     if isinstance(error, json.JSONDecodeError):

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import os
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,13 @@ Vectors = Annotated[
     typer.Option(help="Word vectors to start from: word2vec, fastText, GloVe or .npz, each also gzipped."),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a setting; repeatable.",
+        autocompletion=lambda ctx, incomplete: _settings_from(ctx.info_name, incomplete),
+    ),
 ]
 Force = Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")]
 Callbacks = Annotated[
@@ -32,7 +39,31 @@ Callbacks = Annotated[
         "tracker; modules in the current folder are found; repeatable.",
     ),
 ]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        metavar="wandb|mlflow",
+        autocompletion=lambda incomplete: [name for name in ("wandb", "mlflow") if name.startswith(incomplete)],
+        help="Experiment tracker that gets settings, scores of each epoch and final scores (extra tracking).",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")]
+
+
+def _settings_from(command: str | None, incomplete: str) -> list[str]:
+    """The settings of `--set` that a text may become, for the shell: names with `=`, or the values after it."""
+    config = next(
+        (task(name).config for name in names() if command in (task(name).model_noun, task(name).short_name)), None
+    )
+    configs = [config] if config else [task(name).student_config for name in names()]
+    known = {name: setting for one in configs for name, setting in one.settings().items()}
+    name, equals, _ = incomplete.partition("=")
+    if not equals:
+        return [f"{one}=" for one in known if one.startswith(incomplete)]
+    values = [as_text(value) for value in typing.get_args(known[name].kind)] if name in known else []
+    values = ["true", "false"] if name in known and known[name].kind is bool else values
+    return [shown for value in values if (shown := f"{name}={value}").startswith(incomplete)]
+
 
 READ_OPTIONS: dict[str, Any] = {
     "text_column": Annotated[
@@ -83,18 +114,70 @@ def reads_examples(*names: str) -> Callable[[Callable[..., None]], Callable[...,
             columns = {name: arguments.pop(name) for name in names}
             command(**arguments, columns=columns)
 
-        kind = inspect.Parameter.KEYWORD_ONLY
-        parameters = [
-            parameter.replace(kind=kind)
-            for parameter in inspect.signature(command).parameters.values()
-            if parameter.name != "columns"
-        ]
-        parameters += [inspect.Parameter(name, kind, default=None, annotation=READ_OPTIONS[name]) for name in names]
-        run.__dict__["__signature__"] = inspect.Signature(parameters)
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        _set_parameters(run, command, {name: READ_OPTIONS[name] for name in names}, without="columns")
         return run
 
     return decorate
+
+
+FREQUENT = (
+    *("text_column", "label_column", "token_column", "tag_column"),
+    *("epochs", "batch_size", "learning_rate", "max_tokens", "seed"),
+)
+"""The settings that are options of their own: those that most users change."""
+
+_METAVARS = {int: "N", float: "X"}
+
+
+def takes_frequent_settings(config: type[Config]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds the settings of `FREQUENT` that a config has to a command as options. It gets them in `settings`.
+
+    Raises:
+        InputError: A setting is given by its option and by `--set` too.
+    """
+    known = config.settings()
+    options = {
+        name: Annotated[
+            str | None, typer.Option(metavar=_METAVARS.get(known[name].kind, "NAME"), help=known[name].meaning)
+        ]
+        for name in FREQUENT
+        if name in known
+    }
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(settings: list[str] | None = None, **arguments: Any) -> None:
+            settings = list(settings or [])
+            given = {setting.partition("=")[0].strip() for setting in settings}
+            for name in options:
+                value = arguments.pop(name)
+                if value is None:
+                    continue
+                option = f"--{name.replace('_', '-')}"
+                if name in given:
+                    raise InputError(f"{option} {value}: --set gives {name} too; give one of them")
+                settings.append(f"{name}={value}")
+            command(settings=settings, **arguments)
+
+        _set_parameters(run, command, options)
+        return run
+
+    return decorate
+
+
+def _set_parameters(
+    run: Callable[..., None], command: Callable[..., None], more: dict[str, Any], without: str | None = None
+) -> None:
+    """Gives a function the parameters of a command, without one of them, and more options that have no default."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        parameter.replace(kind=kind)
+        for parameter in inspect.signature(command).parameters.values()
+        if parameter.name != without
+    ]
+    parameters += [inspect.Parameter(name, kind, default=None, annotation=option) for name, option in more.items()]
+    run.__dict__["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
 
 
 def settings_help(config: Config) -> str:

@@ -25,7 +25,10 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="Threads that a call may use.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
-    """Time a bundle on real texts, in each engine: from text to result and the model only, with memory and bytes."""
+    """Time a bundle on real texts, in each engine: from text to result and the model only, with memory and bytes.
+
+    For example: textapp bench export/bundles/reviews --data test.tsv
+    """
     from textapp.runtime.latency import Latency, measure_latency
 
     check_readable(data)

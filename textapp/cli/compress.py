@@ -53,6 +53,8 @@ def compress(
     It trains at most seven students and chooses one by its validation score. They have three widths, a whole or a
     factorized embedding table, and rows of 4 bits (for one width also of 8). Each has as many words as fit. After a
     crash, the same command resumes the search.
+
+    For example: textapp compress run --budget 150KB --out small
     """
     allowed, unit = read_bytes(budget)
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}

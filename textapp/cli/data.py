@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from textapp.cli.arguments import READ_OPTIONS, AsJson, check_readable, reads_examples
+from textapp.cli.groups import Group
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.opened import Opened, open_model
 from textapp.cli.output import print_json, say
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from textapp.data.near_duplicates import Conflict
     from textapp.text.tokenizer import Tokenizer
 
-app = typer.Typer(help="Examples: what is in a file, which labels may be wrong.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Examples: what is in a file, which labels may be wrong.", no_args_is_help=True)
 
 Hint = contextlib.AbstractContextManager[None]
 """Adds a hint to the errors of its block."""
@@ -93,7 +94,10 @@ def check(
     force: Annotated[bool, typer.Option(help="Replace an earlier --out.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is in a file of examples, or find labels in it that may be wrong."""
+    """Say what is in a file of examples, or find labels in it that may be wrong.
+
+    For example: textapp data check reviews.csv --labels
+    """
     check_readable(data)
     for option, value in (("--model", model), ("--out", out)):
         if value is not None and not labels:

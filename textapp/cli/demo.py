@@ -23,7 +23,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the corpus, the run and the bundles.")] = Path("demo"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON on stdout.")] = False,
 ) -> None:
-    """Train, export, compare and predict on generated English and Chinese reviews."""
+    """Train, export, compare and predict on generated English and Chinese reviews.
+
+    For example: textapp demo
+    """
     _check_folder(out)
     with tensorflow_started():
         from textapp.data.readers import read_examples

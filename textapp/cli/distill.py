@@ -4,10 +4,22 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Teachers, Unlabelled, Vectors, check_readable
+from textapp.cli.arguments import (
+    AsJson,
+    Callbacks,
+    Force,
+    Out,
+    Settings,
+    Teachers,
+    Track,
+    Unlabelled,
+    Vectors,
+    check_readable,
+)
 from textapp.cli.early_checks import check_run_place, check_teachers
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say
+from textapp.cli.tracked import tracked
 from textapp.cli.train import say_next
 
 
@@ -33,21 +45,23 @@ def distill(
     ] = None,
     settings: Settings = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a small model on the predictions of larger ones. After a crash, the same command resumes the training.
 
     If the predictions depend on how texts are cut into tokens, as for taggers, a student cuts them as its teachers do.
+
+    For example: textapp distill run --out student
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
     check_readable(train, valid, test, vectors, *(unlabelled or []))
     check_teachers(teachers)
     check_run_place(out, force)
-    with resumable(force), tensorflow_started():
+    with resumable(force), tensorflow_started(), tracked(track, callbacks, out) as (made, finish):
         from textapp.compress.distill import distill as train_student
         from textapp.compress.teachers import open_teachers, student_settings
-        from textapp.training.callbacks import user_callbacks
 
         task, opened = open_teachers(teachers)
         config, files = student_settings(task, opened, preset, files)
@@ -61,10 +75,11 @@ def distill(
             **files,
             vectors=vectors,
             unlabelled=unlabelled or [],
-            callbacks=user_callbacks(callbacks or [], out),
+            callbacks=made,
             force=force,
             report=say,
         )
+        finish(metrics)
     say_next(out)
     if as_json:
         print_json(metrics)

@@ -54,7 +54,10 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON on stdout.")] = False,
 ) -> None:
-    """Score a run or a bundle on labelled texts or tagged sentences."""
+    """Score a run or a bundle on labelled texts or tagged sentences.
+
+    For example: textapp evaluate export/bundles/reviews --data test.tsv
+    """
     check_readable(data)
     for least in min_confidence or ():
         check_confidence(least)

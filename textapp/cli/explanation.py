@@ -8,6 +8,8 @@ _EXTRAS = {
         "train",
     ),
     "optuna": "tune",
+    **dict.fromkeys(("fastapi", "uvicorn"), "serve"),
+    **dict.fromkeys(("wandb", "mlflow"), "train,tracking"),
     **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx"), "train,onnx"),
 }
 

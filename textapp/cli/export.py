@@ -69,7 +69,10 @@ def export(
     force: Annotated[bool, typer.Option(help="Replace what an earlier export wrote there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json on stdout.")] = False,
 ) -> None:
-    """Convert a run to a bundle that predicts without TensorFlow, or to what an app on some platform adds."""
+    """Convert a run to a bundle that predicts without TensorFlow, or to what an app on some platform adds.
+
+    For example: textapp export run --out export/bundles/reviews
+    """
     if not (run / "bundle.json").exists():
         check_finished(run)
     from textapp.export.verb import bundle_folder

@@ -1,6 +1,8 @@
 """`textapp`: the commands and their exit codes."""
 
+import importlib.metadata
 import os
+import platform
 import sys
 from typing import Annotated
 
@@ -18,6 +20,7 @@ from textapp.cli import (
     predict,
     quantize,
     report,
+    serve,
     settings,
     train,
     tune,
@@ -25,15 +28,18 @@ from textapp.cli import (
 )
 from textapp.cli.arguments import settings_help, student_settings_help
 from textapp.cli.explanation import explanation
-from textapp.cli.output import say
+from textapp.cli.groups import Group
+from textapp.cli.output import print_json, say
 from textapp.cli.signals import StopSignals
 from textapp.compress.config import QuantizeConfig
+from textapp.errors import InputError
 
 app = typer.Typer(
+    cls=Group,
     name="textapp",
     help="Text models from raw text to the phone: train, export to TFLite, predict without TensorFlow.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help, in a third of the time
 )
@@ -48,24 +54,42 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("quantize", epilog=settings_help(QuantizeConfig()))(quantize.quantize)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.add_typer(vectors.app, name="vectors")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(__version__)
-        raise typer.Exit()
-
-
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --version: as JSON, with the versions of Python and the engines.")
     ] = False,
 ) -> None:
-    """Does nothing: `_print_version` prints the version."""
+    """Prints the version, if it is asked for."""
+    if version:
+        if as_json:
+            print_json(_versions())
+        else:
+            print(__version__)
+        raise typer.Exit()
+    if as_json:
+        raise InputError("--json: stands after a command, or with --version")
+    if context.invoked_subcommand is None:
+        raise InputError("no command; textapp --help lists them")
+
+
+def _versions() -> dict[str, str | None]:
+    """Versions of textapp, Python and the packages that compute; None of one that is not installed."""
+    found: dict[str, str | None] = {"textapp": __version__, "python": platform.python_version()}
+    for name in ("numpy", "ai-edge-litert", "keras", "tensorflow"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def main() -> None:

@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from textapp.training.run import Run
 
 
-PREDICT_OPTIONS = {
-    "confidence": "which always gives probabilities",
-    "min_confidence": "only of a classifier that gives one label",
-    "explain": "only of a model that labels whole texts",
-}
-"""The options of predictors, and what to know of one that does not take them."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Opened:
     """A model that predicts.
@@ -79,6 +71,8 @@ class Opened:
 
     def check_option(self, name: str, asked: str | None = None) -> None:
         """Raises `InputError` if the predictor lacks an option of `PREDICT_OPTIONS`, which `asked` depends on."""
+        from textapp.runtime.predictor import PREDICT_OPTIONS
+
         if name not in self.predictor.predict_options:
             option = f"--{(asked or name).replace('_', '-')}"
             raise InputError(f"{option}: is no option of a {self.task.model_noun}, {PREDICT_OPTIONS[name]}")

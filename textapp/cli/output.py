@@ -1,11 +1,11 @@
 """Prints the output of commands: text for people on stderr, one JSON object for programs on stdout."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from textapp.files import json_bytes
 from textapp.text.characters import printable
 from textapp.text.terminal import BOLD, Screen, table
 
@@ -44,11 +44,6 @@ def print_json(value: dict[str, Any]) -> None:
     """Prints the JSON object of `--json`."""
     sys.stdout.buffer.write(json_bytes(value) + b"\n")
     sys.stdout.flush()
-
-
-def json_bytes(value: dict[str, Any]) -> bytes:
-    """A value as JSON, in UTF-8 in any locale; lone surrogates become JSON escapes."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
 
 
 def print_line(line: str) -> None:

@@ -105,7 +105,10 @@ def predict(
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON on stdout.")] = False,
 ) -> None:
-    """Predict the label of each text, or its spans or tags."""
+    """Predict the label of each text, or its spans or tags.
+
+    For example: textapp predict export/bundles/reviews 'Not bad at all'
+    """
     if texts and file:
         raise InputError(f"--file {file}: give texts or a file, not both")
     check_confidence(min_confidence)

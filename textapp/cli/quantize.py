@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from textapp.cli.arguments import Callbacks
+from textapp.cli.arguments import Callbacks, Track
 from textapp.cli.early_checks import check_finished, check_run_place
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_steps, say_table
+from textapp.cli.tracked import tracked
 from textapp.compress.config import QuantizeConfig
 from textapp.errors import InputError
 
@@ -32,10 +33,14 @@ def quantize(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
     ] = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     force: Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
-    """Train a run further with rounded weights, to lose less in few bits. After a crash, the same command resumes."""
+    """Train a run further with rounded weights, to lose less in few bits. After a crash, the same command resumes.
+
+    For example: textapp quantize run --out run4 --embedding-bits 4
+    """
     options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
@@ -43,12 +48,11 @@ def quantize(
     if out.resolve() == run.resolve():
         raise InputError(f"{out}: is the run itself; choose another --out")
     check_run_place(out, force)
-    with resumable(force), tensorflow_started():
+    with resumable(force), tensorflow_started(), tracked(track, callbacks, out) as (made, finish):
         from textapp.compress.quantize import quantize as quantize_run
-        from textapp.training.callbacks import user_callbacks
 
-        made = user_callbacks(callbacks or [], out)
         metrics = quantize_run(config, run, out, callbacks=made, force=force, report=say)
+        finish(metrics)
     _say_summary(metrics["quantization"])
     say("")
     recipe, lowered = metrics["quantization"]["recipe"], metrics["quantization"]["lowering"]

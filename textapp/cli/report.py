@@ -38,7 +38,10 @@ def report(
     ] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON on stdout.")] = False,
 ) -> None:
-    """Examine one model: scores, curves, confusions, mistakes, data, bytes. Or compare several side by side."""
+    """Examine one model: scores, curves, confusions, mistakes, data, bytes. Or compare several side by side.
+
+    For example: textapp report run --data test.tsv --out report.html
+    """
     check_readable(data)
     _check_files(data, out, markdown)
     for path in models:

@@ -17,7 +17,14 @@ COLUMNS = 80
 
 def settings(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help=f"{', '.join(task(name).model_noun for name in names())}.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help=f"{', '.join(task(name).model_noun for name in names())}.",
+            autocompletion=lambda incomplete: [
+                noun for name in names() if (noun := task(name).model_noun).startswith(incomplete)
+            ],
+        ),
     ],
     preset: Annotated[str | None, typer.Option(help="Show the values of a preset beside the defaults.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,

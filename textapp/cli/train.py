@@ -7,19 +7,33 @@ from typing import Annotated, Any
 
 import typer
 
-from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Vectors, check_readable, settings_help
+from textapp.cli.arguments import (
+    AsJson,
+    Callbacks,
+    Force,
+    Out,
+    Settings,
+    Track,
+    Vectors,
+    check_readable,
+    settings_help,
+    takes_frequent_settings,
+)
 from textapp.cli.early_checks import check_finished, check_run_place
+from textapp.cli.groups import Group
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_steps
+from textapp.cli.tracked import tracked
 from textapp.errors import InputError
 from textapp.task import Task, names, task
 
-app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=Group, help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
     """The command that trains a model of a task."""
 
+    @takes_frequent_settings(found.config)
     def train(
         train: Annotated[str, typer.Option(help=f"{found.files_help[0].upper()}{found.files_help[1:]}.")],
         out: Out,
@@ -37,12 +51,14 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         preset: Annotated[
             str | None,
             typer.Option(
+                autocompletion=lambda incomplete: [one for one in found.presets_help if one.startswith(incomplete)],
                 help=f"Fixed settings for a kind of text: {', '.join(found.presets_help)}. By default settings are "
-                "chosen from the training examples, and printed with their reasons."
+                "chosen from the training examples, and printed with their reasons.",
             ),
         ] = None,
         settings: Settings = None,
         callbacks: Callbacks = None,
+        track: Track = None,
         force: Force = False,
         as_json: AsJson = False,
     ) -> None:
@@ -55,8 +71,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         if init is not None:
             check_finished(init)
         check_run_place(out, force)
-        with resumable(force), tensorflow_started():
-            from textapp.training.callbacks import user_callbacks
+        with resumable(force), tensorflow_started(), tracked(track, callbacks, out) as (made, finish):
             from textapp.training.initial import InitialRun
             from textapp.training.train import train as train_model
 
@@ -73,10 +88,11 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
                 vectors=vectors,
                 init=initial,
                 fixed=names_of(settings or []) if preset is None and init is None else None,
-                callbacks=user_callbacks(callbacks or [], out),
+                callbacks=made,
                 force=force,
                 report=say,
             )
+            finish(metrics)
         say_next(out)
         if as_json:
             print_json(metrics)
@@ -100,6 +116,7 @@ def say_next(out: Path) -> None:
 
 for _task in map(task, names()):
     _help = f"Train a {_task.model_noun}, which {_task.does}. After a crash, the same command resumes the training."
+    _help += f"\n\nFor example: textapp train {_task.model_noun} --train train.tsv --test test.tsv --out run"
     _presets = "Presets: " + "; ".join(f"{name}: {text}" for name, text in _task.presets_help.items()) + "."
     _end = f"{_presets}\n\n{settings_help(_task.config())}"
     app.command(_task.model_noun, help=_help, epilog=_end)(_command(_task))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from textapp.cli.arguments import Out, Settings, Vectors, check_readable, settings_help
+from textapp.cli.groups import Group
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_table
 from textapp.cli.train import names_of, say_next
@@ -15,7 +16,9 @@ from textapp.search.space import search_space
 from textapp.settings import MOST
 from textapp.task import Task, names, task
 
-app = typer.Typer(help="Search good settings, and train the best.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=Group, help="Search good settings, and train the best.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
@@ -79,7 +82,8 @@ for _task in map(task, names()):
     _start = _task.config()
     _help = (
         f"Search settings for a {_task.model_noun} on validation data, and train a run with the best ones. After a "
-        "crash, the same command resumes the search."
+        "crash, the same command resumes the search.\n\n"
+        f"For example: textapp tune {_task.model_noun} --train train.tsv --minutes 30 --out run"
     )
     _searched = ", ".join(f"{name} ({kind})" for name, kind in search_space(_start).items())
     _end = (

@@ -9,6 +9,7 @@ import typer
 
 from textapp.cli.arguments import as_utf8, check_readable, settings_help
 from textapp.cli.early_checks import check_vectors
+from textapp.cli.groups import Group
 from textapp.cli.native_log import native_log_hidden, tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_steps
 from textapp.cli.vector_tables import say_neighbors, say_scores, say_translation
@@ -18,7 +19,9 @@ from textapp.output_files import check_output, locked
 from textapp.text.characters import agreeing, counted
 from textapp.vectors.config import VectorsConfig
 
-app = typer.Typer(help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=Group, help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None
+)
 DEFAULTS = VectorsConfig()
 
 File = Annotated[
@@ -82,7 +85,10 @@ def train(
     force: Annotated[bool, typer.Option(help="Replace existing vectors.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Learn word vectors from raw text. The same command resumes a training that was killed."""
+    """Learn word vectors from raw text. The same command resumes a training that was killed.
+
+    For example: textapp vectors train corpus.txt --out vectors.npz
+    """
     options = {
         "model": model,
         "dim": dim,
@@ -165,7 +171,10 @@ def neighbors(
     count: Annotated[int, typer.Option(min=1, help="Number of neighbours of each word.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Show the words nearest to each word, by cosine."""
+    """Show the words nearest to each word, by cosine.
+
+    For example: textapp vectors neighbors vectors.npz good
+    """
     from textapp.vectors.formats import read_vectors
 
     vectors = read_vectors(file, report=say)
@@ -185,7 +194,10 @@ def analogy(
     count: Annotated[int, typer.Option(min=1, help="Number of answers.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Show the words nearest to KING - MAN + WOMAN: KING is to MAN as they are to WOMAN."""
+    """Show the words nearest to KING - MAN + WOMAN: KING is to MAN as they are to WOMAN.
+
+    For example: textapp vectors analogy vectors.npz man king woman
+    """
     from textapp.vectors.formats import read_vectors
 
     positive, negative, other = map(as_utf8, (positive, negative, other))
@@ -209,7 +221,10 @@ def plot(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Map words in the plane (t-SNE), as a picture, as a page to zoom and search in, or both."""
+    """Map words in the plane (t-SNE), as a picture, as a page to zoom and search in, or both.
+
+    For example: textapp vectors plot vectors.npz --out map.html
+    """
     for path in out:
         if path.suffix.lower() not in (".png", ".html"):
             raise InputError(f"--out {path}: must end in .png or .html")
@@ -259,7 +274,10 @@ def project(
     force: Annotated[bool, typer.Option(help="Replace the projector of the folder.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write vectors for TensorBoard's embedding projector."""
+    """Write vectors for TensorBoard's embedding projector.
+
+    For example: textapp vectors project vectors.npz --out projector
+    """
     import numpy as np
 
     check_readable(str(file))

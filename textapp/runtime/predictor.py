@@ -33,6 +33,13 @@ class Outputs(NamedTuple):
     attention_weights: NDArray[np.float32] | None = None
 
 
+PREDICT_OPTIONS = {
+    "confidence": "which always gives probabilities",
+    "min_confidence": "only of a classifier that gives one label",
+    "explain": "only of a model that labels whole texts",
+}
+"""The options of predictors, and what to know of one that does not take them."""
+
 ColumnType = str | list[Any] | dict[str, Any]
 """The type of a column: "string", "double", "long" or "boolean", as Spark calls them; a list of one type is an array of
 it; a dictionary is a structure with these fields. Strings may be null."""
