@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Teachers, Unlabelled, Vectors, check_readable
+from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.train import say_next
@@ -32,6 +33,8 @@ def distill(
     ] = None,
     settings: Settings = None,
     callbacks: Callbacks = None,
+    workers: TrainingWorkers = None,
+    timeout: Timeout = 120,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,6 +44,8 @@ def distill(
     """
     files: dict[str, Any] = {"train": train, "valid": valid, "test": test}
     check_readable(train, valid, test, vectors, *(unlabelled or []))
+    if ran_in_workers(workers, timeout):
+        return
     with resumable(force), native_log_hidden():
         from textapp.compress.distill import distill as train_student
         from textapp.compress.teachers import open_teachers, student_settings

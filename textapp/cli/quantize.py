@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from textapp.cli.arguments import Callbacks
+from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say, say_table
 from textapp.compress.config import QuantizeConfig
@@ -30,6 +31,8 @@ def quantize(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")
     ] = None,
     callbacks: Callbacks = None,
+    workers: TrainingWorkers = None,
+    timeout: Timeout = 120,
     force: Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
@@ -37,6 +40,8 @@ def quantize(
     options = {"bits": bits, "embedding_bits": embedding_bits, "lowering": lowering, "epochs": epochs}
     given = {name: value for name, value in options.items() if value is not None}
     config = QuantizeConfig.from_dict(given, "command line").override(settings or [])
+    if ran_in_workers(workers, timeout):
+        return
     with resumable(force), native_log_hidden():
         from textapp.compress.quantize import quantize as quantize_run
         from textapp.training.callbacks import user_callbacks

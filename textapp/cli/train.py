@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from textapp.cli.arguments import AsJson, Callbacks, Force, Out, Settings, Vectors, check_readable, settings_help
+from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
 from textapp.errors import InputError
@@ -42,6 +43,8 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         ] = None,
         settings: Settings = None,
         callbacks: Callbacks = None,
+        workers: TrainingWorkers = None,
+        timeout: Timeout = 120,
         force: Force = False,
         as_json: AsJson = False,
     ) -> None:
@@ -51,6 +54,8 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         if init is None:
             config = config.override(settings or [], automatic=preset is None)
         check_readable(train, valid, test, vectors)
+        if ran_in_workers(workers, timeout):
+            return
         with resumable(force), native_log_hidden():
             from textapp.training.callbacks import user_callbacks
             from textapp.training.initial import InitialRun
