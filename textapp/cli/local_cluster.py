@@ -68,7 +68,7 @@ def _run(count: int) -> None:
             cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
             threads = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
             environment = {**os.environ, **threads, _CONFIG: json.dumps(cluster), _LAUNCHER: str(reading)}
-            log = tempfile.TemporaryFile() if index else None  # noqa: SIM115 (closed below)
+            log: IO[bytes] | None = tempfile.TemporaryFile() if index else None  # noqa: SIM115 (closed below)
             logs.append(log)
             command = [sys.executable, "-P", "-c", "from textapp.cli.main import main; main()", *sys.argv[1:]]
             processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, pass_fds=[reading]))

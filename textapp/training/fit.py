@@ -64,14 +64,12 @@ def fit(
     state = Checkpoint(checkpoint, batches, stopping, fingerprint, seconds, writes=is_chief())
     prepare_model(model)
     train_batches, valid_batches = distributed(batches.dataset, strategy), distributed(validation, strategy)
-    several_replicas = strategy.num_replicas_in_sync > 1  # their batches have no known number
     first_callbacks = [*scores, *([LogsOfChief()] if several else [])]
 
     def train(until: int, steps: int) -> None:
         model.fit(
             train_batches,
             validation_data=valid_batches,
-            validation_steps=int(validation.cardinality()) if several_replicas else None,
             initial_epoch=state.epoch,
             epochs=until,
             steps_per_epoch=steps,
@@ -85,7 +83,7 @@ def fit(
         # twice, and a checkpoint could not set them.
         with strategy.scope():
             model.optimizer.build(model.trainable_variables)
-        model.evaluate(distributed(validation.take(1), strategy), steps=1 if several_replicas else None, verbose=0)
+        model.evaluate(distributed(validation.take(1), strategy), verbose=0)
         if state.step:  # killed within an epoch: first the rest of it
             train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
         for end in range(epochs, epochs * cycles + 1, epochs):
