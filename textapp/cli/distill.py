@@ -17,6 +17,7 @@ from textapp.cli.arguments import (
     check_readable,
 )
 from textapp.cli.early_checks import check_run_place, check_teachers
+from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.tracked import tracked
@@ -46,6 +47,8 @@ def distill(
     settings: Settings = None,
     callbacks: Callbacks = None,
     track: Track = None,
+    workers: TrainingWorkers = None,
+    timeout: Timeout = 120,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,6 +62,8 @@ def distill(
     check_readable(train, valid, test, vectors, *(unlabelled or []))
     check_teachers(teachers)
     check_run_place(out, force)
+    if ran_in_workers(workers, timeout):
+        return
     with resumable(force), tensorflow_started(), tracked(track, callbacks, out) as (made, finish):
         from textapp.compress.distill import distill as train_student
         from textapp.compress.teachers import open_teachers, student_settings

@@ -8,6 +8,7 @@ import typer
 
 from textapp.cli.arguments import Callbacks, Track
 from textapp.cli.early_checks import check_finished, check_run_place
+from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_steps, say_table
 from textapp.cli.tracked import tracked
@@ -34,6 +35,8 @@ def quantize(
     ] = None,
     callbacks: Callbacks = None,
     track: Track = None,
+    workers: TrainingWorkers = None,
+    timeout: Timeout = 120,
     force: Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON on stdout.")] = False,
 ) -> None:
@@ -48,6 +51,8 @@ def quantize(
     if out.resolve() == run.resolve():
         raise InputError(f"{out}: is the run itself; choose another --out")
     check_run_place(out, force)
+    if ran_in_workers(workers, timeout):
+        return
     with resumable(force), tensorflow_started(), tracked(track, callbacks, out) as (made, finish):
         from textapp.compress.quantize import quantize as quantize_run
 

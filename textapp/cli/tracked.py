@@ -28,9 +28,10 @@ def tracked(track: str | None, callbacks: Sequence[str] | None, out: Path) -> "I
     """
     from textapp.training.callbacks import user_callbacks
     from textapp.training.tracking import tracker
+    from textapp.training.workers import is_chief
 
     made = user_callbacks(callbacks or [], out)
-    if track is None:
+    if track is None or not is_chief():
         yield made, lambda _: None
         return
     with tracker(track, out) as one:

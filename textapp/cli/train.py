@@ -21,6 +21,7 @@ from textapp.cli.arguments import (
 )
 from textapp.cli.early_checks import check_finished, check_run_place
 from textapp.cli.groups import Group
+from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_steps
 from textapp.cli.tracked import tracked
@@ -59,6 +60,8 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         settings: Settings = None,
         callbacks: Callbacks = None,
         track: Track = None,
+        workers: TrainingWorkers = None,
+        timeout: Timeout = 120,
         force: Force = False,
         as_json: AsJson = False,
     ) -> None:
@@ -71,6 +74,8 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         if init is not None:
             check_finished(init)
         check_run_place(out, force)
+        if ran_in_workers(workers, timeout):
+            return
         with resumable(force), tensorflow_started(), tracked(track, callbacks, out) as (made, finish):
             from textapp.training.initial import InitialRun
             from textapp.training.train import train as train_model

@@ -45,10 +45,12 @@ from textapp.training.scores import describe_result, held_out_metrics
 from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.train import build_model, compile_model, fit_model, named_files
 from textapp.training.vocabularies import build_encoder
+from textapp.training.workers import as_worker
 
 PROBE = 32  # validation rows whose gradients TensorBoard shows
 
 
+@as_worker
 def distill(
     task_name: str,
     config: Any,

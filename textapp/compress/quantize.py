@@ -36,10 +36,12 @@ from textapp.training.scores import model_metrics, score_splits
 from textapp.training.strategy import choose_strategy, describe
 from textapp.training.train import compile_model
 from textapp.training.validation import ValidationScores
+from textapp.training.workers import as_worker
 
 OTHER_SEED = 104_729  # added to the run's seed
 
 
+@as_worker
 def quantize(
     config: QuantizeConfig,
     source: str | os.PathLike[str],

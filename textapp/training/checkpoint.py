@@ -54,6 +54,7 @@ class Checkpoint(keras.callbacks.Callback):
         early_stopping: The Keras callback whose state and best weights are saved too; None without early stopping.
         fingerprint: Identifies data and settings. A file with another fingerprint is refused.
         every_seconds: Seconds between two saves within an epoch; more if saving would take over a tenth of the time.
+        writes: Whether this process writes the file. Of several workers only the chief does.
 
     Attributes:
         epoch: The current epoch, or the next one between epochs.
@@ -73,6 +74,7 @@ class Checkpoint(keras.callbacks.Callback):
         early_stopping: keras.callbacks.EarlyStopping | None,
         fingerprint: str,
         every_seconds: float = 60.0,
+        writes: bool = True,
     ):
         super().__init__()
         self.path = Path(path)
@@ -80,6 +82,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.early_stopping = early_stopping
         self.fingerprint = fingerprint
         self.every_seconds = every_seconds
+        self.writes = writes
         self.epoch, self.step = 0, 0
         self.history: list[dict[str, float]] = []
         self.stopped = False
@@ -163,6 +166,8 @@ class Checkpoint(keras.callbacks.Callback):
             "metrics": [np.asarray(variable) for variable in self.model.metrics_variables],
             "best": self.best_weights,
         }
+        if not self.writes:  # all workers have read the variables, because reading sums those of metrics over workers
+            return
         state: dict[str, Any] = {
             "fingerprint": self.fingerprint,
             "epoch": self.epoch,

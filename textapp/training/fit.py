@@ -12,7 +12,9 @@ from textapp.data.stream import StreamedBatches
 from textapp.errors import InputError
 from textapp.task import Report
 from textapp.training.checkpoint import Checkpoint
+from textapp.training.distributed import distributed, prepare_model
 from textapp.training.progress import Progress, describe_end
+from textapp.training.workers import LogsOfChief, file_from_chief, is_chief
 
 
 def fit(
@@ -55,19 +57,27 @@ def fit(
     """
     mode = "min" if monitor == "val_loss" else "max"
     stopping = keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience)
-    state = Checkpoint(checkpoint, batches, stopping, fingerprint)
+    strategy = model.distribute_strategy
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    file_from_chief(checkpoint, strategy)
+    # All workers read the running metrics together, and their clocks differ: they save between epochs only.
+    seconds = math.inf if several else 60.0
+    state = Checkpoint(checkpoint, batches, stopping, fingerprint, seconds, writes=is_chief())
     for callback in callbacks:
         if isinstance(callback, Progress):
             callback.judge_by(monitor, state.history)
+    prepare_model(model)
+    train_batches, valid_batches = distributed(batches.dataset, strategy), distributed(validation, strategy)
+    first_callbacks = [*scores, *([LogsOfChief()] if several else [])]
 
     def train(until: int, steps: int) -> None:
         model.fit(
-            batches.dataset,
-            validation_data=validation,
+            train_batches,
+            validation_data=valid_batches,
             initial_epoch=state.epoch,
             epochs=until,
             steps_per_epoch=steps,
-            callbacks=[*scores, stopping, state, *callbacks],
+            callbacks=[*first_callbacks, stopping, state, *callbacks],
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
@@ -75,9 +85,9 @@ def fit(
     try:
         # Create the variables of optimizer and metrics now. If the first step created them, TensorFlow would trace it
         # twice, and a checkpoint could not set them.
-        with model.distribute_strategy.scope():
+        with strategy.scope():
             model.optimizer.build(model.trainable_variables)
-        model.evaluate(validation.take(1), verbose=0)
+        model.evaluate(distributed(validation.take(1), strategy), verbose=0)
         if state.step:  # killed within an epoch: first the rest of it
             train(until=state.epoch + 1, steps=batches.steps_per_epoch - state.step)
         for end in range(epochs, epochs * cycles + 1, epochs):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import keras
+from keras import ops
 
 from textapp.task import Report
 from textapp.text.terminal import BOLD, GREEN, Screen, duration
@@ -99,7 +100,9 @@ class Progress(keras.callbacks.Callback):
         """Starts the clock. Reports it if a killed training resumes."""
         del logs
         optimizer = self.model.optimizer  # None if the model updates its weights itself
-        if not self._has_begun and (epoch or (optimizer is not None and int(optimizer.iterations))):
+        if not self._has_begun and (
+            epoch or (optimizer is not None and int(ops.convert_to_numpy(optimizer.iterations)))
+        ):
             print(f"resuming at epoch {epoch + 1} of {self._planned(epoch)}", file=self.stream, flush=True)
         self._has_begun = True
         # A resumed epoch has fewer steps; Keras has their number in `params`.

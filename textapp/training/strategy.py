@@ -1,4 +1,4 @@
-"""The devices of a training: one CPU or GPU, several GPUs, or a TPU."""
+"""The devices of a training: one CPU or GPU, several GPUs, several machines, or a TPU."""
 
 import contextlib
 import os
@@ -7,13 +7,19 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from textapp.training.workers import cluster_strategy
+
 
 def choose_strategy() -> tf.distribute.Strategy:
-    """Chooses the best devices: a TPU, else all GPUs (limit them with `CUDA_VISIBLE_DEVICES`), else one device.
+    """Chooses the devices: the machines of `TF_CONFIG`, else a TPU, else all GPUs, else one device.
+
+    `CUDA_VISIBLE_DEVICES` limits the GPUs.
 
     It looks for a TPU only if the environment variable `TPU_NAME` is set (`local` on a TPU machine), because the search
     uses the network.
     """
+    if (cluster := cluster_strategy()) is not None:
+        return cluster
     if os.environ.get("TPU_NAME"):
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(os.environ["TPU_NAME"])
         tf.config.experimental_connect_to_cluster(resolver)

@@ -32,8 +32,10 @@ from textapp.training.progress import Progress
 from textapp.training.scores import describe_result, held_out_metrics
 from textapp.training.strategy import choose_strategy, describe, precision
 from textapp.training.validation import ValidationScores
+from textapp.training.workers import as_worker
 
 
+@as_worker
 def train(
     task_name: str,
     config: ModelConfig | None,
