@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from textapp.cli import vector_shards
 from textapp.cli.arguments import as_utf8, settings_help
 from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, resumable, say
@@ -18,6 +19,8 @@ from textapp.text.characters import agreeing, counted
 from textapp.vectors.config import VectorsConfig
 
 app = typer.Typer(help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None)
+app.command("count")(vector_shards.count)
+app.command("merge")(vector_shards.merge)
 DEFAULTS = VectorsConfig()
 
 File = Annotated[
