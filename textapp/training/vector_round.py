@@ -1,17 +1,14 @@
 """One round of one shard of a training of word vectors: its steps, where it starts, and what it hands on."""
 
 import dataclasses
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from textapp.data.lines import open_stream
 from textapp.errors import InputError
 from textapp.files import named_errors
-from textapp.data.lines import open_stream
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import Part
 from textapp.vectors.formats import format_of_name, holds_vectors
@@ -104,11 +101,8 @@ class ShardRound:
         assert init.training is not None  # by `after`
         if init.words != tuple(words) or init.outputs is None:
             raise InputError(f"{os.fspath(path)}: has another vocabulary than --counts gives; use the same counts")
-        inputs = init.vectors
-        if init.subwords is not None:
-            inputs = np.concatenate([init.subwords.word_rows(init.words, inputs), init.subwords.vectors])
         for table, vectors, accumulator in (
-            (model.inputs_table, inputs, init.training.inputs),
+            (model.inputs_table, init.input_rows(), init.training.inputs),
             (model.outputs_table, init.outputs, init.training.outputs),
         ):
             table.vectors.assign(vectors)

@@ -209,9 +209,8 @@ def _train(job: _Job, overwrite: bool) -> dict[str, Any]:
     report(f"training {model.count_params():,} parameters with {counted(threads, 'thread')}")
 
     state = Checkpoint(folder / run_folder.CHECKPOINT, blocks, None, _fingerprint(job, cache, counts))
-    if (state.epoch, state.step) == (0, 0):
-        state.epoch, state.step = divmod(first, blocks.steps_per_epoch)
-    steps_before = max(state.epoch * blocks.steps_per_epoch + state.step, first)
+    state.begin_at(first)
+    steps_before = state.epoch * blocks.steps_per_epoch + state.step
     trained_from = time.monotonic()
     words_per_step = cache.num_words_read / blocks.steps_per_epoch
     callbacks = [
@@ -386,7 +385,8 @@ def _fit(model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, last: int, 
 def _judge(state: Checkpoint, negatives: float, report: Callable[[str], None], is_end: bool) -> None:
     """Warns at the end if the loss has hardly fallen or has risen. Raises `InputError` if the training diverged."""
     untrained = (1 + negatives) * math.log(2)
-    if state.stopped or (loss := state.history[-1]["loss"]) > DIVERGED * untrained:
+    loss = state.history[-1]["loss"]
+    if state.stopped or (is_end and loss > DIVERGED * untrained):
         raise InputError("training diverged: the loss grows; use a lower learning_rate and --force")
     if not is_end:
         return

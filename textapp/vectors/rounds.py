@@ -1,18 +1,27 @@
 """A training of word vectors in shards: what a round hands to the next one, and the average of the shards.
 
 All shards start from one vocabulary and one set of random vectors. In a round each shard trains on its own part of the
-corpus; then the average of all is the start of the next round. A row is weighted by how often it was trained: a word by
-its count in the shard, an n-gram by the counts of the words that have it. A word that only one shard has keeps the
-vector of that shard.
+corpus and moves the rows of its tables: words, n-grams and context vectors. The start of the next round is the start of
+this one plus the mean of the moves. Two things come from the rows themselves. Let `a_k` be what shard k added to
+Adagrad's accumulator of a row, the sum of its squared gradients, which grows with the occurrences of the word in this
+round of the shard.
 
-Reference: Zinkevich et al. 2010, Parallelized Stochastic Gradient Descent. McDonald et al. 2010, Distributed Training
-Strategies for the Structured Perceptron (iterative parameter mixing, and weights). Ji et al. 2016, Parallelizing Word2Vec
-in Shared and Distributed Memory.
+- The weight of shard k is `g_k = a_k / sum(a)`. So a word that only one shard had moves as far as that shard moved it.
+- The mean move is multiplied by `n ** 0.5`, where `n = 1 / sum(g ** 2)` is the effective number of shards that trained
+  the row. One process would make all the moves, n times the mean; but each of them also corrects the ones before it,
+  which shards cannot see, so that the sum of all moves goes too far (it diverged) and the plain mean not far enough.
+
+The accumulator grows by the weighted mean of `a_k`, not by the sum: the rate of a row that n shards train falls as if it
+was trained n times less often, which again is what the mean needs.
+
+Reference: McDonald et al. 2010, Distributed Training Strategies for the Structured Perceptron (iterative parameter
+mixing, with weights). Zinkevich et al. 2010, Parallelized Stochastic Gradient Descent (one average at the end). Ji et al.
+2016, Parallelizing Word2Vec in Shared and Distributed Memory (rates that grow with the number of machines).
 """
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +31,8 @@ from textapp.errors import InputError, excerpt
 if TYPE_CHECKING:
     from textapp.vectors.word_vectors import WordVectors
 
-_ROWS = 1 << 16  # of a table at a time, so that no whole table is copied
+POWER = 0.5  # of the effective number of shards, by which a mean move is multiplied
+_ROWS = 1 << 16  # of a table at a time
 _TOLERANCE = 0.05  # of the corpus' words; counts of other engines may differ a little
 
 
@@ -81,13 +91,17 @@ class RoundState:
         ]
 
 
-def average_vectors(paths: Sequence[str | os.PathLike[str]]) -> "WordVectors":
-    """Averages the shards of a round, each row weighted by its count in each shard.
+def average_vectors(
+    paths: Sequence[str | os.PathLike[str]], init: str | os.PathLike[str] | None = None
+) -> "WordVectors":
+    """Averages the moves of all shards in a round; see the top of this file.
 
-    At most two of them are in memory at a time. The order of `paths` does not matter.
+    Besides the result there is one shard in memory at a time. The order of `paths` does not matter.
 
     Args:
         paths: The vectors of all shards, `.npz`.
+        init: What the shards started from, the average of the round before; None after the first round, which starts
+            from random vectors.
 
     Returns:
         The averages, with the sums of the counts; before the last round with the state for the next one.
@@ -99,41 +113,34 @@ def average_vectors(paths: Sequence[str | os.PathLike[str]]) -> "WordVectors":
     from textapp.vectors.formats import read_vectors
 
     places: dict[int, str] = {}
-    for path in paths:  # in the order of the shards, so that rounding is always the same
+    for path in paths:
         state = read_state(path)
         if state.shard in places:
             raise InputError(f"{os.fspath(path)}: is shard {state.shard}, as {places[state.shard]} is; give each once")
-        places[state.shard] = os.fspath(path)
-        if len(places) == 1:
+        if not places:
             first = state
         elif differing := first.differing(state):
             raise InputError(f"{os.fspath(path)}: has another {differing[0]} than {next(iter(places.values()))}")
+        places[state.shard] = os.fspath(path)
     if missing := sorted({*range(1, first.shards + 1)} - {*places}):
         raise InputError(f"{os.fspath(paths[0])}: is one of {first.shards} shards; shard {missing[0]} is missing")
     mean: _Mean | None = None
     losses = []
-    for shard in sorted(places):
+    for shard in sorted(places):  # in this order, so that rounding is always the same
         vectors = read_vectors(places[shard])
         assert vectors.training is not None  # as read above
         losses.append(vectors.training.losses[-1])
-        mean = mean or _Mean(vectors, places[shard])
+        mean = mean or _Mean(vectors, places[shard], _start(init, vectors, first))
         mean.add(vectors, places[shard])
         del vectors
     assert mean is not None
-    state = dataclasses.replace(
-        first,
-        shard=0,
-        losses=(*first.losses[:-1], float(np.mean(losses))),
-        inputs=mean.rows["input_squares"],
-        outputs=mean.rows["output_squares"],
-    )
     found = int(mean.counts.sum())
     if abs(found - first.num_words) > _TOLERANCE * first.num_words:
         raise InputError(
             f"{os.fspath(paths[0])}: the shards have {found:,} of the {first.num_words:,} words that were counted; each "
             "`vectors train --shard` must get the whole corpus, and the counts must be those of it"
         )
-    return mean.result(state)
+    return mean.result(first, float(np.mean(losses)))
 
 
 def read_state(path: str | os.PathLike[str]) -> RoundState:
@@ -149,69 +156,130 @@ def read_state(path: str | os.PathLike[str]) -> RoundState:
     return state
 
 
-class _Mean:
-    """Running means of the rows of several shards, weighted by their counts."""
+def _start(init: str | os.PathLike[str] | None, shard: "WordVectors", state: RoundState) -> list["_Rows"]:
+    """The tables at the start of a round. Raises `InputError` if `init` is not the average of the round before."""
+    from textapp.vectors.formats import read_vectors
 
-    def __init__(self, first: "WordVectors", path: str):
-        self.first, self.path = first, path
+    if init is None:
+        if state.number > 1:
+            raise InputError(f"round {state.number}: give what its shards started from, with --init")
+        return _random_tables(shard, state)
+    name, before = os.fspath(init), read_vectors(init)
+    wanted = None if before.training is None else dataclasses.replace(before.training, number=state.number)
+    if wanted is None or before.training.shard or before.training.number != state.number - 1 or wanted.differing(state):
+        raise InputError(f"{name}: is not what the shards started from, the average after round {state.number - 1}")
+    if before.words != shard.words:
+        raise InputError(f"{name}: has another vocabulary than the shards")
+    return _tables(before, name)
+
+
+def _random_tables(shard: "WordVectors", state: RoundState) -> list["_Rows"]:
+    """The tables with which `Word2Vec` begins."""
+    from textapp.vectors.word2vec import Word2Vec
+
+    grams = shard.subwords.subwords if shard.subwords else None
+    model = Word2Vec(
+        len(shard),
+        shard.dim,
+        kind=state.settings["model"],
+        ngrams=grams.flat_ids(shard.words) if grams else None,
+        buckets=grams.buckets if grams else 0,
+        seed=state.settings["seed"],
+    )
+    tables = (model.inputs_table, model.outputs_table)
+    return [_Rows(table.vectors.numpy(), table.accumulator.numpy()) for table in tables]
+
+
+def _tables(vectors: "WordVectors", path: str) -> list["_Rows"]:
+    """The input and the output table of a round or of a shard."""
+    state = vectors.training
+    if state is None or vectors.counts is None or vectors.outputs is None:
+        raise InputError(f"{path}: has no counts or no context vectors; train the shard again")
+    return [_Rows(vectors.input_rows(), state.inputs), _Rows(vectors.outputs, state.outputs)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Rows:
+    """A table: vectors, float32 `(R, E)`, and Adagrad's accumulators, float32 `(R,)`."""
+
+    vectors: np.ndarray
+    accumulator: np.ndarray
+
+
+class _Mean:
+    """The moves of the shards' rows, weighted by the squared gradients that each row got."""
+
+    def __init__(self, first: "WordVectors", path: str, start: list[_Rows]):
+        self._words, self._path, self._start = first.words, path, start
+        self._subwords, self._tokenizer = first.subwords, first.tokenizer
+        self._moves = [np.zeros_like(table.vectors) for table in start]
+        self._sums = [np.zeros(len(table.accumulator)) for table in start]
+        self._squares = [np.zeros(len(table.accumulator)) for table in start]
+        self._last: list[_Rows] = []
         self.counts = np.zeros(len(first), np.int64)
-        self.rows: dict[str, np.ndarray] = {}
-        self._weights: dict[str, np.ndarray] = {}
-        self._ngrams = first.subwords.subwords.flat_ids(first.words) if first.subwords else None
 
     def add(self, vectors: "WordVectors", path: str) -> None:
         """Adds a shard. Raises `InputError` if it has another vocabulary, or lacks what a shard has."""
-        state, counts = vectors.training, vectors.counts
-        if vectors.words != self.first.words:
-            raise InputError(f"{path}: has another vocabulary than {self.path}; give all shards the same counts")
-        if state is None or counts is None or vectors.outputs is None:
-            raise InputError(f"{path}: has no counts or no context vectors; train the shard again")
-        tables = {"outputs": vectors.outputs, "output_squares": state.outputs}
-        of_ngrams = counts[:0]
-        if vectors.subwords is not None and self._ngrams is not None:
-            ids, offsets = self._ngrams
-            weights = np.repeat(counts, np.diff(offsets)).astype(np.float64)
-            of_ngrams = np.bincount(ids, weights, vectors.subwords.subwords.buckets)
-            tables["inputs"] = vectors.subwords.word_rows(vectors.words, vectors.vectors)
-            tables["ngrams"] = vectors.subwords.vectors
-        else:
-            tables["inputs"] = vectors.vectors
-        tables["input_squares"] = state.inputs
-        weights_of = {"ngrams": of_ngrams, "input_squares": np.concatenate([counts, of_ngrams])}
-        for name, rows in tables.items():
-            self._add(name, rows, weights_of.get(name, counts).astype(np.float64))
-        self.counts += counts
+        if vectors.words != self._words:
+            raise InputError(f"{path}: has another vocabulary than {self._path}; give all shards the same counts")
+        self._last = _tables(vectors, path)
+        self.counts += vectors.counts
+        for table, start, moves, sums, squares in zip(
+            self._last, self._start, self._moves, self._sums, self._squares, strict=True
+        ):
+            grown = np.maximum(table.accumulator.astype(np.float64) - start.accumulator, 0)
+            sums += grown
+            squares += grown**2
+            for part in _slices(len(moves)):
+                weights = grown[part, None].astype(np.float32)
+                moves[part] += weights * (table.vectors[part] - start.vectors[part])
 
-    def _add(self, name: str, rows: np.ndarray, weights: np.ndarray) -> None:
-        """Moves the means of a table towards a shard's rows: exact where all rows are equal."""
-        if name not in self.rows:
-            self.rows[name], self._weights[name] = rows.copy(), weights
-            return
-        mean = self.rows[name]
-        total = self._weights[name] + weights
-        # A row that no shard has trained is the same in all of them.
-        share = np.divide(weights, total, out=np.zeros_like(total), where=total > 0).astype(np.float32)
-        for start in range(0, len(mean), _ROWS):
-            part = slice(start, start + _ROWS)
-            mean[part] += (rows[part] - mean[part]) * (share[part] if rows.ndim == 1 else share[part, None])
-        self._weights[name] = total
-
-    def result(self, state: RoundState) -> "WordVectors":
-        """The means, with the state of the round unless it was the last one."""
+    def result(self, state: RoundState, loss: float) -> "WordVectors":
+        """The rows after their mean moves, with the state of the round unless it was the last one."""
         from textapp.vectors.subwords import SubwordVectors
         from textapp.vectors.word_vectors import WordVectors
 
-        rows, first, subwords = self.rows, self.first, None
-        inputs = rows["inputs"]
-        if first.subwords is not None:
-            subwords = SubwordVectors(first.subwords.subwords, rows["ngrams"])
-            inputs = subwords.compose(first.words, inputs)
-        return WordVectors(
-            first.words,
-            inputs,
-            counts=self.counts,
-            outputs=rows["outputs"],
-            subwords=subwords,
-            tokenizer=first.tokenizer,
-            training=state if state.number < state.rounds else None,
+        if state.shards == 1:  # the shard itself, without rounding
+            (inputs, outputs), subwords = self._last, self._subwords
+        else:
+            inputs, outputs = (self._moved(table) for table in range(2))
+            subwords = self._subwords
+            if subwords is not None:
+                subwords = SubwordVectors(subwords.subwords, inputs.vectors[len(self._words) :])
+        vectors = inputs.vectors[: len(self._words)]
+        if subwords is not None:
+            vectors = subwords.compose(self._words, vectors)
+        after = dataclasses.replace(
+            state,
+            shard=0,
+            losses=(*state.losses[:-1], loss),
+            inputs=inputs.accumulator,
+            outputs=outputs.accumulator,
         )
+        return WordVectors(
+            self._words,
+            vectors,
+            counts=self.counts,
+            outputs=outputs.vectors,
+            subwords=subwords,
+            tokenizer=self._tokenizer,
+            training=after if state.number < state.rounds else None,
+        )
+
+    def _moved(self, number: int) -> _Rows:
+        """A table after the mean moves. The moves of the shards are turned into it."""
+        start, moves = self._start[number], self._moves[number]
+        sums, squares = self._sums[number], self._squares[number]
+        trained = sums > 0
+        effective = np.divide(sums**2, squares, out=np.ones_like(sums), where=squares > 0)
+        scale = np.divide(effective**POWER, sums, out=np.zeros_like(sums), where=trained).astype(np.float32)
+        for part in _slices(len(moves)):
+            moves[part] *= scale[part, None]
+            moves[part] += start.vectors[part]
+        grown = np.divide(squares, sums, out=np.zeros_like(sums), where=trained)
+        return _Rows(moves, (start.accumulator + grown).astype(np.float32))
+
+
+def _slices(size: int) -> Iterator[slice]:
+    """Parts of a table, so that no whole table is copied."""
+    return (slice(start, start + _ROWS) for start in range(0, size, _ROWS))

@@ -120,6 +120,12 @@ class WordVectors:
             matrix[unseen], known[unseen] = self.subwords.unseen([words[i] for i in unseen.tolist()])
         return matrix, known
 
+    def input_rows(self) -> np.ndarray:
+        """Returns the rows that were trained, float32 `(V, E)`: with subwords `(V + buckets, E)`, words, then n-grams."""
+        if self.subwords is None:
+            return self.vectors
+        return np.concatenate([self.subwords.word_rows(self.words, self.vectors), self.subwords.vectors])
+
     @functools.cached_property
     def norms(self) -> np.ndarray:
         """Euclidean norms of the vectors, float32 `(V,)`."""
