@@ -14,11 +14,11 @@ from textapp.training.checkpoint import Checkpoint
 from textapp.training.vector_workers import Processes, train_vectors_on_workers
 from textapp.training.vectors import train_vectors
 from textapp.vectors import blocks
+from textapp.vectors.averaging import average_vectors
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import Part
 from textapp.vectors.counts import count_words, write_counts
 from textapp.vectors.formats import read_vectors, write_vectors
-from textapp.vectors.rounds import average_vectors
 
 SETTINGS = ["dim=8", "epochs=3", "threads=1", "sample=0", "min_count=2", "tokenizer=whitespace"]
 WORDS = ["城市", "大学", "电影", "好看", "king", "queen", "city", "town"]
@@ -167,12 +167,13 @@ def test_what_is_no_round_is_refused(corpus, counts, tmp_path):
 
     refused("needs --counts of the whole corpus", outs[0], counts=[])
     refused("must be an .npz", tmp_path / "a.vec")
-    refused(r"plain\.npz: is not the average of a round", outs[0], "epochs=1", init=tmp_path / "plain.npz")
+    refused(r"plain\.npz: is no average of a round", outs[0], "epochs=1", init=tmp_path / "plain.npz")
     refused(r"a\.npz: is the result of shard 1;", tmp_path / "c.npz", "epochs=1", init=outs[0])
     refused(r"r\.npz: was trained with other seed;", outs[0], "epochs=1", "seed=3", init=tmp_path / "r.npz")
     refused(r"r\.npz: was trained with other shards", outs[0], "epochs=1", shard=Part(0, 3), init=tmp_path / "r.npz")
     refused("--rounds 99: this shard's training has only", tmp_path / "e.npz", rounds=99)
-    (tmp_path / "other.tsv").write_text("king\t9\nqueen\t8\n", encoding="utf-8")
+    others = counts.read_text(encoding="utf-8").replace("zürich", "zug")
+    (tmp_path / "other.tsv").write_text(others, encoding="utf-8")
     refused(
         r"r\.npz: has another vocabulary than --counts",
         tmp_path / "d.npz",

@@ -2,6 +2,7 @@
 
 import collections
 import gzip
+import itertools
 import random
 
 import numpy as np
@@ -41,14 +42,16 @@ def test_counts_are_those_of_a_dictionary_whatever_fits_into_memory(corpus, tmp_
     assert list(tmp_path.iterdir()) == [path]  # no temporary file is left
 
 
-@given(st.lists(st.lists(st.tuples(st.sampled_from("aÄ好😀b"), st.integers(0, 2**40)), min_size=1), min_size=1, max_size=4))
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("aÄ好😀b"), st.integers(0, 2**40)), min_size=1), min_size=1, max_size=4)
+)
 def test_merged_counts_add_up_in_any_order(tmp_path_factory, shards):
     folder = tmp_path_factory.mktemp("части")
     for number, shard in enumerate(shards):
         text = "".join(f"{word}\t{count}\n" for word, count in shard).encode()
         (folder / f"part-{number}").write_bytes(gzip.compress(text) if number % 2 else text.replace(b"\n", b"\r\n"))
     expected = collections.Counter()
-    for word, count in sum(shards, []):
+    for word, count in itertools.chain(*shards):
         expected[word] += count
     for paths in ([folder], [folder / "part-*"], sorted(folder.iterdir(), reverse=True)):
         for max_words in (1, 100):

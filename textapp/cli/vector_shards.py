@@ -1,10 +1,12 @@
 """`textapp vectors count`, `merge` and `average`: word vectors from many shards of a corpus."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal
 
 import typer
 
+from textapp.cli.native_log import native_log_hidden
 from textapp.cli.output import print_json, say
 from textapp.errors import InputError
 from textapp.output_files import check_output
@@ -12,7 +14,7 @@ from textapp.text.characters import counted
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import Part
 
-CountsOut = Annotated[Path, typer.Option(help="File of counts to make: WORD<TAB>COUNT, sorted; gzip if it ends in .gz.")]
+CountsOut = Annotated[Path, typer.Option(help="File of counts to make, WORD<TAB>COUNT; gzip if it ends in .gz.")]
 Force = Annotated[bool, typer.Option(help="Replace an existing file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
@@ -72,6 +74,40 @@ def merge(
     _write(write_counts(merge_counts(files, folder=_folder(out)), out, may_replace), out, as_json)
 
 
+def average(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="SHARD...", help="Vectors of all shards of a round, of `train --shard`.")
+    ],
+    out: Annotated[Path, typer.Option(help="Vector file to make. An average of an earlier round there is replaced.")],
+    init: Annotated[
+        Path | None, typer.Option(help="What the shards started from; leave it out after the first round.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Average the shards of a round; the result is what their next round starts from, or the trained vectors."""
+    from textapp.vectors.averaging import average_vectors, is_average, read_state
+    from textapp.vectors.formats import format_of_name, holds_vectors, write_vectors
+
+    is_last = (state := read_state(files[0])).number == state.rounds
+    if not is_last and (format_of_name(out) != "npz" or out.suffix != ".npz"):
+        raise InputError(f"--out {out}: must be an .npz, which keeps all that the next round needs")
+    check_unread(out, files)
+    may_replace = holds_vectors if force else is_average
+    check_output(out, may_replace)
+    with native_log_hidden():
+        vectors = average_vectors(files, init)
+    write_vectors(vectors, out, overwrite=may_replace)
+    say(f"round {state.number} of {state.rounds}: {out} ({counted(len(vectors), 'word')}, {len(files)} shards)")
+    say(
+        f"next:    textapp vectors neighbors {quote(str(out))} WORD"
+        if is_last
+        else f"next:    each shard again, with --init {quote(str(out))}"
+    )
+    if as_json:
+        print_json({"vectors": str(out), "round": state.number, "rounds": state.rounds, "vocabulary": len(vectors)})
+
+
 def parse_part(text: str) -> Part:
     """Parses K/N, such as `2/4`. Raises `InputError` unless K is from 1 to N."""
     index, slash, number = text.partition("/")
@@ -96,6 +132,6 @@ def _write(size: int, out: Path, as_json: bool) -> None:
     """Prints what was written."""
     result: dict[str, Any] = {"counts": str(out), "words": size}
     say(f"counts: {out} ({counted(size, 'word')})")
-    say(f"next:   textapp vectors train CORPUS --counts {out} --out vectors.npz")
+    say(f"next:   textapp vectors train CORPUS --counts {quote(str(out))} --out vectors.npz")
     if as_json:
         print_json(result)

@@ -44,9 +44,7 @@ class ShardRound:
     losses: tuple[float, ...]
 
     @classmethod
-    def after(
-        cls, init: str | os.PathLike[str] | None, part: Part, rounds: int, config: VectorsConfig
-    ) -> "ShardRound":
+    def after(cls, init: str | os.PathLike[str] | None, part: Part, rounds: int, config: VectorsConfig) -> "ShardRound":
         """The round after the one that ended with `init`; the first one without it.
 
         Raises:
@@ -60,11 +58,11 @@ class ShardRound:
             with open_stream(init) as stream:
                 state = read_round(stream, init)
         if state is None or state.shard:
-            what = f"the result of shard {state.shard}" if state else "not the average of a round, or that of the last one"
+            what = f"the result of shard {state.shard}" if state else "no average of a round, or of the last"
             raise InputError(f"{os.fspath(init)}: is {what}; --shard starts from what `vectors average` wrote")
         wanted = dataclasses.replace(state, rounds=rounds, shards=part.count, settings=settings)
         if differing := state.differing(wanted):
-            raise InputError(f"{os.fspath(init)}: was trained with other {', '.join(differing[:8])}; give the same here")
+            raise InputError(f"{os.fspath(init)}: was trained with other {', '.join(differing[:8])}; give the same")
         return cls(part, rounds, state.number + 1, settings, state.losses)
 
     @property

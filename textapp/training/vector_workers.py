@@ -22,11 +22,11 @@ from textapp.errors import InputError
 from textapp.files import delete_leftovers, named_errors
 from textapp.output_files import check_output, delete_empty_folders, locked, real_path
 from textapp.training import run_folder
+from textapp.vectors.averaging import average_vectors
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import Part, WordSplitter
 from textapp.vectors.counts import count_words, merge_counts, write_counts
 from textapp.vectors.formats import format_of_name, holds_vectors, read_vectors, write_vectors
-from textapp.vectors.rounds import average_vectors
 from textapp.vectors.token_cache import delete_cache
 
 _SECONDS = 5  # for a process whose pipe is closed to end
@@ -319,8 +319,7 @@ class Processes:
                 connection.send((function, arguments))
             waiting[connection] = index
         while waiting:
-            for connection in wait(list(waiting)):
-                assert isinstance(connection, Connection)
+            for connection in [connection for connection in wait(list(waiting)) if isinstance(connection, Connection)]:
                 index = waiting[connection]
                 with self._death_named(index):
                     kind, value = connection.recv()

@@ -68,7 +68,7 @@ def train_vectors(
             that further training needs.
         corpus: Text files, folders or patterns of them.
         init: Vectors to start from; all their words stay in the vocabulary. With `shard`, the average of the round
-            before, from `textapp.vectors.rounds.average_vectors`; None in the first round.
+            before, from `textapp.vectors.averaging.average_vectors`; None in the first round.
         counts: Files of word counts (`textapp.vectors.counts`), from which the vocabulary is chosen; by default it is
             chosen from the corpus.
         shard: The part of the corpus to train one round on, see `ShardRound`; needs `counts` of the whole corpus. A
@@ -92,7 +92,7 @@ def train_vectors(
             raise InputError(f"{out}: is read by this training ({os.fspath(source)}); choose another --out")
     format_of_name(out)  # raises for an unknown suffix: now, not after hours
     folder = out.with_name(f"{out.name}.training")
-    command = {
+    command: dict[str, Any] = {
         "task": TASK,
         "settings": config.to_dict(),
         "corpus": [os.fspath(path) for path in corpus],
@@ -283,7 +283,7 @@ def _prepare(
         if counts.sum() < FEW_WORDS:
             words, verb = counted(int(counts.sum()), "word"), agreeing(int(counts.sum()), "is", "are")
             report(f"warning: {words} {verb} few to learn vectors from; use a million or more")
-        if totals is not None and job.round is None and (absent := np.count_nonzero(cache.counts < (totals > 0))):
+        if totals is not None and job.round is None and (absent := int(np.count_nonzero(cache.counts < (totals > 0)))):
             report(f"warning: {counted(absent, 'word')} of the counts do not occur in the corpus: they learn nothing")
         return cache, counts, _probes(config, cache)
     except InputError:
@@ -370,7 +370,7 @@ def _fit(model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, last: int, 
         )
 
     size = blocks.steps_per_epoch
-    if state.epoch * size + state.step >= last:  # killed after the last step: without `fit` the tables are restored here
+    if state.epoch * size + state.step >= last:  # killed after the last step: the tables are restored here
         state.set_model(model)
         state.on_train_begin()
         return

@@ -1,7 +1,8 @@
 """A corpus of raw text files, streamed as sentences (lists of words).
 
 A corpus is any number of UTF-8 files, plain or gzip-compressed, with a sentence or paragraph a line; a folder means all
-files in it, a pattern such as `part-*.gz` all files that match it. Less than 1 MiB of text is in memory at a time, however long a file or a line is.
+files in it, a pattern such as `part-*.gz` all files that match it. Less than 1 MiB of text is in memory at a time,
+however long a file or a line is.
 """
 
 import functools
@@ -214,7 +215,7 @@ def _matches(path: Path) -> list[Path]:
     """A path, or those that match it if it is a pattern. Raises `InputError` if nothing matches."""
     if not glob.has_magic(str(path)) or os.path.lexists(path):
         return [path]
-    if found := sorted(glob.glob(str(path), recursive=True)):
+    if found := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 (a pattern of any root)
         return list(map(Path, found))
     raise InputError(f"{path}: no file matches this pattern")
 

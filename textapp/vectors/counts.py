@@ -18,7 +18,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -50,7 +50,8 @@ class _SortedRuns(contextlib.ExitStack):
 
     def store(self, counts: Iterable[tuple[str, int]]) -> None:
         """Writes counts, each word once, to a file."""
-        file = self.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=self._folder))
+        temporary = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=self._folder)  # noqa: SIM115
+        file = self.enter_context(temporary)
         file.writelines(f"{word}\t{count}\n" for word, count in sorted(counts))
         self._files.append(file)
 
@@ -99,7 +100,7 @@ def count_words(
                 runs.store(table.items())
                 table = WordIds(splitter)
         if not num_words:
-            raise InputError(f"{files[0]}: there is no word in {'it' if len(files) == 1 else 'this part of the corpus'}")
+            raise InputError(f"{files[0]}: there is no word in {'it' if part is None else f'part {part}'}")
         yield from runs.merged(table.items())
 
 
@@ -244,5 +245,6 @@ def _opened(temporary: Path, path: Path) -> Iterator[IO[str]]:
     with temporary.open("wb") as file, contextlib.ExitStack() as stack:
         binary: IO[bytes] = file
         if path.suffix.lower() == ".gz":
-            binary = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))  # type: ignore[assignment]
+            packed = stack.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
+            binary = cast(IO[bytes], packed)
         yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline="\n"))

@@ -87,10 +87,10 @@ def _read(archive: zipfile.ZipFile, path: str | os.PathLike[str], limit: int | N
             raise InputError("the array `subword_vectors` is missing")
         training = None
         if settings.get("round") is not None and limit is None:
-            squares = read("input_squares"), read("output_squares")
-            if any(array is None or array.ndim != 1 for array in squares) or len(squares[1]) != len(vectors):
+            inputs, outputs = read("input_squares"), read("output_squares")
+            if inputs is None or outputs is None or inputs.ndim != 1 or outputs.shape != (len(vectors),):
                 raise InputError("the accumulators of the round are missing or have another shape")
-            training = RoundState.from_dict(settings["round"], *(array.astype(np.float32, copy=False) for array in squares))
+            training = RoundState.from_dict(settings["round"], _float32(inputs), _float32(outputs))
         return WordVectors(
             _words(words)[:limit],
             vectors,
@@ -151,6 +151,11 @@ def _subword_vectors(settings: dict[str, Any], vectors: np.ndarray) -> SubwordVe
     if set(settings) != set(names) or not all(type(settings[name]) is int for name in names):
         raise InputError(f"the subwords' settings must be {', '.join(names)}, integers. Received: {quoted(settings)}")
     return SubwordVectors(Subwords(**settings), vectors)
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    """The array as float32, a copy only if it has another type."""
+    return array.astype(np.float32, copy=False)
 
 
 def _to_bytes(text: str) -> np.ndarray:

@@ -121,7 +121,7 @@ class WordVectors:
         return matrix, known
 
     def input_rows(self) -> np.ndarray:
-        """Returns the rows that were trained, float32 `(V, E)`: with subwords `(V + buckets, E)`, words, then n-grams."""
+        """Returns the rows that were trained, float32 `(V, E)`; with subwords `(V + buckets, E)`."""
         if self.subwords is None:
             return self.vectors
         return np.concatenate([self.subwords.word_rows(self.words, self.vectors), self.subwords.vectors])
