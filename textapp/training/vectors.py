@@ -17,12 +17,13 @@ import numpy as np
 import tensorflow as tf
 
 from textapp.dashboards.word_vectors import VectorsDashboard
-from textapp.errors import InputError, excerpt, list_some
+from textapp.errors import InputError, list_some
 from textapp.files import delete_leftovers, digest, named_errors
 from textapp.output_files import check_output, delete_empty_folders, locked, real_path
 from textapp.text.characters import agreeing, counted
 from textapp.training import run, run_folder
 from textapp.training.checkpoint import Checkpoint
+from textapp.training.known_vectors import read_init, result_of, start_from
 from textapp.training.progress import Progress
 from textapp.training.vector_round import ShardRound
 from textapp.vectors.blocks import TrainingBlocks, choose_shape, noise_ratios
@@ -30,7 +31,7 @@ from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import Part, WordSplitter
 from textapp.vectors.counts import check_tokenizer, read_vocabulary
 from textapp.vectors.formats import check_words, format_of_name, holds_vectors, read_vectors, write_vectors
-from textapp.vectors.subwords import Subwords, SubwordVectors
+from textapp.vectors.subwords import Subwords
 from textapp.vectors.token_cache import TokenCache, build_cache, delete_cache
 from textapp.vectors.word2vec import Word2Vec
 from textapp.vectors.word_vectors import WordVectors
@@ -42,7 +43,6 @@ DIVERGED = 10.0  # times the loss before training
 UNLEARNED = 0.85  # of the loss before training; with enough text and steps it falls to a half
 PROBES = 8  # words with neighbours in TensorBoard, by default
 _MALLOC = {-1: 1 << 28, -2: 1 << 26, -3: 1 << 25}  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD: bytes
-KNOWN_ACCUMULATOR = 300.0  # of rows trained before, so that they move less than new ones
 
 
 def train_vectors(
@@ -176,7 +176,7 @@ def _train(job: _Job, overwrite: bool) -> dict[str, Any]:
     _leave_cores_to_threads(threads)
     _keep_freed_memory()
     splitter = WordSplitter(config.tokenizer, config.lowercase, config.normalization)
-    init = None if job.init is None else _read_init(job.init, config, splitter, report)
+    init = None if job.init is None else read_init(job.init, config, splitter, report)
 
     more: dict[str, Any] = {"forced": True} if overwrite else {}
     if job.round is not None:
@@ -203,7 +203,7 @@ def _train(job: _Job, overwrite: bool) -> dict[str, Any]:
     if init and job.round is not None:
         job.round.start(model, init, cache.words, str(job.init))
     elif init:
-        _start_from(model, init, cache)
+        start_from(model, init, cache)
     model.steps_done.assign(first)
     model.compile(config.learning_rate, total_steps=total)
     report(f"training {model.count_params():,} parameters with {counted(threads, 'thread')}")
@@ -223,7 +223,7 @@ def _train(job: _Job, overwrite: bool) -> dict[str, Any]:
     words = max(last - steps_before, 0) * words_per_step
 
     # Never `False`: a file that appeared meanwhile can be moved away, then the same command ends this training.
-    result = _result(model, cache, splitter, subwords, init if job.round is None else None)
+    result = result_of(model, cache, splitter, subwords, init if job.round is None else None)
     if job.round is not None:
         result.training = job.round.state(model, int(counts.sum()), state.history[-1]["loss"])
     write_vectors(result, job.out, overwrite=job.may_replace(overwrite))
@@ -319,42 +319,6 @@ def _keep_freed_memory() -> None:
             mallopt(option, value)
 
 
-def _read_init(path: str, config: VectorsConfig, splitter: WordSplitter, report: Callable[[str], None]) -> WordVectors:
-    """Reads the vectors to start from. Raises `InputError` if they contradict the settings."""
-    init = read_vectors(path, report=report)
-    if config.dim not in (None, init.dim):
-        raise InputError(f"{path}: has vectors of {init.dim} dimensions; set dim to that, or leave it out")
-    if init.tokenizer not in (None, splitter.to_dict()):
-        raise InputError(f"{path}: its corpus was tokenized with other settings: {excerpt(json.dumps(init.tokenizer))}")
-    wanted = Subwords(config.min_n, config.max_n, config.buckets) if config.subwords else None
-    found = init.subwords.subwords if init.subwords else None
-    if wanted != found:
-        raise InputError(f"{path}: has {found or 'no subwords'}; set subwords, min_n, max_n and buckets accordingly")
-    return init
-
-
-def _start_from(model: Word2Vec, init: WordVectors, cache: TokenCache) -> None:
-    """Puts known vectors into the model's tables, with the accumulator of trained rows."""
-    rows = _rows_of(init, cache)
-    known = np.flatnonzero(rows >= 0)
-    word_rows = init.subwords.word_rows(init.words, init.vectors) if init.subwords else init.vectors
-    tables = [(model.inputs_table, word_rows), (model.outputs_table, init.outputs)]
-    for table, values in tables:
-        if values is None:  # a text file has no outputs; with good input vectors they are learned again soon
-            continue
-        vectors, accumulator = table.vectors.numpy(), table.accumulator.numpy()
-        vectors[known], accumulator[known] = values[rows[known]], KNOWN_ACCUMULATOR
-        if table is model.inputs_table and init.subwords:
-            vectors[len(cache.words) :], accumulator[len(cache.words) :] = init.subwords.vectors, KNOWN_ACCUMULATOR
-        table.vectors.assign(vectors)
-        table.accumulator.assign(accumulator)
-
-
-def _rows_of(init: WordVectors, cache: TokenCache) -> np.ndarray:
-    """The row of each of the corpus' words in the known vectors, int64 `(V,)`; -1 for new words."""
-    return np.fromiter((init.index(word) if word in init else -1 for word in cache.words), np.int64, len(cache.words))
-
-
 def _fit(model: Word2Vec, blocks: TrainingBlocks, state: Checkpoint, last: int, callbacks: list[Any]) -> None:
     """Calls Keras' `fit` from the checkpoint's position on, until `last` steps are done."""
 
@@ -422,32 +386,3 @@ def _fingerprint(job: _Job, cache: TokenCache, counts: np.ndarray) -> str:
         content.update(counts.tobytes())
     init = "" if job.init is None else digest(job.init)
     return f"{json.dumps(job.command)} {cache.length} positions, {content.hexdigest()} {init}"
-
-
-def _result(
-    model: Word2Vec, cache: TokenCache, splitter: WordSplitter, subwords: Subwords | None, init: WordVectors | None
-) -> WordVectors:
-    """The trained vectors with everything that further training needs, the most frequent words first.
-
-    Counts are the sums over all trainings. If the initial vectors have no counts, their words keep their order and new
-    words follow.
-    """
-    words: Sequence[str] = cache.words
-    vectors, outputs, counts = model.vectors(), model.outputs_table.vectors.numpy(), cache.counts
-    if init is not None:
-        rows = _rows_of(init, cache)
-        if init.counts is None:
-            order = np.argsort(np.where(rows >= 0, rows, len(init)), kind="stable")
-        else:
-            counts = counts + np.where(rows >= 0, init.counts[rows], 0)
-            order = np.argsort(-counts, kind="stable")
-        words = [words[row] for row in order.tolist()]
-        vectors, outputs, counts = vectors[order], outputs[order], counts[order]
-    return WordVectors(
-        words,
-        vectors,
-        counts=counts,
-        outputs=outputs,
-        subwords=SubwordVectors(subwords, model.ngram_vectors()) if subwords else None,
-        tokenizer=splitter.to_dict(),
-    )
