@@ -1,12 +1,13 @@
 """Compares word vectors from shards, averaged after each round, with those of one process on the same text.
 
-    python -m benchmarks.vector_shards --data ../shared/data [--shards 2 4 8] [--rounds 15] [--seeds 0]
+    python -m benchmarks.vector_shards --data ../shared/data [--shards 2 4 8] [--rounds 15] [--million-words 4]
     python -m benchmarks.vector_shards --large 5000000
 
 All trainings read wiki_en with the same settings and the same number of epochs, in processes of one thread. The rule of
 the average (`textapp/vectors/averaging.py`) was chosen on the first 8.6 million words of it. `--large` measures memory
 and time of a vocabulary of that size in one process, with a generated corpus. Each row is stored when it is measured,
-so the benchmark can be stopped and resumes. It writes results/vector_shards.json and results/vector_shards.md.
+so the benchmark can be stopped and resumes; `--million-words` reads only the start of wiki_en. It writes
+results/vector_shards.json and results/vector_shards.md.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import numpy as np
 from benchmarks.environment import describe_environment, environment_line
 from benchmarks.record import Record, Row, spread
 from benchmarks.word_vectors import SETS, scores
+from textapp.data.lines import open_stream
 from textapp.files import replacing
 from textapp.vectors.config import VectorsConfig
 
@@ -107,34 +109,36 @@ def table(rows: list[Row], environment: dict[str, str | int]) -> str:
         "",
         "Spearman's rho on the sets of similarity, and the share of right analogies.",
         "",
-        "| shards | rounds | " + " | ".join([*SETS, "analogies"]) + " | mean | CPU s | seeds |",
-        "|---|---|" + "---|" * (len(SETS) + 4),
+        "| words | shards | rounds | " + " | ".join([*SETS, "analogies"]) + " | mean | CPU s | seeds |",
+        "|---|---|---|" + "---|" * (len(SETS) + 4),
     ]
     single = [row for row in compared if row["shards"] == 1]
-    for shards, rounds in sorted({(row["shards"], row["rounds"]) for row in compared}):
-        found = [row for row in compared if (row["shards"], row["rounds"]) == (shards, rounds)]
+    for words, shards, rounds in sorted({_kind(row) for row in compared}):
+        found = [row for row in compared if _kind(row) == (words, shards, rounds)]
         cells = [spread([row["scores"][name] for row in found], ".3f") for name in [*SETS, "analogies"]]
         means = spread([float(np.mean(list(row["scores"].values()))) for row in found], ".3f")
         cpu = spread([row["cpu_s"] for row in found], ".0f")
-        lines.append(f"| {shards} | {rounds} | " + " | ".join([*cells, means, cpu, str(len(found))]) + " |")
+        lines.append(
+            f"| {words / 1e6:.0f} M | {shards} | {rounds} | " + " | ".join([*cells, means, cpu, str(len(found))]) + " |"
+        )
     differences = []
-    for shards, rounds in sorted({(row["shards"], row["rounds"]) for row in compared if row["shards"] > 1}):
+    for words, shards, rounds in sorted({_kind(row) for row in compared if row["shards"] > 1}):
         of_seeds = [
             {name: row["scores"][name] - one["scores"][name] for name in row["scores"]}
             for row in compared
             for one in single
-            if (row["shards"], row["rounds"], row["seed"]) == (shards, rounds, one["seed"])
+            if _kind(row) == (words, shards, rounds) and (words, row["seed"]) == (one["words"], one["seed"])
         ]
         if of_seeds:
             cells = [f"{np.mean([found[name] for found in of_seeds]):+.3f}" for name in [*SETS, "analogies"]]
-            differences.append(f"| {shards} | {rounds} | " + " | ".join(cells) + " |")
+            differences.append(f"| {words / 1e6:.0f} M | {shards} | {rounds} | " + " | ".join(cells) + " |")
     if differences:
         lines += [
             "",
             "Difference to one process with the same seeds:",
             "",
-            "| shards | rounds | " + " | ".join([*SETS, "analogies"]) + " |",
-            "|---|---|" + "---|" * (len(SETS) + 1),
+            "| words | shards | rounds | " + " | ".join([*SETS, "analogies"]) + " |",
+            "|---|---|---|" + "---|" * (len(SETS) + 1),
             *differences,
         ]
     for row in rows:
@@ -157,6 +161,28 @@ def table(rows: list[Row], environment: dict[str, str | int]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _kind(row: Row) -> tuple[int, int, int]:
+    """The words, shards and rounds of a row."""
+    return row["words"], row["shards"], row["rounds"]
+
+
+def _corpus(data: Path, work: Path, million_words: int | None) -> Path:
+    """wiki_en, or the lines at its start that have about so many words between spaces."""
+    whole = data / "wiki_en/wiki_en.txt.gz"
+    if million_words is None:
+        return whole
+    path = work / f"wiki_en_{million_words}m.txt"
+    if not path.exists():
+        words = 0
+        with open_stream(whole) as source, replacing(path) as temporary, temporary.open("wb") as file:
+            for line in source:
+                file.write(line)
+                words += len(line.split())
+                if words >= million_words * 1_000_000:
+                    break
+    return path
+
+
 def main() -> None:
     """Measures the missing rows and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -165,6 +191,7 @@ def main() -> None:
     parser.add_argument("--shards", nargs="+", type=int, default=[2, 4, 8])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--million-words", type=int, help="read only so many words of wiki_en; by default all")
     parser.add_argument("--large", type=int, metavar="WORDS", help="measure a vocabulary of this size instead")
     parser.add_argument("--child", metavar="JOB", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -176,20 +203,21 @@ def main() -> None:
     record = Record(
         RESULTS / "vector_shards.json",
         lambda rows: table(rows, environment),
-        order=lambda row: (row["kind"], row.get("shards", 0), row.get("rounds", 0), row.get("seed", 0)),
+        order=lambda row: (row["kind"], row["words"], row.get("shards", 0), row.get("rounds", 0), row.get("seed", 0)),
     )
     if arguments.large:
         record.add(measure_large(arguments.large, arguments.work))
         return
     for seed in arguments.seeds:
-        for shards in [1, *arguments.shards]:
-            job = {"kind": "compared", "shards": shards, "rounds": arguments.rounds if shards > 1 else 1, "seed": seed}
+        for shards in dict.fromkeys([1, *arguments.shards]):
+            job: dict[str, Any] = {"kind": "compared", "shards": shards, "rounds": 1, "seed": seed}
+            job |= {"rounds": arguments.rounds if shards > 1 else 1, "million_words": arguments.million_words}
             if record.has(**job):
                 continue
-            out = arguments.work / f"{shards}_{job['rounds']}_{seed}.npz"
+            out = arguments.work / f"{arguments.million_words}_{shards}_{job['rounds']}_{seed}.npz"
             settings = [f"epochs={EPOCHS}", f"dim={DIM}", "threads=1", f"seed={seed}"]
-            corpus = str(arguments.data / "wiki_en/wiki_en.txt.gz")
-            figures = run({**job, "settings": settings, "corpus": corpus, "out": str(out)})
+            corpus = _corpus(arguments.data, arguments.work, arguments.million_words)
+            figures = run({**job, "settings": settings, "corpus": str(corpus), "out": str(out)})
             record.add({**job, **figures, "scores": scores(out, arguments.data)})
             out.unlink()
 
