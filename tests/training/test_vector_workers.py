@@ -241,6 +241,7 @@ def test_workers_give_what_the_rounds_give_by_hand(corpus, counts, tmp_path, mon
     assert found.words == expected.words
     np.testing.assert_allclose(found.vectors, expected.vectors, rtol=1e-5, atol=1e-7)  # written as text
     assert (metrics["workers"], metrics["rounds"], metrics["vocabulary"]) == (2, 3, 9)
+    assert (metrics["epochs"], len(metrics["history"])) == (3, 3)
     assert sum(line.startswith("round") for line in lines) == 3
     assert any("round 2 of 3 of shard 1/2 is there already" in line for line in lines)
     kept = {path.name for path in (tmp_path / "v.vec.training").iterdir()}

@@ -22,7 +22,7 @@ from textapp.errors import InputError
 from textapp.files import delete_leftovers, named_errors
 from textapp.output_files import check_output, delete_empty_folders, locked, real_path
 from textapp.training import run_folder
-from textapp.vectors.averaging import average_vectors
+from textapp.vectors.averaging import average_vectors, read_state
 from textapp.vectors.config import VectorsConfig
 from textapp.vectors.corpus import Part, WordSplitter
 from textapp.vectors.counts import count_words, merge_counts, write_counts
@@ -67,6 +67,7 @@ def train_vectors_on_workers(
 
     Returns:
         The content of `metrics.json`: as of `train_vectors`, and `workers` and `rounds`. `history` has a loss a round.
+        `words` and `words_per_second` are None if the rounds were trained by processes before this one.
 
     Raises:
         InputError: A file or a setting is wrong, `out` exists, or a process died.
@@ -124,6 +125,8 @@ def _reserved(out: Path, folder: Path, command: dict[str, Any], force: bool) -> 
         unfinished = bool(before) and not (folder / run_folder.METRICS).exists()
         overwrite = force or (unfinished and before.get("forced") is True)
         run_folder.clear_abandoned(folder)
+        if before and not unfinished:
+            _clear(folder, logs=False)
         # One that has a round may have been killed after it wrote the vectors.
         may_have_written = unfinished and any(folder.glob("round-*.npz"))
         check_output(out, holds_vectors if overwrite or may_have_written else False)
@@ -139,35 +142,12 @@ def _train(job: _Job, overwrite: bool, began: float) -> dict[str, Any]:
     from textapp.training import run
 
     finished = max((number for number in range(1, job.rounds + 1) if job.average(number).exists()), default=0)
-    words: list[int] = []
-    with Processes(job.workers) as processes:
-        counts = _count(job, processes)
-        for number in range(finished + 1, job.rounds + 1):
-            before = None if number == 1 else job.average(number - 1)
-            tasks = [
-                (
-                    _train_shard,
-                    {
-                        "config": job.config.to_dict(),
-                        "out": os.fspath(job.shard(index)),
-                        "corpus": job.command["corpus"],
-                        "counts": counts,
-                        "init": None if before is None else os.fspath(before),
-                        "part": (index, job.workers),
-                        "rounds": job.rounds,
-                    },
-                )
-                for index in range(job.workers)
-            ]
-            # The first process shows its progress; that of the others is much the same.
-            results = processes.run(tasks, job.report)
-            words = [result.get("words", 0) for result in results]
-            averaged = average_vectors([job.shard(index) for index in range(job.workers)], before)
-            write_vectors(averaged, job.average(number))
-            job.report(f"round {number} of {job.rounds}: the average of {job.workers} shards")
-            if before is not None:
-                with named_errors(before):
-                    before.unlink(missing_ok=True)
+    words = [0]
+    if finished < job.rounds:
+        with Processes(job.workers) as processes:
+            counts = _count(job, processes)
+            for number in range(finished + 1, job.rounds + 1):
+                words = _train_round(job, processes, number, counts)
     result = read_vectors(job.average(job.rounds))
     may_replace = holds_vectors if overwrite else (lambda _: False)
     write_vectors(result, job.out, overwrite=may_replace)
@@ -182,9 +162,38 @@ def _train(job: _Job, overwrite: bool, began: float) -> dict[str, Any]:
         "words_per_second": None if finished else round(job.config.epochs * sum(words) / seconds),
         "workers": job.workers,
         "rounds": job.rounds,
+        "epochs": job.config.epochs,
     }
+    history = [{"loss": loss} for loss in read_state(job.shard(0)).losses]
+    metrics = run.finish(
+        job.folder, metrics, history, began
+    )  # before the rounds are deleted: one of them ends a killed run
     _clear(job.folder, logs=False)
-    return run.finish(job.folder, metrics, [], began)
+    return metrics
+
+
+def _train_round(job: _Job, processes: "Processes", number: int, counts: list[str]) -> list[int]:
+    """Trains all shards for a round and averages them. Returns the words of each shard."""
+    before = None if number == 1 else job.average(number - 1)
+    common = {
+        "config": job.config.to_dict(),
+        "corpus": job.command["corpus"],
+        "counts": counts,
+        "init": None if before is None else os.fspath(before),
+        "rounds": job.rounds,
+    }
+    tasks = [
+        (_train_shard, {**common, "out": os.fspath(job.shard(index)), "part": (index, job.workers)})
+        for index in range(job.workers)
+    ]
+    results = processes.run(tasks, job.report)
+    averaged = average_vectors([job.shard(index) for index in range(job.workers)], before)
+    write_vectors(averaged, job.average(number))
+    job.report(f"round {number} of {job.rounds}: the average of {job.workers} shards")
+    if before is not None:
+        with named_errors(before):
+            before.unlink(missing_ok=True)
+    return [result.get("words", 0) for result in results]
 
 
 def _count(job: _Job, processes: "Processes") -> list[str]:
@@ -307,7 +316,7 @@ class Processes:
 
         Args:
             tasks: Functions and arguments; each function also gets `report`.
-            report: Receives the lines of the first task.
+            report: Receives the lines of the first task; the progress of the others is much the same.
 
         Raises:
             InputError: A task ended with this error, or a process died. The other tasks are not waited for.

@@ -237,7 +237,7 @@ def _train(job: _Job, overwrite: bool) -> dict[str, Any]:
         "words_per_second": round(words / seconds) if words else None,
     }
     if job.round is not None:
-        metrics |= {"round": job.round.number, "rounds": job.round.rounds}
+        metrics |= {"round": job.round.number, "rounds": job.round.rounds, "epochs": config.epochs}
         if not job.round.is_last:  # the next round needs the corpus too
             with named_errors(folder):
                 (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
