@@ -1,6 +1,6 @@
 """Compares word vectors from shards, averaged after each round, with those of one process on the same text.
 
-    python -m benchmarks.vector_shards --data ../shared/data [--shards 2 4 8] [--rounds 15] [--million-words 4]
+    python -m benchmarks.vector_shards --data ../shared/data [--shards 2 4 8] [--rounds 30] [--million-words 4]
     python -m benchmarks.vector_shards --large 5000000
 
 All trainings read wiki_en with the same settings and the same number of epochs, in processes of one thread. The rule of
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--work", type=Path, default=Path("saved_models/vector_shards"), help="folder for vectors")
     parser.add_argument("--shards", nargs="+", type=int, default=[2, 4, 8])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--million-words", type=int, help="read only so many words of wiki_en; by default all")
     parser.add_argument("--large", type=int, metavar="WORDS", help="measure a vocabulary of this size instead")

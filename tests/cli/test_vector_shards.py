@@ -53,7 +53,7 @@ def test_count_refuses(textapp, corpus, tmp_path, options, rule):
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        (["--workers", "2"], "--workers: needs --rounds; 15 are a good number"),
+        (["--workers", "2"], "--workers: needs --rounds; 30 are a good number"),
         (["--shard", "1/2", "--counts", "c"], "--shard: needs --rounds"),
         (["--rounds", "2"], "--rounds: is for --workers or --shard"),
         (["--workers", "2", "--rounds", "2", "--shard", "1/2"], "--workers: cannot be combined with --shard"),

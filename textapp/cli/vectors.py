@@ -23,7 +23,7 @@ app.command("count")(vector_shards.count)
 app.command("merge")(vector_shards.merge)
 app.command("average")(vector_shards.average)
 DEFAULTS = VectorsConfig()
-ROUNDS = 15  # a good number; results/vector_shards.md
+ROUNDS = 30  # a good number; results/README.md
 
 File = Annotated[
     Path,
