@@ -60,7 +60,10 @@ def test_training_gets_the_settings_and_the_options_prevail(textapp, train_vecto
     )
     assert (config, out) == (chosen, tmp_path / "o.npz")
     assert others.pop("report")
-    assert others == {"corpus": files, "init": tmp_path / "i.bin", "force": True}
+    assert others == {
+        **{"corpus": files, "init": tmp_path / "i.bin", "force": True},
+        **{"counts": (), "shard": None, "rounds": 1},
+    }
 
 
 def test_training_without_options_takes_the_defaults(textapp, train_vectors, tmp_path):

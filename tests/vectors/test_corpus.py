@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from textapp.errors import InputError
 from textapp.text.tokenizer import Tokenizer
 from textapp.vectors import corpus
-from textapp.vectors.corpus import WordSplitter, read_blocks, read_sentences, text_files
+from textapp.vectors.corpus import Part, WordSplitter, read_blocks, read_part, read_sentences, text_files
 
 SPLITTERS = [
     WordSplitter(kind, lowercase, form)
@@ -217,3 +217,40 @@ def test_a_cut_off_gzip_file_is_named(tmp_path):
     path.write_bytes(gzip.compress("très bien\n".encode() * 1000)[:-20])
     with pytest.raises(InputError, match=r"text\.txt\.gz: the gzip data are cut off"):
         list(read_blocks(path))
+
+
+def test_a_pattern_means_the_files_and_folders_that_match(tmp_path):
+    for name in ("part-2.gz", "part-1", "other", "sub/part-3", "part-dir/x"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    found = [path.relative_to(tmp_path).as_posix() for path in text_files([tmp_path / "part-*", tmp_path / "other"])]
+    assert found == ["part-1", "part-2.gz", "part-dir/x", "other"]
+    assert len(text_files([tmp_path / "**/part-?"])) == 2
+    (tmp_path / "a[1].txt").write_text("x", encoding="utf-8")  # a file of that very name is no pattern
+    assert text_files([tmp_path / "a[1].txt"]) == [tmp_path / "a[1].txt"]
+    with pytest.raises(InputError, match=r"zz\*: no file matches this pattern"):
+        text_files([tmp_path / "zz*"])
+
+
+@pytest.mark.parametrize("block", [7, 64, 100_000])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_parts_of_few_files_are_every_nth_line(tmp_path, monkeypatch, block, count):
+    monkeypatch.setattr(corpus, "BLOCK", block)
+    texts = ["".join(f"zeile {number} 好\n" for number in range(50)), "kurz\n\nletzte"]
+    for name, text in zip("ab", texts, strict=True):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    files = text_files([tmp_path])
+    for index in range(count):
+        received = [line for piece in read_part(files, Part(index, count)) for line in piece.split("\n")]
+        expected = [line for text in texts for line in text.split("\n")[index::count]]
+        # A line that is cut between blocks stays in its part.
+        assert "".join(received) == "".join(expected)
+
+
+def test_parts_of_even_files_are_whole_files(tmp_path):
+    for name, size in {"a": 300, "b": 100, "c": 290, "d": 110, "e": 100}.items():
+        (tmp_path / name).write_text(f"{name}\n" * (size // 2), encoding="utf-8")
+    files = text_files([tmp_path])
+    parts = ["".join(read_part(files, Part(index, 3))) for index in range(3)]
+    assert [sorted({*part} - {"\n"}) for part in parts] == [["a"], ["c"], ["b", "d", "e"]]
+    assert sum(map(len, parts)) == 900

@@ -226,7 +226,7 @@ def test_pruning_bounds_the_table_and_spares_frequent_words(tmp_path, monkeypatc
     assert len(cache.words) <= 60
     assert cache.words[:5] == ("très", "好", "x0", "x1", "x2")
     assert cache.counts[:5].tolist() == [3000, 3000, 1000, 1000, 1000]
-    assert reports[0].endswith("with fewer than 2 occurrences so far")
+    assert "with fewer than 2 occurrences so far; `textapp vectors count`" in reports[0]
     ids = cache.read()[0]
     assert np.bincount(ids, minlength=len(cache.words)).tolist() == cache.counts.tolist()
     last = 3000 - np.count_nonzero(cache.counts == 1)  # the latest rare words are left

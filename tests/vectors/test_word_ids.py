@@ -89,3 +89,9 @@ def test_words_to_keep_take_their_places_first():
     assert table.vocabulary(2, None)[0] == ("c", "a", "b", "d", "nie")
     assert table.vocabulary(2, 3)[0] == ("c", "d", "nie")
     assert table.vocabulary(2, 1)[0] == ("d", "nie")
+
+
+def test_words_outside_a_fixed_vocabulary_are_dropped_and_not_remembered():
+    table = WordIds(WordSplitter(), keep=["très", "好"], fixed=True)
+    assert table.encode("bon 好\n好吃 très bon").tolist() == [DROPPED, 1, END, 1, DROPPED, 0, DROPPED, END]
+    assert dict(table.items()) == {"très": 1, "好": 2}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from textapp.cli import vector_shards
 from textapp.cli.arguments import as_utf8, check_readable, settings_help
 from textapp.cli.early_checks import check_vectors
 from textapp.cli.groups import Group
@@ -22,7 +23,11 @@ from textapp.vectors.config import VectorsConfig
 app = typer.Typer(
     cls=Group, help="Word vectors: train, evaluate, show, align.", no_args_is_help=True, rich_markup_mode=None
 )
+app.command("count")(vector_shards.count)
+app.command("merge")(vector_shards.merge)
+app.command("average")(vector_shards.average)
 DEFAULTS = VectorsConfig()
+ROUNDS = 30  # a good number; results/README.md
 
 File = Annotated[
     Path,
@@ -37,12 +42,31 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 @app.command("train", epilog=settings_help(DEFAULTS))
 def train(
     corpus: Annotated[
-        list[Path], typer.Argument(metavar="CORPUS...", help="Text files, plain or gzip, or folders of them.")
+        list[Path],
+        typer.Argument(metavar="CORPUS...", help="Text files, plain or gzip, folders of them, or patterns ('part-*')."),
     ],
     out: Annotated[
         Path, typer.Option(help="Vector file to make: .npz (for further training too), .txt, .vec or .bin.")
     ],
-    init: Annotated[Path | None, typer.Option(help="Vectors to start from; all their words are kept.")] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Vectors to start from; all their words are kept. With --shard, the average of a round."),
+    ] = None,
+    counts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Word counts (`vectors count`) to choose the vocabulary from; repeatable, added up."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Train in so many processes, averaged after each round."),
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds of the whole training, with --workers or --shard.")
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Train one round on the K-th of N parts; needs --counts."),
+    ] = None,
     model: Annotated[Literal["skip_gram", "cbow"] | None, typer.Option(help=f"Objective ({DEFAULTS.model}).")] = None,
     dim: Annotated[int | None, typer.Option(help="Length of a vector (100, or that of --init).")] = None,
     window: Annotated[
@@ -105,16 +129,51 @@ def train(
     }
     given = [f"{key}={value}" for key, value in options.items() if value is not None]
     config = VectorsConfig().override([*(settings or []), *given])
+    if workers and (shard or init):
+        raise InputError(f"--workers: cannot be combined with {'--shard' if shard else '--init'}; leave one out")
+    if (workers or shard) and rounds is None:
+        raise InputError(f"{'--workers' if workers else '--shard'}: needs --rounds; {ROUNDS} are a good number")
+    if rounds is not None and not (workers or shard):
+        raise InputError("--rounds: is for --workers or --shard; leave it out")
+    part = vector_shards.parse_part(shard) if shard else None
     check_vectors(out, corpus, init, force)
     with resumable(force), tensorflow_started():
-        from textapp.training.vectors import train_vectors
+        if workers:
+            from textapp.training.vector_workers import train_vectors_on_workers
 
-        metrics = train_vectors(config, out, corpus=corpus, init=init, force=force, report=say)
-    say_steps(
-        ("vectors", f"{out} ({metrics['vocabulary']:,} words of {metrics['dim']} dimensions)"),
-        ("watch", f"tensorboard --logdir {quote(f'{out}.training/logs')}"),
-        ("next", f"textapp vectors neighbors {quote(str(out))} WORD"),
-    )
+            metrics = train_vectors_on_workers(
+                config,
+                out,
+                corpus=corpus,
+                workers=workers,
+                rounds=rounds or 1,
+                counts=counts or (),
+                force=force,
+                report=say,
+            )
+        else:
+            from textapp.training.vectors import train_vectors
+
+            metrics = train_vectors(
+                config,
+                out,
+                corpus=corpus,
+                init=init,
+                counts=counts or (),
+                shard=part,
+                rounds=rounds or 1,
+                force=force,
+                report=say,
+            )
+    steps = [("vectors", f"{out} ({metrics['vocabulary']:,} words of {metrics['dim']} dimensions)")]
+    logs = f"{out}.training" if workers else f"{out}.training/logs"
+    steps.append(("watch", f"tensorboard --logdir {quote(logs)}"))
+    if part is None:
+        steps.append(("next", f"textapp vectors neighbors {quote(str(out))} WORD"))
+    else:
+        start = f" --init {quote(str(init))}" if init else ""
+        steps.append(("next", f"textapp vectors average SHARD...{start} --out ROUND.npz"))
+    say_steps(*steps)
     if as_json:
         print_json(metrics)
 

@@ -94,6 +94,11 @@ class Checkpoint(keras.callbacks.Callback):
         if self.path.exists():
             self._read()
 
+    def begin_at(self, step: int) -> None:
+        """Lets a training without a checkpoint begin after some steps, as one that goes on from another training."""
+        if not self._variables:
+            self.epoch, self.step = divmod(step, self.batches.steps_per_epoch)
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Restores the values of the file."""
         del logs
@@ -112,7 +117,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Inside an epoch, restores the running metrics, which `fit` has just reset."""
         del logs, epoch
         self._first_step = self.step
-        if self.step:
+        if self.step and self._metrics:
             self._assign(self.model.metrics_variables, self._metrics)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

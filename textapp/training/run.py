@@ -218,7 +218,7 @@ def finish(
 
     Args:
         folder: The run folder.
-        metrics: The metrics of the task.
+        metrics: The metrics of the task; also `epochs` if `history` is not of whole epochs.
         history: The logs of each epoch.
         began: `time.monotonic()` at the start of this process.
 
@@ -226,8 +226,8 @@ def finish(
         The content of `metrics.json`: those metrics, and `epochs`, `history`, `seconds` and `versions`.
     """
     metrics = {
-        **metrics,
         "epochs": len(history),
+        **metrics,
         "history": history_for_json(history),
         "seconds": time.monotonic() - began,
         "versions": {"textapp": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},

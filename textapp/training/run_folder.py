@@ -23,7 +23,8 @@ EARLIER_FILES = (  # files of runs of textapp 0.1
 FIXED = "fixed"  # key of `config.json`: the settings that the command gave; the others were chosen from the data
 CHOSEN = "chosen"  # key of `config.json`: the reason of each setting that was chosen
 WAY_TO_CHOOSE = "way to choose settings"  # in messages, the difference between a command with `FIXED` and one without
-NOT_OF_COMMAND = ("textapp_version", "forced", CHOSEN)  # keys that do not tell one command from another
+ROUND = "round"  # key of `config.json`: the round of a training of word vectors in shards
+NOT_OF_COMMAND = ("textapp_version", "forced", CHOSEN, ROUND)  # keys that do not tell one command from another
 
 
 def read_command(folder: Path) -> dict[str, Any]:

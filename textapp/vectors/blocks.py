@@ -127,6 +127,8 @@ class TrainingBlocks:
         sample: See `keep_probabilities`.
         seed: Seed of the subsampling.
         chunk: Positions of the corpus an element; by default a million, or fewer if an epoch would have few steps.
+        counts: Occurrences of each word that say how often it is subsampled, integer `(V,)`; by default those in
+            `cache`, and for a part of a corpus those in all of it.
 
     Attributes:
         dataset: The epochs one after the other without end, for `fit(..., steps_per_epoch=blocks.steps_per_epoch)`.
@@ -141,6 +143,8 @@ class TrainingBlocks:
         sample: float = 1e-3,
         seed: int = 0,
         chunk: int | None = None,
+        *,
+        counts: np.ndarray | None = None,
     ):
         shape = shape or BlockShape()
         self.cache, self.shape, self.seed = cache, shape, seed
@@ -148,7 +152,7 @@ class TrainingBlocks:
         chunk = chunk or min(CHUNK, max(MIN_CHUNK, cache.length // MIN_CHUNKS))
         self.steps_per_epoch = -(-cache.length // chunk)
         self._part_length = -(-cache.length // (self.steps_per_epoch * SOURCES_PER_CHUNK))
-        self._keep = keep_probabilities(cache.counts, sample)
+        self._keep = keep_probabilities(cache.counts if counts is None else counts, sample)
         spec = tf.TensorSpec((None, shape.blocks, shape.words_per_block), tf.int32)
         dataset = tf.data.Dataset.from_generator(self._chunks, output_signature=(spec, spec))
         self.dataset = dataset.prefetch(1)

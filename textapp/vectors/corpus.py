@@ -1,11 +1,14 @@
 """A corpus of raw text files, streamed as sentences (lists of words).
 
 A corpus is any number of UTF-8 files, plain or gzip-compressed, with a sentence or paragraph a line; a folder means all
-files in it. Less than 1 MiB of text is in memory at a time, however long a file or a line is.
+files in it, a pattern such as `part-*.gz` all files that match it. Less than 1 MiB of text is in memory at a time,
+however long a file or a line is.
 """
 
 import functools
+import glob
 import importlib
+import itertools
 import logging
 import os
 import re
@@ -26,6 +29,8 @@ Kind = Literal["word", "char", "whitespace", "jieba"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 BLOCK = 1 << 18  # bytes read at a time, so that the words of a block fit into a core's cache
+
+_EVEN = 1.25  # the largest part of whole files, by the mean
 
 _WHITE_SPACE = re.compile("[" + "".join(rf"\U{first:08X}-\U{last:08X}" for first, last in parse_ranges(SPACES)) + "]+")
 # Every Han character is a token, together with the combining marks after it. So a text may be split before each Han
@@ -99,16 +104,28 @@ class WordSplitter:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Part:
+    """One of `count` parts of a corpus, the `index`-th from 0, each with about as much text."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index + 1}/{self.count}"
+
+
 def text_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Returns the files of a corpus: each file as given, and for a folder all files in it and its subfolders, sorted.
 
-    Hidden files and folders (`.name`) within a folder are left out.
+    A path that does not exist and has `*`, `?` or `[` is a pattern, and means all files and folders that match it,
+    sorted; `**` matches folders of any depth. Hidden files and folders (`.name`) within a folder are left out.
 
     Raises:
-        InputError: A path does not exist, a folder has no file, or there is no path.
+        InputError: A path does not exist, nothing matches a pattern, a folder has no file, or there is no path.
     """
     files: list[Path] = []
-    for path in map(Path, paths):
+    for path in itertools.chain.from_iterable(map(_matches, map(Path, paths))):
         with named_errors(path):
             path.stat()
             if not path.is_dir():
@@ -151,6 +168,71 @@ def read_blocks(path: str | os.PathLike[str], progress: Callable[[int], None] = 
             line, column = line + newlines, len(block) - (block.rfind(b"\n") + 1) + (0 if newlines else column)
         if rest:
             yield _decode(rest, path, line, column)
+
+
+def read_part(
+    files: Sequence[Path], part: Part | None = None, progress: Callable[[int, int], None] = lambda _, __: None
+) -> Iterator[str]:
+    """Yields the text of one part of a corpus in blocks, as `read_blocks` does.
+
+    The parts are whole files if that shares the bytes evenly, each part at most a quarter above the mean. Otherwise
+    part i of N has the lines i, i + N, ... of each file. So all parts together are the corpus, and a file is enough to
+    make any number of parts; then each part reads all files but gives only its own lines to the tokenizer.
+
+    Args:
+        files: The files of the whole corpus, in the same order for each part.
+        part: The part; by default the whole corpus.
+        progress: Receives, again and again, the number of bytes that were read of these files, and of all.
+
+    Raises:
+        InputError: A file cannot be read or is not UTF-8.
+    """
+    shares = None if part is None else _whole_files(files, part.count)
+    if part is not None and shares is not None:
+        files = shares[part.index]
+    sizes = list(map(_size, files))
+    before_file, total = 0, sum(sizes)
+    for file, size in zip(files, sizes, strict=True):
+
+        def tell(read: int, before: int = before_file) -> None:
+            progress(before + read, total)
+
+        number = 0  # of the block's first line
+        for block in read_blocks(file, tell):
+            if part is None or shares is not None:
+                yield block
+                continue
+            lines = block.split("\n")
+            if mine := lines[(part.index - number) % part.count :: part.count]:
+                yield "\n".join(mine)
+            number += len(lines) - 1
+        before_file += size
+
+
+def _whole_files(files: Sequence[Path], count: int) -> list[list[Path]] | None:
+    """Shares files by their size, the largest first, each to the part with the least; None if that is uneven."""
+    shares: list[list[Path]] = [[] for _ in range(count)]
+    sizes = [0] * count
+    for file in sorted(files, key=lambda file: -_size(file)):
+        least = sizes.index(min(sizes))
+        shares[least].append(file)
+        sizes[least] += _size(file)
+    return shares if min(sizes) and max(sizes) * count <= _EVEN * sum(sizes) else None
+
+
+def _size(file: Path) -> int:
+    """The size of a file in bytes."""
+    with named_errors(file):
+        return file.stat().st_size
+
+
+def _matches(path: Path) -> list[Path]:
+    """A path, or those that match it if it is a pattern. Raises `InputError` if nothing matches."""
+    if not glob.has_magic(str(path)) or os.path.lexists(path):
+        return [path]
+    if found := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 (a pattern of any root)
+        return list(map(Path, found))
+    raise InputError(f"{path}: no file matches this pattern")
 
 
 def read_sentences(paths: Iterable[str | os.PathLike[str]], splitter: WordSplitter) -> Iterator[list[str]]:

@@ -1,7 +1,8 @@
 """Word vectors as a NumPy archive (`.npz`), the one format with everything that further training needs.
 
 The members are `words` (UTF-8 bytes, the words joined by newlines), `vectors`, `settings` (JSON: format, version,
-tokenizer, n-grams) and, if the vectors have them, `counts`, `outputs` and `subword_vectors`. An archive of another
+tokenizer, n-grams) and, if the vectors have them, `counts`, `outputs` and `subword_vectors`; for a round of a training
+in shards also `input_squares` and `output_squares`, and `round` in the settings. An archive of another
 program needs only `words` (NumPy strings) and `vectors`. Nothing is unpickled, and an array is read only if the archive
 is large enough to hold it.
 """
@@ -15,6 +16,7 @@ import numpy as np
 
 from textapp.data.numpy_archive import open_archive, read_array
 from textapp.errors import InputError, excerpt, quoted
+from textapp.vectors.rounds import RoundState
 from textapp.vectors.subwords import Subwords, SubwordVectors
 from textapp.vectors.word_vectors import WordVectors
 
@@ -48,8 +50,20 @@ def write_npz(vectors: WordVectors, stream: IO[bytes]) -> None:
         grams = subwords.subwords
         settings["subwords"] = {"min_n": grams.min_n, "max_n": grams.max_n, "buckets": grams.buckets}
         arrays["subword_vectors"] = subwords.vectors
+    if vectors.training is not None:
+        settings["round"] = vectors.training.to_dict()
+        arrays |= {"input_squares": vectors.training.inputs, "output_squares": vectors.training.outputs}
     arrays["settings"] = _to_bytes(json.dumps(settings, ensure_ascii=False))
     np.savez(stream, **arrays)
+
+
+def read_round(stream: IO[bytes], path: str | os.PathLike[str]) -> RoundState | None:
+    """Reads the state of a round without its arrays, which are empty; None if the archive is of no round."""
+    with open_archive(stream, path) as archive:
+        if "settings.npy" not in archive.namelist():
+            return None
+        values = _settings(read_array(archive, "settings", path), path).get("round")
+    return None if values is None else RoundState.from_dict(values, np.zeros(0, np.float32), np.zeros(0, np.float32))
 
 
 def _read(archive: zipfile.ZipFile, path: str | os.PathLike[str], limit: int | None) -> WordVectors:
@@ -71,6 +85,12 @@ def _read(archive: zipfile.ZipFile, path: str | os.PathLike[str], limit: int | N
         subword_vectors = read("subword_vectors") if settings["subwords"] else None
         if settings["subwords"] and subword_vectors is None:
             raise InputError("the array `subword_vectors` is missing")
+        training = None
+        if settings.get("round") is not None and limit is None:
+            inputs, outputs = read("input_squares"), read("output_squares")
+            if inputs is None or outputs is None or inputs.ndim != 1 or outputs.shape != (len(vectors),):
+                raise InputError("the accumulators of the round are missing or have another shape")
+            training = RoundState.from_dict(settings["round"], _float32(inputs), _float32(outputs))
         return WordVectors(
             _words(words)[:limit],
             vectors,
@@ -78,6 +98,7 @@ def _read(archive: zipfile.ZipFile, path: str | os.PathLike[str], limit: int | N
             outputs=read("outputs", limit),
             subwords=None if subword_vectors is None else _subword_vectors(settings["subwords"], subword_vectors),
             tokenizer=settings["tokenizer"],
+            training=training,
         )
     except InputError as error:
         message = str(error)
@@ -130,6 +151,11 @@ def _subword_vectors(settings: dict[str, Any], vectors: np.ndarray) -> SubwordVe
     if set(settings) != set(names) or not all(type(settings[name]) is int for name in names):
         raise InputError(f"the subwords' settings must be {', '.join(names)}, integers. Received: {quoted(settings)}")
     return SubwordVectors(Subwords(**settings), vectors)
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    """The array as float32, a copy only if it has another type."""
+    return array.astype(np.float32, copy=False)
 
 
 def _to_bytes(text: str) -> np.ndarray:

@@ -30,7 +30,7 @@ from textapp.files import (
 )
 from textapp.output_files import delete_empty_folders
 from textapp.text.characters import counted
-from textapp.vectors.corpus import WordSplitter, read_blocks, text_files
+from textapp.vectors.corpus import Part, WordSplitter, read_part, text_files
 from textapp.vectors.word_ids import DROPPED, END, WordIds
 
 VERSION = 1
@@ -50,8 +50,9 @@ class TokenCache:
 
     Attributes:
         folder: The folder of the cache.
-        words: The vocabulary, by falling count, then by code points; a word's index is its id.
-        counts: Occurrences of each word, int64 `(V,)`; 0 for a word of `keep` that does not occur.
+        words: The vocabulary, by falling count, then by code points, or in the order that was given; a word's index is
+            its id.
+        counts: Occurrences of each word, int64 `(V,)`; 0 for a given word that does not occur.
         num_words: Occurrences of the vocabulary's words in the corpus, `counts.sum()`.
         num_words_read: Occurrences of all words of the corpus.
         length: Number of positions to read: `num_words` and the marks between sentences.
@@ -97,6 +98,8 @@ def build_cache(
     min_count: int = 5,
     vocabulary_size: int | None = None,
     keep: Sequence[str] = (),
+    vocabulary: Sequence[str] | None = None,
+    part: Part | None = None,
     max_words: int = MAX_WORDS,
     report: Report = lambda _: None,
     progress: Callable[[int, int], None] = lambda _, __: None,
@@ -107,12 +110,16 @@ def build_cache(
     are more than `max_words` distinct words, the rarer half is dropped, much as in word2vec.
 
     Args:
-        paths: Text files, or folders of them.
+        paths: Text files, folders or patterns of them.
         folder: The folder of the cache. It must contain nothing else.
         splitter: Splits the text into words; by default `WordSplitter()`, the tokenizer "word".
         min_count: Words with fewer occurrences are left out.
         vocabulary_size: Largest number of words; None keeps all.
         keep: Words that are in the vocabulary even if they are rare, such as those of vectors to train further.
+        vocabulary: The words and their order, such as those of `textapp.vectors.counts.read_vocabulary`; then
+            `min_count`, `vocabulary_size` and `keep` do not matter, and the vocabulary may have any size. By default it
+            is chosen from the corpus.
+        part: The part of the corpus to read; by default all of it.
         max_words: Largest number of distinct words in memory, besides those of `keep`.
         report: Receives each line about the corpus.
         progress: Receives, again and again, the number of bytes of the files that were read, and of all.
@@ -133,6 +140,11 @@ def build_cache(
         "keep": hashlib.sha256("\n".join(keep).encode()).hexdigest(),
         "max_words": max_words,
     }
+    # A plain cache has the source that it had before there were these arguments, so that it is opened again.
+    if vocabulary is not None:
+        source["vocabulary"] = hashlib.sha256("\n".join(vocabulary).encode()).hexdigest()
+    if part is not None:
+        source["part"] = str(part)
     _prepare(folder)
     cache = _open(folder, source)
     if cache:
@@ -140,13 +152,17 @@ def build_cache(
         return cache
     with named_errors(folder):
         (folder / _META).unlink(missing_ok=True)
-    table = WordIds(splitter, keep)
+    table = WordIds(splitter, keep) if vocabulary is None else WordIds(splitter, vocabulary, fixed=True)
     with _ids_file(folder) as ids:
-        num_words_read = _encode(files, table, ids, max_words, report, progress)
-        words, counts, renumber = table.vocabulary(min_count, vocabulary_size)
+        num_words_read = _encode(read_part(files, part, progress), table, ids, max_words, report)
+        if vocabulary is not None:
+            words, counts, length = tuple(vocabulary), table.counts, ids.tell() // _ID.itemsize
+        else:
+            words, counts, renumber = table.vocabulary(min_count, vocabulary_size)
         if not counts.any():
-            raise InputError(_empty_message(files, table, num_words_read, min_count))
-        length = _renumber(ids, renumber)
+            raise InputError(_empty_message(files, table, num_words_read, min_count, vocabulary is not None, part))
+        if vocabulary is None:
+            length = _renumber(ids, renumber)
     cache = TokenCache(folder, words, counts, int(counts.sum()), num_words_read, length)
     _save(cache, source)
     report(f"corpus: {_describe(cache)}")
@@ -239,35 +255,22 @@ def _ids_file(folder: Path) -> Iterator[IO[bytes]]:
             path.unlink(missing_ok=True)
 
 
-def _encode(
-    files: Sequence[Path],
-    table: WordIds,
-    out: IO[bytes],
-    max_words: int,
-    report: Report,
-    progress: Callable[[int, int], None],
-) -> int:
-    """Writes the provisional ids of all files. Returns the number of words read."""
-    num_words, before_file, sizes = 0, 0, [file.stat().st_size for file in files]
-    total = sum(sizes)
-    for file, size in zip(files, sizes, strict=True):
-
-        def tell(read: int, before: int = before_file) -> None:
-            progress(before + read, total)
-
-        for block in read_blocks(file, tell):
-            ids = table.encode(block)
-            out.write(ids.astype(_ID, copy=False).data)
-            num_words += int(np.count_nonzero(ids != END))
-            before = len(table)
-            if before - table.num_kept > max_words:
-                min_count, renumber = table.prune(max_words // 2)
-                _renumber(out, renumber)
-                report(
-                    f"corpus: {before:,} distinct words in {num_words:,} are too many for memory; dropped the "
-                    f"{before - len(table):,} with fewer than {min_count} occurrences so far"
-                )
-        before_file += size
+def _encode(blocks: Iterable[str], table: WordIds, out: IO[bytes], max_words: int, report: Report) -> int:
+    """Writes the provisional ids of all text. Returns the number of words read."""
+    num_words = 0
+    for block in blocks:
+        ids = table.encode(block)
+        out.write(ids[ids != DROPPED].astype(_ID, copy=False).data)
+        num_words += int(np.count_nonzero(ids != END))
+        before = len(table)
+        if before - table.num_kept > max_words:
+            min_count, renumber = table.prune(max_words // 2)
+            _renumber(out, renumber)
+            report(
+                f"corpus: {before:,} distinct words in {num_words:,} are too many for memory; dropped the "
+                f"{before - len(table):,} with fewer than {min_count} occurrences so far; `textapp vectors count`, "
+                "then `train --counts`, drops none"
+            )
     return num_words
 
 
@@ -297,11 +300,17 @@ def _describe(cache: TokenCache) -> str:
     )
 
 
-def _empty_message(files: Sequence[Path], table: WordIds, num_words_read: int, min_count: int) -> str:
+def _empty_message(
+    files: Sequence[Path], table: WordIds, num_words_read: int, min_count: int, is_given: bool, part: Part | None
+) -> str:
     """The message for a corpus without any word left."""
     corpus = str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1:,} more"
+    if not num_words_read and part is not None:
+        return f"{corpus}: there is no word in part {part}; use fewer parts"
     if not num_words_read:
         return f"{corpus}: there is no word in it; the corpus is empty"
+    if is_given:
+        return f"{corpus}: none of the {num_words_read:,} words is in the given vocabulary; count this corpus"
     return (
         f"{corpus}: none of the {num_words_read:,} words occurs {min_count} times or more (the most frequent "
         f"{table.counts.max():,} times); give more text, or lower min_count"

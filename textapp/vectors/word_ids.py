@@ -1,7 +1,7 @@
 """Ids and counts of words in the order of their first occurrence, in bounded memory."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -25,10 +25,17 @@ class _Ids(dict[str, int]):
         return number
 
 
+class _FixedIds(dict[str, int]):
+    """Word -> id; a new word is dropped."""
+
+    def __missing__(self, word: str) -> int:
+        return DROPPED
+
+
 class _ChunkIds(dict[str, tuple[int, ...]]):
     """Text without white space -> its words' ids. Most chunks have occurred before and are not split again."""
 
-    def __init__(self, splitter: WordSplitter, ids: _Ids):
+    def __init__(self, splitter: WordSplitter, ids: "_Ids | _FixedIds"):
         super().__init__({"\n": (END,)})
         self._splitter, self._id_of = splitter, ids.__getitem__
 
@@ -51,6 +58,7 @@ class WordIds:
     Args:
         splitter: Splits the text.
         keep: Words that are never left out; they get the first ids.
+        fixed: Whether the words of `keep` are the vocabulary: all others are dropped where they occur.
 
     Example:
         >>> table = WordIds(WordSplitter())
@@ -60,9 +68,10 @@ class WordIds:
         [2, 2, 1]
     """
 
-    def __init__(self, splitter: WordSplitter, keep: Iterable[str] = ()):
+    def __init__(self, splitter: WordSplitter, keep: Iterable[str] = (), fixed: bool = False):
         self._splitter = splitter
-        self._ids = _Ids((word, number) for number, word in enumerate(dict.fromkeys(keep)))
+        kind = _FixedIds if fixed else _Ids
+        self._ids = kind((word, number) for number, word in enumerate(dict.fromkeys(keep)))
         self._chunks = _ChunkIds(splitter, self._ids)
         self._counts = np.zeros(len(self._ids), np.int64)  # may have spare room at its end
         self.num_kept = len(self._ids)
@@ -75,8 +84,15 @@ class WordIds:
         """Occurrences of each word so far, int64 `(len(self),)`."""
         return self._counts[: len(self)]
 
+    def items(self) -> Iterator[tuple[str, int]]:
+        """Yields each word and its count so far."""
+        return zip(self._ids, self.counts.tolist(), strict=True)
+
     def encode(self, text: str) -> np.ndarray:
-        """Returns the ids of a text's words, int32 `(n,)`, with `END` after each line that is not blank."""
+        """Returns the ids of a text's words, int32 `(n,)`, with `END` after each line that is not blank.
+
+        The id of a word outside a fixed vocabulary is `DROPPED`.
+        """
         chunks: list[str] = []
         for line in text.split("\n"):
             if in_line := line.split():
@@ -87,7 +103,7 @@ class WordIds:
             self._chunks = _ChunkIds(self._splitter, self._ids)
         if len(self) > len(self._counts):
             self._counts = np.append(self.counts, np.zeros(2 * len(self) - len(self._counts), np.int64))
-        np.add.at(self._counts, ids[ids != END], 1)
+        np.add.at(self._counts, ids[ids >= 0], 1)
         return ids
 
     def prune(self, size: int) -> tuple[int, np.ndarray]:

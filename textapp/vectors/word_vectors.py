@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from textapp.errors import InputError, quoted
+from textapp.vectors.rounds import RoundState
 from textapp.vectors.subwords import SubwordVectors
 
 _SUGGESTED_FROM = 30_000  # spelling is compared with the most frequent words only: more would take seconds
@@ -25,6 +26,7 @@ class WordVectors:
         outputs: Output (context) vectors, float32 `(V, E)`, which further training needs.
         subwords: The n-grams' vectors, which give an unseen word a vector.
         tokenizer: Settings of the corpus' tokenizer, from `textapp.text.tokenizer.Tokenizer.to_dict`.
+        training: For a round of a training in shards, what the next round needs.
 
     Raises:
         InputError: An argument breaks a rule.
@@ -45,6 +47,7 @@ class WordVectors:
         outputs: Any = None,
         subwords: SubwordVectors | None = None,
         tokenizer: Mapping[str, Any] | None = None,
+        training: RoundState | None = None,
     ):
         self.words: tuple[str, ...] = tuple(words)
         self.vectors: np.ndarray = _matrix(vectors, "vectors", len(self.words))
@@ -52,6 +55,7 @@ class WordVectors:
         self.counts: np.ndarray | None = None if counts is None else _counts(counts, len(self.words))
         self.subwords = subwords
         self.tokenizer: dict[str, Any] | None = None if tokenizer is None else dict(tokenizer)
+        self.training = training
         for name, other in (("outputs", self.outputs), ("subwords", None if subwords is None else subwords.vectors)):
             if other is not None and other.shape[1] != self.dim:
                 raise InputError(
@@ -115,6 +119,12 @@ class WordVectors:
         if self.subwords is not None and len(unseen):
             matrix[unseen], known[unseen] = self.subwords.unseen([words[i] for i in unseen.tolist()])
         return matrix, known
+
+    def input_rows(self) -> np.ndarray:
+        """Returns the rows that were trained, float32 `(V, E)`; with subwords `(V + buckets, E)`."""
+        if self.subwords is None:
+            return self.vectors
+        return np.concatenate([self.subwords.word_rows(self.words, self.vectors), self.subwords.vectors])
 
     @functools.cached_property
     def norms(self) -> np.ndarray:
