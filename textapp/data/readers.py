@@ -18,7 +18,7 @@ exactly one field of its first row can only be a label: a whole number or the na
 labels a list of them, `a,b`.
 
 The reader changes two things in a text: it removes white space around it and U+FEFF at its start, and it replaces each
-HTML line break (`<br>`, `<br />`) by a space, because the reviews of IMDb and other scraped texts are full of them.
+HTML line break (`<br>`, `<br />`) by a space, because the reviews of IMDb and other scraped texts are full of them. On a device the tokenizer does the same (`line_breaks`).
 """
 
 import itertools
@@ -35,6 +35,7 @@ from textapp.data.lines import read_lines
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import agreeing, counted
+from textapp.text.tokenizer import LINE_BREAK
 
 FORMATS = ("tsv", "csv", "jsonl", "label_text", "folders", "tar", "slots")
 
@@ -48,7 +49,7 @@ _FORMAT_OF_SUFFIX = {
     ".tar": "tar",
     ".tgz": "tar",
 }
-_HTML_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_HTML_LINE_BREAK = re.compile(LINE_BREAK)
 
 
 @dataclass(frozen=True)
