@@ -105,7 +105,8 @@ class Tokenizer:
 
     `word` keeps contractions (don't), decimals (3.5) and mixtures (mp3, 80s) whole, as the word boundaries of UAX #29.
     In scripts without spaces between words (Han, kana, Thai, ...) each character is a token; so is each punctuation
-    mark, symbol and emoji. Of markup only line breaks may have a meaning, see `line_breaks`. Tokens have neither white space nor controls in them.
+    mark, symbol and emoji. Of markup only line breaks may have a meaning, see `line_breaks`.
+    Tokens have neither white space nor controls in them.
 
     `bert` is for MediaPipe Tasks, which has this tokenizer itself: words between spaces and punctuation, and each Han
     character. A model that was trained with it has the same scores there. It has fixed rules, see `textapp.text.bert`:
