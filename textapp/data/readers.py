@@ -18,8 +18,8 @@ exactly one field of its first row can only be a label: a whole number or the na
 labels a list of them, `a,b`.
 
 The reader changes two things in a text: it removes white space around it and U+FEFF at its start, and it replaces each
-HTML line break (`<br>`, `<br />`) by a space, because the reviews of IMDb and other scraped texts are full of them. On a
-device the tokenizer does the same (`line_breaks`).
+HTML line break (`<br>`, `<br />`) by a space, because the reviews of IMDb and other scraped texts are full of them.
+On a device the tokenizer does the same (`line_breaks`).
 """
 
 import itertools
