@@ -22,6 +22,8 @@ from typing import NamedTuple
 from textapp.data.readers import read_examples
 from textapp.data.tagged import TaggedExamples, read_tagged
 from textapp.errors import InputError
+from textapp.tasks.classification.config import ClassificationConfig
+from textapp.tasks.classification.data import text_tokenizer
 from textapp.text.tag_schemes import read_spans
 from textapp.text.tokenizer import Tokenizer
 from textapp.vectors.formats import read_vectors
@@ -281,7 +283,8 @@ def _normalized_vectors(place: Place) -> None:
 
 def _line_breaks(place: Place) -> None:
     raw = json.loads((place.case / "review.jsonl").read_text(encoding="utf-8").splitlines()[0])["text"]
-    trained, device = Tokenizer().words(read_examples(place.case / "review.jsonl").texts[0]), Tokenizer().words(raw)
+    tokenizer = text_tokenizer(ClassificationConfig())
+    trained, device = tokenizer.words(read_examples(place.case / "review.jsonl").texts[0]), tokenizer.words(raw)
     _check(trained == device, f"training reads {len(trained)} tokens, a device {len(device)}")
 
 

@@ -12,6 +12,7 @@ typedef struct {
   ta_tokenizer_kind kind;
   int lowercase;
   ta_form form;
+  int line_breaks; /* whether HTML line breaks are white space */
 } ta_tokenizer;
 
 typedef struct {

@@ -181,9 +181,25 @@ static size_t take_letters(cutter *one, const uint8_t *text, size_t at, size_t e
   return at;
 }
 
-/* Cuts ASCII, in which nothing changes but capitals. Returns the place after it. */
-static size_t cut_ascii(cutter *one, const uint8_t *text, size_t at, size_t end) {
+/* LINE_BREAK of tokenizer.py: <br>, <br/>, <br /> in any case. Returns the place after one that begins here, or `at`. */
+static size_t after_break(const cutter *one, const uint8_t *text, size_t length, size_t at) {
+  if (!one->how->line_breaks || length - at < 4 || text[at] != '<') return at;
+  if ((text[at + 1] | 0x20) != 'b' || (text[at + 2] | 0x20) != 'r') return at;
+  size_t next = at + 3;
+  while (next < length && (text[next] == ' ' || (text[next] >= '\t' && text[next] <= '\r'))) next++;
+  if (next < length && text[next] == '/') next++;
+  return next < length && text[next] == '>' ? next + 1 : at;
+}
+
+/* Cuts ASCII, in which nothing changes but capitals. Returns the place after it; a line break may go on after `end`. */
+static size_t cut_ascii(cutter *one, const uint8_t *text, size_t length, size_t at, size_t end) {
   while (at < end && !one->stopped) {
+    size_t after = after_break(one, text, length, at);
+    if (after > at) {
+      feed_known(one, ' ', ta_ascii[' '], at, after);
+      at = after;
+      continue;
+    }
     feed_known(one, text[at], ta_ascii[text[at]], at, at + 1);
     at++;
     if (one->state == LETTERS && !one->holds && !one->stopped) at = take_letters(one, text, at, end);
@@ -200,7 +216,7 @@ textapp_status ta_tokenize(const ta_tokenizer *tokenizer, const char *text, size
   for (size_t at = 0; at < length && !one.stopped;) {
     size_t end = ta_ascii_run(bytes, length, at, RUN);
     if (end > at) {
-      at = cut_ascii(&one, bytes, at, end);
+      at = cut_ascii(&one, bytes, length, at, end);
     } else if (tokenizer->kind == TA_BERT) { /* nothing is normalized, and nothing dropped */
       uint32_t point;
       size_t start = at;

@@ -51,6 +51,14 @@ def test_words_equal_python(tokenizer):
     assert decode(words) == [tokenizer.words(text) for text in TEXTS]
 
 
+def test_line_breaks_of_html_as_in_python():
+    texts = ["Très<br />bon<BR>.<br\v/>é", "<br x>", "<br", "<br>\u0338é", "<\u0338br>"]
+    for line_breaks in (True, False):
+        tokenizer = Tokenizer(line_breaks=line_breaks)
+        words = GraphTokenizer(tokenizer, VOCABULARY).words(encode(texts))
+        assert decode(words) == [tokenizer.words(text) for text in texts]
+
+
 @pytest.mark.parametrize("tokenizer", [Tokenizer(), Tokenizer("char", False, "nfc"), BERT])
 def test_words_of_any_text_equal_python(tokenizer):
     graph_words = tf.function(

@@ -13,7 +13,12 @@ _KINDS = ("word", "char", "bert")
 
 
 class TokenizerSettings(ctypes.Structure):
-    _fields_ = (("kind", ctypes.c_int), ("lowercase", ctypes.c_int), ("form", ctypes.c_int))
+    _fields_ = (
+        ("kind", ctypes.c_int),
+        ("lowercase", ctypes.c_int),
+        ("form", ctypes.c_int),
+        ("line_breaks", ctypes.c_int),
+    )
 
 
 class WordFormSettings(ctypes.Structure):
@@ -118,9 +123,18 @@ def cut(take, record, *arguments):
 class CoreTokenizer:
     """Tokenizes with the core, as `Tokenizer.tokenize` does, but offsets are bytes."""
 
-    def __init__(self, library, kind="word", lowercase=True, normalization="nfkc", longest=1 << 16, most=1 << 16):
+    def __init__(
+        self,
+        library,
+        kind="word",
+        lowercase=True,
+        normalization="nfkc",
+        line_breaks=False,
+        longest=1 << 16,
+        most=1 << 16,
+    ):
         self._library = library
-        self._settings = TokenizerSettings(_KINDS.index(kind), lowercase, FORMS.index(normalization))
+        self._settings = TokenizerSettings(_KINDS.index(kind), lowercase, FORMS.index(normalization), line_breaks)
         self._tokens = CoreTokens()
         library.ta_tokens_take.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
         library.ta_tokens_take.restype = None

@@ -37,6 +37,7 @@ def texts(count, seed=7):
     seeded = random.Random(seed)
     lines = [*LINES, *(" ".join(sentence) for sentence in SENTENCES)]
     found = [line.encode() for line in lines] + list(contents(count, seed))
+    found += [line.replace(" ", "<br />", 2).encode() for line in LINES[:20]]
     for _ in range(20):
         found.append(" ".join(seeded.choices(lines, k=6)).encode()[: LONGEST - 200])
     found += [
@@ -60,6 +61,8 @@ def variants(folder):
     form = {"word_form": {"lowercase": True, "zero_digits": True, "normalization": "nfc"}}
     bert = {"tokenizer": {"kind": "bert", "lowercase": True, "normalization": "none"}}
     yield "classifier", CLASSIFIER
+    breaks = {"tokenizer": {"kind": "word", "lowercase": True, "normalization": "nfkc", "line_breaks": True}}
+    yield "line breaks", with_files(CLASSIFIER, folder / "breaks", fields=breaks)
     yield "bert", with_files(CLASSIFIER, folder / "bert", fields=bert)
     yield (
         "ngrams",
@@ -244,6 +247,7 @@ FAULTS = {
         (lambda fields: fields.update(signatures={"8": "a", "016": "b"}), '"signatures" must be'),
         (lambda fields: fields.update(tokenizer={"kind": "word"}), '"tokenizer" must be'),
         (lambda fields: fields["tokenizer"].update(more=1), '"tokenizer" must be'),
+        (lambda fields: fields["tokenizer"].update(line_breaks=1), "line_breaks (true or false"),
         (lambda fields: fields["tokenizer"].update(kind="bert"), '"tokenizer" must be'),
         (lambda fields: fields["tokenizer"].update(kind="bert", lowercase=False, normalization="none"), "with bert"),
         (lambda fields: fields.update(max_characters=0), '"max_characters" must be'),

@@ -26,6 +26,39 @@ def test_tokens_and_offsets_are_those_of_python(internals, settings):
         assert core(content) == expected(tokenizer, content), content
 
 
+@pytest.mark.parametrize("kind", ["word", "char"])
+@pytest.mark.parametrize("line_breaks", [True, False])
+def test_line_breaks_of_html_are_white_space_if_so_set(internals, kind, line_breaks):
+    core = CoreTokenizer(internals, kind, line_breaks=line_breaks)
+    tokenizer = Tokenizer(kind, line_breaks=line_breaks)
+    seeded = random.Random(7)
+    pieces = [
+        "<",
+        "<br",
+        "<BR",
+        "br",
+        "/",
+        " ",
+        "\t",
+        "\x0b",
+        "\x1c",
+        "/>",
+        ">",
+        "\u0338",
+        "\u200b",
+        "é",
+        "a",
+        "'",
+        "3",
+        ".",
+    ]
+    whole = ["<br>", "<Br/>", "<bR \n />", "<br />"]
+    texts = ["".join(seeded.choices(pieces + whole * 2, k=seeded.randrange(30))) for _ in range(3_000)]
+    texts += [" " * size + "<br" + " " * spaces + "/>d" for size in (0, *range(500, 515)) for spaces in (0, 1, 600)]
+    for text in texts:
+        assert core(text.encode()) == expected(tokenizer, text.encode()), text
+
+
 @pytest.mark.parametrize(("kind", "form"), [*itertools.product(("word", "char"), FORMS), ("bert", "none")])
 def test_every_code_point(internals, kind, form):
     """All 1,114,112 in one setting; in the others those below U+20000, as the rest is unassigned or never changes."""

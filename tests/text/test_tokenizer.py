@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from textapp.data.readers import clean_text
 from textapp.errors import InputError
 from textapp.text.characters import CLASSES, IGNORABLES, LOWER_OF, UNSPACED, parse_ranges
 from textapp.text.normalization import normalize
@@ -222,7 +223,21 @@ def test_long_texts_take_linear_time(piece):
 def test_settings_round_trip(tokenizer):
     settings = json.loads(json.dumps(tokenizer.to_dict()))
     assert Tokenizer.from_dict(settings) == tokenizer
-    assert list(settings) == ["kind", "lowercase", "normalization"]
+    assert list(settings) == ["kind", "lowercase", "normalization", *["line_breaks"] * tokenizer.line_breaks]
+
+
+def test_line_breaks_of_html_are_white_space_if_so_set():
+    tokenizer = Tokenizer(line_breaks=True)
+    text = "Très<br />bon<BR>.<br\t/>é<br x>" + "<br />" * 9000 + "fin"
+    assert tokenizer.words(text) == ["très", "bon", ".", "é", "<", "br", "x", ">", "fin"]
+    found = tokenizer.tokenize(text)
+    assert [token.text for token in found] == tokenizer.words(text)
+    assert [text[token.start : token.end] for token in found][-2:] == [">", "fin"]
+    assert [token for part in tokenizer.blocks(text) for token in part] == found
+    assert Tokenizer().words("a<br>b") == ["a", "<", "br", ">", "b"]
+    assert tokenizer.words(text) == Tokenizer().words(clean_text(text))
+    with pytest.raises(InputError, match="line_breaks=False"):
+        Tokenizer("bert", True, "none", line_breaks=True)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import tensorflow_text as tf_text
 from textapp.text import bert
 from textapp.text.characters import CLASSES, parse_lower, parse_ranges
 from textapp.text.normalization import LONGEST_CHUNK, ROLES
-from textapp.text.tokenizer import Tokenizer
+from textapp.text.tokenizer import LINE_BREAK, Tokenizer
 from textapp.text.vocabulary import UNKNOWN, UNKNOWN_ID, Vocabulary
 
 
@@ -72,6 +72,8 @@ class GraphTokenizer:
 
     def words(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Returns the tokens themselves, a string ragged tensor `(B, None)`, equal to `tokenizer.words(text)`."""
+        if self.tokenizer.line_breaks:
+            texts = tf.strings.regex_replace(texts, LINE_BREAK, " ")
         decoded = tf.strings.unicode_decode(tf.strings.join([texts, " "]), "UTF-8", errors="replace")
         points = CodePoints(decoded.values, decoded.row_splits)
         kind = self.tokenizer.kind

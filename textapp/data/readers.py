@@ -21,6 +21,7 @@ labels a list of them, `a,b`.
 
 The reader changes two things in a text: it removes white space around it and U+FEFF at its start, and it replaces each
 HTML line break (`<br>`, `<br />`) by a space, because the reviews of IMDb and other scraped texts are full of them.
+On a device the tokenizer does the same (`line_breaks`).
 """
 
 import itertools
@@ -38,6 +39,7 @@ from textapp.data.shards import Place, shards_of
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import agreeing, counted
+from textapp.text.tokenizer import LINE_BREAK
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "label_text", "folders", "tar", "slots")
 
@@ -52,7 +54,7 @@ _FORMAT_OF_SUFFIX = {
     ".tar": "tar",
     ".tgz": "tar",
 }
-_HTML_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_HTML_LINE_BREAK = re.compile(LINE_BREAK)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 The exact rule of `word` and `char`, for an implementation in another language (`textapp.text.bert` has that of `bert`):
 
+0. Where `line_breaks` is set, replace each match of `LINE_BREAK` by as many spaces as it has characters.
 1. Normalize the text (`textapp.text.normalization`).
 2. Where `lowercase` is set, replace each code point by `LOWER` (`textapp.text.characters`).
 3. Replace each code point by the letter of its class (`textapp.text.characters`).
@@ -35,6 +36,12 @@ marks."""
 
 CHAR_GRAMMAR = "[^S]"
 """A token is one code point."""
+
+
+LINE_BREAK = r"<[bB][rR][ \t\n\v\f\r]*/?>"
+"""An HTML line break, such as `<br />`. Reviews and other texts of the web are full of them."""
+
+_LINE_BREAK = re.compile(LINE_BREAK)
 
 
 class _Rules(NamedTuple):
@@ -98,7 +105,8 @@ class Tokenizer:
 
     `word` keeps contractions (don't), decimals (3.5) and mixtures (mp3, 80s) whole, as the word boundaries of UAX #29.
     In scripts without spaces between words (Han, kana, Thai, ...) each character is a token; so is each punctuation
-    mark, symbol and emoji. Markup has no special meaning. Tokens have neither white space nor controls in them.
+    mark, symbol and emoji. Of markup only line breaks may have a meaning, see `line_breaks`.
+    Tokens have neither white space nor controls in them.
 
     `bert` is for MediaPipe Tasks, which has this tokenizer itself: words between spaces and punctuation, and each Han
     character. A model that was trained with it has the same scores there. It has fixed rules, see `textapp.text.bert`:
@@ -114,6 +122,8 @@ class Tokenizer:
             always True.
         normalization: "none", "nfc" or "nfkc"; with "bert" always "none". The default unites the forms of a character:
             full and half width, which Chinese and Japanese texts mix, ligatures and composed characters.
+        line_breaks: Whether HTML line breaks (`<br />`) are white space, as the readers of labelled texts read them;
+            not with "bert". False by default, as in bundles of earlier versions, which lack the setting.
 
     Raises:
         InputError: An argument is not one of these values.
@@ -130,22 +140,29 @@ class Tokenizer:
     kind: Kind = "word"
     lowercase: bool = True
     normalization: Form = "nfkc"
+    line_breaks: bool = False
 
     def __post_init__(self):
-        for name, allowed in (("kind", KINDS), ("lowercase", (True, False)), ("normalization", FORMS)):
+        for name, allowed in (
+            ("kind", KINDS),
+            ("lowercase", (True, False)),
+            ("normalization", FORMS),
+            ("line_breaks", (True, False)),
+        ):
             value = getattr(self, name)
             if type(value) is not type(allowed[0]) or value not in allowed:
                 names = ", ".join(map(repr, allowed))
                 raise InputError(f"tokenizer: `{name}` must be one of {names}. Received: {name}={quoted(value)}")
-        if self.kind == "bert" and (not self.lowercase or self.normalization != "none"):
+        if self.kind == "bert" and (not self.lowercase or self.normalization != "none" or self.line_breaks):
             raise InputError(
-                "tokenizer: `bert` must have lowercase=True and normalization='none', the rules of MediaPipe. "
-                f"Received: lowercase={self.lowercase}, normalization={self.normalization!r}"
+                "tokenizer: `bert` must have lowercase=True, normalization='none' and line_breaks=False, the rules of "
+                f"MediaPipe. Received: lowercase={self.lowercase}, normalization={self.normalization!r}, "
+                f"line_breaks={self.line_breaks}"
             )
 
     def tokenize(self, text: str) -> list[Token]:
         """Returns the tokens of `text` in order, with their offsets. An empty text has none."""
-        return self._tokenize(text, 0)
+        return self._tokenize(self._without_breaks(text), 0)
 
     def blocks(self, text: str) -> Iterator[list[Token]]:
         """Yields the tokens of `tokenize` in lists, one for each part of a long text.
@@ -155,6 +172,7 @@ class Tokenizer:
         looks at most two code points past a token. So the next part begins with them, or earlier if a token before them
         is from the same code point.
         """
+        text = self._without_breaks(text)
         first, size = 0, _PART
         while len(text) - first > size:
             end = next((end for end in range(first + size, first, -1) if is_boundary(text, end)), first)
@@ -174,6 +192,7 @@ class Tokenizer:
 
     def words(self, text: str) -> list[str]:
         """Returns only the texts of the tokens; faster than `tokenize`."""
+        text = self._without_breaks(text)
         if text.isascii():
             words: list[str] = _RULES[self.kind].ascii_grammar.findall(text.lower() if self.lowercase else text)
         else:
@@ -182,8 +201,11 @@ class Tokenizer:
         return words if self.kind != "bert" else list(map(_known_length, words))
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the settings for JSON."""
-        return asdict(self)
+        """Returns the settings for JSON; without `line_breaks` if it is not set, as earlier versions wrote them."""
+        settings = asdict(self)
+        if not self.line_breaks:
+            del settings["line_breaks"]
+        return settings
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> "Tokenizer":
@@ -192,10 +214,16 @@ class Tokenizer:
         Raises:
             InputError: A setting is missing, unknown, or has a wrong value.
         """
-        names = [field.name for field in fields(cls)]
-        if not isinstance(settings, Mapping) or set(settings) != set(names):
+        names = [field.name for field in fields(cls) if field.name != "line_breaks"]
+        if not isinstance(settings, Mapping) or set(settings) - {"line_breaks"} != set(names):
             raise InputError(f"tokenizer: the settings must be {', '.join(names)}. Received: {quoted(settings)}")
         return cls(**settings)
+
+    def _without_breaks(self, text: str) -> str:
+        """A text with spaces in place of HTML line breaks, if so set. All other characters keep their places."""
+        if not self.line_breaks or "<" not in text:
+            return text
+        return _LINE_BREAK.sub(lambda match: " " * len(match[0]), text)
 
     def _tokenize(self, text: str, offset: int) -> list[Token]:
         """The tokens of a part of a text that begins at `offset`."""
@@ -230,9 +258,10 @@ def _known_length(token: str) -> str:
 
 TOKENIZERS = (
     *(Tokenizer(kind, lowercase, form) for kind in KINDS[:2] for lowercase in (True, False) for form in FORMS),
+    *(Tokenizer(kind, line_breaks=True) for kind in KINDS[:2]),
     Tokenizer("bert", True, "none"),
 )
-"""A tokenizer of each combination of settings that there is."""
+"""A tokenizer of each combination of settings, but `line_breaks` only with the defaults, as it acts before them."""
 
 
 @functools.cache

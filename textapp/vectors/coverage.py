@@ -89,6 +89,8 @@ def mismatch_hints(
     """
     lowercase = any(part is not None and part.lowercase for part in (tokenizer, form))
     settings = None if tokenizer is None else {**tokenizer.to_dict(), "lowercase": lowercase}
+    if settings is not None:
+        settings.pop("line_breaks", None)  # the readers of a corpus make spaces of them
     if settings is not None and vectors.tokenizer is not None and vectors.tokenizer != settings:
         return [
             f"their text was tokenized with {_setting_text(vectors.tokenizer)}, this one with {_setting_text(settings)}"

@@ -32,7 +32,8 @@ def text_tokenizer(config: ModelConfig) -> Tokenizer:
     if config.data.tokenizer == "bert":
         return Tokenizer("bert", lowercase=True, normalization="none")
     lowercase = config.words.lowercase and not config.words.read_characters
-    return Tokenizer(config.data.tokenizer, lowercase, config.data.normalization)
+    # The readers clean texts so; on a device the tokenizer does.
+    return Tokenizer(config.data.tokenizer, lowercase, config.data.normalization, line_breaks=True)
 
 
 def read_labelled(
