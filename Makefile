@@ -77,6 +77,7 @@ bench: .venv/installed-bench
 	$(BIN)/python -m benchmarks.encoders --data $(DATA)
 	$(BIN)/python -m benchmarks.latency --data $(DATA)
 	$(BIN)/python -m benchmarks.word_vectors --data $(DATA) --growth --memory
+	$(BIN)/python -m benchmarks.vector_shards --data $(DATA)
 	$(BIN)/python -m benchmarks.vectors_case_study --data $(DATA)
 	$(BIN)/python -m benchmarks.alignment --data $(DATA)
 	$(BIN)/python -m benchmarks.decoding

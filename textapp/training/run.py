@@ -156,7 +156,7 @@ def _read_tokenizer(folder: Path, expected: Tokenizer) -> Tokenizer:
         tokenizer = Tokenizer.from_dict(settings)
     except InputError as error:
         raise InputError(f"{folder / TOKENIZER}: {error}") from error
-    if tokenizer != expected:
+    if tokenizer not in (expected, dataclasses.replace(expected, line_breaks=False)):  # runs of before have it not
         raise InputError(
             f"{folder / TOKENIZER}: must be {expected.to_dict()}, by the settings in {CONFIG}. Received: {settings}; "
             "one of the two files was changed or is of another run: copy the run again, or train it again"
