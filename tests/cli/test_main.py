@@ -61,7 +61,7 @@ def test_the_version_is_printed(textapp):
 
 
 def test_all_commands_are_there():
-    assert len(COMMANDS) == 11 + 3 * len(names()) + 7 + 1  # and those of train, of tune, of vectors and of data
+    assert len(COMMANDS) == 11 + 3 * len(names()) + 10 + 1  # and those of train, of tune, of vectors and of data
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

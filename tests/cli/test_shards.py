@@ -177,7 +177,7 @@ def test_a_broken_shard_is_named_and_the_others_are_done(textapp, tmp_path, work
     (shards / "part-1.parquet").write_bytes(whole[:200])
     command = ["predict", CLASSIFIER, "--file", shards, "--out", out, "--workers", workers]
     outcome = textapp(*command)
-    assert outcome.refusal.startswith(f"1 file of 4 could not be predicted: {shards / 'part-1.parquet'}")
+    assert outcome.refusal.startswith(f"1 file of 4 could not be predicted: part-1.parquet; repair")
     assert f"failed: {shards / 'part-1.parquet'}: is cut off" in outcome.err
     assert sorted(path.name for path in out.glob("*.parquet")) == [f"part-{n}.parquet" for n in (0, 2, 3)]
     (shards / "part-1.parquet").write_bytes(whole)
@@ -190,9 +190,12 @@ def test_another_model_or_other_options_do_not_mix(textapp, tmp_path):
     command = ["--file", shards, "--out", out]
     assert textapp("predict", CLASSIFIER, *command).code == 0
     refusal = textapp("predict", TAGGER, *command).refusal
-    assert refusal == f"{out / 'predict.json'}: the predictions here were made with another model; choose another --out"
+    assert refusal == (
+        f"{out / 'predict.json'}: the predictions here were made with another model or other options; "
+        "they differ in model; choose another --out"
+    )
     refusal = textapp("predict", CLASSIFIER, *command, "--min-confidence", "0.6", "--text-column", "text").refusal
-    assert "made with another options and text column" in refusal
+    assert "they differ in options and text column" in refusal
     same = shutil.copytree(CLASSIFIER, tmp_path / "copy")
     (same / "README.md").write_text("Mein Modell")
     assert textapp("predict", same, *command).code == 0

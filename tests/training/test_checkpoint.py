@@ -108,7 +108,7 @@ def train(
     for variable, value in zip((*model.variables, *model.optimizer.variables), values, strict=True):
         variable.assign(value)
     model.reset_metrics()
-    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (every_seconds,))
+    monkeypatch.setattr("textapp.training.checkpoint.EVERY_SECONDS", every_seconds)
     history = fit(
         model,
         batches,
@@ -176,7 +176,8 @@ def test_cycles_end_as_if_never_killed(tmp_path, monkeypatch, every_seconds, kil
     way = {"cycles": 3, "patience": 3, "learning_rate": 0.003, "every_seconds": every_seconds}
     lines = []
     expected, expected_history = train(tmp_path / "whole.npz", monkeypatch, report=lines.append, **way)
-    assert lines == [f"epoch {end}: it learns; {EPOCHS} more epochs" for end in (4, 8)]
+    assert lines[:2] == [f"epoch {end}: it learns; {EPOCHS} more epochs" for end in (4, 8)]
+    assert [line.partition(" ")[0] for line in lines[2:]] == ["best:"]
     assert len(expected_history) == 3 * EPOCHS
     for steps in kills:
         with pytest.raises(Killed):

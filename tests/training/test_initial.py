@@ -16,7 +16,6 @@ from textapp.data.rows import encode_untargeted
 from textapp.errors import InputError
 from textapp.task import Files, names, task
 from textapp.tasks.tagging.head import without_crf
-from textapp.training.checkpoint import Checkpoint
 from textapp.training.initial import InitialRun
 from textapp.training.run import Run
 from textapp.training.run_folder import CHECKPOINT
@@ -220,7 +219,7 @@ def test_a_killed_training_ends_with_the_same_numbers_and_only_from_the_same_run
     rows, lines = NEW["classification"], []
     settings = ("epochs=1", "baseline=false")
     expected = trained("classification", tmp_path / "ganz", rows, *settings, init=source)
-    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr("textapp.training.checkpoint.EVERY_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(type(task("classification")), "dashboards", lambda *_: [KillAt(2)])
         with pytest.raises(Killed):

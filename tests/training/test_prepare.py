@@ -298,7 +298,7 @@ def test_texts_are_cut_with_their_capitals_where_a_model_sees_them():
     tagger, classifier = task("tagging"), task("classification")
     assert tagger.tokenizer(tagger.config()) == Tokenizer("word", lowercase=False)
     assert tagger.tokenizer(tagger.config().override(["tokenizer=char", "normalization=nfc"])).kind == "char"
-    assert classifier.tokenizer(classifier.config()) == Tokenizer("word", lowercase=True)
+    assert classifier.tokenizer(classifier.config()) == Tokenizer("word", lowercase=True, line_breaks=True)
     for setting in ("lowercase=false", "characters=true", "shapes=true"):
         assert not classifier.tokenizer(classifier.config().override([setting])).lowercase
 

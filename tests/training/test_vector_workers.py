@@ -10,7 +10,6 @@ import pytest
 from textapp.errors import InputError
 from textapp.training import vector_workers
 from textapp.training import vectors as training
-from textapp.training.checkpoint import Checkpoint
 from textapp.training.vector_workers import Processes, train_vectors_on_workers
 from textapp.training.vectors import train_vectors
 from textapp.vectors import blocks
@@ -49,7 +48,7 @@ def counts(corpus, tmp_path):
 def small_chunks(monkeypatch):
     """Several chunks an epoch, and a checkpoint after each."""
     monkeypatch.setattr(blocks.TrainingBlocks.__init__, "__defaults__", (None, 1e-3, 0, 1500))
-    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr("textapp.training.checkpoint.EVERY_SECONDS", 0.0)
 
 
 def train(corpus, out, *settings, **arguments):
@@ -194,7 +193,7 @@ def test_what_is_no_round_is_refused(corpus, counts, tmp_path):
         average_vectors(outs)
     (tmp_path / "half.txt").write_text("\n".join(corpus.read_text(encoding="utf-8").split("\n")[::2]), encoding="utf-8")
     for index, out in enumerate(outs):  # each machine has a corpus of its own, and reads half of it
-        train(tmp_path / "half.txt", out, "epochs=1", shard=Part(index, 2), force=True, **arguments)
+        train(tmp_path / "half.txt", out, "epochs=1", shard=Part(index, 2), force=True, counts=[counts])
     with pytest.raises(InputError, match="the shards have 1,806 of the 3,608 words that were counted"):
         average_vectors(outs)
 

@@ -13,7 +13,6 @@ from textapp.errors import InputError
 from textapp.files import write_json
 from textapp.training import run
 from textapp.training import vectors as training
-from textapp.training.checkpoint import Checkpoint
 from textapp.training.run import Run
 from textapp.training.vectors import train_vectors
 from textapp.vectors import blocks
@@ -44,7 +43,7 @@ def corpus(tmp_path) -> Path:
 def small_chunks(monkeypatch):
     """Several chunks an epoch, and a checkpoint after each."""
     monkeypatch.setattr(blocks.TrainingBlocks.__init__, "__defaults__", (None, 1e-3, 0, 1500))
-    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr("textapp.training.checkpoint.EVERY_SECONDS", 0.0)
 
 
 def train(corpus, out, *settings, **arguments):

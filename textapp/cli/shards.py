@@ -164,7 +164,8 @@ def predict_shards(request: FileRequest, pattern: Path, out: Path, workers: int,
         say(f"{out}: {counted(done, 'file')}, {counted(texts, 'text')}")
     if failed:
         raise InputError(
-            f"{counted(len(failed), 'file')} of {len(wanted):,} could not be predicted: {list_some(failed)}; "
+            f"{counted(len(failed), 'file')} of {len(wanted):,} could not be predicted: "
+            f"{list_some([Path(file).name for file in failed])}; "
             "repair them, and the same command predicts them alone"
         )
 
@@ -217,8 +218,8 @@ def _claim(request: FileRequest, out: Path) -> None:
         different = [name.replace("_sha256", "") for name in record if kept.get(name) != record[name]]
         if different:
             raise InputError(
-                f"{place}: the predictions here were made with another {' and '.join(different).replace('_', ' ')}; "
-                "choose another --out"
+                f"{place}: the predictions here were made with another model or other options; they differ in "
+                f"{' and '.join(different).replace('_', ' ')}; choose another --out"
             )
         return
     with named_errors(out):

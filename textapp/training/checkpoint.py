@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from textapp.files import named_errors, replacing
 
 GROUPS = ("variables", "metrics", "best")
 """The groups of arrays in a file."""
+
+EVERY_SECONDS = 60.0
+"""Seconds between two saves within an epoch; more if saving would take over a tenth of the time."""
 
 _WAY_ON = "use --force to restart"
 
@@ -53,7 +57,7 @@ class Checkpoint(keras.callbacks.Callback):
         batches: The training batches. Their `position` is set when training begins.
         early_stopping: The Keras callback whose state and best weights are saved too; None without early stopping.
         fingerprint: Identifies data and settings. A file with another fingerprint is refused.
-        every_seconds: Seconds between two saves within an epoch; more if saving would take over a tenth of the time.
+        within_epochs: Whether it saves within epochs too, every `EVERY_SECONDS`.
         writes: Whether this process writes the file. Of several workers only the chief does.
 
     Attributes:
@@ -73,7 +77,8 @@ class Checkpoint(keras.callbacks.Callback):
         batches: Batches,
         early_stopping: keras.callbacks.EarlyStopping | None,
         fingerprint: str,
-        every_seconds: float = 60.0,
+        *,
+        within_epochs: bool = True,
         writes: bool = True,
     ):
         super().__init__()
@@ -81,7 +86,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.batches = batches
         self.early_stopping = early_stopping
         self.fingerprint = fingerprint
-        self.every_seconds = every_seconds
+        self.every_seconds = EVERY_SECONDS if within_epochs else math.inf
         self.writes = writes
         self.epoch, self.step = 0, 0
         self.history: list[dict[str, float]] = []

@@ -61,8 +61,7 @@ def fit(
     several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
     file_from_chief(checkpoint, strategy)
     # All workers read the running metrics together, and their clocks differ: they save between epochs only.
-    seconds = math.inf if several else 60.0
-    state = Checkpoint(checkpoint, batches, stopping, fingerprint, seconds, writes=is_chief())
+    state = Checkpoint(checkpoint, batches, stopping, fingerprint, within_epochs=not several, writes=is_chief())
     for callback in callbacks:
         if isinstance(callback, Progress):
             callback.judge_by(monitor, state.history)
