@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import random
 import sys
 import tomllib
@@ -15,6 +16,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from textapp.task import names, task
+
+# Programs that tests start find their modules compiled, as a user's do.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The same examples each time, however slow the machine; `--hypothesis-profile default` looks for others.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
