@@ -46,12 +46,35 @@ def test_a_prediction_takes_little_longer(classifier):
     assert seconds("predict", classifier.bundle, "很 好 film") < 0.6
 
 
-@pytest.mark.parametrize("arguments", [[], ["train"], ["predict"], ["чепуха"], ["bench", "x", "--count", "null"]])
-def test_a_wrong_use_is_told_on_stderr(textapp, arguments):
+@pytest.mark.parametrize("arguments", [[], ["train"], ["vectors"]])
+def test_without_a_command_all_are_listed(textapp, arguments):
     outcome = textapp(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
-    assert "Usage: " in outcome.err
-    assert "Traceback" not in outcome.err
+    assert outcome.err.startswith("Usage: ")
+    assert "Commands:" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["чепуха"], "no such command 'чепуха'; see textapp --help"),
+        (["predit"], "no such command 'predit'; did you mean 'predict'? See textapp --help"),
+        (["train", "tager"], "no such command 'tager'; did you mean 'tagger'? See textapp train --help"),
+        (["train", "tagger", "--train", "x"], "missing option '--out'; see textapp train tagger --help"),
+        (["predict"], "missing argument 'RUN_OR_BUNDLE'; see textapp predict --help"),
+        (["bench", "x", "--coun", "2"], "no such option: --coun; did you mean --count? See textapp bench --help"),
+    ],
+)
+def test_a_wrong_use_is_told_in_one_line(textapp, arguments, line):
+    assert textapp(*arguments) == (2, "", f"textapp: {line}\n")
+
+
+def test_a_wrong_value_is_told_with_its_option(textapp):
+    assert re.fullmatch(
+        r"invalid value for '--count': .* integer.*; see textapp bench --help",
+        textapp("bench", "x", "--count", "null").refusal,
+    )
+    assert len(textapp("bench", "x", "--count", "9" * 5000 + "x").refusal) < 300
 
 
 def test_the_version_is_printed(textapp):

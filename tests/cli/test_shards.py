@@ -177,7 +177,7 @@ def test_a_broken_shard_is_named_and_the_others_are_done(textapp, tmp_path, work
     (shards / "part-1.parquet").write_bytes(whole[:200])
     command = ["predict", CLASSIFIER, "--file", shards, "--out", out, "--workers", workers]
     outcome = textapp(*command)
-    assert outcome.refusal.startswith(f"1 file of 4 could not be predicted: part-1.parquet; repair")
+    assert outcome.refusal.startswith("1 file of 4 could not be predicted: part-1.parquet; repair")
     assert f"failed: {shards / 'part-1.parquet'}: is cut off" in outcome.err
     assert sorted(path.name for path in out.glob("*.parquet")) == [f"part-{n}.parquet" for n in (0, 2, 3)]
     (shards / "part-1.parquet").write_bytes(whole)

@@ -101,7 +101,7 @@ def main() -> None:
     _open_closed_streams()
     with StopSignals() as stop:
         try:
-            app()
+            app(prog_name="textapp")  # also for `python -m textapp`
         except Exception as error:
             line = explanation(error)
             if stop.received is not None:  # an error that the stop caused
