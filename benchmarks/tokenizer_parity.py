@@ -114,7 +114,9 @@ def main() -> int:
     generated = list(generate_texts(arguments.strings, arguments.seed))
     results: dict[str, dict[str, Any]] = {}
     for tokenizer in TOKENIZERS:
-        results[" ".join(map(str, tokenizer.to_dict().values()))] = compare(generated, tokenizer)
+        kind, lowercase, form, *added = tokenizer.to_dict().items()
+        name = " ".join([*(str(value) for _, value in (kind, lowercase, form)), *(name for name, _ in added)])
+        results[name] = compare(generated, tokenizer)
     for name, reviews in (read_reviews(arguments.data) if arguments.data else {}).items():
         texts = list(reviews)
         for tokenizer in (Tokenizer("word"), Tokenizer("char"), TOKENIZERS[-1]):

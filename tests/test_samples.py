@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from textapp.cli.main import main
+from textapp.tasks.tagging.config import TaggingConfig
+from textapp.training.run import Run
 
 SAMPLES = Path(__file__).parent / "samples"
 EXPECTED = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))
@@ -75,6 +77,13 @@ def test_predictions_are_those_of_then(textapp, task, kind):
 def test_scores_are_those_of_then(textapp, task, kind):
     scores = textapp("evaluate", SAMPLES / task / kind, "--data", TEST[task])
     assert_same(scores, EXPECTED[task][kind]["scores"], 1e-6)
+
+
+def test_a_tagger_of_then_cuts_texts_as_then():
+    run = Run.load(SAMPLES / "tagger/run")
+    assert not run.config.split_apostrophes
+    assert run.tokenizer.words("Oslo's") == ["Oslo's"]
+    assert TaggingConfig().split_apostrophes
 
 
 def test_a_run_is_exported_to_the_same_bundle(textapp, task, tmp_path):

@@ -113,6 +113,9 @@ class Config:
     decided: ClassVar[frozenset[str]] = frozenset()
     """Settings of the sections that this config does not offer: they keep their default values."""
 
+    earlier: ClassVar[Mapping[str, Any]] = {}
+    """The values of settings that runs of earlier versions lack, where these differ from the defaults."""
+
     @classmethod
     @functools.cache
     def settings(cls) -> Mapping[str, Setting]:
@@ -178,6 +181,11 @@ class Config:
             return defaults.replaced(**values)
         except InputError as error:
             raise InputError(f"{source}: {error}") from error
+
+    @classmethod
+    def from_run(cls, values: Mapping[str, Any], source: str) -> Self:
+        """Builds the config of a run, perhaps one of an earlier version, from its file. Raises as `from_dict` does."""
+        return cls.from_dict({**cls.earlier, **values}, source)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values by setting name, which `from_dict` reads back."""

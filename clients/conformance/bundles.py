@@ -45,7 +45,8 @@ class Made(NamedTuple):
 def settings() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the name and the settings of every tokenizer."""
     for tokenizer in TOKENIZERS:
-        case = ("lower" if tokenizer.lowercase else "cased") + ("-breaks" if tokenizer.line_breaks else "")
+        case = "lower" if tokenizer.lowercase else "cased"
+        case += ("-breaks" if tokenizer.line_breaks else "") + ("-split" if tokenizer.split_apostrophes else "")
         yield f"{tokenizer.kind}-{tokenizer.normalization}-{case}", tokenizer.to_dict()
 
 

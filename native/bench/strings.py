@@ -44,6 +44,7 @@ def main() -> None:
     for tokenizer in TOKENIZERS:
         different = differences(CoreTokenizer(core, **tokenizer.to_dict()), tokenizer, count)
         settings = f"{tokenizer.kind:4} {tokenizer.normalization:4} lowercase={tokenizer.lowercase!s:5}"
+        settings += "".join(f" {name}" for name in list(tokenizer.to_dict())[3:])
         print(f"{settings}  {count:,} texts, {different:,} different", flush=True)
         total += different
     sys.exit(total > 0)

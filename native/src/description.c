@@ -43,15 +43,17 @@ static int flag(ta_json value, int may_lack, int *out) {
 }
 
 static int read_tokenizer(ta_tokenizer *out, ta_json value) {
-  static const char *const fields[] = {"kind", "lowercase", "normalization", "line_breaks"};
-  ta_json given[4];
+  static const char *const fields[] = {"kind", "lowercase", "normalization", "line_breaks",
+                                       "split_apostrophes"};
+  ta_json given[5];
   size_t kind, form;
-  if (ta_json_members(value, fields, 4, given)) return 0;
+  if (ta_json_members(value, fields, 5, given)) return 0;
   kind = among(given[0], kind_names, 3);
   form = among(given[2], form_names, 3);
   if (kind == 3 || form == 3 || !ta_json_bool(given[1], &out->lowercase)) return 0;
-  if (!flag(given[3], 1, &out->line_breaks)) return 0;
+  if (!flag(given[3], 1, &out->line_breaks) || !flag(given[4], 1, &out->split_apostrophes)) return 0;
   if (kind == TA_BERT && (form != TA_NONE || !out->lowercase || out->line_breaks)) return 0;
+  if (kind != TA_WORD && out->split_apostrophes) return 0;
   out->kind = (ta_tokenizer_kind)kind;
   out->form = (ta_form)form;
   return 1;
@@ -119,7 +121,8 @@ static textapp_status read_text_fields(ta_bundle *out, const ta_json *fields, te
   if (ta_json_kind_of(fields[TOKENIZER]) != TA_JSON_OBJECT || !read_tokenizer(&out->tokenizer, fields[TOKENIZER])) {
     return broken(TOKENIZER,
                   "an object of kind (word, char or bert), lowercase (true or false; with bert true), normalization "
-                  "(none, nfc, nfkc; with bert none) and, if any, line_breaks (true or false; with bert false)",
+                  "(none, nfc, nfkc; with bert none) and, if any, line_breaks (true or false; with bert false) and "
+                  "split_apostrophes (true or false; true with word only)",
                   fields[TOKENIZER], message);
   }
   if (out->has_form || !(out->has_characters || out->has_shapes)) return TEXTAPP_OK;

@@ -12,7 +12,8 @@ typedef struct {
   ta_tokenizer_kind kind;
   int lowercase;
   ta_form form;
-  int line_breaks; /* whether HTML line breaks are white space */
+  int line_breaks;       /* whether HTML line breaks are white space */
+  int split_apostrophes; /* whether an apostrophe between letters is a token */
 } ta_tokenizer;
 
 typedef struct {

@@ -94,7 +94,7 @@ static int release(cutter *one) {
   return open_token(one, one->held, ta_info(one->held), one->held_start, one->held_end);
 }
 
-/* WORD_GRAMMAR: a token goes on, holds a character, or ends. Returns 0 to stop. */
+/* WORD_GRAMMAR, SPLIT_GRAMMAR: a token goes on, holds a character, or ends. Returns 0 to stop. */
 static int feed_word(cutter *one, uint32_t point, unsigned info, size_t start, size_t end) {
   unsigned kind = TA_CLASS(info);
   if (one->holds) {
@@ -111,7 +111,9 @@ static int feed_word(cutter *one, uint32_t point, unsigned info, size_t start, s
         one->state = kind == TA_CLASS_LETTER ? LETTERS : DIGITS;
         return write(one, point, info, end);
       }
-      if (kind == (one->state == LETTERS ? TA_CLASS_APOSTROPHE : TA_CLASS_POINT)) {
+      int joins = one->state == LETTERS ? kind == TA_CLASS_APOSTROPHE && !one->how->split_apostrophes
+                                        : kind == TA_CLASS_POINT;
+      if (joins) {
         one->holds = 1;
         one->held = point;
         one->held_start = start;

@@ -18,6 +18,7 @@ class TokenizerSettings(ctypes.Structure):
         ("lowercase", ctypes.c_int),
         ("form", ctypes.c_int),
         ("line_breaks", ctypes.c_int),
+        ("split_apostrophes", ctypes.c_int),
     )
 
 
@@ -130,11 +131,13 @@ class CoreTokenizer:
         lowercase=True,
         normalization="nfkc",
         line_breaks=False,
+        split_apostrophes=False,
         longest=1 << 16,
         most=1 << 16,
     ):
         self._library = library
-        self._settings = TokenizerSettings(_KINDS.index(kind), lowercase, FORMS.index(normalization), line_breaks)
+        form = FORMS.index(normalization)
+        self._settings = TokenizerSettings(_KINDS.index(kind), lowercase, form, line_breaks, split_apostrophes)
         self._tokens = CoreTokens()
         library.ta_tokens_take.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
         library.ta_tokens_take.restype = None

@@ -39,6 +39,22 @@ def test_by_characters():
     assert (cut.tokens, cut.word_starts) == (list("2008年奥运"), [0, 5])
 
 
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        (["Ada", "Mill", "'s", "book"], "Ada Mill's book"),
+        (["Ada", "Mill", "’s", "book"], "Ada Mill’s book"),
+        (["dans", "l'", "Isère"], "dans l'Isère"),
+        (["O'Brien", "'s"], "O'Brien's"),
+        (["Oslo", "'da"], "Oslo'da"),
+    ],
+)
+def test_names_at_apostrophes_are_cut_alike_in_a_corpus_and_in_a_text(tokens, text):
+    tokenizer = Tokenizer(lowercase=False, split_apostrophes=True)
+    assert retokenize(tokens, tokenizer).tokens == tokenizer.words(text)
+    assert retokenize(tokens, CASED).tokens != CASED.words(text)
+
+
 @given(st.lists(st.text(max_size=8), max_size=6))
 def test_pieces_are_those_of_the_text(tokens):
     """Between spaces, tokens are cut as in a text, whatever they hold."""

@@ -141,7 +141,7 @@ def reference_class(character):
     return "L" if (kind[0] == "L" or kind == "Nl") and not in_table(character, UNSPACED) else "O"
 
 
-def reference_words(text):
+def reference_words(text, split_apostrophes):
     """Words of a text without ignorables, read one character after the other; no normalization, no lower case."""
     words, word, state = [], "", "outside"  # the last base was: L, D, a joint after L or D, another, or none
     kinds = [reference_class(character) for character in text] + ["S", "S"]
@@ -149,7 +149,7 @@ def reference_words(text):
         if kind == "M" and word:
             word += character
             continue
-        inner = (kind, state, after) in (("Q", "L", "L"), ("P", "D", "D"))
+        inner = (kind, state, after) in (("Q" if not split_apostrophes else "", "L", "L"), ("P", "D", "D"))
         goes_on = (kind in "LD" and state in ("L", "D", "joint")) or inner
         if not goes_on:
             words.append(word)
@@ -159,25 +159,28 @@ def reference_words(text):
     return [word for word in [*words, word] if word]
 
 
-@given(TEXTS)
-@example("a'b'c'' 1.2.3.. a1.2'b 1'a 1.a 好'a 'a .1 a\u0301'b 1\u0301.2 a'\u0301b \u0301'a")
-def test_words_equal_an_independent_tokenizer(text):
+@given(TEXTS, st.booleans())
+@example("a'b'c'' 1.2.3.. a1.2'b 1'a 1.a 好'a 'a .1 a\u0301'b 1\u0301.2 a'\u0301b \u0301'a", True)
+@example("a'b'c'' 1.2.3.. a1.2'b 1'a 1.a 好'a 'a .1 a\u0301'b 1\u0301.2 a'\u0301b \u0301'a", False)
+def test_words_equal_an_independent_tokenizer(text, split):
     text = normalize(text, "none").text
-    assert Tokenizer(lowercase=False, normalization="none").words(text) == reference_words(text)
+    tokenizer = Tokenizer(lowercase=False, normalization="none", split_apostrophes=split)
+    assert tokenizer.words(text) == reference_words(text, split)
 
 
-def python_pattern(kind):
-    return re.compile(re.sub(r"\\x\{([0-9A-F]+)\}", lambda match: rf"\U{match[1]:0>8}", token_pattern(kind)))
+def python_pattern(kind, split=False):
+    pattern = token_pattern(kind, split)
+    return re.compile(re.sub(r"\\x\{([0-9A-F]+)\}", lambda match: rf"\U{match[1]:0>8}", pattern))
 
 
-@pytest.mark.parametrize("kind", ["word", "char"])
-def test_the_written_pattern_is_the_rule(kind):
-    pattern = python_pattern(kind)
+@pytest.mark.parametrize(("kind", "split"), [("word", False), ("word", True), ("char", False)])
+def test_the_written_pattern_is_the_rule(kind, split):
+    pattern = python_pattern(kind, split)
 
     @given(TEXTS)
     def check(text):
         normalized = normalize(text, "nfkc").text.translate(LOWER_OF)
-        assert pattern.findall(normalized) == Tokenizer(kind).words(text)
+        assert pattern.findall(normalized) == Tokenizer(kind, split_apostrophes=split).words(text)
 
     check()
 
@@ -223,7 +226,25 @@ def test_long_texts_take_linear_time(piece):
 def test_settings_round_trip(tokenizer):
     settings = json.loads(json.dumps(tokenizer.to_dict()))
     assert Tokenizer.from_dict(settings) == tokenizer
-    assert list(settings) == ["kind", "lowercase", "normalization", *["line_breaks"] * tokenizer.line_breaks]
+    added = {"line_breaks": tokenizer.line_breaks, "split_apostrophes": tokenizer.split_apostrophes}
+    assert list(settings) == ["kind", "lowercase", "normalization", *(name for name, is_set in added.items() if is_set)]
+
+
+def test_apostrophes_are_tokens_if_so_set():
+    tokenizer = Tokenizer(lowercase=False, split_apostrophes=True)
+    text = "Ada Mill’s book, l'Isère, Oslo'da, O'Brien, '90s, 3.5' a\u0301'b"
+    assert " ".join(tokenizer.words(text)) == (
+        "Ada Mill ' s book , l ' Isère , Oslo ' da , O ' Brien , ' 90s , 3.5 ' á ' b"
+    )
+    found = tokenizer.tokenize(text)
+    assert [(token.text, text[token.start : token.end]) for token in found[1:4]] == [
+        *(("Mill", "Mill"), ("'", "’"), ("s", "s")),
+    ]
+    assert tokenizer.words("don't") == ["don", "'", "t"]
+    assert Tokenizer().words("don't") == ["don't"]
+    for kind in ("char", "bert"):
+        with pytest.raises(InputError, match="for `word` only"):
+            Tokenizer(kind, True, "none", split_apostrophes=True)
 
 
 def test_line_breaks_of_html_are_white_space_if_so_set():

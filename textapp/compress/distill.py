@@ -282,7 +282,7 @@ def student_config(task: Task[Any, Any, Any], command: Mapping[str, Any], source
     """The inverse of `split_settings`. Unknown distillation settings of earlier versions are ignored."""
     known = task.student_config.settings()
     distillation = {name: value for name, value in command["distillation"].items() if name in known}
-    return task.student_config.from_dict({**command["settings"], **distillation}, source)
+    return task.student_config.from_run({**command["settings"], **distillation}, source)
 
 
 def student_loss(task: Task[Any, Any, Any], config: Any, model: keras.Model, target_counts: np.ndarray) -> SoftLoss:

@@ -48,7 +48,7 @@ class RunTeacher:
         self.name = os.fspath(folder)
         self.command, metrics = run_folder.read_finished(path)
         self.task = run.task_of(path, metrics)
-        self.config = self.task.config.from_dict(self.command["settings"], str(path / run_folder.CONFIG))
+        self.config = self.task.config.from_run(self.command["settings"], str(path / run_folder.CONFIG))
         self.targets = self.task.read_targets(path, metrics)
         self.parameters: int | None = metrics.get("parameters")
 

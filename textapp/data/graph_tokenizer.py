@@ -84,7 +84,10 @@ class GraphTokenizer:
             values += tf.gather(self._lower_deltas, tf.minimum(values, self._lower_deltas.shape[0] - 1))
         classes = tf.gather(self._classes, values)
         kept = classes != ord("S")
-        begins = _word_begins(classes) if kind == "word" else _bert_begins(classes) if kind == "bert" else kept
+        if kind == "word":
+            begins = _word_begins(classes, self.tokenizer.split_apostrophes)
+        else:
+            begins = _bert_begins(classes) if kind == "bert" else kept
         parts = _ragged(tf.boolean_mask(values, kept), tf.boolean_mask(begins, kept))
         tokens = tf.strings.unicode_encode(parts, "UTF-8")
         if kind == "bert":
@@ -137,8 +140,8 @@ def _normalize_chunks(points: CodePoints, inside: tf.Tensor, begins: tf.Tensor, 
     return CodePoints(tf.gather(pool, stretches.values), tf.gather(_running_sum(length), points.splits))
 
 
-def _word_begins(classes: tf.Tensor) -> tf.Tensor:
-    """`WORD_GRAMMAR` as a rule about neighbours: whether a token begins at a code point; bool `(N,)`."""
+def _word_begins(classes: tf.Tensor, splits_apostrophes: bool) -> tf.Tensor:
+    """`WORD_GRAMMAR` (or `SPLIT_GRAMMAR`) as a rule about neighbours: whether a token begins at each; bool `(N,)`."""
     mark = classes == ord("M")
     # A mark belongs to the character before it. The other rules ignore such marks, except a mark on an apostrophe or
     # point: that joins nothing.
@@ -153,7 +156,9 @@ def _word_begins(classes: tf.Tensor) -> tf.Tensor:
         return is_inner | (is_kind & _previous(is_inner))
 
     alphanumeric = (bases == ord("L")) | (bases == ord("D"))
-    goes_on = (alphanumeric & _previous(alphanumeric)) | joined("L", "Q") | joined("D", "P")
+    goes_on = (alphanumeric & _previous(alphanumeric)) | joined("D", "P")
+    if not splits_apostrophes:
+        goes_on |= joined("L", "Q")
     begins = (bases != ord("S")) & ~goes_on
     return ~attached & tf.gather(begins, tf.cumsum(tf.cast(~attached, tf.int32)) - 1)
 

@@ -6,8 +6,9 @@ The exact rule of `word` and `char`, for an implementation in another language (
 1. Normalize the text (`textapp.text.normalization`).
 2. Where `lowercase` is set, replace each code point by `LOWER` (`textapp.text.characters`).
 3. Replace each code point by the letter of its class (`textapp.text.characters`).
-4. The tokens are the successive matches of the regular expression `WORD_GRAMMAR` (or `CHAR_GRAMMAR`) in the string of
-   letters. Only white space and controls are in no match.
+4. The tokens are the successive matches of the regular expression `WORD_GRAMMAR` (`SPLIT_GRAMMAR` where
+   `split_apostrophes` is set, or `CHAR_GRAMMAR`) in the string of letters. Only white space and controls are in no
+   match.
 
 `token_pattern` returns a grammar as one regular expression over explicit code-point ranges. It needs neither
 lookaround nor the tables of a library, and its first match is its longest, so that backtracking engines (Python,
@@ -33,6 +34,9 @@ WORD_GRAMMAR = "(?:L[LM]*(?:QL[LM]*)*|D[DM]*(?:PD[DM]*)*)+|[^S]M*"
 """A token, over the classes of `textapp.text.characters`: a word or number of letters, digits and their marks, with
 single apostrophes between letters and single points between digits (don't, 3.5, mp3); or another character with its
 marks."""
+
+SPLIT_GRAMMAR = "(?:L[LM]*|D[DM]*(?:PD[DM]*)*)+|[^S]M*"
+"""The same, but an apostrophe is always a token of its own (don ' t)."""
 
 CHAR_GRAMMAR = "[^S]"
 """A token is one code point."""
@@ -71,6 +75,13 @@ _RULES = {
         LOWER_OF,
         re.compile(r"(?:[A-Za-z]+(?:'[A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*)+|[!-~]"),
     ),
+    "split": _Rules(
+        SPLIT_GRAMMAR,
+        CLASSES,
+        CLASS_OF,
+        LOWER_OF,
+        re.compile(r"(?:[A-Za-z]+|[0-9]+(?:[.,][0-9]+)*)+|[!-~]"),
+    ),
     "char": _Rules(CHAR_GRAMMAR, CLASSES, CLASS_OF, LOWER_OF, re.compile("[!-~]")),
     "bert": _Rules(
         bert.GRAMMAR,
@@ -80,7 +91,8 @@ _RULES = {
         re.compile(r"[^\t\n\f\r -/:-@\[-`{-~]+|[!-/:-@\[-`{-~]"),
     ),
 }
-_GRAMMARS = {kind: re.compile(rules.grammar) for kind, rules in _RULES.items()}
+_GRAMMARS = {name: re.compile(rules.grammar) for name, rules in _RULES.items()}
+_ADDED = ("line_breaks", "split_apostrophes")  # settings that files of earlier versions lack
 
 _PART = 1 << 14  # code points of a long text that are tokenized together: at most some megabytes of memory
 
@@ -124,6 +136,9 @@ class Tokenizer:
             full and half width, which Chinese and Japanese texts mix, ligatures and composed characters.
         line_breaks: Whether HTML line breaks (`<br />`) are white space, as the readers of labelled texts read them;
             not with "bert". False by default, as in bundles of earlier versions, which lack the setting.
+        split_apostrophes: Whether an apostrophe between letters is a token of its own, so that a span of tokens can end
+            before it (`Oslo's`, `Oslo'da`) or begin after it (`l'Isère`); with "word" only. False by default, as in
+            bundles of earlier versions.
 
     Raises:
         InputError: An argument is not one of these values.
@@ -133,6 +148,8 @@ class Tokenizer:
         ["don't", 'miss', '3.5', 'stars', ':', 'très', '好', '吃', '!']
         >>> Tokenizer().tokenize("Cafe\N{COMBINING ACUTE ACCENT}!")
         [Token(text='café', start=0, end=5), Token(text='!', start=5, end=6)]
+        >>> Tokenizer(split_apostrophes=True).words("l’Isère")
+        ['l', "'", 'isère']
 
     Reference: Unicode Standard Annex #29, Unicode Text Segmentation, rules WB5 to WB13.
     """
@@ -141,6 +158,7 @@ class Tokenizer:
     lowercase: bool = True
     normalization: Form = "nfkc"
     line_breaks: bool = False
+    split_apostrophes: bool = False
 
     def __post_init__(self):
         for name, allowed in (
@@ -148,6 +166,7 @@ class Tokenizer:
             ("lowercase", (True, False)),
             ("normalization", FORMS),
             ("line_breaks", (True, False)),
+            ("split_apostrophes", (True, False)),
         ):
             value = getattr(self, name)
             if type(value) is not type(allowed[0]) or value not in allowed:
@@ -159,6 +178,8 @@ class Tokenizer:
                 f"MediaPipe. Received: lowercase={self.lowercase}, normalization={self.normalization!r}, "
                 f"line_breaks={self.line_breaks}"
             )
+        if self.kind != "word" and self.split_apostrophes:
+            raise InputError(f"tokenizer: split_apostrophes=True is for `word` only. Received: kind={self.kind!r}")
 
     def tokenize(self, text: str) -> list[Token]:
         """Returns the tokens of `text` in order, with their offsets. An empty text has none."""
@@ -194,18 +215,15 @@ class Tokenizer:
         """Returns only the texts of the tokens; faster than `tokenize`."""
         text = self._without_breaks(text)
         if text.isascii():
-            words: list[str] = _RULES[self.kind].ascii_grammar.findall(text.lower() if self.lowercase else text)
+            words: list[str] = _RULES[self._grammar].ascii_grammar.findall(text.lower() if self.lowercase else text)
         else:
             spans, text = self._spans(self._normalized(text).text)
             words = [text[start:end] for start, end in spans]
         return words if self.kind != "bert" else list(map(_known_length, words))
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the settings for JSON; without `line_breaks` if it is not set, as earlier versions wrote them."""
-        settings = asdict(self)
-        if not self.line_breaks:
-            del settings["line_breaks"]
-        return settings
+        """Returns the settings for JSON, as earlier versions wrote them if what they lacked is not set."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _ADDED}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> "Tokenizer":
@@ -214,10 +232,15 @@ class Tokenizer:
         Raises:
             InputError: A setting is missing, unknown, or has a wrong value.
         """
-        names = [field.name for field in fields(cls) if field.name != "line_breaks"]
-        if not isinstance(settings, Mapping) or set(settings) - {"line_breaks"} != set(names):
+        names = [field.name for field in fields(cls) if field.name not in _ADDED]
+        if not isinstance(settings, Mapping) or set(settings) - set(_ADDED) != set(names):
             raise InputError(f"tokenizer: the settings must be {', '.join(names)}. Received: {quoted(settings)}")
         return cls(**settings)
+
+    @property
+    def _grammar(self) -> str:
+        """The name of its rules."""
+        return "split" if self.split_apostrophes else self.kind
 
     def _without_breaks(self, text: str) -> str:
         """A text with spaces in place of HTML line breaks, if so set. All other characters keep their places."""
@@ -228,7 +251,7 @@ class Tokenizer:
     def _tokenize(self, text: str, offset: int) -> list[Token]:
         """The tokens of a part of a text that begins at `offset`."""
         if text.isascii():
-            rules = _RULES[self.kind]
+            rules = _RULES[self._grammar]
             matches = rules.ascii_grammar.finditer(text.lower() if self.lowercase else text)
             tokens = [Token(match[0], match.start() + offset, match.end() + offset) for match in matches]
         else:
@@ -243,10 +266,10 @@ class Tokenizer:
 
     def _spans(self, text: str) -> tuple[list[tuple[int, int]], str]:
         """Returns start and end of each token in a normalized text, and that text, in lower case if so set."""
-        rules = _RULES[self.kind]
+        rules = _RULES[self._grammar]
         if self.lowercase:
             text = text.translate(rules.lower_of)
-        return [match.span() for match in _GRAMMARS[self.kind].finditer(text.translate(rules.class_of))], text
+        return [match.span() for match in _GRAMMARS[self._grammar].finditer(text.translate(rules.class_of))], text
 
 
 def _known_length(token: str) -> str:
@@ -259,19 +282,21 @@ def _known_length(token: str) -> str:
 TOKENIZERS = (
     *(Tokenizer(kind, lowercase, form) for kind in KINDS[:2] for lowercase in (True, False) for form in FORMS),
     *(Tokenizer(kind, line_breaks=True) for kind in KINDS[:2]),
+    *(Tokenizer("word", lowercase, split_apostrophes=True) for lowercase in (True, False)),
     Tokenizer("bert", True, "none"),
 )
-"""A tokenizer of each combination of settings, but `line_breaks` only with the defaults, as it acts before them."""
+"""A tokenizer of each combination of settings, but `line_breaks` only with the defaults, as it acts before them, and
+`split_apostrophes` with one normalization, as it acts after it."""
 
 
 @functools.cache
-def token_pattern(kind: Kind = "word") -> str:
+def token_pattern(kind: Kind = "word", split_apostrophes: bool = False) -> str:
     r"""Returns the grammar as a regular expression over code points, which has only literal characters and ranges.
 
     Apply it to the normalized text. Code points have the form `\x{HEX}` of RE2, PCRE, Java and Kotlin; JavaScript with
     the flag `u` needs `\u{HEX}` in its place, and Python `\UHEX` with eight digits.
     """
-    rules = _RULES[kind]
+    rules = _RULES["split" if split_apostrophes else kind]
     ranges = {
         letter: "".join(rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in parse_ranges(table))
         for letter, table in rules.classes.items()

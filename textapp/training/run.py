@@ -84,7 +84,7 @@ class Run:
         command, metrics = read_finished(folder)
         _clear_abandoned_by_reader(folder)
         found = task_of(folder, metrics)
-        config = found.config.from_dict(command["settings"], str(folder / CONFIG))
+        config = found.config.from_run(command["settings"], str(folder / CONFIG))
         targets = found.read_targets(folder, metrics)
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         characters = Vocabulary.load(folder / CHARACTERS) if config.words.characters else None

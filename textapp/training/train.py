@@ -118,7 +118,7 @@ def train(
                 profile = found.profile(config, files, train_examples, held_out)
                 config, reasons = choose_settings(profile, config, fixed, report)
             else:
-                config, reasons = found.config.from_dict(resumed[0], str(folder / run_folder.CONFIG)), resumed[1]
+                config, reasons = found.config.from_run(resumed[0], str(folder / run_folder.CONFIG)), resumed[1]
                 report("settings: as they were chosen when this training began")
             check_settings(config, vectors)
             command["settings"], more[run_folder.CHOSEN] = config.to_dict(), reasons

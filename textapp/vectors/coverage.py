@@ -91,6 +91,7 @@ def mismatch_hints(
     settings = None if tokenizer is None else {**tokenizer.to_dict(), "lowercase": lowercase}
     if settings is not None:
         settings.pop("line_breaks", None)  # the readers of a corpus make spaces of them
+        settings.pop("split_apostrophes", None)  # of few words
     if settings is not None and vectors.tokenizer is not None and vectors.tokenizer != settings:
         return [
             f"their text was tokenized with {_setting_text(vectors.tokenizer)}, this one with {_setting_text(settings)}"

@@ -1,7 +1,7 @@
 """The settings of a tagger and of a student tagger, and their presets."""
 
 import dataclasses
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from textapp.config import Encoder, ModelConfig, Training, Words
 from textapp.errors import InputError
@@ -15,6 +15,7 @@ class TaggingConfig(ModelConfig):
 
     in_memory = "a tagger"
     tags_tokens = True
+    earlier: ClassVar[dict[str, Any]] = {"split_apostrophes": False}
 
     words: Words = Words(
         vocabulary_size=30_000,
@@ -51,6 +52,9 @@ class TaggingConfig(ModelConfig):
     repair: Annotated[bool, "Repair broken tag sequences instead of refusing them."] = False
     retokenize: Annotated[
         bool, "Cut the tokens of files like texts, so that training reads the same tokens as a device."
+    ] = True
+    split_apostrophes: Annotated[
+        bool, "Cut words at apostrophes, so that a span can end before one (Oslo's) or begin after it (l'Isère)."
     ] = True
     tag_scheme: Annotated[Literal["IOBES", "IOB2"], "Scheme that the model learns."] = "IOBES"
     crf: Annotated[bool, "Choose the tags of a sentence together; false: each separately."] = True

@@ -21,7 +21,7 @@ from textapp.tasks.tagging.scores import check_tags_known, unseen_tags
 from textapp.text.characters import agreeing, counted
 from textapp.text.tag_schemes import OUTSIDE, is_tag, read_spans
 from textapp.text.tag_set import FILE_SCHEME, TagSet
-from textapp.text.tokenizer import Tokenizer
+from textapp.text.tokenizer import Kind, Tokenizer
 
 MANY_TAGS = 200
 """More different tags are only plausible in a large corpus: otherwise the tag column is wrong."""
@@ -29,7 +29,12 @@ MANY_TAGS = 200
 
 def text_tokenizer(config: TaggingConfig) -> Tokenizer:
     """The tokenizer of texts that are not tokens already. It keeps capitals, because they help to find names."""
-    return Tokenizer(config.data.tokenizer, lowercase=False, normalization=config.data.normalization)
+    return _tokenizer(config, config.data.tokenizer)
+
+
+def _tokenizer(config: TaggingConfig, kind: Kind) -> Tokenizer:
+    splits = config.split_apostrophes and kind == "word"
+    return Tokenizer(kind, lowercase=False, normalization=config.data.normalization, split_apostrophes=splits)
 
 
 def read_sentences(
@@ -137,7 +142,7 @@ def profile(config: TaggingConfig, files: Files, train: TaggedExamples) -> Profi
     """See `textapp.task.Task`. Tokens are those of the files, or with `retokenize` those of the tokenizer `word`."""
     sample = train.select(sample_numbers(len(train)))
     if config.retokenize:
-        sample, _ = retokenized(sample, Tokenizer("word", lowercase=False, normalization=config.data.normalization))
+        sample, _ = retokenized(sample, _tokenizer(config, "word"))
     spans = train.scheme != PLAIN
     tags = Counter(itertools.chain.from_iterable(train.tags))
     if spans:
