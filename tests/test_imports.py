@@ -60,6 +60,8 @@ def allowed_stages(name: str) -> set[str]:
     """What a stage, or a module of the root, may import: itself and what stands before it."""
     if name == "runtime":  # prediction needs neither data nor dashboards
         return {"errors", "files", "task", "text", "runtime"}
+    if name == "__main__":
+        return {"cli"}
     if name == "layers":  # they serve anyone's model: no setting of a command is theirs
         return {"errors", "text", "layers"}
     if name in STAGES:
@@ -77,7 +79,7 @@ def loads(names: list[str]) -> set[str]:
 def test_stages_are_the_folders():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert folders == set(STAGES)
-    assert {path.stem for path in PACKAGE.glob("*.py")} == {*ROOT, "__init__"}
+    assert {path.stem for path in PACKAGE.glob("*.py")} == {*ROOT, "__init__", "__main__"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -1,6 +1,5 @@
 """`textapp`: the commands and their exit codes."""
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -83,6 +82,8 @@ def _options(
 
 def _versions() -> dict[str, str | None]:
     """Versions of textapp, Python and the packages that compute; None of one that is not installed."""
+    import importlib.metadata  # slow to load, for this rare use
+
     found: dict[str, str | None] = {"textapp": __version__, "python": platform.python_version()}
     for name in ("numpy", "ai-edge-litert", "keras", "tensorflow"):
         try:
