@@ -4,9 +4,10 @@
     cd saved_models/imdb_ratings
     textapp train regressor --train train.jsonl --valid valid.jsonl --test test.jsonl --preset reviews --out run
 
-The ratings stand in the names of the files: `test/pos/4715_9.txt` has 9 of 10. No review has 5 or 6. 5,000 reviews of the
-training split are for training and 1,000 others for validation, chosen by the SHA-1 of their names; the test split is
-whole. The training prints the scores of its baseline, ridge regression over TF-IDF n-grams of the same reviews, too.
+The ratings stand in the names of the files: `test/pos/4715_9.txt` has 9 of 10. No review has 5 or 6. 5,000 reviews of
+the training split are for training and 1,000 others for validation, chosen by the SHA-1 of their names; the test
+split is whole. The training prints the scores of its baseline, ridge regression over TF-IDF n-grams of the same
+reviews, too.
 """
 
 import argparse

@@ -167,7 +167,9 @@ def number_corpus() -> Callable[[Path, int, int], Path]:
         lines = []
         for _ in range(count):
             more, less = rng.randint(0, 3), rng.randint(0, 3)
-            words = [rng.choice(_TOPICS["goût"]) for _ in range(more)] + [rng.choice(_TOPICS["地点"]) for _ in range(less)]
+            words = [rng.choice(_TOPICS["goût"]) for _ in range(more)] + [
+                rng.choice(_TOPICS["地点"]) for _ in range(less)
+            ]
             words += ["".join(rng.choices(_SYLLABLES, k=3)) for _ in range(rng.randint(2, 5))]
             rng.shuffle(words)
             number = round(50 + 3 * more - 2 * less + rng.gauss(0, 0.25), 3)

@@ -84,7 +84,10 @@ def bundles() -> Iterator[Made]:
     yield _of_table("table-multilabel", {"labels.txt": lines_file(labels)}, fields, len(labels))
     for name, numbers in (
         ("table-number", Numbers(("stars",), None, (3.25,), (1.5,))),
-        ("table-intervals", Numbers(("цена ☕", "days"), (0.1, 0.8), (1.0, 2.0) * 3, (0.5, 2.0) * 3).shifted([-0.125, 0.5])),
+        (
+            "table-intervals",
+            Numbers(("цена ☕", "days"), (0.1, 0.8), (1.0, 2.0) * 3, (0.5, 2.0) * 3).shifted([-0.125, 0.5]),
+        ),
     ):
         fields = {"task": "regression", "quantiles": numbers.quantiles and [*numbers.quantiles]}
         fields |= {"offsets": [*numbers.offsets], "scales": [*numbers.scales]}

@@ -37,7 +37,7 @@ class SoftLoss(keras.losses.Loss):
             text) to `(B,)`.
         alpha: The weight of the hard part, in [0, 1].
         per_token: Whether each token has a target.
-        numeric: Whether targets are numbers, `(B, C)` and NaN where they are not known, both the true and the soft ones.
+        numeric: Whether targets are numbers, `(B, C)` and NaN where they are not known, the true and the soft ones.
         reduction: As in `keras.losses.Loss`, over rows.
 
     Call arguments:
@@ -90,10 +90,11 @@ class SoftLoss(keras.losses.Loss):
 
     def _of_numbers(self, targets: Any, numbers: Any, outputs: Any) -> Any:
         """The loss of each row with true numbers and those of teachers, `(B, C)` each."""
-        total: Any = 0.0
-        parts = ((self.alpha, targets, self.hard), (1 - self.alpha, numbers, lambda *both: self.soft(*both, None)))
-        for weight, given, distance in parts:
-            known = ops.all(ops.isfinite(given), axis=-1)
-            filled = ops.where(ops.isfinite(given), given, 0.0)  # so that the loss and its gradient are finite
-            total += weight * ops.where(known, distance(filled, outputs), 0.0)
-        return total
+
+        def of_known(given: Any, distance: Callable[[Any, Any], Any]) -> Any:
+            known = ops.isfinite(given)
+            filled = ops.where(known, given, 0.0)  # so that the loss and its gradient are finite
+            return ops.where(ops.all(known, axis=-1), distance(filled, outputs), 0.0)
+
+        soft = of_known(numbers, lambda given, outputs: self.soft(given, outputs, None))
+        return self.alpha * of_known(targets, self.hard) + (1 - self.alpha) * soft

@@ -126,8 +126,8 @@ class Profile:
             found = f"{counted(self.targets, 'number')} a text"
         return (
             f"{counted(self.count, unit)} of {mean:.0f} {'characters' if self.in_characters else 'tokens'} (98 % have "
-            f"at most {long:,}), {found}, {self.unspaced:.0%} of the tokens are written without spaces, {counted(self.words, 'word')}, "
-            f"{self.once:.0%} of them seen once"
+            f"at most {long:,}), {found}, {self.unspaced:.0%} of the tokens are written without spaces, "
+            f"{counted(self.words, 'word')}, {self.once:.0%} of them seen once"
         )
 
 

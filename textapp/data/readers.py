@@ -96,7 +96,11 @@ class Examples:
         return len(self.texts)
 
     def __str__(self) -> str:
-        if self.labels and not isinstance(self.labels[0], str) and any(isinstance(one, float) for one in self.labels[0]):
+        if (
+            self.labels
+            and not isinstance(self.labels[0], str)
+            and any(isinstance(one, float) for one in self.labels[0])
+        ):
             return self.extent  # numbers have no classes to count
         counts = Counter(name for label in self.labels for name in names_of(label))
         classes = list_some([f"{quoted_name(label)} {count:,}" for label, count in sorted(counts.items())], " labels")

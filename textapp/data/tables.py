@@ -146,7 +146,7 @@ def read_json_lines(
         if not names:
             columns = list(row)
             text_at, label_at = _find_columns(columns, place(path, number), text_column, first, labelled)
-            names = [columns[text_at], columns[label_at], *others]
+            names = [columns[text_at], columns[label_at], *map(str, others)]
         yield _json_row(row, number, path, *names, numbers=numbers)
 
 

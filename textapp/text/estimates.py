@@ -1,7 +1,7 @@
 """The numbers that a regressor estimates: their names, their scaling and their intervals."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +29,8 @@ class Numbers:
     """The T numbers that a model estimates for each text, from C outputs.
 
     The outputs are standardized: of an output z, the number is `offset + scale * z`. With quantiles there are three
-    outputs a number, C = 3 T: first the medians, then the lower ends of the intervals, then the upper ends. Outputs of a
-    network may cross, so the three of a number are sorted.
+    outputs a number, C = 3 T: first the medians, then the lower ends of the intervals, then the upper ends. Outputs of
+    a network may cross, so the three of a number are sorted.
 
     Two of these are equal if their names and quantiles are equal.
 
@@ -106,34 +106,35 @@ OFFSETS_RULE = f"a list of numbers from -{LARGEST_NUMBER:g} to {LARGEST_NUMBER:g
 SCALES_RULE = f"a list of numbers above 0 and at most {LARGEST_NUMBER:g}, one an output"
 
 
-def are_quantiles(value: object) -> bool:
+def are_quantiles(value: Any) -> bool:
     """Whether a JSON value is what `QUANTILES_RULE` says."""
     if value is None:
         return True
-    return _are_numbers(value, 0.0, 1.0) and len(value) == 2 and 0 < value[0] < 0.5 < value[1] < 1  # type: ignore[index, arg-type]
+    return _are_numbers(value, 0.0, 1.0) and len(value) == 2 and 0 < value[0] < 0.5 < value[1] < 1
 
 
-def are_offsets(value: object) -> bool:
+def are_offsets(value: Any) -> bool:
     """Whether a JSON value is what `OFFSETS_RULE` says."""
     return _are_numbers(value, -LARGEST_NUMBER, LARGEST_NUMBER)
 
 
-def are_scales(value: object) -> bool:
+def are_scales(value: Any) -> bool:
     """Whether a JSON value is what `SCALES_RULE` says."""
-    return _are_numbers(value, 0.0, LARGEST_NUMBER) and 0 not in value  # type: ignore[operator]
+    return _are_numbers(value, 0.0, LARGEST_NUMBER) and 0 not in value
 
 
-def numbers_of(names: Sequence[str], fields: dict[str, Any] | Any) -> Numbers | None:
+def numbers_of(names: Sequence[str], fields: Mapping[str, Any]) -> Numbers | None:
     """The numbers with these names of outputs; None if they do not fit the fields.
 
     Args:
         names: The names of the outputs, as the file `labels.txt` has them.
         fields: `quantiles`, `offsets` and `scales`, which follow their rules.
     """
-    quantiles = None if fields["quantiles"] is None else tuple(map(float, fields["quantiles"]))
+    low_and_high = fields["quantiles"]
+    quantiles = None if low_and_high is None else (float(low_and_high[0]), float(low_and_high[1]))
     found = Numbers(
         tuple(names[: len(names) // (1 if quantiles is None else 3)]),
-        quantiles,  # type: ignore[arg-type]
+        quantiles,
         tuple(map(float, fields["offsets"])),
         tuple(map(float, fields["scales"])),
     )
@@ -141,7 +142,7 @@ def numbers_of(names: Sequence[str], fields: dict[str, Any] | Any) -> Numbers | 
     return found if fits else None
 
 
-def _are_numbers(value: object, low: float, high: float) -> bool:
+def _are_numbers(value: Any, low: float, high: float) -> bool:
     """Whether a JSON value is a list of finite numbers in a range."""
     return isinstance(value, list) and all(
         type(one) in (int, float) and math.isfinite(one) and low <= one <= high for one in value

@@ -58,7 +58,7 @@ def test_numbers_are_read(tmp_path, name, content, options, numbers):
 )
 def test_a_wrong_number_is_refused_with_its_place(tmp_path, label, rule):
     path = written(tmp_path / "цены.jsonl", lines(1, label))
-    with pytest.raises(InputError, match=f"цены.jsonl:2: {rule}") as raised:
+    with pytest.raises(InputError, match=rf"цены.jsonl:2: {rule}") as raised:
         REGRESSION.read(path)
     assert "\n" not in str(raised.value)
 
@@ -66,7 +66,7 @@ def test_a_wrong_number_is_refused_with_its_place(tmp_path, label, rule):
 def test_numbers_that_are_all_the_same_are_refused(tmp_path):
     path = written(tmp_path / "цены.jsonl", lines([1, 7], [2, 7], [3, 7]))
     config = REGRESSION.config().override(["label_column=none"])
-    with pytest.raises(InputError, match="цены.jsonl: the number 'value 2' is 7 in all 3 texts; a regressor learns"):
+    with pytest.raises(InputError, match=r"цены.jsonl: the number 'value 2' is 7 in all 3 texts; a regressor learns"):
         scaled_numbers(config, REGRESSION.read(path), lambda line: None)
 
 
@@ -90,16 +90,16 @@ def test_a_validation_split_has_small_and_large_numbers(tmp_path):
     numbers = sorted(row[0] for row in held_out["valid"].labels)
     assert (len(train), len(numbers)) == (90, 10)
     assert [int(10 * number) for number in numbers[:-1]] == list(range(9))
+    other = written(tmp_path / "b.jsonl", lines([1, 2]))
     with pytest.raises(InputError, match=r"b.jsonl:1: has 2 numbers, but the first text of .*a.jsonl has 1"):
-        other = written(tmp_path / "b.jsonl", lines([1, 2]))
         REGRESSION.read_splits(REGRESSION.config(), Files(path, other), 3, lambda line: None)
 
 
 def test_settings_of_another_loss_and_of_classifiers_are_refused():
     config = REGRESSION.config()
-    with pytest.raises(InputError, match="setting low_quantile: not used by loss=mse, only by quantile"):
+    with pytest.raises(InputError, match=r"setting low_quantile: not used by loss=mse, only by quantile"):
         config.override(["low_quantile=0.1"])
     with pytest.raises(InputError, match=r"unknown setting class_weights; it is one of `textapp train classifier`"):
         config.override(["class_weights=balanced"])
-    with pytest.raises(InputError, match="setting high_quantile: must be above 0.5 and below 1"):
+    with pytest.raises(InputError, match=r"setting high_quantile: must be above 0.5 and below 1"):
         config.override(["loss=quantile", "high_quantile=0.4"])

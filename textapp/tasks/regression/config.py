@@ -75,7 +75,7 @@ class RegressionStudentConfig(RegressionConfig):
     encoder: Encoder = Encoder(units=32, dropout=0.2)
     training: Training = Training(learning_rate=5e-3, batch_size=128)
     attention_units: Annotated[int, Range(1, MOST), "Width of the attention's hidden layer."] = 32
-    distillation: Distillation = Distillation()
+    distillation: Distillation = dataclasses.field(default_factory=Distillation)
 
 
 PRESETS: dict[str, dict[str, Any]] = OF_CLASSES

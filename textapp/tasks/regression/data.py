@@ -30,7 +30,7 @@ def read_numbers(
     text_column: str | None = None,
     label_column: str | None = None,
 ) -> Examples:
-    """Reads texts with numbers, see `read_labelled`. Raises `InputError` also if texts have different counts of them."""
+    """Reads texts with numbers, see `read_labelled`. Raises `InputError` too if texts have different counts of them."""
     examples = data.read_labelled(path, config, text_column, label_column, numbers=True)
     check_width(examples, len(examples.labels[0]), "the first text")
     return examples

@@ -64,9 +64,7 @@ def examine(
     return Examination(
         scores=tuple(scored(titles, scores, intervals(examples, decisions, targets))),
         header=("number", *keys.values(), "texts"),
-        targets=[
-            (name, *(f"{part[key]:.4g}" for key in keys), f"{len(examples):,}") for name, part in each.items()
-        ],
+        targets=[(name, *(f"{part[key]:.4g}" for key in keys), f"{len(examples):,}") for name, part in each.items()],
         confusion=None,
         wrong=len(wrong),
         mistakes=tuple(judged[number] for number in mistakes),

@@ -52,9 +52,7 @@ class StandardizedLoss(keras.losses.Loss):
         elif self.kind == "mae":
             found = size
         elif self.kind == "huber":
-            found = ops.where(
-                size <= self.delta, ops.square(error) / 2, self.delta * (size - self.delta / 2)
-            )
+            found = ops.where(size <= self.delta, ops.square(error) / 2, self.delta * (size - self.delta / 2))
         else:
             quantiles = ops.convert_to_tensor(self.quantiles, "float32")
             found = ops.maximum(quantiles * error, (quantiles - 1) * error)

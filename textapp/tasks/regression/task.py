@@ -37,18 +37,16 @@ class Regression(Classification):
     exclusive = False
     numeric = True
     config = RegressionConfig
-    student_config = RegressionStudentConfig
+    student_config: Any = RegressionStudentConfig
     presets = PRESETS
     files_help = (
-        "texts with numbers: TSV, CSV, JSON lines or parquet with a column of numbers, several columns (label_column=a,b) "
-        "or a JSON list of numbers, each also gzipped"
+        "texts with numbers: TSV, CSV, JSON lines or parquet with a column of numbers, several columns "
+        "(label_column=a,b) or a JSON list of numbers, each also gzipped"
     )
     inherited_settings = ("label_column", "loss", "low_quantile", "high_quantile")
     score_titles: ClassVar = {"pearson": "Pearson", "spearman": "Spearman"}
 
-    def read(
-        self, path: PathLike, config: RegressionConfig | None = None, targets: Any = None, **options: Any
-    ) -> "Examples":
+    def read(self, path: PathLike, config: Any = None, targets: Any = None, **options: Any) -> "Examples":
         """See `Task`."""
         from textapp.tasks.regression.data import read_numbers
 
@@ -63,9 +61,7 @@ class Regression(Classification):
 
         return read_splits(config, files, seed, report)
 
-    def profile(
-        self, config: Any, files: Files, train: "Examples", held_out: "Mapping[str, Examples]"
-    ) -> "Profile":
+    def profile(self, config: Any, files: Files, train: "Examples", held_out: "Mapping[str, Examples]") -> "Profile":
         """See `Task`."""
         from textapp.tasks.regression.data import profile
 
@@ -86,9 +82,7 @@ class Regression(Classification):
     def report_targets(self, config: Any, targets: Any, target_counts: Any, report: Report) -> None:
         """See `Task`: nothing, as numbers have no classes."""
 
-    def check(
-        self, examples: "Examples", targets: Any, model: str = "the model", validation: bool = False
-    ) -> None:
+    def check(self, examples: "Examples", targets: Any, model: str = "the model", validation: bool = False) -> None:
         """See `Task`: texts must have as many numbers as the model."""
         from textapp.tasks.regression.data import check_width
 

@@ -1,26 +1,21 @@
 """Predictions of a regressor as lines for a terminal."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from textapp.tasks.classification.terminal import contribution_lines, mark_tokens
 from textapp.text.characters import printable
 from textapp.text.terminal import Screen
 
-if TYPE_CHECKING:
-    from textapp.runtime.regression import NumberPrediction
 
-
-def prediction_lines(
-    texts: Sequence[str], predictions: "Sequence[NumberPrediction]", screen: Screen
-) -> Iterator[str]:
+def prediction_lines(texts: Sequence[str], predictions: Sequence[Any], screen: Screen) -> Iterator[str]:
     """Yields one line per text: its number (of several numbers with their names), the interval, and the text.
 
     After it come lines of contributions, if they were computed.
 
     Args:
         texts: The texts.
-        predictions: Their predictions.
+        predictions: Their predictions, `textapp.runtime.regression.NumberPrediction`.
         screen: Where they are shown. Tabs stand between the parts, on a terminal spaces.
     """
     gap = "  " if screen.is_for_people else "\t"
