@@ -118,9 +118,9 @@ class Regressor(TextPredictor[NumberPrediction]):
         return tokens, logits, {"numbers": self.probs(logits)}
 
     def uncertainty(self, text: str) -> float | None:
-        """See `Predictor`: of a model with quantiles."""
+        """See `Predictor`. Raises `InputError` for a model without intervals."""
         if self.targets.quantiles is None:
-            raise NotImplementedError("a regressor without loss=quantile has no intervals")
+            raise InputError("a regressor is more or less sure only with intervals; train it with loss=quantile")
         return super().uncertainty(text)
 
     def probs(self, logits: NDArray[np.float32]) -> list[float]:
