@@ -12,27 +12,13 @@ from textapp.errors import InputError
 from textapp.runtime.bundle_format import Fields, parse_names
 from textapp.runtime.classification import LABELS, TextPredictor, TokenWeight, file_names, logits_shape
 from textapp.runtime.predictor import ColumnType, Score
-from textapp.text.estimates import (
-    OFFSETS_RULE,
-    QUANTILES_RULE,
-    SCALES_RULE,
-    Estimate,
-    Numbers,
-    are_offsets,
-    are_quantiles,
-    are_scales,
-    numbers_of,
-)
+from textapp.text.estimates import SCALING, Estimate, Numbers, numbers_of
 from textapp.text.token_encoder import TokenEncoder
 from textapp.text.tokenizer import Token, Tokenizer
 
 __all__ = ["FIELDS", "Regressor", "file_names", "logits_shape", "predictor", "read_targets", "result"]
 
-FIELDS: Fields = {
-    "quantiles": (are_quantiles, QUANTILES_RULE),
-    "offsets": (are_offsets, OFFSETS_RULE),
-    "scales": (are_scales, SCALES_RULE),
-}
+FIELDS: Fields = SCALING
 """The rules of the fields that only this task has in bundle.json."""
 
 

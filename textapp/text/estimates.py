@@ -1,7 +1,7 @@
 """The numbers that a regressor estimates: their names, their scaling and their intervals."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,12 +123,20 @@ def are_scales(value: Any) -> bool:
     return _are_numbers(value, 0.0, LARGEST_NUMBER) and 0 not in value
 
 
+SCALING: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "quantiles": (are_quantiles, QUANTILES_RULE),
+    "offsets": (are_offsets, OFFSETS_RULE),
+    "scales": (are_scales, SCALES_RULE),
+}
+"""The fields of a run and of a bundle about the scaling of numbers: a check of the value, and the rule in words."""
+
+
 def numbers_of(names: Sequence[str], fields: Mapping[str, Any]) -> Numbers | None:
     """The numbers with these names of outputs; None if they do not fit the fields.
 
     Args:
         names: The names of the outputs, as the file `labels.txt` has them.
-        fields: `quantiles`, `offsets` and `scales`, which follow their rules.
+        fields: Those of `SCALING`, which follow their rules.
     """
     low_and_high = fields["quantiles"]
     quantiles = None if low_and_high is None else (float(low_and_high[0]), float(low_and_high[1]))

@@ -304,11 +304,10 @@ class Regression(Classification):
         """See `Task`."""
         from textapp.errors import InputError
         from textapp.files import read_line_file
-        from textapp.runtime.regression import FIELDS
-        from textapp.text.estimates import numbers_of
+        from textapp.text.estimates import SCALING, numbers_of
 
         path = folder / "metrics.json"
-        for key, (is_valid, rule) in FIELDS.items():
+        for key, (is_valid, rule) in SCALING.items():
             if key not in metrics or not is_valid(metrics[key]):
                 raise InputError(f'{path}: "{key}" must be {rule}')
         found = numbers_of(read_line_file(folder / self.target_files[0], metrics.get("labels")), metrics)
