@@ -1,9 +1,9 @@
-"""Writes reviews of IMDb with their ratings, 1 to 10, for a regressor.
+r"""Writes reviews of IMDb with their ratings, 1 to 10, for a regressor.
 
     python -m benchmarks.imdb_ratings --data ../shared/data --out saved_models/imdb_ratings
     cd saved_models/imdb_ratings
-    textapp train regressor --train train.jsonl --valid valid.jsonl --test test.jsonl --preset reviews \\
-        --set encoder=convolution --set max_tokens=256 --set epochs=5 --out run
+    textapp train regressor --train train.jsonl --valid valid.jsonl --test test.jsonl --preset reviews --out run \
+        --set encoder=convolution --set max_tokens=256 --set epochs=5
 
 The ratings stand in the names of the files: `test/pos/4715_9.txt` has 9 of 10. No review has 5 or 6. 5,000 reviews of
 the training split are for training and 1,000 others for validation, and 5,000 of the test split for the test, chosen by
