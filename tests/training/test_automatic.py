@@ -29,7 +29,8 @@ TEXTS = Profile(
     vectors=False,
 )
 SENTENCES = dataclasses.replace(TEXTS, per_token=True, spans=True, targets=4)
-OF_TASK = {"classification": TEXTS, "multilabel": TEXTS, "tagging": SENTENCES}
+NUMBERS = dataclasses.replace(TEXTS, numbers=True, targets=1)
+OF_TASK = {"classification": TEXTS, "multilabel": TEXTS, "tagging": SENTENCES, "regression": NUMBERS}
 
 each_task = pytest.mark.parametrize("name", names())
 

@@ -11,9 +11,9 @@ import 'dart:ffi';
 import 'dart:io';
 import 'dart:typed_data';
 
-/// What kind of answer a model gives: one label a text, any number of labels, or a tag for each token with the spans
-/// that the tags mean.
-enum Task { classification, multilabel, tagging }
+/// What kind of answer a model gives: one label a text, any number of labels, a tag for each token with the spans that
+/// the tags mean, or numbers.
+enum Task { classification, multilabel, tagging, regression }
 
 /// The unit of `start` and `end`.
 enum Offsets {
@@ -53,7 +53,8 @@ final class Prediction {
   /// The labels of the text; empty unless the task is [Task.multilabel].
   final List<String> labels;
 
-  /// Label and its probability from 0 to 1, in the order of [Model.labels]; empty for a tagger.
+  /// Label and its probability from 0 to 1, in the order of [Model.labels]; empty for a tagger. For [Task.regression] the
+  /// numbers of the text, then the lower and the upper ends of their intervals, if it has any.
   final Map<String, double> probs;
 
   /// The tokens that the model read.
@@ -173,7 +174,7 @@ final class Model implements Finalizable {
     final hasLabels = found.probs != nullptr;
     final chosen = found.chosen;
     return Prediction(
-      hasLabels && chosen == nullptr ? labels[found.label] : null,
+      hasLabels && found.label >= 0 && chosen == nullptr ? labels[found.label] : null,
       [
         if (chosen != nullptr)
           for (var number = 0; number < found.labelCount; number++)

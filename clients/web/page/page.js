@@ -5,7 +5,8 @@
 // ever read as HTML.
 import {firstBundle, modelOf} from './beside.js';
 import {
-  chosenLabels, element, hasPlainTags, kinds, languageOf, percent, showLabels, showSpans, showWeights, spansOf,
+  chosenLabels, element, figure, hasPlainTags, kinds, languageOf, percent, showLabels, showNumbers, showSpans,
+  showWeights, spansOf,
 } from './drawing.js';
 import {bestExamples} from './examples.js';
 import {FilesError, bundleAmong, filesOf} from './files.js';
@@ -82,6 +83,9 @@ function rest(text, prediction) {
 
 /** The result in a few words. */
 function spoken(prediction) {
+  if (prediction.values !== undefined) {
+    return Object.entries(prediction.values).map(([name, value]) => `${name} ${figure(value, language)}`).join(', ');
+  }
   if (prediction.spans === undefined) {
     const labels = chosenLabels(prediction).map(label => `${label} ${percent(prediction.probs[label], language, 0)}`);
     return labels.join(', ') || words().noLabel;
@@ -106,7 +110,8 @@ function show(text, prediction) {
   if (model.task === 'tagging') {
     unread = showSpans(text, prediction, kinds(model), words(), language);
   } else {
-    showLabels(prediction, model.labels, words(), language);
+    if (model.task === 'regression') showNumbers(prediction, words(), language);
+    else showLabels(prediction, model.labels, words(), language);
     unread = showWeights(text, prediction, words(), language);
   }
   const notes = [

@@ -1,0 +1,1 @@
+"""Regression: each text has one number or several."""
