@@ -1,6 +1,7 @@
 """What every public layer, and any words with any encoder with any head, must do; fails when one is not listed."""
 
 import functools
+import itertools
 
 import keras
 import numpy as np
@@ -112,8 +113,8 @@ TRIPLES = {
     for column, head in enumerate(HEADS)
 }
 CASES = LAYERS | {name: composed(*name.split(" -> ")) for name in TRIPLES.values()}
-# Tracing, compiling and converting take seconds: each encoder with one head, and all pairs of words and heads.
-HEAD_OF = dict(zip(ENCODER, (head for head in HEADS for _ in WORDS), strict=True))
+# Tracing, compiling and converting take seconds: each encoder with one head, and each head with all words or two.
+HEAD_OF = dict(zip(ENCODER, itertools.cycle(HEADS), strict=False))
 TRACED = LAYERS | {name: CASES[name] for pair, name in TRIPLES.items() if pair in HEAD_OF.items()}
 
 
