@@ -1,5 +1,6 @@
 """What all tests share: repeatable property tests, a generated corpus of tagged sentences, the base install."""
 
+import gc
 import importlib.metadata
 import json
 import os
@@ -19,6 +20,13 @@ from textapp.task import names, task
 
 # Programs that tests start find their modules compiled, as a user's do.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Models of tests are so small that several threads of TensorFlow wait for one another more than they compute.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+# Tracing allocates so much that Python would look for garbage among all objects of TensorFlow again and again.
+gc.set_threshold(100_000, 10, 10)
 
 # The same examples each time, however slow the machine; `--hypothesis-profile default` looks for others.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
