@@ -204,11 +204,11 @@ def test_another_model_or_other_options_do_not_mix(textapp, tmp_path):
 
 
 def test_places_of_files(tmp_path):
-    names = ["a.csv.gz", "b.txt", "c.json", "d.parquet", "e.txt.gz", "f.tab", "g"]
+    names = ["a.csv.gz", "b.txt", "c.json", "d.parquet", "e.txt.gz", "f.tab", "g", "h.jsonl.zst"]
     for name in [*names, "_SUCCESS", ".hidden"]:
         (tmp_path / name).touch()
     found = [shard.out.name for shard in find_shards(tmp_path, Path("out"))]
-    assert found == ["a.csv.gz", "b.jsonl", "c.jsonl", "d.parquet", "e.jsonl.gz", "f.tsv", "g.jsonl"]
+    assert found == ["a.csv.gz", "b.jsonl", "c.jsonl", "d.parquet", "e.jsonl.gz", "f.tsv", "g.jsonl", "h.jsonl.gz"]
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "d.parquet").touch()
     with pytest.raises(Exception, match="have the same place"):

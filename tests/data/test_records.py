@@ -31,11 +31,12 @@ def write(path, texts=TEXTS):
             pyarrow.parquet.write_table(pyarrow.table({"n": [1, 2, 3], "review": texts}), path, row_group_size=2)
             return path
     data = content.encode()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    packers = {".gz": gzip.compress, ".zst": lambda data: pyarrow.compress(data, "zstd", asbytes=True)}
+    path.write_bytes(packers.get(path.suffix, bytes)(data))
     return path
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.json", "a.parquet"])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.jsonl.zst", "a.json", "a.parquet"])
 def test_texts_are_those_of_training_in_their_places(tmp_path, name):
     path = write(tmp_path / name)
     [*blocks] = read_records(path)

@@ -39,7 +39,7 @@ def check_format(path: str | os.PathLike[str]) -> None:
     if (
         record_format(path) is None
         or Path(path).suffix == ".json"
-        or os.fspath(path).endswith((".parquet.gz", ".pq.gz"))
+        or os.fspath(path).endswith((".parquet.gz", ".pq.gz", ".zst"))
     ):
         names = ", ".join(suffix for suffix in RECORD_FORMATS if suffix not in (".json", ".tab", ".pq"))
         raise InputError(f"--out {path}: its suffix must name the format of the predictions: {names}, or one with .gz")

@@ -18,6 +18,7 @@ from textapp.cli.opened import is_bundle, open_model
 from textapp.cli.output import print_json, say
 from textapp.cli.prediction_files import check_format, write_predictions
 from textapp.cli.workers import Workers
+from textapp.data.lines import plain_name
 from textapp.data.records import record_format
 from textapp.errors import InputError, list_some
 from textapp.files import digest, named_errors, read_object
@@ -196,9 +197,12 @@ def find_shards(pattern: Path, out: Path) -> list[Shard]:
 
 
 def _output_name(name: str) -> str:
-    """The name of the predictions of a file: the same for tables, JSON lines for plain texts and JSON lists."""
-    packed = ".gz" if name.lower().endswith(".gz") else ""
-    path = Path(name[: len(name) - len(packed)])
+    """The name of the predictions of a file: the same for tables, JSON lines for plain texts and JSON lists.
+
+    Those of a packed file are packed by gzip.
+    """
+    path = Path(name[: len(plain_name(name))])
+    packed = ".gz" if path.name != name else ""
     if record_format(name) is None:
         return f"{path.name.removesuffix('.txt')}.jsonl{packed}"
     suffix = {".json": ".jsonl", ".tab": ".tsv"}.get(path.suffix.lower(), path.suffix)

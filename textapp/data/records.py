@@ -1,7 +1,8 @@
 """Reads the texts of a table with all other columns, block by block, for predictions that are kept beside them.
 
-The formats are those that training reads: TSV, CSV, JSON lines or a JSON list, each also gzipped, and parquet. Columns
-are found by the same rules. A text with line breaks in a quoted field is one text. Only a block is in memory at a time.
+The formats are those that training reads: TSV, CSV, JSON lines or a JSON list, each also packed by gzip or zstd, and
+parquet. Columns are found by the same rules. A text with line breaks in a quoted field is one text. Only a block is in
+memory at a time.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from typing import Any
 
 from textapp.data import tables
 from textapp.data.json_rows import json_objects, place
-from textapp.data.lines import read_lines
+from textapp.data.lines import plain_name, read_lines
 from textapp.errors import InputError, excerpt, list_some, quoted
 from textapp.files import named_errors
 
@@ -54,13 +55,13 @@ class Records:
 
 
 def record_format(path: str | os.PathLike[str]) -> str | None:
-    """The format of a file's rows by its suffix, also before `.gz`; None for a file with a text a line.
+    """The format of a file's rows by its suffix, also before `.gz` and `.zst`; None for a file with a text a line.
 
     Example:
         >>> record_format("part-1.csv.gz"), record_format("part-1.parquet"), record_format("part-1.txt")
         ('csv', 'parquet', None)
     """
-    return RECORD_FORMATS.get(Path(os.fspath(path).lower().removesuffix(".gz")).suffix)
+    return RECORD_FORMATS.get(Path(plain_name(os.fspath(path))).suffix)
 
 
 def read_records(path: str | os.PathLike[str], text_column: str | None = None) -> Iterator[Records]:
