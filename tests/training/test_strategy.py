@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+from textapp.errors import InputError
+
 # Two logical CPUs stand for two GPUs; TensorFlow must not have started yet, hence a process of its own.
 SCRIPT = """
 import sys
@@ -72,7 +76,29 @@ def test_strategies_are_chosen_by_devices(monkeypatch):
     devices = {"GPU": ["GPU:0", "GPU:1"], "CPU": ["CPU:0"]}
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: devices.get(kind, []))
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "mirrored")
-    assert strategy.choose_strategy() == "mirrored"
+    assert strategy.choose_strategy() == strategy.choose_strategy("mirrored") == "mirrored"
+    assert strategy.choose_strategy("none") is tf.distribute.get_strategy()
+    del devices["GPU"]
+    assert strategy.choose_strategy("mirrored") == "mirrored"
+    with pytest.raises(InputError, match=r"strategy multiworker: there is one process; use --workers N"):
+        strategy.choose_strategy("multiworker")
+    with pytest.raises(InputError, match="strategy tpu: set TPU_NAME to the name of the TPU"):
+        strategy.choose_strategy("tpu")
+    monkeypatch.setattr(strategy, "cluster_strategy", lambda: "cluster")
+    assert strategy.choose_strategy() == strategy.choose_strategy("multiworker") == "cluster"
+    for name in ("none", "mirrored", "tpu"):
+        with pytest.raises(InputError, match=f"strategy {name}: TF_CONFIG or --workers names several workers"):
+            strategy.choose_strategy(name)
+
+
+def test_a_tpu_that_is_not_there_is_named(monkeypatch):
+    """TensorFlow's own resolver and start of a TPU, in this process, which has none."""
+    from textapp.training import strategy
+
+    monkeypatch.setenv("TPU_NAME", "local")
+    for name in ("auto", "tpu"):
+        with pytest.raises(InputError, match="TPU_NAME=local: no such TPU was found"):
+            strategy.choose_strategy(name)
 
 
 def test_precision_is_put_back():

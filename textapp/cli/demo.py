@@ -36,7 +36,7 @@ def demo(
         from textapp.training.train import train
 
         config = task(TASK).preset("tiny")
-        files = {split: str(out / "corpus" / f"{split}.tsv") for split in COUNTS}
+        files: dict[str, Any] = {split: str(out / "corpus" / f"{split}.tsv") for split in COUNTS}
         had_run = _check_run(out, {"task": TASK, "settings": config.to_dict(), **files, "vectors": None})
         write_samples(out / "corpus", COUNTS, seed=0)
         say(f"1. corpus: {sum(COUNTS.values()):,} generated English and Chinese reviews in {out / 'corpus'}")

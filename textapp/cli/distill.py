@@ -17,7 +17,7 @@ from textapp.cli.arguments import (
     check_readable,
 )
 from textapp.cli.early_checks import check_run_place, check_teachers
-from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
+from textapp.cli.local_cluster import Strategy, Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say
 from textapp.cli.tracked import tracked
@@ -47,6 +47,7 @@ def distill(
     settings: Settings = None,
     callbacks: Callbacks = None,
     track: Track = None,
+    strategy: Strategy = "auto",
     workers: TrainingWorkers = None,
     timeout: Timeout = 120,
     force: Force = False,
@@ -81,6 +82,7 @@ def distill(
             vectors=vectors,
             unlabelled=unlabelled or [],
             callbacks=made,
+            strategy=strategy,
             force=force,
             report=say,
         )

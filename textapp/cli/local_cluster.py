@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from typing import IO, Annotated
+from typing import IO, Annotated, Literal
 
 import typer
 
@@ -27,6 +27,14 @@ TrainingWorkers = Annotated[
 ]
 Timeout = Annotated[
     int, typer.Option(min=1, metavar="SECONDS", help="How long a worker waits for the others to start.")
+]
+
+Strategy = Annotated[
+    Literal["auto", "none", "mirrored", "multiworker", "tpu"],
+    typer.Option(
+        help="What trains: none takes one CPU or GPU, mirrored all GPUs, multiworker the processes of --workers or "
+        "TF_CONFIG, tpu the TPU of TPU_NAME; auto what is there."
+    ),
 ]
 
 _LAUNCHER = "TEXTAPP_LAUNCHER"  # the file descriptor of a pipe that ends with the process of --workers

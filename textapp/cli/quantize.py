@@ -8,7 +8,7 @@ import typer
 
 from textapp.cli.arguments import Callbacks, Track
 from textapp.cli.early_checks import check_finished, check_run_place
-from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
+from textapp.cli.local_cluster import Strategy, Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_steps, say_table
 from textapp.cli.tracked import tracked
@@ -35,6 +35,7 @@ def quantize(
     ] = None,
     callbacks: Callbacks = None,
     track: Track = None,
+    strategy: Strategy = "auto",
     workers: TrainingWorkers = None,
     timeout: Timeout = 120,
     force: Annotated[bool, typer.Option(help="Delete an existing run when the new one starts.")] = False,
@@ -56,7 +57,7 @@ def quantize(
     with resumable(force), tensorflow_started(), tracked(track, callbacks, out) as (made, finish):
         from textapp.compress.quantize import quantize as quantize_run
 
-        metrics = quantize_run(config, run, out, callbacks=made, force=force, report=say)
+        metrics = quantize_run(config, run, out, callbacks=made, strategy=strategy, force=force, report=say)
         finish(metrics)
     _say_summary(metrics["quantization"])
     say("")

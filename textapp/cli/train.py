@@ -21,7 +21,7 @@ from textapp.cli.arguments import (
 )
 from textapp.cli.early_checks import check_finished, check_run_place
 from textapp.cli.groups import Group
-from textapp.cli.local_cluster import Timeout, TrainingWorkers, ran_in_workers
+from textapp.cli.local_cluster import Strategy, Timeout, TrainingWorkers, ran_in_workers
 from textapp.cli.native_log import tensorflow_started
 from textapp.cli.output import print_json, resumable, say, say_steps
 from textapp.cli.tracked import tracked
@@ -60,6 +60,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
         settings: Settings = None,
         callbacks: Callbacks = None,
         track: Track = None,
+        strategy: Strategy = "auto",
         workers: TrainingWorkers = None,
         timeout: Timeout = 120,
         force: Force = False,
@@ -94,6 +95,7 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
                 init=initial,
                 fixed=names_of(settings or []) if preset is None and init is None else None,
                 callbacks=made,
+                strategy=strategy,
                 force=force,
                 report=say,
             )

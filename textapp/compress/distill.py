@@ -42,7 +42,7 @@ from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, training_batches, with_held_out
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.scores import describe_result, held_out_metrics
-from textapp.training.strategy import choose_strategy, describe, precision
+from textapp.training.strategy import StrategyName, choose_strategy, describe, precision
 from textapp.training.train import build_model, compile_model, fit_model, named_files
 from textapp.training.vocabularies import build_encoder
 from textapp.training.workers import as_worker
@@ -64,6 +64,7 @@ def distill(
     unlabelled: Sequence[str | os.PathLike[str]] = (),
     soft_targets_from: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    strategy: StrategyName = "auto",
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def distill(
         soft_targets_from: The file `soft_targets.jsonl.gz` of another student with the same teachers and texts. The
             teachers then do not run again.
         callbacks: As for `train`.
+        strategy: The devices that train, see `textapp.training.strategy.choose_strategy`.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -115,8 +117,8 @@ def distill(
 
         student = StudentData.read(found, config, files, unlabelled, teachers, report)
         steps = student.data.batches.steps_per_epoch
-        strategy = choose_strategy()
-        with strategy.scope(), precision(config.training.mixed_precision):
+        devices = choose_strategy(strategy)
+        with devices.scope(), precision(config.training.mixed_precision):
             model = build_model(found, config, student.data)
             trained = with_adversary(model, config.training.adversarial)
             loss = student_loss(found, config, model, student.data.target_counts)
@@ -133,7 +135,7 @@ def distill(
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
-        report(f"training on {describe(strategy)}: {size}")
+        report(f"training on {describe(devices)}: {size}")
         probe = first_rows(valid_rows, _spread(len(valid_rows)))
         model, history = fit_model(
             found, config, folder, data, trained, model, valid_rows, report, probe=probe, callbacks=callbacks

@@ -33,7 +33,7 @@ from textapp.training.ngram_model import with_ngram_model
 from textapp.training.prepare import Prepared, prepare
 from textapp.training.progress import Progress
 from textapp.training.scores import model_metrics, score_splits
-from textapp.training.strategy import choose_strategy, describe
+from textapp.training.strategy import StrategyName, choose_strategy, describe
 from textapp.training.train import compile_model
 from textapp.training.validation import ValidationScores
 from textapp.training.workers import as_worker
@@ -48,6 +48,7 @@ def quantize(
     out: str | os.PathLike[str],
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    strategy: StrategyName = "auto",
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def quantize(
         source: A finished run of `train`, `distill` or of this function.
         out: The run folder to make.
         callbacks: As for `train`.
+        strategy: The devices that train, see `textapp.training.strategy.choose_strategy`.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -98,8 +100,8 @@ def quantize(
         # Loading draws the dropout seeds. With the run's seed, the same batches would get the same dropout masks as
         # before, which the model has memorized (96 % of SST-2's training texts correct, with other masks 90 %).
         keras.utils.set_random_seed((command["settings"]["seed"] + OTHER_SEED) % MOST)
-        strategy = choose_strategy()
-        with strategy.scope():
+        devices = choose_strategy(strategy)
+        with devices.scope():
             opened = _open(source, command, report)
         task, model, data, training = opened.run.task, opened.run.model, opened.data, opened.config.training
         steps = data.batches.steps_per_epoch
@@ -111,7 +113,7 @@ def quantize(
             warmup=config.warmup,
             freeze_epochs=0,  # at this point word vectors are trained, or frozen for the whole training
         )
-        with strategy.scope():
+        with devices.scope():
             aware = QuantizationAware(
                 model,
                 config.bits,
@@ -141,7 +143,7 @@ def quantize(
         floats = model.get_weights()
         history: list[dict[str, float]] = []
         if config.epochs:
-            report(f"training on {describe(strategy)} with rounded weights: {counted(steps, 'step')} an epoch")
+            report(f"training on {describe(devices)} with rounded weights: {counted(steps, 'step')} an epoch")
             log = EventLog(folder / run_folder.LOGS)
             size = training.batch_size
             validation = evaluation_batches(opened.valid, size, data.widths, training.static_shapes)

@@ -30,7 +30,7 @@ from textapp.training.prepare import Prepared, prepare_splits, read_splits
 from textapp.training.pretrained import check_settings, describe_embedding_training
 from textapp.training.progress import Progress
 from textapp.training.scores import describe_result, held_out_metrics
-from textapp.training.strategy import choose_strategy, describe, precision
+from textapp.training.strategy import StrategyName, choose_strategy, describe, precision
 from textapp.training.validation import ValidationScores
 from textapp.training.workers import as_worker
 
@@ -48,6 +48,7 @@ def train(
     init: str | os.PathLike[str] | Start | None = None,
     fixed: Collection[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    strategy: StrategyName = "auto",
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> dict[str, Any]:
@@ -72,6 +73,7 @@ def train(
             default all settings stay.
         callbacks: Keras callbacks of your own. They run after those of textapp, so that the logs of an epoch have all
             scores.
+        strategy: The devices that train, see `textapp.training.strategy.choose_strategy`.
         force: Whether an existing run is deleted first.
         report: Receives each line of progress.
 
@@ -126,15 +128,15 @@ def train(
         data = prepare_splits(found, config, files, train_examples, held_out, report, known)
         del train_examples
         steps = data.batches.steps_per_epoch
-        strategy = choose_strategy()
-        trained, model = compiled_model(found, config, data, strategy, start)
+        devices = choose_strategy(strategy)
+        trained, model = compiled_model(found, config, data, devices, start)
         before = start.before(data, files, report)
         # Files and settings are valid: only now delete an old run.
         run_folder.begin(folder, command, force, **more)
         if data.pretrained is not None:
             report(f"word vectors: {describe_embedding_training(config.training)}")
         size = f"{model.count_params():,} parameters, {counted(steps, 'step')} an epoch"
-        report(f"training on {describe(strategy)}: {size}")
+        report(f"training on {describe(devices)}: {size}")
         if config.training.baseline:
             data = with_baseline(found, config, data, report)
         rows = data.batches.rows if isinstance(data.batches, TrainingBatches) else None
@@ -208,7 +210,7 @@ def compiled_model(
     task: Task[Any, Any, Any],
     config: ModelConfig,
     data: Prepared,
-    strategy: tf.distribute.Strategy,
+    devices: tf.distribute.Strategy,
     start: Start,
 ) -> tuple[keras.Model, keras.Model]:
     """Builds and compiles the model of the settings for true targets, with the first weights of a start.
@@ -217,7 +219,7 @@ def compiled_model(
         The model to `fit`, which may wrap the other one, and the model from `build_model`.
     """
     total_steps = config.training.epochs * data.batches.steps_per_epoch
-    with strategy.scope(), precision(config.training.mixed_precision):
+    with devices.scope(), precision(config.training.mixed_precision):
         model = build_model(task, config, data)
         start.set_weights(model, data)
         trained = with_adversary(model, config.training.adversarial)
