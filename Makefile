@@ -18,8 +18,9 @@ setup: .venv/installed .venv/core
 	-$(BIN)/python native/library.py
 	touch $@
 
+# Those of the core in C are those of test-native.
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadfile --durations=15
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=15 --ignore=tests/native
 
 # The core in C: with each compiler that is here, with addresses checked, and for other processors; what is missing is
 # skipped with its reason.
