@@ -164,31 +164,6 @@ def topic_corpus() -> Callable[[Path, int, int], Path]:
     return write
 
 
-@pytest.fixture(scope="session")
-def number_corpus() -> Callable[[Path, int, int], Path]:
-    """Writes JSON lines of texts with a number: `number_corpus(path, 100, seed)`.
-
-    A number is 50, 3 more for each word about one topic and 2 less for each about another, and noise of 0.25.
-    """
-
-    def write(path: Path, count: int, seed: int) -> Path:
-        rng = random.Random(seed)
-        lines = []
-        for _ in range(count):
-            more, less = rng.randint(0, 3), rng.randint(0, 3)
-            words = [rng.choice(_TOPICS["goût"]) for _ in range(more)] + [
-                rng.choice(_TOPICS["地点"]) for _ in range(less)
-            ]
-            words += ["".join(rng.choices(_SYLLABLES, k=3)) for _ in range(rng.randint(2, 5))]
-            rng.shuffle(words)
-            number = round(50 + 3 * more - 2 * less + rng.gauss(0, 0.25), 3)
-            lines.append(json.dumps({"text": " ".join(words), "label": number}, ensure_ascii=False))
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return path
-
-    return write
-
-
 def _english(rng: random.Random) -> list[tuple[str, str]]:
     def name(type_: str) -> list[tuple[str, str]]:
         words = ["".join(rng.choices(_SYLLABLES, k=3)).capitalize() for _ in range(rng.randint(1, 2))]

@@ -24,7 +24,6 @@ from textapp.layers.leaves import leaves
 from textapp.models.encoders import ENCODERS
 from textapp.models.model import text_model
 from textapp.tasks.classification.head import classification_head
-from textapp.tasks.regression.head import regression_head
 from textapp.tasks.tagging.head import tagging_head
 
 V = 40
@@ -96,7 +95,6 @@ HEADS = {
     "classifier": lambda: classification_head(3, attention_units=8),
     "CRF": lambda: tagging_head(3),
     "softmax": lambda: tagging_head(3, crf=False),
-    "numbers": lambda: regression_head(3, attention_units=8),
 }
 
 

@@ -100,39 +100,13 @@ class Answers(abc.ABC, Generic[ConfigType, ExamplesType, TargetsType]):
     def probabilities(self, model: "keras.Model") -> Callable[[Any, Any], Any]:
         """Returns a function from outputs and mask to a teacher's probabilities `(B, C)` or `(B, T, C)`."""
 
-    def soft_numbers(self, outputs: "np.ndarray", targets: TargetsType) -> "np.ndarray":
-        """Converts the results of `probabilities` to the soft targets that a teacher hands on; by default unchanged.
-
-        Args:
-            outputs: `(N, C)` or `(sum of lengths, C)`.
-            targets: The targets of the teacher.
-        """
-        del targets
-        return outputs
-
-    def soft_outputs(self, numbers: "np.ndarray", targets: TargetsType) -> "np.ndarray":
-        """Converts the soft targets of teachers to what a student's loss compares with; by default unchanged.
-
-        Args:
-            numbers: `(N, C)` or `(sum of lengths, C)`.
-            targets: The targets of the student.
-        """
-        del targets
-        return numbers
-
-    def agree(self, before: Any, after: Any, targets: TargetsType) -> bool:
-        """Whether two decisions about a text, or about a token, are the same; by default whether they are equal."""
-        del targets
-        return bool(before == after)
-
     # Scores
 
     @abc.abstractmethod
     def decisions(self, rows: "EncodedRows", decoded: "np.ndarray", targets: TargetsType) -> list[Any]:
         """Converts the results of `decoded` to those of a predictor's `decide`: one per row.
 
-        A decision is a `textapp.text.labels.Decision`, a tuple of labels, a list of tags or a
-        `textapp.text.estimates.Estimate`.
+        A decision is a `textapp.text.labels.Decision`, a tuple of labels or a list of tags.
         """
 
     @abc.abstractmethod

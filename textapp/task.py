@@ -38,12 +38,7 @@ Save = Callable[[Path], None]
 
 PathLike = str | os.PathLike[str]
 
-_TASKS = {
-    "classification": "classifier",
-    "tagging": "tagger",
-    "multilabel": "multilabel-classifier",
-    "regression": "regressor",
-}
+_TASKS = {"classification": "classifier", "tagging": "tagger", "multilabel": "multilabel-classifier"}
 """The tasks, and the name of a model of each on the command line."""
 
 _EARLIER_NAMES = {"sentiment": "classification", "ner": "tagging"}
@@ -88,8 +83,6 @@ class Task(Answers[ConfigType, ExamplesType, TargetsType]):
         presets_help: A few words about each preset.
         files_help: The files that the task reads, for the command line's help.
         exclusive: Whether each unit has exactly one target, so that probabilities sum to 1, or any number of targets.
-        numeric: Whether targets are real numbers instead: rows hold what each output should be, float32 `(N, C)` and
-            NaN where it is not known, and the soft targets of teachers are numbers too.
         files_hold_tokens: Whether tokens may come from files, not only from the tokenizer. They are then normalized
             before the vocabulary look-up.
         read_options: Names of the options for reading its files: columns, a scheme.
@@ -106,7 +99,6 @@ class Task(Answers[ConfigType, ExamplesType, TargetsType]):
     target_noun: ClassVar[str]
     unit: ClassVar[Literal["text", "token"]]
     exclusive: ClassVar[bool] = True
-    numeric: ClassVar[bool] = False
     config: type[ConfigType]
     student_config: type[Any]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]

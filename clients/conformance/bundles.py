@@ -12,7 +12,6 @@ from clients.conformance.strings import WORDS
 from clients.conformance.table_model import signature_name, table_model
 from textapp.runtime.decoding import FORBIDDEN
 from textapp.runtime.ngram_model import NgramModel
-from textapp.text.estimates import Numbers
 from textapp.text.ngrams import NgramHash
 from textapp.text.tag_set import TagSet
 from textapp.text.tokenizer import TOKENIZERS, Tokenizer
@@ -83,16 +82,6 @@ def bundles() -> Iterator[Made]:
     thresholds = [0.2, 0.5, 0.8, 0.99, 0.0]
     fields = {"task": "multilabel", "thresholds": thresholds}
     yield _of_table("table-multilabel", {"labels.txt": lines_file(labels)}, fields, len(labels))
-    for name, numbers in (
-        ("table-number", Numbers(("stars",), None, (3.25,), (1.5,))),
-        (
-            "table-intervals",
-            Numbers(("цена ☕", "days"), (0.1, 0.8), (1.0, 2.0) * 3, (0.5, 2.0) * 3).shifted([-0.125, 0.5]),
-        ),
-    ):
-        fields = {"task": "regression", "quantiles": numbers.quantiles and [*numbers.quantiles]}
-        fields |= {"offsets": [*numbers.offsets], "scales": [*numbers.scales]}
-        yield _of_table(name, {"labels.txt": lines_file(numbers.names)}, fields, len(numbers))
     for scheme in ("IOB2", "IOBES"):
         tags = TagSet.build([["B-PER", "I-PER", "I-PER", "B-地名", "B-地名", "I-地名", "O", "B-a-b"]], scheme)
         files = {"tags.txt": lines_file(tags.tags), "crf.json": crf_file(tags)}

@@ -15,7 +15,6 @@ from textapp.runtime.classification import TextPredictor
 from textapp.runtime.decoding import TagDecoder
 from textapp.runtime.multilabel import MultilabelClassifier
 from textapp.runtime.predictor import Outputs, Predictor
-from textapp.runtime.regression import Regressor
 from textapp.runtime.tagging import Tagger
 from textapp.text.characters import CLASSES, parse_lower, parse_ranges
 from textapp.text.normalization import ROLES
@@ -128,8 +127,6 @@ def is_sure(predictor: Predictor, logits: NDArray[np.float32], tolerance: float)
         others = rows + 2 * tolerance
         others[range(len(ids)), ids] -= 2 * tolerance
         return best_tags(predictor.decoder, others) == ids
-    if isinstance(predictor, Regressor):
-        return True  # numbers have no border
     if isinstance(predictor, MultilabelClassifier):
         low, high = (predictor.decision(predictor.probs(logits + change)) for change in (-tolerance, tolerance))
         return low == high
@@ -144,18 +141,14 @@ def best_tags(decoder: TagDecoder | None, logits: NDArray[Any]) -> list[int]:
 
 
 def _labels(predictor: TextPredictor[Any], text: str) -> tuple[str, str, str, str, str]:
-    """Fields of a prediction of labels, or of numbers in place of probabilities."""
+    """Fields of a prediction of labels."""
     [prediction] = predictor.predict([text])
     at = places(text)
-    if isinstance(predictor, Regressor):
-        numbers, labels = predictor.probs(predictor.outputs(predictor.tokens(text)).logits), []
-    else:
-        numbers = list(prediction.probs.values())
-        labels = prediction.labels if isinstance(predictor, MultilabelClassifier) else [prediction.label]
+    labels = prediction.labels if isinstance(predictor, MultilabelClassifier) else [prediction.label]
     tokens = (
         f"{points(one.text, '.')}:{at[one.start]}:{at[one.end]}:{_optional(one.weight)}::" for one in prediction.tokens
     )
-    probs = " ".join(f"{one:.9g}" for one in numbers)
+    probs = " ".join(f"{prob:.9g}" for prob in prediction.probs.values())
     return str(int(prediction.truncated)), _names(labels), probs, " ".join(tokens), ""
 
 

@@ -1,7 +1,7 @@
 // A bundle in the core: from the bytes of its files to predictions. textapp.js and without-wasm.js find the files.
 
 const STATUSES = ['ok', 'memory', 'bundle', 'unsupported', 'argument', 'too-long', 'selftest']; // of textapp.h
-const TASKS = ['classification', 'multilabel', 'tagging', 'regression'];
+const TASKS = ['classification', 'multilabel', 'tagging'];
 const OFFSETS = {bytes: 0, 'code-points': 1 << 0, utf16: 1 << 1};
 const CONFIDENCE = 1 << 2;
 const KERNELS = [['relaxed', 1 << 17], ['simd', 1 << 16]];
@@ -36,8 +36,7 @@ export class Model {
     const features = core.features() >>> 0;
     this.kernel = KERNELS.find(([, bit]) => features & bit)?.[0] ?? 'plain';
     this.task = TASKS[core.task()];
-    const count = core.number_count() || core.label_count(); // the ends of intervals have no names here
-    this.labels = Object.freeze(Array.from({length: count}, (_, number) => this.#string(core.label(number))));
+    this.labels = Object.freeze(Array.from({length: core.label_count()}, (_, number) => this.#string(core.label(number))));
     Object.freeze(this);
   }
 
@@ -56,8 +55,7 @@ export class Model {
     const found = core.predict(size, OFFSETS[offsets] | (confidence ? CONFIDENCE : 0)) >>> 0;
     if (!found) throw this.#failure(core.status());
     this.#memory();
-    if (this.task === 'tagging') return this.#tags(found, text, offsets);
-    return {...this.task === 'regression' ? this.#numbers(found) : this.#labels(found), ...this.#read(found)};
+    return this.task === 'tagging' ? this.#tags(found, text, offsets) : this.#labels(found);
   }
 
   /** Predicts the texts of selftest.json, and compares. Throws `TextappError` at the first difference. */
@@ -148,23 +146,9 @@ export class Model {
       ? {labels: this.labels.filter((_, number) => this.#bytes[chosen + number])}
       : {label: this.labels[this.#word(found)]};
     const pairs = Array.from({length: count}, (_, number) => [this.labels[number], view.getFloat64(probs + 8 * number, true)]);
-    return {...answer, probs: Object.fromEntries(pairs)};
-  }
-
-  /** The numbers of a text, and of a model with quantiles the two ends of the interval of each. */
-  #numbers(found) {
-    const count = this.labels.length, probs = this.#word(found + 8);
-    const number = place => this.#view.getFloat64(probs + 8 * place, true);
-    const named = read => Object.fromEntries(this.labels.map((name, place) => [name, read(place)]));
-    const values = named(number);
-    if (this.#word(found + 4) === count) return {values};
-    return {values, intervals: named(place => [number(count + place), number(2 * count + place)])};
-  }
-
-  /** The tokens that the model read. */
-  #read(found) {
-    const view = this.#view;
     return {
+      ...answer,
+      probs: Object.fromEntries(pairs),
       tokens: this.#rows(found + 20, 32, place => {
         const weight = view.getFloat32(place + 16, true);
         return {...this.#token(place), weight: weight < 0 ? null : weight};

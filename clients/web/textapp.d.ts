@@ -59,15 +59,6 @@ export interface Tagging {
   tokens: TaggedToken[];
 }
 
-/** Of the task `regression`: name -> number, in the units of the training texts; and of a model with quantiles, the
- * lower and the upper end of the interval of each. */
-export interface Regression {
-  values: Record<string, number>;
-  intervals?: Record<string, [number, number]>;
-  tokens: WeightedToken[];
-  truncated: boolean;
-}
-
 export interface PredictOptions {
   /** By default `utf16`. */
   offsets?: Offsets;
@@ -77,7 +68,7 @@ export interface PredictOptions {
 
 interface LoadedModel<Task extends string, Prediction> {
   readonly task: Task;
-  /** The labels, the tags of tokens, or the names of numbers, by number. */
+  /** The labels, or the tags of tokens, by number. */
   readonly labels: readonly string[];
   /** The instructions that the core uses here. */
   readonly kernel: Kernel;
@@ -96,9 +87,8 @@ export type Kernel = 'relaxed' | 'simd' | 'plain';
 export type Classifier = LoadedModel<'classification', Classification>;
 export type MultilabelClassifier = LoadedModel<'multilabel', Multilabel>;
 export type Tagger = LoadedModel<'tagging', Tagging>;
-export type Regressor = LoadedModel<'regression', Regression>;
 /** `model.task` tells which. */
-export type Model = Classifier | MultilabelClassifier | Tagger | Regressor;
+export type Model = Classifier | MultilabelClassifier | Tagger;
 
 /** The files of a bundle, by name. */
 export type Files = Record<string, Uint8Array>;

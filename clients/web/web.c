@@ -103,6 +103,5 @@ EXPORT("status") textapp_status textapp_web_status(void) { return status; }
 EXPORT("message") const char *textapp_web_message(void) { return message.text; }
 EXPORT("task") textapp_task textapp_web_task(void) { return textapp_model_task(model); }
 EXPORT("label_count") size_t textapp_web_label_count(void) { return textapp_label_count(model); }
-EXPORT("number_count") size_t textapp_web_number_count(void) { return textapp_number_count(model); }
 EXPORT("label") const char *textapp_web_label(size_t number) { return textapp_label(model, number); }
 EXPORT("logit_count") size_t textapp_web_logit_count(void) { return textapp_logit_count(model); }

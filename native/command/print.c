@@ -106,31 +106,6 @@ static void put_labels(buffer *out, const textapp_model *model, const textapp_pr
   put_word(out, "}, ");
 }
 
-/* Numbers of texts, and the intervals of those that have one. */
-static void put_numbers(buffer *out, const textapp_model *model, const textapp_prediction *prediction) {
-  size_t count = textapp_number_count(model);
-  put_word(out, "{\"values\": {");
-  for (size_t number = 0; number < count; number++) {
-    if (number) put_word(out, ", ");
-    put_label(out, model, number);
-    put_word(out, ": ");
-    put_number(out, prediction->probs[number]);
-  }
-  put_word(out, "}, ");
-  if (prediction->label_count == count) return;
-  put_word(out, "\"intervals\": {");
-  for (size_t number = 0; number < count; number++) {
-    if (number) put_word(out, ", ");
-    put_label(out, model, number);
-    put_word(out, ": [");
-    put_number(out, prediction->probs[count + number]);
-    put_word(out, ", ");
-    put_number(out, prediction->probs[2 * count + number]);
-    put_word(out, "]");
-  }
-  put_word(out, "}, ");
-}
-
 /* Places of the original text in the unit that is asked for; predictions give them in bytes. */
 static void put_places(buffer *out, ta_units *in, size_t start, size_t end) {
   put_word(out, ", \"start\": ");
@@ -186,9 +161,7 @@ int put_prediction(buffer *out, const textapp_model *model, const textapp_predic
                    size_t length, uint32_t flags) {
   ta_units in = ta_units_of(text, length, flags);
   if (!grow(out, room_for(model, prediction, length))) return 0;
-  if (textapp_number_count(model)) {
-    put_numbers(out, model, prediction);
-  } else if (prediction->probs) {
+  if (prediction->probs) {
     put_labels(out, model, prediction);
   } else {
     put_spans(out, prediction, text, in);

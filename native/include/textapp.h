@@ -1,4 +1,4 @@
-/* textapp: text to labels, numbers and spans, on any device.
+/* textapp: text to labels and spans, on any device.
  *
  * A bundle, as `textapp export` writes it, becomes a model; a model and a context turn texts into predictions:
  *
@@ -96,21 +96,12 @@ typedef struct textapp_context textapp_context;
 TEXTAPP_API textapp_status textapp_load(const textapp_file *files, size_t count, const textapp_options *options,
                                         textapp_model **model, textapp_message *message);
 
-typedef enum {
-  TEXTAPP_CLASSIFICATION = 0,
-  TEXTAPP_MULTILABEL = 1,
-  TEXTAPP_TAGGING = 2,
-  TEXTAPP_REGRESSION = 3
-} textapp_task;
+typedef enum { TEXTAPP_CLASSIFICATION = 0, TEXTAPP_MULTILABEL = 1, TEXTAPP_TAGGING = 2 } textapp_task;
 TEXTAPP_API textapp_task textapp_model_task(const textapp_model *model);
 
 /* The number of labels or tags, and the name of one: UTF-8, ends with 0; NULL where there is none. */
 TEXTAPP_API size_t textapp_label_count(const textapp_model *model);
 TEXTAPP_API const char *textapp_label(const textapp_model *model, size_t number);
-
-/* Regression: the numbers T of a text, the names of which are the first T labels. A model without intervals has T
- * labels, one with intervals 3 T: the numbers, then the lower ends, then the upper ends. 0 for other tasks. */
-TEXTAPP_API size_t textapp_number_count(const textapp_model *model);
 
 /* The number of logits of a text, or of a token. A tagger may have others than `textapp_label_count`: its model may
  * know the tags of IOBES, where predictions have those of IOB2. */
@@ -148,10 +139,9 @@ typedef struct {
 } textapp_span;
 
 typedef struct {
-  int32_t label;       /* number of the most probable label; -1 where tokens have tags, and for regression */
+  int32_t label;       /* number of the most probable label; -1 where tokens have tags */
   size_t label_count;  /* of `probs` and `chosen` */
-  const double *probs; /* probability of each label; NULL where tokens have tags; for regression the numbers, and the
-                          ends of their intervals, in the units of the training texts, see textapp_number_count */
+  const double *probs; /* probability of each label; NULL where tokens have tags */
   const uint8_t *chosen; /* multi-label: 1 for each label of the text, else 0; NULL for other tasks */
   const float *logits; /* (textapp_logit_count), or (token_count, textapp_logit_count) */
   size_t token_count;
@@ -214,7 +204,7 @@ TEXTAPP_API textapp_status textapp_run(textapp_context *context, const int32_t *
 
 /* ---- Many texts at once: for bindings, in whose language a call costs more than a short text. ---- */
 
-/* Predicts only the probabilities of labels, or the numbers, as textapp_predict does with TEXTAPP_DECISION; not for tagging. Text i
+/* Predicts only the probabilities of labels, as textapp_predict does with TEXTAPP_DECISION; not for tagging. Text i
  * is the bytes from ends[i - 1], or 0, to ends[i]. `probs` and `logits` get (count, labels), `truncated` gets
  * (count): whether each text was cut. No text may be longer than the context allows. Stops at the first text that
  * fails, and `*done` is the number of texts before it. See textapp_batch_size for the fastest way. */

@@ -99,36 +99,14 @@ static textapp_status check_files(entry *entries, const textapp_file *files, siz
   return TEXTAPP_OK;
 }
 
-/* Numbers for each label or output. `most` is the largest; `least` the smallest, which zero may not be if `positive`. */
-static textapp_status read_list(const double **out, const ta_bundle *bundle, ta_arena *arena, ta_json value,
-                                const char *name, const char *rule, double least, double most, int positive,
-                                textapp_message *message) {
-  size_t count = bundle->name_count, place = 0;
-  double *numbers = ta_new(arena, count, sizeof *numbers);
-  if (!numbers) return ta_say(message, TEXTAPP_ERROR_MEMORY, "bundle.json: no memory for %s", name);
-  *out = numbers;
-  if (ta_json_numbers(value, least, most, count, numbers)) {
-    while (place < count && !(positive && numbers[place] == 0.0)) place++;
-    if (place == count) return TEXTAPP_OK;
-  }
-  return ta_say(message, TEXTAPP_ERROR_BUNDLE, "bundle.json: \"%s\" must be %z numbers %s. Received: %z", name, count,
-                rule, ta_json_count(value));
-}
-
-#define LARGEST_NUMBER 1e30
-
-/* The scaling of a regressor's outputs, and how many numbers they are. */
-static textapp_status read_scaling(ta_bundle *out, ta_arena *arena, const ta_json *lists, textapp_message *message) {
-  textapp_status status = read_list(&out->offsets, out, arena, lists[TA_OFFSETS], "offsets",
-                                    "from -1e+30 to 1e+30, one an output", -LARGEST_NUMBER, LARGEST_NUMBER, 0, message);
-  if (status) return status;
-  status = read_list(&out->scales, out, arena, lists[TA_SCALES], "scales", "above 0 and at most 1e+30, one an output",
-                     0.0, LARGEST_NUMBER, 1, message);
-  if (status) return status;
-  out->number_count = out->has_intervals ? out->name_count / 3 : out->name_count;
-  if (!out->has_intervals || out->number_count * 3 == out->name_count) return TEXTAPP_OK;
+static textapp_status read_thresholds(ta_bundle *out, ta_arena *arena, ta_json value, textapp_message *message) {
+  double *thresholds = ta_new(arena, out->name_count, sizeof *thresholds);
+  if (!thresholds) return ta_say(message, TEXTAPP_ERROR_MEMORY, "bundle.json: no memory for thresholds");
+  out->thresholds = thresholds;
+  if (ta_json_numbers(value, 0.0, 1.0, out->name_count, thresholds)) return TEXTAPP_OK;
   return ta_say(message, TEXTAPP_ERROR_BUNDLE,
-                "labels.txt: has %z outputs; with \"quantiles\" there must be three for each number", out->name_count);
+                "bundle.json: \"thresholds\" must be %z numbers from 0 to 1, one a label. Received: %z",
+                out->name_count, ta_json_count(value));
 }
 
 /* The lines of a file whose last one may have an end. */
@@ -140,23 +118,19 @@ static uint32_t count_lines(const textapp_file *file) {
   return (uint32_t)TA_MIN(lines, (size_t)INT32_MAX);
 }
 
-static textapp_status read_targets(ta_bundle *out, ta_arena *arena, const entry *entries, const ta_json *lists,
+static textapp_status read_targets(ta_bundle *out, ta_arena *arena, const entry *entries, ta_json thresholds,
                                    textapp_message *message) {
-  const char *noun = out->task == TEXTAPP_TAGGING ? "tag" : out->task == TEXTAPP_REGRESSION ? "output" : "label";
+  const char *noun = out->task == TEXTAPP_TAGGING ? "tag" : "label";
   textapp_status status = ta_names_load(out, arena, entries[NAMES].file, noun, message);
   if (status) return status;
-  if (out->task == TEXTAPP_REGRESSION) return read_scaling(out, arena, lists, message);
-  if (out->task == TEXTAPP_MULTILABEL) {
-    return read_list(&out->thresholds, out, arena, lists[TA_THRESHOLDS], "thresholds", "from 0 to 1, one a label", 0.0,
-                     1.0, 0, message);
-  }
+  if (out->task == TEXTAPP_MULTILABEL) return read_thresholds(out, arena, thresholds, message);
   return out->task == TEXTAPP_TAGGING ? ta_tag_set_load(out, arena, entries[CRF].file, message) : TEXTAPP_OK;
 }
 
 textapp_status ta_bundle_load(ta_bundle *out, ta_arena *arena, const textapp_file *files, size_t count,
                               textapp_message *message) {
   entry entries[ENTRIES];
-  ta_json hashes, lists[TA_LISTS];
+  ta_json hashes, thresholds;
   const textapp_file *description = file_of(files, count, "bundle.json");
   textapp_status status;
   ta_fill(out, 0, sizeof *out);
@@ -165,11 +139,11 @@ textapp_status ta_bundle_load(ta_bundle *out, ta_arena *arena, const textapp_fil
     return ta_say(message, TEXTAPP_ERROR_BUNDLE,
                   "bundle.json: missing; a bundle is a folder with bundle.json in it, as `textapp export` writes it");
   }
-  status = ta_description_load(out, arena, description, &hashes, lists, message);
+  status = ta_description_load(out, arena, description, &hashes, &thresholds, message);
   list_files(out, entries);
   if (!status) status = read_hashes(hashes, entries, message);
   if (!status) status = check_files(entries, files, count, message);
-  if (!status) status = read_targets(out, arena, entries, lists, message);
+  if (!status) status = read_targets(out, arena, entries, thresholds, message);
   if (status) return status;
   out->model = entries[MODEL].file;
   out->words = entries[VOCABULARY].file;

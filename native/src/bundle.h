@@ -22,9 +22,6 @@ typedef struct {
   size_t signature_count;
   double temperature;       /* classification */
   const double *thresholds; /* multi-label: of each label */
-  const double *offsets, *scales; /* regression: of each output */
-  size_t number_count;      /* regression: the numbers of a text, T; of `name_count` outputs, T or with intervals 3 T */
-  int has_intervals;
   ta_scheme scheme;         /* tagging, as the next three */
   int has_crf, retokenize;
   ta_tags tags;
@@ -47,9 +44,8 @@ textapp_status ta_bundle_load(ta_bundle *out, ta_arena *arena, const textapp_fil
 textapp_status ta_bundle_complete(ta_bundle *bundle, ta_arena *arena, textapp_message *message);
 
 /* Parts of it: bundle.json without its hashes; labels.txt or tags.txt; crf.json. */
-enum { TA_THRESHOLDS, TA_OFFSETS, TA_SCALES, TA_LISTS }; /* of bundle.json, with a number for each name */
 textapp_status ta_description_load(ta_bundle *out, ta_arena *arena, const textapp_file *file, ta_json *hashes,
-                                   ta_json *lists, textapp_message *message);
+                                   ta_json *thresholds, textapp_message *message);
 textapp_status ta_names_load(ta_bundle *out, ta_arena *arena, const textapp_file *file, const char *noun,
                              textapp_message *message);
 textapp_status ta_tag_set_load(ta_bundle *out, ta_arena *arena, const textapp_file *scores, textapp_message *message);

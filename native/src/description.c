@@ -4,15 +4,14 @@
 enum {
   FORMAT, VERSION, TASK, WORD_FORM, MAX_CHARACTERS, SHAPES, NGRAMS, SELFTEST, TEXTAPP_VERSION, TOKENIZER, LENGTHS,
   SIGNATURES, LOWERING, RECIPE, METRICS, CHECKS, VERSIONS, SHA256, TEMPERATURE, THRESHOLDS, TAG_SCHEME, CRF, RETOKENIZE,
-  QUANTILES, OFFSETS, SCALES, FIELDS
+  FIELDS
 };
 static const char *const names[FIELDS] = {
     "format",     "format_version", "task",      "word_form", "max_characters", "shapes",   "ngrams", "selftest",
     "textapp_version", "tokenizer", "lengths",   "signatures", "lowering",      "recipe",   "metrics", "checks",
-    "versions",   "sha256",         "temperature", "thresholds", "tag_scheme",  "crf",      "retokenize",
-    "quantiles",  "offsets",        "scales"};
+    "versions",   "sha256",         "temperature", "thresholds", "tag_scheme",  "crf",      "retokenize"};
 
-static const char *const task_names[] = {"classification", "multilabel", "tagging", "regression"};
+static const char *const task_names[] = {"classification", "multilabel", "tagging"};
 static const char *const form_names[] = {"none", "nfc", "nfkc"};
 static const char *const kind_names[] = {"word", "char", "bert"};
 
@@ -203,30 +202,9 @@ static textapp_status read_signatures(ta_bundle *out, ta_arena *arena, ta_json v
   return TEXTAPP_OK;
 }
 
-/* null, or the quantiles of the two ends of intervals. */
-static int read_quantiles(ta_bundle *out, ta_json value) {
-  double ends[2];
-  if (is_null(value)) return 1;
-  out->has_intervals = 1;
-  return ta_json_numbers(value, 0.0, 1.0, 2, ends) && ends[0] > 0.0 && ends[0] < 0.5 && ends[1] > 0.5 && ends[1] < 1.0;
-}
-
-static textapp_status read_regression(ta_bundle *out, const ta_json *fields, textapp_message *message) {
-  if (!read_quantiles(out, fields[QUANTILES])) {
-    return broken(QUANTILES, "null, or two numbers: one above 0 and below 0.5, one above 0.5 and below 1",
-                  fields[QUANTILES], message);
-  }
-  if (ta_json_kind_of(fields[OFFSETS]) != TA_JSON_ARRAY) {
-    return broken(OFFSETS, "a list of numbers from -1e+30 to 1e+30, one an output", fields[OFFSETS], message);
-  }
-  if (ta_json_kind_of(fields[SCALES]) == TA_JSON_ARRAY) return TEXTAPP_OK;
-  return broken(SCALES, "a list of numbers above 0 and at most 1e+30, one an output", fields[SCALES], message);
-}
-
 static textapp_status read_task_fields(ta_bundle *out, const ta_json *fields, textapp_message *message) {
   size_t scheme = 0;
   out->temperature = 1.0;
-  if (out->task == TEXTAPP_REGRESSION) return read_regression(out, fields, message);
   if (out->task == TEXTAPP_MULTILABEL && ta_json_kind_of(fields[THRESHOLDS]) != TA_JSON_ARRAY) {
     return broken(THRESHOLDS, "a list of numbers from 0 to 1, one a label", fields[THRESHOLDS], message);
   }
@@ -248,7 +226,7 @@ static textapp_status read_task_fields(ta_bundle *out, const ta_json *fields, te
 }
 
 textapp_status ta_description_load(ta_bundle *out, ta_arena *arena, const textapp_file *file, ta_json *hashes,
-                                   ta_json *lists, textapp_message *message) {
+                                   ta_json *thresholds, textapp_message *message) {
   ta_json object, fields[FIELDS];
   size_t task;
   textapp_status status = ta_json_check(&object, "bundle.json", file->data, file->size, message);
@@ -261,7 +239,7 @@ textapp_status ta_description_load(ta_bundle *out, ta_arena *arena, const textap
   if (status) return status;
   task = among(fields[TASK], task_names, TA_COUNT(task_names));
   if (task == TA_COUNT(task_names)) {
-    return broken(TASK, "one of classification, multilabel, tagging, regression", fields[TASK], message);
+    return broken(TASK, "one of classification, multilabel, tagging", fields[TASK], message);
   }
   out->task = (textapp_task)task;
   status = read_text_fields(out, fields, message);
@@ -270,8 +248,6 @@ textapp_status ta_description_load(ta_bundle *out, ta_arena *arena, const textap
   if (!status) status = check_others(fields, message);
   if (!status) status = read_task_fields(out, fields, message);
   *hashes = fields[SHA256];
-  lists[TA_THRESHOLDS] = fields[THRESHOLDS];
-  lists[TA_OFFSETS] = fields[OFFSETS];
-  lists[TA_SCALES] = fields[SCALES];
+  *thresholds = fields[THRESHOLDS];
   return status;
 }

@@ -15,8 +15,6 @@ size_t textapp_label_count(const textapp_model *model) {
   return model->bundle.task == TEXTAPP_TAGGING ? model->bundle.tags.out_count : model->bundle.name_count;
 }
 
-size_t textapp_number_count(const textapp_model *model) { return model->bundle.number_count; }
-
 const char *textapp_label(const textapp_model *model, size_t number) {
   if (number >= textapp_label_count(model)) return NULL;
   return model->bundle.task == TEXTAPP_TAGGING ? model->bundle.tags.out_names[number] : model->bundle.names[number];

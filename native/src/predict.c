@@ -1,4 +1,4 @@
-/* From a text to its labels or numbers: textapp/runtime/classification.py, multilabel.py and regression.py. */
+/* From a text to its labels: textapp/runtime/classification.py and multilabel.py. */
 #include "predict.h"
 
 textapp_status ta_check_call(const textapp_context *context, const char *text, size_t length, uint32_t flags,
@@ -87,34 +87,10 @@ static textapp_status score(textapp_context *context, textapp_message *message) 
   return TEXTAPP_OK;
 }
 
-/* The numbers of a regressor's outputs, to the letter of `Numbers.decode` in textapp/text/estimates.py. The three of a
- * number with an interval are sorted: its lower end, the number, its upper end. */
-static void decode_numbers(const ta_bundle *bundle, const float *logits, double *out) {
-  size_t count = bundle->number_count;
-  for (size_t place = 0; place < bundle->name_count; place++) {
-    out[place] = bundle->offsets[place] + bundle->scales[place] * (double)logits[place];
-  }
-  for (size_t number = 0; bundle->has_intervals && number < count; number++) {
-    double middle = out[number], low = out[count + number], high = out[2 * count + number], least, most;
-    least = TA_MIN(middle, TA_MIN(low, high));
-    most = TA_MAX(middle, TA_MAX(low, high));
-    out[number] = TA_MAX(TA_MIN(middle, low), TA_MIN(TA_MAX(middle, low), high));
-    out[count + number] = least;
-    out[2 * count + number] = most;
-  }
-}
-
 void ta_decide(textapp_context *context) {
   const ta_bundle *bundle = &context->model->bundle;
   textapp_prediction *out = &context->prediction;
   size_t count = bundle->name_count, best = 0;
-  out->label_count = count;
-  out->probs = context->probs;
-  if (bundle->task == TEXTAPP_REGRESSION) {
-    decode_numbers(bundle, context->logits, context->probs);
-    out->label = -1;
-    return;
-  }
   if (bundle->task == TEXTAPP_MULTILABEL) {
     ta_sigmoids(context->logits, count, context->probs);
     for (size_t label = 0; label < count; label++) {
@@ -128,6 +104,8 @@ void ta_decide(textapp_context *context) {
     if (context->probs[label] > context->probs[best]) best = label;
   }
   out->label = (int32_t)best;
+  out->label_count = count;
+  out->probs = context->probs;
 }
 
 textapp_status ta_classify(textapp_context *context, const char *text, size_t length, textapp_message *message) {
@@ -274,7 +252,7 @@ textapp_status textapp_probabilities(textapp_context *context, const char *texts
   if (!context || !probs || !logits || !truncated || !done || (count && (!texts || !ends)) ||
       context->model->bundle.task == TEXTAPP_TAGGING) {
     return ta_say(message, TEXTAPP_ERROR_ARGUMENT,
-                  "textapp_probabilities: needs a context of a model of whole texts, texts, and places for results");
+                  "textapp_probabilities: needs a context of a model that labels texts, texts, and places for results");
   }
   while (*done < count) {
     size_t some = TA_MIN(count - *done, (size_t)SORTED);

@@ -1,9 +1,8 @@
 /* Compares this build with what `textapp export` has recorded; textapp/runtime/selftest.py writes the file. */
 #include "predict.h"
 
-enum { TEXT, TOKENS, IDS, LOGITS, LABEL, LABELS, TAGS, SPANS, NUMBERS, FIELDS };
-static const char *const names[FIELDS] = {"text", "tokens", "ids", "logits", "label", "labels", "tags", "spans",
-                                         "numbers"};
+enum { TEXT, TOKENS, IDS, LOGITS, LABEL, LABELS, TAGS, SPANS, FIELDS };
+static const char *const names[FIELDS] = {"text", "tokens", "ids", "logits", "label", "labels", "tags", "spans"};
 
 typedef struct {
   textapp_context *context;
@@ -123,23 +122,6 @@ static textapp_status check_label(const test *of, const textapp_prediction *foun
   return ta_json_next(&rest, NULL, &one) ? differs(of, "one more label", 0, one) : TEXTAPP_OK;
 }
 
-/* The recorded logits have nine digits, so that their numbers are those recorded but for rounding. */
-static textapp_status check_numbers(const test *of, const textapp_prediction *found) {
-  ta_json rest, one = {NULL, NULL};
-  if (!is_array(of->fields[NUMBERS]) || ta_json_count(of->fields[NUMBERS]) != found->label_count) {
-    return malformed(of, "numbers");
-  }
-  rest = ta_json_inside(of->fields[NUMBERS]);
-  for (size_t place = 0; place < found->label_count; place++) {
-    double wanted, off, most;
-    if (!ta_json_next(&rest, NULL, &one) || !ta_json_number(one, &wanted)) return malformed(of, "numbers");
-    off = wanted - found->probs[place];
-    most = 1e-9 * TA_MAX(wanted, -wanted);
-    if (!(off <= most && off >= -most)) return differs(of, "number", place, one);
-  }
-  return TEXTAPP_OK;
-}
-
 static textapp_status check_tags(const test *of, const textapp_prediction *found) {
   ta_json rest, one = {NULL, NULL};
   if (!is_array(of->fields[TAGS]) || !is_array(of->fields[SPANS])) return malformed(of, "tags");
@@ -182,7 +164,7 @@ static textapp_status run(test *of) {
     return check_tags(of, found);
   }
   ta_decide(context);
-  return bundle->task == TEXTAPP_REGRESSION ? check_numbers(of, found) : check_label(of, found);
+  return check_label(of, found);
 }
 
 static textapp_status read_file(ta_json *texts, double *tolerance, const textapp_file *file, textapp_message *message) {

@@ -64,9 +64,7 @@ textapp_status ta_names_load(ta_bundle *out, ta_arena *arena, const textapp_file
   }
   out->names = names;
   out->name_count = count;
-  if (count > 1 || out->task == TEXTAPP_REGRESSION) {
-    return check_distinct(names, count, arena, file->name, noun, message);
-  }
+  if (count > 1) return check_distinct(names, count, arena, file->name, noun, message);
   return ta_say(message, TEXTAPP_ERROR_BUNDLE, "%s: only one %s; a model chooses between two or more", file->name,
                 noun);
 }

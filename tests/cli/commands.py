@@ -44,12 +44,7 @@ class Model(NamedTuple):
     @property
     def main_score(self) -> str:
         """The key of the score that it is compared by."""
-        return {
-            "classification": "accuracy",
-            "tagging": "entity_f1",
-            "multilabel": "micro_f1",
-            "regression": "pearson",
-        }[self.task.name]
+        return {"classification": "accuracy", "tagging": "entity_f1", "multilabel": "micro_f1"}[self.task.name]
 
     @property
     def metrics(self) -> Any:

@@ -25,10 +25,8 @@ SETTINGS = {
     "classification": OF_TEXTS,
     "tagging": ("max_tokens=16", "encoder=convolution", "min_count=1", "baseline=false"),
     "multilabel": OF_TEXTS,
-    "regression": (*OF_TEXTS, "loss=quantile"),
 }
 RECIPES = {"classification": "dynamic_wi8_afp32", "tagging": "float32", "multilabel": "dynamic_wi8_afp32"}
-RECIPES["regression"] = "float16"
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +34,6 @@ def corpora(
     tmp_path_factory: pytest.TempPathFactory,
     tagged_corpus: Callable[[Path, str, int, int], Path],
     topic_corpus: Callable[[Path, int, int], Path],
-    number_corpus: Callable[[Path, int, int], Path],
 ) -> dict[str, dict[str, str]]:
     """The files of each task by its name."""
     folder = tmp_path_factory.mktemp("Отзывы 评论")
@@ -47,10 +44,6 @@ def corpora(
         "tagging": {name: str(path) for name, path in tagged.items()},
         "multilabel": {
             name: str(topic_corpus(folder / f"{name}.jsonl", count, seed))
-            for seed, (name, count) in enumerate({**counts, "test": 40}.items())
-        },
-        "regression": {
-            name: str(number_corpus(folder / f"{name} 数.jsonl", count, seed))
             for seed, (name, count) in enumerate({**counts, "test": 40}.items())
         },
     }

@@ -2,7 +2,7 @@
 
 import re
 
-RESULTS = {"classification": "label", "tagging": "spans", "multilabel": "labels", "regression": "number"}
+RESULTS = {"classification": "label", "tagging": "spans", "multilabel": "labels"}
 
 
 def test_the_figures_are_there_and_hang_together(textapp, model):

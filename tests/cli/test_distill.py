@@ -16,7 +16,6 @@ from textapp.training.run_folder import SOFT_TARGETS
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = {
-    "regression": as_options(("epochs=1", "max_tokens=16", "encoder=convolution", "units=4")),
     "multilabel": as_options(("epochs=1", "max_tokens=16", "encoder=convolution", "units=4")),
     "classification": as_options(
         ("epochs=1", "encoder=convolution", "units=2", "embedding_dim=4", "attention_units=2")
@@ -70,8 +69,7 @@ def check_inherits(student, teacher):
     assert config["settings"]["valid_fraction"] == trained["settings"]["valid_fraction"]
     assert config["distillation"]["split_seed"] == trained["settings"]["seed"]
     metrics, teacher_metrics = (read_json(path / "metrics.json") for path in (student, teacher))
-    scores = {"classification": "accuracy", "tagging": "entity_f1", "multilabel": "micro_f1", "regression": "pearson"}
-    score = scores[metrics["task"]]
+    score = {"classification": "accuracy", "tagging": "entity_f1", "multilabel": "micro_f1"}[metrics["task"]]
     assert metrics["distillation"][f"valid_{score}"] == pytest.approx(teacher_metrics["valid"][score])
     assert metrics["distillation"]["parameters"] == teacher_metrics["parameters"] > metrics["parameters"]
     assert metrics["test"]["count"] == teacher_metrics["test"]["count"]

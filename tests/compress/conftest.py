@@ -189,15 +189,11 @@ def _undrawn() -> Iterator[None]:
 
 @pytest.fixture(scope="session", params=names())
 def case(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    tagged_corpus: Any,
-    topic_corpus: Any,
-    number_corpus: Any,
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tagged_corpus: Any, topic_corpus: Any
 ) -> Case:
     """Each task in turn."""
-    corpora = {"tagging": tagged_corpus, "multilabel": topic_corpus, "regression": number_corpus}
-    cases = {"classification": _reviews, "tagging": _sentences, "multilabel": _topics, "regression": _prices}
+    corpora = {"tagging": tagged_corpus, "multilabel": topic_corpus}
+    cases = {"classification": _reviews, "tagging": _sentences, "multilabel": _topics}
     return cases[request.param](tmp_path_factory, corpora.get(request.param))
 
 
@@ -245,20 +241,6 @@ def _topics(tmp_path_factory: Any, topic_corpus: Any) -> Case:
     sizes += ["dropout=0", "embedding_dropout=0"]
     small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=6"]
     case = Case(task("multilabel"), files, [*sizes, "epochs=8"], small, 40)
-    return _with_unlabelled(case, folder, case.texts("more"))
-
-
-def _prices(tmp_path_factory: Any, number_corpus: Any) -> Case:
-    folder = tmp_path_factory.mktemp("Цены 价格")
-    counts = {"train": 120, "valid": 40, "test": 20, "more": 80}
-    files = {
-        name: str(number_corpus(folder / f"{name}.jsonl", count, seed))
-        for seed, (name, count) in enumerate(counts.items())
-    }
-    sizes = ["max_tokens=12", "encoder=convolution", "learning_rate=0.03", "batch_size=16", "units=8"]
-    sizes += ["embedding_dim=16", "dropout=0", "embedding_dropout=0", "loss=quantile"]
-    small = ["vocabulary_size=40", "embedding_dim=6", "units=4", "attention_units=4", "epochs=6"]
-    case = Case(task("regression"), files, [*sizes, "epochs=8"], small, 40)
     return _with_unlabelled(case, folder, case.texts("more"))
 
 

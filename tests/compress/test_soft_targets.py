@@ -52,20 +52,7 @@ OF_SETS = SimpleNamespace(
     other="很 好",
     many=[f"текст {number} 好" for number in range(10)],
 )
-OF_NUMBERS = SimpleNamespace(
-    task=task("regression"),
-    names=("дней", "цена"),
-    lines=[
-        {"text": "très bon café ☕", "values": {"дней": -2.5, "цена": 1e6}},
-        {"text": "很 差", "values": {"цена": 1, "дней": 0}},
-    ],
-    items=["très bon café ☕", "很 差"],
-    probs=[[-2.5, 1e6], [0, 1]],
-    same="  很\t差\n",
-    other="很 好",
-    many=[f"текст {number} 好" for number in range(10)],
-)
-KINDS = {"numbers of texts": OF_NUMBERS, "texts": OF_TEXTS, "tokens": OF_TOKENS, "texts of several labels": OF_SETS}
+KINDS = {"texts": OF_TEXTS, "tokens": OF_TOKENS, "texts of several labels": OF_SETS}
 assert {kind.task.name for kind in KINDS.values()} == set(names())
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import textapp
-from clients.conformance.bundles import bundles
 from native import library
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -62,16 +61,6 @@ def test_a_line_is_what_python_prints(command, bundle, options):
     wanted = [prediction.to_dict() for prediction in predictor.predict([*TEXTS, TEXTS[0]], **options)]
     for one, other in zip(found, wanted, strict=True):
         assert close(one, other)
-
-
-def test_numbers_and_intervals_are_what_python_prints(command, tmp_path):
-    [made] = [one for one in bundles() if one.name == "table-intervals"]
-    folder = made.write(tmp_path / "цены")
-    code, found, said = run(command, folder, texts="".join(f"{text}\n" for text in TEXTS).encode())
-    assert (code, said) == (0, "")
-    wanted = [prediction.to_dict() for prediction in textapp.load(folder, engine="litert").predict(TEXTS)]
-    assert all(map(close, found, wanted))
-    assert found[0].keys() == {"values", "intervals", "tokens", "truncated"}
 
 
 def test_a_number_is_read_back_as_the_same(command):

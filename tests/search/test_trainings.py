@@ -18,13 +18,12 @@ COUNTS = {"train": 80, "valid": 20, "test": 10}
 
 
 @pytest.fixture(scope="module", name="files")
-def _files(tmp_path_factory, tagged_corpus, topic_corpus, number_corpus):
+def _files(tmp_path_factory, tagged_corpus, topic_corpus):
     folder = tmp_path_factory.mktemp("Körper 语料")
     made = {
         "classification": write_samples(folder, COUNTS, seed=2),
         "tagging": {split: tagged_corpus(folder / split, "english", count, 1) for split, count in COUNTS.items()},
         "multilabel": {split: topic_corpus(folder / f"{split}.jsonl", count, 1) for split, count in COUNTS.items()},
-        "regression": {split: number_corpus(folder / f"{split} 数.jsonl", count, 1) for split, count in COUNTS.items()},
     }
     return {name: Files(files["train"], files["valid"], files["test"]) for name, files in made.items()}
 

@@ -29,8 +29,7 @@ TEXTS = Profile(
     vectors=False,
 )
 SENTENCES = dataclasses.replace(TEXTS, per_token=True, spans=True, targets=4)
-NUMBERS = dataclasses.replace(TEXTS, numbers=True, targets=1)
-OF_TASK = {"classification": TEXTS, "multilabel": TEXTS, "tagging": SENTENCES, "regression": NUMBERS}
+OF_TASK = {"classification": TEXTS, "multilabel": TEXTS, "tagging": SENTENCES}
 
 each_task = pytest.mark.parametrize("name", names())
 

@@ -7,10 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import seqeval.metrics
-from scipy.stats import pearsonr, spearmanr
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import Ridge
-from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, mean_squared_error
+from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
@@ -27,7 +25,7 @@ each_task = pytest.mark.parametrize("name", names())
 
 
 @pytest.fixture(scope="module", name="corpora")
-def _corpora(tmp_path_factory, tagged_corpus, topic_corpus, number_corpus):
+def _corpora(tmp_path_factory, tagged_corpus, topic_corpus):
     """The files of each task."""
     folder = tmp_path_factory.mktemp("Körper 语料")
     seeds = {split: (count, seed) for seed, (split, count) in enumerate(COUNTS.items())}
@@ -35,7 +33,6 @@ def _corpora(tmp_path_factory, tagged_corpus, topic_corpus, number_corpus):
         "classification": write_samples(folder, COUNTS, seed=2),
         "tagging": {key: str(tagged_corpus(folder / f"{key}.txt", "english", *more)) for key, more in seeds.items()},
         "multilabel": {key: str(topic_corpus(folder / f"{key}.jsonl", *more)) for key, more in seeds.items()},
-        "regression": {key: str(number_corpus(folder / f"{key} 数.jsonl", *more)) for key, more in seeds.items()},
     }
 
 
@@ -80,26 +77,6 @@ def test_a_classifiers_baseline_scores_as_scikit_learn(compared, corpora):
     assert 0.5 < data.baseline["valid"]["accuracy"] < 1
     expected = f"baseline: linear model over n-grams, fitted to words and characters of {len(train)} texts in "
     assert lines[0].startswith(expected)
-
-
-def test_a_regressors_baseline_scores_as_scikit_learn(compared, corpora):
-    config, data, lines = compared("regression")
-    train, *held_out = splits("regression", corpora, config)
-    features = pipeline(data.tokenizer)[0]
-    numbers = np.array(train.labels)[:, 0]
-    model = make_pipeline(features, Ridge(1.0)).fit(train.texts, (numbers - numbers.mean()) / numbers.std())
-    for split, examples in zip(("valid", "test"), held_out, strict=True):
-        predicted = model.predict(examples.texts) * numbers.std() + numbers.mean()
-        true = np.array(examples.labels)[:, 0]
-        assert data.baseline[split] == {
-            "mae": pytest.approx(mean_absolute_error(true, predicted), rel=2e-3),
-            "rmse": pytest.approx(mean_squared_error(true, predicted) ** 0.5, rel=2e-3),
-            "pearson": pytest.approx(pearsonr(true, predicted)[0], rel=2e-3),
-            "spearman": pytest.approx(spearmanr(true, predicted)[0], abs=0.01),
-            "count": len(examples),
-        }
-    assert 0.5 < data.baseline["valid"]["pearson"] < 1
-    assert lines[0].startswith("baseline: ridge regression over n-grams, fitted to words and characters of ")
 
 
 def test_a_baseline_of_several_labels_has_thresholds_of_the_validation_split(compared, corpora):

@@ -35,20 +35,17 @@ SMALL = (
 SETTINGS = {
     "classification": (*SMALL, "attention_units=4", "context_filters=3", "embedding_rank=2"),
     "multilabel": (*SMALL, "attention_units=4", "shapes=true", "characters=true"),
-    "regression": (*SMALL, "attention_units=4"),
     "tagging": (*SMALL, "shapes=true", "context_filters=3", "character_dim=4", "character_filters=4"),
 }
 # Words of old examples, then with new words and characters and a new target; "ж" and "x" are new characters.
 OLD = {
     "classification": [("好 film", "да"), ("плохой film", "нет")],
     "multilabel": [("好 film", ["да"]), ("плохой film", ["нет"]), ("好 плохой", ["да", "нет"])],
-    "regression": [("好 film", 3.5), ("плохой film", -1), ("好 плохой", 7)],
     "tagging": [("好 Wien ist", "O B-LOC O"), ("in Bad Wien", "O B-LOC I-LOC")],
 }
 NEW = {
     "classification": [("жук 好 quiz", "mañana"), ("quiz film", "да"), ("quiz жук", "нет")],
     "multilabel": [("жук 好 quiz", ["mañana"]), ("quiz film", ["да", "mañana"]), ("quiz жук", ["нет"])],
-    "regression": [("жук 好 quiz", 30), ("quiz film", 2), ("quiz жук", 5)],
     "tagging": [("жук Anna quiz", "O B-人 O"), ("好 Wien quiz", "O B-LOC O")],
 }
 TEXTS = ["жук 好 quiz unseen", "film Wien плохой in", "quiz"]

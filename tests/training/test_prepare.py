@@ -13,13 +13,11 @@ from textapp.training.vocabularies import count_characters, count_words
 
 TEXTS = "text\tlabel\nWien schläft\tgut\nAnna Lin schläft\tböse\nwien 7\tgut\nWien schläft nie\tgut\n"
 OTHER_TEXTS = "text\tlabel\nAnna sah Rom\tböse\nWIEN schläft\tgut\n"  # the second one is a training text
-NUMBERS, OTHER_NUMBERS = (text.replace("gut", "4.5").replace("böse", "-1") for text in (TEXTS, OTHER_TEXTS))
 SENTENCES = "Wien B-LOC\nschläft O\n\nAnna B-PER\nLin I-PER\nschläft O\n\nwien B-LOC\n7 O\n\n"
 OTHER_SENTENCES = "Anna B-PER\nsah O\nRom B-ORT\n\nWien B-LOC\nschläft O\n\n"
 FILES = {
     "classification": (TEXTS, OTHER_TEXTS),
     "multilabel": (TEXTS, OTHER_TEXTS),
-    "regression": (NUMBERS, OTHER_NUMBERS),
     "tagging": (SENTENCES, OTHER_SENTENCES),
 }
 
@@ -68,7 +66,7 @@ def test_words_characters_and_targets_are_the_training_splits(prepared, name):
     data, _ = prepared(name, "characters=true")
     assert data.encoder.vocabulary.tokens[2:] == ("schläft", "wien")  # what comes twice, in lower case
     tags = ("O", "S-LOC", "B-PER", "E-PER")
-    assert data.targets.names == {"tagging": tags, "regression": ("value",)}.get(name, ("böse", "gut"))
+    assert data.targets.names == (tags if name == "tagging" else ("böse", "gut"))
     assert data.batches.steps_per_epoch == 1
     assert data.counts["valid"]["count"] == 2
     assert data.counts["valid"]["tokens"] == 5

@@ -50,34 +50,25 @@ SETTINGS["multilabel"] = (
     ),
     *("learning_rate=0.02", "min_count=4", "dropout=0", "embedding_dropout=0", "class_weights=effective"),
 )
-SETTINGS["regression"] = (
-    *("epochs=6", "units=8", "embedding_dim=16", "attention_units=8", "max_tokens=32", "encoder=convolution"),
-    *("learning_rate=0.02", "min_count=2", "dropout=0", "embedding_dropout=0", "batch_size=16"),
-    *("loss=quantile", "low_quantile=0.1", "monitor=pearson"),
-)
 CHINESE = ("characters=false", "tokenizer=char", "units=12", "embedding_dim=12", "batch_size=8", "encoder=convolution")
 COUNTS = {"train": 120, "valid": 30, "test": 30}
 FILES = {
     "classification": {"labels.txt", "sample.jsonl"},
     "tagging": {"tags.txt", "sample.tsv", "characters.txt"},
     "multilabel": {"labels.txt", "sample.jsonl"},
-    "regression": {"labels.txt", "sample.jsonl"},
 }
 TAG_SCORES = ("entity_f1", "precision", "recall", "token_accuracy")
 HISTORY = {
     "classification": {"loss", "accuracy", "val_loss", "val_accuracy", "val_macro_f1", "val_ece"},
     "tagging": {"loss", "val_loss", *(f"val_{score}" for score in TAG_SCORES)},
     "multilabel": {"loss", "val_loss", "val_micro_f1", "val_macro_f1", "val_exact_match"},
-    "regression": {
-        *("loss", "val_loss", "val_mae", "val_rmse", "val_pearson", "val_spearman", "val_coverage", "val_width")
-    },
 }
 
 each_task = pytest.mark.parametrize("name", names())
 
 
 @pytest.fixture(scope="module", name="corpora")
-def _corpora(tmp_path_factory, tagged_corpus, topic_corpus, number_corpus):
+def _corpora(tmp_path_factory, tagged_corpus, topic_corpus):
     """The files of each task, and of a tagger of Chinese."""
     folder = tmp_path_factory.mktemp("Körper 语料")
     tagged = {
@@ -93,10 +84,6 @@ def _corpora(tmp_path_factory, tagged_corpus, topic_corpus, number_corpus):
         "chinese": tagged["chinese"],
         "multilabel": {
             split: topic_corpus(folder / f"{split}.jsonl", count, seed)
-            for seed, (split, count) in enumerate(COUNTS.items())
-        },
-        "regression": {
-            split: number_corpus(folder / f"{split} 数.jsonl", count, seed)
             for seed, (split, count) in enumerate(COUNTS.items())
         },
     }
@@ -243,13 +230,6 @@ BROKEN = {
         ("metrics.json", '"thresholds": [', '"thresholds": [0.5, ', '"thresholds" must be 3 numbers from 0 to 1'),
         ("metrics.json", '"thresholds": [', '"thresholds": [2, ', '"thresholds" must be 3 numbers from 0 to 1'),
     ],
-    "regression": [
-        *BROKEN_ANYWHERE,
-        ("labels.txt", "value", "好", "labels.txt: not the labels that metrics.json names"),
-        ("metrics.json", '"scales": [', '"scales": [0, ', '"scales" must be a list of numbers above 0'),
-        ("metrics.json", '"offsets": [', '"offsets": [1, ', '"quantiles", "offsets" and "scales" do not fit "labels"'),
-        ("metrics.json", '"quantiles": [', '"quantiles": [0.4, ', '"quantiles" must be null, or two numbers'),
-    ],
 }
 
 
@@ -289,7 +269,6 @@ def test_a_run_with_nan_in_a_weight_is_refused(runs, tmp_path):
          "sample_texts/attention_table_1"),
         ("multilabel", "validation/average_precision/goût validation/precision_recall/地点 "
          "sample_texts/attention_table_1"),
-        ("regression", "fit/pearson validation/true_and_estimated/value sample_texts/attention_table_1"),
         ("tagging", "fit/entity_f1 gradient_norm/crf sample_sentences validation/type_confusion "
          "validation/entity_f1/LOC validation/entity_f1/PER validation/f1_by_type validation/entities"),
     ],
@@ -327,9 +306,6 @@ def test_a_run_remembers_how_its_files_are_read(corpora, tmp_path, capsys, monke
         elif name == "multilabel":
             texts = map(json.loads, lines)
             rows = [f"x\t{row['text']}\t{','.join(row['labels'])}\t0" for row in texts]
-            rows.insert(0, "text\tAussage\tUrteil\tlabel")
-        elif name == "regression":
-            rows = [f"x\t{row['text']}\t{row['label']}\t0" for row in map(json.loads, lines)]
             rows.insert(0, "text\tAussage\tUrteil\tlabel")
         else:
             rows = [f"{line.replace(' ', chr(9))}\tZ" if line else "" for line in lines]

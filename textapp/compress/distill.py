@@ -261,19 +261,14 @@ class StudentData:
         return data, valid
 
     def _probs(self, soft: SoftTargets, items: Sequence[Any]) -> np.ndarray:
-        """The probabilities of items, one row per unit: float32 `(units, C)`, 0 for items that the file lacks.
-
-        Of a task of numbers they are numbers for the loss, and NaN for such items.
-        """
-        width, missing = len(soft.targets.names), np.nan if self.task.numeric else 0.0
+        """The probabilities of items, one row per unit: float32 `(units, C)`, 0 for items that the file lacks."""
+        width = len(soft.targets.names)
         parts = [
-            soft.probabilities([item])
-            if item in soft
-            else np.full((units_of(self.task, item), width), missing, np.float32)
+            soft.probabilities([item]) if item in soft else np.zeros((units_of(self.task, item), width), np.float32)
             for item in items
         ]
         columns = [soft.targets.names.index(name) for name in self.data.targets.names]
-        return self.task.soft_outputs(np.concatenate(parts)[:, columns], self.data.targets)
+        return np.concatenate(parts)[:, columns]
 
 
 def split_settings(task: Task[Any, Any, Any], config: Any) -> dict[str, Any]:
@@ -299,7 +294,6 @@ def student_loss(task: Task[Any, Any, Any], config: Any, model: keras.Model, tar
         task.soft_distance(config, model),
         config.distillation.alpha,
         per_token=task.unit == "token",
-        numeric=task.numeric,
     )
 
 

@@ -14,9 +14,8 @@ def soft_rows(targets: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """Puts true and soft targets into one array, because Keras passes a loss only one `y_true`.
 
     Args:
-        targets: Integers, one per unit, `(N,)`, or one for each class, `(N, C)`; negative if a unit has none. Or
-            numbers `(N, C)`, NaN if a unit has none.
-        probs: float `(N, C)`, all 0 if a unit has no soft target, of numbers NaN.
+        targets: Integers, one per unit, `(N,)`, or one for each class, `(N, C)`; negative if a unit has none.
+        probs: float `(N, C)`, all 0 if a unit has no soft target.
 
     Returns:
         float32 `(N, 1 + C)` or `(N, 2 C)`.
@@ -37,7 +36,6 @@ class SoftLoss(keras.losses.Loss):
             text) to `(B,)`.
         alpha: The weight of the hard part, in [0, 1].
         per_token: Whether each token has a target.
-        numeric: Whether targets are numbers, `(B, C)` and NaN where they are not known, the true and the soft ones.
         reduction: As in `keras.losses.Loss`, over rows.
 
     Call arguments:
@@ -55,7 +53,6 @@ class SoftLoss(keras.losses.Loss):
         soft: Callable[[Any, Any, Any], Any],
         alpha: float,
         per_token: bool,
-        numeric: bool = False,
         reduction: str = "mean_with_sample_weight",
         name: str = "soft_loss",
     ):
@@ -63,7 +60,6 @@ class SoftLoss(keras.losses.Loss):
             raise ValueError(f"`alpha` must be from 0 to 1. Received: alpha={alpha}")
         super().__init__(name=name, reduction=reduction)
         self.hard, self.soft, self.alpha, self.per_token = hard, soft, alpha, per_token
-        self.numeric = numeric
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """As in Keras, but ignores a mask of the outputs: Keras would apply it, but here each loss is of a row."""
@@ -72,8 +68,6 @@ class SoftLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each row, float32 `(B,)`."""
         classes = y_pred.shape[-1]
-        if self.numeric:
-            return self._of_numbers(y_true[..., :classes], y_true[..., classes:], y_pred)
         targets, probs = ops.cast(y_true[..., :-classes], "int32"), y_true[..., -classes:]
         if targets.shape[-1] == 1:
             targets = ops.squeeze(targets, axis=-1)
@@ -87,14 +81,3 @@ class SoftLoss(keras.losses.Loss):
         has_soft_target = ops.sum(probs, axis=axes) > 0
         soft = ops.where(has_soft_target, self.soft(probs, y_pred, mask), 0.0)
         return self.alpha * hard + (1 - self.alpha) * soft
-
-    def _of_numbers(self, targets: Any, numbers: Any, outputs: Any) -> Any:
-        """The loss of each row with true numbers and those of teachers, `(B, C)` each."""
-
-        def of_known(given: Any, distance: Callable[[Any, Any], Any]) -> Any:
-            known = ops.isfinite(given)
-            filled = ops.where(known, given, 0.0)  # so that the loss and its gradient are finite
-            return ops.where(ops.all(known, axis=-1), distance(filled, outputs), 0.0)
-
-        soft = of_known(numbers, lambda given, outputs: self.soft(given, outputs, None))
-        return self.alpha * of_known(targets, self.hard) + (1 - self.alpha) * soft

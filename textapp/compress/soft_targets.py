@@ -8,10 +8,6 @@ For a task about tokens, where a missing tag has the probability 0:
 
     {"tokens": ["Paris", "!"], "probs": [{"S-LOC": 0.98, "O": 0.02}, {"O": 1.0}]}
 
-For a task of numbers, in the units of the user:
-
-    {"text": "...", "values": {"stars": 3.5}}
-
 So any model can be a teacher, even if textapp cannot run it: write such a file with it.
 """
 
@@ -34,7 +30,6 @@ from textapp.errors import InputError, excerpt, list_names, quoted
 from textapp.files import digest, json_fault, named_errors, replacing
 from textapp.task import Task
 from textapp.text.characters import replace_surrogates
-from textapp.text.estimates import LARGEST_NUMBER
 
 CHUNK = 4096  # items per call of a teacher; a killed run loses at most one chunk
 TOLERANCE = 1e-3  # of a sum of probabilities
@@ -279,7 +274,7 @@ def _line(task: Task[Any, Any, Any], item: Any, rows: list[list[float]], names: 
             {name: float(f"{p:.{TOKEN_DIGITS}g}") for name, p in zip(names, row, strict=True) if p >= SMALLEST}
             for row in rows
         ]
-    line = json.dumps({**task.item_to_json(item), _key(task): probs}, ensure_ascii=False)
+    line = json.dumps({**task.item_to_json(item), "probs": probs}, ensure_ascii=False)
     return f"{line}\n".encode()
 
 
@@ -306,38 +301,18 @@ def parse_line(
     if not isinstance(row, dict):
         raise InputError(f"{location}: each line must be a JSON object")
     item, per_text = task.item_from_json(row, location), task.unit == "text"
-    key = _key(task)
-    units = [row.get(key)] if per_text else row.get(key)
+    units = [row.get("probs")] if per_text else row.get("probs")
     count = 1 if per_text else len(item)
     if not isinstance(units, list) or len(units) != count or not all(isinstance(unit, dict) for unit in units):
-        value = "NUMBER" if task.numeric else "PROBABILITY"
-        what = f'{{"NAME": {value}, ...}}' if per_text else "a list of such objects, one for each token"
-        raise InputError(f'{location}: "{key}" must be {what}')
+        what = '{"NAME": PROBABILITY, ...}' if per_text else "a list of such objects, one for each token"
+        raise InputError(f'{location}: "probs" must be {what}')
     known = None if names is None else set(names)
     for unit in units:
         if known is not None and (set(unit) != known if per_text else not set(unit) <= known):
             shown = list_names(sorted(known))
             raise InputError(f"{location}: the names must be {shown}. Received: {list_names(list(unit)) or 'none'}")
-        if task.numeric:
-            _check_numbers(unit, location)
-        else:
-            _check_probabilities(unit, location, task.exclusive)
+        _check_probabilities(unit, location, task.exclusive)
     return item, units
-
-
-def _key(task: Task[Any, Any, Any]) -> str:
-    """The key of the soft targets in a line."""
-    return "values" if task.numeric else "probs"
-
-
-def _check_numbers(unit: dict[str, Any], location: str) -> None:
-    """Raises `InputError` unless values are numbers."""
-    for name, value in unit.items():
-        if type(value) not in (int, float) or not abs(value) <= LARGEST_NUMBER:
-            raise InputError(
-                f"{location}: a value must be a number from -{LARGEST_NUMBER:g} to {LARGEST_NUMBER:g}. "
-                f"Received: {excerpt(json.dumps(value))} for {excerpt(name)}"
-            )
 
 
 def _check_probabilities(unit: dict[str, Any], location: str, exclusive: bool) -> None:

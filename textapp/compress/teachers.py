@@ -86,9 +86,9 @@ class RunTeacher:
         rows = encode_untargeted(tokens, self._run.encoder)
         ngrams = self._run.ngrams_of_train  # a student is judged on validation texts, which the final one may know
         if ngrams is None:
-            return self.task.soft_numbers(self._probabilities(rows), self.targets)
+            return self._probabilities(rows)
         logits = with_ngrams(ngrams, rows, self._decoded(rows))
-        return np.asarray(self.task.probabilities(self._run.model)(logits, None))  # numbers have no n-grams
+        return np.asarray(self.task.probabilities(self._run.model)(logits, None))
 
     def score(self, examples: Any) -> dict[str, Any]:
         """Its scores on examples."""

@@ -128,12 +128,10 @@ def _append_unlabelled(rows: TargetRows, more: list[list[str]], per_token: bool)
     labelled = (rows.tokens.row(number) for number in range(len(rows.tokens)))
     tokens = TokenRows.read(itertools.chain(labelled, more))
     count = sum(map(len, more)) if per_token else len(more)
-    kind = rows.targets.dtype
-    missing = np.nan if np.issubdtype(kind, np.floating) else UNLABELLED
     return dataclasses.replace(
         rows,
         tokens=tokens,
-        targets=np.concatenate([rows.targets, np.full((count, *rows.targets.shape[1:]), missing, kind)]),
+        targets=np.concatenate([rows.targets, np.full((count, *rows.targets.shape[1:]), UNLABELLED, np.int32)]),
         sources=np.arange(len(tokens)),
     )
 

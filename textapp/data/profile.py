@@ -37,7 +37,6 @@ class Profile:
         words: The number of different words.
         once: The share of these that occur once, from 0 to 1.
         vectors: Whether word vectors are given.
-        numbers: Whether targets are numbers, of which each text has all.
     """
 
     count: int
@@ -53,7 +52,6 @@ class Profile:
     words: int
     once: float
     vectors: bool
-    numbers: bool = False
 
     @classmethod
     def measure(
@@ -65,7 +63,6 @@ class Profile:
         per_token: bool,
         spans: bool,
         vectors: bool,
-        numbers: bool = False,
     ) -> "Profile":
         """Measures the properties.
 
@@ -76,7 +73,6 @@ class Profile:
             per_token: Whether tokens have targets.
             spans: Whether targets are spans.
             vectors: Whether word vectors are given.
-            numbers: Whether targets are numbers.
         """
         words: Counter[str] = Counter()
         lengths, characters, total = [], [], 0
@@ -103,7 +99,6 @@ class Profile:
             words=len(words),
             once=sum(number == 1 for number in words.values()) / max(1, len(words)),
             vectors=vectors,
-            numbers=numbers,
         )
 
     @property
@@ -121,13 +116,11 @@ class Profile:
             ("label", "texts") if not self.per_token else ("type", "spans") if self.spans else ("tag", "tokens")
         )
         mean, long = (self.characters, self.long_characters) if self.in_characters else (self.tokens, self.long)
-        found = f"{counted(self.targets, target)} (the most frequent has {self.largest:.0%} of the {of})"
-        if self.numbers:
-            found = f"{counted(self.targets, 'number')} a text"
         return (
             f"{counted(self.count, unit)} of {mean:.0f} {'characters' if self.in_characters else 'tokens'} (98 % have "
-            f"at most {long:,}), {found}, {self.unspaced:.0%} of the tokens are written without spaces, "
-            f"{counted(self.words, 'word')}, {self.once:.0%} of them seen once"
+            f"at most {long:,}), {counted(self.targets, target)} (the most frequent has {self.largest:.0%} of the "
+            f"{of}), {self.unspaced:.0%} of the tokens are written without spaces, {counted(self.words, 'word')}, "
+            f"{self.once:.0%} of them seen once"
         )
 
 

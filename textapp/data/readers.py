@@ -24,10 +24,7 @@ HTML line break (`<br>`, `<br />`) by a space, because the reviews of IMDb and o
 On a device the tokenizer does the same (`line_breaks`).
 """
 
-import contextlib
 import itertools
-import json
-import math
 import os
 import re
 from collections import Counter
@@ -42,7 +39,6 @@ from textapp.data.shards import Place, shards_of
 from textapp.errors import InputError, excerpt, list_some, quoted, quoted_name
 from textapp.files import named_errors
 from textapp.text.characters import agreeing, counted
-from textapp.text.estimates import LARGEST_NUMBER
 from textapp.text.tokenizer import LINE_BREAK
 
 FORMATS = ("tsv", "csv", "jsonl", "parquet", "label_text", "folders", "tar", "slots")
@@ -67,8 +63,7 @@ class Examples:
 
     Args:
         texts: The texts, none of them empty.
-        labels: The label of each text; where texts have several labels or none, a tuple of them; where they have
-            numbers, a tuple of floats.
+        labels: The label of each text; where texts have several labels or none, a tuple of them.
         source: The source of the texts for messages: `PATH`, `PATH#SUBSET`, or another name.
         locations: Where each text is in `source`: the number of a line, or the name of a file. Empty if unknown.
         empty: Number of rows of `source` that were left out because their text is empty.
@@ -96,12 +91,6 @@ class Examples:
         return len(self.texts)
 
     def __str__(self) -> str:
-        if (
-            self.labels
-            and not isinstance(self.labels[0], str)
-            and any(isinstance(one, float) for one in self.labels[0])
-        ):
-            return self.extent  # numbers have no classes to count
         counts = Counter(name for label in self.labels for name in names_of(label))
         classes = list_some([f"{quoted_name(label)} {count:,}" for label, count in sorted(counts.items())], " labels")
         return self._described(f" ({classes})")
@@ -140,7 +129,6 @@ def read_examples(
     format: str | None = None,
     subset: str | None = None,
     several: bool = False,
-    numbers: bool = False,
 ) -> Examples:
     """Reads all examples of a file or folder into memory.
 
@@ -152,8 +140,6 @@ def read_examples(
         subset: For `folders` and `tar`: name of the folder that directly holds the class folders to read.
         several: Whether a text may have several labels or none: `a,b` or a list in JSON, see `tables.label_names`.
             Labels are then tuples.
-        numbers: Whether labels are numbers: one, a list of them in JSON, or one in each of several columns, whose names
-            `label_column` has with commas between them. Labels are then tuples of floats.
 
     Raises:
         InputError: The file breaks a rule; the message names the file, the line and the rule.
@@ -163,7 +149,7 @@ def read_examples(
     labels: list[Any] = []
     locations: list[int | str] = []
     empty = 0
-    for location, text, label in _read_rows(path, text_column, label_column, format, subset, several, numbers):
+    for location, text, label in _read_rows(path, text_column, label_column, format, subset, several):
         if not text:
             empty += 1
             continue
@@ -270,13 +256,11 @@ def _read_rows(
     format: str | None,
     subset: str | None,
     several: bool = False,
-    numbers: bool = False,
 ) -> Iterator[tuple[int | str, str, Any]]:
     """Yields location, cleaned text and label of each row, or a tuple of labels; the text may be empty."""
     kept = empty = 0
-    parse: Callable[[Any, str], Any] = _numbers if numbers else _several_labels if several else _one_label
-    rows = _all_rows(path, text_column, label_column, format, subset, several=several, numbers=numbers)
-    for location, text, label in rows:
+    parse = _several_labels if several else _one_label
+    for location, text, label in _all_rows(path, text_column, label_column, format, subset, several=several):
         text = clean_text(text)
         if not text:
             empty += 1
@@ -304,43 +288,6 @@ def _several_labels(label: Any, location: str) -> tuple[str, ...]:
     """The labels of a row, each once."""
     names = map(str.strip, tables.label_names(label, location) if isinstance(label, str) else label)
     return tuple(dict.fromkeys(_label_name(name, location) for name in names if name))
-
-
-def _numbers(label: Any, location: str) -> tuple[float, ...]:
-    """The numbers of a row. Raises `InputError` unless each is finite."""
-    if isinstance(label, str) and label.lstrip().startswith("["):
-        try:
-            label = json.loads(label)
-        except (ValueError, RecursionError):
-            raise _no_number(label, location) from None
-    found = label if isinstance(label, list) else [label]
-    if not found:
-        raise InputError(f"{location}: the list of numbers is empty; a text must have one number or more")
-    return tuple(_number(one, location) for one in found)
-
-
-def _number(value: Any, location: str) -> float:
-    """A number of a row. Strings may hold it, as in CSV."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise InputError(f"{location}: the number is missing; leave the text out, or give its number")
-    number = math.nan
-    if isinstance(value, str) and value.isascii() and "_" not in value:
-        with contextlib.suppress(ValueError):
-            number = float(value)
-    elif type(value) in (int, float):
-        with contextlib.suppress(OverflowError):
-            number = float(value)
-    if not abs(number) <= LARGEST_NUMBER:
-        raise _no_number(value, location)
-    return number
-
-
-def _no_number(value: Any, location: str) -> InputError:
-    """The error of a label that is no number."""
-    return InputError(
-        f"{location}: the label must be a number from -{LARGEST_NUMBER:g} to {LARGEST_NUMBER:g} with a point, such as "
-        f"3.5, or a JSON list of them. Received: {quoted(value)}"
-    )
 
 
 def _label_name(label: str, location: str) -> str:
@@ -378,14 +325,13 @@ def _all_rows(
     subset: str | None,
     labelled: bool = True,
     several: bool = False,
-    numbers: bool = False,
 ) -> Iterator[tuple[int | str, str, Any]]:
     """Yields the rows of a file or folder, or those of all its shards: location, text and label, not cleaned."""
     is_set = subset is None and format not in ("folders", "slots", "tar") and not slot_folders.is_slot_folder(path)
     shards = shards_of(path, _format_of_table) if is_set else None
     for shard in [path] if shards is None else shards:
         for location, text, label in _open_rows(
-            shard, text_column, label_column, format, subset, labelled=labelled, several=several, numbers=numbers
+            shard, text_column, label_column, format, subset, labelled=labelled, several=several
         ):
             yield location if shards is None else Place(_location(shard, location)), text, label
 
@@ -398,7 +344,6 @@ def _open_rows(
     subset: str | None,
     labelled: bool = True,
     several: bool = False,
-    numbers: bool = False,
 ) -> Iterator[tuple[int | str, str, Any]] | Iterator[tuple[int, str, str]] | Iterator[tuple[str, str, str]]:
     """Returns the rows of a file: location, text and label, not cleaned."""
     if format is not None and format not in FORMATS:
@@ -425,13 +370,13 @@ def _open_rows(
         case "slots":
             return slot_folders.read_intents(path)
         case "tsv":
-            return tables.read_tsv(lines, path, text_column, label_column, labelled, several, numbers)
+            return tables.read_tsv(lines, path, text_column, label_column, labelled, several)
         case "csv":
-            return tables.read_csv(lines, path, text_column, label_column, labelled, several, numbers)
+            return tables.read_csv(lines, path, text_column, label_column, labelled, several)
         case "jsonl":
-            return tables.read_json_lines(lines, path, text_column, label_column, labelled, numbers)
+            return tables.read_json_lines(lines, path, text_column, label_column, labelled)
         case "parquet":
-            return tables.read_parquet(path, text_column, label_column, labelled, numbers)
+            return tables.read_parquet(path, text_column, label_column, labelled)
         case _ if several:
             raise InputError(
                 f"{path}: texts with several labels are read from TSV, CSV, JSON lines and parquet. "

@@ -14,7 +14,7 @@ NO_TARGET = -1
 """The target of padding if each token has a target."""
 
 UNLABELLED = -2
-"""The target of an unlabelled text or token; NaN where targets are real numbers."""
+"""The target of an unlabelled text or token."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +68,7 @@ class TargetRows:
 
     Attributes:
         tokens: The rows.
-        targets: One for each row, `(N, ...)`, or for each token, `(sum of lengths, ...)`: integers, or of a task of
-            numbers float32 `(N, C)`, the number that each output means, standardized.
+        targets: One for each row, `(N, ...)`, or for each token, `(sum of lengths, ...)`.
         per_token: Whether each token has a target, rather than each row.
         sources: int64 `(N,)`, the position of each row's example among the given examples; examples without tokens are
             missing.
@@ -140,8 +139,7 @@ class EncodedRows:
             classes: The number of targets, C.
 
         Returns:
-            int64 `(C,)`. If a row may have several targets, `(C, 2)`: the rows without and with each. Of real numbers,
-            the rows that have them.
+            int64 `(C,)`. If a row may have several targets, `(C, 2)`: the rows without and with each.
         """
         return count_targets(self.targets, classes)
 
@@ -160,8 +158,6 @@ class EncodedRows:
 
 def count_targets(targets: np.ndarray, classes: int) -> np.ndarray:
     """See `EncodedRows.target_counts`; `targets` are those of rows that need not be encoded."""
-    if np.issubdtype(targets.dtype, np.floating):
-        return np.isfinite(targets).sum(axis=0)
     if targets.ndim == 1:
         return np.bincount(targets[targets >= 0], minlength=classes)
     labelled = (targets >= 0).all(axis=1)

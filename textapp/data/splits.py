@@ -8,7 +8,6 @@ sets stay as published, so that scores can be compared.
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textapp.data.readers import Examples, names_of
@@ -91,9 +90,7 @@ class OverlapReport:
         return f"{self.source}: {kept} kept, {self.dropped:,} dropped that {verb} held out ({causes})"
 
 
-def split_examples(
-    examples: Examples, fraction: float, seed: int, classes: Sequence[str] = ()
-) -> tuple[Examples, Examples, SplitReport]:
+def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples, SplitReport]:
     """Splits examples at random into a training set and a held-out set with the same proportions of classes.
 
     Both sets keep the order of the examples. Every class of two examples or more is in both sets. A text with several
@@ -103,7 +100,6 @@ def split_examples(
         examples: The examples to split.
         fraction: Share to hold out, between 0 and 1 (exclusive).
         seed: Seed of the choice; the same seed gives the same split.
-        classes: The class of each example; by default its label.
 
     Returns:
         The training examples, the held-out examples, the report.
@@ -111,9 +107,8 @@ def split_examples(
     if not 0 < fraction < 1:
         raise InputError(f"`fraction` must be between 0 and 1. Received: fraction={fraction}")
     positions: defaultdict[str, list[int]] = defaultdict(list)
-    labels = classes or examples.labels
-    counts = Counter(name for label in labels for name in names_of(label))
-    for index, label in enumerate(labels):
+    counts = Counter(name for label in examples.labels for name in names_of(label))
+    for index, label in enumerate(examples.labels):
         positions[min(names_of(label), key=lambda name: (counts[name], name), default="")].append(index)
     generator = random.Random(seed)
     chosen: set[int] = set()

@@ -33,7 +33,7 @@ _HEADER_NAMES = frozenset(
 """Names by which a header among the rows is known; more than those that choose columns."""
 
 Row = tuple[int | str, str, Any]
-"""Line (or place, where a row is no line), text and label: a string, or from JSON also a list of them or numbers."""
+"""Line (or place, where a row is no line), text and label. The label is a string, or from JSON also a list of them."""
 
 _LABEL_LIST = re.compile(r"[^\s,]+(?:,[^\s,]+)+|\[.*\]")
 _PLAIN_LABEL = re.compile(r"[+-]?\d{1,9}|neg|neu|pos|negative|neutral|positive|__label__\S+", re.IGNORECASE | re.ASCII)
@@ -104,7 +104,6 @@ def read_tsv(
     label_column: str | None,
     labelled: bool = True,
     several: bool = False,
-    numbers: bool = False,
 ) -> Iterator[Row]:
     """Yields the rows of tab-separated lines.
 
@@ -112,7 +111,7 @@ def read_tsv(
     a quotation mark, a tab or a line break, and double the marks in it: a field in marks whose inner marks are all
     doubled is such a field. And where the header is in quotation marks, the file is read as CSV with tabs.
     """
-    return _read_records(tsv_records(lines, path), path, text_column, label_column, labelled, several, numbers)
+    return _read_records(tsv_records(lines, path), path, text_column, label_column, labelled, several)
 
 
 def read_csv(
@@ -122,10 +121,9 @@ def read_csv(
     label_column: str | None,
     labelled: bool = True,
     several: bool = False,
-    numbers: bool = False,
 ) -> Iterator[Row]:
     """Yields the rows of comma-separated lines. As in RFC 4180, quoted fields may have commas and line ends in them."""
-    return _read_records(csv_records(lines, path), path, text_column, label_column, labelled, several, numbers)
+    return _read_records(csv_records(lines, path), path, text_column, label_column, labelled, several)
 
 
 def read_json_lines(
@@ -134,37 +132,29 @@ def read_json_lines(
     text_column: str | None,
     label_column: str | None,
     labelled: bool = True,
-    numbers: bool = False,
 ) -> Iterator[Row]:
     """Yields the rows of lines with a JSON object each, or of one JSON list of objects.
 
     The keys of the first object choose columns not given.
     """
-    names: list[str] = []
-    first, *others = split_columns(label_column, numbers)
+    names: tuple[str, str] | None = None
     for number, row in json_objects(lines, path):
-        if not names:
+        if names is None:
             columns = list(row)
-            text_at, label_at = _find_columns(columns, place(path, number), text_column, first, labelled)
-            names = [columns[text_at], columns[label_at], *map(str, others)]
-        yield _json_row(row, number, path, *names, numbers=numbers)
+            text_at, label_at = _find_columns(columns, place(path, number), text_column, label_column, labelled)
+            names = columns[text_at], columns[label_at]
+        yield _json_row(row, number, path, *names)
 
 
 def read_parquet(
-    path: str | os.PathLike[str],
-    text_column: str | None,
-    label_column: str | None,
-    labelled: bool = True,
-    numbers: bool = False,
+    path: str | os.PathLike[str], text_column: str | None, label_column: str | None, labelled: bool = True
 ) -> Iterator[Row]:
-    """Yields the rows of a parquet file. Values count as those of JSON lines, and only the named columns are read."""
+    """Yields the rows of a parquet file. Values count as those of JSON lines, and only the two columns are read."""
     columns = column_names(path)
-    first, *others = split_columns(label_column, numbers)
-    text_at, label_at = _find_columns(columns, os.fspath(path), text_column, first, labelled)
-    more = [_find_column(columns, os.fspath(path), "label", name, ()) for name in others]
-    names = [columns[column] for column in (text_at, label_at, *more)]
-    for number, row in iterate_rows(path, names):
-        yield _json_row(row, number, path, *names, numbers=numbers)
+    text_at, label_at = _find_columns(columns, os.fspath(path), text_column, label_column, labelled)
+    text_name, label_name = columns[text_at], columns[label_at]
+    for number, row in iterate_rows(path, [text_name, label_name]):
+        yield _json_row(row, number, path, text_name, label_name)
 
 
 def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[Row]:
@@ -184,18 +174,6 @@ def read_label_text(lines: Iterator[str], path: str | os.PathLike[str]) -> Itera
         if label.startswith("__label__"):  # fastText's own examples have a comma behind the label
             text = text.lstrip().removeprefix(", ")
         yield number, text, label
-
-
-def split_columns(label_column: str | None, numbers: bool) -> list[str | None]:
-    """The names of the label columns: of texts with numbers there may be several, with commas between them.
-
-    Example:
-        >>> split_columns("food, service", numbers=True), split_columns("a,b", numbers=False)
-        (['food', 'service'], ['a,b'])
-    """
-    if label_column is None or not numbers:
-        return [label_column]
-    return [name.strip() for name in label_column.split(",")]
 
 
 def tsv_records(lines: Iterator[str], path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
@@ -365,17 +343,12 @@ def _read_records(
     label_column: str | None,
     labelled: bool,
     several: bool,
-    numbers: bool,
 ) -> Iterator[Row]:
     """Yields the rows of records. The first record may be a header."""
-    first, *others = split_columns(label_column, numbers)
-    found = _located(records, path, text_column, first, labelled, several)
-    if found is None:
-        return
-    more = [_find_column(found.names, os.fspath(path), "label", name, ()) for name in others]
-    for line, fields in found.rows:
-        label: Any = fields[found.label_at]
-        yield line, fields[found.text_at], [label, *(fields[column] for column in more)] if more else label
+    found = _located(records, path, text_column, label_column, labelled, several)
+    if found is not None:
+        for line, fields in found.rows:
+            yield line, fields[found.text_at], fields[found.label_at]
 
 
 class _Located(NamedTuple):
@@ -559,21 +532,11 @@ def _columns_found(columns: list[str]) -> str:
 
 
 def _json_row(
-    row: dict[str, Any],
-    number: int | str,
-    path: str | os.PathLike[str],
-    text_column: str,
-    label_column: str,
-    *more: str,
-    numbers: bool = False,
+    row: dict[str, Any], number: int | str, path: str | os.PathLike[str], text_column: str, label_column: str
 ) -> Row:
-    """Returns place, text and label of an object; numbers as they are, of several columns in a list."""
+    """Returns place, text and label of an object."""
     location = place(path, number)
-    label = _json_value(row, label_column, location)
-    if not numbers:
-        label = _json_label(label, repr(label_column), location)
-    elif more:
-        label = [label, *(_json_value(row, column, location) for column in more)]
+    label = _json_label(_json_value(row, label_column, location), repr(label_column), location)
     return number, json_text(row, text_column, location), label
 
 

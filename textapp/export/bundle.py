@@ -211,9 +211,7 @@ def export_model(
         form = encoder.form
         (temporary / MODEL).write_bytes(converted)
         content = (temporary / MODEL).read_bytes()
-        checks = check_file(
-            content, lowered, stored, lengths, recipe, checked, None if task.numeric else task.exclusive
-        )
+        checks = check_file(content, lowered, stored, lengths, recipe, checked, task.exclusive)
         tensors = check_model(content)
         _check_rows(tensors, encoder)
         for name, save in files.items():

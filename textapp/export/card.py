@@ -95,9 +95,6 @@ def languages(words: Sequence[str]) -> list[str]:
 def _front_matter(task: Task[Any, Any, Any], words: Sequence[str]) -> str:
     """What a model hub reads, as YAML."""
     tagging = task.unit == "token"
-    metrics: tuple[str, ...] = ("f1", "precision", "recall") if tagging else ("accuracy", "f1")
-    if task.numeric:
-        metrics = ("mae", "pearsonr", "spearmanr")
     lines = ["---"]
     if found := languages(words):
         lines += ["language:", *(f"- {code}" for code in found)]
@@ -107,7 +104,7 @@ def _front_matter(task: Task[Any, Any, Any], words: Sequence[str]) -> str:
         "tags:",
         *(f"- {tag}" for tag in ("textapp", "keras", "litert", "tflite", "on-device", task.name)),
         "metrics:",
-        *(f"- {metric}" for metric in metrics),
+        *(f"- {metric}" for metric in (("f1", "precision", "recall") if tagging else ("accuracy", "f1"))),
         "---\n",
     ]
     return "\n".join(lines)

@@ -78,7 +78,7 @@ def check_file(
     lengths: Sequence[int],
     recipe: Recipe,
     texts: Sequence[Inputs],
-    exclusive: bool | None = True,
+    exclusive: bool = True,
 ) -> dict[str, Any]:
     """Checks a converted file against the Keras models that it was made from.
 
@@ -90,7 +90,6 @@ def check_file(
         recipe: How its weights are stored. The recipe sets the tolerances.
         texts: Real texts of any length. Every signature reads all of them, cut or padded.
         exclusive: True: the class with the largest logit is the answer. False: each class with a positive logit is.
-            None: logits are numbers, of which only the size of their difference counts.
 
     Returns:
         By the name of each check, the value that it measured.
@@ -258,7 +257,7 @@ def check_agreement(
     rows: Mapping[int, InputBatch],
     logits: Mapping[int, NDArray[np.float32]],
     recipe: Recipe,
-    exclusive: bool | None = True,
+    exclusive: bool = True,
 ) -> dict[str, float]:
     """Compares the file's logits, `(N, C)` or `(N, T, K)` (real tokens only), with Keras' logits of the same rows.
 
@@ -280,8 +279,6 @@ def check_agreement(
         hint = "; --lowering unrolled is more exact, and so is a model trained longer; dynamic_wi8_afp32 is for any"
     if difference > allowed:
         raise ExportError(f"model.tflite: a logit is {difference:.2g} from Keras'; {recipe} allows {allowed:.2g}{hint}")
-    if exclusive is None:
-        return {"max_logit_difference": difference, "allowed_difference": allowed}
     if exclusive:
         changed = int((received.argmax(axis=1) != expected.argmax(axis=1)).sum())
     else:

@@ -78,7 +78,7 @@ def compare(
     """
     decisions = both_decisions(predictor, content, reference, lengths, compared.questions)
     units = [list(chain.from_iterable(part)) if task.unit == "token" else part for part in decisions]
-    same = [task.agree(before, after, predictor.targets) for before, after in zip(*units, strict=True)]
+    same = [before == after for before, after in zip(*units, strict=True)]
     scores: dict[str, Any] = {"count": len(same), "label_agreement": sum(same) / len(same)}
     if compared.examples is not None:
         for name, part in zip(("before", "after"), decisions, strict=True):

@@ -97,17 +97,16 @@ def read_files(folder: Path, description: Mapping[str, Any], files: Sequence[str
     return {name: _read_checked(folder / name, description["sha256"][name]) for name in files}
 
 
-def parse_names(content: bytes, path: Path, noun: str, least: int = 2) -> tuple[str, ...]:
-    """Splits a file of labels or tags, one a line, into distinct names.
+def parse_names(content: bytes, path: Path, noun: str) -> tuple[str, ...]:
+    """Splits a file of labels or tags, one a line, into two or more distinct names.
 
     Args:
         content: The content of the file.
         path: The file, for messages.
         noun: The word for a line, for messages: `label`.
-        least: How many there must be: two or more to choose between, or one number.
 
     Raises:
-        InputError: A line is empty or occurs twice, or there are too few.
+        InputError: A line is empty or occurs twice, or there is only one.
     """
     lines = decode_utf8(content, path).removesuffix("\n").split("\n")  # not splitlines(): a label may hold U+2028
     first_seen: dict[str, int] = {}
@@ -117,7 +116,7 @@ def parse_names(content: bytes, path: Path, noun: str, least: int = 2) -> tuple[
         if name in first_seen:
             raise InputError(f"{path}:{number}: {quoted(name)} is also on line {first_seen[name]}; {noun}s must differ")
         first_seen[name] = number
-    if len(lines) < least:
+    if len(lines) < 2:
         raise InputError(f"{path}: only one {noun}; a model chooses between two or more")
     return tuple(lines)
 

@@ -41,34 +41,8 @@ def labels_html(
         f'<span style="{_BAR};width:{_BAR_WIDTH * probs[label]:.2f}em"></span>{probs[label]:.3f}</div>'
         for label in chosen
     )
-    return _with_text(rows or _nothing("no label"), tokens, truncated)
-
-
-def numbers_html(
-    values: Mapping[str, float],
-    intervals: Mapping[str, tuple[float, float]],
-    tokens: "Sequence[TokenWeight]",
-    truncated: bool,
-) -> str:
-    """Numbers of a whole text with their intervals, and the text as `labels_html` shows it.
-
-    Args:
-        values: Name -> number.
-        intervals: Name -> lower and upper end; empty without intervals.
-        tokens: The tokens that the model read.
-        truncated: Whether the text goes on.
-    """
-    rows = ""
-    for name, value in values.items():
-        ends = "" if name not in intervals else " ({:.6g} to {:.6g})".format(*intervals[name])
-        rows += f'<div style="{_ROW}"><b>{_name(name)}</b> {value:.6g}{ends}</div>'
-    return _with_text(rows, tokens, truncated)
-
-
-def _with_text(rows: str, tokens: "Sequence[TokenWeight]", truncated: bool) -> str:
-    """Rows of HTML, and below them the text with its tokens tinted."""
     if not tokens:
-        return f"<div>{rows}</div>"
+        return f"<div>{rows or _nothing('no label')}</div>"
     part = tokens[:MOST_TOKENS]
     text, places = joined((token.text, token.start, token.end) for token in part)
     contributions = [token.contributions for token in part]
@@ -82,7 +56,7 @@ def _with_text(rows: str, tokens: "Sequence[TokenWeight]", truncated: bool) -> s
         marked, note = (weighted(text, weights), "tint: attention") if has_weights else (Marked(text, ()), "")
     marked = marked._replace(is_cut=truncated or len(part) < len(tokens))
     tip = f' title="{html.escape(printable(note))}"' if note else ""
-    return f'<div>{rows}<div style="{_ROW}"{tip}>{marked.html()}</div></div>'
+    return f'<div>{rows or _nothing("no label")}<div style="{_ROW}"{tip}>{marked.html()}</div></div>'
 
 
 def spans_html(tokens: "Sequence[TaggedToken]", spans: "Sequence[TaggedSpan]", types: Sequence[str]) -> str:

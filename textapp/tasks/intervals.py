@@ -12,7 +12,7 @@ Procedure.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,11 +85,11 @@ def wilson(right: int, count: int) -> Interval:
     return Interval(max(0.0, middle - half), min(1.0, middle + half), WILSON)
 
 
-def bootstrap(parts: NDArray[Any], score: Score, counts: NDArray[np.integer] | None = None) -> Interval:
+def bootstrap(parts: NDArray[np.integer], score: Score, counts: NDArray[np.integer] | None = None) -> Interval:
     """The interval of any score of texts, by percentiles of 2,000 resamples.
 
     Args:
-        parts: What each text adds to the sums of the score, numbers `(N, K)`; of an F1 the entities that are right,
+        parts: What each text adds to the counts of the score, integers `(N, K)`; of an F1 the entities that are right,
             predicted and true.
         score: The score of these sums.
         counts: How many texts each row of `parts` stands for, `(N,)`; by default one.
@@ -104,7 +104,7 @@ def bootstrap(parts: NDArray[Any], score: Score, counts: NDArray[np.integer] | N
     return Interval(low, high, BOOTSTRAP)
 
 
-def paired_bootstrap(first: NDArray[Any], second: NDArray[Any], score: Score) -> Difference:
+def paired_bootstrap(first: NDArray[np.integer], second: NDArray[np.integer], score: Score) -> Difference:
     """The difference between two models on the same texts, `second` minus `first`.
 
     Args:
@@ -190,7 +190,7 @@ def _tosses(count: int, most: int) -> float:
     return float(sum(math.comb(count, k) for k in range(most + 1)) / 2**count)
 
 
-def _resamples(parts: NDArray[Any], counts: NDArray[np.integer] | None = None) -> Iterator[Counts]:
+def _resamples(parts: NDArray[np.integer], counts: NDArray[np.integer] | None = None) -> Iterator[Counts]:
     """Yields the sums of resamples of texts, in blocks `(R, K)`.
 
     Texts that add the same are one kind of text. How often each kind is drawn has a multinomial distribution, so no

@@ -82,9 +82,9 @@ class Choices:
         return name in self._fixed
 
     def choose(self, reason: str, **values: Any) -> None:
-        """Chooses the values of settings, except of those that stay or that a model of the task does not have."""
+        """Chooses the values of settings, except of those that stay."""
         for name, value in values.items():
-            if name not in self._fixed and name in self._config.settings():
+            if name not in self._fixed:
                 self._values[name] = value
                 self.reasons[name] = reason
 
@@ -161,7 +161,7 @@ def _ngrams(data: Profile, settings: Choices) -> None:
 
 def _of_short_texts(data: Profile, settings: Choices) -> None:
     """Chooses size, regularization and training for sentences of words."""
-    texts, labels = counted(data.count, "text"), counted(data.targets, "number" if data.numbers else "label")
+    texts, labels = counted(data.count, "text"), counted(data.targets, "label")
     few_texts, two, many = data.count <= 500, data.targets <= 2, data.targets > 20
     if two:
         _width(64, f"{labels}: a wider model gains nothing", data, settings)

@@ -88,7 +88,7 @@ def is_better(score: float, other: float, count: int) -> bool:
         >>> is_better(0.90, 0.86, 1000), is_better(0.90, 0.86, 100)
         (True, False)
     """
-    variance = max(0.0, score * (1 - score)) + max(0.0, other * (1 - other))  # a correlation may be negative
+    variance = score * (1 - score) + other * (1 - other)
     return score - other > (variance / max(count, 1)) ** 0.5
 
 

@@ -11,9 +11,9 @@ import 'dart:ffi';
 import 'dart:io';
 import 'dart:typed_data';
 
-/// What kind of answer a model gives: one label a text, any number of labels, a tag for each token with the spans that
-/// the tags mean, or numbers.
-enum Task { classification, multilabel, tagging, regression }
+/// What kind of answer a model gives: one label a text, any number of labels, or a tag for each token with the spans
+/// that the tags mean.
+enum Task { classification, multilabel, tagging }
 
 /// The unit of `start` and `end`.
 enum Offsets {
@@ -53,8 +53,7 @@ final class Prediction {
   /// The labels of the text; empty unless the task is [Task.multilabel].
   final List<String> labels;
 
-  /// Label and its probability from 0 to 1, in the order of [Model.labels]; empty for a tagger. For [Task.regression] the
-  /// numbers of the text, then the lower and the upper ends of their intervals, if it has any.
+  /// Label and its probability from 0 to 1, in the order of [Model.labels]; empty for a tagger.
   final Map<String, double> probs;
 
   /// The tokens that the model read.
@@ -174,7 +173,7 @@ final class Model implements Finalizable {
     final hasLabels = found.probs != nullptr;
     final chosen = found.chosen;
     return Prediction(
-      hasLabels && found.label >= 0 && chosen == nullptr ? labels[found.label] : null,
+      hasLabels && chosen == nullptr ? labels[found.label] : null,
       [
         if (chosen != nullptr)
           for (var number = 0; number < found.labelCount; number++)

@@ -45,8 +45,6 @@ pub enum Task {
     Multilabel,
     /// A tag for each token, and the spans that the tags mean.
     Tagging,
-    /// One number a text, or several.
-    Regression,
 }
 
 /// The unit of `start` and `end`.
@@ -76,8 +74,7 @@ pub struct Prediction {
     pub label: Option<Arc<str>>,
     /// The labels of the text; empty unless the task is [`Task::Multilabel`].
     pub labels: Vec<Arc<str>>,
-    /// The probability of each label, from 0 to 1, in the order of [`Model::labels`]; empty for a tagger. For
-    /// [`Task::Regression`] the numbers of the text, then the lower and the upper ends of their intervals, if it has any.
+    /// The probability of each label, from 0 to 1, in the order of [`Model::labels`]; empty for a tagger.
     pub probs: Vec<(Arc<str>, f64)>,
     /// The tokens that the model read.
     pub tokens: Vec<Token>,
@@ -223,8 +220,7 @@ impl Model {
         match unsafe { ffi::textapp_model_task(self.0.model) } {
             0 => Task::Classification,
             1 => Task::Multilabel,
-            2 => Task::Tagging,
-            _ => Task::Regression,
+            _ => Task::Tagging,
         }
     }
 
@@ -326,7 +322,7 @@ impl Model {
             confidence: (one.confidence >= 0.0).then_some(one.confidence),
         };
         Prediction {
-            label: (has_labels && found.label >= 0 && found.chosen.is_null()).then(|| named(found.label as usize)),
+            label: (has_labels && found.chosen.is_null()).then(|| named(found.label as usize)),
             labels: chosen.filter(|(_, is_chosen)| **is_chosen != 0).map(|(number, _)| named(number)).collect(),
             probs: labels.iter().cloned().zip(items(found.probs, found.label_count).iter().copied()).collect(),
             tokens: items(found.tokens, found.token_count).iter().map(token).collect(),

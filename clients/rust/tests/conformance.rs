@@ -112,7 +112,6 @@ fn predictions_are_those_of_python() {
         let task = match fields[4].as_str() {
             "classification" => Task::Classification,
             "multilabel" => Task::Multilabel,
-            "regression" => Task::Regression,
             name => {
                 assert_eq!(name, "tagging");
                 Task::Tagging

@@ -40,23 +40,6 @@ export function chosenLabels(prediction) {
   return prediction.labels ?? [prediction.label];
 }
 
-/** A number for people. */
-export function figure(number, language) {
-  return number.toLocaleString(language, {maximumSignificantDigits: 4});
-}
-
-/** Shows the numbers of a text, each with its interval; of several, also with their names. */
-export function showNumbers(prediction, words, language) {
-  const {values, intervals} = prediction, names = Object.keys(values);
-  const headline = names.flatMap(name => {
-    const ends = intervals?.[name].map(end => figure(end, language));
-    const parts = [names.length > 1 && name, ends && words.range(...ends)].filter(Boolean);
-    return [element('span', '', figure(values[name], language)), element('small', '', parts.join(' · '))];
-  });
-  at('headline').replaceChildren(...headline);
-  showBars([], 0, words, language);
-}
-
 /** Shows the labels of a text, and the probabilities of the most probable ones. */
 export function showLabels(prediction, labels, words, language) {
   const {probs} = prediction, chosen = chosenLabels(prediction);

@@ -1,5 +1,5 @@
 // Example texts. None is of a data set: a page shows nothing of what its model has learned from.
-import {chosenLabels, figure} from './drawing.js';
+import {chosenLabels} from './drawing.js';
 
 const COUNT = 5;
 // What counts beside the share of known words.
@@ -15,7 +15,7 @@ export function bestExamples(model, files) {
   const found = rows.map(([text, bonus]) => {
     const prediction = model.predict(text), {tokens, spans} = prediction;
     const isKnown = token => known.has(token.text) || known.has(token.text.toLowerCase());
-    const results = spans ? [...new Set(spans.map(span => span.type))].sort() : resultsOf(prediction);
+    const results = spans ? [...new Set(spans.map(span => span.type))].sort() : chosenLabels(prediction);
     const share = tokens.filter(isKnown).length / Math.max(1, tokens.length);
     return {text, result: results.join('\n'), worth: share + bonus + (spans ? TYPE * Math.min(3, results.length) : 0)};
   });
@@ -27,12 +27,6 @@ export function bestExamples(model, files) {
     chosen.push(rest.reduce((best, row) => worth(row) > worth(best) ? row : best));
   }
   return chosen.map(row => row.text);
-}
-
-/** What differs between texts: labels, or numbers. */
-function resultsOf(prediction) {
-  if (prediction.values === undefined) return chosenLabels(prediction);
-  return Object.values(prediction.values).map(value => figure(value, 'en'));
 }
 
 function readLines(content) {

@@ -5,8 +5,7 @@
 // ever read as HTML.
 import {firstBundle, modelOf} from './beside.js';
 import {
-  chosenLabels, element, figure, hasPlainTags, kinds, languageOf, percent, showLabels, showNumbers, showSpans,
-  showWeights, spansOf,
+  chosenLabels, element, hasPlainTags, kinds, languageOf, percent, showLabels, showSpans, showWeights, spansOf,
 } from './drawing.js';
 import {bestExamples} from './examples.js';
 import {FilesError, bundleAmong, filesOf} from './files.js';
@@ -83,9 +82,6 @@ function rest(text, prediction) {
 
 /** The result in a few words. */
 function spoken(prediction) {
-  if (prediction.values !== undefined) {
-    return Object.entries(prediction.values).map(([name, value]) => `${name} ${figure(value, language)}`).join(', ');
-  }
   if (prediction.spans === undefined) {
     const labels = chosenLabels(prediction).map(label => `${label} ${percent(prediction.probs[label], language, 0)}`);
     return labels.join(', ') || words().noLabel;
@@ -110,8 +106,7 @@ function show(text, prediction) {
   if (model.task === 'tagging') {
     unread = showSpans(text, prediction, kinds(model), words(), language);
   } else {
-    if (model.task === 'regression') showNumbers(prediction, words(), language);
-    else showLabels(prediction, model.labels, words(), language);
+    showLabels(prediction, model.labels, words(), language);
     unread = showWeights(text, prediction, words(), language);
   }
   const notes = [

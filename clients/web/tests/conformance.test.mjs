@@ -73,14 +73,6 @@ function checkPrediction(model, fields, tolerance, place) {
     return;
   }
   assert.equal(found.truncated, truncated === '1', points);
-  if (model.task === 'regression') {
-    assert.deepEqual(Object.keys(found.values), [...model.labels], points);
-    const ends = [0, 1].flatMap(end => Object.values(found.intervals ?? {}).map(interval => interval[end]));
-    const numbers = [...Object.values(found.values), ...ends];
-    assert.equal(numbers.length, list(probs).length, points);
-    list(probs).forEach((wanted, number) => assertNear(numbers[number], Number(wanted), tolerance, points));
-    return;
-  }
   list(probs).forEach((prob, number) => assertNear(found.probs[model.labels[number]], Number(prob), tolerance, points));
   if (isSure) assert.deepEqual(found.labels ?? [found.label], list(labels).map(name), points);
 }

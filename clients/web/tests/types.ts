@@ -1,8 +1,6 @@
 // Uses every type of textapp.d.ts, for tsc --strict.
 import {kind, load, TextappError} from '../textapp.js';
-import type {
-  Classification, Files, Kernel, Model, Offsets, Regression, Span, Status, TaggedToken, WeightedToken,
-} from '../textapp.js';
+import type {Classification, Files, Kernel, Model, Offsets, Span, Status, TaggedToken, WeightedToken} from '../textapp.js';
 import {load as loadWithoutWasm} from '../without-wasm.js';
 
 export async function models(files: Files, dropped: FileList, core: WebAssembly.Module): Promise<Model[]> {
@@ -23,10 +21,6 @@ export function answer(model: Model, text: string, offsets: Offsets): string {
     return [...spans.map(show), ...tokens.map((token: TaggedToken) => token.tag)].join();
   }
   if (model.task === 'multilabel') return model.predict(text).labels.join();
-  if (model.task === 'regression') {
-    const {values, intervals}: Regression = model.predict(text);
-    return Object.keys(values).map(name => values[name].toFixed() + (intervals?.[name][1] ?? '')).join();
-  }
   const found: Classification = model.predict(text);
   const weights = found.tokens.map((token: WeightedToken) => token.weight ?? 0);
   // @ts-expect-error: labels are of multilabel models

@@ -12,12 +12,7 @@ from textapp.compress.lineage import Lineage, Quantized
 from textapp.errors import InputError
 
 OPTIONS = {"options": {}, "count": 3, "rounds": 2, "threads": 1, "mistakes": 2, "say": lambda line: None}
-TITLES = {
-    "classification": "accuracy",
-    "tagging": "strict entity F1",
-    "multilabel": "micro F1",
-    "regression": "Pearson",
-}
+TITLES = {"classification": "accuracy", "tagging": "strict entity F1", "multilabel": "micro F1"}
 
 
 def test_a_bundle_and_a_run_side_by_side(textapp, model):

@@ -55,7 +55,7 @@ def linear_model(
         most_work: The most code points of all texts, times the work for each.
         most_work_with_characters: The same, with n-grams of characters.
     """
-    texts, targets = texts_of(train, rows), rows.targets
+    texts, targets = _texts(train, rows), rows.targets
     lengths = np.fromiter(map(len, texts), np.int64)
     features = ngrams(int(lengths.sum()), classes, tokenizer, most_work_with_characters)
     chosen = sample(lengths, targets, most_work, classes, seed)
@@ -64,7 +64,7 @@ def linear_model(
     machines = linear_machines(matrix, targets[chosen], classes, seed)
 
     def decoded(examples: Examples, rows: EncodedRows) -> np.ndarray:
-        others = texts_of(examples, rows)
+        others = _texts(examples, rows)
         parts = (others[start : start + CHUNK] for start in range(0, len(others), CHUNK))
         return np.concatenate(
             [machines.margins(sparse.hstack([kind.weights(part) for kind in features], "csr")) for part in parts]
@@ -101,7 +101,7 @@ class NGrams:
         return self._weighting.transform(self._counting.transform(texts)[:, self._known])
 
 
-def texts_of(examples: Examples, rows: EncodedRows) -> list[str]:
+def _texts(examples: Examples, rows: EncodedRows) -> list[str]:
     """The text of each row. Lone surrogates, which JSON may hold, cannot be hashed."""
     return [replace_surrogates(examples.texts[number]) for number in rows.sources.tolist()]
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +42,6 @@ def read_labelled(
     text_column: str | None = None,
     label_column: str | None = None,
     several: bool = False,
-    numbers: bool = False,
 ) -> Examples:
     """Reads labelled texts. Missing columns default to those of the training, or are guessed if a file has others.
 
@@ -52,7 +51,6 @@ def read_labelled(
         text_column: Column of the texts.
         label_column: Column of the labels.
         several: Whether a text may have several labels or none.
-        numbers: Whether labels are numbers.
 
     Raises:
         InputError: The file breaks a rule.
@@ -61,32 +59,23 @@ def read_labelled(
     trained = (None, None) if config is None else (config.text_column, config.label_column)
     columns = tuple(one if one is not None else other for one, other in zip(given, trained, strict=True))
     try:
-        return read_examples(path, columns[0], columns[1], several=several, numbers=numbers)
+        return read_examples(path, columns[0], columns[1], several=several)
     except InputError as error:
         if columns == given:
             raise
         try:
-            return read_examples(path, text_column, label_column, several=several, numbers=numbers)
+            return read_examples(path, text_column, label_column, several=several)
         except InputError:
             raise error from None  # the first error names the columns of the training
 
 
 def read_splits(
-    config: ClassificationConfig,
-    files: Files,
-    seed: int,
-    report: Report,
-    several: bool = False,
-    numbers: bool = False,
-    classes: Callable[[Examples], Sequence[str]] = lambda _: (),
+    config: ClassificationConfig, files: Files, seed: int, report: Report, several: bool = False
 ) -> tuple[Examples, dict[str, Examples]]:
-    """See `textapp.task.Task`: held-out texts and duplicates are dropped from the training texts.
-
-    With `numbers`, labels are numbers, and `classes` gives the class of each example, of which both splits get a share.
-    """
+    """See `textapp.task.Task`: held-out texts and duplicates are dropped from the training texts."""
     columns = config.text_column, config.label_column
     held_out = {
-        name: read_examples(path, *columns, several=several, numbers=numbers)
+        name: read_examples(path, *columns, several=several)
         for name, path in (("valid", files.valid), ("test", files.test))
         if path is not None
     }
@@ -102,7 +91,7 @@ def read_splits(
         )
     if config.data.stream:
         return Examples([], [], str(files.train)), held_out
-    train = read_examples(files.train, *columns, several=several, numbers=numbers)
+    train = read_examples(files.train, *columns, several=several)
     report(f"read {train.extent}")
     _report_headers(config, train, report)
     train, duplicates = drop_duplicates(train)
@@ -113,7 +102,7 @@ def read_splits(
         if not len(train):
             raise InputError(f"{train.source}: no text is left to train on; all are held out")
     if "valid" not in held_out:
-        train, validation, division = split_examples(train, config.data.valid_fraction, seed, classes(train))
+        train, validation, division = split_examples(train, config.data.valid_fraction, seed)
         held_out = {"valid": validation, **held_out}
         report(str(division))
     return train, held_out
@@ -123,11 +112,7 @@ def _report_headers(config: ClassificationConfig, examples: Examples, report: Re
     """Warns about rows that look like a header among the examples, as where two files were put together."""
     columns = config.text_column, config.label_column
     pairs = zip(examples.texts, examples.labels, strict=True)
-    found = [
-        number
-        for number, (text, label) in enumerate(pairs)
-        if is_header(text, [str(name) for name in names_of(label)], columns)
-    ]
+    found = [number for number, (text, label) in enumerate(pairs) if is_header(text, names_of(label), columns)]
     if found:
         report(_header_warning(examples.location(found[0]), examples.texts[found[0]], len(found)))
 
@@ -201,12 +186,7 @@ def labels_of(names: Iterable[str], source: str, kind: type[LabelsType], known: 
 
 
 def text_rows(
-    config: ModelConfig,
-    examples: Examples,
-    labels: Any,
-    tokenizer: Tokenizer,
-    keep_empty: bool = False,
-    dtype: type[np.number] = np.int32,
+    config: ModelConfig, examples: Examples, labels: Labels, tokenizer: Tokenizer, keep_empty: bool = False
 ) -> TargetRows:
     """Rows of the first tokens of texts. Texts without tokens are left out, or with `keep_empty` become empty rows.
 
@@ -227,7 +207,7 @@ def text_rows(
     tokens = TokenRows.read(rows())
     if not kept:
         raise InputError(f"{examples.source}: no text has a token")
-    targets = np.asarray(labels.encode(examples.labels[number] for number in kept), dtype)
+    targets = np.asarray(labels.encode(examples.labels[number] for number in kept), np.int32)
     return TargetRows(tokens, targets, per_token=False, sources=np.asarray(kept, np.int64), cut=cut)
 
 

@@ -14,8 +14,6 @@ public final class Model: @unchecked Sendable {
     case multilabel
     /// A tag for each token, and the spans that the tags mean.
     case tagging
-    /// One number a text, or several.
-    case regression
   }
 
   public let task: Task
@@ -85,8 +83,7 @@ public final class Model: @unchecked Sendable {
     switch textapp_model_task(loaded) {
     case TEXTAPP_CLASSIFICATION: task = .classification
     case TEXTAPP_MULTILABEL: task = .multilabel
-    case TEXTAPP_TAGGING: task = .tagging
-    default: task = .regression
+    default: task = .tagging
     }
     labels = (0..<textapp_label_count(loaded)).map { String(cString: textapp_label(loaded, $0)) }
   }
@@ -139,7 +136,7 @@ public final class Model: @unchecked Sendable {
         confidence: span.confidence < 0 ? nil : span.confidence)
     }
     return Prediction(
-      label: found.label >= 0 && found.chosen == nil ? labels[Int(found.label)] : nil,
+      label: found.probs != nil && found.chosen == nil ? labels[Int(found.label)] : nil,
       labels: zip(labels, chosen).filter { $0.1 != 0 }.map { $0.0 },
       probs: zip(labels, probs).map { LabelProb(label: $0, prob: $1) }, tokens: tokens, spans: spans,
       truncated: found.truncated != 0)

@@ -7,8 +7,7 @@ public struct Prediction: Sendable, Equatable {
   /// The labels of the text; empty unless the task is `.multilabel`.
   public let labels: [String]
   /// The probability of each label, in the order of `Model.labels`; empty for a tagger. It is no dictionary, because
-  /// strings of Swift are equal where labels differ: "é" and "e" with U+0301. For `.regression` the numbers of the text,
-  /// then the lower and the upper ends of their intervals, if it has any.
+  /// strings of Swift are equal where labels differ: "é" and "e" with U+0301.
   public let probs: [LabelProb]
   /// The tokens that the model read.
   public let tokens: [Token]

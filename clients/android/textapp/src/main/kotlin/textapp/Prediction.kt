@@ -10,9 +10,6 @@ enum class Task {
 
     /** A tag for each token, and spans of tokens. */
     TAGGING,
-
-    /** One number a text, or several. */
-    REGRESSION,
 }
 
 /**
@@ -50,8 +47,7 @@ data class Span(val type: String, val text: String, val start: Int, val end: Int
  *
  * @property label the most probable label; null for models of other tasks than [Task.CLASSIFICATION].
  * @property labels the labels of the text, for [Task.MULTILABEL]; else empty.
- * @property probs the probability of each label, in the order of [Textapp.labels]; empty for a tagger. For
- *   [Task.REGRESSION] the numbers of the text, then the lower and the upper ends of their intervals, if it has any.
+ * @property probs the probability of each label, in the order of [Textapp.labels]; empty for a tagger.
  * @property spans the spans of a tagger, in their order in the text; else empty.
  * @property tokens the tokens that the model has read.
  * @property truncated whether a classifier has read only the first part of a long text. A tagger reads all.

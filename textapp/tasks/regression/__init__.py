@@ -1,1 +1,0 @@
-"""Regression: each text has one number or several."""
