@@ -43,7 +43,6 @@ _CHINESE = {
 # Folders, and files, whose tests share models that take long to make.
 _TOGETHER = {"cli": "cli", "native": "native", "runtime": "runtime"}
 _TOGETHER |= dict.fromkeys(("compress/test_distill.py", "compress/test_teachers.py"), "teachers")
-_TOGETHER |= dict.fromkeys(("export/test_checks.py", "export/test_conversion.py"), "converted")
 
 
 @pytest.hookimpl(optionalhook=True)

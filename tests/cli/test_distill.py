@@ -8,11 +8,10 @@ from shlex import quote
 import numpy as np
 import pytest
 
-from tests.cli.commands import as_options, change_json, read_json
-from tests.compress.runs import killed_before_training
+from tests.cli.commands import as_options, change_json, read_json, run_and_kill
 from textapp.cli.main import main
 from textapp.training.run import Run
-from textapp.training.run_folder import SOFT_TARGETS
+from textapp.training.run_folder import SOFT_TARGETS, SOFT_TARGETS_PART
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = {
@@ -131,9 +130,7 @@ def test_bundles_and_files_teach_too(textapp, model, tmp_path, fit_at_once):
 
 def test_killed_and_run_again_it_ends_the_same(textapp, student, command, tmp_path):
     folder = tmp_path / "убитый 死"
-    with killed_before_training():
-        textapp(*command(folder))
-    assert (folder / SOFT_TARGETS).exists()
+    run_and_kill(command(folder), lambda: any((folder / name).exists() for name in (SOFT_TARGETS_PART, SOFT_TARGETS)))
     assert not (folder / "metrics.json").exists()
     assert textapp(*command(folder)).code == 0
     assert {path.name for path in folder.iterdir()} == {path.name for path in student.iterdir()}

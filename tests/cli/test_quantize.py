@@ -7,8 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.cli.commands import change_json, read_json
-from tests.compress.runs import killed_within_an_epoch
+from tests.cli.commands import change_json, read_json, run_and_kill
 from textapp.cli.quantize import _say_summary
 from textapp.compress import quantize
 from textapp.compress.config import QuantizeConfig
@@ -43,23 +42,10 @@ def quantized(tmp_path_factory, wide_run) -> Path:
     return folder
 
 
-def test_a_run_is_trained_on_and_described_also_after_a_kill(textapp, wide_run, quantized, tmp_path):
-    folder = tmp_path / "убитый 死"
-    arguments = ["quantize", str(wide_run), "--out", str(folder), *OPTIONS]
-    with killed_within_an_epoch():
-        textapp(*arguments)
-    assert (folder / CHECKPOINT).exists()
-    assert not (folder / "metrics.json").exists()
-
-    refusal = textapp(*arguments, "--set", "freeze=0.5").refusal
-    assert refusal.startswith(f"{folder}: holds an unfinished run with other quantize")
-    spelled_otherwise = wide_run.parent / ".." / wide_run.parent.name / wide_run.name
-    outcome = textapp("quantize", spelled_otherwise, *arguments[2:], "--json")
+def test_a_run_is_trained_on_and_described(textapp, wide_run, quantized, tmp_path):
+    folder = tmp_path / "прогон 好"
+    outcome = textapp("quantize", wide_run, "--out", folder, *OPTIONS, "--json")
     assert outcome.code == 0
-    assert "epoch 1/2" not in outcome.err
-    weights, expected_weights = (Run.load(path).model.get_weights() for path in (folder, quantized))
-    for received, wanted in zip(weights, expected_weights, strict=True):
-        np.testing.assert_array_equal(received, wanted)
     metrics = outcome.json
     assert metrics == read_json(folder / "metrics.json")
     expected = read_json(quantized / "metrics.json")
@@ -174,6 +160,25 @@ def test_dropout_draws_other_masks_than_the_run_did(wide_run, tmp_path, monkeypa
     assert of_the_run
     assert not set(of_the_run) & set(drawn[0])
     assert drawn[0] == drawn[1]
+
+
+def test_a_killed_quantization_ends_like_one_that_was_not(textapp, wide_run, quantized, tmp_path):
+    folder = tmp_path / "убитый 死"
+    arguments = ["quantize", str(wide_run), "--out", str(folder), *OPTIONS]
+    run_and_kill(arguments, (folder / CHECKPOINT).exists)  # written at the end of the first of two epochs
+    assert not (folder / "metrics.json").exists()
+
+    refusal = textapp(*arguments, "--set", "freeze=0.5").refusal
+    assert refusal.startswith(f"{folder}: holds an unfinished run with other quantize")
+    spelled_otherwise = wide_run.parent / ".." / wide_run.parent.name / wide_run.name
+    outcome = textapp("quantize", spelled_otherwise, *arguments[2:], "--json")
+    assert outcome.code == 0
+    assert "epoch 1/2" not in outcome.err
+    expected = read_json(quantized / "metrics.json")
+    assert {**outcome.json, "seconds": 0} == {**expected, "seconds": 0}
+    weights, expected_weights = (Run.load(path).model.get_weights() for path in (folder, quantized))
+    for received, wanted in zip(weights, expected_weights, strict=True):
+        np.testing.assert_array_equal(received, wanted)
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def kill_while_asking(patches):
     patches.setattr(distilling, "mean_probabilities", asked)
 
 
-@pytest.mark.parametrize("case", ["classification"], indirect=True)
+@pytest.mark.parametrize("case", ["classification", "tagging"], indirect=True)
 def test_a_run_killed_twice_ends_like_one_that_was_not(case, teachers, student, augment, tmp_path, monkeypatch):
     monkeypatch.setattr(soft_targets, "CHUNK", 64)
     folder = tmp_path / "убитый 死"

@@ -88,7 +88,8 @@ def test_a_fused_lstm_with_a_small_gate_stays_float_as_a_whole(converted, random
     assert [weight.granularity is not None for weight in stored_weights(model)[1:3]] == [is_integer] * 2
 
 
-@pytest.mark.parametrize(("units", "reset_after"), [(20, True), (24, False), (31, False), (32, True)])
+@pytest.mark.parametrize("units", [20, 24, 31, 32])
+@pytest.mark.parametrize("reset_after", [True, False])
 def test_recurrent_layers_that_no_op_fuses(converted, randomized, units, reset_after):
     ids = keras.Input((None,), dtype="int32")
     x = layers.Embedding(50, 32)(ids)

@@ -53,8 +53,7 @@ def packed(model: keras.Model, lowering: str, bits: int) -> bytes:
     ("lowering", "dim", "units"), [("fused", 32, 32), ("fused", 64, 16), ("unrolled", 64, 16), ("unrolled", 24, 32)]
 )
 def test_the_total_is_that_of_the_file(randomized, lowering, dim, units):
-    model = small_classifier(45, 3, embedding_dim=dim, units=units, attention_units=32, bidirectional=False)
-    model = randomized(model)
+    model = randomized(small_classifier(45, 3, embedding_dim=dim, units=units, attention_units=32))
     total = sum(weight.bytes for weight in summary(model, lowering=lowering))
     assert total == weight_bytes(convert(lower(model, lowering), [4], "dynamic_wi8_afp32"))
 

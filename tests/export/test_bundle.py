@@ -30,29 +30,19 @@ LABELS = ["bad", "好"]
 
 
 @pytest.fixture(scope="module")
-def attending() -> keras.Model:
-    """A classifier without an encoder, which would take long to convert; its table is wide enough for integers."""
-    model = small_classifier(40, 2, embedding_dim=32, encoder="none", attention_units=32)
-    rng = np.random.default_rng(3)
-    for variable in model.trainable_variables:
-        variable.assign(rng.normal(scale=0.5, size=variable.shape))
-    return model
-
-
-@pytest.fixture(scope="module")
 def vocabulary() -> Vocabulary:
-    """As many words as the table of `attending` has rows."""
+    """As many words as the table of `attentive` has rows."""
     counts = Counter(word for text in TEXTS for word in TOKENIZER.words(text))
     return Vocabulary.build(counts | dict.fromkeys(map(chr, range(0x5000, 0x5028)), 1), 40, 1)
 
 
 @pytest.fixture
-def export(attending, vocabulary, tmp_path):
+def export(attentive, vocabulary, tmp_path):
     """`export_bundle` with good arguments but for those given."""
 
     def call(**changes):
         arguments = {
-            "model": attending,
+            "model": attentive,
             "folder": tmp_path / "包",
             "tokenizer": TOKENIZER,
             "vocabulary": vocabulary,
@@ -107,12 +97,12 @@ def test_a_bundle_says_what_it_is(export_any, request, tmp_path):
     assert len(description["checks"]) == 5
 
 
-def test_a_classifier_is_scored_before_and_after(export, attending, vocabulary):
+def test_a_classifier_is_scored_before_and_after(export, attentive, vocabulary):
     folder = export(lengths=[4, 9], true_labels=["好", "bad", "bad", "bad", "好"], recipe="dynamic_wi8_afp32")
     assert (folder / "labels.txt").read_text(encoding="utf-8") == "bad\n好\n"
     assert Vocabulary.load(folder / "vocabulary.txt").tokens == vocabulary.tokens
     ids = padded_rows([token_inputs(vocabulary.encode(TOKENIZER.words(text))) for text in TEXTS], 9)[TOKENS]
-    expected = attending(ids).numpy()
+    expected = attentive(ids).numpy()
     truth = np.array([1, 0, 0, 0, 1])
     metrics = described(folder)["metrics"]
     assert metrics["before"]["accuracy"] == pytest.approx((expected.argmax(1) == truth).mean())
@@ -167,7 +157,7 @@ def test_a_classifier_may_read_characters_and_shapes_and_start_from_vectors(tmp_
         *(len(encode.vocabulary), 2),
         character_vocabulary_size=len(encode.characters),
         vectors=vectors,
-        **{"characters": True, "shapes": True, "encoder": "none", "embedding_dim": None},
+        **{"characters": True, "shapes": True, "units": 16, "embedding_dim": None},
     )
     np.testing.assert_array_equal(model.get_layer("embedding").embeddings, vectors)
     shapes = model.get_layer("shape_ids_embedding").embeddings

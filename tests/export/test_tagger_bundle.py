@@ -1,5 +1,6 @@
 """A tagger's bundle: the file scores tokens as Keras does, and what stands beside it decodes them."""
 
+import itertools
 import json
 
 import keras
@@ -69,7 +70,7 @@ def export(folder, model: keras.Model | None = None, tags=TAGS, sentences=SENTEN
         "compared": Compared([sentence[:8] for sentence in sentences], sentences, examples),
         **changes,
     }
-    return export_model(task("tagging"), tagger(encoder="none") if model is None else model, folder, **arguments)
+    return export_model(task("tagging"), tagger() if model is None else model, folder, **arguments)
 
 
 def inputs(sentence, length: int, encode: TokenEncoder) -> dict[str, np.ndarray]:
@@ -99,11 +100,9 @@ PARTS = {
 @pytest.mark.parametrize(
     ("part", "lowering", "recipe"),
     [
-        ("plain", "fused", "float32"),
-        ("plain", "unrolled", "dynamic_wi8_afp32"),
-        ("pairs, context and shapes", "unrolled", "float32"),
-        ("pairs, context and shapes", "fused", "dynamic_wi8_afp32"),
-        ("shapes and vectors", "fused", "dynamic_wi8_afp32"),
+        *itertools.product(["plain"], ["fused", "unrolled"], ["float32", "dynamic_wi8_afp32"]),
+        *((part, "fused", "dynamic_wi8_afp32") for part in PARTS if part != "plain"),
+        *((part, "unrolled", "float32") for part in PARTS if part != "plain"),
     ],
 )
 def test_the_file_scores_tokens_as_keras_does(tmp_path, monkeypatch, part, lowering, recipe):
@@ -140,7 +139,7 @@ def test_a_bundle_says_what_a_tagger_needs(tmp_path):
 
 
 def test_the_scores_of_the_crf_go_along(tmp_path):
-    model = tagger(encoder="none")
+    model = tagger()
     scores = json.loads((export(tmp_path / "b", model) / "crf.json").read_text(encoding="utf-8"))
     tags, crf = tag_set().tags, model.layers[-1]
     allowed = tag_set().allowed()
@@ -155,7 +154,7 @@ def test_the_scores_of_the_crf_go_along(tmp_path):
 @pytest.mark.parametrize("recipe", ["dynamic_wi8_afp32_emb4", "static_wi8_ai8"])
 def test_a_bundle_of_shapes_predicts_what_keras_does(tmp_path, recipe):
     """In place of characters: capitals tell a name, and only they."""
-    encode, model = encoder(False, shapes=True), tagger(False, shapes=True, shape_dim=4, encoder="none")
+    encode, model = encoder(False, shapes=True), tagger(False, shapes=True, shape_dim=4)
     model.get_layer("embedding").embeddings.assign(np.zeros((len(WORDS) + 2, 80)))
     bundle = load(export(tmp_path / "b", model, encoder=encode, recipe=recipe, lowering="unrolled"))
     assert bundle.encoder.encode(SENTENCES[0]) == encode.encode(SENTENCES[0])
@@ -181,7 +180,7 @@ def test_other_cells(tmp_path, cell):
 def test_without_crf_and_characters_and_scheme(tmp_path):
     """Parts of speech: plain tags, each by itself."""
     tags, sentences = tag_set(None), [sentence[:8] for sentence in SENTENCES]
-    model = tagger(characters=False, crf=False, tags=tags, encoder="none")
+    model = tagger(characters=False, crf=False, tags=tags)
     examples = TaggedExamples(sentences, [["X"] * len(sentence) for sentence in sentences], "sentences", PLAIN)
     compared = Compared(sentences, sentences, examples)
     folder = export(tmp_path / "b", model, encoder=encoder(False), targets=tags, compared=compared)

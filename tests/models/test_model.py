@@ -84,7 +84,7 @@ def test_a_tagger_learns_from_spelling_and_context(crf):
     tag_ids[first == 0] = -1
     inputs = {"token_ids": (first > 0).astype("int32"), "char_ids": char_ids.astype("int32")}
     words = Words(embedding_dim=4, characters=True, word_dropout=0.0, embedding_dropout=0.0, character_dropout=0.0)
-    model = model_of(tagging_head(3, 0.0, crf), words, Encoder(encoder="convolution", units=16, dropout=0.0), vocabulary_size=2)
+    model = model_of(tagging_head(3, 0.0, crf), words, Encoder(units=16, dropout=0.0), vocabulary_size=2)
     softmax = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
     model.compile(keras.optimizers.Adam(0.02), CRFLoss(model.get_layer("crf")) if crf else softmax)
     model.optimizer.build(model.trainable_variables)  # `fit` would trace its first step twice otherwise

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests.small_models import small_classifier, small_tagger
 from textapp.training.adversarial import AdversarialTraining
 
-SIZES = {"encoder": "none", "embedding_dim": 4, "attention_units": 3}
+SIZES = {"units": 3, "embedding_dim": 4, "attention_units": 3}
 NO_DROPOUT = {"word_dropout": 0.0, "embedding_dropout": 0.0, "dropout": 0.0}
 IDS = np.array([[3, 4, 3, 0], [5, 6, 7, 9]], np.int32)
 LABELS = np.array([0, 1])
@@ -36,8 +36,7 @@ def losses_gradients(model):
 
 
 def test_a_step_descends_the_sum_of_both_losses():
-    recurrent = {"encoder": "recurrent", "units": 3}
-    model, twin = classifier(**recurrent), classifier(**recurrent)
+    model, twin = classifier(), classifier()
     trained = adversarial(model, size=0.3)
     loss, gradients = losses_gradients(twin)
     table = next(i for i, v in enumerate(twin.trainable_variables) if v is twin.get_layer("embedding").embeddings)
@@ -106,10 +105,10 @@ def test_filling_rows_of_weight_0_change_nothing():
         np.testing.assert_allclose(weight, expected, atol=1e-6)
 
 
-def test_traced_or_not_the_step_is_the_same():
-    """Compiled by XLA too: see `test_xla`."""
+@pytest.mark.parametrize("options", [{"jit_compile": True}, {"run_eagerly": True}])
+def test_compiled_or_not_the_step_is_the_same(options):
     models = classifier(), classifier()
-    for model, chosen in zip(models, ({}, {"run_eagerly": True}), strict=True):
+    for model, chosen in zip(models, ({}, options), strict=True):
         trained = AdversarialTraining(model.input, model.output, size=0.3)
         trained.compile(keras.optimizers.SGD(1.0), LOSS, **chosen)
         trained.optimizer.build(trained.trainable_variables)
@@ -119,7 +118,7 @@ def test_traced_or_not_the_step_is_the_same():
 
 
 def test_a_tagger_with_two_inputs():
-    tagger = small_tagger(12, 3, character_vocabulary_size=8, embedding_dim=4, encoder="none", crf=False)
+    tagger = small_tagger(12, 3, character_vocabulary_size=8, embedding_dim=4, units=3, crf=False)
     trained = AdversarialTraining(tagger.input, tagger.output, size=0.1)
     trained.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1))
     inputs = {"token_ids": IDS, "char_ids": np.full((2, 4, 5), 3, np.int32)}

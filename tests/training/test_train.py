@@ -26,7 +26,7 @@ from textapp.training.train import train
 SETTINGS = {
     "classification": (
         *("epochs=3", "units=4", "attention_units=4", "max_tokens=32", "cell=rnn", "batch_size=16"),
-        *("class_weights=balanced", "focal_gamma=0.5", "label_smoothing=0.05", "stream=true"),
+        *("class_weights=balanced", "focal_gamma=0.5", "label_smoothing=0.05"),
     ),
     "tagging": (
         "units=12",
@@ -130,28 +130,33 @@ def test_a_run_says_what_its_training_said(runs, corpora, name):
     assert scores_of(run, folder / run.task.sample_name) == valid  # the validation split is smaller than a sample
 
 
-@each_task
-def test_a_run_killed_anywhere_ends_with_the_same_numbers(runs, corpora, tmp_path, monkeypatch, name):
+@pytest.mark.parametrize(
+    ("name", "settings"), [*((name, ()) for name in names()), ("classification", ("stream=true",))]
+)
+def test_a_run_killed_anywhere_ends_with_the_same_numbers(runs, corpora, tmp_path, monkeypatch, name, settings):
     folder, (whole, expected) = tmp_path / "убитый 死", runs[name]
     monkeypatch.setattr("textapp.training.checkpoint.EVERY_SECONDS", 0.0)
     monkeypatch.setattr(type(task(name)), "dashboards", lambda *_: [])
+    if settings:
+        whole = tmp_path / "ganz"
+        expected = trained(name, whole, corpora[name], *settings)
     with monkeypatch.context() as patch:
         steps = 21 if name == "tagging" else 11  # inside the second epoch
         patch.setattr(type(task(name)), "dashboards", lambda *_: [KillAt(steps)])
         with pytest.raises(Killed):
-            trained(name, folder, corpora[name])
+            trained(name, folder, corpora[name], *settings)
     assert (folder / CHECKPOINT).exists()
     with pytest.raises(InputError, match="not finished"):
         Run.load(folder)
     with pytest.raises(InputError, match="holds an unfinished run with other units; use --force"):
-        trained(name, folder, corpora[name], "units=13")
-    metrics = trained(name, folder, corpora[name])
+        trained(name, folder, corpora[name], *settings, "units=13")
+    metrics = trained(name, folder, corpora[name], *settings)
     assert {**metrics, "seconds": 0} == {**expected, "seconds": 0}
     weights, wanted = (Run.load(path).model.get_weights() for path in (folder, whole))
     for one, other in zip(weights, wanted, strict=True):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(InputError, match="holds a finished run; use --force"):
-        trained(name, folder, corpora[name])
+        trained(name, folder, corpora[name], *settings)
 
 
 def test_settings_are_chosen_once(corpora, tmp_path, monkeypatch):
@@ -322,7 +327,7 @@ def test_a_run_remembers_how_its_files_are_read(corpora, tmp_path, capsys, monke
 
     scores = printed("evaluate", tmp_path / "run", "--data", files["test"])
     assert scores == {key: value for key, value in metrics["test"].items() if key != "loss"}
-    options = ["--data", files["test"], "--lengths", "8", "--recipe", "float32"]
+    options = ["--data", files["test"], "--lengths", "32", "--recipe", "float32"]
     before = printed("export", tmp_path / "run", "--out", tmp_path / "bundle", *options)["metrics"]["before"]
     key = task(name).main_score(Run.load(tmp_path / "run").targets)
     assert before[key] == pytest.approx(metrics["test"][key])
@@ -415,7 +420,7 @@ def test_chinese_is_learned_by_characters(corpora, tmp_path):
 
 @pytest.mark.usefixtures("undrawn")
 def test_shapes_serve_in_place_of_characters(corpora, tmp_path):
-    settings = ("characters=false", "shapes=true", "shape_dim=6")
+    settings = ("characters=false", "shapes=true", "shape_dim=6", "adversarial=0.05")
     metrics = trained("tagging", tmp_path / "läuft", corpora["tagging"], *settings)
     assert metrics["test"]["entity_f1"] > 0.9
     run = Run.load(tmp_path / "läuft")

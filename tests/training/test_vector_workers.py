@@ -1,11 +1,12 @@
 """Word vectors from shards: rounds beside one long training, killed, refused, and in processes."""
 
 import multiprocessing
+import os
+import signal
 
 import numpy as np
 import pytest
 
-from tests.training import ends
 from textapp.errors import InputError
 from textapp.training import vector_workers
 from textapp.training import vectors as training
@@ -217,9 +218,9 @@ class Here:
 def test_workers_give_what_the_rounds_give_by_hand(corpus, counts, tmp_path, monkeypatch):
     """And the same after a kill between two rounds."""
     config = VectorsConfig().override([*SETTINGS, "threads=none"])
-    expected = rounds_of(corpus, counts, tmp_path, 2, 2)
+    expected = rounds_of(corpus, counts, tmp_path, 2, 3)
     out, lines, average = tmp_path / "v.vec", [], vector_workers.average_vectors
-    arguments = {"corpus": [corpus], "workers": 2, "rounds": 2, "report": lines.append}
+    arguments = {"corpus": [corpus], "workers": 2, "rounds": 3, "report": lines.append}
 
     def killed(paths, init):
         if init is not None:
@@ -233,15 +234,15 @@ def test_workers_give_what_the_rounds_give_by_hand(corpus, counts, tmp_path, mon
             train_vectors_on_workers(config, out, **arguments)
     assert not out.exists()
     with pytest.raises(InputError, match="unfinished run with other rounds"):
-        train_vectors_on_workers(config, out, **{**arguments, "rounds": 3})
+        train_vectors_on_workers(config, out, **{**arguments, "rounds": 2})
     metrics = train_vectors_on_workers(config, out, **arguments)
     found = read_vectors(out)
     assert found.words == expected.words
     np.testing.assert_allclose(found.vectors, expected.vectors, rtol=1e-5, atol=1e-7)  # written as text
-    assert (metrics["workers"], metrics["rounds"], metrics["vocabulary"]) == (2, 2, 9)
-    assert (metrics["epochs"], len(metrics["history"])) == (3, 2)
-    assert sum(line.startswith("round") for line in lines) == 2
-    assert any("round 2 of 2 of shard 1/2 is there already" in line for line in lines)
+    assert (metrics["workers"], metrics["rounds"], metrics["vocabulary"]) == (2, 3, 9)
+    assert (metrics["epochs"], len(metrics["history"])) == (3, 3)
+    assert sum(line.startswith("round") for line in lines) == 3
+    assert any("round 2 of 3 of shard 1/2 is there already" in line for line in lines)
     kept = {path.name for path in (tmp_path / "v.vec.training").iterdir()}
     assert kept == {"config.json", "metrics.json", "shard-1.npz.training", "shard-2.npz.training"}
     with pytest.raises(InputError, match=r"v\.vec: exists; use --force"):
@@ -250,13 +251,25 @@ def test_workers_give_what_the_rounds_give_by_hand(corpus, counts, tmp_path, mon
     np.testing.assert_array_equal(read_vectors(out).vectors, found.vectors)
 
 
+def _die(report):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _sleep(report):
+    signal.pause()
+
+
+def _refuse(report):
+    raise InputError("zu wenig 文")
+
+
 def test_a_process_that_dies_or_refuses_ends_all():
     others = set(multiprocessing.active_children())
     with (
         pytest.raises(InputError, match=r"^--workers 2: the process of shard 2 was killed by signal 9; "),
         Processes(2) as processes,
     ):
-        processes.run([(ends.sleep, {}), (ends.die, {})], print)
+        processes.run([(_sleep, {}), (_die, {})], print)
     with pytest.raises(InputError, match=r"^shard 2: zu wenig 文$"), Processes(2) as processes:
-        processes.run([(ends.sleep, {}), (ends.refuse, {})], print)
+        processes.run([(_sleep, {}), (_refuse, {})], print)
     assert set(multiprocessing.active_children()) == others

@@ -41,12 +41,12 @@ def of_encoder(encoder, **settings):
 
 
 def of_tags():
-    model = small_tagger(WORDS, LABELS, 10, encoder="none", **SMALL, **NOTHING_DROPPED)
+    model = small_tagger(WORDS, LABELS, 10, **SMALL, **NOTHING_DROPPED)
     return model, {"token_ids": IDS, "char_ids": LETTER_IDS}, TAGS, tagging.tag_loss(model, "mean_with_sample_weight")
 
 
 def of_teachers():
-    model, inputs, targets, loss = of_encoder("none")
+    model, inputs, targets, loss = of_encoder("recurrent")
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(np.random.default_rng(4).normal(size=(ROWS, LABELS))))
     soft = SoftLoss(loss.call, classification.soft_distance("kl", 2.0), 0.5, per_token=False)
     return model, inputs, soft_rows(targets, probabilities), soft
@@ -60,13 +60,13 @@ def of_teachers_of_tags():
     return model, inputs, np.concatenate([targets[..., None], probabilities], axis=-1).astype("float32"), soft
 
 
-def rounded(encoder, **options):
-    model, inputs, targets, loss = of_encoder(encoder)
+def rounded(**options):
+    model, inputs, targets, loss = of_encoder("recurrent")
     return QuantizationAware(model, **options), inputs, targets, loss
 
 
 def adversarial():
-    model, inputs, targets, loss = of_encoder("convolution")
+    model, inputs, targets, loss = of_encoder("recurrent")
     return with_adversary(model, 0.1), inputs, targets, loss
 
 
@@ -75,8 +75,8 @@ CASES = {
     "tagger with a CRF": of_tags,
     "distillation": of_teachers,
     "distillation of a tagger": of_teachers_of_tags,
-    "rounded weights": lambda: rounded("recurrent", embedding_bits=4),
-    "rounded weights and activations": lambda: rounded("convolution", activation_bits=8),
+    "rounded weights": lambda: rounded(embedding_bits=4),
+    "rounded weights and activations": lambda: rounded(activation_bits=8),
     "adversary": adversarial,
 }
 

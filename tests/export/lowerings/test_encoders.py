@@ -18,7 +18,7 @@ from textapp.models.model import text_model
 from textapp.tasks.classification.head import classification_head
 from textapp.tasks.tagging.head import tagging_head, without_crf
 
-V, LENGTHS = 60, [1, 11]
+V, LENGTHS = 60, [1, 8, 19]
 ENCODER = {
     "recurrent": Encoder(units=32),
     "recurrent, one direction": Encoder(units=32, bidirectional=False),
