@@ -7,8 +7,6 @@ import pytest
 
 from textapp.errors import InputError
 
-import pytest
-
 # Two logical CPUs stand for two GPUs; TensorFlow must not have started yet, hence a process of its own.
 SCRIPT = """
 import sys

@@ -204,7 +204,10 @@ BROKEN_ANYWHERE = [  # file, what is replaced (None: all of it; "": nothing, as 
     ("vocabulary.txt", "", "ずっと好\n", r"vocabulary.txt: has \d+ entries, but model.keras \d+ rows"),
     ("model.keras", None, "чепуха", "not a Keras model: the file was cut"),
     ("config.json", '"shapes": false', '"shapes": true', "not a model that `textapp train"),
-    ("tokenizer.json", '"word"', '"char"', "tokenizer.json: must be {'kind': 'word'.*by the settings in config.json"),
+    (
+        *("tokenizer.json", '"word"', '"char"'),
+        "tokenizer.json: (must be {'kind': 'word'.*by the settings in config.json|.*for `word` only)",
+    ),
     ("config.json", '"nfkc"', '"nfc"', "tokenizer.json: must be .*'nfc'.*}, by the settings in config.json"),
     (
         "metrics.json",
