@@ -8,7 +8,7 @@ from tests.cli.commands import read_json
 from textapp.cli.compress import _say_candidates, read_bytes
 from textapp.errors import InputError
 from textapp.runtime import load
-from textapp.search import budget, candidates
+from textapp.search import budget, candidates, student_files
 from textapp.search.candidates import Shape
 from textapp.training.run_folder import SOFT_TARGETS
 
@@ -111,7 +111,7 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_are_resumed(
     (out / "bundles/.w16_b4.textapp-a1b2c3d4").mkdir()
     start = {"command": {"sha256": {}}, "words": 3}
     with monkeypatch.context() as patches:
-        patches.setattr(budget, "delete_empty_folders", lambda _: 1 / 0)
+        patches.setattr(student_files, "delete_empty_folders", lambda _: 1 / 0)
         budget._clear_abandoned(out)
         assert not budget._foreign_files(out)
         with pytest.raises(ZeroDivisionError):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from textapp.errors import InputError
+from tests.search.forks import PATIENCE, forked, lines_of, wait_until, write_line
 from textapp.output_files import Occupied, locked
 from textapp.search import processes, trials, tune
 from textapp.search.processes import Processes
@@ -18,7 +18,6 @@ from textapp.task import task
 
 SECONDS = 0.02  # of an epoch
 EPOCHS = 4
-PATIENCE = 30  # seconds, for a machine with much else to do
 
 
 class SlowTrainings:
@@ -46,39 +45,6 @@ class SlowTrainings:
             time.sleep(SECONDS)
             watch(epoch, score)
         return Trained(score, EPOCHS)
-
-
-def write_line(path, value):
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(handle, (json.dumps(value) + "\n").encode())
-    os.close(handle)
-
-
-def lines_of(path):
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def forked(function):
-    """Runs a function in a copy of this process. Gives the process's number."""
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        function()
-        code = 0
-    except InputError as error:
-        os.write(2, f"{error}\n".encode())
-        code = 2
-    finally:
-        os._exit(code)
-
-
-def wait_until(is_true):
-    until = time.monotonic() + PATIENCE
-    while not is_true():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 @pytest.fixture(name="search")

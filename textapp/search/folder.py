@@ -103,3 +103,16 @@ def replace_search(folder: Path, name: str, start: Mapping[str, Any], delete: Ca
     with named_errors(folder):
         delete()
     write_json(folder / name, start)
+
+
+def end_search(folder: Path, name: str, result: Mapping[str, Any], processes: Processes) -> None:
+    """Writes the result of a search, in which `chosen` marks it as finished.
+
+    Args:
+        folder: The folder.
+        name: The name of the file that describes the search.
+        result: Its last content.
+        processes: The processes. Locks of those that were killed are deleted.
+    """
+    others_at(read_json(folder / name), processes)
+    write_json(folder / name, dict(result))

@@ -24,7 +24,7 @@ from textapp.config import ModelConfig
 from textapp.data.readers import file_of
 from textapp.errors import InputError
 from textapp.files import delete_leftovers, digest, named_errors, read_object, replacing, write_json, write_text
-from textapp.search.folder import PROCESSES, joined, others_at, read_search, replace_search, resumed
+from textapp.search.folder import PROCESSES, end_search, joined, others_at, read_search, replace_search, resumed
 from textapp.search.outcome import Outcome
 from textapp.search.processes import Processes
 from textapp.search.space import search_space
@@ -191,7 +191,7 @@ def tune(
             write_text(folder / TABLE, markdown(result))
             with replacing(folder / PICTURE) as temporary:
                 draw(result, temporary)
-            write_json(folder / TUNING, result)  # last: `chosen` marks the search as finished
+            end_search(folder, TUNING, result, processes)
         return result
 
 
