@@ -10,6 +10,8 @@ from textapp.errors import InputError
 from textapp.runtime import load
 from textapp.search import budget, candidates, student_files
 from textapp.search.candidates import Shape
+from textapp.search.folder import replace_search
+from textapp.search.processes import Processes
 from textapp.training.run_folder import SOFT_TARGETS
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -112,12 +114,13 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_are_resumed(
     start = {"command": {"sha256": {}}, "words": 3}
     with monkeypatch.context() as patches:
         patches.setattr(student_files, "delete_empty_folders", lambda _: 1 / 0)
-        budget._clear_abandoned(out)
-        assert not budget._foreign_files(out)
+        student_files.clear_abandoned(out)
+        assert not student_files.foreign_files(out)
         with pytest.raises(ZeroDivisionError):
-            budget.replace_search(out, "search.json", start, lambda: budget._delete(out))
-    assert budget._read_unfinished(out, start["command"], force=False) is None  # clears again
-    budget.replace_search(out, "search.json", start, lambda: budget._delete(out))
+            replace_search(out, "search.json", start, lambda: student_files.delete(out))
+    with Processes(out) as processes:
+        assert budget._read_unfinished(out, start["command"], False, processes) is None  # clears again
+    replace_search(out, "search.json", start, lambda: student_files.delete(out))
     assert [path.name for path in out.iterdir()] == ["search.json"]
     assert read_json(out / "search.json") == start
 
