@@ -119,8 +119,7 @@ def test_spark_gets_its_options_and_the_program(programs):
 
 
 def test_the_commands_in_the_recipes_exist():
-    pages = [*RECIPES, ROOT / "docs/scale.md"]
-    commands = {line for path in pages for line in USES.findall(path.read_text(encoding="utf-8"))}
+    commands = {line for path in RECIPES for line in USES.findall(path.read_text(encoding="utf-8"))}
     assert len(commands) >= 3
     for line in commands:
         check_options(shlex.split(line))
@@ -136,3 +135,9 @@ def check_options(words):
     while hasattr(command, "commands"):
         command = command.get_command(None, rest.pop(0))
     assert command.make_context("textapp", rest, resilient_parsing=False).params["out"]
+
+
+@pytest.mark.parametrize("name", ["slurm.sbatch", "kubernetes.yaml", "ray_job.sh", "spark_submit.sh"])
+def test_the_page_shows_the_recipes(name):
+    page = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
+    assert f"\n{(ROOT / 'recipes' / name).read_text(encoding='utf-8')}```\n" in page
