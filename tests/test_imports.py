@@ -100,7 +100,7 @@ def test_third_parties_stay_in_their_stages(path):
         assert packages <= {*base, "numpy", "ai_edge_litert"}
     if name == "cli":
         assert not packages & {"tensorflow", "keras", "tensorflow_text"}
-    if path.parent.name != "search" or path.stem not in {"study", "trials"}:
+    if path.parent.name != "search" or path.stem not in {"study", "trials", "outcome"}:
         assert "optuna" not in packages, "it belongs to the extra of one command"
     if name in {"layers", "models"}:
         assert "tensorflow" not in packages, "layers and models are written with keras.ops"

@@ -45,6 +45,10 @@ Overwrite = bool | Callable[[Path], bool]
 """Whether a file that is already there may be replaced: always, never, or decided from the file."""
 
 
+class Occupied(InputError):
+    """Another command holds the lock of an output."""
+
+
 def real_path(path: str | os.PathLike[str]) -> Path:
     """The place that an output goes to: the absolute path, with symbolic links resolved."""
     return Path(os.path.realpath(path))
@@ -60,7 +64,8 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
     """Locks an output, a file or a folder, against other commands. The lock ends with the process, even a killed one.
 
     Raises:
-        InputError: Another command holds the lock, or something else has the name of the lock's file.
+        Occupied: Another command holds the lock.
+        InputError: Something else has the name of the lock's file.
     """
     import fcntl  # imported here: prediction also runs on systems without it
 
@@ -86,7 +91,7 @@ def locked(path: str | os.PathLike[str]) -> Iterator[None]:
         except BlockingIOError:
             is_free = False
         if not is_free:
-            raise InputError(
+            raise Occupied(
                 f"{path}: another textapp command is writing to it (it holds {lock}); wait for its end, or choose "
                 "another --out"
             )

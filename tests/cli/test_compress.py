@@ -8,8 +8,10 @@ from tests.cli.commands import read_json
 from textapp.cli.compress import _say_candidates, read_bytes
 from textapp.errors import InputError
 from textapp.runtime import load
-from textapp.search import budget, candidates
+from textapp.search import budget, candidates, student_files
 from textapp.search.candidates import Shape
+from textapp.search.folder import replace_search
+from textapp.search.processes import Processes
 from textapp.training.run_folder import SOFT_TARGETS
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -111,13 +113,14 @@ def test_the_best_that_fits_is_chosen_and_killed_searches_are_resumed(
     (out / "bundles/.w16_b4.textapp-a1b2c3d4").mkdir()
     start = {"command": {"sha256": {}}, "words": 3}
     with monkeypatch.context() as patches:
-        patches.setattr(budget, "delete_empty_folders", lambda _: 1 / 0)
-        budget._clear_abandoned(out)
-        assert not budget._foreign_files(out)
+        patches.setattr(student_files, "delete_empty_folders", lambda _: 1 / 0)
+        student_files.clear_abandoned(out)
+        assert not student_files.foreign_files(out)
         with pytest.raises(ZeroDivisionError):
-            budget.replace_search(out, "search.json", start, lambda: budget._delete(out))
-    assert budget._read_unfinished(out, start["command"], force=False) is None  # clears again
-    budget.replace_search(out, "search.json", start, lambda: budget._delete(out))
+            replace_search(out, "search.json", start, lambda: student_files.delete(out))
+    with Processes(out) as processes:
+        assert budget._read_unfinished(out, start["command"], False, processes) is None  # clears again
+    replace_search(out, "search.json", start, lambda: student_files.delete(out))
     assert [path.name for path in out.iterdir()] == ["search.json"]
     assert read_json(out / "search.json") == start
 

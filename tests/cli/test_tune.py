@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.cli.commands import read_json
-from textapp.search import trials, tune
+from textapp.search import outcome, tune
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 FIXED = ("encoder=convolution", "max_tokens=16", "epochs=2", "min_count=1", "characters=false", "batch_size=16")
@@ -28,8 +28,8 @@ def test_a_search_makes_the_run_of_its_best_settings(textapp, command, tagger, t
     out, ticks = tmp_path / "прогон 好", itertools.count()
     # Each look at the clock takes 2.5 seconds, so that the number of trials does not depend on the machine.
     monkeypatch.setattr(tune, "tune", functools.partial(tune.tune, clock=lambda: 2.5 * next(ticks)))
-    monkeypatch.setattr(trials, "SEEDS", 2)
-    monkeypatch.setattr(trials, "FINALISTS", 2)
+    monkeypatch.setattr(outcome, "SEEDS", 2)
+    monkeypatch.setattr(outcome, "FINALISTS", 2)
     found = textapp(*command(out, "--json"))
     assert found.code == 0
     folder = tmp_path / "прогон 好.tuning"

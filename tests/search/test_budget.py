@@ -2,14 +2,18 @@
 
 import dataclasses
 import json
+import os
+import signal
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from tests.search.forks import PATIENCE, forked, lines_of, wait_until, write_line
 from textapp.compress.config import QuantizeConfig
 from textapp.errors import InputError
 from textapp.export.checks import ExportError
-from textapp.search import budget
+from textapp.search import budget, processes
 from textapp.search.budget import Students, search_within_budget
 from textapp.search.candidates import Candidate
 from textapp.task import names, task
@@ -57,11 +61,14 @@ def _search(tmp_path, monkeypatch, students, trained):
         (folder / "metrics.json").write_text(json.dumps(metrics | {"distillation": distillation}), encoding="utf-8")
 
     def distill(task_name, config, out, *, soft_targets_from, **_):
+        assert soft_targets_from is None or soft_targets_from.exists()
         assert (task_name, config) == (students.task.name, students.settings(candidate_of(out.name)))
         trained.append((out.name, soft_targets_from))
         data = {"valid": {"oov_rate": 0.1}}
         write(out, {"parameters": 7, "data": data, "valid": {key: 0.99}}, {f"valid_{key}": 0.875})
         Vocabulary.build({"好": 2}, 3).save(out / "vocabulary.txt")
+        (out / "soft_targets.jsonl.gz").write_bytes(b"")
+        search.meanwhile(out.name)
 
     def quantize(config, source, out, **_):
         bits = candidate_of(out.name).embedding_bits
@@ -80,7 +87,8 @@ def _search(tmp_path, monkeypatch, students, trained):
     for function in (distill, quantize, export):
         monkeypatch.setattr(budget, function.__name__, function)
 
-    def search(*, without=(), **options):
+    def search(*, without=(), meanwhile=lambda name: None, **options):
+        search.meanwhile = meanwhile
         broken.clear()
         broken.update(without)
         lines = []
@@ -155,3 +163,35 @@ def test_what_has_changed_in_between_is_named(search, tmp_path):
         search()
     result, _ = search(force=True)
     assert result["chosen"] == "w16_b8"
+
+
+@pytest.mark.parametrize("students", ["classification"], indirect=True)
+def test_several_processes_share_the_students_also_those_of_a_killed_one(search, tmp_path, monkeypatch):
+    """Each student is made by one process, or by another one after the first was killed; all have one result."""
+    monkeypatch.setattr(budget, "WAITING", 0.01)
+    monkeypatch.setattr(processes, "PAUSE", 0.005)
+    log, results, second = tmp_path / "log", tmp_path / "results", list(SCORES)[1]
+
+    def call(stuck_at=None):
+        def meanwhile(name):
+            write_line(log, [os.getpid(), name])
+            time.sleep(PATIENCE if name == stuck_at else 0.05)
+
+        write_line(results, search(without=("w16_r8_b4",), meanwhile=meanwhile)[0])
+
+    killed = forked(lambda: call(stuck_at=second))
+    wait_until(lambda: [killed, second] in lines_of(log))
+    others = [forked(call) for _ in range(2)]
+    wait_until(lambda: len({line[1] for line in lines_of(log)}) == len(SCORES))
+    assert [line[1] for line in lines_of(log)].count(second) == 1  # not yet another time
+    os.kill(killed, signal.SIGKILL)
+    os.waitpid(killed, 0)
+    assert [os.waitpid(other, 0)[1] for other in others] == [0, 0]
+    assert {line[0] for line in lines_of(log)} == {killed, *others}
+    made = [line[1] for line in lines_of(log)]
+    assert sorted(made) == sorted(SCORES)  # distilled once: the student of the killed process goes on where it was
+    one, other = lines_of(results)
+    assert one == other == json.loads((tmp_path / "поиск/search.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in one["candidates"]] == [name for name in SCORES if name != "w16_r8_b4"]
+    assert one["left_out"] == {"w16_r8_b4": "model.tflite: emb4 全错"}
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -27,16 +27,28 @@ def test_a_study_is_restored_without_a_last_line_that_a_kill_cut_off(journal):
         study.tell(study.ask(distributions(SPACE)), score)
     running = study.ask(distributions(SPACE))
     whole = journal.read_bytes()
-    for cut in range(1, len(whole.splitlines()[-1])):
+    for cut in (1, 2, *range(3, len(whole.splitlines()[-1]), 9)):
         journal.write_bytes(whole[:-cut])
         again = open_study(journal, seed=1)
-        assert journal.read_bytes() == whole[: whole[:-cut].rfind(b"\n") + 1]
-        assert again.user_attrs == {"名": [0.5]}
+        kept = whole[: whole[:-cut].rfind(b"\n") + 1]
+        assert journal.read_bytes()[: len(kept) + 1] == kept + b"{"  # what follows is a line of the new process
+        assert again.user_attrs["名"] == [0.5]
         assert [trial.value for trial in again.trials] == [0.25, 0.75, None]
         assert again.trials[2].state == TrialState.RUNNING
     assert again.trials[1].params == study.trials[1].params
     again.tell(running.number, state=TrialState.FAIL)
     assert open_study(journal, seed=1).trials[2].state == TrialState.FAIL
+
+
+def test_two_processes_see_each_others_lines_and_propose_other_settings(journal):
+    first, second = open_study(journal, seed=1), open_study(journal, seed=1)
+    asked = [study.ask(distributions(SPACE)) for study in (first, second, first, second)]
+    assert [trial.number for trial in asked] == [0, 1, 2, 3]
+    assert len({str(trial.params) for trial in asked}) == 4
+    second.tell(asked[0].number, 0.5)
+    assert first.trials[0].value == 0.5
+    assert [trial.state for trial in first.trials] == [trial.state for trial in second.trials]
+    assert [trial.params for trial in open_study(journal, seed=1).trials] == [trial.params for trial in asked]
 
 
 def test_a_restored_study_proposes_other_settings_than_before(journal):

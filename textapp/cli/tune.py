@@ -68,6 +68,8 @@ def _command(found: Task[Any, Any, Any]) -> Callable[..., None]:
                 force=force,
                 report=say,
             )
+        if result is None:  # another process of the search trains the run
+            return
         say_table(*table(result))
         folder = out.with_name(f"{out.name}.tuning")
         say(f"table: {folder / 'tune.md'}; picture: {folder / 'tune.png'}")
@@ -82,7 +84,8 @@ for _task in map(task, names()):
     _start = _task.config()
     _help = (
         f"Search settings for a {_task.model_noun} on validation data, and train a run with the best ones. After a "
-        "crash, the same command resumes the search.\n\n"
+        "crash, the same command resumes the search. Started several times, also on machines that share a disk, it "
+        "searches with all of them.\n\n"
         f"For example: textapp tune {_task.model_noun} --train train.tsv --minutes 30 --out run"
     )
     _searched = ", ".join(f"{name} ({kind})" for name, kind in search_space(_start).items())

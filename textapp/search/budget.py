@@ -2,14 +2,17 @@
 
 It trains a small grid of students (`textapp.search.candidates`) on the same soft targets and chooses the one with the
 best validation score. No student learns from a text of the test split, and no choice depends on its scores.
+
+Several processes may do so together, each by the same call: each takes the next student that no other one has.
 """
 
 import dataclasses
+import functools
 import os
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +26,18 @@ from textapp.compress.teachers import sources
 from textapp.data.batches import bucket_widths
 from textapp.data.readers import file_of
 from textapp.errors import InputError
-from textapp.export.bundle import MODEL, bundle_files
+from textapp.export.bundle import MODEL
 from textapp.export.checks import ExportError
 from textapp.export.conversion import Recipe, convert
 from textapp.export.lowering import Lowering, lower
 from textapp.export.run import export
 from textapp.files import check_writable, digest, write_json
-from textapp.output_files import clear_abandoned, delete_empty_folders, link_target, locked, outputs_in
+from textapp.output_files import Occupied, link_target, locked
 from textapp.runtime.ngram_model import NGRAM_TABLE
 from textapp.search.candidates import Candidate, Shape, candidates, in_unit
-from textapp.search.folder import read_search, replace_search, resumed
+from textapp.search.folder import PROCESSES, end_search, joined, others_at, read_search, replace_search, resumed
+from textapp.search.processes import WAITING, Processes
+from textapp.search.student_files import BUNDLES, QUANTIZED, STUDENTS, clear_abandoned, delete, foreign_files
 from textapp.settings import MOST
 from textapp.task import Files, Report, Task
 from textapp.text.characters import counted
@@ -45,7 +50,6 @@ from textapp.training.train import model_of
 from textapp.training.vocabularies import word_form
 
 SEARCH = "search.json"
-STUDENTS, QUANTIZED, BUNDLES = "students", "quantized", "bundles"
 RECIPES: dict[int, Recipe] = {8: "dynamic_wi8_afp32", 4: "dynamic_wi8_afp32_emb4"}
 """The recipe that stores embedding rows in this many bits."""
 
@@ -116,6 +120,8 @@ def search_within_budget(
 ) -> dict[str, Any]:
     """Trains and exports the students of the grid. The same call resumes a search that was killed.
 
+    Where other processes search in the same folder, it joins them, and all return the same result.
+
     Args:
         students: Their task, settings and teachers.
         out: Folder to make. It gets `search.json`, `students/`, the quantized students in `quantized/`, and `bundles/`.
@@ -127,7 +133,8 @@ def search_within_budget(
         lowering: How the bundles' recurrent layers run.
         lengths: Text lengths of their signatures; by default those of `export`.
         quantize_epochs: Epochs of quantization-aware training of each student, with the bits of its file.
-        force: Whether an existing search is deleted first.
+        force: Whether an existing search is deleted first. A search that other processes of the same command are at is
+            joined.
         unit: The unit of the budget in messages, one of `textapp.search.candidates.UNITS`.
         report: Receives each line of progress.
 
@@ -158,8 +165,9 @@ def search_within_budget(
     paths = [path for path in (*files.values(), *unlabelled) if path is not None]
     command["sha256"] = {os.fspath(path): digest(file_of(path)) for path in paths}
     check_writable(link_target(folder))
-    with locked(folder):
-        before = _read_unfinished(folder, command, force)
+    with Processes(folder) as processes:
+        with processes.turn():
+            before = _read_unfinished(folder, command, force, processes)
         read = students.read(Files(train, valid, test), unlabelled)
         words = len(read.data.encoder.vocabulary)
         characters = 0 if read.data.encoder.characters is None else len(read.data.encoder.characters)
@@ -169,24 +177,26 @@ def search_within_budget(
             lambda shape, rows: students.file_bytes(shape, rows, read.data.targets, characters, lowering, lengths),
             unit,
         )
-        # Files, budget and settings are valid: only now delete an old search.
-        _clear_abandoned(folder)
-        if before is None:
-            _read_unfinished(folder, command, force)  # again: the texts took time to read
-            replace_search(folder, SEARCH, {"command": command, "words": words}, lambda: _delete(folder))
+        with processes.turn():
+            before = _read_unfinished(folder, command, force, processes)  # again: the texts took time to read
+            others = others_at(before, processes)
+            start = {"command": command, "words": words, PROCESSES: [*others, processes.name]}
+            # Files, budget and settings are valid: only now delete an old search.
+            if not others:
+                clear_abandoned(folder)
+            if before is None:
+                replace_search(folder, SEARCH, start, lambda: delete(folder))
+            else:
+                write_json(folder / SEARCH, start)
+        if others:
+            report(joined(others))
         report(f"within {in_unit(budget, unit)} {counted(len(grid), 'student')}: {'; '.join(map(_in_words, grid))}")
-        rows: list[dict[str, Any]] = []
-        left_out: dict[str, str] = {}
         score = found.main_score(read.data.targets)
         first = folder / STUDENTS / grid[0].name
-        once = _once(report)
-        seconds: list[float] = []
-        for number, candidate in enumerate(grid, 1):
-            report(f"\nstudent {number} of {len(grid)}, {candidate.name}: {_in_words(candidate)}")
-            began, is_new = time.monotonic(), False
+
+        def make(candidate: Candidate) -> None:
             student, quantized, bundle = (folder / kind / candidate.name for kind in (STUDENTS, QUANTIZED, BUNDLES))
             if not (student / run_folder.METRICS).exists():
-                is_new = True
                 distill(
                     found.name,
                     students.settings(candidate),
@@ -207,17 +217,10 @@ def search_within_budget(
             if not (bundle / "bundle.json").exists():
                 _, metrics = run_folder.read_finished(quantized)
                 recipe = run.entry(quantized / run_folder.METRICS, metrics, "quantization", "recipe")
-                try:
-                    export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
-                except ExportError as error:  # a student whose file fails a check does not end the search
-                    left_out[candidate.name] = str(error)
-                    report(f"{candidate.name}: left out: {error}")
-                    continue
-            rows.append(_row(score, candidate, student, quantized, bundle))
-            seconds += [time.monotonic() - began] if is_new else []
-            rest = (len(grid) - number) * (statistics.fmean(seconds) if seconds else 0)
-            left = f"; about {duration(rest)} left" if rest else ""
-            report(f"{candidate.name}: valid {rows[-1]['valid']:.4f}, {rows[-1]['bytes']:,} bytes{left}")
+                export(quantized, bundle, recipe=recipe, lowering=lowering, lengths=lengths)
+
+        once = _once(report)
+        rows, left_out = _make_all(folder, grid, make, functools.partial(_row, score, folder), report)
         _, metrics = run_folder.read_finished(first)
         teaching = run.entry(first / run_folder.METRICS, metrics, "distillation")
         within = [row for row in rows if row["bytes"] <= budget]
@@ -233,8 +236,73 @@ def search_within_budget(
             "teachers_valid": teaching.get(f"valid_{score}"),
             "chosen": max(within, key=lambda row: (row["valid"], -row["bytes"]))["name"],
         }
-        write_json(folder / SEARCH, result)  # last: `chosen` marks the search as finished
+        with processes.turn():  # another process that starts now deletes temporary files
+            end_search(folder, SEARCH, result, processes)
         return result
+
+
+def _make_all(
+    folder: Path,
+    grid: Sequence[Candidate],
+    make: Callable[[Candidate], None],
+    row_of: Callable[[Candidate], dict[str, Any]],
+    report: Report,
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Makes all students, together with other processes that call this.
+
+    Args:
+        folder: The folder of the search.
+        grid: The students.
+        make: Trains, quantizes and exports a student, as far as that is not done.
+        row_of: The entry of a finished student in `search.json`.
+        report: Receives each line of progress.
+
+    Returns:
+        The entries of all students, and the reason of each one that was left out.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    left_out: dict[str, str] = {}
+    seconds: list[float] = []
+    waits = False
+    while todo := [candidate for candidate in grid if candidate.name not in {*rows, *left_out}]:
+        made = False
+        for candidate in todo:
+            if not _may_begin(folder, grid[0], candidate):
+                break
+            number, began = grid.index(candidate) + 1, time.monotonic()
+            try:
+                # A process holds this lock while it makes the student; if it is killed, another one goes on.
+                with locked(folder.with_name(f"{folder.name}.student-{candidate.name}")):
+                    is_new = not (folder / BUNDLES / candidate.name / "bundle.json").exists()
+                    if is_new:
+                        report(f"\nstudent {number} of {len(grid)}, {candidate.name}: {_in_words(candidate)}")
+                    make(candidate)
+            except Occupied:
+                continue
+            except ExportError as error:  # a student whose file fails a check does not end the search
+                left_out[candidate.name] = str(error)
+                report(f"{candidate.name}: left out: {error}")
+            else:
+                rows[candidate.name] = row = row_of(candidate)
+                seconds += [time.monotonic() - began] if is_new else []
+                rest = (len(grid) - len(rows) - len(left_out)) * (statistics.fmean(seconds) if seconds else 0)
+                left = f"; about {duration(rest)} left" if rest else ""
+                report(f"{candidate.name}: valid {row['valid']:.4f}, {row['bytes']:,} bytes{left}")
+            made = True
+        if not made:
+            if not waits:
+                report("waiting for students of other processes")
+            waits = True
+            time.sleep(WAITING)
+    return [rows[candidate.name] for candidate in grid if candidate.name in rows], left_out
+
+
+def _may_begin(folder: Path, first: Candidate, candidate: Candidate) -> bool:
+    """Whether a student can be made: all others learn from the soft targets that the first one writes."""
+    of_first = folder / STUDENTS / first.name
+    return candidate == first or any(
+        (of_first / name).exists() for name in (run_folder.SOFT_TARGETS, run_folder.METRICS)
+    )
 
 
 def _once(report: Report) -> Report:
@@ -249,10 +317,11 @@ def _once(report: Report) -> Report:
     return new
 
 
-def _row(score: str, candidate: Candidate, student: Path, quantized: Path, bundle: Path) -> dict[str, Any]:
+def _row(score: str, folder: Path, candidate: Candidate) -> dict[str, Any]:
     """The entry of a finished candidate in `search.json`."""
+    student, quantized, bundle = (folder / kind / candidate.name for kind in (STUDENTS, QUANTIZED, BUNDLES))
     (before_path, before), (after_path, after) = (
-        (folder / run_folder.METRICS, run_folder.read_finished(folder)[1]) for folder in (student, quantized)
+        (place / run_folder.METRICS, run_folder.read_finished(place)[1]) for place in (student, quantized)
     )
     return {
         "name": candidate.name,
@@ -286,8 +355,8 @@ def _in_words(candidate: Candidate) -> str:
     return f"width {candidate.width}{rank}, rows of {bits} bits, up to {words:,} words"
 
 
-def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str, Any] | None:
-    """The content of `search.json` of an unfinished search to resume; None to start a new one.
+def _read_unfinished(folder: Path, command: dict[str, Any], force: bool, processes: Processes) -> dict[str, Any] | None:
+    """The content of `search.json` of an unfinished search to resume or to join; None to start a new one.
 
     Raises:
         InputError: The folder holds a finished search, another search, or something else.
@@ -300,47 +369,13 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
     )
     if before is None:
         return None
-    if force:
-        _clear_abandoned(folder)
-        if others := _foreign_files(folder):
+    others = others_at(before, processes)
+    if force and not others:
+        clear_abandoned(folder)
+        if foreign := foreign_files(folder):
             raise InputError(
-                f"{others[0]}: is not a file that `textapp compress` writes; move it away, or choose another --out"
+                f"{foreign[0]}: is not a file that `textapp compress` writes; move it away, or choose another --out"
             )
         return None
     differing = [key for key in command if key != "sha256" and before["command"].get(key) != command[key]]
-    return resumed(folder, before, differing, command["sha256"])
-
-
-def _delete(folder: Path) -> None:
-    """Deletes the students and bundles of an earlier search."""
-    for path in _own_files(folder):
-        path.unlink()
-    for kind in (STUDENTS, QUANTIZED, BUNDLES):
-        delete_empty_folders(folder / kind)
-
-
-def _own_files(folder: Path) -> list[Path]:
-    """The files of a search's students and bundles."""
-    places = [path for kind in (STUDENTS, QUANTIZED) for path in outputs_in(folder / kind)]
-    runs = [path for path in places if (path / run_folder.CONFIG).exists()]
-    bundles = outputs_in(folder / BUNDLES)
-    return [
-        *(file for path in runs for file in run_folder.files_of_run(path)),
-        *(bundle / name for bundle in bundles for name in bundle_files(bundle) if (bundle / name).is_file()),
-    ]
-
-
-def _foreign_files(folder: Path) -> list[Path]:
-    """The files in the folders of a search's students and bundles that the search did not write."""
-    below = (path for kind in (STUDENTS, QUANTIZED, BUNDLES) for path in (folder / kind).rglob("*"))
-    return sorted({path for path in below if path.is_symlink() or not path.is_dir()} - {*_own_files(folder)})
-
-
-def _clear_abandoned(folder: Path) -> None:
-    """Deletes what killed processes left at the places of a search's students and bundles, also of finished ones."""
-    for kind in (STUDENTS, QUANTIZED):
-        for path in outputs_in(folder / kind):
-            with locked(path):
-                run_folder.clear_abandoned(path)
-    for path in outputs_in(folder / BUNDLES):
-        clear_abandoned(path, bundle_files)
+    return resumed(folder, before, differing, command["sha256"], others)

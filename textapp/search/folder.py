@@ -1,4 +1,7 @@
-"""The folder of a search: whether it holds a search to resume, and how a new search replaces an earlier one."""
+"""The folder of a search: whether it holds a search to resume or to join, and how a new search replaces an earlier one.
+
+All functions are called in a turn, see `textapp.search.processes`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,6 +10,10 @@ from typing import Any
 from textapp.errors import InputError
 from textapp.files import delete_leftovers, named_errors, read_json, write_json
 from textapp.output_files import real_path
+from textapp.search.processes import Processes
+from textapp.text.characters import counted
+
+PROCESSES = "processes"  # key of the description of an unfinished search: the names of its processes
 
 
 def read_search(
@@ -15,7 +22,7 @@ def read_search(
     """Reads the file that describes the search in a folder; None if there is no folder, or nothing in it.
 
     Args:
-        folder: The folder, locked.
+        folder: The folder.
         name: The name of the file.
         writer: The command that writes it, for messages.
         is_valid: Whether the content has what a search needs besides its `command`.
@@ -35,8 +42,24 @@ def read_search(
     return before
 
 
+def others_at(before: Mapping[str, Any] | None, processes: Processes) -> list[str]:
+    """The other processes at a search that still run.
+
+    Args:
+        before: The description of the search, from `read_search`.
+        processes: The processes.
+    """
+    names = before.get(PROCESSES, ()) if before is not None else ()
+    return [name for name in names if name != processes.name and processes.is_alive(name)]
+
+
+def joined(others: Sequence[str]) -> str:
+    """A line that says with how many other processes this one searches."""
+    return f"joins {counted(len(others), 'other process')} at this search"
+
+
 def resumed(
-    folder: Path, before: dict[str, Any], differing: Sequence[str], sha256: Mapping[str, str]
+    folder: Path, before: dict[str, Any], differing: Sequence[str], sha256: Mapping[str, str], others: Sequence[str]
 ) -> dict[str, Any] | None:
     """Returns the description of an unfinished search to resume; None if it was killed while it replaced another one.
 
@@ -45,21 +68,23 @@ def resumed(
         before: From `read_search`.
         differing: The settings and files in which the command of the search differs from the present one.
         sha256: The hash of each file of the present command.
+        others: The other processes at the search, from `others_at`.
 
     Raises:
         InputError: The search is finished, or another one, or a file has changed since.
     """
+    way_on = "choose another --out" if others else "use --force, or another --out"
     if "chosen" in before:
         raise InputError(f"{folder}: holds a finished search; use --force to search again, or another --out")
     if differing:
-        raise InputError(
-            f"{folder}: holds an unfinished search with other {', '.join(differing)}; use --force, or another --out"
-        )
+        at_it = ", which other processes are at" if others else ""
+        raise InputError(f"{folder}: holds an unfinished search with other {', '.join(differing)}{at_it}; {way_on}")
     if "clearing" in before:
         return None
+    known = before["command"].get("sha256")
     for path, digest in sha256.items():
-        if before["command"]["sha256"].get(path) != digest:
-            raise InputError(f"{path}: has changed since the search in {folder} began; restore it, or use --force")
+        if not isinstance(known, dict) or known.get(path) != digest:
+            raise InputError(f"{path}: has changed since the search in {folder} began; restore it, or {way_on}")
     return before
 
 
@@ -78,3 +103,16 @@ def replace_search(folder: Path, name: str, start: Mapping[str, Any], delete: Ca
     with named_errors(folder):
         delete()
     write_json(folder / name, start)
+
+
+def end_search(folder: Path, name: str, result: Mapping[str, Any], processes: Processes) -> None:
+    """Writes the result of a search, in which `chosen` marks it as finished.
+
+    Args:
+        folder: The folder.
+        name: The name of the file that describes the search.
+        result: Its last content.
+        processes: The processes. Locks of those that were killed are deleted.
+    """
+    others_at(read_json(folder / name), processes)
+    write_json(folder / name, dict(result))

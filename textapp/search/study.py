@@ -3,11 +3,13 @@
 A study maximizes the validation score. Optuna's TPE sampler proposes settings, its median pruner ends trainings early.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -18,21 +20,23 @@ from optuna.trial import TrialState
 
 from textapp.config import ModelConfig
 from textapp.errors import InputError
-from textapp.files import named_errors, parse_json, read_bytes
+from textapp.files import named_errors, parse_json
 from textapp.search.space import Interval, Searched, Steps
 
 RANDOM_TRIALS = 8  # before the sampler has enough scores to learn from, the start point included
 UNPRUNED_TRIALS = 4  # before their median says what is bad
 FEWEST_FOR_IMPORTANCE = 8  # finished trials; with fewer, importances are noise
 _NAME = "tune"
+_OPENED = "opened"  # attribute of the study: how many processes have opened it
 _WAY_ON = "restore the file, or search again with --force"
 
 
 class JournalFile(BaseJournalBackend):
     """A file with a line of JSON for each change of a study, for `optuna.storages.JournalStorage`.
 
-    Optuna's own file backend refuses a file whose last line was cut off by a kill, and leaves a lock file that makes
-    the next process wait. This one drops the cut line. It needs no lock, because a search locks its folder.
+    Several processes may write to it. Optuna's own file backend refuses a file whose last line was cut off by a kill,
+    and leaves a lock file that makes the next process wait. This one drops the cut line, and locks the file itself: the
+    system ends such a lock with its process.
 
     Args:
         path: The file. It need not exist.
@@ -42,31 +46,53 @@ class JournalFile(BaseJournalBackend):
     """
 
     def __init__(self, path: Path):
-        self._path = path
-        content = read_bytes(path) if path.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            with named_errors(path):
-                os.truncate(path, len(whole))
-        self._logs: list[dict[str, Any]] = []
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                self._logs.append(parse_json(line, path))
-            except InputError as error:
-                raise InputError(f"{path}:{number}: is not JSON, so the file was changed; {_WAY_ON}") from error
+        self._path, self._logs, self._size = path, list[dict[str, Any]](), 0
+        with self._locked() as file:
+            self._read(file)
 
     def read_logs(self, log_number_from: int) -> list[dict[str, Any]]:
-        """The lines from a number on; the first has the number 0."""
+        """The lines from a number on, also those of other processes; the first has the number 0."""
+        with named_errors(self._path), self._path.open("rb") as file:
+            self._read(file)
         return self._logs[log_number_from:]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Writes lines to the disk."""
         lines = [json.dumps(log, ensure_ascii=False, allow_nan=False) for log in logs]
-        with named_errors(self._path), self._path.open("ab") as file:
-            file.write("".join(f"{line}\n" for line in lines).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        self._logs += map(json.loads, lines)
+        with self._locked() as file:
+            self._read(file)  # what others wrote comes first
+            with named_errors(self._path):
+                file.write("".join(f"{line}\n" for line in lines).encode())
+                file.flush()
+                os.fsync(file.fileno())
+                file.seek(self._size)
+            self._read(file)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[IO[bytes]]:
+        """The open file, locked against other processes, without a last line that a kill cut off."""
+        import fcntl
+
+        with named_errors(self._path), self._path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(self._size)
+            whole = self._size + file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+            yield file
+
+    def _read(self, file: IO[bytes]) -> None:
+        """Reads the whole lines that were not read yet. The last line may still be written by another process."""
+        with named_errors(self._path):
+            file.seek(self._size)
+            content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        for line in whole.splitlines():
+            number = len(self._logs) + 1
+            try:
+                self._logs.append(parse_json(line, self._path))
+            except InputError as error:
+                raise InputError(f"{self._path}:{number}: is not JSON, so the file was changed; {_WAY_ON}") from error
+        self._size += len(whole)
 
 
 def open_study(path: Path, seed: int) -> optuna.Study:
@@ -74,7 +100,7 @@ def open_study(path: Path, seed: int) -> optuna.Study:
 
     Args:
         path: The journal.
-        seed: Seed of the sampler.
+        seed: Seed of the sampler. Each process that opens the study has proposals of its own.
 
     Raises:
         InputError: The file is not what this function's study wrote.
@@ -89,13 +115,20 @@ def open_study(path: Path, seed: int) -> optuna.Study:
         else:
             study = optuna.create_study(storage=storage, study_name=_NAME, pruner=pruner, direction="maximize")
         number = len(study.trials)
+        opened = int(study.user_attrs.get(_OPENED, 0))
     except (optuna.exceptions.OptunaError, AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         # Optuna replays the lines without checks.
         raise InputError(f"{path}: is no journal of `textapp tune`; {_WAY_ON}") from error
-    # With the seed alone, a resumed search would propose the first settings again.
-    study.sampler = optuna.samplers.TPESampler(n_startup_trials=RANDOM_TRIALS, seed=seed + number)
+    study.set_user_attr(_OPENED, opened + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of `constant_liar`
+        # With the seed alone, a resumed search would propose the first settings again. The sampler counts trials that
+        # other processes train as bad ones, so that it does not propose their settings too.
+        study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=RANDOM_TRIALS, seed=seed + number + opened, constant_liar=True
+        )
     return study
 
 

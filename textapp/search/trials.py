@@ -1,9 +1,7 @@
 """The trials of a search and its finalists, within a budget of seconds."""
 
-import hashlib
-import json
 import math
-import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,14 +11,13 @@ from optuna.trial import TrialState
 
 from textapp.config import ModelConfig
 from textapp.errors import InputError
-from textapp.search.space import Searched
+from textapp.search.outcome import OF_SEED, Outcome, of_seed
+from textapp.search.processes import WAITING, Processes
 from textapp.search.study import distributions, parameters, settings
 from textapp.search.trainings import Trained, TrainingEnded, Trainings, Watch
 from textapp.settings import as_text
 from textapp.task import Report
 
-FINALISTS = 3  # with the start point
-SEEDS = 3  # of each finalist: with one seed, a point of difference is often chance
 SEEDS_SHARE = 0.3  # of the budget, at most, for the further seeds
 TRIAL_SHARE = 0.25  # of the budget, at most, for a trial that is not the best so far; but as much as the start point
 RUN_FACTOR, RUN_SECONDS = 1.25, 20.0  # the run of the winner takes longer than its trial: baseline, dashboards, test
@@ -43,16 +40,16 @@ class BudgetError(InputError):
 class Trials:
     """Trains the start point, the presets, what Optuna proposes, and then the finalists with more seeds.
 
-    Everything is recorded in the study, so that another process can go on.
+    Everything is recorded in the study, so that another process can go on, or help. Each process trains one model at a
+    time. What a killed process trained is trained again, from its checkpoint.
 
     Args:
-        start: The settings of the start point.
+        outcome: What the study holds; it gets the trials.
         presets: Settings that were good for other data, to try next.
-        space: The values to try.
         folder: The folder for checkpoints.
         trainings: Trains a model.
-        study: The study.
-        seconds: The budget, with the time for the run of the winner.
+        processes: The processes of the search.
+        seconds: The budget, with the time for the run of the winner. It is the time during which any process works.
         title: The name of the validation score in words.
         report: Receives each line of progress.
         clock: Gives the time in seconds.
@@ -61,22 +58,22 @@ class Trials:
 
     def __init__(
         self,
-        start: ModelConfig,
+        outcome: Outcome,
         presets: Sequence[ModelConfig],
-        space: Mapping[str, Searched],
         folder: Path,
         trainings: Trainings,
-        study: optuna.Study,
+        processes: Processes,
         seconds: float,
         title: str,
         report: Report,
         clock: Callable[[], float],
         began: float,
     ):
-        self._start, self._presets, self._space, self._folder = start, presets, space, folder
-        self._trainings, self._study, self._seconds = trainings, study, seconds
+        self._outcome, self._study, self._start, self._space = outcome, outcome.study, outcome.start, outcome.space
+        self._presets, self._folder, self._trainings = presets, folder, trainings
+        self._processes, self._seconds = processes, seconds
         self._title, self._report = title, report
-        self._clock, self._began, self._earlier = clock, began, float(study.user_attrs.get("seconds", 0.0))
+        self._clock, self._began, self._earlier = clock, began, float(self._study.user_attrs.get("seconds", 0.0))
 
     def spent(self) -> float:
         """Seconds that are spent, also by earlier processes."""
@@ -85,96 +82,102 @@ class Trials:
     def search(self) -> None:
         """Trains the start point, the presets and what Optuna proposes, until the finalists need the time left.
 
+        It ends when all processes have ended their trials, so that all see the same finalists.
+
         Raises:
             BudgetError: The budget is too small for a search.
             InputError: No training ended well.
         """
-        self._try_killed_again()
-        if not self._trials(TrialState.COMPLETE) and (least := self.spent() + RUN_SECONDS) > self._seconds:
+        if not self._outcome.trials(TrialState.COMPLETE) and (least := self.spent() + RUN_SECONDS) > self._seconds:
             raise self._too_short(least, TRIALS_WORTH * least)
-        if not self._study.get_trials(deepcopy=False):
-            self._study.enqueue_trial(parameters(self._space, self._start), user_attrs={"start": True})
-        failures = 0
-        while failures < MOST_FAILURES and not self._is_over():
-            if not self._trials(TrialState.WAITING):
-                self._enqueue_preset()
-            failures = 0 if self._try() else failures + 1
-        if not self._trials(TrialState.COMPLETE):
+        failures, waits = 0, False
+        while True:
+            with self._processes.turn():
+                if self._is_closed():
+                    break
+                self._try_killed_again()
+                trial = None if failures == MOST_FAILURES or self._is_over() else self._begin_trial()
+                if trial is None and not self._outcome.trials(TrialState.RUNNING):
+                    self._study.set_user_attr("closed", self._processes.name)
+                    break
+            if trial is not None:
+                failures = 0 if self._try(trial) else failures + 1
+            else:
+                waits = self._wait(waits)
+        if not self._outcome.trials(TrialState.COMPLETE):
             reasons = [trial.user_attrs["why"] for trial in self._study.trials if "why" in trial.user_attrs]
             raise InputError(f"no training of the search ended well: {reasons[-1] if reasons else NO_TIME}")
         if failures == MOST_FAILURES:
             self._report(f"warning: {failures} trials failed one after the other, so the search ends")
 
     def train_finalists(self) -> None:
-        """Trains the finalists with more seeds, as long as there is time."""
-        finalists = self.finalists()
+        """Trains the finalists with more seeds, as long as there is time. It ends when all processes have done so."""
+        finalists, waits = self._outcome.finalists(), False
+        while len(finalists) > 1:
+            with self._processes.turn():
+                found = self._begin_seed(finalists)
+                if found is None and not self._are_seeds_trained():
+                    return
+            if found is None:
+                waits = self._wait(waits)
+                continue
+            trial, seed = found
+            score: float | None = None
+            try:
+                config = self._outcome.config(trial).replaced(seed=seed)
+                score = self._train(config, f"{trial.number}-seed-{seed}", self._watch()).score
+                self._report(f"trial {trial.number} with seed {seed}: {self._title} {score:.4f}")
+            except InputError as error:
+                self._report(f"trial {trial.number} with seed {seed}: failed: {error}")
+            self._study.set_user_attr(of_seed(trial.number, seed), {"score": score})
+            self._save_time()
+
+    def _begin_trial(self) -> optuna.Trial:
+        """Takes a trial for this process, in its turn: the start point, one to try again, a preset, or a proposal."""
+        if not self._study.get_trials(deepcopy=False):
+            self._study.enqueue_trial(parameters(self._space, self._start), user_attrs={"start": True})
+        elif not self._outcome.trials(TrialState.WAITING):
+            self._enqueue_preset()
+        trial = self._study.ask(distributions(self._space))
+        trial.set_user_attr("process", self._processes.name)
+        if "checkpoint" not in trial.user_attrs:  # a trial that is tried again goes on from the checkpoint of before
+            trial.set_user_attr("checkpoint", str(trial.number))
+        return trial
+
+    def _begin_seed(self, finalists: Sequence[Any]) -> tuple[Any, int] | None:
+        """Takes a finalist and a seed for this process, in its turn; None if none is left, or no time."""
         longest = max(trial.user_attrs["seconds"] for trial in finalists)
-        first = self._start.training.seed
-        for seed in range(first + 1, first + SEEDS) if len(finalists) > 1 else ():
+        for seed in self._outcome.seeds():
             for trial in finalists:
-                scores = self._study.user_attrs.get("seeds", {})
-                of_trial = scores.get(str(trial.number), {})
-                if str(seed) in of_trial:
+                name = of_seed(trial.number, seed)
+                known = self._study.user_attrs.get(name)
+                if known is not None and ("score" in known or self._processes.is_alive(known["process"])):
                     continue
                 if self._left() - RUN_FACTOR * longest - RUN_SECONDS < trial.user_attrs["seconds"]:
-                    return
-                score: float | None = None
-                try:
-                    score = self._train(self.config(trial).replaced(seed=seed), self._watch()).score
-                    self._report(f"trial {trial.number} with seed {seed}: {self._title} {score:.4f}")
-                except InputError as error:
-                    self._report(f"trial {trial.number} with seed {seed}: failed: {error}")
-                self._study.set_user_attr("seeds", {**scores, str(trial.number): {**of_trial, str(seed): score}})
-                self._save_time()
+                    return None
+                self._study.set_user_attr(name, {"process": self._processes.name})
+                return trial, seed
+        return None
 
-    def finalists(self) -> list[Any]:
-        """The start point, if its training ended well, and the best other trials."""
-        finished = sorted(self._trials(TrialState.COMPLETE), key=lambda trial: -trial.value)
-        return sorted(finished, key=lambda trial: "start" not in trial.user_attrs)[:FINALISTS]
+    def _are_seeds_trained(self) -> bool:
+        """Whether another process trains a finalist now."""
+        known = (value for name, value in self._study.user_attrs.items() if name.startswith(OF_SEED))
+        return any("process" in value and self._processes.is_alive(value["process"]) for value in known)
 
-    def winner(self) -> Any:
-        """The finalist with the highest mean; of equal ones the start point."""
-        means = [self.mean(trial) for trial in self.finalists()]
-        return max(zip(self.finalists(), means, strict=True), key=lambda one: -math.inf if one[1] is None else one[1])[
-            0
-        ]
+    def _is_closed(self) -> bool:
+        """Whether a process has ended the search and still runs; if all were killed, the search may go on."""
+        name = self._study.user_attrs.get("closed")
+        return name is not None and self._processes.is_alive(name)
 
-    def mean(self, trial: Any) -> float | None:
-        """The mean score of a finalist over the seeds that all finalists have; None if one of its trainings failed."""
-        scores = self.scores(trial)
-        return None if None in scores else statistics.fmean(scores)
+    def _wait(self, waits: bool) -> bool:
+        """Waits a moment for other processes, and says so the first time."""
+        if not waits:
+            self._report("waiting for trainings of other processes")
+        time.sleep(WAITING)
+        return True
 
-    def scores(self, trial: Any) -> list[Any]:
-        """The scores of a finalist with each of the seeds that all finalists have."""
-        scores = self._study.user_attrs.get("seeds", {})
-        of_finalists = [scores.get(str(one.number), {}) for one in self.finalists()]
-        seeds = [seed for seed in of_finalists[0] if all(seed in others for others in of_finalists)]
-        return [trial.value, *(scores[str(trial.number)][seed] for seed in seeds)]
-
-    def config(self, trial: Any) -> ModelConfig:
-        """The settings of a trial."""
-        return self._start.replaced(**settings(self._space, self._start, trial.params))
-
-    def entry(self, trial: Any) -> dict[str, Any]:
-        """The entry of a finished trial in `tune.json`."""
-        more = trial.user_attrs
-        is_whole = trial.state == TrialState.COMPLETE
-        return {
-            "trial": trial.number,
-            "start": "start" in more,
-            "finished": is_whole,
-            "why": None if is_whole else more.get("why", "the process was killed"),
-            "score": trial.value if is_whole else more.get("best"),
-            "epochs": more.get("epochs"),
-            "seconds": more.get("seconds"),
-            "settings": settings(self._space, self._start, trial.params)
-            if len(trial.params) == len(self._space)
-            else {},
-        }
-
-    def _try(self) -> bool:
+    def _try(self, trial: optuna.Trial) -> bool:
         """Trains one trial. Returns False if its training failed."""
-        trial = self._study.ask(distributions(self._space))
         values = settings(self._space, self._start, trial.params)
         changes = [f"{name}={as_text(value)}" for name, value in values.items() if value != self._start.get(name)]
         again = ", again" if "attempts" in trial.user_attrs else ""
@@ -183,7 +186,8 @@ class Trials:
         began, earlier = self._clock(), float(trial.user_attrs.get("seconds", 0.0))
         score, state, why = None, TrialState.PRUNED, None
         try:
-            trained = self._train(self._start.replaced(**values), self._watch(trial, values, began, earlier))
+            watch = self._watch(trial, values, began, earlier)
+            trained = self._train(self._start.replaced(**values), trial.user_attrs["checkpoint"], watch)
             score, state = trained.score, TrialState.COMPLETE
             trial.set_user_attr("epochs", trained.epochs)
         except BudgetError:
@@ -201,14 +205,13 @@ class Trials:
         self._study.tell(trial, score, state=state)
         self._save_time()
         shown = f"ended: {why}" if score is None else f"{self._title} {score:.4f}, {trained.epochs} epochs"
-        best = max(self._trials(TrialState.COMPLETE), key=lambda one: one.value, default=None)
+        best = max(self._outcome.trials(TrialState.COMPLETE), key=lambda one: one.value, default=None)
         best_shown = "" if best is None else f"; best {best.value:.4f} (trial {best.number})"
         self._report(f"  {shown}, {seconds:.0f} s{best_shown}; {max(self._left(), 0) / 60:.1f} minutes left")
         return why in (None, WORSE, NO_TIME)
 
-    def _train(self, config: ModelConfig, watch: Watch) -> Trained:
-        """Trains a model. A checkpoint stays only if the process stops, or if the budget is too small."""
-        name = hashlib.sha256(json.dumps(config.to_dict()).encode()).hexdigest()[:16]
+    def _train(self, config: ModelConfig, name: str, watch: Watch) -> Trained:
+        """Trains a model. Its checkpoint stays only if the process stops, or if the budget is too small."""
         checkpoint = self._folder / f"checkpoint-{name}.npz"
         try:
             trained = self._trainings.train(config, checkpoint, watch)
@@ -298,8 +301,11 @@ class Trials:
             return
 
     def _try_killed_again(self) -> None:
-        """Counts trials during which the process was killed as failed, and tries their settings again first."""
-        for trial in self._trials(TrialState.RUNNING):
+        """Counts trials during which a process was killed as failed, and tries their settings again first."""
+        for trial in self._outcome.trials(TrialState.RUNNING):
+            process = trial.user_attrs.get("process")
+            if process is not None and self._processes.is_alive(process):
+                continue
             attempts = trial.user_attrs.get("attempts", 1)
             if attempts < ATTEMPTS or "start" in trial.user_attrs:
                 self._study.enqueue_trial(trial.params, user_attrs={**trial.user_attrs, "attempts": attempts + 1})
@@ -307,22 +313,22 @@ class Trials:
 
     def _is_over(self) -> bool:
         """Whether the time left is needed for the finalists and the run."""
-        seconds = [trial.user_attrs["seconds"] for trial in self._trials(TrialState.COMPLETE)]
+        seconds = [trial.user_attrs["seconds"] for trial in self._outcome.trials(TrialState.COMPLETE)]
         return self._left() - self._reserve() < min(seconds, default=0.0)
 
     def _reserve(self) -> float:
         """Seconds that the further seeds of the finalists and the run will take."""
-        seconds = [trial.user_attrs["seconds"] for trial in self.finalists()]
-        further = min((SEEDS - 1) * sum(seconds), SEEDS_SHARE * self._seconds)
+        seconds = [trial.user_attrs["seconds"] for trial in self._outcome.finalists()]
+        further = min(len(self._outcome.seeds()) * sum(seconds), SEEDS_SHARE * self._seconds)
         return RUN_FACTOR * max(seconds, default=0.0) + RUN_SECONDS + further
 
     def _best(self) -> float:
         """The best score of a finished trial."""
-        return max((trial.value for trial in self._trials(TrialState.COMPLETE)), default=-math.inf)
+        return max((trial.value for trial in self._outcome.trials(TrialState.COMPLETE)), default=-math.inf)
 
     def _longest(self) -> float:
         """Seconds that a trial may take."""
-        start = [trial.user_attrs["seconds"] for trial in self.finalists() if "start" in trial.user_attrs]
+        start = [trial.user_attrs["seconds"] for trial in self._outcome.finalists() if "start" in trial.user_attrs]
         return max(TRIAL_SHARE * self._seconds, *start, 0.0)
 
     def _left(self) -> float:
@@ -330,9 +336,9 @@ class Trials:
         return self._seconds - self.spent()
 
     def _save_time(self) -> None:
-        """Records the time that is spent."""
-        self._study.set_user_attr("seconds", round(self.spent(), 1))
-
-    def _trials(self, *states: TrialState) -> list[Any]:
-        """The trials in some states."""
-        return self._study.get_trials(deepcopy=False, states=states)
+        """Records the time that is spent, or takes over the longer time that another process has recorded."""
+        spent, recorded = self.spent(), float(self._study.user_attrs.get("seconds", 0.0))
+        if recorded > spent:
+            self._earlier += recorded - spent
+        else:
+            self._study.set_user_attr("seconds", round(spent, 1))

@@ -7,6 +7,9 @@
 3. The finalists, the start point and the two best others, are trained with more seeds. The best mean wins. So the
    winner's mean is never below that of the start point.
 4. The run of the winner is trained as `textapp train` does it. Only this run is scored on the test file.
+
+Several processes may do so together, each by the same call. Each takes the next trial or the next seed of a finalist;
+one of them trains the run.
 """
 
 import math
@@ -20,9 +23,10 @@ from typing import Any
 from textapp.config import ModelConfig
 from textapp.data.readers import file_of
 from textapp.errors import InputError
-from textapp.files import delete_leftovers, digest, named_errors, replacing, write_json, write_text
-from textapp.output_files import locked
-from textapp.search.folder import read_search, replace_search, resumed
+from textapp.files import delete_leftovers, digest, named_errors, read_object, replacing, write_json, write_text
+from textapp.search.folder import PROCESSES, end_search, joined, others_at, read_search, replace_search, resumed
+from textapp.search.outcome import Outcome
+from textapp.search.processes import Processes
 from textapp.search.space import search_space
 from textapp.search.study import importances, open_study
 from textapp.search.trainings import Trainings
@@ -54,8 +58,10 @@ def tune(
     force: bool = False,
     report: Report = lambda line: print(line, file=sys.stderr, flush=True),
     clock: Callable[[], float] = time.monotonic,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Searches settings and trains a run with the best ones. The same call resumes a search that was killed.
+
+    Where other processes search in the same folder, it joins them.
 
     Two searches with equal arguments may find different settings, because the speed of the machine decides how many
     trainings the budget allows.
@@ -76,13 +82,15 @@ def tune(
         fixed: Names of settings that are not searched.
         automatic: Whether the start point is what `textapp train` chooses for the data.
         seed: Seed of the proposals. The trainings have the seed of `config`, the finalists also the next two.
-        force: Whether an existing search and an existing run are replaced.
+        force: Whether an existing search and an existing run are replaced. A search that other processes of the same
+            command are at is joined.
         report: Receives each line of progress.
         clock: Gives the time in seconds.
 
     Returns:
         The content of `tune.json`: `command`, `score` (the key and the title of the validation score), `space`,
         `trials`, `finalists`, `importances`, `chosen` (the number of a trial), the scores of the `run`, and `seconds`.
+        None if another process trains the run.
 
     Raises:
         InputError: A file or a setting is wrong, `out` holds something else, or the budget is too small.
@@ -110,12 +118,11 @@ def tune(
         "sha256": {os.fspath(path): digest(file_of(path)) for path in files if path is not None},
     }
     run_folder.check_place(place, of_run)
-    with locked(folder):
-        before = _read_unfinished(folder, command, force)
-        forced = force if before is None else before["forced"]
-        study = None if before is None else open_study(folder / JOURNAL, seed)
-        if study is None or "run" not in study.user_attrs:
-            _check_run(place, of_run, forced)
+    with Processes(folder) as processes:
+        with processes.turn():
+            before = _read_unfinished(folder, command, force, processes)
+            if before is None or "run" not in open_study(folder / JOURNAL, seed).user_attrs:
+                _check_run(place, of_run, force if before is None else before["forced"])
         trainings = Trainings(found, files, report)
         if automatic:
             config = trainings.choose(config, fixed)
@@ -124,50 +131,67 @@ def tune(
         score = found.monitor(config, data.targets, data.target_counts)
         title = {"loss": "negative loss", **found.score_titles}.get(score, found.main_score_title(data.targets))
         space = search_space(config, fixed, vectors is not None)
-        start = {
-            "command": command,
-            "forced": forced,
-            "space": {name: str(kind) for name, kind in space.items()},
-        }
-        if before is not None and before.get("space") != start["space"]:
-            raise InputError(f"{folder}: holds an unfinished search of other values; use --force, or another --out")
-        # Files and settings are valid: only now delete an old search.
-        if study is None:
-            replace_search(folder, TUNING, start, lambda: _delete(folder))
+        with processes.turn():
+            before = _read_unfinished(folder, command, force, processes)  # again: another process may have begun it
+            others = others_at(before, processes)
+            forced = force if before is None else before["forced"]
+            start = {
+                "command": command,
+                "forced": forced,
+                "space": {name: str(kind) for name, kind in space.items()},
+                PROCESSES: [*others, processes.name],
+            }
+            if before is not None and before.get("space") != start["space"]:
+                raise InputError(f"{folder}: holds an unfinished search of other values; use --force, or another --out")
+            # Files and settings are valid: only now delete an old search.
+            if before is None:
+                replace_search(folder, TUNING, start, lambda: _delete(folder))
+            else:
+                write_json(folder / TUNING, start)  # perhaps with another budget
             study = open_study(folder / JOURNAL, seed)
-        else:
-            write_json(folder / TUNING, start)  # perhaps with another budget
+        if others:
+            report(joined(others))
+            began = clock()  # the others count the time
         presets = [found.preset(name) for name in found.presets]
-        trials = Trials(config, presets, space, folder, trainings, study, minutes * 60, title, report, clock, began)
+        outcome = Outcome(study, config, space)
+        trials = Trials(outcome, presets, folder, trainings, processes, minutes * 60, title, report, clock, began)
         if "run" not in study.user_attrs:
             trials.search()
             trials.train_finalists()
-            old = place / run_folder.METRICS
-            replaced = digest(old) if old.exists() else None
-            study.set_user_attr("run", {"trial": trials.winner().number, "replaced": replaced})
-        chosen = study.trials[study.user_attrs["run"]["trial"]]
-        seeds = len(trials.scores(chosen))
+        with processes.turn():
+            begun = study.user_attrs.get("run")
+            if "chosen" in read_object(folder / TUNING) or (begun and processes.is_alive(begun["process"])):
+                report(f"another process trains the run with the settings found: {place}")
+                return None
+            if begun is None:
+                old = place / run_folder.METRICS
+                begun = {"trial": outcome.winner().number, "replaced": digest(old) if old.exists() else None}
+            study.set_user_attr("run", {**begun, "process": processes.name})
+        chosen = study.trials[begun["trial"]]
+        seeds = len(outcome.scores(chosen))
         report(f"chosen: trial {chosen.number}, the best mean of {counted(seeds, 'seed')}; now its run")
-        metrics = _train_run(found, trials.config(chosen), place, files, study.user_attrs["run"], forced, report)
-        for path in folder.glob("checkpoint-*.npz"):  # of trials that were not tried again
-            path.unlink()
-        result = {
-            **start,
-            "score": {"key": score, "title": title},
-            "trials": [trials.entry(trial) for trial in study.trials if trial.state.is_finished()],
-            "finalists": [
-                {"trial": trial.number, "scores": trials.scores(trial), "mean": trials.mean(trial)}
-                for trial in trials.finalists()
-            ],
-            "importances": importances(study, space),
-            "chosen": chosen.number,
-            "run": {name: metrics[name][score] for name in ("valid", "test") if score in metrics.get(name, {})},
-            "seconds": round(trials.spent(), 1),
-        }
-        write_text(folder / TABLE, markdown(result))
-        with replacing(folder / PICTURE) as temporary:
-            draw(result, temporary)
-        write_json(folder / TUNING, result)  # last: `chosen` marks the search as finished
+        metrics = _train_run(found, outcome.config(chosen), place, files, begun, forced, report)
+        with processes.turn():  # another process that starts now deletes temporary files
+            for path in folder.glob("checkpoint-*.npz"):  # of trials that were not tried again
+                path.unlink()
+            result = {
+                **start,
+                "score": {"key": score, "title": title},
+                "trials": [outcome.entry(trial) for trial in study.trials if trial.state.is_finished()],
+                "finalists": [
+                    {"trial": trial.number, "scores": outcome.scores(trial), "mean": outcome.mean(trial)}
+                    for trial in outcome.finalists()
+                ],
+                "importances": importances(study, space),
+                "chosen": chosen.number,
+                "run": {name: metrics[name][score] for name in ("valid", "test") if score in metrics.get(name, {})},
+                "seconds": round(trials.spent(), 1),
+            }
+            del result[PROCESSES]
+            write_text(folder / TABLE, markdown(result))
+            with replacing(folder / PICTURE) as temporary:
+                draw(result, temporary)
+            end_search(folder, TUNING, result, processes)
         return result
 
 
@@ -207,8 +231,8 @@ def _check_run(place: Path, of_run: dict[str, Any], forced: bool) -> None:
             raise InputError(f"{place}: holds a run; use --force to replace it after the search, or another --out")
 
 
-def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict[str, Any] | None:
-    """The content of `tune.json` of an unfinished search to resume; None to start a new one.
+def _read_unfinished(folder: Path, command: dict[str, Any], force: bool, processes: Processes) -> dict[str, Any] | None:
+    """The content of `tune.json` of an unfinished search to resume or to join; None to start a new one.
 
     Raises:
         InputError: The folder holds a finished search, another search, or something else.
@@ -217,15 +241,14 @@ def _read_unfinished(folder: Path, command: dict[str, Any], force: bool) -> dict
         for name in (TABLE, PICTURE):
             delete_leftovers(folder / name)
     before = read_search(folder, TUNING, "textapp tune", lambda found: "forced" in found)
-    if before is None or force:
+    if before is None or (force and not others_at(before, processes)):
         return None
-    known = dict(before["command"])
-    hashes = known.pop("sha256", None)
+    known = {name: value for name, value in before["command"].items() if name not in ("sha256", "minutes")}
     asked = {name: value for name, value in command.items() if name not in ("sha256", "minutes")}
-    known.pop("minutes", None)
-    if known.keys() != asked.keys() or not isinstance(known["settings"], dict) or not isinstance(hashes, dict):
+    if known.keys() != asked.keys() or not isinstance(known["settings"], dict):
         raise InputError(f"{folder / TUNING}: not what this version of `textapp tune` writes; use --force")
-    return resumed(folder, before, run_folder.differences(known, asked), command["sha256"])
+    differing = run_folder.differences(known, asked)
+    return resumed(folder, before, differing, command["sha256"], others_at(before, processes))
 
 
 def _delete(folder: Path) -> None:

@@ -32,7 +32,7 @@ from textapp.training.progress import Progress
 from textapp.training.scores import describe_result, held_out_metrics
 from textapp.training.strategy import StrategyName, choose_strategy, describe, precision
 from textapp.training.validation import ValidationScores
-from textapp.training.workers import as_worker
+from textapp.training.workers import as_worker, is_chief
 
 
 @as_worker
@@ -286,7 +286,7 @@ def fit_model(
 
     def dashboards(scores: ValidationScores, validation: tf.data.Dataset) -> list[keras.callbacks.Callback]:
         return [
-            Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens),
+            *([Progress(training.epochs, data.batches.steps_per_epoch, data.num_tokens)] if is_chief() else []),
             *task.dashboards(folder / run_folder.LOGS, data, scores, validation, probe),
             *([] if data.baseline is None else [BaselineScalars(folder / run_folder.LOGS, data.baseline["valid"])]),
             *callbacks,
