@@ -39,11 +39,11 @@ def seconds(*arguments):
 
 
 def test_help_answers_at_once():
-    assert seconds("--help") < 0.3
+    assert seconds("--help") < 0.5  # 0.25 to 0.3 on a fast machine
 
 
 def test_a_prediction_takes_little_longer(classifier):
-    assert seconds("predict", classifier.bundle, "很 好 film") < 0.6
+    assert seconds("predict", classifier.bundle, "很 好 film") < 1.0  # 0.6; TensorFlow alone takes 3
 
 
 @pytest.mark.parametrize("arguments", [[], ["train"], ["vectors"]])
